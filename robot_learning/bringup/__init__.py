@@ -1,0 +1,1 @@
+"""Which nodes start together, with which parameters: plain data for launch files and the CLI."""

@@ -1,0 +1,1 @@
+"""The arbiter, limits, noise and handover: pure functions of (state, inputs, now)."""

@@ -1,0 +1,46 @@
+"""Errors that are shown to people: what was wrong, where, what is valid, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class RobotLearningError(Exception):
+    """Base of every error that this package raises on purpose.
+
+    The command line prints its text as one clear line and exits non-zero; it never shows a
+    traceback for it.
+    """
+
+
+class ConfigurationError(RobotLearningError):
+    """A file, parameter or argument is wrong. Nothing has moved and nothing was written."""
+
+
+class ProfileError(ConfigurationError):
+    """A robot profile (`robot.yaml`) is wrong, or does not fit its MJCF model."""
+
+
+class CommandError(RobotLearningError):
+    """A robot command was refused whole: wrong joints, wrong size, NaN, or stale."""
+
+
+class RobotConnectionError(RobotLearningError):
+    """The robot cannot be reached, is not connected, or stopped answering."""
+
+
+class DependencyError(RobotLearningError):
+    """An optional dependency or system library is missing; the text says how to install it."""
+
+
+def unknown_choice(what: str, given: object, valid: Iterable[str]) -> str:
+    """Text for a name that is not among the valid ones, with the nearest one suggested.
+
+    >>> unknown_choice("task", "lft", ["lift", "reach"])
+    "unknown task 'lft'; did you mean 'lift'? Valid: lift, reach"
+    """
+    choices = sorted(valid)
+    close = difflib.get_close_matches(str(given), choices, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"unknown {what} '{given}'; {hint}Valid: {', '.join(choices) or '(none)'}"

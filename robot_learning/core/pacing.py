@@ -1,0 +1,97 @@
+"""Paced loops on the steady clock, and the figures that tell how well they kept their rate."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.core.clocks import NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class RateReport:
+    """How a periodic activity ran over its last window.
+
+    `jitter_p99_ms` is the 99th percentile of |period - nominal period|; `missed` counts whole
+    periods that were skipped since the start.
+    """
+
+    rate_hz: float
+    jitter_p50_ms: float
+    jitter_p99_ms: float
+    jitter_max_ms: float
+    ticks: int
+    missed: int
+
+
+class RateMeter:
+    """Measures the rate and jitter of a periodic event over the last `window` periods."""
+
+    def __init__(self, nominal_hz: float, window: int = 1000) -> None:
+        self._nominal_s = 1.0 / nominal_hz
+        self._periods_s: deque[float] = deque(maxlen=window)
+        self._last_ns: int | None = None
+        self.ticks = 0
+        self.missed = 0
+
+    def tick(self, now_ns: int) -> None:
+        """Note that the event happened at `now_ns` (steady clock)."""
+        if self._last_ns is not None:
+            self._periods_s.append((now_ns - self._last_ns) / NS_PER_S)
+        self._last_ns = now_ns
+        self.ticks += 1
+
+    def report(self) -> RateReport:
+        """The figures so far; NaN while fewer than two ticks were seen."""
+        if not self._periods_s:
+            nan = float("nan")
+            return RateReport(nan, nan, nan, nan, self.ticks, self.missed)
+        periods_s = np.fromiter(self._periods_s, float)
+        jitter_ms = np.abs(periods_s - self._nominal_s) * 1e3
+        p50, p99 = np.percentile(jitter_ms, [50, 99])
+        return RateReport(
+            rate_hz=float(1.0 / periods_s.mean()),
+            jitter_p50_ms=float(p50),
+            jitter_p99_ms=float(p99),
+            jitter_max_ms=float(jitter_ms.max()),
+            ticks=self.ticks,
+            missed=self.missed,
+        )
+
+
+class Pacer:
+    """Holds a loop at `rate_hz` without drift.
+
+    A loop that falls behind by more than one period skips the missed ones (and counts them)
+    instead of running a burst to catch up, since a burst would command the robot faster than
+    its rate.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        self.period_ns = round(NS_PER_S / rate_hz)
+        self.meter = RateMeter(rate_hz)
+        self._next_ns: int | None = None
+
+    def remaining_s(self) -> float:
+        """Seconds until the next tick is due; 0 when it is due now or the loop has not begun."""
+        if self._next_ns is None:
+            return 0.0
+        return max(0.0, (self._next_ns - time.monotonic_ns()) / NS_PER_S)
+
+    def wait(self) -> None:
+        """Sleep until the next tick is due. The first call returns at once."""
+        now_ns = time.monotonic_ns()
+        if self._next_ns is None:
+            self._next_ns = now_ns
+        if self._next_ns > now_ns:
+            time.sleep((self._next_ns - now_ns) / NS_PER_S)
+            now_ns = time.monotonic_ns()
+        late_periods = (now_ns - self._next_ns) // self.period_ns
+        if late_periods > 0:
+            self.meter.missed += late_periods
+            self._next_ns += late_periods * self.period_ns
+        self._next_ns += self.period_ns
+        self.meter.tick(now_ns)

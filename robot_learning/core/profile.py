@@ -1,0 +1,284 @@
+"""A robot profile: everything the framework knows about one robot, as plain data.
+
+Read it from a `robot.yaml` with `robot_learning.core.profile_loader.load_profile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.types import FloatArray
+
+
+class JointKind(Enum):
+    """What a joint moves in, which decides its units."""
+
+    REVOLUTE = "revolute"
+    PRISMATIC = "prismatic"
+
+    @property
+    def position_unit(self) -> str:
+        """The unit as it stands in keys: `rad` or `m`."""
+        return "rad" if self is JointKind.REVOLUTE else "m"
+
+    @property
+    def effort_unit(self) -> str:
+        """The unit as it stands in keys: `nm` or `n`."""
+        return "nm" if self is JointKind.REVOLUTE else "n"
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """One actuated joint and its limits, in rad or m, s, and N·m or N."""
+
+    name: str
+    kind: JointKind
+    position_min: float
+    position_max: float
+    velocity_max: float
+    acceleration_max: float
+    effort_max: float
+    home: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gripper:
+    """The joint that opens and closes a gripper, a member of the joint vector.
+
+    `open` and `closed` are joint values; `clear_width_m` is the free width between the
+    fingers when open.
+    """
+
+    joint: str
+    open: float
+    closed: float
+    clear_width_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame on a body or a site of the MJCF model: exactly one of `site`, `body` is set.
+
+    The offset is applied in the frame of that site or body. For an end effector, z points out
+    of the gripper (the approach direction) and y is the direction in which the fingers close.
+    """
+
+    site: str | None
+    body: str | None
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    quaternion_wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A box in the world frame that the end effector may not leave, corners in metres."""
+
+    min_m: tuple[float, float, float]
+    max_m: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One kinematic chain: its joints from base to tip (without the gripper's)."""
+
+    name: str
+    joints: tuple[str, ...]
+    end_effector: Frame
+    gripper: Gripper | None
+    workspace: Workspace
+
+    @property
+    def end_effector_name(self) -> str:
+        """The name of this arm's end-effector pose in observations and of its MJCF site."""
+        return f"{self.name}_end_effector"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraPose:
+    """Where a simulated camera is mounted: on `body` (None: the world), MuJoCo convention.
+
+    The camera looks along its own -z with +y up; `fovy_rad` is the vertical field of view.
+    """
+
+    body: str | None
+    position_m: tuple[float, float, float]
+    quaternion_wxyz: tuple[float, float, float, float]
+    fovy_rad: float
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """One camera of the robot.
+
+    In simulation it is the MJCF camera `mjcf_camera`, or one mounted at `pose`; on a real
+    robot its frames come from `topic`. At least one of the three is set.
+    """
+
+    name: str
+    width_px: int
+    height_px: int
+    rate_hz: float
+    mjcf_camera: str | None
+    pose: CameraPose | None
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Servo:
+    """Gains of a joint's position servo: N·m/rad and N·m·s/rad, or N/m and N·s/m."""
+
+    stiffness: float
+    damping: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mimic:
+    """A joint that follows a joint of the profile: value = multiplier * joint + offset."""
+
+    joint: str
+    multiplier: float
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimInterface:
+    """How the profile's joints are found in an MJCF model.
+
+    Attributes:
+        mjcf: path of the model.
+        joints: profile joint -> MJCF joint, where the names differ.
+        actuators: profile joint -> MJCF actuator, where it is not the one on that joint (a
+            gripper that is driven through a tendon, say).
+        servos: profile joint -> gains; needed where the actuator takes torque, replaces the
+            gains where it takes positions.
+        mimics: MJCF joint -> the profile joint that it follows.
+        held_actuators: MJCF actuators that no profile joint drives -> the control to hold.
+        gravity_compensation: whether the servos carry the arm's own weight, as the firmware
+            of most arms does.
+    """
+
+    mjcf: Path
+    joints: Mapping[str, str] = field(default_factory=dict)
+    actuators: Mapping[str, str] = field(default_factory=dict)
+    servos: Mapping[str, Servo] = field(default_factory=dict)
+    mimics: Mapping[str, Mimic] = field(default_factory=dict)
+    held_actuators: Mapping[str, float] = field(default_factory=dict)
+    gravity_compensation: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ros2ControlInterface:
+    """A real arm under ros2_control: where its controller listens.
+
+    `command_type` is `joint_trajectory` (JointTrajectory) or `position_array`
+    (Float64MultiArray, in the order of `joints`).
+    """
+
+    command_topic: str
+    command_type: str
+    joints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Motor:
+    """One servo on a bus: its id, model, the direction and the raw value at joint zero."""
+
+    id: int
+    model: str
+    sign: int
+    zero_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class BusInterface:
+    """A real arm of bus servos, driven directly."""
+
+    bus: str
+    port: str
+    baud_rate: int
+    motors: Mapping[str, Motor]
+
+
+@dataclass(frozen=True)
+class RobotProfile:
+    """One robot. Joint vectors everywhere follow the order of `joints`."""
+
+    name: str
+    path: Path
+    description: str
+    control_rate_hz: float
+    joints: tuple[Joint, ...]
+    arms: tuple[Arm, ...]
+    cameras: tuple[Camera, ...]
+    sim: SimInterface | None
+    real: Ros2ControlInterface | BusInterface | None
+
+    @cached_property
+    def joint_names(self) -> tuple[str, ...]:
+        """Names in vector order, grippers included."""
+        return tuple(joint.name for joint in self.joints)
+
+    @cached_property
+    def position_min(self) -> FloatArray:
+        """(n,) lower position limits, rad or m."""
+        return np.array([joint.position_min for joint in self.joints])
+
+    @cached_property
+    def position_max(self) -> FloatArray:
+        """(n,) upper position limits, rad or m."""
+        return np.array([joint.position_max for joint in self.joints])
+
+    @cached_property
+    def velocity_max(self) -> FloatArray:
+        """(n,) velocity limits, rad/s or m/s."""
+        return np.array([joint.velocity_max for joint in self.joints])
+
+    @cached_property
+    def acceleration_max(self) -> FloatArray:
+        """(n,) acceleration limits, rad/s² or m/s²."""
+        return np.array([joint.acceleration_max for joint in self.joints])
+
+    @cached_property
+    def effort_max(self) -> FloatArray:
+        """(n,) effort limits, N·m or N."""
+        return np.array([joint.effort_max for joint in self.joints])
+
+    @cached_property
+    def home(self) -> FloatArray:
+        """(n,) the resting position, rad or m."""
+        return np.array([joint.home for joint in self.joints])
+
+    def joint_index(self, name: str) -> int:
+        """Index of a joint in the vector.
+
+        Raises:
+            ConfigurationError: when the robot has no such joint; the text lists those it has.
+        """
+        try:
+            return self.joint_names.index(name)
+        except ValueError:
+            text = unknown_choice(f"joint of robot '{self.name}'", name, self.joint_names)
+            raise ConfigurationError(text) from None
+
+    def joint_indices(self, names: tuple[str, ...]) -> list[int]:
+        """Indices of several joints in the vector."""
+        return [self.joint_index(name) for name in names]
+
+    def arm(self, name: str) -> Arm:
+        """The arm of that name.
+
+        Raises:
+            ConfigurationError: when the robot has no such arm; the text lists those it has.
+        """
+        for arm in self.arms:
+            if arm.name == name:
+                return arm
+        names = [arm.name for arm in self.arms]
+        raise ConfigurationError(unknown_choice(f"arm of robot '{self.name}'", name, names))

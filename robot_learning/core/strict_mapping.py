@@ -1,0 +1,211 @@
+"""Reading YAML mappings strictly: every key is known, every value has the right type.
+
+Each error names the file and the full key (`joints[2].velocity_rad_s`), says what was found and
+what is valid.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice, which YAML would silently overwrite."""
+
+
+def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    loader.flatten_mapping(node)
+    mapping: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in mapping:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key '{key}' stands twice", key_node.start_mark
+            )
+        mapping[key] = loader.construct_object(value_node, deep=True)
+    return mapping
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
+
+
+class StrictMapping:
+    """A mapping whose keys are taken one by one; `finish` refuses what was not taken."""
+
+    def __init__(
+        self,
+        values: Any,
+        source: str,
+        key: str = "",
+        error: type[ConfigurationError] = ConfigurationError,
+    ) -> None:
+        self.source = source
+        self.key = key
+        self._error = error
+        if not isinstance(values, dict):
+            raise self.fail(f"expected a mapping of keys to values, found {_describe(values)}")
+        self._values: dict[str, Any] = {str(name): value for name, value in values.items()}
+        self._known: list[str] = []
+
+    @classmethod
+    def read(
+        cls, path: Path, error: type[ConfigurationError] = ConfigurationError
+    ) -> StrictMapping:
+        """Parse a YAML file.
+
+        Raises:
+            error: the file is missing, unreadable, not YAML, or not a mapping.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise error(f"{path}: cannot be read: {problem}") from problem
+        try:
+            values = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
+        except (yaml.YAMLError, RecursionError, ValueError) as problem:
+            raise error(f"{path}: not valid YAML: {problem}") from problem
+        return cls(values, str(path), error=error)
+
+    def fail(self, text: str, name: str = "") -> ConfigurationError:
+        """An error about this mapping or about its key `name`, to be raised."""
+        place = self._place(name)
+        return self._error(f"{self.source}: {place + ': ' if place else ''}{text}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def knows(self, *names: str) -> None:
+        """Declare keys that are valid here although they may not be taken."""
+        self._known.extend(names)
+
+    def finish(self) -> None:
+        """Refuse keys that were not taken.
+
+        Raises:
+            ConfigurationError: names the key, the nearest valid one and all valid ones.
+        """
+        for name in self._values:
+            if name not in self._known:
+                raise self.fail(unknown_choice("key", name, self._known))
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A non-empty string."""
+        value = self._take(name, default)
+        if not isinstance(value, str) or not value:
+            raise self.fail(f"expected text, found {_describe(value)}", name)
+        return value
+
+    def optional_text(self, name: str) -> str | None:
+        """A string, or None when the key is absent."""
+        self.knows(name)
+        return self.text(name) if name in self._values else None
+
+    def choice(self, name: str, valid: Iterable[str], default: str | None = None) -> str:
+        """One of `valid`."""
+        value, choices = self.text(name, default), list(valid)
+        if value not in choices:
+            raise self.fail(unknown_choice("value", value, choices), name)
+        return value
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """A boolean."""
+        value = self._take(name, default)
+        if not isinstance(value, bool):
+            raise self.fail(f"expected true or false, found {_describe(value)}", name)
+        return value
+
+    def integer(self, name: str, default: int | None = None, minimum: int | None = None) -> int:
+        """A whole number."""
+        value = self._take(name, default)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.fail(f"expected a whole number, found {_describe(value)}", name)
+        if minimum is not None and value < minimum:
+            raise self.fail(f"expected at least {minimum}, found {value}", name)
+        return value
+
+    def number(self, name: str, default: float | None = None, positive: bool = False) -> float:
+        """A finite number; with `positive`, greater than zero."""
+        value = self._number(self._take(name, default), name)
+        if positive and value <= 0:
+            raise self.fail(f"expected a number above 0, found {value:g}", name)
+        return value
+
+    def numbers(
+        self, name: str, count: int, default: tuple[float, ...] | None = None
+    ) -> tuple[float, ...]:
+        """A list of exactly `count` finite numbers."""
+        values = self._take(name, default)
+        if not isinstance(values, list | tuple) or len(values) != count:
+            raise self.fail(f"expected a list of {count} numbers, found {_describe(values)}", name)
+        return tuple(self._number(value, f"{name}[{index}]") for index, value in enumerate(values))
+
+    def texts(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of strings without repeats."""
+        values = self._take(name, default)
+        if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
+            raise self.fail(f"expected a list of names, found {_describe(values)}", name)
+        for value in values:
+            if list(values).count(value) > 1:
+                raise self.fail(f"'{value}' stands twice", name)
+        return tuple(values)
+
+    def mapping(self, name: str) -> StrictMapping:
+        """A nested mapping; the key must be there."""
+        return self._nested(self._take(name, None), name)
+
+    def optional_mapping(self, name: str) -> StrictMapping | None:
+        """A nested mapping, or None when the key is absent."""
+        self.knows(name)
+        return self.mapping(name) if name in self._values else None
+
+    def mappings(self, name: str, required: bool = True) -> list[StrictMapping]:
+        """A list of nested mappings; empty when absent and not `required`."""
+        values = self._take(name, None if required else [])
+        if not isinstance(values, list):
+            raise self.fail(f"expected a list, found {_describe(values)}", name)
+        return [self._nested(value, f"{name}[{index}]") for index, value in enumerate(values)]
+
+    def entries(self, name: str, read: Callable[[StrictMapping, str], Any]) -> dict[str, Any]:
+        """An optional mapping of free keys; `read(mapping, key)` reads each value."""
+        nested = self.optional_mapping(name)
+        return {key: read(nested, key) for key in nested} if nested else {}
+
+    def _take(self, name: str, default: Any) -> Any:
+        self.knows(name)
+        if name not in self._values:
+            if default is None:
+                present = ", ".join(self._values) or "(nothing)"
+                raise self.fail(f"the key '{name}' is missing; found {present}")
+            return default
+        return self._values[name]
+
+    def _number(self, value: Any, name: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self.fail(f"expected a number, found {_describe(value)}", name)
+        if not math.isfinite(value):
+            raise self.fail(f"expected a finite number, found {value}", name)
+        return float(value)
+
+    def _nested(self, values: Any, name: str) -> StrictMapping:
+        return StrictMapping(values, self.source, self._place(name), self._error)
+
+    def _place(self, name: str) -> str:
+        return ".".join(part for part in (self.key, name) if part)
+
+
+def _describe(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return f"{value!r}"

@@ -1,0 +1,1 @@
+"""The robot interface and its implementations."""

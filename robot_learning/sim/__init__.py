@@ -1,0 +1,1 @@
+"""MuJoCo scenes, tasks, cameras, gymnasium environments, experts and vectorised rollouts."""

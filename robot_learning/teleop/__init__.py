@@ -1,0 +1,1 @@
+"""The teleoperation device interface, its devices, and inverse kinematics."""
