@@ -1,0 +1,79 @@
+"""The group `demo`: the scripted expert drives the simulated robot over topics, and is filmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robot_learning.bringup.plan import (
+    LaunchArgument,
+    LaunchGroup,
+    LaunchPlan,
+    NodeSpec,
+    OnExit,
+    middleware_environment,
+    parse_integer,
+    parse_number,
+)
+from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
+from robot_learning.bringup.sim import robot_node
+
+FIXED = {
+    "headless": "true",
+    "sim_speed": "1.0",
+    "use_sim_time": "false",
+    "params_file": "",
+    "autostart": "true",
+}
+"""Arguments of `sim` that a demonstration decides itself."""
+
+ARGUMENTS = (
+    *(argument for argument in SIM_ARGUMENTS if argument.name in ("robot", "task", "seed")),
+    LaunchArgument("namespace", "", "Namespace of every node and topic"),
+    LaunchArgument("camera", "front", "Camera that films"),
+    LaunchArgument("video", "outputs/demo/lift.mp4", "Video to write; empty for none"),
+    LaunchArgument("timeout_s", "60", "Seconds after which the demonstration has failed"),
+)
+
+
+def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+    """Robot, expert, and the monitor whose result is the demonstration's.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was started.
+    """
+    shared = {"robot": arguments["robot"], "task": arguments["task"]}
+    namespace, filmed = arguments["namespace"], arguments["video"] != ""
+    robot = robot_node(
+        {
+            **FIXED,
+            **arguments,
+            "cameras": arguments["camera"] if filmed else "none",
+            "log_level": "warn",
+        }
+    )
+    expert = NodeSpec(
+        executable="expert_node",
+        name="expert_node",
+        namespace=namespace,
+        parameters={**shared, "seed": parse_integer("seed", arguments["seed"])},
+        log_level="warn",
+        on_exit=OnExit.KEEP,
+    )
+    monitor = NodeSpec(
+        executable="demo_node",
+        name="demo_node",
+        namespace=namespace,
+        parameters={
+            **shared,
+            "camera": arguments["camera"],
+            "video": arguments["video"],
+            "timeout_s": parse_number("timeout_s", arguments["timeout_s"]),
+        },
+        log_level="warn",
+        on_exit=OnExit.FINISH,
+        owns_terminal=True,
+    )
+    return LaunchPlan(nodes=(robot, expert, monitor), environment=middleware_environment())
+
+
+DEMO = LaunchGroup("demo", "a pick by the scripted expert, filmed", ARGUMENTS, demo_plan)

@@ -1,0 +1,11 @@
+"""Every group of nodes that `robot-learning up` can start, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robot_learning.bringup.demo import DEMO
+from robot_learning.bringup.plan import LaunchGroup
+from robot_learning.bringup.sim import SIM
+
+GROUPS: Mapping[str, LaunchGroup] = {group.name: group for group in (SIM, DEMO)}

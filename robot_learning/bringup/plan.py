@@ -1,0 +1,187 @@
+"""What is started together, as plain data: arguments, nodes with their parameters, environment.
+
+Both `launch/*.launch.py` (under ROS 2's launch) and `robot-learning up` (without it) carry out
+the plans that are made here, so that the two cannot differ.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.resources import share_directory
+
+ParameterValue = bool | int | float | str | list[str]
+
+
+class OnExit(Enum):
+    """What the end of a node means for the others."""
+
+    KEEP = "keep"
+    """The others go on."""
+    FAIL = "fail"
+    """A required node: everything is taken down, and that is a failure."""
+    FINISH = "finish"
+    """The work is done: everything is taken down, with this node's exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchArgument:
+    """One argument of a group of nodes. Values are text, as in `name:=value`."""
+
+    name: str
+    default: str
+    description: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSpec:
+    """One node: an executable of this package and what it is given.
+
+    Attributes:
+        executable: the module in `robot_learning.ros` and the name for `ros2 run`.
+        name: of the node.
+        namespace: of the node; empty for the root.
+        parameters: set first.
+        parameter_files: YAML files; the values in them win over `parameters`.
+        remappings: topic or service -> its new name.
+        log_level: debug, info, warn, error or fatal.
+        on_exit: what its end means.
+        owns_terminal: whether its output is shown as it is, without the node's name.
+    """
+
+    executable: str
+    name: str
+    namespace: str = ""
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+    parameter_files: tuple[Path, ...] = ()
+    remappings: Mapping[str, str] = field(default_factory=dict)
+    log_level: str = "info"
+    on_exit: OnExit = OnExit.FAIL
+    owns_terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """The nodes to start, and environment variables to set where they are not set yet."""
+
+    nodes: tuple[NodeSpec, ...]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchGroup:
+    """A group of nodes that one command starts."""
+
+    name: str
+    description: str
+    arguments: tuple[LaunchArgument, ...]
+    plan: Callable[[Mapping[str, str]], LaunchPlan]
+
+    def resolve(self, given: Mapping[str, str]) -> LaunchPlan:
+        """The plan for the arguments given; the others take their defaults.
+
+        Raises:
+            ConfigurationError: an unknown argument, or a wrong value; lists what is valid.
+        """
+        known = {argument.name: argument for argument in self.arguments}
+        for name, value in given.items():
+            if name not in known:
+                raise ConfigurationError(unknown_choice(f"argument of '{self.name}'", name, known))
+            choices = known[name].choices
+            if choices and value not in choices:
+                raise ConfigurationError(f"{name}: {unknown_choice('value', value, choices)}")
+        defaults = {argument.name: argument.default for argument in self.arguments}
+        return self.plan({**defaults, **given})
+
+
+def parse_flag(name: str, text: str) -> bool:
+    """A launch argument that is true or false.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if text.lower() not in ("true", "false"):
+        raise ConfigurationError(f"{name}: expected true or false, found '{text}'")
+    return text.lower() == "true"
+
+
+def parse_number(name: str, text: str) -> float:
+    """A launch argument that is a number.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"{name}: expected a number, found '{text}'") from None
+
+
+def parse_integer(name: str, text: str) -> int:
+    """A launch argument that is a whole number.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        raise ConfigurationError(f"{name}: expected a whole number, found '{text}'") from None
+
+
+def parse_names(text: str) -> list[str]:
+    """A launch argument that is a list: names separated by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def parameter_files(node: str, user_file: str) -> tuple[Path, ...]:
+    """The shipped YAML of a node, then the user's, whose values win; empty text for none.
+
+    Raises:
+        ConfigurationError: a file is not there.
+    """
+    files = [share_directory() / "launch" / "config" / f"{node}.yaml"]
+    if user_file:
+        files.append(Path(user_file))
+    for path in files:
+        if not path.is_file():
+            raise ConfigurationError(f"params_file: no such file: {path}")
+    return tuple(files)
+
+
+def middleware_environment() -> dict[str, str]:
+    """Fast DDS with a shared-memory segment that holds whole images.
+
+    With its default segment half of the raw 640x480 frames are lost. The variable's name
+    changed between releases of Fast DDS; other middleware ignores both.
+    """
+    profile = str(share_directory() / "launch" / "config" / "fastdds.xml")
+    return {
+        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
+        "FASTRTPS_DEFAULT_PROFILES_FILE": profile,
+    }
+
+
+def node_arguments(node: NodeSpec) -> Sequence[str]:
+    """The `--ros-args` that give a node what its spec says."""
+    arguments = ["--ros-args", "-r", f"__node:={node.name}"]
+    if node.namespace:
+        arguments += ["-r", f"__ns:=/{node.namespace.strip('/')}"]
+    for topic, target in node.remappings.items():
+        arguments += ["-r", f"{topic}:={target}"]
+    for name, value in node.parameters.items():
+        arguments += ["-p", f"{name}:={_yaml(value)}"]
+    for path in node.parameter_files:
+        arguments += ["--params-file", str(path)]
+    return [*arguments, "--log-level", node.log_level]
+
+
+def _yaml(value: ParameterValue) -> str:
+    # JSON is YAML, and unlike a bare word it cannot turn a text such as "1" into a number.
+    return json.dumps(value)

@@ -1,0 +1,93 @@
+"""The group `sim`: one simulated robot in the scene of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robot_learning.bringup.plan import (
+    LaunchArgument,
+    LaunchGroup,
+    LaunchPlan,
+    NodeSpec,
+    middleware_environment,
+    parameter_files,
+    parse_flag,
+    parse_integer,
+    parse_names,
+    parse_number,
+)
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.resources import find_robot
+
+LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
+
+ARGUMENTS = (
+    LaunchArgument("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    LaunchArgument("task", "lift", "Task whose scene the robot stands in"),
+    LaunchArgument("seed", "0", "Seed of the object placement"),
+    LaunchArgument("headless", "true", "false opens MuJoCo's viewer", ("true", "false")),
+    LaunchArgument("sim_speed", "1.0", "Simulated seconds a second; 0: as fast as possible"),
+    LaunchArgument("cameras", "all", "Cameras to publish, separated by commas; all, or none"),
+    LaunchArgument("namespace", "", "Namespace of every node and topic"),
+    LaunchArgument(
+        "use_sim_time",
+        "auto",
+        "Publish and use /clock; auto does where sim_speed is not 1",
+        ("auto", "true", "false"),
+    ),
+    LaunchArgument("params_file", "", "YAML file whose values win over the arguments"),
+    LaunchArgument("log_level", "info", "Lowest severity that is logged", LOG_LEVELS),
+    LaunchArgument(
+        "autostart", "true", "Configure and activate the lifecycle nodes", ("true", "false")
+    ),
+)
+
+
+def uses_sim_time(arguments: Mapping[str, str]) -> bool:
+    """Whether the nodes of a plan live in simulated time.
+
+    Raises:
+        ConfigurationError: the simulation is to run at another speed in real time.
+    """
+    real_time = parse_number("sim_speed", arguments["sim_speed"]) == 1.0
+    if arguments["use_sim_time"] == "auto":
+        return not real_time
+    wanted = parse_flag("use_sim_time", arguments["use_sim_time"])
+    if not wanted and not real_time:
+        raise ConfigurationError("sim_speed other than 1 needs use_sim_time:=true (or auto)")
+    return wanted
+
+
+def robot_node(arguments: Mapping[str, str]) -> NodeSpec:
+    """The robot's own node."""
+    robot = arguments["robot"]
+    find_robot(robot)
+    return NodeSpec(
+        executable="robot_node",
+        name="robot_node",
+        namespace=arguments["namespace"],
+        parameters={
+            "robot": robot,
+            "task": arguments["task"],
+            "seed": parse_integer("seed", arguments["seed"]),
+            "sim_speed": parse_number("sim_speed", arguments["sim_speed"]),
+            "publish_clock": uses_sim_time(arguments),
+            "headless": parse_flag("headless", arguments["headless"]),
+            "cameras": parse_names(arguments["cameras"]),
+            "autostart": parse_flag("autostart", arguments["autostart"]),
+        },
+        parameter_files=parameter_files("robot_node", arguments["params_file"]),
+        log_level=arguments["log_level"],
+    )
+
+
+def sim_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+    """The simulated robot alone.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was started.
+    """
+    return LaunchPlan(nodes=(robot_node(arguments),), environment=middleware_environment())
+
+
+SIM = LaunchGroup("sim", "a simulated robot in the scene of a task", ARGUMENTS, sim_plan)

@@ -1,0 +1,176 @@
+"""Runs the nodes of a plan as processes: one goes, all go; nothing is left behind.
+
+Each process leads a process group of its own, so that a Ctrl-C reaches it once, through here,
+and what it starts can be ended with it. Should this process itself be killed, the kernel sends
+SIGTERM to its children.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import IO
+
+from robot_learning.bringup.plan import LaunchPlan, NodeSpec, OnExit, node_arguments
+
+POLL_PERIOD_S = 0.05
+ESCALATION_S = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 0.3))
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class _Running:
+    node: NodeSpec
+    process: subprocess.Popen[bytes]
+    pending: bytes = field(default=b"")
+
+
+class Supervisor:
+    """Starts a plan's nodes, passes their output on, and ends them together."""
+
+    def __init__(self, plan: LaunchPlan, output: IO[str] | None = None) -> None:
+        self._plan = plan
+        self._output = output or sys.stdout
+        self._running: list[_Running] = []
+        self._selector = selectors.DefaultSelector()
+        self._interrupted = False
+
+    def run(self) -> int:
+        """Run until a node ends that the others depend on, or until SIGINT or SIGTERM.
+
+        Returns:
+            0 after an interruption or when every node ended well; the exit code of a node
+            that finishes the plan; 1 or the node's own code when a required node died.
+        """
+        previous = {
+            number: signal.signal(number, self._interrupt)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        }
+        try:
+            for node in self._plan.nodes:
+                self._start(node)
+            return self._watch()
+        finally:
+            self._end_all()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        self._interrupted = True
+
+    def _start(self, node: NodeSpec) -> None:
+        command = [sys.executable, "-m", f"robot_learning.ros.{node.executable}"]
+        parent = os.getpid()
+        process = subprocess.Popen(
+            [*command, *node_arguments(node)],
+            env=_environment(self._plan.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=None if node.owns_terminal else subprocess.PIPE,
+            stderr=None if node.owns_terminal else subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 (no threads here)
+        )
+        running = _Running(node, process)
+        self._running.append(running)
+        if process.stdout is not None:
+            os.set_blocking(process.stdout.fileno(), False)
+            self._selector.register(process.stdout, selectors.EVENT_READ, running)
+
+    def _watch(self) -> int:
+        while not self._interrupted:
+            self._pass_output_on(POLL_PERIOD_S)
+            for running in self._running:
+                code = running.process.poll()
+                if code is None or running.node.on_exit is OnExit.KEEP:
+                    continue
+                self._pass_output_on(0.0)
+                if running.node.on_exit is OnExit.FINISH:
+                    return _exit_code(code)
+                self._say(f"{running.node.name} {_ending(code)}; ending everything")
+                return _exit_code(code) or 1
+            if all(running.process.poll() is not None for running in self._running):
+                return max(_exit_code(running.process.returncode) for running in self._running)
+        return 0
+
+    def _end_all(self) -> None:
+        for number, patience_s in ESCALATION_S:
+            alive = [running for running in self._running if running.process.poll() is None]
+            if not alive:
+                break
+            if number is signal.SIGKILL:
+                names = ", ".join(running.node.name for running in alive)
+                self._say(f"killing what did not end by itself: {names}")
+            for running in alive:
+                _signal_group(running.process.pid, number)
+            deadline_s = time.monotonic() + patience_s
+            while time.monotonic() < deadline_s and any(
+                running.process.poll() is None for running in alive
+            ):
+                self._pass_output_on(0.01)
+        for running in self._running:
+            # What a node had started itself may outlive it, when it was killed.
+            _signal_group(running.process.pid, signal.SIGKILL)
+        self._pass_output_on(0.0)
+        self._selector.close()
+
+    def _pass_output_on(self, timeout_s: float) -> None:
+        if not self._selector.get_map():
+            time.sleep(timeout_s)
+            return
+        for key, _ in self._selector.select(timeout_s):
+            running: _Running = key.data
+            data = os.read(key.fd, 65536)
+            if not data:
+                self._selector.unregister(key.fileobj)
+            lines = (running.pending + data).split(b"\n")
+            running.pending = lines.pop() if data else b""
+            for line in lines:
+                self._say_line(running.node.name, line)
+
+    def _say_line(self, name: str, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()
+        if text:
+            self._output.write(f"[{name}] {text}\n")
+            self._output.flush()
+
+    def _say(self, text: str) -> None:
+        self._output.write(f"{text}\n")
+        self._output.flush()
+
+
+def _environment(additions: Mapping[str, str]) -> dict[str, str]:
+    return {**additions, "PYTHONUNBUFFERED": "1", **os.environ}
+
+
+def _die_with(parent: int) -> None:
+    # Linux only; elsewhere the supervisor's own handlers have to do.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+def _exit_code(code: int) -> int:
+    """A process's exit code; 128 + signal where a signal ended it, as shells have it."""
+    return 128 - code if code < 0 else code
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"

@@ -1,0 +1,222 @@
+"""Between ROS messages and the values of `robot_learning.core`, without losing a check.
+
+Times are nanoseconds. A JointTrajectory that is wrong in any way is refused whole.
+"""
+
+from __future__ import annotations
+
+import array
+from collections.abc import Sequence
+
+import numpy as np
+from builtin_interfaces.msg import Duration, Time
+from geometry_msgs.msg import PoseStamped
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, CompressedImage, JointState
+from sensor_msgs.msg import Image as ImageMessage
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import CommandError, unknown_choice
+from robot_learning.core.types import FloatArray, Image, Observation, UInt8Array
+
+WORLD_FRAME = "world"
+
+
+def time_message(stamp_ns: int) -> Time:
+    """Nanoseconds as a Time message."""
+    sec, nanosec = divmod(stamp_ns, NS_PER_S)
+    return Time(sec=sec, nanosec=nanosec)
+
+
+def time_ns(message: Time | Duration) -> int:
+    """A Time or Duration message as nanoseconds."""
+    return int(message.sec) * NS_PER_S + int(message.nanosec)
+
+
+def clock_message(stamp_ns: int) -> Clock:
+    """Simulated time for `/clock`."""
+    return Clock(clock=time_message(stamp_ns))
+
+
+def joint_state_message(
+    observation: Observation, joint_names: Sequence[str], stamp_ns: int
+) -> JointState:
+    """The joints of an observation; `effort` stays empty where nothing was measured."""
+    message = JointState(name=list(joint_names))
+    message.header.stamp = time_message(stamp_ns)
+    message.position = array.array("d", observation.joint_position.tobytes())
+    message.velocity = array.array("d", observation.joint_velocity.tobytes())
+    if not np.isnan(observation.joint_effort).any():
+        message.effort = array.array("d", observation.joint_effort.tobytes())
+    return message
+
+
+def joint_positions(message: JointState, joint_names: Sequence[str]) -> FloatArray:
+    """(n,) positions in the order of `joint_names`, whatever the order of the message.
+
+    Raises:
+        CommandError: a joint is missing or the message is ragged.
+    """
+    return _ordered(message.name, np.asarray(message.position, float), joint_names)
+
+
+def joint_velocities(message: JointState, joint_names: Sequence[str]) -> FloatArray:
+    """(n,) velocities in the order of `joint_names`; zeros where the message has none.
+
+    Raises:
+        CommandError: a joint is missing or the message is ragged.
+    """
+    if not message.velocity:
+        return np.zeros(len(joint_names))
+    return _ordered(message.name, np.asarray(message.velocity, float), joint_names)
+
+
+def _ordered(names: Sequence[str], values: FloatArray, wanted: Sequence[str]) -> FloatArray:
+    if len(names) != len(values):
+        raise CommandError(f"joint state has {len(names)} names and {len(values)} values")
+    by_name = dict(zip(names, values.tolist(), strict=True))
+    missing = [name for name in wanted if name not in by_name]
+    if missing:
+        raise CommandError(f"joint state lacks {', '.join(missing)}; it has {', '.join(names)}")
+    return np.array([by_name[name] for name in wanted])
+
+
+def trajectory_message(
+    joint_names: Sequence[str],
+    positions: FloatArray,
+    times_from_start_s: Sequence[float] = (0.0,),
+    stamp_ns: int = 0,
+) -> JointTrajectory:
+    """A JointTrajectory of `positions` (k, n) or (n,), one time from start for each point."""
+    rows = np.atleast_2d(positions)
+    message = JointTrajectory(joint_names=list(joint_names))
+    message.header.stamp = time_message(stamp_ns)
+    for row, time_s in zip(rows, times_from_start_s, strict=True):
+        sec, nanosec = divmod(round(time_s * NS_PER_S), NS_PER_S)
+        point = JointTrajectoryPoint(time_from_start=Duration(sec=sec, nanosec=nanosec))
+        point.positions = array.array("d", np.ascontiguousarray(row, float).tobytes())
+        message.points.append(point)
+    return message
+
+
+def parse_trajectory(
+    message: JointTrajectory, joint_names: Sequence[str]
+) -> tuple[FloatArray, FloatArray]:
+    """Times from start (k,) in seconds and positions (k, n) in the order of `joint_names`.
+
+    Raises:
+        CommandError: unknown, missing or repeated joints, no points, wrong size, NaN or
+            infinity, or times that do not increase. The text says which.
+    """
+    order = _joint_order(message.joint_names, joint_names)
+    if not message.points:
+        raise CommandError("empty: the trajectory has no points")
+    times_s = np.array([time_ns(point.time_from_start) / NS_PER_S for point in message.points])
+    if times_s[0] < 0.0 or (np.diff(times_s) <= 0.0).any():
+        raise CommandError(f"times from start do not increase: {_numbers(times_s)} s")
+    positions = np.empty((len(message.points), len(order)))
+    for index, point in enumerate(message.points):
+        if len(point.positions) != len(order):
+            text = f"point {index} has {len(point.positions)} positions for {len(order)} joints"
+            raise CommandError(f"wrong size: {text}")
+        positions[index] = point.positions
+    if not np.isfinite(positions).all():
+        index, column = np.argwhere(~np.isfinite(positions))[0]
+        name, value = message.joint_names[column], positions[index, column]
+        raise CommandError(f"not finite: point {index} asks {value} of joint '{name}'")
+    return times_s, positions[:, order]
+
+
+def _joint_order(given: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    if list(given) == list(wanted):
+        return list(range(len(wanted)))
+    for name in given:
+        if name not in wanted:
+            raise CommandError(unknown_choice("joint", name, wanted))
+        if list(given).count(name) > 1:
+            raise CommandError(f"repeated joint '{name}'")
+    missing = [name for name in wanted if name not in given]
+    if missing:
+        raise CommandError(f"missing joint {', '.join(repr(name) for name in missing)}")
+    return [list(given).index(name) for name in wanted]
+
+
+def _numbers(values: FloatArray) -> str:
+    return ", ".join(f"{value:g}" for value in values[:10])
+
+
+def pose_message(pose: FloatArray, stamp_ns: int) -> PoseStamped:
+    """A pose (7,) x y z qw qx qy qz in the world frame."""
+    message = PoseStamped()
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = WORLD_FRAME
+    position, orientation = message.pose.position, message.pose.orientation
+    position.x, position.y, position.z = pose[:3].tolist()
+    orientation.w, orientation.x, orientation.y, orientation.z = pose[3:].tolist()
+    return message
+
+
+def pose_array(message: PoseStamped) -> FloatArray:
+    """(7,) x y z qw qx qy qz."""
+    position, orientation = message.pose.position, message.pose.orientation
+    return np.array(
+        [
+            *(position.x, position.y, position.z),
+            *(orientation.w, orientation.x, orientation.y, orientation.z),
+        ]
+    )
+
+
+def image_message(image: Image, frame_id: str, stamp_ns: int) -> ImageMessage:
+    """An uncompressed rgb8 image."""
+    height, width, _ = image.pixels.shape
+    message = ImageMessage(height=height, width=width, encoding="rgb8", step=3 * width)
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frame_id
+    # Assigning an array.array of bytes is a copy; an ndarray or list is checked item by item.
+    message.data = array.array("B", image.pixels.tobytes())
+    return message
+
+
+def compressed_image_message(jpeg: bytes, frame_id: str, stamp_ns: int) -> CompressedImage:
+    """A JPEG of an RGB image, as image_transport publishes it."""
+    message = CompressedImage(format="rgb8; jpeg compressed bgr8")
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frame_id
+    message.data = array.array("B", jpeg)
+    return message
+
+
+def camera_info_message(
+    height_px: int, width_px: int, fovy_rad: float, frame_id: str, stamp_ns: int
+) -> CameraInfo:
+    """The intrinsics of an ideal pinhole camera with square pixels and no distortion."""
+    focal_px = 0.5 * height_px / np.tan(0.5 * fovy_rad)
+    center_x, center_y = 0.5 * width_px, 0.5 * height_px
+    message = CameraInfo(height=height_px, width=width_px, distortion_model="plumb_bob")
+    message.header.stamp = time_message(stamp_ns)
+    message.header.frame_id = frame_id
+    message.d = [0.0] * 5
+    message.k = [focal_px, 0.0, center_x, 0.0, focal_px, center_y, 0.0, 0.0, 1.0]
+    message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    message.p = [focal_px, 0.0, center_x, 0.0, 0.0, focal_px, center_y, 0.0, 0.0, 0.0, 1.0, 0.0]
+    return message
+
+
+def image_pixels(message: ImageMessage) -> UInt8Array:
+    """(height, width, 3) uint8 RGB of an uncompressed rgb8 or bgr8 image.
+
+    Raises:
+        CommandError: another encoding, or data that does not fill the image.
+    """
+    if message.encoding not in ("rgb8", "bgr8"):
+        raise CommandError(unknown_choice("image encoding", message.encoding, ["rgb8", "bgr8"]))
+    rows = np.frombuffer(message.data, np.uint8)
+    if rows.size != message.height * message.step or message.step < 3 * message.width:
+        raise CommandError(
+            f"image of {message.width}x{message.height}, step {message.step}, has {rows.size} bytes"
+        )
+    pixels = rows.reshape(message.height, message.step)[:, : 3 * message.width]
+    pixels = pixels.reshape(message.height, message.width, 3)
+    return pixels if message.encoding == "rgb8" else pixels[:, :, ::-1]

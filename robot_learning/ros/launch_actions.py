@@ -1,0 +1,61 @@
+"""Carries a plan of `robot_learning.bringup` out with ROS 2's own launch."""
+
+from __future__ import annotations
+
+import os
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from robot_learning.bringup.plan import LaunchGroup, NodeSpec, OnExit
+
+
+def launch_description(group: LaunchGroup) -> LaunchDescription:
+    """The launch description of a group: its arguments, then whatever its plan says."""
+    declared = [
+        DeclareLaunchArgument(
+            argument.name,
+            default_value=argument.default,
+            description=argument.description,
+            choices=list(argument.choices) or None,
+        )
+        for argument in group.arguments
+    ]
+
+    def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+        given = {
+            argument.name: LaunchConfiguration(argument.name).perform(context)
+            for argument in group.arguments
+        }
+        plan = group.resolve(given)
+        environment = [
+            SetEnvironmentVariable(name, value)
+            for name, value in plan.environment.items()
+            if name not in os.environ
+        ]
+        return [*environment, *(_action(node) for node in plan.nodes)]
+
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+
+
+def _action(node: NodeSpec) -> Node:
+    ends_all = node.on_exit is not OnExit.KEEP
+    return Node(
+        package="robot_learning",
+        executable=node.executable,
+        name=node.name,
+        namespace=node.namespace,
+        parameters=[dict(node.parameters), *(str(path) for path in node.parameter_files)],
+        remappings=list(node.remappings.items()),
+        arguments=["--ros-args", "--log-level", node.log_level],
+        output="screen",
+        emulate_tty=True,
+        on_exit=Shutdown(reason=f"{node.name} ended") if ends_all else None,
+    )

@@ -1,0 +1,114 @@
+"""The parameters of every node, as plain data: what may stand in a launch plan or a YAML file.
+
+Importing this needs no ROS, so that a plan can be checked against it anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+ParameterValue = bool | int | float | str | list[str] | list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterSpec:
+    """One parameter of a node.
+
+    Attributes:
+        name: as it stands in YAML.
+        default: gives the type too.
+        description: what it does, with its unit; shown by `ros2 param describe`.
+        read_only: whether it is fixed once the node runs.
+        minimum: smallest valid number, inclusive.
+        maximum: largest valid number, inclusive.
+        choices: the valid texts; any text when empty.
+    """
+
+    name: str
+    default: ParameterValue
+    description: str
+    read_only: bool = True
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+ROBOT_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec("task", "lift", "Scene and task that the simulated robot stands in"),
+    ParameterSpec("seed", 0, "Seed of the object placement after start", minimum=0),
+    ParameterSpec(
+        "sim_speed",
+        1.0,
+        "Simulated seconds a second; 0 runs as fast as possible. Other than 1 needs sim time",
+        minimum=0.0,
+        maximum=1000.0,
+    ),
+    ParameterSpec(
+        "publish_clock", False, "Publish simulated time on /clock and use it in every stamp"
+    ),
+    ParameterSpec("autostart", True, "Configure and activate without being asked to"),
+    ParameterSpec("headless", True, "Open no window; false opens MuJoCo's viewer"),
+    ParameterSpec("cameras", ["all"], "Cameras to publish; 'all', or 'none' for no images"),
+    ParameterSpec(
+        "camera_quality",
+        "observation",
+        "Rendering: fast for observations, or with shadows for videos",
+        choices=("observation", "video"),
+    ),
+    ParameterSpec(
+        "image_transport",
+        "compressed",
+        "Which image topics are published",
+        choices=("compressed", "raw", "both"),
+    ),
+    ParameterSpec(
+        "jpeg_quality", 90, "JPEG quality in percent", read_only=False, minimum=1, maximum=100
+    ),
+    ParameterSpec("diagnostics_rate_hz", 1.0, "Rate of the diagnostics", minimum=0.1, maximum=10.0),
+    ParameterSpec(
+        "reset.seed",
+        -1,
+        "Seed that ~/reset places the objects with; -1 takes the next one each time",
+        read_only=False,
+        minimum=-1,
+    ),
+    ParameterSpec(
+        "reset.placement",
+        "",
+        "Where ~/reset puts objects, as a YAML mapping of the task's placement options; "
+        "empty places them at random",
+        read_only=False,
+    ),
+)
+
+EXPERT_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec("task", "lift", "Task whose scripted expert drives the robot"),
+    ParameterSpec("seed", 0, "Seed of the expert's own choices", minimum=0),
+    ParameterSpec("rate_hz", 50.0, "Rate of the commands", minimum=1.0, maximum=1000.0),
+    ParameterSpec("episodes", 1, "Successes after which the node ends; 0 never ends", minimum=0),
+    ParameterSpec(
+        "episode_timeout_s", 30.0, "Time after which an episode counts as failed", minimum=0.1
+    ),
+    ParameterSpec("reset_first", False, "Ask the robot for a reset before the first episode"),
+    ParameterSpec("robot_node", "robot_node", "Name of the node whose ~/reset is called"),
+)
+
+DEMO_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec("task", "lift", "Task that is watched"),
+    ParameterSpec("camera", "front", "Camera whose images become the video"),
+    ParameterSpec("video", "outputs/demo/lift.mp4", "Where the video is written; empty for none"),
+    ParameterSpec("video_rate_hz", 25.0, "Frames a second of the video", minimum=1.0),
+    ParameterSpec("timeout_s", 60.0, "Time after which the demonstration has failed", minimum=1.0),
+    ParameterSpec("robot_node", "robot_node", "Name of the node whose diagnostics are read"),
+)
+
+NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
+    "robot_node": ROBOT_NODE,
+    "expert_node": EXPERT_NODE,
+    "demo_node": DEMO_NODE,
+}
+"""Executable -> its parameters."""
