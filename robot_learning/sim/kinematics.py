@@ -1,0 +1,88 @@
+"""Forward and differential inverse kinematics of one arm, on a scratch state of its own.
+
+Small and fast, for the scripted experts: one damped least-squares step a call, closed over the
+measured joints, so that the loop itself does the iterating.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from robot_learning.core.profile import Arm
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.model import SimModel
+
+# Keeps a step finite near a singularity. A task-space length of 1 m counts as 1 rad.
+_DAMPING = 1e-5
+# Share of the way to the home posture that the redundant motion takes in one step.
+_POSTURE_GAIN = 0.2
+
+
+class ArmKinematics:
+    """Kinematics of one arm: where its end effector is, and which joint step moves it.
+
+    Joint vectors here hold the arm's m joints in the order of `arm.joints`.
+    """
+
+    def __init__(self, simulation: SimModel, arm: Arm) -> None:
+        profile = simulation.profile
+        self.indices = np.array(profile.joint_indices(arm.joints))
+        self.position_min = profile.position_min[self.indices]
+        self.position_max = profile.position_max[self.indices]
+        self.home = profile.home[self.indices]
+        self._model = simulation.mj_model
+        self._data = mujoco.MjData(self._model)
+        self._site: int = self._model.site(arm.end_effector_name).id
+        self._qpos = simulation.qpos_addresses[self.indices]
+        self._dofs = simulation.dof_addresses[self.indices]
+        self._position = self._data.site_xpos[self._site]
+        self._rotation = self._data.site_xmat[self._site]
+        self._linear = np.empty((3, self._model.nv))
+        self._angular = np.empty((3, self._model.nv))
+        self._jacobian = np.empty((6, len(self.indices)))
+        self._damping = _DAMPING * np.eye(6)
+        self._quaternions = np.empty((3, 4))
+        self._redundant = len(self.indices) > 6
+
+    def forward(self, joint_position: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Position (3,) and rotation matrix (3, 3) of the end effector, world frame.
+
+        Both are views that the next call overwrites.
+        """
+        self._data.qpos[self._qpos] = joint_position
+        mujoco.mj_kinematics(self._model, self._data)
+        return self._position, self._rotation.reshape(3, 3)
+
+    def rotation_to(self, quaternion: FloatArray) -> FloatArray:
+        """(3,) rotation vector, world frame, from the last `forward` to `quaternion` (wxyz)."""
+        current, inverse, difference = self._quaternions
+        mujoco.mju_mat2Quat(current, self._rotation)
+        mujoco.mju_negQuat(inverse, current)
+        mujoco.mju_mulQuat(difference, quaternion, inverse)
+        vector = np.empty(3)
+        mujoco.mju_quat2Vel(vector, difference, 1.0)
+        return vector
+
+    def joint_step(self, joint_position: FloatArray, twist: FloatArray) -> FloatArray:
+        """(m,) joint step for a small displacement of the end effector.
+
+        Valid after `forward` with the same `joint_position`. A redundant arm drifts towards its
+        home posture in the motion that the end effector does not feel.
+
+        Args:
+            joint_position: (m,) rad or m.
+            twist: (6,) translation in metres, then rotation vector in radians, world frame.
+        """
+        mujoco.mj_comPos(self._model, self._data)
+        mujoco.mj_jacSite(self._model, self._data, self._linear, self._angular, self._site)
+        jacobian = self._jacobian
+        jacobian[:3] = self._linear[:, self._dofs]
+        jacobian[3:] = self._angular[:, self._dofs]
+        square = jacobian @ jacobian.T + self._damping
+        if not self._redundant:
+            step: FloatArray = jacobian.T @ np.linalg.solve(square, twist)
+            return step
+        posture = _POSTURE_GAIN * (self.home - joint_position)
+        step = posture + jacobian.T @ np.linalg.solve(square, twist - jacobian @ posture)
+        return step
