@@ -1,0 +1,254 @@
+"""Joins a robot's MJCF and a task's MJCF into one MuJoCo specification.
+
+The robot's elements get the prefix `robot/`, so that no name of a downloaded arm can clash with
+the scene's. What the profile adds keeps its plain name: the sites `<arm>_end_effector` and the
+cameras.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
+from robot_learning.core.profile import Camera, RobotProfile, SimInterface
+from robot_learning.sim.servos import prepare_servos
+
+PREFIX = "robot/"
+# A site whose pose is written after compilation starts with one that MuJoCo cannot simplify.
+_UNSIMPLIFIED_QUATERNION = (0.5, 0.5, 0.5, 0.5)
+
+Adapt = Callable[[mujoco.MjSpec], None]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A compiled scene, and what the profile found in it under which name."""
+
+    model: mujoco.MjModel
+    spec: mujoco.MjSpec
+    profile: RobotProfile
+
+
+def sim_interface(profile: RobotProfile) -> SimInterface:
+    """The profile's `sim` interface.
+
+    Raises:
+        ProfileError: the robot has none, so it cannot be simulated.
+    """
+    if profile.sim is None:
+        raise ProfileError(
+            f"{profile.path}: interfaces: the robot '{profile.name}' has no 'sim' interface, "
+            "so it cannot be simulated"
+        )
+    return profile.sim
+
+
+def parse_mjcf(path: Path, error: type[ConfigurationError] = ConfigurationError) -> mujoco.MjSpec:
+    """Parse an MJCF file.
+
+    Raises:
+        error: the file is missing or is not valid MJCF; the text says which and on which line.
+    """
+    if not path.is_file():
+        raise error(f"{path}: there is no such MJCF file")
+    try:
+        return mujoco.MjSpec.from_file(str(path))
+    except ValueError as problem:
+        raise error(f"{path}: {_one_line(problem)}") from problem
+
+
+def compose_spec(
+    profile: RobotProfile, scene: Path | None, adapt: Adapt | None = None
+) -> Composition:
+    """Attach the robot to the scene (or to an empty world) and compile.
+
+    `adapt` may change the scene first, the sizes of its objects say.
+
+    Raises:
+        ProfileError: the profile does not fit its MJCF; names the file, the key and what is valid.
+        ConfigurationError: one of the two MJCF files is broken; names the file and the line.
+    """
+    sim = sim_interface(profile)
+    robot = parse_mjcf(sim.mjcf, ProfileError)
+    parent = parse_mjcf(scene) if scene else mujoco.MjSpec()
+    if adapt:
+        adapt(parent)
+    if scene:
+        _make_placeable(parent)
+    _merge_options(parent, robot)
+    _strip_robot(robot, has_scene=scene is not None)
+    prepare_servos(robot, profile)
+    bodies = _end_effector_bodies(robot, profile)
+    _check_cameras(robot, profile)
+    try:
+        parent.attach(robot, prefix=PREFIX, frame=parent.worldbody.add_frame())
+        _add_end_effectors(parent, profile, bodies)
+        _add_cameras(parent, profile)
+        model = parent.compile()
+    except ValueError as problem:
+        _blame_file(sim.mjcf, scene)
+        both = f"{sim.mjcf} together with {scene}" if scene else str(sim.mjcf)
+        raise ConfigurationError(f"{both}: {_one_line(problem)}") from problem
+    return Composition(model, parent, profile)
+
+
+def _one_line(problem: Exception) -> str:
+    return ", ".join(line.strip() for line in str(problem).splitlines() if line.strip())
+
+
+def _blame_file(robot: Path, scene: Path | None) -> None:
+    """Compile each file alone, so that the error names the one that is broken."""
+    for path, error in ((robot, ProfileError), (scene, ConfigurationError)):
+        if path is None:
+            continue
+        try:
+            parse_mjcf(path, error).compile()
+        except ValueError as problem:
+            raise error(f"{path}: {_one_line(problem)}") from problem
+
+
+def _make_placeable(scene: mujoco.MjSpec) -> None:
+    """Top-level bodies without joints become mocap bodies, so that a task can place them."""
+    for body in scene.worldbody.bodies:
+        if not body.joints:
+            body.mocap = True
+
+
+def _merge_options(parent: mujoco.MjSpec, robot: mujoco.MjSpec) -> None:
+    """Physics options: what the robot's MJCF sets holds, then what the scene sets.
+
+    The finer time step and the more accurate friction model (elliptic cone, larger impratio)
+    of the two are kept, since grasping needs them.
+    """
+    default, ours, theirs = mujoco.MjSpec().option, parent.option, robot.option
+    timestep = min(ours.timestep, theirs.timestep)
+    cone, impratio = max(int(ours.cone), int(theirs.cone)), max(ours.impratio, theirs.impratio)
+    for name in dir(default):
+        if name.startswith("_"):
+            continue
+        value = getattr(theirs, name)
+        if not np.array_equal(value, getattr(default, name)):
+            setattr(ours, name, value)
+    ours.timestep, ours.cone, ours.impratio = timestep, cone, impratio
+    for name in dir(default):
+        if not name.startswith("_"):  # equal options on both sides: nothing to warn about
+            setattr(theirs, name, getattr(ours, name))
+
+
+def _strip_robot(robot: mujoco.MjSpec, *, has_scene: bool) -> None:
+    """Remove what the composed scene has of its own: keyframes, and floor and lights."""
+    for key in list(robot.keys):
+        robot.delete(key)
+    if not has_scene:
+        return
+    for light in list(robot.worldbody.lights):
+        robot.delete(light)
+    for geom in list(robot.worldbody.geoms):
+        if geom.type == mujoco.mjtGeom.mjGEOM_PLANE:
+            robot.delete(geom)
+
+
+def _names(elements: Any) -> list[str]:
+    return [element.name for element in elements if element.name]
+
+
+def _end_effector_bodies(robot: mujoco.MjSpec, profile: RobotProfile) -> dict[str, str]:
+    """For each arm the name of the body that carries its end-effector frame."""
+    bodies: dict[str, str] = {}
+    for index, arm in enumerate(profile.arms):
+        frame, key = arm.end_effector, f"{profile.path}: arms[{index}].end_effector"
+        if frame.site is not None:
+            site = robot.site(frame.site)
+            if site is None:
+                text = unknown_choice("site", frame.site, _names(robot.sites))
+                raise ProfileError(f"{key}.site: {text} (in {sim_interface(profile).mjcf})")
+            body = site.parent
+        else:
+            body = robot.body(frame.body)
+            if body is None:
+                text = unknown_choice("body", frame.body, _names(robot.bodies))
+                raise ProfileError(f"{key}.body: {text} (in {sim_interface(profile).mjcf})")
+        if not body.name:
+            body.name = f"unnamed_{arm.end_effector_name}"
+        bodies[arm.name] = body.name
+    return bodies
+
+
+def _attached_body(parent: mujoco.MjSpec, name: str) -> Any:
+    return parent.worldbody if name == "world" else parent.body(PREFIX + name)
+
+
+def _add_end_effectors(
+    parent: mujoco.MjSpec, profile: RobotProfile, bodies: dict[str, str]
+) -> None:
+    for arm in profile.arms:
+        site = _attached_body(parent, bodies[arm.name]).add_site(name=arm.end_effector_name)
+        site.group = 5  # never drawn
+        if arm.end_effector.body is not None:
+            site.pos = arm.end_effector.position_m
+            site.quat = arm.end_effector.quaternion_wxyz
+        else:
+            site.pos, site.quat = (1.0, 1.0, 1.0), _UNSIMPLIFIED_QUATERNION
+
+
+def place_end_effectors(model: mujoco.MjModel, profile: RobotProfile) -> None:
+    """Move the end-effector sites that stand on another site to it, by their offset.
+
+    Done on the compiled model, since only there every way of writing an orientation (euler,
+    zaxis, fromto, frames) is resolved.
+    """
+    for arm in profile.arms:
+        frame = arm.end_effector
+        if frame.site is None:
+            continue
+        source = model.site(PREFIX + frame.site).id
+        target = model.site(arm.end_effector_name).id
+        position, quaternion = np.empty(3), np.empty(4)
+        offset = np.array(frame.position_m)
+        mujoco.mju_rotVecQuat(position, offset, model.site_quat[source])
+        rotation = np.array(frame.quaternion_wxyz)
+        mujoco.mju_mulQuat(quaternion, model.site_quat[source], rotation)
+        model.site_pos[target] = model.site_pos[source] + position
+        model.site_quat[target] = quaternion
+        model.site_sameframe[target] = 0
+
+
+def _check_cameras(robot: mujoco.MjSpec, profile: RobotProfile) -> None:
+    mjcf = sim_interface(profile).mjcf
+    for index, camera in enumerate(profile.cameras):
+        key = f"{profile.path}: cameras[{index}]"
+        if camera.mjcf_camera and robot.camera(camera.mjcf_camera) is None:
+            text = unknown_choice("camera", camera.mjcf_camera, _names(robot.cameras))
+            raise ProfileError(f"{key}.mjcf_camera: {text} (in {mjcf})")
+        if camera.pose and camera.pose.body and robot.body(camera.pose.body) is None:
+            text = unknown_choice("body", camera.pose.body, _names(robot.bodies))
+            raise ProfileError(f"{key}.pose.body: {text} (in {mjcf})")
+
+
+def _add_cameras(parent: mujoco.MjSpec, profile: RobotProfile) -> None:
+    for index, camera in enumerate(profile.cameras):
+        if parent.camera(camera.name) is not None:
+            text = f"the scene already has a camera '{camera.name}'"
+            raise ProfileError(f"{profile.path}: cameras[{index}].name: {text}")
+        if camera.mjcf_camera:
+            parent.camera(PREFIX + camera.mjcf_camera).name = camera.name
+        elif camera.pose:
+            _mount_camera(parent, camera)
+
+
+def _mount_camera(parent: mujoco.MjSpec, camera: Camera) -> None:
+    pose = camera.pose
+    if pose is None:
+        return
+    mounted = _attached_body(parent, pose.body or "world").add_camera(name=camera.name)
+    mounted.pos, mounted.quat = pose.position_m, pose.quaternion_wxyz
+    mounted.fovy = np.degrees(pose.fovy_rad)  # always degrees, whatever the compiler's angle

@@ -1,0 +1,176 @@
+"""A simulated robot and task as a gymnasium environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import gymnasium
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.observation import (
+    action_space,
+    as_float32,
+    observation_space,
+    observed_names,
+    read_values,
+)
+from robot_learning.sim.task import Task
+from robot_learning.sim.world import World
+
+REWARDS = ("sparse", "dense")
+
+
+def resolve_robot(robot: str | os.PathLike[str] | RobotProfile) -> RobotProfile:
+    """A profile from a name, a path, or itself."""
+    return robot if isinstance(robot, RobotProfile) else load_profile(robot)
+
+
+def resolve_task(task: str | Task) -> Task:
+    """A task from its name, or itself.
+
+    Raises:
+        ConfigurationError: no such task; the text lists the valid ones.
+    """
+    if isinstance(task, Task):
+        return task
+    from robot_learning.sim.tasks import make_task
+
+    return make_task(task)
+
+
+class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
+    """One robot at one task.
+
+    The action is a float32 position target for every joint, (n,) rad or m; targets further away
+    than the joints' velocity limits allow are approached at that velocity. `terminated` means
+    success; `truncated` means that the task's horizon is over. The sparse reward is 1 in the
+    step that succeeds and 0 before.
+
+    `info` has `success` (bool) and `taken` (n,), the joint targets that the robot took.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 50}  # noqa: RUF012 (gymnasium's type)
+
+    def __init__(
+        self,
+        robot: str | os.PathLike[str] | RobotProfile = "desk_arm",
+        task: str | Task = "lift",
+        *,
+        cameras: Sequence[str] = (),
+        reward: str = "sparse",
+        control_rate_hz: float = 50.0,
+        render_mode: str | None = None,
+    ) -> None:
+        """Compose the scene.
+
+        Args:
+            robot: name, path of a `robot.yaml`, or a profile.
+            task: name, or a task.
+            cameras: names of the cameras to observe; without any, OpenGL is never touched.
+            reward: `sparse` or `dense`.
+            control_rate_hz: steps a simulated second.
+            render_mode: None or `rgb_array`.
+
+        Raises:
+            ConfigurationError: an unknown name; the text lists the valid ones.
+            DependencyError: images are asked for and nothing can render them.
+        """
+        if reward not in REWARDS:
+            raise ConfigurationError(unknown_choice("reward", reward, REWARDS))
+        modes = self.metadata["render_modes"]
+        if render_mode is not None and render_mode not in modes:
+            raise ConfigurationError(unknown_choice("render mode", render_mode, modes))
+        self.metadata = {**self.metadata, "render_fps": round(control_rate_hz)}
+        self.render_mode = render_mode
+        self.task = resolve_task(task)
+        self.profile = resolve_robot(robot)
+        self.world = World(self.task.compose(self.profile), control_rate_hz)
+        self._dense = reward == "dense"
+        self._horizon = self.task.horizon_steps(control_rate_hz)
+        self._poses = observed_names(self.world.simulation, self.task.objects)
+        views = [self.world.simulation.camera(name) for name in cameras]
+        self.observation_space = observation_space(self.profile, self._poses, views)
+        self.action_space: spaces.Box = action_space(self.profile)
+        self._steps = 0
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Begin an episode; see `Task.start` for the options."""
+        super().reset(seed=seed)
+        self.task.start(self.world, self.np_random, options)
+        self._steps = 0
+        values = read_values(self.world, self._poses)
+        info = {
+            "success": bool(self.task.success(values, self.profile)),
+            "taken": self.world.command,
+        }
+        return self._observe(values), info
+
+    def step(
+        self, action: npt.ArrayLike
+    ) -> tuple[dict[str, Any], float, bool, bool, dict[str, Any]]:
+        """One control period.
+
+        Raises:
+            CommandError: wrong size, or not finite; nothing has moved.
+        """
+        taken = self.world.apply(action)
+        self.world.step()
+        self._steps += 1
+        values = read_values(self.world, self._poses)
+        success = bool(self.task.success(values, self.profile))
+        reward = float(self.task.reward(values, self.profile)) if self._dense else float(success)
+        truncated = self._steps >= self._horizon and not success
+        return (
+            self._observe(values),
+            reward,
+            success,
+            truncated,
+            {
+                "success": success,
+                "taken": taken,
+            },
+        )
+
+    def get_state(self) -> FloatArray:
+        """(k,) the exact state of the episode, its step count included."""
+        return np.append(self.world.save_state(), float(self._steps))
+
+    def set_state(self, state: FloatArray) -> dict[str, Any]:
+        """Return to a state of `get_state`; returns the observation there."""
+        values = np.asarray(state, np.float64)
+        self.world.restore_state(values[:-1])
+        self._steps = int(values[-1])
+        return self._observe(read_values(self.world, self._poses))
+
+    def _observe(self, values: Mapping[str, FloatArray]) -> dict[str, Any]:
+        return as_float32(values)
+
+
+def make_env(
+    robot: str | os.PathLike[str] | RobotProfile = "desk_arm",
+    task: str | Task = "lift",
+    *,
+    cameras: Sequence[str] = (),
+    reward: str = "sparse",
+    control_rate_hz: float = 50.0,
+    render_mode: str | None = None,
+) -> RobotEnv:
+    """An environment; see `RobotEnv` for the arguments."""
+    return RobotEnv(
+        robot,
+        task,
+        cameras=cameras,
+        reward=reward,
+        control_rate_hz=control_rate_hz,
+        render_mode=render_mode,
+    )

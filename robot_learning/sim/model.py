@@ -1,0 +1,155 @@
+"""A compiled scene with the maps between the profile's joints and MuJoCo's arrays."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.actuation import Actuation, derive_actuation
+from robot_learning.sim.composition import (
+    PREFIX,
+    Adapt,
+    compose_spec,
+    place_end_effectors,
+    sim_interface,
+)
+from robot_learning.sim.servos import mjcf_joint_name
+
+IntArray = npt.NDArray[np.int64]
+DEFAULT_IMAGE_PX = (224, 224)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraView:
+    """A camera of the scene: its MuJoCo id and image size."""
+
+    name: str
+    id: int
+    height_px: int
+    width_px: int
+
+
+@dataclass(frozen=True)
+class SimModel:
+    """A robot in a scene.
+
+    Attributes:
+        profile: the robot.
+        mj_model: the compiled model. Treat it as read-only; a `World` works on its own copy.
+        qpos_addresses: (n,) where the profile's joints stand in qpos.
+        dof_addresses: (n,) where they stand in qvel and the force arrays.
+        actuation: how joint targets become controls.
+        objects: the scene's top-level body names, which a task can observe and place.
+        cameras: every named camera, the profile's and the scene's.
+        substeps: physics steps in one control period (of the rate it was made for).
+    """
+
+    profile: RobotProfile
+    mj_model: mujoco.MjModel
+    qpos_addresses: IntArray
+    dof_addresses: IntArray
+    actuation: Actuation
+    objects: tuple[str, ...]
+    cameras: Mapping[str, CameraView]
+    control_rate_hz: float
+    substeps: int
+
+    @property
+    def end_effector_names(self) -> tuple[str, ...]:
+        """Names of the end-effector poses, one an arm."""
+        return tuple(arm.end_effector_name for arm in self.profile.arms)
+
+    def at_rate(self, control_rate_hz: float) -> SimModel:
+        """A copy whose time step divides the control period into whole physics steps."""
+        if not (math.isfinite(control_rate_hz) and control_rate_hz > 0):
+            raise ConfigurationError(
+                f"the control rate must be above 0 Hz, found {control_rate_hz}"
+            )
+        model = copy.copy(self.mj_model)
+        period_s = 1.0 / control_rate_hz
+        substeps = max(1, math.ceil(period_s / model.opt.timestep - 1e-6))
+        model.opt.timestep = period_s / substeps
+        return replace(self, mj_model=model, control_rate_hz=control_rate_hz, substeps=substeps)
+
+    def camera(self, name: str) -> CameraView:
+        """The camera of that name.
+
+        Raises:
+            ConfigurationError: there is none; the text lists those there are.
+        """
+        if name not in self.cameras:
+            raise ConfigurationError(unknown_choice("camera", name, self.cameras))
+        return self.cameras[name]
+
+
+def compile_robot(profile: RobotProfile) -> SimModel:
+    """The robot alone in an empty world, for inverse kinematics and for checking a profile."""
+    return compose(profile)
+
+
+def compose(
+    profile: RobotProfile, scene: Path | None = None, adapt: Adapt | None = None
+) -> SimModel:
+    """Join the robot's MJCF with a task's scene and compile.
+
+    Args:
+        profile: the robot; needs a `sim` interface.
+        scene: the task's MJCF file, or None for the robot alone.
+        adapt: changes the scene's specification before it is compiled.
+
+    Raises:
+        ProfileError: the profile does not fit its MJCF; names the file, the key, what is valid.
+        ConfigurationError: an MJCF file is broken; names the file and the line.
+    """
+    composition = compose_spec(profile, scene, adapt)
+    model = composition.model
+    place_end_effectors(model, profile)
+    sim = sim_interface(profile)
+    joints = [model.joint(PREFIX + mjcf_joint_name(sim, name)).id for name in profile.joint_names]
+    simulation = SimModel(
+        profile=profile,
+        mj_model=model,
+        qpos_addresses=model.jnt_qposadr[joints].astype(np.int64),
+        dof_addresses=model.jnt_dofadr[joints].astype(np.int64),
+        actuation=derive_actuation(model, profile),
+        objects=_object_names(model),
+        cameras=_camera_views(model, profile),
+        control_rate_hz=profile.control_rate_hz,
+        substeps=1,
+    )
+    return simulation.at_rate(profile.control_rate_hz)
+
+
+def _object_names(model: mujoco.MjModel) -> tuple[str, ...]:
+    names = (model.body(index).name for index in range(1, model.nbody))
+    return tuple(name for name in names if name and not name.startswith(PREFIX))
+
+
+def _camera_views(model: mujoco.MjModel, profile: RobotProfile) -> dict[str, CameraView]:
+    sizes = {camera.name: (camera.height_px, camera.width_px) for camera in profile.cameras}
+    views: dict[str, CameraView] = {}
+    for index in range(model.ncam):
+        name = model.camera(index).name
+        if not name or name.startswith(PREFIX):
+            continue
+        width_px, height_px = (int(size) for size in model.cam_resolution[index])
+        own = (height_px, width_px) if height_px > 1 else DEFAULT_IMAGE_PX
+        views[name] = CameraView(name, index, *sizes.get(name, own))
+    return views
+
+
+def home_qpos(simulation: SimModel) -> FloatArray:
+    """(nq,) the model's reference configuration with the robot at its profile's home."""
+    qpos: FloatArray = simulation.mj_model.qpos0.copy()
+    simulation.actuation.place_joints(qpos, simulation.profile.home)
+    return qpos

@@ -1,0 +1,116 @@
+"""What a task is: a scene, objects that are placed at random, and a measure of success."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.model import SimModel, compose
+from robot_learning.sim.world import World
+
+# Horizons are counted in steps of this rate; at other control rates they last as long.
+HORIZON_RATE_HZ = 50.0
+BoolArray = npt.NDArray[np.bool_]
+# `joint_position` and `joint_velocity` (..., n) and each observed pose (..., 7) by its name.
+# The leading dimensions are those of a batch of worlds; a single world has none.
+Values = Mapping[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """The configuration and the rules of one task. Works with every robot that has the arms.
+
+    Attributes:
+        name: short name, `lift`.
+        scene: MJCF file with everything but the robot. Its top-level bodies are objects: those
+            with a free joint move, those without any joint stand where they are placed.
+        objects: the bodies whose poses are observed, in order.
+        cameras: the scene's cameras that can be observed.
+        minimum_arms: how many arms the robot needs.
+        horizon: steps at 50 Hz after which an episode is truncated.
+    """
+
+    name: str
+    scene: Path
+    objects: tuple[str, ...]
+    cameras: tuple[str, ...] = ()
+    minimum_arms: int = 1
+    horizon: int = 400
+
+    def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:  # noqa: B027 (optional)
+        """Fit the scene to the robot before it is compiled: the sizes of objects, say."""
+
+    @abstractmethod
+    def place(self, world: World, rng: np.random.Generator) -> None:
+        """Place the objects (and the robot, if it starts elsewhere than at home) at random.
+
+        The world was just reset. Draw only from `rng`; place within the arms' workspaces
+        (`world.profile.arms[0].workspace`).
+        """
+
+    @abstractmethod
+    def success(self, values: Values, profile: RobotProfile) -> BoolArray:
+        """Whether the goal is reached, shape (...): that of the leading dimensions."""
+
+    @abstractmethod
+    def reward(self, values: Values, profile: RobotProfile) -> FloatArray:
+        """The dense reward of one step, shape (...), in [0, 1]; 1 where the goal is reached."""
+
+    def start(
+        self, world: World, rng: np.random.Generator, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """Begin an episode: reset the world and place everything.
+
+        Args:
+            world: made from this task's scene.
+            rng: the source of all randomness.
+            options: `poses` puts named objects at given poses ((7,) or (3,)) after the random
+                placement, and `joint_position` (n,) starts the robot there.
+
+        Raises:
+            ConfigurationError: an unknown option or object, or a pose that is no pose.
+        """
+        valid = ("poses", "joint_position")
+        given = dict(options or {})
+        for name in given:
+            if name not in valid:
+                raise ConfigurationError(unknown_choice("reset option", name, valid))
+        world.reset()
+        self.place(world, rng)
+        for name, pose in dict(given.get("poses") or {}).items():
+            world.set_pose(name, pose)
+        if given.get("joint_position") is not None:
+            world.set_joint_position(given["joint_position"])
+
+    def horizon_steps(self, control_rate_hz: float) -> int:
+        """The horizon in steps of the given rate."""
+        return max(1, round(self.horizon * control_rate_hz / HORIZON_RATE_HZ))
+
+    def compose(self, profile: RobotProfile) -> SimModel:
+        """The robot in this task's scene.
+
+        Raises:
+            ConfigurationError: the robot has too few arms, or a file is broken.
+        """
+        if len(profile.arms) < self.minimum_arms:
+            raise ConfigurationError(
+                f"the task '{self.name}' needs {self.minimum_arms} arms, the robot "
+                f"'{profile.name}' has {len(profile.arms)}"
+            )
+        simulation = compose(profile, self.scene, partial(self.adapt, profile=profile))
+        for name in self.objects:
+            if name not in simulation.objects:
+                text = unknown_choice("object", name, simulation.objects)
+                raise ConfigurationError(f"{self.scene}: the task '{self.name}' observes an {text}")
+        return simulation
