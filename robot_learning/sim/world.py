@@ -83,12 +83,12 @@ class World:
     @property
     def joint_effort(self) -> FloatArray:
         """(n,) what the servos applied in the last physics step, N·m or N."""
-        return self._effort.copy()
+        return np.array(self._effort)
 
     @property
     def command(self) -> FloatArray:
         """(n,) the joint targets that are being held, rad or m."""
-        return self._previous.copy()
+        return np.array(self._previous)
 
     def reset(self, joint_position: npt.ArrayLike | None = None) -> None:
         """Go to `joint_position` (n,), None for home, at rest; scene objects to their MJCF poses.
@@ -137,7 +137,7 @@ class World:
         taken = np.minimum(np.maximum(taken, self._position_min), self._position_max)
         self._previous = taken
         self.mj_data.ctrl[:] = self.simulation.actuation.controls(taken)
-        return taken.copy()
+        return np.array(taken)
 
     def step(self) -> None:
         """Advance by one control period.
@@ -188,7 +188,7 @@ class World:
         norm = float(np.linalg.norm(values[3:])) if values.shape == (7,) else 0.0
         if not np.isfinite(values).all() or norm < 1e-6:
             raise ConfigurationError(
-                f"the pose of '{name}' must be x y z, or x y z qw qx qy qz, finite; found {pose}"
+                f"the pose of '{name}' must be x y z, or x y z qw qx qy qz, finite; found {pose!r}"
             )
         self._place(name, np.concatenate([values[:3], values[3:] / norm]))
         self._update_kinematics()
