@@ -149,6 +149,13 @@ class StrictMapping:
             raise self.fail(f"expected a list of {count} numbers, found {_describe(values)}", name)
         return tuple(self._number(value, f"{name}[{index}]") for index, value in enumerate(values))
 
+    def integers(self, name: str) -> tuple[int, ...]:
+        """A list of whole numbers, of any length."""
+        values = self._take(name, None)
+        if not isinstance(values, list | tuple) or not all(type(v) is int for v in values):
+            raise self.fail(f"expected a list of whole numbers, found {_describe(values)}", name)
+        return tuple(values)
+
     def texts(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of strings without repeats."""
         values = self._take(name, default)

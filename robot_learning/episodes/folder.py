@@ -1,0 +1,161 @@
+"""The folder of a dataset: its description, its episode files, and its writer's lock."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from robot_learning.episodes.errors import DatasetError, DatasetLockedError
+from robot_learning.episodes.journaled_file import fsync_directory
+from robot_learning.episodes.schema import DatasetInfo, check_info
+
+INFO_NAME = "dataset.json"
+INDEX_NAME = "dataset.hdf5"
+EPISODES_NAME = "episodes"
+PARTIAL_SUFFIX = ".partial"
+_EPISODE_NAME = re.compile(r"episode_(\d{6,9})\.hdf5")
+
+
+class DatasetFolder:
+    """Paths inside one dataset folder. Opening it reads `dataset.json` and changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        """Open an existing dataset.
+
+        Raises:
+            DatasetError: there is none, or its description is not valid.
+            SchemaVersionError: a newer version wrote it.
+        """
+        self.path = path
+        if not self.info_path.is_file():
+            raise DatasetError(f"{path}: no dataset here: {INFO_NAME} is missing")
+        try:
+            text = self.info_path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise DatasetError(f"{self.info_path}: cannot be read: {problem}") from problem
+        self.info = DatasetInfo.from_json(text, str(self.info_path))
+
+    @classmethod
+    def create_or_open(cls, path: Path, info: DatasetInfo) -> DatasetFolder:
+        """Make the folder for recordings described by `info`, or open one that fits it.
+
+        Raises:
+            DatasetError: it exists and records something else; the text names both sides.
+        """
+        check_info(info, str(path))
+        if not (path / INFO_NAME).exists():
+            try:
+                (path / EPISODES_NAME).mkdir(parents=True, exist_ok=True)
+            except OSError as problem:
+                raise DatasetError(f"{path}: cannot be created: {problem}") from problem
+            write_atomically(path / INFO_NAME, info.to_json().encode())
+        folder = cls(path)
+        difference = _difference(folder.info, info)
+        if difference:
+            raise DatasetError(f"{path}: {difference}. Record into another folder")
+        return folder
+
+    @property
+    def info_path(self) -> Path:
+        """`dataset.json`."""
+        return self.path / INFO_NAME
+
+    @property
+    def index_path(self) -> Path:
+        """`dataset.hdf5`."""
+        return self.path / INDEX_NAME
+
+    @property
+    def episodes_path(self) -> Path:
+        """The folder of the episode files."""
+        return self.path / EPISODES_NAME
+
+    def episode_names(self) -> list[str]:
+        """The saved episodes, in order of their numbers."""
+        try:
+            names = os.listdir(self.episodes_path)  # noqa: PTH208 (ten times faster)
+        except FileNotFoundError:
+            return []
+        return sorted((n for n in names if is_episode_name(n)), key=episode_number)
+
+    def partial_paths(self) -> list[Path]:
+        """Episodes whose recording did not end."""
+        return sorted(self.episodes_path.glob("*.hdf5" + PARTIAL_SUFFIX))
+
+    def next_episode_name(self) -> str:
+        """A name that no episode has or had, partial ones included. Hold the lock."""
+        used = [-1]
+        for place in (self.episodes_path, self.path / "trash"):
+            if place.is_dir():
+                for entry in place.iterdir():
+                    match = re.match(r"episode_(\d+)\.hdf5", entry.name)
+                    used += [int(match.group(1))] if match else []
+        return f"episode_{max(used) + 1:06d}.hdf5"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the right to write to this dataset; the kernel frees it when a process dies.
+
+        Raises:
+            DatasetLockedError: another process holds it; the text says which.
+        """
+        path = self.path / ".lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as problem:
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+                raise DatasetLockedError(
+                    f"{self.path}: process {holder or '(unknown)'} is writing to this dataset; "
+                    "stop it or record into another folder"
+                ) from problem
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def is_episode_name(name: str) -> bool:
+    """Whether `name` is the bare name of a saved episode."""
+    return _EPISODE_NAME.fullmatch(name) is not None
+
+
+def episode_number(name: str) -> int:
+    """The number in an episode's name; its demo in the index has the same."""
+    match = _EPISODE_NAME.fullmatch(name)
+    if match is None:
+        raise DatasetError(f"'{name}' is not the name of an episode")
+    return int(match.group(1))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a small file so that a reader sees the old or the new one, whole."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    with beside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    fsync_directory(path.parent)
+
+
+def _difference(existing: DatasetInfo, wanted: DatasetInfo) -> str:
+    for name in ("robot", "task", "rate_hz", "joint_names"):
+        ours, theirs = getattr(existing, name), getattr(wanted, name)
+        if ours != theirs:
+            return f"the dataset has {name} {ours!r}, the recording {theirs!r}"
+    for stream in wanted.streams:
+        found = next((other for other in existing.streams if other.name == stream.name), None)
+        if found is None:
+            names = [other.name for other in existing.streams]
+            return f"the dataset has the streams {names}, the recording also '{stream.name}'"
+        if found != stream:
+            return f"stream '{stream.name}': the dataset has {found}, the recording {stream}"
+    extra = {s.name for s in existing.streams} - {s.name for s in wanted.streams}
+    return f"the dataset also has the streams {sorted(extra)}" if extra else ""

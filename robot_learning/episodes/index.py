@@ -1,0 +1,231 @@
+"""`dataset.hdf5`: what each episode is, and links through which other tools read them all.
+
+`data/demo_<i>` is an external link to episode i. `episodes` holds one JSON text an episode, so
+that a large dataset opens without opening its files. The file is replaced whole, never changed
+in place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.folder import (
+    EPISODES_NAME,
+    DatasetFolder,
+    episode_number,
+    is_episode_name,
+)
+from robot_learning.episodes.journaled_file import fsync_directory
+from robot_learning.episodes.schema import DEMO_PATH, SCHEMA_VERSION, check_schema_version
+
+_TABLE = "episodes"
+_MASK = "mask"
+_TEXT = h5py.string_dtype()
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSummary:
+    """What the index knows of an episode. `sources` are those in control of at least a row."""
+
+    name: str
+    rows: int
+    invalid_rows: int
+    outcome: str
+    operator: str
+    round: int
+    instruction: str
+    sources: tuple[str, ...]
+    verdict: str
+    digest: str
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EpisodeSummary:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError, TypeError: it is something else.
+        """
+        plain = json.loads(text)
+        kinds = {"rows": int, "invalid_rows": int, "round": int, "sources": list}
+        if not isinstance(plain, dict) or set(plain) != {field.name for field in fields(cls)}:
+            raise ValueError("not the summary of an episode")
+        for key, value in plain.items():
+            if not isinstance(value, kinds.get(key, str)):
+                raise TypeError(f"'{key}' is {value!r}")
+        if not is_episode_name(plain["name"]):
+            raise ValueError(f"'{plain['name']}' is not the name of an episode")
+        if plain["rows"] < 0 or not 0 <= plain["invalid_rows"] <= plain["rows"]:
+            raise ValueError(f"{plain['invalid_rows']} of {plain['rows']} rows are invalid")
+        return cls(**{**plain, "sources": tuple(str(source) for source in plain["sources"])})
+
+
+def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
+    """The episodes of the index, by name.
+
+    Raises:
+        EpisodeError: the index is damaged or hostile (a link that leaves the folder, say).
+        SchemaVersionError: a newer version wrote it.
+    """
+    path = folder.index_path
+    try:
+        with h5py.File(path, "r") as file:
+            check_schema_version(int(file.attrs.get("schema_version", 1)), str(path))
+            linked = _checked_links(file, path)
+            texts = file[_TABLE][:] if _table_is_safe(file, path) else []
+        summaries = [EpisodeSummary.from_json(text) for text in texts]
+    except EpisodeError:
+        raise
+    except Exception as problem:  # whatever the HDF5 library makes of a damaged file
+        raise EpisodeError(f"{path}: the index is damaged: {problem}") from problem
+    found = {summary.name: summary for summary in summaries}
+    if set(found) != linked:
+        raise EpisodeError(f"{path}: its table and its links name different episodes")
+    return found
+
+
+def add_to_index(folder: DatasetFolder, summary: EpisodeSummary) -> None:
+    """Add one episode. Hold the lock.
+
+    Costs a copy of the index file: some milliseconds for ten thousand episodes.
+    """
+    with _replacement(folder.index_path) as beside:
+        if folder.index_path.exists():
+            shutil.copyfile(folder.index_path, beside)
+            with h5py.File(beside, "r+") as file:
+                _add(file, [summary])
+        else:
+            _create(folder, beside, [summary], {})
+
+
+def write_index(
+    folder: DatasetFolder,
+    summaries: Iterable[EpisodeSummary],
+    splits: Mapping[str, Iterable[str]] | None = None,
+) -> None:
+    """Write the index anew. Hold the lock. `splits` maps a name to episode names."""
+    with _replacement(folder.index_path) as beside:
+        _create(folder, beside, list(summaries), splits or {})
+
+
+def read_splits(folder: DatasetFolder) -> dict[str, list[str]]:
+    """The splits stored in the index: name to episode names.
+
+    Raises:
+        EpisodeError: the index is damaged.
+    """
+    try:
+        with h5py.File(folder.index_path, "r") as file:
+            _checked_links(file, folder.index_path)
+            if _MASK not in file:
+                return {}
+            return {
+                name: [_name_of_demo(demo.decode()) for demo in _local(file[_MASK], name)[:]]
+                for name in file[_MASK]
+            }
+    except EpisodeError:
+        raise
+    except Exception as problem:
+        raise EpisodeError(f"{folder.index_path}: the index is damaged: {problem}") from problem
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        yield beside
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+        fsync_directory(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _create(
+    folder: DatasetFolder,
+    path: Path,
+    summaries: list[EpisodeSummary],
+    splits: Mapping[str, Iterable[str]],
+) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        file.create_group("data").attrs["env_args"] = json.dumps(folder.info.full_env_args())
+        file["data"].attrs["total"] = 0
+        file.create_dataset(_TABLE, (0,), maxshape=(None,), chunks=(256,), dtype=_TEXT)
+        for split, names in splits.items():
+            demos = [f"demo_{episode_number(name)}" for name in names]
+            file[f"{_MASK}/{split}"] = np.array(demos, dtype="S")
+        _add(file, summaries)
+
+
+def _add(file: h5py.File, summaries: list[EpisodeSummary]) -> None:
+    table, data = file[_TABLE], file["data"]
+    rows = len(table)
+    table.resize(rows + len(summaries), axis=0)
+    if summaries:
+        table[rows:] = [summary.to_json() for summary in summaries]
+    for summary in summaries:
+        data[f"demo_{episode_number(summary.name)}"] = h5py.ExternalLink(
+            f"{EPISODES_NAME}/{summary.name}", DEMO_PATH
+        )
+    data.attrs["total"] = int(data.attrs["total"]) + sum(item.rows for item in summaries)
+
+
+def _name_of_demo(demo: str) -> str:
+    return f"episode_{int(demo.removeprefix('demo_')):06d}.hdf5"
+
+
+def _checked_links(file: h5py.File, path: Path) -> set[str]:
+    """The names of the linked episodes; every link is looked at and none is followed."""
+    for name in file:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise EpisodeError(f"{path}: '{name}' is a link; refused")
+    names: set[str] = set()
+    links = file["data"].id.links
+    for demo in links:
+        if links.get_info(demo).type != h5py.h5l.TYPE_EXTERNAL:
+            raise EpisodeError(f"{path}: '{demo.decode()}' is no external link; refused")
+        target, inner = (part.decode() for part in links.get_val(demo))
+        name = target.removeprefix(f"{EPISODES_NAME}/")
+        if target == name or not is_episode_name(name) or inner.strip("/") != DEMO_PATH:
+            raise EpisodeError(
+                f"{path}: '{demo.decode()}' links to '{target}', which is no episode of this "
+                "dataset; refused"
+            )
+        if demo.decode() != f"demo_{episode_number(name)}":
+            raise EpisodeError(f"{path}: '{demo.decode()}' links to the wrong episode '{target}'")
+        names.add(name)
+    return names
+
+
+def _table_is_safe(file: h5py.File, path: Path) -> bool:
+    table = _local(file, _TABLE)
+    if table.ndim != 1 or h5py.check_string_dtype(table.dtype) is None:
+        raise EpisodeError(f"{path}: the table of episodes is not valid")
+    # Every entry takes 16 bytes of storage: a longer table is a lie about its size.
+    if len(table) * 16 > table.id.get_storage_size() + 256 * 16:
+        raise EpisodeError(f"{path}: the table claims {len(table)} episodes that are not there")
+    return True
+
+
+def _local(group: h5py.Group, name: str) -> Any:
+    link = group.get(name, getlink=True)
+    found = group[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise EpisodeError(f"'{name}' is not a dataset of this file")
+    return found
