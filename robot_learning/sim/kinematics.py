@@ -43,7 +43,7 @@ class ArmKinematics:
         self._jacobian = np.empty((6, len(self.indices)))
         self._damping = _DAMPING * np.eye(6)
         self._quaternions = np.empty((3, 4))
-        self._redundant = len(self.indices) > 6
+        self._posture_gain = _POSTURE_GAIN if len(self.indices) > 6 else 0.0
 
     def forward(self, joint_position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Position (3,) and rotation matrix (3, 3) of the end effector, world frame.
@@ -80,9 +80,5 @@ class ArmKinematics:
         jacobian[:3] = self._linear[:, self._dofs]
         jacobian[3:] = self._angular[:, self._dofs]
         square = jacobian @ jacobian.T + self._damping
-        if not self._redundant:
-            step: FloatArray = jacobian.T @ np.linalg.solve(square, twist)
-            return step
-        posture = _POSTURE_GAIN * (self.home - joint_position)
-        step = posture + jacobian.T @ np.linalg.solve(square, twist - jacobian @ posture)
-        return step
+        posture: FloatArray = self._posture_gain * (self.home - joint_position)
+        return posture + jacobian.T @ np.linalg.solve(square, twist - jacobian @ posture)

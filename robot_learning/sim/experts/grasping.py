@@ -1,0 +1,94 @@
+"""Approach, grasp and hold of one object from above, all inferred from geometry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.experts.motion import ArmMotion, nearest_angle
+
+# The way down is a funnel: this many metres of height for each metre off to the side.
+_FUNNEL_SLOPE = 4.0
+# What a misaligned hand counts as, off to the side.
+_METRES_PER_RAD = 0.03
+# Moving sideways starts once the hand is within this of the height the funnel asks for.
+_CLIMB_BAND_M = 0.03
+_CLOSED_BAND_M = 0.004
+
+
+@dataclass(frozen=True, slots=True)
+class Grasp:
+    """Where and how to grasp.
+
+    Attributes:
+        point: (3,) where the end effector has to be, world frame.
+        closing_rad: angle about z along which the fingers close.
+        period_rad: the grasp is the same after a turn by this.
+        width_m: width of the object between the fingers.
+        hover_m: height above `point` that clears the object and its neighbours.
+        tolerance_m: how exact the hand must be before the fingers close.
+    """
+
+    point: FloatArray
+    closing_rad: float
+    period_rad: float
+    width_m: float
+    hover_m: float
+    tolerance_m: float
+
+
+def descend(
+    position: FloatArray, point: FloatArray, hover_m: float, tolerance_m: float, off_m: float
+) -> FloatArray:
+    """(3,) the next target on the way to `point` from above, down a funnel.
+
+    `off_m` is how far the hand is from being aligned; far off, the target is `hover_m` above,
+    and the hand rises before it moves sideways.
+    """
+    height = min(hover_m, max(0.0, _FUNNEL_SLOPE * (off_m - tolerance_m)))
+    z = point[2] + height
+    climb = z - position[2]
+    share = min(1.0, max(0.0, 1.0 - (climb - 0.01) / _CLIMB_BAND_M))
+    return np.array(
+        [
+            position[0] + share * (point[0] - position[0]),
+            position[1] + share * (point[1] - position[1]),
+            z,
+        ]
+    )
+
+
+def is_holding(motion: ArmMotion, grasp: Grasp) -> bool:
+    """Whether the fingers are closed on the object and it is between them."""
+    offset = grasp.point - motion.position
+    sideways = float(np.hypot(offset[0], offset[1]))
+    closed = motion.width_m < grasp.width_m + _CLOSED_BAND_M
+    return closed and sideways < 0.5 * grasp.width_m and abs(offset[2]) < 0.6 * grasp.width_m
+
+
+def pursue_grasp(motion: ArmMotion, grasp: Grasp, action: FloatArray) -> bool:
+    """Bring the hand to the object and close it; True once the object is held.
+
+    When held, only the gripper's target is written: the caller moves the arm.
+    """
+    if is_holding(motion, grasp):
+        motion.close(action, grasp.width_m)
+        return True
+    closing = nearest_angle(grasp.closing_rad, motion.closing_rad, grasp.period_rad)
+    offset = grasp.point - motion.position
+    sideways = float(np.hypot(offset[0], offset[1]))
+    turn = abs(closing - motion.closing_rad) + motion.tilt_rad
+    off_m = sideways + _METRES_PER_RAD * turn
+    # The further the fingers have closed, the less exact the hand has to stay.
+    clear = motion.arm.gripper.clear_width_m if motion.arm.gripper else grasp.width_m
+    shut = min(1.0, max(0.0, (clear - motion.width_m) / max(clear - grasp.width_m, 1e-6)))
+    slack = grasp.tolerance_m * (1.0 + 1.5 * shut)
+    if off_m < slack and abs(offset[2]) < slack + 0.002 and motion.width_m > 0.6 * grasp.width_m:
+        motion.close(action, grasp.width_m)
+    else:
+        motion.open(action)
+    target = descend(motion.position, grasp.point, grasp.hover_m, grasp.tolerance_m, off_m)
+    motion.move(action, target, closing)
+    return False

@@ -1,0 +1,159 @@
+"""How experts move an arm: straight towards a pose, with bounded speed and acceleration.
+
+Everything is a function of the measured joints alone. A position servo that is commanded a
+little ahead of the joint moves at (lead / lag), where the lag is damping over stiffness; that
+is how a speed is commanded without remembering the last command.
+"""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from robot_learning.core.profile import Arm
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.kinematics import ArmKinematics
+from robot_learning.sim.model import SimModel
+
+# Shares of the profile's limits that an expert uses.
+_SPEED_SHARE = 0.45
+_ACCELERATION_SHARE = 0.5
+# The lead never exceeds this share of what the velocity limit allows in one 50 Hz period.
+_LEAD_SHARE = 0.9
+_PERIOD_S = 0.02
+# In this time the commanded acceleration acts on the measured velocity.
+_RESPONSE_S = 0.04
+# Largest displacement that one linearised step looks ahead.
+_REACH_M, _TURN_RAD = 0.06, 0.4
+# Share of the gripper's travel by which the fingers press into what they hold.
+_SQUEEZE_SHARE = 0.3
+# From this far before contact the gripper's lead grows to the squeeze.
+_CONTACT_M = 0.004
+
+
+def down_quaternion(closing_rad: float) -> FloatArray:
+    """(4,) end effector pointing down, fingers closing along the angle `closing_rad` about z."""
+    half = (closing_rad - np.pi / 2) / 2
+    return np.array([0.0, -np.sin(half), np.cos(half), 0.0])
+
+
+def nearest_angle(angle_rad: float, reference_rad: float, period_rad: float) -> float:
+    """The angle equivalent to `angle_rad` (mod `period_rad`) that is nearest to a reference."""
+    return angle_rad + period_rad * round((reference_rad - angle_rad) / period_rad)
+
+
+class ArmMotion:
+    """Moves one arm and its gripper.
+
+    Call `sense` with the measured joint vectors; then the attributes hold the arm's state, and
+    `move` and `grip` write targets into an action.
+
+    Attributes:
+        position: (3,) of the end effector, metres, world frame.
+        closing_rad: angle about z of the direction in which the fingers close.
+        tilt_rad: angle between the approach direction and straight down.
+        width_m: free width between the fingers, 0 without a gripper.
+    """
+
+    def __init__(self, simulation: SimModel, arm: Arm) -> None:
+        profile = simulation.profile
+        self.arm = arm
+        self.kinematics = ArmKinematics(simulation, arm)
+        self._indices = self.kinematics.indices
+        self._lag_s = _servo_lags_s(simulation)[self._indices]
+        self._lead_max = np.minimum(
+            _SPEED_SHARE * profile.velocity_max * _servo_lags_s(simulation),
+            _LEAD_SHARE * profile.velocity_max * _PERIOD_S,
+        )
+        self._lead = self._lead_max[self._indices]
+        self._velocity_gain = _ACCELERATION_SHARE * profile.acceleration_max[self._indices]
+        self._velocity_gain = self._velocity_gain * _RESPONSE_S
+        self._low = np.array(arm.workspace.min_m)
+        self._high = np.array(arm.workspace.max_m)
+        self.position = np.zeros(3)
+        self.closing_rad = 0.0
+        self.tilt_rad = 0.0
+        self.width_m = 0.0
+        self._joints = self.kinematics.home
+        self._velocity = np.zeros_like(self._joints)
+        self._fingers = 0.0
+        if arm.gripper:
+            self._gripper = arm.gripper
+            self._finger = profile.joint_index(arm.gripper.joint)
+            self._per_m = (arm.gripper.open - arm.gripper.closed) / arm.gripper.clear_width_m
+
+    def sense(self, joint_position: FloatArray, joint_velocity: FloatArray) -> None:
+        """Take the robot's measured joints, both (n,)."""
+        self._joints = joint_position[self._indices]
+        self._velocity = joint_velocity[self._indices]
+        position, rotation = self.kinematics.forward(self._joints)
+        self.position = position.copy()
+        self.closing_rad = float(np.arctan2(rotation[1, 1], rotation[0, 1]))
+        self.tilt_rad = float(np.arccos(min(1.0, max(-1.0, -rotation[2, 2]))))
+        if self.arm.gripper:
+            self._fingers = float(joint_position[self._finger])
+            self.width_m = (self._fingers - self._gripper.closed) / self._per_m
+
+    def move(self, action: FloatArray, position: FloatArray, closing_rad: float) -> None:
+        """Go towards `position` (3,), pointing down, fingers closing along `closing_rad`.
+
+        The position is brought into the arm's workspace box. Writes the arm's entries of
+        `action` (n,).
+        """
+        kinematics = self.kinematics
+        twist = np.empty(6)
+        target = np.minimum(np.maximum(position, self._low), self._high)
+        twist[:3] = _shorten(target - self.position, _REACH_M)
+        turn = kinematics.rotation_to(down_quaternion(closing_rad))
+        twist[3:] = _shorten(turn, _TURN_RAD)
+        lead = kinematics.joint_step(self._joints, twist)
+        lead = lead / max(1.0, float(np.max(np.abs(lead) / self._lead)))
+        slowest = (self._velocity - self._velocity_gain) * self._lag_s
+        fastest = (self._velocity + self._velocity_gain) * self._lag_s
+        lead = np.minimum(np.maximum(lead, np.minimum(slowest, 0.0)), np.maximum(fastest, 0.0))
+        joints = np.minimum(
+            np.maximum(self._joints + lead, kinematics.position_min), kinematics.position_max
+        )
+        action[self._indices] = joints
+
+    def open(self, action: FloatArray, width_m: float | None = None) -> None:
+        """Bring the fingers to a free width; None: all the way open."""
+        if self.arm.gripper is None:
+            return
+        wanted = self._gripper.clear_width_m if width_m is None else width_m
+        most = float(self._lead_max[self._finger])
+        step = (wanted - self.width_m) * self._per_m
+        self._command_fingers(action, min(most, max(-most, step)))
+
+    def close(self, action: FloatArray, object_width_m: float) -> None:
+        """Close the fingers on an object of that width and squeeze it."""
+        if self.arm.gripper is None:
+            return
+        gap_m = self.width_m - object_width_m
+        contact = min(1.0, max(0.0, 1.0 - gap_m / _CONTACT_M))
+        squeeze_m = _SQUEEZE_SHARE * self._gripper.clear_width_m
+        free_m = float(self._lead_max[self._finger]) / abs(self._per_m)
+        lead_m = free_m + contact * max(0.0, squeeze_m - free_m)
+        self._command_fingers(action, -lead_m * self._per_m)
+
+    def _command_fingers(self, action: FloatArray, lead: float) -> None:
+        gripper = self._gripper
+        low, high = min(gripper.open, gripper.closed), max(gripper.open, gripper.closed)
+        action[self._finger] = min(high, max(low, self._fingers + lead))
+
+
+def _shorten(vector: FloatArray, longest: float) -> FloatArray:
+    length = float(np.sqrt(vector @ vector))
+    return vector if length <= longest else vector * (longest / length)
+
+
+def _servo_lags_s(simulation: SimModel) -> FloatArray:
+    """(n,) by how many seconds each joint trails a moving target: damping over stiffness."""
+    model, actuation = simulation.mj_model, simulation.actuation
+    lags_s = np.zeros(len(simulation.profile.joints))
+    for actuator, joint in zip(actuation.actuators, actuation.joints, strict=True):
+        stiffness, damping = -model.actuator_biasprm[actuator, 1:3]
+        if model.actuator_trntype[actuator] == int(mujoco.mjtTrn.mjTRN_JOINT):
+            damping += model.dof_damping[simulation.dof_addresses[joint]]
+        lags_s[joint] = max(lags_s[joint], damping / max(stiffness, 1e-9))
+    return np.maximum(lags_s, _PERIOD_S)

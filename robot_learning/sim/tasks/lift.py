@@ -1,0 +1,79 @@
+"""Lift a cube off the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.task import BoolArray, Task, Values
+from robot_learning.sim.tasks.layout import (
+    SCENES,
+    Area,
+    closeness,
+    distance,
+    fit_mat,
+    gripper_of,
+    yaw_pose,
+)
+from robot_learning.sim.world import World
+
+
+@dataclass(frozen=True)
+class Lift(Task):
+    """A cube, half as wide as the open gripper, lies anywhere on the mat at any angle.
+
+    Success: the cube's centre is `height_m` higher than when it lies on the table, and no
+    further from the end effector than its own side, so that it is held and not thrown.
+
+    Dense reward: up to 0.4 for bringing the end effector to the cube, up to 0.5 for height
+    while it is held; 1 on success.
+    """
+
+    name: str = "lift"
+    scene: Path = SCENES / "lift.xml"
+    objects: tuple[str, ...] = ("cube",)
+    height_m: float = 0.05
+    margin_m: float = 0.02
+
+    def cube_side_m(self, profile: RobotProfile) -> float:
+        """The side of the cube for this robot."""
+        return 0.5 * gripper_of(profile.arms[0], self.name).clear_width_m
+
+    def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
+        """Scale the cube to the gripper."""
+        fit_mat(scene, profile)
+        scene.geom("cube").size = np.full(3, self.cube_side_m(profile) / 2)
+
+    def place(self, world: World, rng: np.random.Generator) -> None:
+        """The cube anywhere in the workspace, turned at random."""
+        x, y = Area.of(world.profile.arms[0]).shrink(self.margin_m).sample(rng)
+        yaw = rng.uniform(-np.pi, np.pi)
+        world.set_pose("cube", yaw_pose(x, y, self.cube_side_m(world.profile) / 2, yaw))
+
+    def success(self, values: Values, profile: RobotProfile) -> BoolArray:
+        """See the class."""
+        raised = self._raised_m(values, profile) >= self.height_m
+        result: BoolArray = raised & self._is_held(values, profile)
+        return result
+
+    def reward(self, values: Values, profile: RobotProfile) -> FloatArray:
+        """See the class."""
+        gap = distance(values["cube"], values[profile.arms[0].end_effector_name])
+        share = np.clip(self._raised_m(values, profile) / self.height_m, 0.0, 1.0)
+        held = self._is_held(values, profile)
+        shaped = 0.4 * closeness(gap, 0.05) + 0.5 * np.where(held, share, 0.0)
+        return np.where(self.success(values, profile), 1.0, shaped)
+
+    def _raised_m(self, values: Values, profile: RobotProfile) -> FloatArray:
+        raised: FloatArray = values["cube"][..., 2] - self.cube_side_m(profile) / 2
+        return raised
+
+    def _is_held(self, values: Values, profile: RobotProfile) -> BoolArray:
+        gap = distance(values["cube"], values[profile.arms[0].end_effector_name])
+        held: BoolArray = gap < self.cube_side_m(profile)
+        return held
