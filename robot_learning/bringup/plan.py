@@ -7,6 +7,7 @@ the plans that are made here, so that the two cannot differ.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -158,14 +159,12 @@ def parameter_files(node: str, user_file: str) -> tuple[Path, ...]:
 def middleware_environment() -> dict[str, str]:
     """Fast DDS with a shared-memory segment that holds whole images.
 
-    With its default segment half of the raw 640x480 frames are lost. The variable's name
-    changed between releases of Fast DDS; other middleware ignores both.
+    With its default segment half of the raw 640x480 frames are lost. Other middleware ignores
+    it. The variable has a new name since Kilted, which warns of the old one.
     """
     profile = str(share_directory() / "launch" / "config" / "fastdds.xml")
-    return {
-        "FASTDDS_DEFAULT_PROFILES_FILE": profile,
-        "FASTRTPS_DEFAULT_PROFILES_FILE": profile,
-    }
+    old = os.environ.get("ROS_DISTRO", "") in ("humble", "iron", "jazzy")
+    return {f"{'FASTRTPS' if old else 'FASTDDS'}_DEFAULT_PROFILES_FILE": profile}
 
 
 def node_arguments(node: NodeSpec) -> Sequence[str]:

@@ -15,7 +15,9 @@ from typing import Any, Protocol, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import NameValidationException
 from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -39,11 +41,20 @@ EXIT_CONFIGURATION = 2
 
 
 class Stop:
-    """Set once the process should end: by SIGINT, by SIGTERM, or by the node itself."""
+    """Set once the process should end: by SIGINT, by SIGTERM, or by the node itself.
+
+    Until the node's loop calls `begin`, a signal raises KeyboardInterrupt instead, so that a
+    slow start can be broken off.
+    """
 
     def __init__(self) -> None:
         self.is_set = False
         self.exit_code = 0
+        self._begun = False
+
+    def begin(self) -> None:
+        """From now on somebody looks at `is_set`."""
+        self._begun = True
 
     def set(self, exit_code: int = 0) -> None:
         """Ask the node's loop to end; the first exit code given counts."""
@@ -51,20 +62,22 @@ class Stop:
             self.exit_code = exit_code
         self.is_set = True
 
-    def _handle(self, _signal: int, _frame: FrameType | None) -> None:
-        self.set()
-
     def install(self) -> None:
-        """Let SIGINT and SIGTERM set this flag, once; a second signal acts as it always does."""
+        """Let SIGINT and SIGTERM set this flag."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._handle)
+
+    def _handle(self, _signal: int, _frame: FrameType | None) -> None:
+        self.set()
+        if not self._begun:
+            raise KeyboardInterrupt
 
 
 class NodeLike(Protocol):
     """A node with a loop of its own."""
 
     def run(self, executor: Executor, stop: Stop) -> None:
-        """Serve the node until `stop` is set."""
+        """Serve the node until `stop` is set; call `stop.begin` once it is looked at."""
         ...
 
     def close(self) -> None:
@@ -83,30 +96,35 @@ def run_node(create: Callable[[], NodeT], arguments: Sequence[str] | None = None
     """
     stop = Stop()
     stop.install()
+    node: NodeT | None = None
     try:
-        check_environment()
-        _initialise(arguments)
-        node = create()
-    except RobotLearningError as error:
-        return _fail(error)
-    except Exception as error:  # whatever rcl and the middleware raise: they share no base class
-        return _fail(RobotLearningError(f"ROS could not be started: {_first_line(error)}"))
-    try:
+        node = _start(create, arguments)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         node.run(executor, stop)
     except RobotLearningError as error:
         return _fail(error)
-    except ExternalShutdownException:
+    except (KeyboardInterrupt, ExternalShutdownException):
         return stop.exit_code
     finally:
-        node.close()
+        if node is not None:
+            node.close()
         rclpy.try_shutdown()
     return stop.exit_code
 
 
+def _start(create: Callable[[], NodeT], arguments: Sequence[str] | None) -> NodeT:
+    check_environment()
+    _initialise(arguments)
+    try:
+        return create()
+    except (rclpy_implementation.RCLError, NameValidationException) as error:
+        raise RobotLearningError(f"ROS could not be started: {_first_line(error)}") from error
+
+
 def spin(executor: Executor, stop: Stop) -> None:
     """Serve callbacks until `stop` is set: the `run` of a node without a loop of its own."""
+    stop.begin()
     while not stop.is_set:
         executor.spin_once(timeout_sec=SPIN_PERIOD_S)
 
@@ -115,7 +133,7 @@ def check_environment() -> None:
     """Check what would otherwise fail deep inside the middleware.
 
     Raises:
-        ConfigurationError: ROS_DOMAIN_ID is not a domain, or a named profile file is missing.
+        ConfigurationError: ROS_DOMAIN_ID is not a domain.
     """
     domain = os.environ.get("ROS_DOMAIN_ID", "")
     if domain and not (domain.isdecimal() and int(domain) <= LARGEST_DOMAIN_ID):

@@ -1,0 +1,184 @@
+"""Renders cameras in a process of its own, so that a control loop never waits for OpenGL.
+
+A thread is not enough: it shares the interpreter lock with the control loop, and software
+OpenGL holds cores for milliseconds at a time. The state of the world goes to the process
+through a socket, and pixels come back through shared memory; each camera has one slot, which
+belongs to the process from the request of a frame until its arrival was read.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+
+import numpy as np
+
+from robot_learning.core.errors import DependencyError, RobotConnectionError, RobotLearningError
+from robot_learning.core.types import Image, UInt8Array
+from robot_learning.robots.cameras import CameraInfo, open_renderer
+from robot_learning.sim.model import SimModel
+from robot_learning.sim.world import World
+
+START_TIMEOUT_S = 30.0
+END_TIMEOUT_S = 0.5
+# The control loop goes first where the two want the same core.
+NICENESS = 5
+
+
+class ProcessFrames:
+    """Frames from a render process; a frame that it has no time for is dropped and counted."""
+
+    def __init__(self, simulation: SimModel, cameras: Sequence[CameraInfo], quality: str) -> None:
+        """Start the process and wait until it has rendered every camera once.
+
+        Raises:
+            DependencyError: nothing can render; the text says what to install.
+            RobotConnectionError: the process did not start.
+        """
+        self.dropped = 0
+        self._busy: set[str] = set()
+        self._alive = True
+        ours, theirs = socket.socketpair()
+        memory_fd = _shared_memory(sum(_size_bytes(camera) for camera in cameras))
+        self._memory = mmap.mmap(memory_fd, 0)
+        self._slots = slots(self._memory, cameras)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, str(theirs.fileno()), str(memory_fd)],
+            pass_fds=(theirs.fileno(), memory_fd),
+            stdin=subprocess.DEVNULL,
+            # llvmpipe would otherwise spread every frame over all cores, the control loop's too.
+            env={"LP_NUM_THREADS": "1", **os.environ},
+        )
+        theirs.close()
+        os.close(memory_fd)
+        self._connection = Connection(ours.detach())
+        try:
+            self._connection.send((simulation, tuple(cameras), quality))
+            self._await_start()
+        except (EOFError, OSError) as error:
+            self.close()
+            raise RobotConnectionError("the render process ended while starting") from error
+        except BaseException:
+            self.close()
+            raise
+
+    def request(self, world: World, stamp_ns: int, names: Sequence[str]) -> None:
+        """Ask for frames of the world as it is; returns at once.
+
+        Raises:
+            RobotConnectionError: the process has died.
+        """
+        free = tuple(name for name in names if name not in self._busy)
+        self.dropped += len(names) - len(free)
+        if not free:
+            return
+        data = world.mj_data
+        state = (data.qpos, data.mocap_pos, data.mocap_quat)
+        try:
+            self._connection.send((stamp_ns, free, state))
+        except OSError as error:
+            raise self._died() from error
+        self._busy.update(free)
+
+    def collect(self) -> Mapping[str, Image]:
+        """Frames that have arrived since the last call.
+
+        Raises:
+            RobotConnectionError: the process has died.
+        """
+        ready: dict[str, Image] = {}
+        try:
+            while self._busy and self._connection.poll():
+                stamp_ns, name = self._connection.recv()
+                ready[name] = Image(stamp_ns, self._slots[name].copy())
+                self._busy.discard(name)
+        except (EOFError, OSError) as error:
+            raise self._died() from error
+        return ready
+
+    def close(self) -> None:
+        """End the process, which ends by itself when its socket closes."""
+        self._connection.close()
+        try:
+            self._process.wait(END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _await_start(self) -> None:
+        if not self._connection.poll(START_TIMEOUT_S):
+            raise RobotConnectionError(f"the render process did not start in {START_TIMEOUT_S} s")
+        failure = self._connection.recv()
+        if failure is not None:
+            raise DependencyError(failure)
+
+    def _died(self) -> RobotConnectionError:
+        code = self._process.poll()
+        return RobotConnectionError(f"the render process died (exit code {code})")
+
+
+def slots(memory: mmap.mmap, cameras: Sequence[CameraInfo]) -> dict[str, UInt8Array]:
+    """Views (height, width, 3) of the shared memory, one a camera."""
+    views: dict[str, UInt8Array] = {}
+    offset = 0
+    for camera in cameras:
+        shape = (camera.height_px, camera.width_px, 3)
+        views[camera.name] = np.ndarray(shape, np.uint8, memory, offset)
+        offset += _size_bytes(camera)
+    return views
+
+
+def _size_bytes(camera: CameraInfo) -> int:
+    return camera.height_px * camera.width_px * 3
+
+
+def _shared_memory(size_bytes: int) -> int:
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("robot_learning_cameras")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.truncate(descriptor, size_bytes)
+    os.set_inheritable(descriptor, True)
+    return descriptor
+
+
+def _serve(connection: Connection, memory: mmap.mmap) -> None:
+    simulation, cameras, quality = connection.recv()
+    views = slots(memory, cameras)
+    with open_renderer(simulation, quality) as renderer:
+        for name in views:
+            renderer.render(name)
+        connection.send(None)
+        while True:
+            stamp_ns, names, state = connection.recv()
+            renderer.update_state(*state)
+            for name in names:
+                views[name][:] = renderer.render(name)
+                connection.send((stamp_ns, name))
+
+
+def main() -> int:
+    """Serve the process that started this one, until its socket closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(NICENESS)
+    connection = Connection(int(sys.argv[1]))
+    try:
+        _serve(connection, mmap.mmap(int(sys.argv[2]), 0))
+    except RobotLearningError as error:
+        connection.send(str(error))
+        return 1
+    except (EOFError, OSError):
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,195 @@
+"""`robot_node`: one simulated robot, served over topics as a real one would be.
+
+A lifecycle node. Configuring builds the simulation, activating lets its time pass; while it is
+inactive, time stands still, nothing is published, and commands are refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import yaml
+from rclpy.executors import Executor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.robots.mujoco_robot import MujocoRobot
+from robot_learning.robots.viewer import Viewer
+from robot_learning.ros import qos
+from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import ROBOT_NODE
+from robot_learning.ros.robot_loop import RobotLoop
+from robot_learning.sim.tasks import make_task
+
+# The executor may overrun its time-out by about this; the rest of a period is slept exactly.
+EXECUTOR_MARGIN_S = 0.001
+
+
+class RobotNode(LifecycleNode):  # type: ignore[misc]
+    """Serves a MujocoRobot; see the parameters, and DESIGN for the topics."""
+
+    def __init__(self) -> None:
+        super().__init__("robot_node")
+        self._settings = declare_parameters(self, ROBOT_NODE)
+        if self.get_parameter("use_sim_time").value:
+            self._settings["publish_clock"] = True
+        self._robot: MujocoRobot | None = None
+        self._loop: RobotLoop | None = None
+        self._viewer: Viewer | None = None
+        self._active = False
+        self._failure: RobotLearningError | None = None
+        self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.COMMAND)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Serve until told to stop: callbacks in what time the control loop leaves.
+
+        Raises:
+            RobotLearningError: the start failed, or the simulation did later.
+        """
+        if self._settings["autostart"]:
+            self._autostart()
+        stop.begin()
+        while not stop.is_set:
+            if self._loop is None or not self._active:
+                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
+                continue
+            self._loop.tick()
+            if self._viewer is not None and self._robot is not None:
+                self._viewer.show(self._robot.now_ns)
+            executor.spin_once(timeout_sec=0.0)
+            while self._active and (spare_s := self._loop.spare_s - EXECUTOR_MARGIN_S) > 0.0:
+                executor.spin_once(timeout_sec=spare_s)
+
+    def close(self) -> None:
+        """Release the robot and the node."""
+        self._release()
+        self.destroy_node()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Build the simulation; fails with one logged line when a parameter is wrong."""
+        try:
+            self._build()
+        except RobotLearningError as error:
+            self._release()
+            self._failure = error
+            if not self._settings["autostart"]:
+                self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let time pass."""
+        if self._loop is not None:
+            self._loop.start()
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop time; the robot stands where it is."""
+        self._active = False
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the simulation."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the simulation."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _autostart(self) -> None:
+        for transition in (self.trigger_configure, self.trigger_activate):
+            if transition() is not TransitionCallbackReturn.SUCCESS:
+                raise self._failure or RobotLearningError("the robot node could not be started")
+        robot = self._settings["robot"]
+        self.get_logger().info(f"robot '{robot}' at task '{self._settings['task']}' is active")
+
+    def _build(self) -> None:
+        settings = self._settings
+        if settings["sim_speed"] != 1.0 and not settings["publish_clock"]:
+            text = f"sim_speed {settings['sim_speed']:g} needs publish_clock:=true"
+            raise ConfigurationError(f"{text}, as its stamps cannot be of real time")
+        robot = MujocoRobot(
+            load_profile(settings["robot"]),
+            make_task(settings["task"]),
+            settings["cameras"],
+            seed=settings["seed"],
+            rendering="process" if settings["sim_speed"] else "inline",
+            quality=settings["camera_quality"],
+        )
+        robot.connect()
+        self._robot = robot
+        self._loop = RobotLoop(self, robot, settings, self._jpeg_quality_percent)
+        if not settings["headless"]:
+            self._open_viewer(robot)
+
+    def _open_viewer(self, robot: MujocoRobot) -> None:
+        try:
+            self._viewer = Viewer(robot.world)
+        except DependencyError as error:
+            self.get_logger().warning(f"headless:=false has no effect: {error}")
+
+    def _jpeg_quality_percent(self) -> int:
+        return int(self.get_parameter("jpeg_quality").value)
+
+    def _release(self) -> None:
+        self._active = False
+        if self._viewer is not None:
+            self._viewer.close()
+        if self._loop is not None:
+            self._loop.close()
+        if self._robot is not None:
+            self._robot.disconnect()
+        self._viewer = self._loop = self._robot = None
+
+    def _on_command(self, message: JointTrajectory) -> None:
+        if self._loop is None:
+            return
+        if self._active:
+            self._loop.command(message)
+        else:
+            self._loop.refuse("the robot is not active")
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        if self._robot is None or self._loop is None:
+            response.message = "the robot is not configured"
+            return response
+        seed = int(self.get_parameter("reset.seed").value)
+        try:
+            options = _placement(str(self.get_parameter("reset.placement").value))
+            used = self._robot.reset(None if seed < 0 else seed, options)
+        except RobotLearningError as error:
+            response.message = str(error)
+            return response
+        self._loop.hold()
+        response.success, response.message = True, f"seed {used}"
+        return response
+
+
+def _placement(text: str) -> dict[str, Any]:
+    """Reset options from a YAML mapping of object names to poses; none from an empty text."""
+    try:
+        poses = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"reset.placement: not valid YAML: {error}") from error
+    if poses is None:
+        return {}
+    if not isinstance(poses, dict):
+        raise ConfigurationError("reset.placement: expected a mapping such as {cube: [x, y, z]}")
+    return {"poses": poses}
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(RobotNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
