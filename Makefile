@@ -1,0 +1,74 @@
+# The two commands of this project are `make demo` and `make test`; each sets up what it needs.
+# Everything goes into .venv, whose stamp files make a second run start at once.
+
+VENV ?= .venv
+# The first interpreter that is new enough and has ROS 2 wheels (CPython 3.10 to 3.13).
+CANDIDATES := python3 python3.12 python3.11 python3.13 python3.10
+PYTHON ?= $(shell for each in $(CANDIDATES); do \
+	$$each -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& { command -v $$each; break; }; done)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt
+# How many tests at a time, and more options for pytest: make test PYTEST="-k arbiter".
+JOBS ?= 2
+PYTEST ?=
+INPUTS := setup.py setup.cfg .ci/constraints.txt robot_learning/__init__.py
+
+# A sourced ROS 2 would put its own packages before those of the environment.
+unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH
+unexport ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION RMW_IMPLEMENTATION
+ifneq ($(ROS_DISTRO),)
+unexport LD_LIBRARY_PATH
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-tests demo test check bench clean
+
+help: ## this list
+	@echo "make TARGET, where TARGET is one of"
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: $(VENV)/.stamp-run ## virtual environment, pinned packages, system libraries
+setup-tests: $(VENV)/.stamp-tests ## the same, with the test tools
+
+demo: $(VENV)/.stamp-run ## set up, then let the simulated arm lift a cube over ROS 2
+	@$(BIN)/robot-learning demo
+
+test: check ## set up, then lint, type check and all tests
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST)
+
+check: $(VENV)/.stamp-tests ## set up, then lint and type check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(VENV)/.stamp-tests ## set up, then every benchmark: tables here, JSON in benchmarks/results
+	@for script in benchmarks/bench_*.py; do \
+		echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## remove the environment, builds, caches and results, but no recording
+	rm -rf $(VENV) build dist install log outputs benchmarks/results *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis MUJOCO_LOG.TXT
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.stamp-venv:
+	@test -n "$(PYTHON)" || { echo "setup: no Python from 3.10 to 3.13 was found (python3); \
+	install one, or name it: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@PYTHON="$(PYTHON)" bash .ci/system-packages
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv $(VENV) || { echo "setup: $(PYTHON) cannot make \
+	a virtual environment; on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+# pynput and evdev are compiled: without a compiler everything but keyboard and gamepad still works.
+$(VENV)/.stamp-run: $(VENV)/.stamp-venv $(INPUTS)
+	@echo "setup: installing the pinned packages (the first time takes minutes)"
+	@$(PIP) --editable '.[ros]' || { echo "setup: the packages could not be installed (above). ROS 2 \
+	wheels exist for Linux and CPython 3.10 to 3.13; the simulator alone needs only: pip install ." >&2; exit 1; }
+	@$(PIP) --editable '.[teleop]' || echo "setup: keyboard and gamepad are missing, since \
+	pynput or evdev could not be built (gcc and the Linux headers are needed); the rest works"
+	@touch $@
+
+$(VENV)/.stamp-tests: $(VENV)/.stamp-run
+	@echo "setup: installing the test tools"
+	@$(PIP) --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,77 @@
+"""The `robot-learning` command: its subcommands, and what their errors become.
+
+Each subcommand lives in a file of its own with `add_parser(subparsers)` and a `run(arguments)`
+that returns the exit code and imports what is heavy only then: `--help` stays instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from robot_learning import __version__
+from robot_learning.cli import doctor_command, profile_command, up_command
+from robot_learning.core.errors import RobotLearningError
+
+COMMANDS = (up_command, profile_command, doctor_command)
+
+EXIT_WRONG = 2
+EXIT_INTERRUPTED = 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="robot-learning",
+        description="Robot deployment with people in the loop, in simulation and on the arm.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--traceback", action="store_true", help="show where in the code an error arose"
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="command")
+    for command in COMMANDS:
+        command.add_parser(subparsers)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Returns:
+        0 when it went well, 1 when the answer is bad news (a check that failed), 2 when the
+        input was wrong or something is missing, 130 when interrupted.
+    """
+    try:
+        try:
+            return _run(build_parser(), argv)
+        finally:
+            # Flushed here, so that a reader which has gone away (`| head`) is noticed here too.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # What Python's manual advises: the interpreter's own flush at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_WRONG
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+
+
+def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    arguments = parser.parse_args(argv)
+    if arguments.command is None:
+        parser.print_help()
+        return EXIT_WRONG
+    try:
+        return int(arguments.run(arguments))
+    except RobotLearningError as error:
+        if arguments.traceback:
+            raise
+        text = " ".join(str(error).split())
+        print(f"robot-learning {arguments.command}: {text}", file=sys.stderr)
+        return EXIT_WRONG
+
+
+if __name__ == "__main__":
+    sys.exit(main())

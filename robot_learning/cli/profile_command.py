@@ -1,0 +1,98 @@
+"""`robot-learning robots` and `profile check`: which robots there are, and is a profile right?"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.core.profile import RobotProfile
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `robots` and `profile`."""
+    robots = subparsers.add_parser(
+        "robots",
+        help="list the robots that can be named",
+        description="List every robot profile that was found, and where.",
+    )
+    robots.set_defaults(run=run_robots)
+    profile = subparsers.add_parser(
+        "profile",
+        help="check a robot profile",
+        description="Work on robot profiles (robot.yaml).",
+    )
+    actions = profile.add_subparsers(dest="action", metavar="action", required=True)
+    check = actions.add_parser(
+        "check",
+        help="read a profile, and compile its MJCF model with it",
+        description="Read a profile strictly and compile its MJCF model: every joint, actuator, "
+        "frame and camera that the profile names must be there.",
+    )
+    check.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
+    check.add_argument("--no-model", action="store_true", help="read the YAML only, without MuJoCo")
+    check.set_defaults(run=run_check)
+
+
+def run_robots(_arguments: argparse.Namespace) -> int:
+    """Print one line a robot; 1 when a profile cannot be read."""
+    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.core.resources import available_robots
+
+    robots = available_robots()
+    width = max((len(name) for name in robots), default=0)
+    broken = 0
+    for name, path in robots.items():
+        try:
+            text = _summary(load_profile(path))
+        except ConfigurationError as error:
+            text, broken = f"broken: {error}", broken + 1
+        print(f"{name:{width}}  {text}")
+        print(f"{'':{width}}  {path}")
+    return 1 if broken else 0
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    """Print what the profile says; its errors are raised."""
+    from robot_learning.core.profile_loader import load_profile
+
+    profile = load_profile(arguments.robot)
+    print(f"{profile.path}: {_summary(profile)}")
+    if not arguments.no_model:
+        print(_check_model(profile))
+    print(_joint_table(profile))
+    return 0
+
+
+def _check_model(profile: RobotProfile) -> str:
+    if profile.sim is None:
+        return "no simulation interface, so there is no model to check"
+    from robot_learning.sim.model import compile_robot
+
+    model = compile_robot(profile).mj_model
+    return (
+        f"{profile.sim.mjcf}: compiles, and every name of the profile is in it "
+        f"({model.nbody - 1} bodies, {model.njnt} joints, {model.nu} actuators)"
+    )
+
+
+def _summary(profile: RobotProfile) -> str:
+    arms = ", ".join(arm.name for arm in profile.arms)
+    cameras = ", ".join(camera.name for camera in profile.cameras) or "none"
+    count = f"{len(profile.joints)} joints; arms: {arms}; cameras: {cameras}"
+    return f"{profile.description} ({count}; {profile.control_rate_hz:g} Hz)"
+
+
+def _joint_table(profile: RobotProfile) -> str:
+    head = f"{'joint':24} {'unit':>4} {'min':>8} {'max':>8} {'home':>8} {'max/s':>8} {'max/s2':>8}"
+    lines = [head]
+    for joint in profile.joints:
+        limits = (joint.position_min, joint.position_max, joint.home)
+        rates = (joint.velocity_max, joint.acceleration_max)
+        figures = " ".join(f"{value:8.3f}" for value in (*limits, *rates))
+        lines.append(f"{joint.name:24} {joint.kind.position_unit:>4} {figures}")
+    return "\n".join(lines)

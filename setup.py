@@ -1,0 +1,117 @@
+"""One package for two worlds: `colcon build` on a ROS 2 machine, `pip install` elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = "robot_learning"
+HERE = Path(__file__).resolve().parent
+
+# Without ROS these make a usable simulator. Nothing of ROS may stand here: on a ROS 2 machine it
+# would shadow the distribution's own packages.
+SIMULATOR = [
+    "numpy>=1.22,<3",
+    "PyYAML>=5.4",
+    "mujoco>=3.10,<4",
+    "gymnasium>=1.0,<2",
+    "mink>=1.0,<2",
+    "daqp>=0.7",
+    "rich>=12",
+    "av>=12",
+    "simplejpeg>=1.7",
+]
+# ROS 2 Kilted as wheels. The versions of a distribution belong together, so they are exact.
+ROS = [
+    "ros-rclpy==9.1.2",
+    "ros-rmw-fastrtps-cpp==9.3.3",
+    "ros-rcl-interfaces==2.3.0",
+    "ros-rosgraph-msgs==2.3.0",
+    "ros-lifecycle-msgs==2.3.0",
+    "ros-diagnostic-msgs==5.5.1",
+    "ros-geometry-msgs==5.5.1",
+    "ros-sensor-msgs==5.5.1",
+    "ros-std-msgs==5.5.1",
+    "ros-std-srvs==5.5.1",
+    "ros-trajectory-msgs==5.5.1",
+]
+# pynput and evdev: keyboard and gamepad; evdev is compiled on the spot, hence an extra of its own.
+TELEOP = ["pynput>=1.7.6,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
+# colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
+TEST = ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5.9", "stable-baselines3>=2.4"]
+DEV = [*TEST, "pytest-xdist>=3", "ruff>=0.12", "mypy>=1.10", "types-PyYAML", "torch>=2.2"]
+
+
+def version() -> str:
+    """The version that the package itself states."""
+    text = (HERE / NAME / "__init__.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    if match is None:
+        raise RuntimeError("robot_learning/__init__.py states no __version__")
+    return match.group(1)
+
+
+def shared_files(folder: str) -> list[tuple[str, list[str]]]:
+    """A folder's files, to be installed under share/robot_learning with their subfolders."""
+    files: dict[str, list[str]] = {}
+    for path in sorted((HERE / folder).rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            relative = path.relative_to(HERE)
+            files.setdefault(f"share/{NAME}/{relative.parent.as_posix()}", []).append(
+                relative.as_posix()
+            )
+    return list(files.items())
+
+
+setup(
+    name=NAME,
+    version=version(),
+    description=(
+        "Robot deployment with people in the loop: demonstrate, record, train, serve, correct, "
+        "retrain"
+    ),
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    maintainer="robot_learning maintainers",
+    maintainer_email="maintainers@example.org",
+    license="Apache-2.0",
+    classifiers=[
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering",
+    ],
+    python_requires=">=3.10",
+    packages=find_packages(include=[NAME, f"{NAME}.*"]),
+    package_data={
+        NAME: ["py.typed"],
+        f"{NAME}.sim": ["scenes/*.xml"],
+        f"{NAME}.teleop": ["maps/*.yaml"],
+    },
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        *shared_files("launch"),
+        *shared_files("hardware"),
+    ],
+    zip_safe=False,
+    install_requires=SIMULATOR,
+    extras_require={
+        "ros": ROS,
+        "teleop": TELEOP,
+        "test": TEST,
+        "dev": DEV,
+        "all": [*ROS, *TELEOP, *DEV],
+    },
+    entry_points={
+        "console_scripts": [
+            "robot-learning = robot_learning.cli.main:main",
+            "robot_node = robot_learning.ros.robot_node:main",
+            "arbiter_node = robot_learning.ros.arbiter_node:main",
+            "teleop_node = robot_learning.ros.teleop_node:main",
+            "expert_node = robot_learning.ros.expert_node:main",
+            "demo_node = robot_learning.ros.demo_node:main",
+        ],
+    },
+)
