@@ -206,6 +206,40 @@ class BusInterface:
     motors: Mapping[str, Motor]
 
 
+@dataclass(frozen=True, slots=True)
+class LeaderJoint:
+    """A leader arm's joint and the joint it drives: follower = sign * leader + offset."""
+
+    leader: str
+    follower: str
+    sign: int
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderGripper:
+    """A leader's trigger: its values where the follower's gripper is to be open and closed."""
+
+    leader: str
+    open: float
+    closed: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """A leader arm that drives `arm`.
+
+    Its joint states arrive on `topic`. It may only engage while no joint differs from the
+    follower by more than `engage_within_rad` (m for prismatic joints).
+    """
+
+    arm: str
+    topic: str
+    joints: tuple[LeaderJoint, ...]
+    gripper: LeaderGripper | None
+    engage_within_rad: float
+
+
 @dataclass(frozen=True)
 class RobotProfile:
     """One robot. Joint vectors everywhere follow the order of `joints`."""
@@ -219,6 +253,7 @@ class RobotProfile:
     cameras: tuple[Camera, ...]
     sim: SimInterface | None
     real: Ros2ControlInterface | BusInterface | None
+    leaders: tuple[Leader, ...] = ()
 
     @cached_property
     def joint_names(self) -> tuple[str, ...]:

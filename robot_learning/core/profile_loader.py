@@ -17,6 +17,9 @@ from robot_learning.core.profile import (
     Gripper,
     Joint,
     JointKind,
+    Leader,
+    LeaderGripper,
+    LeaderJoint,
     Mimic,
     Motor,
     RobotProfile,
@@ -49,16 +52,20 @@ def load_profile(robot: str | os.PathLike[str]) -> RobotProfile:
     names = _unique(root, "joints", [joint.name for joint in joints])
     by_name = dict(zip(names, joints, strict=True))
     interfaces = root.mapping("interfaces")
+    arms = tuple(_read_arm(entry, by_name) for entry in root.mappings("arms"))
     profile = RobotProfile(
         name=root.text("name"),
         path=path,
         description=root.text("description", "no description"),
         control_rate_hz=root.number("control_rate_hz", positive=True),
         joints=joints,
-        arms=tuple(_read_arm(entry, by_name) for entry in root.mappings("arms")),
+        arms=arms,
         cameras=tuple(_read_camera(entry) for entry in root.mappings("cameras", required=False)),
         sim=_read_sim(interfaces.optional_mapping("sim"), path.parent, names),
         real=_read_real(interfaces.optional_mapping("real"), names),
+        leaders=tuple(
+            _read_leader(entry, arms) for entry in root.mappings("leaders", required=False)
+        ),
     )
     interfaces.finish()
     root.finish()
@@ -271,13 +278,60 @@ def _read_motor(parent: StrictMapping, name: str) -> Motor:
     motor = Motor(
         id=entry.integer("id", minimum=0),
         model=entry.text("model"),
-        sign=entry.integer("sign", 1),
+        sign=_read_sign(entry),
         zero_ticks=entry.integer("zero_ticks"),
     )
     entry.finish()
-    if motor.sign not in (-1, 1):
-        raise entry.fail(f"expected 1 or -1, found {motor.sign}", "sign")
     return motor
+
+
+def _read_leader(entry: StrictMapping, arms: tuple[Arm, ...]) -> Leader:
+    name = entry.choice("arm", [arm.name for arm in arms])
+    arm = next(arm for arm in arms if arm.name == name)
+    joints = tuple(_read_leader_joint(nested, arm) for nested in entry.mappings("joints"))
+    followers = [joint.follower for joint in joints]
+    if sorted(followers) != sorted(arm.joints):
+        text = f"expected each of {', '.join(arm.joints)} once as a follower; found"
+        raise entry.fail(f"{text} {', '.join(followers) or '(none)'}", "joints")
+    leader = Leader(
+        arm=arm.name,
+        topic=entry.text("topic"),
+        joints=joints,
+        gripper=_read_leader_gripper(entry.optional_mapping("gripper"), arm),
+        engage_within_rad=entry.number("engage_within_rad", 0.3, positive=True),
+    )
+    entry.finish()
+    return leader
+
+
+def _read_leader_joint(entry: StrictMapping, arm: Arm) -> LeaderJoint:
+    joint = LeaderJoint(
+        leader=entry.text("leader"),
+        follower=entry.choice("follower", arm.joints),
+        sign=_read_sign(entry),
+        offset=entry.number("offset_rad", 0.0),
+    )
+    entry.finish()
+    return joint
+
+
+def _read_leader_gripper(entry: StrictMapping | None, arm: Arm) -> LeaderGripper | None:
+    if entry is None:
+        return None
+    if arm.gripper is None:
+        raise entry.fail(f"the arm '{arm.name}' has no gripper")
+    gripper = LeaderGripper(entry.text("leader"), entry.number("open"), entry.number("closed"))
+    entry.finish()
+    if gripper.open == gripper.closed:
+        raise entry.fail("open and closed are the same value", "closed")
+    return gripper
+
+
+def _read_sign(entry: StrictMapping) -> int:
+    sign = entry.integer("sign", 1)
+    if sign not in (-1, 1):
+        raise entry.fail(f"expected 1 or -1, found {sign}", "sign")
+    return sign
 
 
 def _check_whole(root: StrictMapping, profile: RobotProfile) -> None:
@@ -285,6 +339,7 @@ def _check_whole(root: StrictMapping, profile: RobotProfile) -> None:
     if not profile.arms:
         raise root.fail("a robot needs at least one arm", "arms")
     _unique(root, "arms", [arm.name for arm in profile.arms])
+    _unique(root, "leaders", [leader.arm for leader in profile.leaders])
     _unique(root, "cameras", [camera.name for camera in profile.cameras])
     used: list[str] = []
     for arm in profile.arms:

@@ -1,0 +1,56 @@
+"""When a device counts as held by its operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+
+from robot_learning.teleop.device import RELEASING_EVENTS, OperatorEvent
+
+
+class EngagementKind(Enum):
+    """How an operator takes hold of the robot."""
+
+    LATCHED = "latched"
+    """the first motion engages, or `take_over`; `hold`, `hand_back` and `halt` release"""
+    DEAD_MAN = "dead_man"
+    """engaged only while the dead-man button is held down"""
+
+
+class Engagement:
+    """The dead-man level of a device.
+
+    What was held when the operator let go (or was lost) must be released before it engages
+    again: a key that happens to be down can never take the robot back.
+    """
+
+    def __init__(self, kind: EngagementKind) -> None:
+        self._kind = kind
+        self._engaged = False
+        self._blocked = False
+
+    def update(self, alive: bool, held: bool, events: Iterable[OperatorEvent]) -> bool:
+        """The level after one poll.
+
+        Args:
+            alive: whether the device can be trusted.
+            held: the dead-man button (DEAD_MAN), or whether any motion is asked (LATCHED).
+            events: what was asked for since the last poll, oldest first.
+        """
+        taken = False
+        for event in events:
+            if event in RELEASING_EVENTS:
+                self._blocked, self._engaged, taken = True, False, False
+            elif event is OperatorEvent.TAKE_OVER:
+                taken = True
+        if not alive:
+            self._blocked, self._engaged = True, False
+            return False
+        if not held:
+            self._blocked = False
+        wanted = held and not self._blocked
+        if self._kind is EngagementKind.DEAD_MAN:
+            self._engaged = wanted
+        elif wanted or taken:
+            self._engaged = True
+        return self._engaged

@@ -1,0 +1,273 @@
+"""Differential inverse kinematics for any robot profile, with mink.
+
+Each call takes one step of at most `velocity_max * dt` a joint towards the target poses: a
+quadratic program over the arm's joints with the frame's error, a weak pull of the posture
+towards home (it settles redundant arms) and damping, inside position and velocity bounds.
+
+The bounds are a box that is never empty. A joint that starts outside of its position limits is
+led back at a fraction of its speed instead of making the program infeasible, so there is no
+target and no start from which a step jumps, fails or is not finite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import DependencyError, ProfileError, unknown_choice
+from robot_learning.core.profile import Arm, RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.teleop.kinematics import ArmSolution, Obstacle, Solution
+from robot_learning.teleop.pose import length, move_towards, pose_error
+
+try:
+    import mink
+    import mujoco
+    import qpsolvers
+except ImportError as problem:
+    raise DependencyError(
+        f"inverse kinematics needs mink, daqp and mujoco ({problem}): "
+        "pip install 'robot_learning[teleop]'"
+    ) from problem
+
+IntArray = npt.NDArray[np.int64]
+_SOLVER = "daqp"
+# mink writes a pose as qw qx qy qz x y z.
+_FROM_MINK = np.array([4, 5, 6, 0, 1, 2, 3])
+_TO_MINK = np.array([3, 4, 5, 6, 0, 1, 2])
+
+
+@dataclass(frozen=True, slots=True)
+class IkOptions:
+    """Weights and bounds of a step.
+
+    Attributes:
+        orientation_weight_m: metres of position error that one radian counts as.
+        posture_weight_m: the same for one radian away from the home posture.
+        posture_time_s: time constant of the posture's pull.
+        error_damping: Levenberg-Marquardt damping a squared metre of error.
+        damping: constant damping, m²/rad².
+        max_step_m: longest part of the way that one step looks at.
+        max_step_rad: the same for the rotation.
+        recovery_fraction: of the joint's speed, for the way back into its limits.
+        singular_m: smallest singular value (m/rad) below which a pose counts as singular.
+    """
+
+    orientation_weight_m: float = 0.2
+    posture_weight_m: float = 2e-3
+    posture_time_s: float = 2.0
+    error_damping: float = 1.0
+    damping: float = 1e-7
+    max_step_m: float = 0.05
+    max_step_rad: float = 0.3
+    recovery_fraction: float = 0.25
+    singular_m: float = 0.01
+
+
+class _Chain:
+    """One arm's share of the model: its joints' indices in the vector, and their dofs."""
+
+    def __init__(self, arm: Arm, index: IntArray, dofs: IntArray, options: IkOptions) -> None:
+        self.arm, self.index, self.dofs = arm, index, dofs
+        # With fewer than six joints only the position can be met; orientation follows as it can.
+        rows = 6 if len(arm.joints) >= 6 else 3
+        self.scale = np.array([1.0] * 3 + [options.orientation_weight_m] * 3)[:rows, None]
+        self.task = mink.FrameTask(
+            frame_name=arm.end_effector_name,
+            frame_type="site",
+            position_cost=1.0,
+            orientation_cost=options.orientation_weight_m,
+            lm_damping=options.error_damping,
+        )
+
+
+class InverseKinematics:
+    """Kinematics of one robot.
+
+    Args:
+        model: the robot's compiled `mujoco.MjModel`, with a site `<arm>_end_effector` an arm.
+        profile: the robot.
+        qpos_addresses: (n,) where the profile's joints stand in the model's qpos.
+        dof_addresses: (n,) where they stand in its qvel.
+        options: weights and bounds.
+
+    Raises:
+        ProfileError: the model lacks an end effector's site.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        profile: RobotProfile,
+        qpos_addresses: IntArray,
+        dof_addresses: IntArray,
+        options: IkOptions | None = None,
+    ) -> None:
+        self._options = options = options or IkOptions()
+        self._profile = profile
+        self._configuration = mink.Configuration(model)
+        sites = [model.site(index).name for index in range(model.nsite)]
+        for arm in profile.arms:
+            if arm.end_effector_name not in sites:
+                raise ProfileError(unknown_choice("site", arm.end_effector_name, sites))
+        self._qpos = model.qpos0.copy()
+        self._addresses = qpos_addresses
+        self._chains: dict[str, _Chain] = {}
+        for arm in profile.arms:
+            index = np.array(profile.joint_indices(arm.joints))
+            self._chains[arm.name] = _Chain(arm, index, dof_addresses[index], options)
+        cost = np.zeros(model.nv)
+        for chain in self._chains.values():
+            cost[chain.dofs] = options.posture_weight_m
+        self._posture = mink.PostureTask(model, cost=cost)
+        home = self._qpos.copy()
+        home[self._addresses] = profile.home
+        self._posture.set_target(home)
+
+    def forward(self, position: FloatArray) -> dict[str, FloatArray]:
+        """Arm -> end-effector pose (7,) in the world frame, for joint positions (n,)."""
+        self._place(position)
+        return {name: self._pose(chain) for name, chain in self._chains.items()}
+
+    def solve(
+        self, position: FloatArray, targets: Mapping[str, FloatArray], dt_s: float
+    ) -> Solution:
+        """One step towards target poses; arms without a target do not move.
+
+        Args:
+            position: (n,) rad or m, where the command stands.
+            targets: arm -> pose (7,) in the world frame; the quaternion may be unnormalised.
+            dt_s: duration of the step.
+
+        Returns:
+            joint positions no further than `velocity_max * dt_s` from `position`.
+        """
+        self._place(position)
+        reached = {name: self._pose(self._chains[name]) for name in targets}
+        bounded: dict[str, FloatArray] = {}
+        obstacles: dict[str, set[Obstacle]] = {name: set() for name in targets}
+        for name, target in targets.items():
+            bounded[name] = self._bound(name, target, reached[name], obstacles[name])
+        chains = [self._chains[name] for name in targets]
+        bounds = self._bounds(position, dt_s)
+        step = self._step(chains, bounded, reached, bounds, dt_s)
+        next_position = position.copy()
+        stopped: dict[str, tuple[str, ...]] = {}
+        for chain in chains:
+            next_position[chain.index] += step[chain.dofs]
+            found, stopped[chain.arm.name] = self._obstacles(chain, step, bounds, dt_s)
+            obstacles[chain.arm.name] |= found
+        poses = self.forward(next_position)
+        arms = {
+            name: _outcome(poses[name], bounded[name], obstacles[name], stopped[name])
+            for name in targets
+        }
+        return Solution(next_position, arms)
+
+    def _place(self, position: FloatArray) -> None:
+        self._qpos[self._addresses] = position
+        self._configuration.update(self._qpos)
+
+    def _pose(self, chain: _Chain) -> FloatArray:
+        transform = self._configuration.get_transform_frame_to_world(
+            chain.arm.end_effector_name, "site"
+        )
+        pose: FloatArray = transform.wxyz_xyz[_FROM_MINK]
+        return pose
+
+    def _bound(
+        self, arm: str, target: FloatArray, reached: FloatArray, obstacles: set[Obstacle]
+    ) -> FloatArray:
+        """The target inside the workspace box; the pose itself when the target is not finite."""
+        norm = length(target[3:])
+        if not (np.isfinite(target).all() and 1e-6 < norm < np.inf):
+            obstacles.add(Obstacle.INVALID)
+            return reached
+        box = self._chains[arm].arm.workspace
+        # Outside of the box the way in is free, and no step leads further out.
+        low = np.minimum(box.min_m, reached[:3])
+        high = np.maximum(box.max_m, reached[:3])
+        inside = np.minimum(np.maximum(target[:3], low), high)
+        if (inside != target[:3]).any():
+            obstacles.add(Obstacle.WORKSPACE)
+        return np.concatenate([inside, target[3:] / norm])
+
+    def _bounds(self, position: FloatArray, dt_s: float) -> tuple[FloatArray, FloatArray]:
+        """The profile joints' bounds (n,) on a step, never empty."""
+        profile = self._profile
+        furthest = profile.velocity_max * dt_s
+        back = self._options.recovery_fraction * furthest
+        low = np.clip(profile.position_min - position, -furthest, back)
+        high = np.clip(profile.position_max - position, -back, furthest)
+        return low, high
+
+    def _step(
+        self,
+        chains: list[_Chain],
+        targets: Mapping[str, FloatArray],
+        reached: Mapping[str, FloatArray],
+        bounds: tuple[FloatArray, FloatArray],
+        dt_s: float,
+    ) -> FloatArray:
+        """Displacement of every dof (nv,)."""
+        step = np.zeros(self._configuration.nv)
+        if not chains:
+            return step
+        options = self._options
+        for chain in chains:
+            name = chain.arm.name
+            near = move_towards(
+                reached[name], targets[name], options.max_step_m, options.max_step_rad
+            )
+            chain.task.set_target(mink.SE3(wxyz_xyz=near[_TO_MINK]))
+        self._posture.gain = min(1.0, dt_s / options.posture_time_s)
+        tasks = [*(chain.task for chain in chains), self._posture]
+        problem = mink.build_ik(self._configuration, tasks, dt_s, options.damping, limits=[])
+        dofs = np.concatenate([chain.dofs for chain in chains])
+        index = np.concatenate([chain.index for chain in chains])
+        low, high = (bound[index] for bound in bounds)
+        reduced = qpsolvers.Problem(problem.P[np.ix_(dofs, dofs)], problem.q[dofs], lb=low, ub=high)
+        result = qpsolvers.solve_problem(reduced, solver=_SOLVER)
+        # Without a solution the only sound step is the one that keeps to the bounds.
+        if result.x is not None and np.isfinite(result.x).all():
+            step[dofs] = result.x
+        step[dofs] = np.clip(step[dofs], low, high)
+        return step
+
+    def _obstacles(
+        self, chain: _Chain, step: FloatArray, bounds: tuple[FloatArray, FloatArray], dt_s: float
+    ) -> tuple[set[Obstacle], tuple[str, ...]]:
+        """Why the arm does not follow, judged by what this step leaves of its error."""
+        error = chain.task.compute_error(self._configuration)
+        left = error + chain.task.compute_jacobian(self._configuration) @ step
+        rows = len(chain.scale)
+        before = length(chain.scale[:, 0] * error[:rows])
+        after = length(chain.scale[:, 0] * left[:rows])
+        if after <= max(2e-4, 0.3 * before):
+            return set(), ()
+        low, high = (bound[chain.index] for bound in bounds)
+        moved = step[chain.dofs]
+        fast = np.abs(moved) >= self._profile.velocity_max[chain.index] * dt_s - 1e-9
+        stopped = ((moved >= high - 1e-9) | (moved <= low + 1e-9)) & ~fast
+        joints = tuple(name for name, hit in zip(chain.arm.joints, stopped, strict=True) if hit)
+        local = self._configuration.get_frame_jacobian(chain.arm.end_effector_name, "site")
+        values = np.linalg.svd(chain.scale * local[:rows][:, chain.dofs], compute_uv=False)
+        reasons = {
+            Obstacle.JOINT_LIMIT: bool(joints),
+            Obstacle.SPEED: bool(np.any(fast)),
+            Obstacle.SINGULAR: bool(values[-1] < self._options.singular_m),
+            Obstacle.UNREACHABLE: after > 0.9 * before and not np.any(fast),
+        }
+        return {reason for reason, holds in reasons.items() if holds}, joints
+
+
+def _outcome(
+    pose: FloatArray, target: FloatArray, obstacles: set[Obstacle], joints: tuple[str, ...]
+) -> ArmSolution:
+    position_error_m, orientation_error_rad = pose_error(pose, target)
+    return ArmSolution(
+        pose, target, position_error_m, orientation_error_rad, frozenset(obstacles), joints
+    )

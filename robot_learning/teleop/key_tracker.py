@@ -1,0 +1,89 @@
+"""Which keys are down, so that no key can ever stay stuck."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+
+from robot_learning.core.clocks import seconds_to_ns
+
+SUSPEND_GAP_S = 0.3
+"""A pause between polls longer than this means that the process was suspended or starved."""
+SETTLE_S = 0.1
+"""After a loss, for so long every event is dropped: they were queued while nobody looked."""
+
+
+class KeyTracker:
+    """Physical keys by code: presses and releases from a listener thread, polls from another.
+
+    A key counts as down from its press to its release. Auto-repeated presses are ignored. At
+    each poll the real state of the keyboard corrects what was missed. After a loss (see `poll`)
+    everything counts as up, and what is still physically down must be released before it
+    counts again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._down: set[int] = set()
+        self._tapped: set[int] = set()
+        self._pressed: list[int] = []
+        self._blocked: set[int] = set()
+        self._seen: set[int] = set()
+        self._last_poll_ns: int | None = None
+        self._settled_ns = 0
+
+    def press(self, code: int) -> None:
+        """A key went down, or its press was repeated."""
+        with self._lock:
+            if code in self._blocked or code in self._down:
+                return
+            self._down.add(code)
+            # `physical` of the coming poll may be older than this press: judge it from the next.
+            self._seen.discard(code)
+            self._tapped.add(code)
+            self._pressed.append(code)
+
+    def release(self, code: int) -> None:
+        """A key went up."""
+        with self._lock:
+            self._down.discard(code)
+            self._blocked.discard(code)
+
+    def poll(
+        self, now_ns: int, trusted: bool, physical: Collection[int] | None
+    ) -> tuple[frozenset[int], tuple[int, ...]]:
+        """Keys that are down, and keys that went down since the last poll (oldest first).
+
+        A key that was tapped between two polls is reported as down once.
+
+        Args:
+            now_ns: steady time.
+            trusted: False while the events cannot be trusted: another window has the keyboard,
+                or the connection is lost.
+            physical: codes that are really down, None when the backend cannot tell.
+        """
+        with self._lock:
+            last_ns, self._last_poll_ns = self._last_poll_ns, now_ns
+            if last_ns is not None and not 0 <= now_ns - last_ns <= seconds_to_ns(SUSPEND_GAP_S):
+                self._settled_ns = now_ns + seconds_to_ns(SETTLE_S)
+            if not trusted or now_ns < self._settled_ns:
+                self._release_all(physical)
+                return frozenset(), ()
+            if physical is not None:
+                self._blocked &= set(physical)
+                self._down -= self._seen - set(physical)
+            self._seen = set(self._down)
+            down = frozenset(self._down | self._tapped)
+            pressed = tuple(self._pressed)
+            self._tapped.clear()
+            self._pressed.clear()
+            return down, pressed
+
+    def _release_all(self, physical: Collection[int] | None) -> None:
+        self._blocked |= self._down
+        if physical is not None:
+            self._blocked = set(physical)
+        self._down.clear()
+        self._seen.clear()
+        self._tapped.clear()
+        self._pressed.clear()

@@ -1,0 +1,121 @@
+"""The real state of an X keyboard: which keys are physically down, and who has the focus.
+
+A listener of key events learns neither that its window lost the focus nor that a release got
+lost. Both can be asked for, and one round trip a poll is cheap (about 0.1 ms).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from robot_learning.core.errors import DependencyError
+
+_SHIFT_LEVELS = range(4)
+
+
+class XKeyboard:
+    """A connection of its own to the X server.
+
+    The focus counts as ours while it lies in the window that had it on opening, or in the
+    terminal's window when the terminal names it (WINDOWID).
+    """
+
+    def __init__(self, watch_focus: bool) -> None:
+        from Xlib import display, error
+
+        self._errors: tuple[type[BaseException], ...] = (
+            error.ConnectionClosedError,
+            error.XError,
+            OSError,
+        )
+        try:
+            self._display: Any = display.Display()
+        except (error.DisplayError, OSError) as problem:
+            raise DependencyError(f"no X display: {problem}") from problem
+        self._codes = self._read_codes()
+        self._home: int | None = None
+        if watch_focus:
+            own = os.environ.get("WINDOWID", "")
+            named = self._display.create_resource_object("window", int(own)) if own else None
+            self._home = self._top_level(named or self._focus())
+
+    def close(self) -> None:
+        """Drop the connection; a dead one is fine."""
+        from contextlib import suppress
+
+        with suppress(*self._errors):
+            self._display.close()
+
+    def code(self, keysym: int) -> int | None:
+        """The physical key that types `keysym`, with whatever modifier; None when none does."""
+        return self._codes.get(keysym)
+
+    def char_code(self, char: str) -> int | None:
+        """The physical key that types `char`; None when none does."""
+        from Xlib.XK import string_to_keysym
+
+        # Latin-1 characters are their own keysyms; the others are U+XXXX with bit 24 set.
+        unicode = ord(char) if ord(char) < 0x100 else ord(char) | 1 << 24
+        return self.code(string_to_keysym(char) or unicode)
+
+    def down(self) -> frozenset[int]:
+        """Codes of the keys that are physically down.
+
+        Raises:
+            ConnectionError: the X server is gone.
+        """
+        try:
+            bits = self._display.query_keymap()
+        except self._errors as problem:
+            raise ConnectionError("the X server is gone") from problem
+        return frozenset(
+            8 * index + bit for index, byte in enumerate(bits) if byte for bit in _set_bits(byte)
+        )
+
+    def focused(self) -> bool:
+        """Whether our window has the keyboard; always True when the focus is not watched.
+
+        Raises:
+            ConnectionError: the X server is gone.
+        """
+        if self._home is None:
+            return True
+        try:
+            return self._top_level(self._focus()) == self._home
+        except self._errors as problem:
+            raise ConnectionError("the X server is gone") from problem
+
+    def _focus(self) -> Any:
+        return self._display.get_input_focus().focus
+
+    def _top_level(self, window: Any) -> int:
+        """The id of the top-level window around `window`; X's own constants as they are."""
+        from Xlib import error
+
+        if isinstance(window, int):
+            return window
+        try:
+            while True:
+                tree = window.query_tree()
+                if not tree.parent or tree.parent == tree.root:
+                    return int(window.id)
+                window = tree.parent
+        except error.BadWindow:
+            return 0
+
+    def _read_codes(self) -> dict[int, int]:
+        info = self._display.display.info
+        count = info.max_keycode - info.min_keycode + 1
+        rows = self._display.get_keyboard_mapping(info.min_keycode, count)
+        codes: dict[int, int] = {}
+        for level in _SHIFT_LEVELS:
+            for offset, keysyms in enumerate(rows):
+                if level < len(keysyms) and keysyms[level]:
+                    codes.setdefault(keysyms[level], info.min_keycode + offset)
+        return codes
+
+
+def _set_bits(byte: int) -> Iterator[int]:
+    return (bit for bit in range(8) if byte >> bit & 1)
