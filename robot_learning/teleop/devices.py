@@ -1,0 +1,74 @@
+"""Makes a device by its name."""
+
+from __future__ import annotations
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.teleop.device import TeleopDevice
+
+DEVICES = {
+    "keyboard": "keys, through pynput",
+    "gamepad": "a gamepad, by joy messages",
+    "gamepad_direct": "a gamepad, read from this machine's input devices",
+    "spacemouse": "a 3Dconnexion SpaceMouse",
+    "leader_arm": "one leader arm for each arm of the profile's 'leaders'",
+}
+"""Every device that can be named, with a text for people."""
+
+DEFAULT_MAPS = {
+    "keyboard": "keyboard",
+    "gamepad": "xbox",
+    "gamepad_direct": "xbox",
+    "spacemouse": "spacemouse",
+}
+PANELS = ("none", "keyboard")
+"""Devices that may carry the operator's keys beside another device."""
+
+
+def make_device(
+    name: str, profile: RobotProfile, map_name: str = "", panel: str = "none"
+) -> TeleopDevice:
+    """Make a device; it is not opened.
+
+    Args:
+        name: one of `DEVICES`.
+        profile: the robot that it drives.
+        map_name: a shipped map or the path of one; empty takes the device's default.
+        panel: "keyboard" adds the keyboard's operator keys to another device.
+
+    Raises:
+        ConfigurationError: an unknown device or a wrong map; the text lists the valid choices.
+    """
+    if panel not in PANELS:
+        raise ConfigurationError(unknown_choice("operator panel", panel, PANELS))
+    device = _make(name, profile, map_name)
+    if panel == "none" or name == "keyboard":
+        return device
+    from robot_learning.teleop.device_pair import DevicePair
+
+    return DevicePair(device, _make("keyboard", profile, ""))
+
+
+def _make(name: str, profile: RobotProfile, map_name: str) -> TeleopDevice:
+    if name not in DEVICES:
+        raise ConfigurationError(unknown_choice("teleoperation device", name, DEVICES))
+    chosen = map_name or DEFAULT_MAPS.get(name, "")
+    if name == "keyboard":
+        from robot_learning.teleop.keyboard import Keyboard
+        from robot_learning.teleop.keyboard_map import load_keyboard_map
+
+        return Keyboard(profile, load_keyboard_map(chosen))
+    if name == "spacemouse":
+        from robot_learning.teleop.spacemouse import SpaceMouse, load_spacemouse_map
+
+        return SpaceMouse(profile, load_spacemouse_map(chosen))
+    if name == "leader_arm":
+        from robot_learning.teleop.leader_arm import LeaderArm
+
+        return LeaderArm(profile)
+    from robot_learning.teleop.evdev_gamepad import EvdevGamepad
+    from robot_learning.teleop.gamepad import Gamepad
+    from robot_learning.teleop.gamepad_map import load_gamepad_map
+
+    driver = EvdevGamepad if name == "gamepad_direct" else None
+    return Gamepad(profile, load_gamepad_map(chosen), driver)

@@ -1,0 +1,282 @@
+"""Turns an operator's intent into joint position targets: jog, joint targets, homing, grippers.
+
+Pure: `step` takes a state and returns the next one. It is used by the ROS node and by
+in-process sessions alike. Three rules hold for every device:
+
+- engaging never jumps: the target starts where the robot's command stands (or where the robot
+  is, when those are apart);
+- the target never runs away: each arm joint stays within a leash around the measured robot;
+- no joint's target moves faster than its speed limit, and none further out of its limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import Arm, RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.teleop.device import (
+    CartesianJog,
+    HomeMove,
+    JointJog,
+    JointTarget,
+    Motion,
+    TeleopContext,
+    TeleopInput,
+)
+from robot_learning.teleop.kinematics import ArmSolution, Kinematics
+from robot_learning.teleop.pose import displace, move_towards
+
+
+@dataclass(frozen=True, slots=True)
+class Speeds:
+    """How fast full deflection moves the robot.
+
+    Attributes:
+        linear_m_s: end effector, slow and fast.
+        angular_rad_s: its rotation, slow and fast.
+        joint_fraction: of each joint's speed limit, slow and fast.
+        home_fraction: of each joint's speed limit, for homing and aligning.
+        gripper_travel_s: from open to closed.
+        ramp_s: to full speed after a key press; letting go stops at once.
+        leash_s: an arm joint's target may lead the measured joint by what the joint covers in
+            this time at its speed limit. It must exceed the drive's tracking lag.
+        pose_leash_m: a jogged pose may lead the end effector by so much.
+        pose_leash_rad: the same for its rotation.
+    """
+
+    linear_m_s: tuple[float, float] = (0.05, 0.2)
+    angular_rad_s: tuple[float, float] = (0.3, 1.0)
+    joint_fraction: tuple[float, float] = (0.1, 0.4)
+    home_fraction: float = 0.15
+    gripper_travel_s: float = 0.7
+    ramp_s: float = 0.1
+    leash_s: float = 0.25
+    pose_leash_m: float = 0.02
+    pose_leash_rad: float = 0.1
+
+    def __post_init__(self) -> None:
+        values = [*self.linear_m_s, *self.angular_rad_s, *self.joint_fraction]
+        values += [self.home_fraction, self.gripper_travel_s, self.ramp_s, self.leash_s]
+        values += [self.pose_leash_m, self.pose_leash_rad]
+        if not all(0.0 < value < np.inf for value in values):
+            raise ConfigurationError(f"teleoperation speeds must be finite and above 0: {self}")
+        if max(*self.joint_fraction, self.home_fraction) > 1.0:
+            raise ConfigurationError("joint and home speeds are fractions, at most 1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TeleopState:
+    """What is kept from one step to the next; the default is "nobody engaged".
+
+    Attributes:
+        position: (n,) the target; None while disengaged.
+        poses: jogged arm -> its target pose (7,).
+        deflection: jogged axis or joint -> the ramped deflection.
+    """
+
+    position: FloatArray | None = None
+    poses: Mapping[str, FloatArray] = field(default_factory=dict)
+    deflection: Mapping[str, float] = field(default_factory=dict)
+
+
+DISENGAGED = TeleopState()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TeleopCommand:
+    """`position` (n,) to send, None for nothing; `warnings` say what holds the robot back."""
+
+    position: FloatArray | None
+    warnings: tuple[str, ...] = ()
+
+
+NOTHING = TeleopCommand(None)
+
+
+class TeleopController:
+    """One robot's controller.
+
+    Args:
+        profile: the robot.
+        kinematics: needed for Cartesian jog; None refuses it with a warning.
+        speeds: how fast full deflection moves.
+    """
+
+    def __init__(
+        self,
+        profile: RobotProfile,
+        kinematics: Kinematics | None = None,
+        speeds: Speeds | None = None,
+    ) -> None:
+        self._profile = profile
+        self._kinematics = kinematics
+        self._speeds = speeds or Speeds()
+        self._arm_joints = {arm.name: profile.joint_indices(arm.joints) for arm in profile.arms}
+        # A gripper that holds something is commanded past where it stands: it has no leash.
+        self._leash = np.full(len(profile.joints), np.inf)
+        for indices in self._arm_joints.values():
+            self._leash[indices] = profile.velocity_max[indices] * self._speeds.leash_s
+
+    def step(
+        self, state: TeleopState, wanted: TeleopInput, context: TeleopContext, dt_s: float
+    ) -> tuple[TeleopState, TeleopCommand]:
+        """The next target.
+
+        Args:
+            state: from the step before; `DISENGAGED` at first.
+            wanted: what the device said.
+            context: the robot as it is.
+            dt_s: time since the step before; longer pauses must be passed as one period.
+        """
+        if not wanted.engaged or context.observation is None:
+            return DISENGAGED, NOTHING
+        measured = context.observation.joint_position
+        if not np.isfinite(measured).all():
+            return DISENGAGED, TeleopCommand(None, ("the measured joints are not finite",))
+        if state.position is None:
+            start = self._seed(measured, context.applied)
+            state = TeleopState(start)
+        else:
+            start = state.position
+        leashed = np.clip(start, measured - self._leash, measured + self._leash)
+        # A joint that the leash moved has left the jogged pose; only its arm starts over.
+        moved = {arm: pose for arm, pose in state.poses.items() if self._kept(arm, start, leashed)}
+        work = _Step(leashed, moved, dict(state.deflection), dt_s, wanted.fast)
+        warnings = [] if len(moved) == len(state.poses) else ["the robot lags behind"]
+        for motion in wanted.motions:
+            warnings += self._move(work, motion)
+        self._grip(work, wanted.grip)
+        position = self._bounded(start, work.position, dt_s)
+        if not np.isfinite(position).all():
+            return DISENGAGED, TeleopCommand(None, ("the target was not finite; let go",))
+        next_state = TeleopState(position, work.next_poses, work.next_deflection)
+        return next_state, TeleopCommand(position, tuple(warnings))
+
+    def _seed(self, measured: FloatArray, applied: FloatArray | None) -> FloatArray:
+        """Where a target starts: the robot's last command where it still describes the robot.
+
+        The measured position of an arm sags a little below its command, and that of a gripper
+        that holds something stands open: starting there would drop both.
+        """
+        if applied is None or applied.shape != measured.shape:
+            return measured.copy()
+        near = np.isfinite(applied) & (np.abs(applied - measured) <= self._leash)
+        return np.where(near, applied, measured)
+
+    def _kept(self, arm: str, before: FloatArray, after: FloatArray) -> bool:
+        indices = self._arm_joints[arm]
+        return bool((before[indices] == after[indices]).all())
+
+    def _move(self, work: _Step, motion: Motion) -> list[str]:
+        match motion:
+            case CartesianJog():
+                return self._jog_cartesian(work, motion)
+            case JointJog():
+                self._jog_joints(work, motion)
+            case JointTarget():
+                self._follow(work, motion)
+            case HomeMove():
+                self._go_home(work, self._profile.arm(motion.arm))
+        return []
+
+    def _jog_cartesian(self, work: _Step, jog: CartesianJog) -> list[str]:
+        if self._kinematics is None:
+            return ["no kinematics for Cartesian jog: use joint jog"]
+        speeds, gear = self._speeds, int(work.fast)
+        linear = work.ramp(f"{jog.arm}/linear", jog.linear, speeds.ramp_s)
+        angular = work.ramp(f"{jog.arm}/angular", jog.angular, speeds.ramp_s)
+        pose = work.poses.get(jog.arm)
+        if pose is None:
+            pose = self._kinematics.forward(work.position)[jog.arm]
+        target = displace(
+            pose,
+            linear * (speeds.linear_m_s[gear] * work.dt_s),
+            angular * (speeds.angular_rad_s[gear] * work.dt_s),
+        )
+        solution = self._kinematics.solve(work.position, {jog.arm: target}, work.dt_s)
+        work.position = solution.position
+        outcome = solution.arms[jog.arm]
+        work.next_poses[jog.arm] = move_towards(
+            outcome.pose, outcome.target, speeds.pose_leash_m, speeds.pose_leash_rad
+        )
+        return _explain(jog.arm, outcome)
+
+    def _jog_joints(self, work: _Step, jog: JointJog) -> None:
+        fraction = self._speeds.joint_fraction[int(work.fast)]
+        for name, value in jog.deflection.items():
+            index = self._profile.joint_index(name)
+            deflection = work.ramp(name, (value,), self._speeds.ramp_s)[0]
+            speed = fraction * self._profile.velocity_max[index]
+            work.position[index] += deflection * speed * work.dt_s
+
+    def _follow(self, work: _Step, target: JointTarget) -> None:
+        fraction = self._speeds.home_fraction if target.slow else 1.0
+        furthest = fraction * self._profile.velocity_max * work.dt_s
+        way = np.where(np.isfinite(target.position), target.position - work.position, 0.0)
+        work.position = work.position + np.clip(way, -furthest, furthest)
+
+    def _go_home(self, work: _Step, arm: Arm) -> None:
+        """All joints of the arm arrive together."""
+        indices = self._arm_joints[arm.name]
+        way = self._profile.home[indices] - work.position[indices]
+        furthest = self._speeds.home_fraction * self._profile.velocity_max[indices] * work.dt_s
+        steps = float(np.max(np.abs(way) / furthest))
+        work.position[indices] += way / max(1.0, steps)
+
+    def _grip(self, work: _Step, grip: Mapping[str, float]) -> None:
+        for arm_name, rate in grip.items():
+            gripper = self._profile.arm(arm_name).gripper
+            if gripper is None:
+                continue
+            index = self._profile.joint_index(gripper.joint)
+            travel = gripper.closed - gripper.open
+            moved = work.position[index] + rate * travel * work.dt_s / self._speeds.gripper_travel_s
+            low, high = sorted((gripper.open, gripper.closed))
+            work.position[index] = min(high, max(low, moved))
+
+    def _bounded(self, start: FloatArray, wanted: FloatArray, dt_s: float) -> FloatArray:
+        """No faster than the joints' limits, and no further out of them than the start."""
+        profile = self._profile
+        low = np.minimum(profile.position_min, start)
+        high = np.maximum(profile.position_max, start)
+        furthest = profile.velocity_max * dt_s
+        bounded: FloatArray = np.clip(
+            start + np.clip(wanted - start, -furthest, furthest), low, high
+        )
+        return bounded
+
+
+@dataclass(slots=True, eq=False)
+class _Step:
+    """What one step works on."""
+
+    position: FloatArray
+    poses: Mapping[str, FloatArray]
+    deflection: Mapping[str, float]
+    dt_s: float
+    fast: bool
+    next_poses: dict[str, FloatArray] = field(default_factory=dict)
+    next_deflection: dict[str, float] = field(default_factory=dict)
+
+    def ramp(self, name: str, wanted: tuple[float, ...], ramp_s: float) -> FloatArray:
+        """Deflections that grow to full over `ramp_s`; shrinking and reversing is immediate."""
+        ramped = np.zeros(len(wanted))
+        for index, value in enumerate(wanted):
+            key = f"{name}/{index}"
+            last = self.deflection.get(key, 0.0)
+            base = abs(last) if last * value > 0.0 else 0.0
+            size = min(abs(value), base + self.dt_s / ramp_s)
+            ramped[index] = self.next_deflection[key] = size if value > 0.0 else -size
+        return ramped
+
+
+def _explain(arm: str, outcome: ArmSolution) -> list[str]:
+    warnings = sorted(obstacle.value for obstacle in outcome.obstacles)
+    if outcome.joints:
+        warnings.append(", ".join(outcome.joints))
+    return [f"{arm}: {'; '.join(warnings)}"] if warnings else []
