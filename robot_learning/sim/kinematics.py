@@ -81,4 +81,7 @@ class ArmKinematics:
         jacobian[3:] = self._angular[:, self._dofs]
         square = jacobian @ jacobian.T + self._damping
         posture: FloatArray = self._posture_gain * (self.home - joint_position)
-        return posture + jacobian.T @ np.linalg.solve(square, twist - jacobian @ posture)
+        step: FloatArray = posture + jacobian.T @ np.linalg.solve(
+            square, twist - jacobian @ posture
+        )
+        return step  # noqa: RET504 (typed)

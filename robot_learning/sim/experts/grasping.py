@@ -10,7 +10,7 @@ from robot_learning.core.types import FloatArray
 from robot_learning.sim.experts.motion import ArmMotion, nearest_angle
 
 # The way down is a funnel: this many metres of height for each metre off to the side.
-_FUNNEL_SLOPE = 4.0
+_FUNNEL_SLOPE = 3.0
 # What a misaligned hand counts as, off to the side.
 _METRES_PER_RAD = 0.03
 # Moving sideways starts once the hand is within this of the height the funnel asks for.
@@ -84,7 +84,7 @@ def pursue_grasp(motion: ArmMotion, grasp: Grasp, action: FloatArray) -> bool:
     # The further the fingers have closed, the less exact the hand has to stay.
     clear = motion.arm.gripper.clear_width_m if motion.arm.gripper else grasp.width_m
     shut = min(1.0, max(0.0, (clear - motion.width_m) / max(clear - grasp.width_m, 1e-6)))
-    slack = grasp.tolerance_m * (1.0 + 1.5 * shut)
+    slack = grasp.tolerance_m * (1.0 + shut)
     if off_m < slack and abs(offset[2]) < slack + 0.002 and motion.width_m > 0.6 * grasp.width_m:
         motion.close(action, grasp.width_m)
     else:

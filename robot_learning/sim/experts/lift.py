@@ -37,7 +37,7 @@ class LiftExpert(Expert):
             period_rad=np.pi / 2,
             width_m=self._side_m,
             hover_m=1.5 * self._side_m,
-            tolerance_m=0.15 * self._side_m,
+            tolerance_m=0.3 * self._side_m,
         )
         if pursue_grasp(motion, grasp, action):
             goal_z = self._side_m / 2 + self._task.height_m + _BEYOND_M

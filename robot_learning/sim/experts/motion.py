@@ -25,6 +25,8 @@ _PERIOD_S = 0.02
 _RESPONSE_S = 0.04
 # Largest displacement that one linearised step looks ahead.
 _REACH_M, _TURN_RAD = 0.06, 0.4
+# Outside of the workspace by this much, or tilted by this much, the arm goes home first.
+_LOST_M, _LOST_RAD = 0.05, 1.0
 # Share of the gripper's travel by which the fingers press into what they hold.
 _SQUEEZE_SHARE = 0.3
 # From this far before contact the gripper's lead grows to the squeeze.
@@ -97,16 +99,29 @@ class ArmMotion:
     def move(self, action: FloatArray, position: FloatArray, closing_rad: float) -> None:
         """Go towards `position` (3,), pointing down, fingers closing along `closing_rad`.
 
-        The position is brought into the arm's workspace box. Writes the arm's entries of
-        `action` (n,).
+        The position is brought into the arm's workspace box. An arm that is far outside of the
+        box, or points elsewhere, first moves towards its home position, joint by joint: near
+        its own base a straight line may lead nowhere. Writes the arm's entries of `action` (n,).
         """
         kinematics = self.kinematics
+        if self._is_lost():
+            self._lead_joints(action, kinematics.home - self._joints)
+            return
         twist = np.empty(6)
         target = np.minimum(np.maximum(position, self._low), self._high)
         twist[:3] = _shorten(target - self.position, _REACH_M)
         turn = kinematics.rotation_to(down_quaternion(closing_rad))
         twist[3:] = _shorten(turn, _TURN_RAD)
-        lead = kinematics.joint_step(self._joints, twist)
+        self._lead_joints(action, kinematics.joint_step(self._joints, twist))
+
+    def _is_lost(self) -> bool:
+        nearest = np.minimum(np.maximum(self.position, self._low), self._high)
+        outside = self.position - nearest
+        return self.tilt_rad > _LOST_RAD or float(outside @ outside) > _LOST_M**2
+
+    def _lead_joints(self, action: FloatArray, lead: FloatArray) -> None:
+        """Command the joints ahead of where they are, within speed and acceleration."""
+        kinematics = self.kinematics
         lead = lead / max(1.0, float(np.max(np.abs(lead) / self._lead)))
         slowest = (self._velocity - self._velocity_gain) * self._lag_s
         fastest = (self._velocity + self._velocity_gain) * self._lag_s
