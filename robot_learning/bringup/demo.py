@@ -49,13 +49,14 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
             **arguments,
             "cameras": arguments["camera"] if filmed else "none",
             "log_level": "warn",
-        }
+        },
+        {"camera_quality": "video"},
     )
     expert = NodeSpec(
         executable="expert_node",
         name="expert_node",
         namespace=namespace,
-        parameters={**shared, "seed": parse_integer("seed", arguments["seed"])},
+        parameters=({**shared, "seed": parse_integer("seed", arguments["seed"])},),
         log_level="warn",
         on_exit=OnExit.KEEP,
     )
@@ -63,12 +64,14 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         executable="demo_node",
         name="demo_node",
         namespace=namespace,
-        parameters={
-            **shared,
-            "camera": arguments["camera"],
-            "video": arguments["video"],
-            "timeout_s": parse_number("timeout_s", arguments["timeout_s"]),
-        },
+        parameters=(
+            {
+                **shared,
+                "camera": arguments["camera"],
+                "video": arguments["video"],
+                "timeout_s": parse_number("timeout_s", arguments["timeout_s"]),
+            },
+        ),
         log_level="warn",
         on_exit=OnExit.FINISH,
         owns_terminal=True,

@@ -17,6 +17,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.resources import share_directory
 
 ParameterValue = bool | int | float | str | list[str]
+Parameters = Mapping[str, ParameterValue] | Path
 
 
 class OnExit(Enum):
@@ -48,8 +49,7 @@ class NodeSpec:
         executable: the module in `robot_learning.ros` and the name for `ros2 run`.
         name: of the node.
         namespace: of the node; empty for the root.
-        parameters: set first.
-        parameter_files: YAML files; the values in them win over `parameters`.
+        parameters: values by name and YAML files; where they differ, the later one wins.
         remappings: topic or service -> its new name.
         log_level: debug, info, warn, error or fatal.
         on_exit: what its end means.
@@ -59,8 +59,7 @@ class NodeSpec:
     executable: str
     name: str
     namespace: str = ""
-    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
-    parameter_files: tuple[Path, ...] = ()
+    parameters: tuple[Parameters, ...] = ()
     remappings: Mapping[str, str] = field(default_factory=dict)
     log_level: str = "info"
     on_exit: OnExit = OnExit.FAIL
@@ -141,19 +140,20 @@ def parse_names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def parameter_files(node: str, user_file: str) -> tuple[Path, ...]:
-    """The shipped YAML of a node, then the user's, whose values win; empty text for none.
+def shipped_parameters(node: str) -> Path:
+    """The YAML file of a node's parameters that ships with the package."""
+    return share_directory() / "launch" / "config" / f"{node}.yaml"
+
+
+def user_parameters(path: str) -> tuple[Path, ...]:
+    """The user's own YAML file, if one was given.
 
     Raises:
-        ConfigurationError: a file is not there.
+        ConfigurationError: it is not there.
     """
-    files = [share_directory() / "launch" / "config" / f"{node}.yaml"]
-    if user_file:
-        files.append(Path(user_file))
-    for path in files:
-        if not path.is_file():
-            raise ConfigurationError(f"params_file: no such file: {path}")
-    return tuple(files)
+    if path and not Path(path).is_file():
+        raise ConfigurationError(f"params_file: no such file: {path}")
+    return (Path(path),) if path else ()
 
 
 def middleware_environment() -> dict[str, str]:
@@ -174,10 +174,12 @@ def node_arguments(node: NodeSpec) -> Sequence[str]:
         arguments += ["-r", f"__ns:=/{node.namespace.strip('/')}"]
     for topic, target in node.remappings.items():
         arguments += ["-r", f"{topic}:={target}"]
-    for name, value in node.parameters.items():
-        arguments += ["-p", f"{name}:={_yaml(value)}"]
-    for path in node.parameter_files:
-        arguments += ["--params-file", str(path)]
+    for entry in node.parameters:
+        if isinstance(entry, Path):
+            arguments += ["--params-file", str(entry)]
+        else:
+            for name, value in entry.items():
+                arguments += ["-p", f"{name}:={_yaml(value)}"]
     return [*arguments, "--log-level", node.log_level]
 
 

@@ -9,12 +9,14 @@ from robot_learning.bringup.plan import (
     LaunchGroup,
     LaunchPlan,
     NodeSpec,
+    ParameterValue,
     middleware_environment,
-    parameter_files,
     parse_flag,
     parse_integer,
     parse_names,
     parse_number,
+    shipped_parameters,
+    user_parameters,
 )
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import find_robot
@@ -58,25 +60,29 @@ def uses_sim_time(arguments: Mapping[str, str]) -> bool:
     return wanted
 
 
-def robot_node(arguments: Mapping[str, str]) -> NodeSpec:
-    """The robot's own node."""
+def robot_node(
+    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+) -> NodeSpec:
+    """The robot's own node; `more` parameters come after the shipped ones."""
     robot = arguments["robot"]
     find_robot(robot)
+    parameters: dict[str, ParameterValue] = {
+        "robot": robot,
+        "task": arguments["task"],
+        "seed": parse_integer("seed", arguments["seed"]),
+        "sim_speed": parse_number("sim_speed", arguments["sim_speed"]),
+        "publish_clock": uses_sim_time(arguments),
+        "headless": parse_flag("headless", arguments["headless"]),
+        "cameras": parse_names(arguments["cameras"]),
+        "autostart": parse_flag("autostart", arguments["autostart"]),
+        **(more or {}),
+    }
+    user = user_parameters(arguments["params_file"])
     return NodeSpec(
         executable="robot_node",
         name="robot_node",
         namespace=arguments["namespace"],
-        parameters={
-            "robot": robot,
-            "task": arguments["task"],
-            "seed": parse_integer("seed", arguments["seed"]),
-            "sim_speed": parse_number("sim_speed", arguments["sim_speed"]),
-            "publish_clock": uses_sim_time(arguments),
-            "headless": parse_flag("headless", arguments["headless"]),
-            "cameras": parse_names(arguments["cameras"]),
-            "autostart": parse_flag("autostart", arguments["autostart"]),
-        },
-        parameter_files=parameter_files("robot_node", arguments["params_file"]),
+        parameters=(shipped_parameters("robot_node"), parameters, *user),
         log_level=arguments["log_level"],
     )
 

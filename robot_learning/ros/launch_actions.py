@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from launch.actions import (
     DeclareLaunchArgument,
@@ -52,7 +53,9 @@ def _action(node: NodeSpec) -> Node:
         executable=node.executable,
         name=node.name,
         namespace=node.namespace,
-        parameters=[dict(node.parameters), *(str(path) for path in node.parameter_files)],
+        parameters=[
+            str(entry) if isinstance(entry, Path) else dict(entry) for entry in node.parameters
+        ],
         remappings=list(node.remappings.items()),
         arguments=["--ros-args", "--log-level", node.log_level],
         output="screen",

@@ -88,11 +88,11 @@ EXPERT_NODE = (
     ParameterSpec("task", "lift", "Task whose scripted expert drives the robot"),
     ParameterSpec("seed", 0, "Seed of the expert's own choices", minimum=0),
     ParameterSpec("rate_hz", 50.0, "Rate of the commands", minimum=1.0, maximum=1000.0),
-    ParameterSpec("episodes", 1, "Successes after which the node ends; 0 never ends", minimum=0),
     ParameterSpec(
-        "episode_timeout_s", 30.0, "Time after which an episode counts as failed", minimum=0.1
+        "episodes", 1, "Episodes after which the node ends; 0: goes on for ever", minimum=0
     ),
-    ParameterSpec("reset_first", False, "Ask the robot for a reset before the first episode"),
+    ParameterSpec("episode_timeout_s", 30.0, "Time after which an episode has failed", minimum=0.1),
+    ParameterSpec("stop_on_success", True, "Whether success ends an episode before its time"),
     ParameterSpec("robot_node", "robot_node", "Name of the node whose ~/reset is called"),
 )
 
@@ -101,9 +101,7 @@ DEMO_NODE = (
     ParameterSpec("task", "lift", "Task that is watched"),
     ParameterSpec("camera", "front", "Camera whose images become the video"),
     ParameterSpec("video", "outputs/demo/lift.mp4", "Where the video is written; empty for none"),
-    ParameterSpec("video_rate_hz", 25.0, "Frames a second of the video", minimum=1.0),
     ParameterSpec("timeout_s", 60.0, "Time after which the demonstration has failed", minimum=1.0),
-    ParameterSpec("robot_node", "robot_node", "Name of the node whose diagnostics are read"),
 )
 
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
