@@ -7,9 +7,7 @@ cameras.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +23,6 @@ PREFIX = "robot/"
 _UNSIMPLIFIED_QUATERNION = (0.5, 0.5, 0.5, 0.5)
 
 Adapt = Callable[[mujoco.MjSpec], None]
-
-_logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """A compiled scene, and what the profile found in it under which name."""
-
-    model: mujoco.MjModel
-    spec: mujoco.MjSpec
-    profile: RobotProfile
 
 
 def sim_interface(profile: RobotProfile) -> SimInterface:
@@ -66,9 +53,9 @@ def parse_mjcf(path: Path, error: type[ConfigurationError] = ConfigurationError)
         raise error(f"{path}: {_one_line(problem)}") from problem
 
 
-def compose_spec(
+def compile_scene(
     profile: RobotProfile, scene: Path | None, adapt: Adapt | None = None
-) -> Composition:
+) -> mujoco.MjModel:
     """Attach the robot to the scene (or to an empty world) and compile.
 
     `adapt` may change the scene first, the sizes of its objects say.
@@ -93,12 +80,14 @@ def compose_spec(
         parent.attach(robot, prefix=PREFIX, frame=parent.worldbody.add_frame())
         _add_end_effectors(parent, profile, bodies)
         _add_cameras(parent, profile)
+        _add_pose_sensors(parent, profile)
         model = parent.compile()
     except ValueError as problem:
         _blame_file(sim.mjcf, scene)
         both = f"{sim.mjcf} together with {scene}" if scene else str(sim.mjcf)
         raise ConfigurationError(f"{both}: {_one_line(problem)}") from problem
-    return Composition(model, parent, profile)
+    _place_end_effectors(model, profile)
+    return model
 
 
 def _one_line(problem: Exception) -> str:
@@ -145,9 +134,11 @@ def _merge_options(parent: mujoco.MjSpec, robot: mujoco.MjSpec) -> None:
 
 
 def _strip_robot(robot: mujoco.MjSpec, *, has_scene: bool) -> None:
-    """Remove what the composed scene has of its own: keyframes, and floor and lights."""
+    """Remove what has no use in the composed scene, or what the scene has of its own."""
     for key in list(robot.keys):
         robot.delete(key)
+    for sensor in list(robot.sensors):
+        robot.delete(sensor)
     if not has_scene:
         return
     for light in list(robot.worldbody.lights):
@@ -200,7 +191,7 @@ def _add_end_effectors(
             site.pos, site.quat = (1.0, 1.0, 1.0), _UNSIMPLIFIED_QUATERNION
 
 
-def place_end_effectors(model: mujoco.MjModel, profile: RobotProfile) -> None:
+def _place_end_effectors(model: mujoco.MjModel, profile: RobotProfile) -> None:
     """Move the end-effector sites that stand on another site to it, by their offset.
 
     Done on the compiled model, since only there every way of writing an orientation (euler,
@@ -220,6 +211,27 @@ def place_end_effectors(model: mujoco.MjModel, profile: RobotProfile) -> None:
         model.site_pos[target] = model.site_pos[source] + position
         model.site_quat[target] = quaternion
         model.site_sameframe[target] = 0
+
+
+def _add_pose_sensors(parent: mujoco.MjSpec, profile: RobotProfile) -> None:
+    """Sensors for every pose, in the order and layout of a pose; for worlds that run in a batch.
+
+    They are the only sensors, so that sensordata (7 * poses) holds pose after pose.
+    """
+    for sensor in list(parent.sensors):
+        parent.delete(sensor)
+    site, body = mujoco.mjtObj.mjOBJ_SITE, mujoco.mjtObj.mjOBJ_XBODY
+    frames = [(site, arm.end_effector_name) for arm in profile.arms]
+    frames += [(body, name) for name in object_names(parent)]
+    for kind, name in frames:
+        for what in (mujoco.mjtSensor.mjSENS_FRAMEPOS, mujoco.mjtSensor.mjSENS_FRAMEQUAT):
+            parent.add_sensor(type=what, objtype=kind, objname=name)
+
+
+def object_names(scene: mujoco.MjSpec) -> list[str]:
+    """The scene's named bodies, without the robot's."""
+    names = _names(scene.bodies)
+    return [name for name in names if name != "world" and not name.startswith(PREFIX)]
 
 
 def _check_cameras(robot: mujoco.MjSpec, profile: RobotProfile) -> None:

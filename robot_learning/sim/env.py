@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -14,7 +14,7 @@ from gymnasium import spaces
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.sim.observation import (
     action_space,
     as_float32,
@@ -25,7 +25,11 @@ from robot_learning.sim.observation import (
 from robot_learning.sim.task import Task
 from robot_learning.sim.world import World
 
+if TYPE_CHECKING:
+    from robot_learning.sim.rendering import Renderer
+
 REWARDS = ("sparse", "dense")
+VIDEO_SIZE_PX = (480, 640)
 
 
 def resolve_robot(robot: str | os.PathLike[str] | RobotProfile) -> RobotProfile:
@@ -99,6 +103,13 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         views = [self.world.simulation.camera(name) for name in cameras]
         self.observation_space = observation_space(self.profile, self._poses, views)
         self.action_space: spaces.Box = action_space(self.profile)
+        self._cameras = tuple(cameras)
+        self._renderer: Renderer | None = None
+        self._video: Renderer | None = None
+        if cameras:
+            from robot_learning.sim.rendering import Renderer
+
+            self._renderer = Renderer(self.world.simulation)
         self._steps = 0
 
     def reset(
@@ -152,8 +163,35 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         self._steps = int(values[-1])
         return self._observe(read_values(self.world, self._poses))
 
+    def render(self) -> UInt8Array | None:
+        """An image for people, (480, 640, 3) uint8, in `rgb_array` mode; else None.
+
+        Seen from the task's first camera, or from a free view of the scene.
+        """
+        if self.render_mode is None:
+            return None
+        if self._video is None:
+            from robot_learning.sim.rendering import VIDEO_QUALITY, Renderer
+
+            self._video = Renderer(self.world.simulation, VIDEO_QUALITY, VIDEO_SIZE_PX)
+        self._video.update(self.world)
+        camera = self.task.cameras[0] if self.task.cameras else None
+        return self._video.render(camera, VIDEO_SIZE_PX)
+
+    def close(self) -> None:
+        """Free the renderers."""
+        for renderer in (self._renderer, self._video):
+            if renderer is not None:
+                renderer.close()
+        self._renderer = self._video = None
+
     def _observe(self, values: Mapping[str, FloatArray]) -> dict[str, Any]:
-        return as_float32(values)
+        observation = as_float32(values)
+        if self._renderer is not None:
+            self._renderer.update(self.world)
+            for camera in self._cameras:
+                observation[camera] = self._renderer.render(camera)
+        return observation
 
 
 def make_env(

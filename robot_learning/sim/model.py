@@ -19,8 +19,7 @@ from robot_learning.sim.actuation import Actuation, derive_actuation
 from robot_learning.sim.composition import (
     PREFIX,
     Adapt,
-    compose_spec,
-    place_end_effectors,
+    compile_scene,
     sim_interface,
 )
 from robot_learning.sim.servos import mjcf_joint_name
@@ -49,7 +48,8 @@ class SimModel:
         qpos_addresses: (n,) where the profile's joints stand in qpos.
         dof_addresses: (n,) where they stand in qvel and the force arrays.
         actuation: how joint targets become controls.
-        objects: the scene's top-level body names, which a task can observe and place.
+        objects: the scene's body names, which a task can observe; those at the top level that
+            are free or have no joint can be placed.
         cameras: every named camera, the profile's and the scene's.
         substeps: physics steps in one control period (of the rate it was made for).
     """
@@ -79,6 +79,8 @@ class SimModel:
         period_s = 1.0 / control_rate_hz
         substeps = max(1, math.ceil(period_s / model.opt.timestep - 1e-6))
         model.opt.timestep = period_s / substeps
+        # Poses are read directly; only a batch computes the sensors, once a control period.
+        model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
         return replace(self, mj_model=model, control_rate_hz=control_rate_hz, substeps=substeps)
 
     def camera(self, name: str) -> CameraView:
@@ -111,9 +113,7 @@ def compose(
         ProfileError: the profile does not fit its MJCF; names the file, the key, what is valid.
         ConfigurationError: an MJCF file is broken; names the file and the line.
     """
-    composition = compose_spec(profile, scene, adapt)
-    model = composition.model
-    place_end_effectors(model, profile)
+    model = compile_scene(profile, scene, adapt)
     sim = sim_interface(profile)
     joints = [model.joint(PREFIX + mjcf_joint_name(sim, name)).id for name in profile.joint_names]
     simulation = SimModel(
@@ -131,8 +131,10 @@ def compose(
 
 
 def _object_names(model: mujoco.MjModel) -> tuple[str, ...]:
-    names = (model.body(index).name for index in range(1, model.nbody))
-    return tuple(name for name in names if name and not name.startswith(PREFIX))
+    """In the order of the pose sensors."""
+    kinds = zip(model.sensor_objtype[::2], model.sensor_objid[::2], strict=True)
+    body = int(mujoco.mjtObj.mjOBJ_XBODY)
+    return tuple(model.body(index).name for kind, index in kinds if int(kind) == body)
 
 
 def _camera_views(model: mujoco.MjModel, profile: RobotProfile) -> dict[str, CameraView]:

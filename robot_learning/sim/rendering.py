@@ -1,0 +1,190 @@
+"""Camera images of a simulated scene: cheap ones for observations, pretty ones for videos.
+
+With software OpenGL, shadows, reflections and multisampling are what costs time, so that
+observations go without. Import this file only where images are wanted.
+"""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.sim.gl_context import open_context
+from robot_learning.sim.model import CameraView, SimModel
+from robot_learning.sim.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is drawn: shadows, reflections, and the samples a pixel (0: no multisampling)."""
+
+    shadows: bool
+    reflections: bool
+    samples: int
+    shadow_map_px: int
+
+
+OBSERVATION_QUALITY = Quality(shadows=False, reflections=False, samples=0, shadow_map_px=0)
+VIDEO_QUALITY = Quality(shadows=True, reflections=True, samples=4, shadow_map_px=2048)
+_SPARE_GEOMS = 500  # for sites, tendons and what else a scene draws beside its geoms
+
+
+class Renderer:
+    """Draws the cameras of one scene.
+
+    `update` takes the scene as it is now; `render` draws it, in any thread and as often as
+    wanted, while the world goes on. Calls from several threads wait for each other.
+    """
+
+    def __init__(
+        self,
+        simulation: SimModel,
+        quality: Quality = OBSERVATION_QUALITY,
+        max_size_px: tuple[int, int] | None = None,
+    ) -> None:
+        """Open an off-screen context.
+
+        Args:
+            simulation: the scene.
+            quality: what is drawn.
+            max_size_px: (height, width) of the largest image; None for the largest camera's.
+
+        Raises:
+            DependencyError: no OpenGL; the text says which package to install.
+        """
+        sizes = [(view.height_px, view.width_px) for view in simulation.cameras.values()]
+        sizes = [max_size_px] if max_size_px else sizes
+        self._max_height_px = max((height for height, _ in sizes), default=480)
+        self._max_width_px = max((width for _, width in sizes), default=640)
+        self._simulation = simulation
+        self._lock = threading.Lock()
+        self._model = copy.copy(simulation.mj_model)
+        self._model.vis.global_.offheight = self._max_height_px
+        self._model.vis.global_.offwidth = self._max_width_px
+        self._model.vis.quality.offsamples = quality.samples
+        self._model.vis.quality.shadowsize = quality.shadow_map_px
+        self._data = mujoco.MjData(self._model)
+        self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
+        self._scene = mujoco.MjvScene(self._model, self._model.ngeom + _SPARE_GEOMS)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = quality.shadows
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = quality.reflections
+        self._scratch: dict[tuple[int, int], UInt8Array] = {}
+        self._gl = open_context(self._max_width_px, self._max_height_px)
+        self.backend = self._gl.backend
+        with self._gl.current():
+            scale = mujoco.mjtFontScale.mjFONTSCALE_100
+            self._context = mujoco.MjrContext(self._model, scale)
+            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._closed = False
+        # Registered after the context, so that it runs before the context's own clean-up.
+        self._at_exit = _close_at_exit(self)
+
+    def update(self, world: World) -> None:
+        """Take the scene of `world` as it is now."""
+        data = world.mj_data
+        self.update_state(data.qpos, data.mocap_pos, data.mocap_quat)
+
+    def update_state(
+        self, qpos: FloatArray, mocap_position: FloatArray, mocap_quaternion: FloatArray
+    ) -> None:
+        """Take a scene given by its qpos (nq,) and its mocap bodies (nmocap, 3), (nmocap, 4)."""
+        model, data = self._model, self._data
+        with self._lock:
+            data.qpos[:] = qpos
+            data.mocap_pos[:] = mocap_position
+            data.mocap_quat[:] = mocap_quaternion
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
+            mujoco.mj_camlight(model, data)
+            mujoco.mj_tendon(model, data)
+
+    def render(self, camera: str | None, size_px: tuple[int, int] | None = None) -> UInt8Array:
+        """Draw one image.
+
+        Args:
+            camera: a camera's name; None for a free view of the whole scene.
+            size_px: (height, width); None for the camera's own.
+
+        Returns:
+            uint8 (height, width, 3), RGB, first row at the top.
+
+        Raises:
+            ConfigurationError: no such camera, or larger than the renderer was made for.
+        """
+        view = self._simulation.camera(camera) if camera else None
+        height_px, width_px = size_px or self._own_size(view)
+        if height_px > self._max_height_px or width_px > self._max_width_px:
+            raise ConfigurationError(
+                f"{width_px}x{height_px} is larger than this renderer's "
+                f"{self._max_width_px}x{self._max_height_px}"
+            )
+        with self._lock:
+            self._aim(view)
+            rows = self._scratch.setdefault(
+                (height_px, width_px), np.empty((height_px, width_px, 3), np.uint8)
+            )
+            viewport = mujoco.MjrRect(0, 0, width_px, height_px)
+            with self._gl.current():
+                mujoco.mjr_render(viewport, self._scene, self._context)
+                mujoco.mjr_readPixels(rows, None, viewport, self._context)
+            # OpenGL's first row is at the bottom.
+            return np.ascontiguousarray(rows[::-1])
+
+    def close(self) -> None:
+        """Free everything; harmless when called twice."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            with self._gl.current():
+                self._context.free()
+            self._gl.close()
+        atexit.unregister(self._at_exit)
+
+    def __enter__(self) -> Renderer:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _own_size(self, view: CameraView | None) -> tuple[int, int]:
+        if view is None:
+            return self._max_height_px, self._max_width_px
+        return view.height_px, view.width_px
+
+    def _aim(self, view: CameraView | None) -> None:
+        if view is None:
+            mujoco.mjv_defaultFreeCamera(self._model, self._camera)
+        else:
+            self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+            self._camera.fixedcamid = view.id
+        mujoco.mjv_updateScene(
+            self._model,
+            self._data,
+            self._option,
+            None,
+            self._camera,
+            mujoco.mjtCatBit.mjCAT_ALL,
+            self._scene,
+        )
+
+
+def _close_at_exit(renderer: Renderer) -> Callable[[], None]:
+    reference = weakref.ref(renderer)
+
+    def close() -> None:
+        alive = reference()
+        if alive is not None:
+            alive.close()
+
+    atexit.register(close)
+    return close
