@@ -8,9 +8,23 @@ from types import MappingProxyType
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.sim.experts.expert import Expert
+from robot_learning.sim.experts.handover import HandoverExpert
+from robot_learning.sim.experts.insertion import InsertionExpert
 from robot_learning.sim.experts.lift import LiftExpert
+from robot_learning.sim.experts.obstacle import ObstacleExpert
+from robot_learning.sim.experts.push import PushExpert
+from robot_learning.sim.experts.reach import ReachExpert
 
-EXPERTS: Mapping[str, type[Expert]] = MappingProxyType({"lift": LiftExpert})
+EXPERTS: Mapping[str, type[Expert]] = MappingProxyType(
+    {
+        "reach": ReachExpert,
+        "lift": LiftExpert,
+        "push": PushExpert,
+        "insertion": InsertionExpert,
+        "obstacle": ObstacleExpert,
+        "handover": HandoverExpert,
+    }
+)
 
 
 def make_expert(task: str, profile: RobotProfile, seed: int | None = None) -> Expert:

@@ -22,7 +22,12 @@ class Expert(ABC):
     may choose freely (a side to pass on) it draws in `reset`.
 
     Not safe to share between threads.
+
+    Attributes:
+        arms: how many arms the expert moves; the robot's others rest at home.
     """
+
+    arms = 1
 
     def __init__(self, profile: RobotProfile, seed: int | None = None) -> None:
         """Prepare for a robot.
@@ -57,6 +62,8 @@ class Expert(ABC):
             np.maximum(joints, self.profile.position_min), self.profile.position_max
         )
         self._act(observation, action)
+        for motion in self.motions[self.arms :]:
+            motion.rest(action)
         return action
 
     @abstractmethod

@@ -55,6 +55,7 @@ class ArmMotion:
         closing_rad: angle about z of the direction in which the fingers close.
         tilt_rad: angle between the approach direction and straight down.
         width_m: free width between the fingers, 0 without a gripper.
+        home_closing_rad: `closing_rad` at the home position.
     """
 
     def __init__(self, simulation: SimModel, arm: Arm) -> None:
@@ -77,6 +78,7 @@ class ArmMotion:
         self.tilt_rad = 0.0
         self.width_m = 0.0
         self._joints = self.kinematics.home
+        self.home_closing_rad = _closing_angle(self.kinematics.forward(self._joints)[1])
         self._velocity = np.zeros_like(self._joints)
         self._fingers = 0.0
         if arm.gripper:
@@ -90,7 +92,7 @@ class ArmMotion:
         self._velocity = joint_velocity[self._indices]
         position, rotation = self.kinematics.forward(self._joints)
         self.position = position.copy()
-        self.closing_rad = float(np.arctan2(rotation[1, 1], rotation[0, 1]))
+        self.closing_rad = _closing_angle(rotation)
         self.tilt_rad = float(np.arccos(min(1.0, max(-1.0, -rotation[2, 2]))))
         if self.arm.gripper:
             self._fingers = float(joint_position[self._finger])
@@ -131,6 +133,11 @@ class ArmMotion:
         )
         action[self._indices] = joints
 
+    def rest(self, action: FloatArray) -> None:
+        """Return to the home position and open the gripper."""
+        self._lead_joints(action, self.kinematics.home - self._joints)
+        self.open(action)
+
     def open(self, action: FloatArray, width_m: float | None = None) -> None:
         """Bring the fingers to a free width; None: all the way open."""
         if self.arm.gripper is None:
@@ -155,6 +162,10 @@ class ArmMotion:
         gripper = self._gripper
         low, high = min(gripper.open, gripper.closed), max(gripper.open, gripper.closed)
         action[self._finger] = min(high, max(low, self._fingers + lead))
+
+
+def _closing_angle(rotation: FloatArray) -> float:
+    return float(np.arctan2(rotation[1, 1], rotation[0, 1]))
 
 
 def _shorten(vector: FloatArray, longest: float) -> FloatArray:

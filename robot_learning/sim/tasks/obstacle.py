@@ -1,0 +1,94 @@
+"""Pass a post on either side to a goal behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.task import BoolArray, Task, Values
+from robot_learning.sim.tasks.layout import (
+    SCENES,
+    Area,
+    closeness,
+    distance,
+    fit_mat,
+    gripper_of,
+    up_axis_z,
+    yaw_pose,
+)
+from robot_learning.sim.world import World
+
+_FOOT_M = 0.01
+
+
+@dataclass(frozen=True)
+class Obstacle(Task):
+    """A post stands between the arm and a goal, on the middle line of the workspace.
+
+    Left and right are mirror images, so demonstrations have two modes and their average runs
+    into the post. The post stands loose: whoever bumps into it knocks it over.
+
+    Success: the end effector is within `tolerance_m` of the goal and the post still stands.
+
+    Dense reward: up to 0.9 for being close to the goal while the post stands, 0 once it has
+    fallen; 1 on success.
+    """
+
+    name: str = "obstacle"
+    scene: Path = SCENES / "obstacle.xml"
+    objects: tuple[str, ...] = ("post", "goal")
+    tolerance_m: float = 0.02
+    jitter_m: float = 0.006
+    radius_m: float = 0.014
+
+    def height_m(self, profile: RobotProfile) -> float:
+        """The post's height: the hand does not pass above it inside the workspace."""
+        return 0.9 * profile.arms[0].workspace.max_m[2]
+
+    def travel_height_m(self, profile: RobotProfile) -> float:
+        """The height of the goal."""
+        low, high = profile.arms[0].workspace.min_m[2], profile.arms[0].workspace.max_m[2]
+        return low + 0.25 * (high - low)
+
+    def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
+        """Scale the post to the workspace."""
+        fit_mat(scene, profile)
+        gripper_of(profile.arms[0], self.name)
+        half = (self.height_m(profile) - _FOOT_M) / 2
+        post = scene.geom("post")
+        post.size, post.pos = [self.radius_m, half, 0.0], [0.0, 0.0, _FOOT_M + half]
+        foot = 2.5 * self.radius_m
+        scene.geom("post_foot").size = [foot, _FOOT_M / 2, 0.0]
+
+    def place(self, world: World, rng: np.random.Generator) -> None:
+        """Post and goal on the middle line, moved a little at random."""
+        area = Area.of(world.profile.arms[0])
+        (x, y), length = area.center, area.size[0]
+        shift = rng.uniform(-self.jitter_m, self.jitter_m, 4)
+        world.set_pose("post", yaw_pose(x + 0.06 * length + shift[0], y + shift[1], 0.0))
+        height = self.travel_height_m(world.profile)
+        world.set_pose("goal", yaw_pose(x + 0.46 * length + shift[2], y + shift[3], height))
+
+    def success(self, values: Values, profile: RobotProfile) -> BoolArray:
+        """See the class."""
+        near = self._gap(values, profile) < self.tolerance_m
+        result: BoolArray = near & self._stands(values)
+        return result
+
+    def reward(self, values: Values, profile: RobotProfile) -> FloatArray:
+        """See the class."""
+        shaped = 0.9 * closeness(self._gap(values, profile), 0.1)
+        shaped = np.where(self._stands(values), shaped, 0.0)
+        return np.where(self.success(values, profile), 1.0, shaped)
+
+    def _gap(self, values: Values, profile: RobotProfile) -> FloatArray:
+        return distance(values["goal"], values[profile.arms[0].end_effector_name])
+
+    def _stands(self, values: Values) -> BoolArray:
+        stands: BoolArray = up_axis_z(values["post"]) > 0.9
+        return stands
