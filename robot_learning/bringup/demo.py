@@ -56,7 +56,14 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         executable="expert_node",
         name="expert_node",
         namespace=namespace,
-        parameters=({**shared, "seed": parse_integer("seed", arguments["seed"])},),
+        parameters=(
+            {
+                **shared,
+                "seed": parse_integer("seed", arguments["seed"]),
+                # The robot and the monitor, so that nothing happens before it is filmed.
+                "await_listeners": 2,
+            },
+        ),
         log_level="warn",
         on_exit=OnExit.KEEP,
     )

@@ -43,6 +43,7 @@ class ExpertNode(Node):  # type: ignore[misc]
         self._period_ns = round(NS_PER_S / settings["rate_hz"])
         # Observations come at the robot's rate; half of its period is how far they may be off.
         self._early_ns = round(0.5 * NS_PER_S / self._profile.control_rate_hz)
+        self._await_listeners = int(settings["await_listeners"])
         self._started_ns: int | None = None
         self._acted_ns: int | None = None
         self._resetting = False
@@ -68,6 +69,8 @@ class ExpertNode(Node):  # type: ignore[misc]
             return
         now_ns = observation.stamp_ns
         if self._started_ns is None:
+            if self._commands.get_subscription_count() < self._await_listeners:
+                return
             self._started_ns = now_ns
         values = observation_dict(observation)
         success = bool(self._task.success(values, self._profile))

@@ -93,6 +93,9 @@ EXPERT_NODE = (
     ),
     ParameterSpec("episode_timeout_s", 30.0, "Time after which an episode has failed", minimum=0.1),
     ParameterSpec("stop_on_success", True, "Whether success ends an episode before its time"),
+    ParameterSpec(
+        "await_listeners", 1, "Begin once so many subscribers listen to joint_command", minimum=0
+    ),
     ParameterSpec("robot_node", "robot_node", "Name of the node whose ~/reset is called"),
 )
 

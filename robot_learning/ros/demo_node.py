@@ -1,0 +1,132 @@
+"""`demo_node`: watches a demonstration over topics, films it, and says how it went."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rich.console import Console
+from rich.status import Status
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Bool
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.pacing import RateMeter
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.types import Observation
+from robot_learning.ros import conversions, qos
+from robot_learning.ros.demo_report import DemoFigures
+from robot_learning.ros.node_base import (
+    SPIN_PERIOD_S,
+    Stop,
+    declare_parameters,
+    run_node,
+)
+from robot_learning.ros.observation_input import ObservationInput
+from robot_learning.ros.parameters import DEMO_NODE
+from robot_learning.ros.video import VideoWriter
+from robot_learning.sim.tasks import make_task
+
+COMMAND_RATE_HZ = 50.0
+CAMERA_RATE_HZ = 30.0
+# How long the end is shown in the video, and time for the last diagnostics to come.
+AFTERGLOW_S = 1.5
+EXIT_FAILED = 1
+
+
+class DemoNode(Node):  # type: ignore[misc]
+    """Exit code 0 only when the task's goal was reached."""
+
+    def __init__(self) -> None:
+        super().__init__("demo_node")
+        settings = declare_parameters(self, DEMO_NODE)
+        profile, self._task = load_profile(settings["robot"]), make_task(settings["task"])
+        self._title = f"{settings['robot']}: {settings['task']}"
+        self._timeout_s = float(settings["timeout_s"])
+        self._end_effector = profile.arms[0].end_effector_name
+        self._object = self._task.objects[0]
+        self._figures = DemoFigures(
+            joint_rate=RateMeter(profile.control_rate_hz),
+            command_rate=RateMeter(COMMAND_RATE_HZ),
+            camera_rate=RateMeter(CAMERA_RATE_HZ),
+        )
+        self._video = VideoWriter(Path(settings["video"])) if settings["video"] else None
+        names = (self._end_effector, self._object)
+        ObservationInput(self, profile.joint_names, names, self._on_observation)
+        self.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
+        self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.STREAM_IN)
+        self.create_subscription(
+            DiagnosticArray, "diagnostics", self._on_diagnostics, qos.DIAGNOSTICS
+        )
+        if self._video is not None:
+            topic = f"{settings['camera']}/image_raw/compressed"
+            self.create_subscription(CompressedImage, topic, self._on_image, qos.STREAM_IN)
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Watch until the goal is reached, or the time is over."""
+        stop.begin()
+        console, figures = Console(), self._figures
+        give_up_s = time.monotonic() + self._timeout_s
+        with console.status("waiting for the robot") as status:
+            while not stop.is_set and time.monotonic() < give_up_s:
+                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
+                self._show(status)
+                if figures.succeeded and figures.elapsed_s > figures.success_s + AFTERGLOW_S:
+                    break
+        if self._video is not None:
+            self._video.close()
+        path = self._video.path if self._video is not None and self._video.frames else None
+        console.print(figures.table(self._title, path))
+        if not figures.succeeded:
+            reason = "interrupted" if stop.is_set else f"not done after {self._timeout_s:g} s"
+            console.print(f"[bold red]the demonstration failed[/]: {reason}")
+        stop.set(0 if figures.succeeded else EXIT_FAILED)
+
+    def close(self) -> None:
+        """Release the node."""
+        self.destroy_node()
+
+    def _show(self, status: Status) -> None:
+        if not math.isnan(self._figures.started_s):
+            status.update(self._figures.progress())
+
+    def _on_observation(self, observation: Observation) -> None:
+        self._figures.joint_rate.tick(time.monotonic_ns())
+        poses = observation.poses
+        self._figures.see(poses[self._end_effector], poses[self._object])
+
+    def _on_success(self, message: Bool) -> None:
+        if message.data and not self._figures.succeeded:
+            self._figures.success_s = self._figures.elapsed_s
+
+    def _on_command(self, _message: JointTrajectory) -> None:
+        self._figures.command_rate.tick(time.monotonic_ns())
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            _, _, part = status.name.partition(": ")
+            values = {value.key: value.value for value in status.values}
+            self._figures.diagnostics[part] = values
+
+    def _on_image(self, message: CompressedImage) -> None:
+        if self._video is None:
+            return
+        self._figures.camera_rate.tick(time.monotonic_ns())
+        pixels = simplejpeg.decode_jpeg(np.frombuffer(message.data, np.uint8))
+        self._video.write(pixels, conversions.time_ns(message.header.stamp))
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(DemoNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
