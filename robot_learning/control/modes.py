@@ -1,0 +1,71 @@
+"""Who is in control, what can be asked for, and which limits were hit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum, IntFlag
+
+
+class Mode(IntEnum):
+    """What the arbiter is doing; the numbers are what a recording holds."""
+
+    DISABLED = 0
+    HUMAN = 1
+    POLICY = 2
+    HOLD = 3
+    FAULT = 4
+
+
+class Source(IntEnum):
+    """Whose action the robot follows; the numbers are what a recording holds."""
+
+    NONE = 0
+    HUMAN = 1
+    POLICY = 2
+
+
+class Request(Enum):
+    """What an operator can ask for.
+
+    ENABLE: DISABLED to HOLD, starting from the measured position.
+    TAKE_OVER: to HUMAN, or to HOLD until the human's command arrives.
+    HAND_BACK: to POLICY when it is fresh, else to HOLD.
+    HOLD: come to rest and stay.
+    STOP: the same, latched: FAULT.
+    CLEAR_FAULT: FAULT to DISABLED.
+    """
+
+    ENABLE = "enable"
+    TAKE_OVER = "take_over"
+    HAND_BACK = "hand_back"
+    HOLD = "hold"
+    STOP = "stop"
+    CLEAR_FAULT = "clear_fault"
+
+
+class Limit(IntFlag):
+    """Why a joint's applied position differs from the requested one (bits)."""
+
+    POSITION = 1
+    VELOCITY = 2
+    ACCELERATION = 4
+    WORKSPACE = 8
+    HANDOVER = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of mode and the reason for it."""
+
+    before: Mode
+    after: Mode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to a request: whether it was granted, and what happened, for a person."""
+
+    request: Request
+    accepted: bool
+    text: str

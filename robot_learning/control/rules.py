@@ -1,0 +1,235 @@
+"""The rules by which modes change: what operators may ask for, and what happens by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from robot_learning.control.commands import Now
+from robot_learning.control.frozen_state import evolve
+from robot_learning.control.limiter import Motion, frozen, rest_position
+from robot_learning.control.modes import Mode, Request, Response, Transition
+from robot_learning.control.settings import Alignment, ArbiterSettings
+from robot_learning.control.sources import (
+    Interruption,
+    flush_policy,
+    human_staleness,
+    policy_staleness,
+    robot_silence_s,
+    robot_staleness,
+    tracking_error,
+    watch_tracking,
+)
+from robot_learning.control.state import ArbiterState, Handover
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.types import FloatArray
+
+_DRIVING = (Mode.HUMAN, Mode.POLICY)
+# A joint that sags or reads beyond its limit by less than this share of its range is clamped.
+_OUTSIDE_SHARE = 0.05
+
+
+def enter(
+    settings: ArbiterSettings, state: ArbiterState, mode: Mode, reason: str, now: Now
+) -> ArbiterState:
+    """Change the mode and everything that follows from the change.
+
+    Commands go on from the previous one, so that nothing jumps. A new source starts from the
+    place where the arm would have come to rest. Leaving POLICY flushes its chunks.
+    """
+    if mode is state.mode:
+        return evolve(state, reason=reason)
+    if state.mode is Mode.POLICY:
+        state = flush_policy(state, now)
+    state = evolve(
+        state,
+        mode=mode,
+        reason=reason,
+        handover=None,
+        human_offset=None,
+        transitions=(*state.transitions, Transition(state.mode, mode, reason)),
+    )
+    if mode is Mode.DISABLED:
+        return evolve(state, motion=None, off_track_since_ns=None)
+    if mode in _DRIVING:
+        return _begin_handover(settings, state)
+    return state
+
+
+def _begin_handover(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
+    motion = state.motion
+    assert motion is not None  # noqa: S101 (nothing drives without having been enabled)
+    anchor = frozen(rest_position(settings.limits, motion))
+    state = evolve(state, motion=motion.aimed_at(anchor))
+    if state.mode is Mode.POLICY:
+        return evolve(state, handover=Handover(anchor, settings.blend_ticks, blended=True))
+    assert state.human is not None  # noqa: S101 (nobody is in HUMAN without a command)
+    absolute = settings.patience.alignment is Alignment.ABSOLUTE
+    offset = settings.zeros if absolute else frozen(anchor - state.human.positions[0])
+    handover = Handover(anchor, settings.blend_ticks, blended=absolute)
+    return evolve(state, handover=handover, human_offset=offset, human_yielded=False)
+
+
+def apply_rules(
+    settings: ArbiterSettings, state: ArbiterState, interruption: Interruption | None, now: Now
+) -> ArbiterState:
+    """What happens without being asked: faults, holds, and the human's right of way."""
+    state = watch_tracking(settings, state, now)
+    human_stale = human_staleness(settings, state, now)
+    if human_stale and state.human_yielded:
+        state = evolve(state, human_yielded=False)
+    if state.mode in (Mode.DISABLED, Mode.FAULT):
+        return state
+    fault = _fault(settings, state, now)
+    if fault:
+        return enter(settings, state, Mode.FAULT, fault, now)
+    robot_stale = robot_staleness(settings, state, now)
+    if state.mode in _DRIVING and robot_stale:
+        return enter(settings, state, Mode.HOLD, robot_stale, now)
+    if interruption and (state.mode is Mode.POLICY or interruption.of_human):
+        state = enter(settings, state, Mode.HOLD, interruption.reason, now)
+    if state.mode is Mode.HUMAN and human_stale:
+        state = enter(settings, state, Mode.HOLD, human_stale, now)
+    if _human_may_drive(state) and not human_stale and not robot_stale:
+        return enter(settings, state, Mode.HUMAN, "the human drives", now)
+    if state.mode is Mode.POLICY:
+        policy_stale = policy_staleness(settings, state, now)
+        if policy_stale:
+            return enter(settings, state, Mode.HOLD, policy_stale, now)
+    return state
+
+
+def _fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+    patience = settings.patience
+    silence_s = robot_silence_s(state, now)
+    if silence_s > patience.measured_fault_s:
+        return f"the robot was not heard for {silence_s:.2f} s"
+    since_ns = state.off_track_since_ns
+    if since_ns is not None and now.steady_ns - since_ns >= patience.tracking_fault_s * NS_PER_S:
+        return tracking_error(settings, state) or "the arm does not follow its command"
+    return ""
+
+
+def _human_may_drive(state: ArbiterState) -> bool:
+    if state.mode is Mode.HOLD:
+        return not state.human_yielded and state.off_track_since_ns is None
+    return state.mode is Mode.POLICY and not state.human_yielded
+
+
+def answer(
+    settings: ArbiterSettings, state: ArbiterState, request: Request, now: Now
+) -> tuple[ArbiterState, Response]:
+    """Grant or refuse a request; the text tells a person what happened and why."""
+    after, accepted, text = _ANSWERS[request](settings, state, now)
+    return after, Response(request, accepted, text)
+
+
+_Answer = tuple[ArbiterState, bool, str]
+
+
+def _not_enabled(state: ArbiterState) -> str:
+    """Why nothing can drive at all; empty when something can."""
+    if state.mode is Mode.DISABLED:
+        return "the arm is disabled; call enable first"
+    if state.mode is Mode.FAULT:
+        return f"there is a fault ({state.reason}); call clear_fault, then enable"
+    return ""
+
+
+def _enable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if state.mode is Mode.FAULT:
+        return state, False, _not_enabled(state)
+    if state.mode is not Mode.DISABLED:
+        return state, True, f"already enabled, in {state.mode.name}"
+    stale = robot_staleness(settings, state, now)
+    if stale or state.measured is None:
+        return state, False, f"not enabled: {stale}"
+    measured, limits = state.measured.position, settings.limits
+    seed = np.clip(measured, limits.position_min, limits.position_max)
+    outside = np.abs(measured - seed)
+    bound = np.minimum(settings.tracking_bound, _outside_bound(settings))
+    if (outside > bound).any():
+        worst = int((outside / bound).argmax())
+        text = (
+            f"joint '{settings.joint_names[worst]}' stands at {measured[worst]:.3f}, outside its "
+            f"limits [{limits.position_min[worst]:g}, {limits.position_max[worst]:g}] by "
+            f"{outside[worst]:.3f}; move it back by hand"
+        )
+        return state, False, f"not enabled: {text}"
+    state = evolve(state, motion=Motion.at_rest(seed), off_track_since_ns=None)
+    text = "enabled; holding where the arm stands"
+    return enter(settings, state, Mode.HOLD, text, now), True, text
+
+
+def _outside_bound(settings: ArbiterSettings) -> FloatArray:
+    """(n,) how far outside its limits a joint may stand when enabled: a share of its range."""
+    return _OUTSIDE_SHARE * (settings.limits.position_max - settings.limits.position_min)
+
+
+def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if blocked := _not_enabled(state):
+        return state, False, blocked
+    state = evolve(state, human_yielded=False)
+    if state.mode is Mode.HUMAN:
+        return state, True, "the human already drives"
+    stale = human_staleness(settings, state, now) or robot_staleness(settings, state, now)
+    if not stale and state.off_track_since_ns is not None and state.mode is Mode.HOLD:
+        stale = tracking_error(settings, state)
+    if stale:
+        text = f"taken over; holding until the human can drive: {stale}"
+        return enter(settings, state, Mode.HOLD, text, now), True, text
+    return enter(settings, state, Mode.HUMAN, "taken over", now), True, "the human drives"
+
+
+def _hand_back(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if blocked := _not_enabled(state):
+        return state, False, blocked
+    if state.mode is Mode.POLICY:
+        return state, True, "the policy already drives"
+    state = _yield(settings, state, now)
+    stale = policy_staleness(settings, state, now) or robot_staleness(settings, state, now)
+    if not stale and state.off_track_since_ns is not None:
+        stale = tracking_error(settings, state)
+    if stale:
+        text = f"handed back, but holding: {stale}"
+        return enter(settings, state, Mode.HOLD, text, now), False, text
+    return enter(settings, state, Mode.POLICY, "handed back", now), True, "the policy drives"
+
+
+def _hold(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if blocked := _not_enabled(state):
+        return state, False, blocked
+    state = _yield(settings, state, now)
+    return enter(settings, state, Mode.HOLD, "hold was asked for", now), True, "holding"
+
+
+def _yield(settings: ArbiterSettings, state: ArbiterState, now: Now) -> ArbiterState:
+    """Who asks for another mode while their device still sends has let go of the arm."""
+    return evolve(state, human_yielded=not human_staleness(settings, state, now))
+
+
+def _stop(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if state.mode is Mode.FAULT:
+        return state, True, f"already in FAULT: {state.reason}"
+    state = enter(settings, state, Mode.FAULT, "stop was asked for", now)
+    return state, True, "stopped; only clear_fault leaves this"
+
+
+def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if state.mode is not Mode.FAULT:
+        return state, False, f"there is no fault; the mode is {state.mode.name}"
+    if state.motion is not None and not state.motion.is_at_rest:
+        return state, False, "the arm is still coming to rest; try again"
+    text = f"cleared: {state.reason}; call enable to go on"
+    return enter(settings, state, Mode.DISABLED, text, now), True, text
+
+
+_ANSWERS: dict[Request, Callable[[ArbiterSettings, ArbiterState, Now], _Answer]] = {
+    Request.ENABLE: _enable,
+    Request.TAKE_OVER: _take_over,
+    Request.HAND_BACK: _hand_back,
+    Request.HOLD: _hold,
+    Request.STOP: _stop,
+    Request.CLEAR_FAULT: _clear_fault,
+}

@@ -1,0 +1,224 @@
+"""Takes in clocks, measurements and commands, and says of each source whether it is fresh."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.control.commands import (
+    Gate,
+    Measured,
+    Now,
+    RawCommand,
+    Refusal,
+    RefusalKind,
+    Trajectory,
+)
+from robot_learning.control.frozen_state import evolve
+from robot_learning.control.limiter import Motion
+from robot_learning.control.settings import ArbiterSettings
+from robot_learning.control.state import Ages, ArbiterState, ClockReading, Inputs
+from robot_learning.core.clocks import NS_PER_S
+
+FRESH = ""
+"""The reason why a source is stale, when it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Trouble with a clock: what it was, and whether a human's driving ends by it too."""
+
+    reason: str
+    of_human: bool
+
+
+def flush_policy(state: ArbiterState, now: Now) -> ArbiterState:
+    """Forget the policy's chunk and refuse those that answer to earlier observations."""
+    return evolve(
+        state, policy=None, policy_barrier_ns=now.ros_ns, policy_epoch=state.policy_epoch + 1
+    )
+
+
+def read_clocks(
+    settings: ArbiterSettings, state: ArbiterState, now: Now
+) -> tuple[ArbiterState, Interruption | None]:
+    """Notice clocks that stepped and ticks that came late.
+
+    After a ROS clock that stepped back, stamps of before mean nothing: chunks are flushed and
+    the order of stamps starts anew. After a pause of the arbiter itself the arm has long come
+    to rest at the last command, so the motion starts again from rest. The steady clock of a
+    simulation in lockstep may step back too: then nothing that was received counts any more.
+    """
+    last = state.clock
+    moved_ns = last.ros_moved_ns if last and last.ros_ns == now.ros_ns else now.steady_ns
+    state = evolve(state, clock=ClockReading(now.steady_ns, now.ros_ns, moved_ns))
+    if last is None:
+        return state, None
+    pause_s = (now.steady_ns - last.steady_ns) / NS_PER_S
+    back_s = (last.ros_ns - now.ros_ns) / NS_PER_S
+    if back_s > 0.0:
+        state = evolve(flush_policy(state, now), human_floor_ns=None, policy_floor_ns=None)
+    if pause_s < 0.0:
+        state = evolve(flush_policy(state, now), human=None, measured=None)
+    if pause_s < 0.0 or pause_s > settings.patience.stall_s:
+        if state.motion is not None:
+            state = evolve(state, motion=Motion.at_rest(state.motion.position))
+        change = "stepped back by" if pause_s < 0.0 else "did not tick for"
+        return state, Interruption(f"the arbiter {change} {abs(pause_s):.3f} s", of_human=True)
+    if back_s > 0.0:
+        text = f"the ROS clock stepped back by {back_s:.3f} s"
+        return state, Interruption(text, of_human=False)
+    return state, None
+
+
+def take_inputs(
+    settings: ArbiterSettings, state: ArbiterState, inputs: Inputs, now: Now
+) -> ArbiterState:
+    """Check everything that arrived and keep the newest of what passes."""
+    if inputs.measured is not None:
+        state = _take_measured(settings, state, inputs.measured, now)
+    for raw in inputs.human:
+        state = _take_human(settings, state, raw, now)
+    for raw in inputs.policy:
+        state = _take_policy(settings, state, raw, now)
+    return state
+
+
+def _take_measured(
+    settings: ArbiterSettings, state: ArbiterState, measured: Measured, now: Now
+) -> ArbiterState:
+    gate = settings.measured_gate
+    refusal = gate.check_stamp(measured.stamp_ns, None, now)
+    refusal = refusal or gate.check_measured(measured, settings.joint_names)
+    if refusal:
+        return evolve(state, refusals=state.refusals.plus(refusal))
+    return evolve(state, measured=measured)
+
+
+def _take_human(
+    settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Now
+) -> ArbiterState:
+    taken = _check(settings.human_gate, settings, raw, state.human_floor_ns, now)
+    if isinstance(taken, Refusal):
+        return evolve(state, refusals=state.refusals.plus(taken))
+    yielded = state.human_yielded and not _silent_before(settings, state.human, taken)
+    return evolve(state, human=taken, human_floor_ns=taken.stamp_ns, human_yielded=yielded)
+
+
+def _silent_before(
+    settings: ArbiterSettings, previous: Trajectory | None, command: Trajectory
+) -> bool:
+    """Whether the human had let go of the device before this command."""
+    if previous is None:
+        return True
+    silence_s = (command.receipt_ns - previous.receipt_ns) / NS_PER_S
+    return silence_s > settings.patience.human_timeout_s
+
+
+def _take_policy(
+    settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Now
+) -> ArbiterState:
+    taken = _check(settings.policy_gate, settings, raw, state.policy_floor_ns, now)
+    barrier_ns = state.policy_barrier_ns
+    if isinstance(taken, Trajectory) and barrier_ns is not None and taken.stamp_ns < barrier_ns:
+        text = "policy: answers to an observation from before the chunks were flushed"
+        taken = Refusal("policy", RefusalKind.BEFORE_HANDOVER, text)
+    if isinstance(taken, Refusal):
+        return evolve(state, refusals=state.refusals.plus(taken))
+    return evolve(state, policy=taken, policy_floor_ns=taken.stamp_ns)
+
+
+def _check(
+    gate: Gate, settings: ArbiterSettings, raw: RawCommand, floor_ns: int | None, now: Now
+) -> Trajectory | Refusal:
+    refusal = gate.check_stamp(raw.stamp_ns, floor_ns, now)
+    return refusal or gate.check(raw, settings.joint_names)
+
+
+def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+    """Why the human does not count as driving; empty when fresh."""
+    if state.human is None:
+        return "no command from the human yet"
+    age_s = state.human.receipt_age_s(now)
+    if age_s > settings.patience.human_timeout_s:
+        return f"no command from the human for {age_s:.2f} s"
+    return FRESH
+
+
+def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+    """Why the policy may not drive; empty when fresh."""
+    patience, policy = settings.patience, state.policy
+    if policy is None:
+        return "no command from the policy" + (" since the flush" if state.policy_epoch else " yet")
+    silence_s = policy.receipt_age_s(now)
+    if silence_s > patience.policy_timeout_s:
+        return f"no command from the policy for {silence_s:.2f} s"
+    age_s = policy.stamp_age_s(now)
+    if age_s > patience.policy_max_age_s:
+        return f"the policy's observation is {age_s:.2f} s old"
+    overdue_s = age_s - policy.offsets_s[-1]
+    if overdue_s > patience.policy_hold_s:
+        return f"the policy's chunk ended {overdue_s:.2f} s ago"
+    if state.clock is not None:
+        still_s = (now.steady_ns - state.clock.ros_moved_ns) / NS_PER_S
+        if still_s > patience.clock_timeout_s:
+            return f"the ROS clock has stood still for {still_s:.2f} s"
+    return FRESH
+
+
+def robot_silence_s(state: ArbiterState, now: Now) -> float:
+    """Seconds since the robot was last heard (steady clock); infinite when never."""
+    if state.measured is None:
+        return float("inf")
+    return (now.steady_ns - state.measured.receipt_ns) / NS_PER_S
+
+
+def robot_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+    """Why the measured state cannot be relied on; empty when fresh."""
+    if state.measured is None:
+        return "the robot was not heard yet"
+    silence_s = robot_silence_s(state, now)
+    if silence_s > settings.patience.measured_timeout_s:
+        return f"the robot was not heard for {silence_s:.2f} s"
+    return FRESH
+
+
+def tracking_error(settings: ArbiterSettings, state: ArbiterState) -> str:
+    """Which joint is furthest beyond its tracking bound; empty when none is."""
+    if state.motion is None or state.measured is None:
+        return FRESH
+    error = np.abs(state.motion.position - state.measured.position)
+    share = error * settings.inverse_tracking_bound
+    worst = int(share.argmax())
+    if share[worst] <= 1.0:
+        return FRESH
+    bound = settings.tracking_bound[worst]
+    name = settings.joint_names[worst]
+    return f"joint '{name}' is {error[worst]:.3f} from its command, more than {bound:g}"
+
+
+def watch_tracking(settings: ArbiterSettings, state: ArbiterState, now: Now) -> ArbiterState:
+    """Note since when the arm has been away from its command, judged by fresh measurements."""
+    if robot_staleness(settings, state, now):
+        return state
+    away = tracking_error(settings, state) != FRESH
+    if away and state.off_track_since_ns is None:
+        return evolve(state, off_track_since_ns=now.steady_ns)
+    if not away and state.off_track_since_ns is not None:
+        return evolve(state, off_track_since_ns=None)
+    return state
+
+
+def ages(state: ArbiterState, now: Now) -> Ages:
+    """The ages of all sources."""
+    nan = float("nan")
+    human, policy, measured = state.human, state.policy, state.measured
+    return Ages(
+        human_receipt_s=human.receipt_age_s(now) if human else nan,
+        human_stamp_s=human.stamp_age_s(now) if human else nan,
+        policy_receipt_s=policy.receipt_age_s(now) if policy else nan,
+        policy_stamp_s=policy.stamp_age_s(now) if policy else nan,
+        measured_receipt_s=robot_silence_s(state, now) if measured else nan,
+        measured_stamp_s=(now.ros_ns - measured.stamp_ns) / NS_PER_S if measured else nan,
+    )
