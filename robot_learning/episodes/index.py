@@ -196,19 +196,21 @@ def _checked_links(file: h5py.File, path: Path) -> set[str]:
         if not isinstance(file.get(name, getlink=True), h5py.HardLink):
             raise EpisodeError(f"{path}: '{name}' is a link; refused")
     names: set[str] = set()
-    links = file["data"].id.links
-    for demo in links:
+    data = file["data"]  # kept, as `links` does not keep it alive
+    links = data.id.links
+    for demo_name in data:
+        demo = demo_name.encode()
         if links.get_info(demo).type != h5py.h5l.TYPE_EXTERNAL:
-            raise EpisodeError(f"{path}: '{demo.decode()}' is no external link; refused")
+            raise EpisodeError(f"{path}: '{demo_name}' is no external link; refused")
         target, inner = (part.decode() for part in links.get_val(demo))
         name = target.removeprefix(f"{EPISODES_NAME}/")
         if target == name or not is_episode_name(name) or inner.strip("/") != DEMO_PATH:
             raise EpisodeError(
-                f"{path}: '{demo.decode()}' links to '{target}', which is no episode of this "
+                f"{path}: '{demo_name}' links to '{target}', which is no episode of this "
                 "dataset; refused"
             )
-        if demo.decode() != f"demo_{episode_number(name)}":
-            raise EpisodeError(f"{path}: '{demo.decode()}' links to the wrong episode '{target}'")
+        if demo_name != f"demo_{episode_number(name)}":
+            raise EpisodeError(f"{path}: '{demo_name}' links to the wrong episode '{target}'")
         names.add(name)
     return names
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import unknown_choice
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
@@ -23,7 +23,7 @@ from robot_learning.episodes.quality import (
     StreamMonitor,
     quality_report,
 )
-from robot_learning.episodes.sampler import Sample, Sampler
+from robot_learning.episodes.sampler import Sample, Sampler, row_tick_ns
 from robot_learning.episodes.schema import Column, Encoding, EpisodeMetadata
 from robot_learning.episodes.writer import (
     EpisodeWriter,
@@ -50,6 +50,7 @@ class RecorderStatus:
 
     recording: str
     rows: int
+    flushed_rows: int
     invalid_rows: int
     queued_rows: int
     queued_bytes: int
@@ -232,6 +233,7 @@ class Recorder:
         return RecorderStatus(
             recording=writer.path.name if writer else "",
             rows=self._next_row if writer else 0,
+            flushed_rows=writer.flushed_rows if writer else 0,
             invalid_rows=writer.monitor.invalid_rows if writer else 0,
             queued_rows=queued_rows,
             queued_bytes=queued_bytes,
@@ -249,7 +251,7 @@ class Recorder:
         return writer
 
     def _tick_ns(self, row: int) -> int:
-        return self._start_ns + seconds_to_ns(row / self.folder.info.rate_hz)
+        return row_tick_ns(self._start_ns, self.folder.info.rate_hz, row)
 
     def _ages_s(self, now_ns: int) -> dict[str, float | None]:
         return {

@@ -173,12 +173,14 @@ def sample_log(
         yield sampler.sample(tick_ns)
 
 
-def row_ticks_ns(start_ns: int, rate_hz: float, first: int, end_ns: int) -> Iterator[int]:
-    """The ticks `start + k/rate` for k from `first` on, up to and including `end_ns`.
+def row_tick_ns(start_ns: int, rate_hz: float, row: int) -> int:
+    """When a row is due, `start + row/rate`, rounded from the exact value: it does not drift."""
+    return start_ns + seconds_to_ns(row / rate_hz)
 
-    Each is rounded from the exact value, so that they do not drift.
-    """
-    index = first
-    while (tick_ns := start_ns + seconds_to_ns(index / rate_hz)) <= end_ns:
+
+def row_ticks_ns(start_ns: int, rate_hz: float, end_ns: int) -> Iterator[int]:
+    """The ticks of all rows up to and including `end_ns`."""
+    row = 0
+    while (tick_ns := row_tick_ns(start_ns, rate_hz, row)) <= end_ns:
         yield tick_ns
-        index += 1
+        row += 1

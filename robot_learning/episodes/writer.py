@@ -113,6 +113,7 @@ class EpisodeWriter:
             )
         self.monitor = RowMonitor(folder.info)
         self.stop_reason = ""
+        self.flushed_rows = 0  # these survive whatever happens to the process
         self._folder = folder
         self._on_event = on_event or (lambda event: None)
         self.path = folder.episodes_path / folder.next_episode_name()
@@ -327,6 +328,7 @@ class EpisodeWriter:
     def _flush(self) -> None:
         self._file.flush()
         self._journaled.commit(sync=self.settings.sync)
+        self.flushed_rows = self._episode.rows
         free = free_disk_bytes(self._folder.path)
         if free < self.settings.min_free_bytes and not self.stop_reason:
             self.stop_reason = f"the disk is nearly full ({free / 2**20:.0f} MiB free)"

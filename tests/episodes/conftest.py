@@ -63,7 +63,7 @@ def make_info(rate_hz: float = 50.0) -> DatasetInfo:
 
 def frame(index: int) -> np.ndarray:
     """A smooth picture whose brightness tells its index."""
-    pixels = np.full((HEIGHT, WIDTH, 3), index % 200, np.uint8)
+    pixels = np.full((HEIGHT, WIDTH, 3), index % 25 * 10, np.uint8)
     pixels[:, :, 1] = np.linspace(0, 200, WIDTH, dtype=np.uint8)
     return pixels
 

@@ -1,0 +1,282 @@
+"""Reading one saved episode."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.episodes.digests import ColumnDigests
+from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.images import decode_jpeg
+from robot_learning.episodes.index import EpisodeSummary
+from robot_learning.episodes.safe_open import open_checked, reading
+from robot_learning.episodes.schema import (
+    DEMO_PATH,
+    Column,
+    DatasetInfo,
+    Encoding,
+    EpisodeMetadata,
+    physical_path,
+)
+from robot_learning.episodes.summary import summarise
+
+_MAX_FRAME_BYTES = 64 * 2**20
+_DIGEST_ROWS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLayer:
+    """One relabelling: `actions` (T, n) count where `mask` (T,) is True."""
+
+    number: int
+    author: str
+    method: str
+    created_utc: str
+    mask: npt.NDArray[np.bool_]
+    actions: FloatArray
+
+
+class Episode:
+    """One episode, open for reading. A context manager; `close` it otherwise.
+
+    Opening checks that all columns are there and equally long. It is not for use across a
+    fork or in two threads at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open and check.
+
+        Raises:
+            EpisodeError: missing, damaged, hostile, unfinished, or breaking an invariant.
+            SchemaVersionError: a newer version wrote it.
+        """
+        self.path = path
+        self._file = open_checked(path)
+        try:
+            with reading(path):
+                self.info = DatasetInfo.from_json(str(self._file.attrs["dataset_info"]), str(path))
+                self._datasets = self._find_datasets()
+                self.rows = self._checked_rows()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Episode:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    @cached_property
+    def metadata(self) -> EpisodeMetadata:
+        """What was known when it started."""
+        with reading(self.path):
+            attributes = self._file.attrs
+            seed = attributes.get("seed")
+            covariance = attributes.get("noise_covariance")
+            return EpisodeMetadata(
+                instruction=str(attributes["instruction"]),
+                operator=str(attributes["operator"]),
+                round=int(attributes["round"]),
+                seed=None if seed is None else int(seed),
+                checkpoint_digest=str(attributes["checkpoint_digest"]),
+                noise_covariance=None if covariance is None else np.asarray(covariance, float),
+                started_utc=str(attributes["started_utc"]),
+                software_version=str(attributes["software_version"]),
+                notes=json.loads(attributes["notes"]),
+            )
+
+    @property
+    def outcome(self) -> str:
+        """`success`, `failure` or `unknown`."""
+        with reading(self.path):
+            return str(self._file.attrs["outcome"])
+
+    @property
+    def digest(self) -> str:
+        """The digest that was stored; `verify_digests` tells whether it still holds."""
+        with reading(self.path):
+            return str(self._file.attrs["digest"])
+
+    @cached_property
+    def quality(self) -> Mapping[str, Any]:
+        """The quality report."""
+        with reading(self.path):
+            report: dict[str, Any] = json.loads(self._file.attrs["quality"])
+            return report
+
+    @cached_property
+    def valid(self) -> npt.NDArray[np.bool_]:
+        """(T,) whether each row is valid."""
+        return np.asarray(self.column("invalid") == 0)
+
+    def column(self, path: str, start: int = 0, stop: int | None = None) -> Any:
+        """Rows `start` to `stop` of an array column, (rows, *shape), in the stored dtype.
+
+        Besides the columns of the dataset: `tick_ns`, `invalid`, `dones`, `rewards`, and
+        `streams/<name>/{stamp_ns,receive_ns,age_ns}`.
+
+        Raises:
+            EpisodeError: there is none, or it holds JPEG frames (read these with `frame`).
+        """
+        dataset = self._dataset(path)
+        if h5py.check_vlen_dtype(dataset.dtype) is not None:
+            raise EpisodeError(f"{self.path}: '{path}' holds JPEG frames; read them with frame()")
+        with reading(self.path):
+            return dataset[start:stop]
+
+    def frame(self, path: str, row: int) -> UInt8Array:
+        """One decoded camera frame, (height, width, 3) uint8.
+
+        A frame that was lost is black; its row is invalid.
+
+        Raises:
+            EpisodeError: the frame is damaged.
+        """
+        column = self.info.column(path)
+        if column.encoding is not Encoding.JPEG:
+            pixels: UInt8Array = self.column(path, row, row + 1)[0]
+            return pixels
+        data = self.frame_bytes(path, row)
+        if not len(data):
+            return np.zeros(column.shape, np.uint8)
+        try:
+            return decode_jpeg(data, column.shape[0], column.shape[1])
+        except EpisodeError as problem:
+            raise EpisodeError(f"{self.path}: '{path}', row {row}: {problem}") from problem
+
+    def frame_bytes(self, path: str, row: int) -> memoryview:
+        """The JPEG bytes of a frame, untouched; empty where the frame was lost."""
+        with reading(self.path):
+            data = self._dataset(path)[row]
+            if len(data) > _MAX_FRAME_BYTES:
+                raise EpisodeError(f"{self.path}: '{path}', row {row}: {len(data)} bytes")
+            view: memoryview = np.ascontiguousarray(data, np.uint8).data
+            return view
+
+    def summary(self) -> EpisodeSummary:
+        """Its entry in the index."""
+        with reading(self.path):
+            return summarise(self._file, self.path.name)
+
+    def labels(self) -> list[LabelLayer]:
+        """The relabel layers, oldest first."""
+        with reading(self.path):
+            if "labels" not in self._file:
+                return []
+            layers = self._file["labels"]
+            return [self._layer(layers[name], int(name)) for name in sorted(layers, key=int)]
+
+    def verify_digests(self) -> list[str]:
+        """The columns whose contents differ from what was recorded; empty when none do."""
+        with reading(self.path):
+            stored = json.loads(bytes(self._file["column_digests"][:]))
+            found = column_digests(self._file, self.info)
+            return sorted(p for p in {*stored, *found} if stored.get(p) != found.get(p))
+
+    def _find_datasets(self) -> dict[str, h5py.Dataset]:
+        paths = {column.path: column for column in self.info.columns}
+        found = {}
+        for path in [*paths, *_time_columns(self.info)]:
+            dataset = self._file.get(physical_path(path))
+            if not isinstance(dataset, h5py.Dataset):
+                raise EpisodeError(f"{self.path}: the column '{path}' is missing")
+            _check_type(dataset, paths.get(path), f"{self.path}: '{path}'")
+            found[path] = dataset
+        for path in ("rewards", "dones"):
+            dataset = self._file.get(f"{DEMO_PATH}/{path}")
+            if isinstance(dataset, h5py.Dataset):
+                found[path] = dataset
+        return found
+
+    def _checked_rows(self) -> int:
+        if not bool(self._file.attrs["complete"]):
+            raise EpisodeError(f"{self.path}: the recording was not finished; repair it")
+        rows = int(self._file[DEMO_PATH].attrs["num_samples"])
+        for path, dataset in self._datasets.items():
+            if len(dataset) != rows:
+                raise EpisodeError(
+                    f"{self.path}: '{path}' has {len(dataset)} rows, the episode {rows}"
+                )
+        return rows
+
+    def _dataset(self, path: str) -> h5py.Dataset:
+        try:
+            return self._datasets[path]
+        except KeyError:
+            raise EpisodeError(
+                f"{self.path}: no column '{path}'; there are {', '.join(sorted(self._datasets))}"
+            ) from None
+
+    def _layer(self, group: h5py.Group, number: int) -> LabelLayer:
+        mask, actions = group["mask"][:], group["actions"][:]
+        if mask.shape != (self.rows,) or len(actions) != self.rows:
+            raise EpisodeError(f"{self.path}: label layer {number} has the wrong length")
+        return LabelLayer(
+            number=number,
+            author=str(group.attrs["author"]),
+            method=str(group.attrs["method"]),
+            created_utc=str(group.attrs["created_utc"]),
+            mask=mask.astype(bool),
+            actions=actions,
+        )
+
+
+def column_digests(file: h5py.File, info: DatasetInfo) -> dict[str, str]:
+    """The digests of the rows that a file holds, as the writer computed them."""
+    digests = ColumnDigests()
+    columns = {column.path: column for column in info.columns}
+    for path in [*columns, *_time_columns(info)]:
+        dataset, column = file[physical_path(path)], columns.get(path)
+        for start in range(0, len(dataset), _DIGEST_ROWS):
+            rows = range(start, min(start + _DIGEST_ROWS, len(dataset)))
+            if column is None or not column.is_image:
+                digests.update(path, dataset[rows.start : rows.stop])
+            elif column.encoding is Encoding.JPEG:
+                digests.update_frames(path, [memoryview(dataset[row]) for row in rows])
+            else:
+                stored = [dataset.id.read_direct_chunk((row, 0, 0, 0))[1] for row in rows]
+                digests.update_frames(path, stored)
+    return digests.hexdigests()
+
+
+def _time_columns(info: DatasetInfo) -> list[str]:
+    streams = [f"streams/{s.name}/{name}" for s in info.streams for name in STREAM_COLUMNS]
+    return [*ROW_COLUMNS, *streams]
+
+
+def _check_type(dataset: h5py.Dataset, column: Column | None, place: str) -> None:
+    is_frames = h5py.check_vlen_dtype(dataset.dtype) is not None
+    if column is None:
+        if dataset.ndim != 1 or dataset.dtype.kind not in "iu":
+            raise EpisodeError(f"{place}: expected a list of whole numbers")
+    elif is_frames != (column.encoding is Encoding.JPEG):
+        raise EpisodeError(f"{place}: frames and arrays are confused")
+    elif is_frames:
+        if dataset.ndim != 1:
+            raise EpisodeError(f"{place}: has the shape {dataset.shape}")
+    elif dataset.shape[1:] != column.shape or dataset.dtype != np.dtype(column.dtype):
+        raise EpisodeError(
+            f"{place}: has rows of {dataset.dtype} {dataset.shape[1:]}, "
+            f"expected {column.dtype} {column.shape}"
+        )

@@ -1,0 +1,164 @@
+"""Which action is a row's label, and adding label layers to a saved episode.
+
+The rule: the label of a row is the clean action of whoever was in control, before noise and
+before limits. While the human drives it is `human`, while the policy drives it is `policy`;
+in any other mode there is no expert, and the label is `applied`, the action that held the
+robot. A label layer overrides this where its mask is set; of several the newest counts. The
+column `actions` always holds the result, so that every reader of the file trains on it, and
+`control/` keeps what happened, so that it can be worked out anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.types import FloatArray
+from robot_learning.episodes.episode import Episode, LabelLayer, column_digests
+from robot_learning.episodes.episode_file import write_digests
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.index import EpisodeSummary, read_index, read_splits, write_index
+from robot_learning.episodes.journaled_file import fsync_directory
+from robot_learning.episodes.safe_open import reading
+from robot_learning.episodes.schema import Source, physical_path
+from robot_learning.episodes.summary import summarise
+
+
+def clean_action(
+    source: int, human: FloatArray, policy: FloatArray, applied: FloatArray
+) -> FloatArray:
+    """The label of one row, (n,), before any relabelling."""
+    if source == Source.HUMAN:
+        return human
+    return policy if source == Source.POLICY else applied
+
+
+def resolve_actions(
+    sources: npt.NDArray[np.uint8],
+    human: FloatArray,
+    policy: FloatArray,
+    applied: FloatArray,
+    layers: Sequence[LabelLayer] = (),
+) -> FloatArray:
+    """The labels of an episode, (T, n), by the rule of this module.
+
+    Args:
+        sources: (T,) values of `Source`.
+        human: (T, n), as `policy` and `applied`.
+        policy: see there.
+        applied: see there.
+        layers: oldest first.
+    """
+    by_source = [sources == Source.HUMAN, sources == Source.POLICY]
+    choices = [human, policy]
+    actions = np.select([chosen[:, None] for chosen in by_source], choices, applied)
+    for layer in layers:
+        actions[layer.mask] = layer.actions[layer.mask]
+    return actions
+
+
+def add_label_layer(
+    folder: DatasetFolder,
+    name: str,
+    actions: FloatArray,
+    mask: npt.NDArray[np.bool_],
+    *,
+    author: str,
+    method: str,
+    created_utc: str,
+) -> int:
+    """Add a layer to the episode `name` and resolve its `actions` anew. Hold the lock.
+
+    Written beside and swapped in: a reader sees the old episode or the new one, whole.
+
+    Args:
+        folder: the dataset.
+        name: the episode's file name.
+        actions: (T, n), rad or m; only where `mask` is True do they count, and there they are
+            finite.
+        mask: (T,).
+        author: who relabelled.
+        method: how.
+        created_utc: when, ISO 8601.
+
+    Returns:
+        The number of the layer.
+
+    Raises:
+        EpisodeError: wrong shapes, NaN, or the episode cannot be read.
+    """
+    path = folder.episodes_path / name
+    with Episode(path) as episode:
+        width = episode.info.column("actions").shape
+        _check_layer(path, actions, mask, (episode.rows, *width))
+        layers = episode.labels()
+        number = layers[-1].number + 1 if layers else 0
+        layers.append(LabelLayer(number, author, method, created_utc, mask, actions))
+        resolved = _resolve(episode, layers)
+        info = episode.info
+
+    def edit(file: h5py.File) -> None:
+        group = file.create_group(f"labels/{number}")
+        group.attrs["author"], group.attrs["method"] = author, method
+        group.attrs["created_utc"] = created_utc
+        group["mask"], group["actions"] = mask, actions
+        file[physical_path("actions")][:] = resolved
+        write_digests(file, column_digests(file, info))
+
+    rewrite_episode(folder, name, edit)
+    return number
+
+
+def rewrite_episode(
+    folder: DatasetFolder, name: str, edit: Callable[[h5py.File], None]
+) -> EpisodeSummary:
+    """Change a saved episode in a copy, swap it in, and update the index. Hold the lock."""
+    path = folder.episodes_path / name
+    beside = path.with_name(f".{name}.{os.getpid()}.new")
+    try:
+        shutil.copyfile(path, beside)
+        with reading(path), h5py.File(beside, "r+") as file:
+            edit(file)
+            summary = summarise(file, name)
+        with beside.open("rb") as copy:
+            os.fsync(copy.fileno())
+        beside.replace(path)
+        fsync_directory(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+    write_index(folder, {**read_index(folder), name: summary}.values(), read_splits(folder))
+    return summary
+
+
+def _resolve(episode: Episode, layers: Sequence[LabelLayer]) -> FloatArray:
+    paths = {column.path for column in episode.info.columns}
+    if {"control/source", "control/human", "control/policy", "control/applied"} <= paths:
+        sources, human, policy, applied = (
+            episode.column(f"control/{column}")
+            for column in ("source", "human", "policy", "applied")
+        )
+        return resolve_actions(sources, human, policy, applied, layers)
+    # Imported demonstrations know no sources: their actions are all there is.
+    actions: FloatArray = episode.column("actions")
+    for layer in layers:
+        actions[layer.mask] = layer.actions[layer.mask]
+    return actions
+
+
+def _check_layer(
+    path: Path, actions: FloatArray, mask: npt.NDArray[np.bool_], shape: tuple[int, ...]
+) -> None:
+    if actions.shape != shape or mask.shape != shape[:1] or mask.dtype != np.bool_:
+        raise EpisodeError(
+            f"{path}: the labels have the shape {actions.shape} and a mask of {mask.dtype} "
+            f"{mask.shape}; expected {shape} and bool {shape[:1]}"
+        )
+    if not np.isfinite(actions[mask]).all():
+        raise EpisodeError(f"{path}: a label is NaN or infinite")

@@ -1,0 +1,131 @@
+"""Opening episode files that may be damaged or hostile.
+
+HDF5 can be made to read other files (external links, external storage, virtual datasets), and
+a small file can claim enormous arrays. Everything is checked before a value is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.episode_file import LAYOUT
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.schema import MAX_ROW_BYTES, check_schema_version
+
+_MAX_OBJECTS = 10_000
+_MAX_DEPTH = 8
+# The most that gzip can compress, so the most that a compressed chunk can stand for.
+_MAX_INFLATION = 1100
+_VLEN_ENTRY_BYTES = 16
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a damaged file makes the HDF5 library raise into an EpisodeError.
+
+    Raises:
+        EpisodeError: names the file.
+    """
+    try:
+        yield
+    except RobotLearningError:
+        raise
+    except MemoryError:
+        raise EpisodeError(f"{path}: asks for more memory than there is") from None
+    except Exception as problem:
+        raise EpisodeError(f"{path}: damaged: {problem}") from problem
+
+
+def open_checked(path: Path) -> h5py.File:
+    """Open an episode for reading, after checking that it is one and reads nothing else.
+
+    Raises:
+        EpisodeError: it is missing, no HDF5, no episode, damaged, or hostile.
+        SchemaVersionError: a newer version wrote it.
+    """
+    with reading(path):
+        file = _open(path)
+        try:
+            _check_tree(file, path.stat().st_size)
+            if str(file.attrs.get("layout", "")) != LAYOUT:
+                raise EpisodeError(f"{path}: an HDF5 file, but no episode of robot_learning")
+            check_schema_version(int(file.attrs["schema_version"]), str(path))
+        except EpisodeError as problem:
+            file.close()
+            text = str(problem)
+            raise type(problem)(text if str(path) in text else f"{path}: {text}") from problem
+        except Exception:
+            file.close()
+            raise
+    return file
+
+
+def _open(path: Path) -> h5py.File:
+    if path.is_symlink() and path.resolve().parent != path.parent.resolve():
+        raise EpisodeError(f"{path}: is a link that leaves its folder; refused")
+    if not path.is_file():
+        raise EpisodeError(f"{path}: no such file")
+    try:
+        return h5py.File(path, "r", locking="best-effort")
+    except OSError as problem:
+        raise EpisodeError(f"{path}: no HDF5 file, or a damaged one: {problem}") from problem
+
+
+def _check_tree(file: h5py.File, file_bytes: int) -> None:
+    waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
+    seen = 0
+    while waiting:
+        group, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            raise EpisodeError("groups are nested too deeply")
+        for name in group:
+            seen += 1
+            if seen > _MAX_OBJECTS:
+                raise EpisodeError(f"more than {_MAX_OBJECTS} objects")
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise EpisodeError(f"'{group.name}/{name}' is a link to elsewhere; refused")
+            child = group[name]
+            if isinstance(child, h5py.Group):
+                waiting.append((child, depth + 1))
+            elif isinstance(child, h5py.Dataset):
+                _check_dataset(child, file_bytes)
+            else:
+                raise EpisodeError(f"'{child.name}' is neither a group nor an array")
+
+
+def _check_dataset(dataset: h5py.Dataset, file_bytes: int) -> None:
+    name = dataset.name
+    if dataset.is_virtual or dataset.external:
+        raise EpisodeError(f"'{name}' keeps its data in another file; refused")
+    if dataset.shape is None:
+        raise EpisodeError(f"'{name}' has no shape")
+    is_frames = h5py.check_vlen_dtype(dataset.dtype) == np.dtype(np.uint8)
+    if not is_frames and (dataset.dtype.kind not in "bifuS" or dataset.dtype.names):
+        raise EpisodeError(f"'{name}' has the type {dataset.dtype}")
+    elements = _product(dataset.shape)
+    entry_bytes = _VLEN_ENTRY_BYTES if is_frames else dataset.dtype.itemsize
+    stored = dataset.id.get_storage_size()
+    if stored > file_bytes:
+        raise EpisodeError(f"'{name}' claims {stored} bytes in a file of {file_bytes}")
+    inflation = _MAX_INFLATION if dataset.compression else 1
+    # A chunk at the end may be partly used, never the other way round.
+    if elements * entry_bytes > stored * inflation:
+        raise EpisodeError(f"'{name}' claims {elements} values, more than the file holds")
+    row_bytes = _product(dataset.shape[1:]) * entry_bytes
+    chunk_bytes = _product(dataset.chunks or ()) * entry_bytes
+    if max(row_bytes, chunk_bytes) > MAX_ROW_BYTES:
+        raise EpisodeError(f"'{name}' has rows or chunks that are too large")
+
+
+def _product(sizes: tuple[Any, ...]) -> int:
+    product = 1
+    for size in sizes:
+        product *= int(size)
+    return product
