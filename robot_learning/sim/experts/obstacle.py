@@ -14,6 +14,8 @@ from robot_learning.sim.tasks.obstacle import Obstacle
 
 # The way around is an ellipse; the target runs ahead on it by this angle.
 _AHEAD_RAD = 0.7
+# The hand cuts the corner between here and the target; this makes up for it.
+_WIDENING = 1.1
 # The side is still free to choose while the hand is this near to the middle line.
 _UNDECIDED_M = 0.015
 # How near the straight way to the goal may pass, as a share of the ellipse.
@@ -60,13 +62,13 @@ class ObstacleExpert(Expert):
         # Counted from the near side of the post, growing towards the far side.
         angle = float(np.arctan2(side * here[1], -here[0]))
         angle = max(angle, 0.0) + _AHEAD_RAD
-        return np.array([-np.cos(angle), side * np.sin(angle)])
+        return _WIDENING * np.array([-np.cos(angle), side * np.sin(angle)])
 
 
 def _passes_near(start: FloatArray, end: FloatArray, radius: float) -> bool:
-    """Whether the segment from `start` to `end` comes within `radius` of the origin."""
+    """Whether the way from `start` to `end` approaches the origin, to within `radius`."""
     way = end - start
     length = float(way @ way)
     share = min(1.0, max(0.0, -float(start @ way) / length)) if length > 0 else 0.0
     nearest = start + share * way
-    return share < 1.0 and float(nearest @ nearest) < radius * radius
+    return 0.0 < share < 1.0 and float(nearest @ nearest) < radius * radius

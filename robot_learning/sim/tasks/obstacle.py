@@ -44,7 +44,7 @@ class Obstacle(Task):
     objects: tuple[str, ...] = ("post", "goal")
     tolerance_m: float = 0.02
     jitter_m: float = 0.006
-    radius_m: float = 0.014
+    radius_m: float = 0.010
 
     def height_m(self, profile: RobotProfile) -> float:
         """The post's height: the hand does not pass above it inside the workspace."""
@@ -62,17 +62,19 @@ class Obstacle(Task):
         half = (self.height_m(profile) - _FOOT_M) / 2
         post = scene.geom("post")
         post.size, post.pos = [self.radius_m, half, 0.0], [0.0, 0.0, _FOOT_M + half]
-        foot = 2.5 * self.radius_m
+        foot = 3.0 * self.radius_m
         scene.geom("post_foot").size = [foot, _FOOT_M / 2, 0.0]
 
     def place(self, world: World, rng: np.random.Generator) -> None:
         """Post and goal on the middle line, moved a little at random."""
         area = Area.of(world.profile.arms[0])
-        (x, y), length = area.center, area.size[0]
+        x, y = area.center
         shift = rng.uniform(-self.jitter_m, self.jitter_m, 4)
-        world.set_pose("post", yaw_pose(x + 0.06 * length + shift[0], y + shift[1], 0.0))
+        world.set_pose("post", yaw_pose(x + shift[0], y + shift[1], 0.0))
         height = self.travel_height_m(world.profile)
-        world.set_pose("goal", yaw_pose(x + 0.46 * length + shift[2], y + shift[3], height))
+        world.set_pose(
+            "goal", yaw_pose(area.x_max - 0.01 + shift[2] - self.jitter_m, y + shift[3], height)
+        )
 
     def success(self, values: Values, profile: RobotProfile) -> BoolArray:
         """See the class."""
