@@ -10,9 +10,9 @@ from setuptools import find_packages, setup
 NAME = "robot_learning"
 HERE = Path(__file__).resolve().parent
 
-# Without ROS these make a usable simulator. Nothing of ROS may stand here: on a ROS 2 machine it
-# would shadow the distribution's own packages.
-SIMULATOR = [
+# Without ROS these make a usable simulator and recorder. Nothing of ROS may stand here: on a
+# ROS 2 machine it would shadow the distribution's own packages.
+BASE = [
     "numpy>=1.22,<3",
     "PyYAML>=5.4",
     "mujoco>=3.10,<4",
@@ -22,6 +22,8 @@ SIMULATOR = [
     "rich>=12",
     "av>=12",
     "simplejpeg>=1.7",
+    "h5py>=3.6",
+    "typing-extensions>=4",
 ]
 # ROS 2 Kilted as wheels. The versions of a distribution belong together, so they are exact.
 ROS = [
@@ -96,7 +98,7 @@ setup(
         *shared_files("hardware"),
     ],
     zip_safe=False,
-    install_requires=SIMULATOR,
+    install_requires=BASE,
     extras_require={
         "ros": ROS,
         "teleop": TELEOP,

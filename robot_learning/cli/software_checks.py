@@ -20,6 +20,7 @@ PACKAGES = {
     "daqp": "inverse kinematics",
     "simplejpeg": "camera images over ROS",
     "av": "videos",
+    "h5py": "recorded episodes",
     "rich": "the demonstration's display",
 }
 REQUIRED_PACKAGES = ("numpy", "PyYAML", "gymnasium")

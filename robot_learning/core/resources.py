@@ -1,13 +1,16 @@
 """Where the files that ship beside the code lie: hardware/, launch/ and data/.
 
-They are found in a checkout, in a pip installation (`<prefix>/share/robot_learning`) and in a
-colcon installation (`AMENT_PREFIX_PATH`), in this order.
+They are found in a checkout, in a pip installation (`<prefix>/share/robot_learning`, for the
+environment, the system or the user) and in a colcon installation (`AMENT_PREFIX_PATH`), in this
+order.
 """
 
 from __future__ import annotations
 
 import os
+import site
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,8 +23,10 @@ def _share_candidates() -> Iterator[Path]:
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / "package.xml").is_file():
         yield checkout
-    yield Path(sys.prefix) / "share" / "robot_learning"
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+    # Debian's pip installs below /usr/local, which is not sys.prefix; --user has its own place.
+    installed = (sys.prefix, sysconfig.get_path("data"), site.getuserbase())
+    ament = os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)
+    for prefix in dict.fromkeys((*installed, *ament)):
         if prefix:
             yield Path(prefix) / "share" / "robot_learning"
 

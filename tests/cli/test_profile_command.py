@@ -1,0 +1,57 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from robot_learning.cli.main import main
+from robot_learning.core.resources import HARDWARE_PATH_VARIABLE, find_robot
+
+
+@pytest.fixture
+def own_arm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(find_robot("desk_arm").parent, tmp_path / "own_arm")
+    monkeypatch.setenv(HARDWARE_PATH_VARIABLE, str(tmp_path))
+    return tmp_path / "own_arm" / "robot.yaml"
+
+
+def test_robots_are_listed_with_their_place(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["robots"]) == 0
+    output = capsys.readouterr().out
+    assert "desk_duo" in output
+    assert f"{own_arm}\n" in output
+
+
+def test_a_broken_profile_is_listed_as_such(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own_arm.write_text("schema_version: 99\n")
+    assert main(["robots"]) == 1
+    assert f"broken: {own_arm}: schema_version" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("robot", ["desk_arm", "bench_arm", "desk_duo"])
+def test_the_shipped_profiles_fit_their_models(
+    robot: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profile", "check", robot]) == 0
+    output = capsys.readouterr().out
+    assert "compiles, and every name of the profile is in it" in output
+    assert "\ngripper" in output or "\nleft_gripper" in output
+
+
+def test_a_profile_that_names_a_joint_the_model_lacks_is_refused(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = own_arm.read_text()
+    assert "wrist_roll" in text
+    own_arm.write_text(text.replace("wrist_roll", "wrist_rol"))
+    # The YAML alone is consistent; only the model shows the mistake.
+    assert main(["profile", "check", str(own_arm), "--no-model"]) == 0
+    capsys.readouterr()
+    assert main(["profile", "check", str(own_arm)]) == 2
+    errors = capsys.readouterr().err
+    assert str(own_arm) in errors
+    assert "wrist_rol" in errors
+    assert "did you mean 'wrist_roll'?" in errors

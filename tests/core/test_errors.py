@@ -1,0 +1,31 @@
+import pytest
+
+from robot_learning.core import errors
+from robot_learning.core.errors import RobotLearningError, unknown_choice
+
+
+def test_a_near_miss_is_suggested_and_all_choices_are_listed() -> None:
+    text = unknown_choice("task", "lft", ["reach", "lift"])
+    assert text == "unknown task 'lft'; did you mean 'lift'? Valid: lift, reach"
+
+
+def test_a_far_miss_gets_the_list_only() -> None:
+    assert unknown_choice("task", "zzz", ["lift"]) == "unknown task 'zzz'; Valid: lift"
+
+
+def test_no_choice_at_all_is_said() -> None:
+    assert unknown_choice("robot", "x", []).endswith("Valid: (none)")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ConfigurationError",
+        "ProfileError",
+        "CommandError",
+        "RobotConnectionError",
+        "DependencyError",
+    ],
+)
+def test_every_error_is_caught_as_one_of_ours(name: str) -> None:
+    assert issubclass(getattr(errors, name), RobotLearningError)
