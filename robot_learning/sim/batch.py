@@ -19,7 +19,7 @@ _PHYSICS = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)
 _CONTROL = int(mujoco.mjtState.mjSTATE_CTRL)
 _MOCAP_POSITION = int(mujoco.mjtState.mjSTATE_MOCAP_POS)
 _MOCAP_QUATERNION = int(mujoco.mjtState.mjSTATE_MOCAP_QUAT)
-_INPUTS = _CONTROL | _MOCAP_POSITION | _MOCAP_QUATERNION
+INPUTS = _CONTROL | _MOCAP_POSITION | _MOCAP_QUATERNION  # what a world gets from outside
 # What a step needs to compute poses from positions: everything else is switched off.
 _POSES_ONLY = (
     mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
@@ -62,7 +62,7 @@ class WorldBatch:
         self._models = [model] * count
         self._pose_models = [_pose_model(model)] * count
         self._physics = np.empty((count, mujoco.mj_stateSize(model, _PHYSICS)))
-        substeps, inputs = self.simulation.substeps, mujoco.mj_stateSize(model, _INPUTS)
+        substeps, inputs = self.simulation.substeps, mujoco.mj_stateSize(model, INPUTS)
         self._trajectory = np.empty((count, substeps, self._physics.shape[1]))
         self._inputs = np.empty((count, substeps, inputs))
         self._sensors = np.empty((count, 1, model.nsensordata))
@@ -83,11 +83,21 @@ class WorldBatch:
         physics = np.empty(self._physics.shape[1])
         mujoco.mj_getState(model, data, physics, _PHYSICS)
         inputs = np.empty(self._inputs.shape[2])
-        mujoco.mj_getState(model, data, inputs, _INPUTS)
+        mujoco.mj_getState(model, data, inputs, INPUTS)
         for index in indices:
             self._physics[index] = physics
             self._inputs[index] = inputs
             self.command[index] = world.command
+
+    def save_state(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Everything the future depends on, for `restore_state`: physics, inputs, commands."""
+        return self._physics.copy(), self._inputs[:, 0].copy(), self.command.copy()
+
+    def restore_state(self, state: tuple[FloatArray, FloatArray, FloatArray]) -> None:
+        """Return to a saved state, exactly."""
+        self._physics[:] = state[0]
+        self._inputs[:] = state[1][:, None]
+        self.command = state[2].copy()
 
     def apply(self, position: FloatArray) -> FloatArray:
         """Take joint targets (n, joints), as `World.apply` does; returns what was taken.
@@ -120,7 +130,7 @@ class WorldBatch:
             self._data,
             self._physics,
             self._inputs,
-            control_spec=_INPUTS,
+            control_spec=INPUTS,
             skip_checks=True,
             nstep=self.simulation.substeps,
             initial_warmstart=self._warmstart,
@@ -139,7 +149,7 @@ class WorldBatch:
             self._data,
             self._physics,
             self._inputs[:, :1].copy(),
-            control_spec=_INPUTS,
+            control_spec=INPUTS,
             skip_checks=True,
             nstep=1,
             initial_warmstart=self._warmstart,
