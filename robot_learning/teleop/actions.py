@@ -18,6 +18,8 @@ HELD_ACTIONS = {
     "fast": "the faster speed, while held",
     "dead_man": "drive only while held",
 }
+DRIVING = frozenset({"grip_close", "grip_open", "home", "dead_man"})
+"""Held actions with which the operator drives the robot."""
 PRESSED_ACTIONS = {
     "mode": "change between Cartesian and joint jog",
     "next_arm": "select the next arm",

@@ -51,10 +51,12 @@ class AnalogPanel:
             axis, sign = split_sign(action)
             value = rescale_dead_zone(axes.get(name, 0.0), bound.dead_zone)
             deflection[axis] = deflection.get(axis, 0.0) + sign * value
+        pressed = [bound.buttons[name] for name in buttons_pressed if name in bound.buttons]
         state = PanelState(
             held={bound.buttons[name] for name in buttons_down if name in bound.buttons},
-            pressed=[bound.buttons[name] for name in buttons_pressed if name in bound.buttons],
+            pressed=pressed,
             deflection=deflection,
             health=health,
+            fresh="dead_man" in pressed,
         )
         return self._panel.step(now_ns, state)

@@ -29,14 +29,19 @@ class Engagement:
         self._engaged = False
         self._blocked = False
 
-    def update(self, alive: bool, held: bool, events: Iterable[OperatorEvent]) -> bool:
+    def update(
+        self, alive: bool, held: bool, events: Iterable[OperatorEvent], fresh: bool = False
+    ) -> bool:
         """The level after one poll.
 
         Args:
             alive: whether the device can be trusted.
             held: the dead-man button (DEAD_MAN), or whether any motion is asked (LATCHED).
             events: what was asked for since the last poll, oldest first.
+            fresh: it was let go and taken again since the last poll.
         """
+        if fresh or not held:
+            self._blocked = False
         taken = False
         for event in events:
             if event in RELEASING_EVENTS:
@@ -46,8 +51,6 @@ class Engagement:
         if not alive:
             self._blocked, self._engaged = True, False
             return False
-        if not held:
-            self._blocked = False
         wanted = held and not self._blocked
         if self._kind is EngagementKind.DEAD_MAN:
             self._engaged = wanted

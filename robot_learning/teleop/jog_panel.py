@@ -29,12 +29,15 @@ class PanelState:
         pressed: actions that went down since the last poll, oldest first.
         deflection: axis -> [-1, 1]; axes of the mode that is not selected are ignored.
         health: whether the device can be trusted.
+        fresh: whether the operator began to drive since the last poll, even when what it used
+            was down at the last poll too.
     """
 
     held: Collection[str]
     pressed: Iterable[str]
     deflection: Mapping[str, float]
     health: Health
+    fresh: bool = False
 
 
 class JogPanel:
@@ -81,7 +84,7 @@ class JogPanel:
             held = "dead_man" in state.held
         heard = [*self._pending, *events]
         self._pending.clear()
-        engaged = self._engagement.update(state.health.alive, held, heard)
+        engaged = self._engagement.update(state.health.alive, held, heard, state.fresh)
         return TeleopInput(
             stamp_ns=now_ns,
             engaged=engaged,

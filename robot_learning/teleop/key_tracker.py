@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from robot_learning.core.clocks import seconds_to_ns
 
@@ -11,6 +12,18 @@ SUSPEND_GAP_S = 0.3
 """A pause between polls longer than this means that the process was suspended or starved."""
 SETTLE_S = 0.1
 """After a loss, for so long every event is dropped: they were queued while nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReading:
+    """Keys that are down, those that went down since the last poll (oldest first).
+
+    `trusted` is False after a loss, and for a moment after the process was suspended.
+    """
+
+    down: frozenset[int]
+    pressed: tuple[int, ...]
+    trusted: bool
 
 
 class KeyTracker:
@@ -49,12 +62,8 @@ class KeyTracker:
             self._down.discard(code)
             self._blocked.discard(code)
 
-    def poll(
-        self, now_ns: int, trusted: bool, physical: Collection[int] | None
-    ) -> tuple[frozenset[int], tuple[int, ...]]:
-        """Keys that are down, and keys that went down since the last poll (oldest first).
-
-        A key that was tapped between two polls is reported as down once.
+    def poll(self, now_ns: int, trusted: bool, physical: Collection[int] | None) -> KeyReading:
+        """The keys now. A key that was tapped between two polls is reported as down once.
 
         Args:
             now_ns: steady time.
@@ -68,7 +77,7 @@ class KeyTracker:
                 self._settled_ns = now_ns + seconds_to_ns(SETTLE_S)
             if not trusted or now_ns < self._settled_ns:
                 self._release_all(physical)
-                return frozenset(), ()
+                return KeyReading(frozenset(), (), False)
             if physical is not None:
                 self._blocked &= set(physical)
                 self._down -= self._seen - set(physical)
@@ -77,7 +86,7 @@ class KeyTracker:
             pressed = tuple(self._pressed)
             self._tapped.clear()
             self._pressed.clear()
-            return down, pressed
+            return KeyReading(down, pressed, True)
 
     def _release_all(self, physical: Collection[int] | None) -> None:
         self._blocked |= self._down

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.profile import RobotProfile
-from robot_learning.teleop.actions import split_sign
+from robot_learning.teleop.actions import DRIVING, split_sign
 from robot_learning.teleop.device import (
     ALIVE,
     Health,
@@ -99,33 +101,43 @@ class Keyboard(TeleopDevice):
             state.close()
             raise
         self._state, self._listener = state, listener
+        listener.run = partial(_run_to_end, listener.run)
         listener.start()
-        listener.wait()
+        _wait_until_ready(listener)
+        if not listener.is_alive():
+            self.close()
+            raise DependencyError("no keyboard: the connection was closed while it was set up")
 
     def close(self) -> None:
         """Stop listening."""
         listener, self._listener = self._listener, None
         state, self._state = self._state, None
-        if state is not None:
-            state.close()
         if listener is not None and listener.is_alive():
             listener.stop()
+            if isinstance(state, XKeyboard):
+                # pynput's own request to end the recording waits for the next key event.
+                state.stop_recording(listener._context)
             listener.join(1.0)
+        if state is not None:
+            state.close()
 
     def poll(self, now_ns: int, context: TeleopContext) -> TeleopInput:
         """Keys as they are now; see `TeleopDevice.poll`."""
         physical, health = self._look()
-        down, pressed = self._tracker.poll(now_ns, health.alive, physical)
+        keys = self._tracker.poll(now_ns, health.alive, physical)
+        if health.alive and not keys.trusted:
+            health = Health(False, "the process was suspended; press again")
         jog = self._joint if self._panel.joint_mode else self._cartesian
         deflection: dict[str, float] = {}
-        for code in down & jog.keys():
+        for code in keys.down & jog.keys():
             axis, sign = split_sign(jog[code])
             deflection[axis] = deflection.get(axis, 0.0) + sign
         state = PanelState(
-            held={self._common[code] for code in down & self._common.keys()},
-            pressed=[self._common[code] for code in pressed if code in self._common],
+            held={self._common[code] for code in keys.down & self._common.keys()},
+            pressed=[self._common[code] for code in keys.pressed if code in self._common],
             deflection=deflection,
             health=health,
+            fresh=any(code in jog or self._common.get(code) in DRIVING for code in keys.pressed),
         )
         return self._panel.step(now_ns, state)
 
@@ -221,6 +233,20 @@ class _InputDeviceState:
 
     def close(self) -> None:
         """The listener owns the device."""
+
+
+def _wait_until_ready(listener: Any) -> None:
+    """Until events arrive, or the thread ended: pynput's own `wait` would wait for ever."""
+    while listener.is_alive() and not listener._ready:
+        time.sleep(0.002)
+
+
+def _run_to_end(run: Callable[[], None]) -> None:
+    """A listener's thread: its end is noticed and explained by `poll`, not by a traceback."""
+    try:
+        run()
+    except Exception:
+        _log.debug("the keyboard listener ended", exc_info=True)
 
 
 def _uses_uinput() -> bool:

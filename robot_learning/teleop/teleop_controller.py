@@ -164,9 +164,11 @@ class TeleopController:
         that holds something stands open: starting there would drop both.
         """
         if applied is None or applied.shape != measured.shape:
-            return measured.copy()
+            own: FloatArray = measured.copy()
+            return own
         near = np.isfinite(applied) & (np.abs(applied - measured) <= self._leash)
-        return np.where(near, applied, measured)
+        start: FloatArray = np.where(near, applied, measured)
+        return start
 
     def _kept(self, arm: str, before: FloatArray, after: FloatArray) -> bool:
         indices = self._arm_joints[arm]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from robot_learning.core.errors import DependencyError
@@ -32,19 +33,13 @@ class XKeyboard:
         )
         try:
             self._display: Any = display.Display()
-        except (error.DisplayError, OSError) as problem:
+            self._codes = self._read_codes()
+            self._home = self._find_home() if watch_focus else None
+        except (error.DisplayError, *self._errors) as problem:
             raise DependencyError(f"no X display: {problem}") from problem
-        self._codes = self._read_codes()
-        self._home: int | None = None
-        if watch_focus:
-            own = os.environ.get("WINDOWID", "")
-            named = self._display.create_resource_object("window", int(own)) if own else None
-            self._home = self._top_level(named or self._focus())
 
     def close(self) -> None:
         """Drop the connection; a dead one is fine."""
-        from contextlib import suppress
-
         with suppress(*self._errors):
             self._display.close()
 
@@ -86,6 +81,18 @@ class XKeyboard:
             return self._top_level(self._focus()) == self._home
         except self._errors as problem:
             raise ConnectionError("the X server is gone") from problem
+
+    def stop_recording(self, context: int) -> None:
+        """End the event recording of another connection."""
+        with suppress(*self._errors):
+            self._display.record_disable_context(context)
+            self._display.flush()
+
+    def _find_home(self) -> int:
+        own = os.environ.get("WINDOWID", "")
+        if own.isdecimal():
+            return self._top_level(self._display.create_resource_object("window", int(own)))
+        return self._top_level(self._focus())
 
     def _focus(self) -> Any:
         return self._display.get_input_focus().focus
