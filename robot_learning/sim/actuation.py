@@ -46,25 +46,24 @@ class Coupling:
 
 @dataclass(frozen=True, slots=True)
 class Actuation:
-    """The map from joint targets (n,) to controls (nu,).
+    """The map from joint targets (n,) to controls (nu,): control = target @ scale + offset.
 
-    `control[actuators[i]] = scale[i] * target[joints[i]] + offset[i]`; the other controls keep
-    `held`. A mimic joint with an actuator of its own makes more actuators than joints.
+    Attributes:
+        joint_addresses: (n,) where the joints stand in qpos.
+        scale: (n, nu), at most one entry a control. A mimic joint with an actuator of its own
+            makes more actuators than joints; a held actuator has no entry.
+        offset: (nu,); the control itself for a held actuator.
+        couplings: joints that follow, in the order in which to set them.
     """
 
     joint_addresses: npt.NDArray[np.int64]
-    actuators: npt.NDArray[np.int64]
-    joints: npt.NDArray[np.int64]
     scale: FloatArray
     offset: FloatArray
-    held: FloatArray
     couplings: tuple[Coupling, ...]
 
     def controls(self, target: FloatArray) -> FloatArray:
         """Controls (..., nu) that hold joint targets (..., n)."""
-        control = np.empty((*target.shape[:-1], self.held.size))
-        control[...] = self.held
-        control[..., self.actuators] = target[..., self.joints] * self.scale + self.offset
+        control: FloatArray = target @ self.scale + self.offset
         return control
 
     def place_joints(self, qpos: FloatArray, joint_position: FloatArray) -> None:
@@ -87,21 +86,13 @@ def derive_actuation(model: mujoco.MjModel, profile: RobotProfile) -> Actuation:
     addresses = model.jnt_qposadr[joint_ids].astype(np.int64)
     couplings = _find_couplings(model, joint_ids)
     _check_joint_limits(model, profile, joint_ids)
-    held = np.zeros(model.nu)
+    scale, offset = np.zeros((len(joint_ids), model.nu)), np.zeros(model.nu)
     for name, control in sim.held_actuators.items():
-        held[model.actuator(PREFIX + name).id] = control
-    driven = _driven_actuators(model, profile, sim)
+        offset[model.actuator(PREFIX + name).id] = control
     probe = _Probe(model, profile, addresses, couplings)
-    lines = [probe.line(actuator, joint) for actuator, joint in driven]
-    return Actuation(
-        joint_addresses=addresses,
-        actuators=np.array([actuator for actuator, _ in driven], np.int64),
-        joints=np.array([joint for _, joint in driven], np.int64),
-        scale=np.array([scale for scale, _ in lines]),
-        offset=np.array([offset for _, offset in lines]),
-        held=held,
-        couplings=couplings,
-    )
+    for actuator, joint in _driven_actuators(model, profile, sim):
+        scale[joint, actuator], offset[actuator] = probe.line(actuator, joint)
+    return Actuation(addresses, scale, offset, couplings)
 
 
 def _driven_actuators(

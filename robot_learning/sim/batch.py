@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Sequence
 
@@ -20,15 +19,7 @@ _CONTROL = int(mujoco.mjtState.mjSTATE_CTRL)
 _MOCAP_POSITION = int(mujoco.mjtState.mjSTATE_MOCAP_POS)
 _MOCAP_QUATERNION = int(mujoco.mjtState.mjSTATE_MOCAP_QUAT)
 INPUTS = _CONTROL | _MOCAP_POSITION | _MOCAP_QUATERNION  # what a world gets from outside
-# What a step needs to compute poses from positions: everything else is switched off.
-_POSES_ONLY = (
-    mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
-    | mujoco.mjtDisableBit.mjDSBL_CONTACT
-    | mujoco.mjtDisableBit.mjDSBL_SPRING
-    | mujoco.mjtDisableBit.mjDSBL_DAMPER
-    | mujoco.mjtDisableBit.mjDSBL_GRAVITY
-    | mujoco.mjtDisableBit.mjDSBL_ACTUATION
-)
+_PLACEMENT = int(mujoco.mjtState.mjSTATE_QPOS) | _MOCAP_POSITION | _MOCAP_QUATERNION
 
 
 def available_cores() -> int:
@@ -60,18 +51,19 @@ class WorldBatch:
         self._pool = rollout.Rollout(nthread=threads if threads > 1 else 0)
         self._data = [mujoco.MjData(model) for _ in range(threads)]
         self._models = [model] * count
-        self._pose_models = [_pose_model(model)] * count
         self._physics = np.empty((count, mujoco.mj_stateSize(model, _PHYSICS)))
         substeps, inputs = self.simulation.substeps, mujoco.mj_stateSize(model, INPUTS)
         self._trajectory = np.empty((count, substeps, self._physics.shape[1]))
         self._inputs = np.empty((count, substeps, inputs))
-        self._sensors = np.empty((count, 1, model.nsensordata))
-        self._no_sensors = np.empty((count, substeps, model.nsensordata))
+        self._sensors = np.empty((count, substeps, model.nsensordata))
+        self._placement = np.empty((count, mujoco.mj_stateSize(model, _PLACEMENT)))
+        self._viewer = World(world.simulation, world.simulation.control_rate_hz)
         self._warmstart = np.zeros((count, model.nv))
         profile = self.simulation.profile
         self._limits = profile.position_min, profile.position_max
         self._largest_move = profile.velocity_max * world.control_period_s
         self._qpos = slice(1, 1 + model.nq)  # the physics state is time, qpos, qvel, ...
+        self._mocap = slice(model.nu, None)  # the inputs are controls, then mocap poses
         self._position_columns: IntArray = 1 + self.simulation.qpos_addresses
         self._velocity_columns: IntArray = 1 + model.nq + self.simulation.dof_addresses
         self.command = np.empty((count, len(profile.joints)))
@@ -135,34 +127,32 @@ class WorldBatch:
             nstep=self.simulation.substeps,
             initial_warmstart=self._warmstart,
             state=self._trajectory,
-            sensordata=self._no_sensors,
+            sensordata=self._sensors,
         )
         self._physics[:] = self._trajectory[:, -1]
         if not np.isfinite(self._physics.sum()):
             bad = np.flatnonzero(~np.isfinite(self._physics).all(axis=1))
             raise RobotLearningError(f"the simulation diverged in the worlds {bad.tolist()}")
 
-    def values(self) -> dict[str, FloatArray]:
-        """Joint positions and velocities (n, joints) and every pose (n, 7), by name."""
-        self._pool.rollout(
-            self._pose_models,
-            self._data,
-            self._physics,
-            self._inputs[:, :1].copy(),
-            control_spec=INPUTS,
-            skip_checks=True,
-            nstep=1,
-            initial_warmstart=self._warmstart,
-            state=self._trajectory[:, :1].copy(),
-            sensordata=self._sensors,
-        )
+    def values(self, poses: Sequence[str]) -> dict[str, FloatArray]:
+        """Joint positions and velocities (n, joints) and the poses of that name, each (n, 7).
+
+        Kinematics take little of a control period, so that they are not worth threads.
+        """
         values = {
             "joint_position": self._physics[:, self._position_columns],
             "joint_velocity": self._physics[:, self._velocity_columns],
         }
-        names = (*self.simulation.end_effector_names, *self.simulation.objects)
-        poses = self._sensors[:, 0].reshape(self.count, len(names), 7).copy()
-        values |= {name: poses[:, index] for index, name in enumerate(names)}
+        values |= {name: np.empty((self.count, 7)) for name in poses}
+        rows = [(self._viewer.pose_reader(name), values[name]) for name in poses]
+        self._placement[:, : self._qpos.stop - 1] = self._physics[:, self._qpos]
+        self._placement[:, self._qpos.stop - 1 :] = self._inputs[:, 0, self._mocap]
+        model, data = self._viewer.mj_model, self._viewer.mj_data
+        for index, placement in enumerate(self._placement):
+            mujoco.mj_setState(model, data, placement, _PLACEMENT)
+            mujoco.mj_kinematics(model, data)
+            for read, out in rows:
+                read(out[index])
         return values
 
     def scene_of(self, index: int) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -180,11 +170,3 @@ class WorldBatch:
         """Stop the threads; harmless when called twice."""
         if self._pool.rollout_ is not None:
             self._pool.close()
-
-
-def _pose_model(model: mujoco.MjModel) -> mujoco.MjModel:
-    """A copy whose step does little more than computing the pose sensors."""
-    poses = copy.copy(model)
-    poses.opt.disableflags = int(_POSES_ONLY)
-    poses.opt.integrator = mujoco.mjtIntegrator.mjINT_EULER
-    return poses

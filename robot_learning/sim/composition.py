@@ -80,7 +80,6 @@ def compile_scene(
         parent.attach(robot, prefix=PREFIX, frame=parent.worldbody.add_frame())
         _add_end_effectors(parent, profile, bodies)
         _add_cameras(parent, profile)
-        _add_pose_sensors(parent, profile)
         model = parent.compile()
     except ValueError as problem:
         _blame_file(sim.mjcf, scene)
@@ -134,11 +133,9 @@ def _merge_options(parent: mujoco.MjSpec, robot: mujoco.MjSpec) -> None:
 
 
 def _strip_robot(robot: mujoco.MjSpec, *, has_scene: bool) -> None:
-    """Remove what has no use in the composed scene, or what the scene has of its own."""
+    """Remove what the composed scene has of its own: keyframes, and floor and lights."""
     for key in list(robot.keys):
         robot.delete(key)
-    for sensor in list(robot.sensors):
-        robot.delete(sensor)
     if not has_scene:
         return
     for light in list(robot.worldbody.lights):
@@ -211,27 +208,6 @@ def _place_end_effectors(model: mujoco.MjModel, profile: RobotProfile) -> None:
         model.site_pos[target] = model.site_pos[source] + position
         model.site_quat[target] = quaternion
         model.site_sameframe[target] = 0
-
-
-def _add_pose_sensors(parent: mujoco.MjSpec, profile: RobotProfile) -> None:
-    """Sensors for every pose, in the order and layout of a pose; for worlds that run in a batch.
-
-    They are the only sensors, so that sensordata (7 * poses) holds pose after pose.
-    """
-    for sensor in list(parent.sensors):
-        parent.delete(sensor)
-    site, body = mujoco.mjtObj.mjOBJ_SITE, mujoco.mjtObj.mjOBJ_XBODY
-    frames = [(site, arm.end_effector_name) for arm in profile.arms]
-    frames += [(body, name) for name in object_names(parent)]
-    for kind, name in frames:
-        for what in (mujoco.mjtSensor.mjSENS_FRAMEPOS, mujoco.mjtSensor.mjSENS_FRAMEQUAT):
-            parent.add_sensor(type=what, objtype=kind, objname=name)
-
-
-def object_names(scene: mujoco.MjSpec) -> list[str]:
-    """The scene's named bodies, without the robot's."""
-    names = _names(scene.bodies)
-    return [name for name in names if name != "world" and not name.startswith(PREFIX)]
 
 
 def _check_cameras(robot: mujoco.MjSpec, profile: RobotProfile) -> None:

@@ -79,8 +79,6 @@ class SimModel:
         period_s = 1.0 / control_rate_hz
         substeps = max(1, math.ceil(period_s / model.opt.timestep - 1e-6))
         model.opt.timestep = period_s / substeps
-        # Poses are read directly; only a batch computes the sensors, once a control period.
-        model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
         return replace(self, mj_model=model, control_rate_hz=control_rate_hz, substeps=substeps)
 
     def camera(self, name: str) -> CameraView:
@@ -131,10 +129,8 @@ def compose(
 
 
 def _object_names(model: mujoco.MjModel) -> tuple[str, ...]:
-    """In the order of the pose sensors."""
-    kinds = zip(model.sensor_objtype[::2], model.sensor_objid[::2], strict=True)
-    body = int(mujoco.mjtObj.mjOBJ_XBODY)
-    return tuple(model.body(index).name for kind, index in kinds if int(kind) == body)
+    names = (model.body(index).name for index in range(1, model.nbody))
+    return tuple(name for name in names if name and not name.startswith(PREFIX))
 
 
 def _camera_views(model: mujoco.MjModel, profile: RobotProfile) -> dict[str, CameraView]:

@@ -135,9 +135,7 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         taken = self.batch.apply(np.asarray(actions, np.float64))
         self.batch.step()
         self._steps += 1
-        values = self.batch.values()
-        self._values = {name: values[name] for name in ("joint_position", "joint_velocity")}
-        self._values |= {name: values[name] for name in self._poses}
+        self._values = self.batch.values(self._poses)
         success = np.asarray(self.task.success(self._values, self.profile))
         if self._dense:
             reward = np.asarray(self.task.reward(self._values, self.profile), np.float64)

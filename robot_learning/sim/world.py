@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import mujoco
@@ -148,7 +149,7 @@ class World:
         data = self.mj_data
         data.qacc_warmstart[:] = 0.0
         mujoco.mj_step(self.mj_model, data, self.simulation.substeps)
-        if not np.isfinite(data.qpos.sum()):
+        if not math.isfinite(data.qpos.sum()):
             raise RobotLearningError(
                 f"the simulation of '{self.profile.name}' diverged at {self.time_s:.3f} s; "
                 "a smaller <option timestep> in its MJCF, or softer servos, may help"
@@ -162,10 +163,8 @@ class World:
         Raises:
             ConfigurationError: no such name; the text lists the valid ones.
         """
-        if name not in self._readers:
-            raise ConfigurationError(unknown_choice("pose", name, self._readers))
         pose = np.empty(7)
-        self._readers[name](pose)
+        self.pose_reader(name)(pose)
         return pose
 
     def poses(self) -> dict[str, FloatArray]:
@@ -192,6 +191,16 @@ class World:
             )
         self._place(name, np.concatenate([values[:3], values[3:] / norm]))
         self._update_kinematics()
+
+    def pose_reader(self, name: str) -> Callable[[FloatArray], None]:
+        """A function that writes the pose `name`, as it is when called, into a (7,) array.
+
+        Raises:
+            ConfigurationError: no such name; the text lists the valid ones.
+        """
+        if name not in self._readers:
+            raise ConfigurationError(unknown_choice("pose", name, self._readers))
+        return self._readers[name]
 
     def save_state(self) -> FloatArray:
         """(k,) everything the future depends on, and the last efforts; for `restore_state`."""
@@ -226,7 +235,7 @@ class World:
                 f"a command needs {len(names)} joint positions ({', '.join(names)}), "
                 f"found shape {values.shape}"
             )
-        if not np.isfinite(values.sum()):
+        if not math.isfinite(values.sum()):
             bad = [
                 name for name, value in zip(names, values, strict=True) if not np.isfinite(value)
             ]
