@@ -8,6 +8,7 @@ SIGTERM to its children.
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import selectors
 import signal
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import IO
 
 from robot_learning.bringup.plan import LaunchPlan, NodeSpec, OnExit, node_arguments
+from robot_learning.core.errors import DependencyError
 
 POLL_PERIOD_S = 0.05
 ESCALATION_S = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 0.3))
@@ -46,10 +48,18 @@ class Supervisor:
     def run(self) -> int:
         """Run until a node ends that the others depend on, or until SIGINT or SIGTERM.
 
+        Raises:
+            DependencyError: ROS 2 is not installed, so that no node could start.
+
         Returns:
             0 after an interruption or when every node ended well; the exit code of a node
             that finishes the plan; 1 or the node's own code when a required node died.
         """
+        if importlib.util.find_spec("rclpy") is None:
+            raise DependencyError(
+                "ROS 2 (rclpy) is not there. On a ROS 2 machine source its setup.bash; elsewhere: "
+                "pip install 'robot_learning[ros]'"
+            )
         previous = {
             number: signal.signal(number, self._interrupt)
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
