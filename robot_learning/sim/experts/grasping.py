@@ -16,6 +16,8 @@ _METRES_PER_RAD = 0.03
 # Moving sideways starts once the hand is within this of the height the funnel asks for.
 _CLIMB_BAND_M = 0.03
 _CLOSED_BAND_M = 0.004
+# A long object may be held this far from where it should.
+_NEARLY_CLOSED, _SLIDE_M = 1.5, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,25 @@ def descend(
             z,
         ]
     )
+
+
+def point_on_axis(
+    motion: ArmMotion, center: FloatArray, axis: FloatArray, wanted_m: float, width_m: float
+) -> FloatArray:
+    """(3,) where to grasp a long object that may be held a little to either side of a place.
+
+    Args:
+        motion: the arm.
+        center: (3,) of the object.
+        axis: (3,) unit vector along the object.
+        wanted_m: where on the axis to grasp, from the centre.
+        width_m: width of the object between the fingers. Fingers that are nearly closed on it
+            hold it where they are.
+    """
+    if motion.width_m < _NEARLY_CLOSED * width_m:
+        here_m = float((motion.position - center) @ axis)
+        wanted_m += min(_SLIDE_M, max(-_SLIDE_M, here_m - wanted_m))
+    return center + wanted_m * axis
 
 
 def is_holding(motion: ArmMotion, grasp: Grasp) -> bool:

@@ -11,15 +11,13 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.experts.expert import Expert, read_pose
-from robot_learning.sim.experts.grasping import Grasp, is_holding, pursue_grasp
+from robot_learning.sim.experts.grasping import Grasp, is_holding, point_on_axis, pursue_grasp
 from robot_learning.sim.experts.motion import ArmMotion, nearest_angle
 from robot_learning.sim.tasks.handover import Handover
 from robot_learning.sim.tasks.layout import yaw_of
 
-# An arm may hold the baton this far from where it should.
-_SLIDE_M = 0.02
 # The second arm comes once the baton is this near to the meeting point.
-_MET_M = 0.02
+_MET_M = 0.05
 _RETREAT_M = 0.08
 
 
@@ -66,11 +64,7 @@ class HandoverExpert(Expert):
         """The grasp on one end of the baton, or where the arm already holds it near there."""
         w, x, y, z = baton[3:]
         axis = np.array([1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)])
-        here_m = float((motion.position - baton[:3]) @ axis)
-        wanted_m = end * self._offset_m
-        if motion.width_m < 1.5 * self._side_m:
-            wanted_m += min(_SLIDE_M, max(-_SLIDE_M, here_m - wanted_m))
-        point = baton[:3] + wanted_m * axis
+        point = point_on_axis(motion, baton[:3], axis, end * self._offset_m, self._side_m)
         point[2] = max(point[2], motion.arm.workspace.min_m[2])
         return Grasp(
             point=point,
@@ -78,7 +72,7 @@ class HandoverExpert(Expert):
             period_rad=np.pi,
             width_m=self._side_m,
             hover_m=3.0 * self._side_m,
-            tolerance_m=0.3 * self._side_m,
+            tolerance_m=0.45 * self._side_m,
         )
 
     def _carry(

@@ -10,13 +10,14 @@ import numpy as np
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.experts.expert import Expert, read_pose
-from robot_learning.sim.experts.grasping import Grasp, descend, pursue_grasp
+from robot_learning.sim.experts.grasping import Grasp, descend, point_on_axis, pursue_grasp
 from robot_learning.sim.experts.motion import ArmMotion, nearest_angle
 from robot_learning.sim.tasks.insertion import Insertion
 from robot_learning.sim.tasks.layout import yaw_of
 
 # The grasp is this share of the peg's length above its centre.
 _GRASP_SHARE = 0.24
+_UP = np.array([0.0, 0.0, 1.0])
 _RIM_ROOM_M = 0.015
 # The peg goes down once it is aligned this well.
 _ALIGNED_SHARE = 0.5
@@ -34,15 +35,15 @@ class InsertionExpert(Expert):
     def _act(self, observation: Mapping[str, Any], action: FloatArray) -> None:
         motion = self.motions[0]
         peg, socket = read_pose(observation, "peg"), read_pose(observation, "socket")
-        point = peg[:3].copy()
-        point[2] += _GRASP_SHARE * self._task.peg_length_m
+        above_m = _GRASP_SHARE * self._task.peg_length_m
+        point = point_on_axis(motion, peg[:3], _UP, above_m, self._side_m)
         grasp = Grasp(
             point=point,
             closing_rad=float(yaw_of(peg)),
             period_rad=np.pi / 2,
             width_m=self._side_m,
             hover_m=0.6 * self._task.peg_length_m,
-            tolerance_m=0.3 * self._side_m,
+            tolerance_m=0.45 * self._side_m,
         )
         if pursue_grasp(motion, grasp, action):
             self._insert(motion, peg, socket, action)

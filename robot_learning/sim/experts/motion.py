@@ -22,7 +22,7 @@ _ACCELERATION_SHARE = 0.5
 _LEAD_SHARE = 0.9
 _PERIOD_S = 0.02
 # In this time the commanded acceleration acts on the measured velocity.
-_RESPONSE_S = 0.04
+_RESPONSE_S = 0.1
 # Largest displacement that one linearised step looks ahead.
 _REACH_M, _TURN_RAD = 0.06, 0.4
 # Outside of the workspace by this much, or tilted by this much, the arm goes home first.
@@ -177,7 +177,7 @@ def _servo_lags_s(simulation: SimModel) -> FloatArray:
     """(n,) by how many seconds each joint trails a moving target: damping over stiffness."""
     model, actuation = simulation.mj_model, simulation.actuation
     lags_s = np.zeros(len(simulation.profile.joints))
-    for actuator, joint in zip(actuation.actuators, actuation.joints, strict=True):
+    for joint, actuator in np.argwhere(actuation.scale):
         stiffness, damping = -model.actuator_biasprm[actuator, 1:3]
         if model.actuator_trntype[actuator] == int(mujoco.mjtTrn.mjTRN_JOINT):
             damping += model.dof_damping[simulation.dof_addresses[joint]]
