@@ -35,6 +35,7 @@ except ImportError as problem:
 
 IntArray = npt.NDArray[np.int64]
 _SOLVER = "daqp"
+_ABSURD = 1e6
 # mink writes a pose as qw qx qy qz x y z.
 _FROM_MINK = np.array([4, 5, 6, 0, 1, 2, 3])
 _TO_MINK = np.array([3, 4, 5, 6, 0, 1, 2])
@@ -182,8 +183,8 @@ class InverseKinematics:
         self, arm: str, target: FloatArray, reached: FloatArray, obstacles: set[Obstacle]
     ) -> FloatArray:
         """The target inside the workspace box; the pose itself when the target is not finite."""
-        norm = length(target[3:])
-        if not (np.isfinite(target).all() and 1e-6 < norm < np.inf):
+        # Comparisons with NaN are False; absurd magnitudes would overflow further down.
+        if not np.abs(target).max() < _ABSURD or (norm := length(target[3:])) < 1e-6:
             obstacles.add(Obstacle.INVALID)
             return reached
         box = self._chains[arm].arm.workspace

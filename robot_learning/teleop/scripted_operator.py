@@ -138,6 +138,7 @@ class ScriptedOperator(TeleopDevice):
         self._last_ns = 0
         self._engaged = False
         self._released = False
+        self._asked = False
         self._engaged_ns = 0
         self._apart_ns: int | None = None
 
@@ -150,8 +151,7 @@ class ScriptedOperator(TeleopDevice):
         if event in RELEASING_EVENTS:
             self._engaged, self._released, self._hand = False, True, None
         elif event is OperatorEvent.TAKE_OVER:
-            self._released = False
-            self._step_in(self._last_ns)
+            self._released, self._asked = False, True
 
     def poll(self, now_ns: int, context: TeleopContext) -> TeleopInput:
         """What the operator does about what it saw a reaction time ago."""
@@ -161,6 +161,9 @@ class ScriptedOperator(TeleopDevice):
         if self._first_ns is None:
             self._first_ns = now_ns
         dt_s, self._last_ns = max(0, now_ns - self._last_ns) / NS_PER_S, now_ns
+        if self._asked and not self._engaged:
+            self._step_in(now_ns)
+        self._asked = False
         action, deviation = self._perceive(now_ns, context)
         events = self._decide(now_ns, deviation)
         if not self._engaged or action is None:

@@ -45,6 +45,7 @@ class Speeds:
         ramp_s: to full speed after a key press; letting go stops at once.
         leash_s: an arm joint's target may lead the measured joint by what the joint covers in
             this time at its speed limit. It must exceed the drive's tracking lag.
+        leash_max: but never by more than this (rad or m).
         pose_leash_m: a jogged pose may lead the end effector by so much.
         pose_leash_rad: the same for its rotation.
     """
@@ -55,14 +56,15 @@ class Speeds:
     home_fraction: float = 0.15
     gripper_travel_s: float = 0.7
     ramp_s: float = 0.1
-    leash_s: float = 0.25
+    leash_s: float = 0.2
+    leash_max: float = 0.4
     pose_leash_m: float = 0.02
     pose_leash_rad: float = 0.1
 
     def __post_init__(self) -> None:
         values = [*self.linear_m_s, *self.angular_rad_s, *self.joint_fraction]
         values += [self.home_fraction, self.gripper_travel_s, self.ramp_s, self.leash_s]
-        values += [self.pose_leash_m, self.pose_leash_rad]
+        values += [self.leash_max, self.pose_leash_m, self.pose_leash_rad]
         if not all(0.0 < value < np.inf for value in values):
             raise ConfigurationError(f"teleoperation speeds must be finite and above 0: {self}")
         if max(*self.joint_fraction, self.home_fraction) > 1.0:
@@ -120,7 +122,8 @@ class TeleopController:
         # A gripper that holds something is commanded past where it stands: it has no leash.
         self._leash = np.full(len(profile.joints), np.inf)
         for indices in self._arm_joints.values():
-            self._leash[indices] = profile.velocity_max[indices] * self._speeds.leash_s
+            reach = profile.velocity_max[indices] * self._speeds.leash_s
+            self._leash[indices] = np.minimum(reach, self._speeds.leash_max)
 
     def step(
         self, state: TeleopState, wanted: TeleopInput, context: TeleopContext, dt_s: float
