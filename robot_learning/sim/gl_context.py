@@ -26,6 +26,9 @@ class GlContext:
 
     def __init__(self, backend: str, width_px: int, height_px: int) -> None:
         self.backend = backend
+        if "OpenGL" not in sys.modules:
+            # A parent process that rendered may have left its own choice in the environment.
+            os.environ[_PLATFORM_VARIABLE] = backend
         module = importlib.import_module(f"mujoco.{backend}")
         self._context: Any = module.GLContext(width_px, height_px)
         self._release: Callable[[], object] = _releaser(backend, module)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.sim.gl_context import open_context
 from robot_learning.sim.model import CameraView, SimModel
@@ -80,10 +80,7 @@ class Renderer:
         self._scratch: dict[tuple[int, int], UInt8Array] = {}
         self._gl = open_context(self._max_width_px, self._max_height_px)
         self.backend = self._gl.backend
-        with self._gl.current():
-            scale = mujoco.mjtFontScale.mjFONTSCALE_100
-            self._context = mujoco.MjrContext(self._model, scale)
-            mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context = self._make_context()
         self._closed = False
         # Registered after the context, so that it runs before the context's own clean-up.
         self._at_exit = _close_at_exit(self)
@@ -155,6 +152,20 @@ class Renderer:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _make_context(self) -> mujoco.MjrContext:
+        scale, offscreen = mujoco.mjtFontScale.mjFONTSCALE_100, mujoco.mjtFramebuffer.mjFB_OFFSCREEN
+        try:
+            with self._gl.current():
+                context = mujoco.MjrContext(self._model, scale)
+                mujoco.mjr_setBuffer(offscreen, context)
+        except mujoco.FatalError as problem:
+            self._gl.close()
+            raise DependencyError(
+                f"OpenGL by {self.backend} cannot draw: {problem}. The environment variable "
+                "MUJOCO_GL chooses another backend: egl or osmesa"
+            ) from problem
+        return context
 
     def _own_size(self, view: CameraView | None) -> tuple[int, int]:
         if view is None:
