@@ -21,31 +21,31 @@ class DevicePair(TeleopDevice):
     """
 
     def __init__(self, motion: TeleopDevice, panel: TeleopDevice) -> None:
-        self._motion = motion
+        self.motion = motion
         self._panel = panel
 
     def open(self) -> None:
         """Open both; when the second fails, the first is closed again."""
-        self._motion.open()
+        self.motion.open()
         try:
             self._panel.open()
         except BaseException:
-            self._motion.close()
+            self.motion.close()
             raise
 
     def close(self) -> None:
         """Close both."""
         self._panel.close()
-        self._motion.close()
+        self.motion.close()
 
     def poll(self, now_ns: int, context: TeleopContext) -> TeleopInput:
         """The motion of the one, the events of both."""
         panel = self._panel.poll(now_ns, context)
         for event in panel.events:
-            self._motion.handle(event)
+            self.motion.handle(event)
         if not panel.health.alive:
-            self._motion.handle(OperatorEvent.HOLD)
-        motion = self._motion.poll(now_ns, context)
+            self.motion.handle(OperatorEvent.HOLD)
+        motion = self.motion.poll(now_ns, context)
         health = motion.health if panel.health.alive else panel.health
         return replace(
             motion,
@@ -58,9 +58,9 @@ class DevicePair(TeleopDevice):
 
     def handle(self, event: OperatorEvent) -> None:
         """Pass an event on to both."""
-        self._motion.handle(event)
+        self.motion.handle(event)
         self._panel.handle(event)
 
     def describe(self) -> str:
         """Both devices' maps."""
-        return f"{self._motion.describe()}\n\nOperator keys only:\n{self._panel.describe()}"
+        return f"{self.motion.describe()}\n\nOperator keys only:\n{self._panel.describe()}"

@@ -32,10 +32,15 @@ class KeyTracker:
     A key counts as down from its press to its release. Auto-repeated presses are ignored. At
     each poll the real state of the keyboard corrects what was missed. After a loss (see `poll`)
     everything counts as up, and what is still physically down must be released before it
-    counts again.
+    counts again. What is pressed together with a modifier was meant for the window system or
+    the terminal (Alt+Tab, Ctrl+C), and is ignored.
+
+    Args:
+        modifiers: codes of the modifier keys.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, modifiers: frozenset[int] = frozenset()) -> None:
+        self._modifiers = modifiers
         self._lock = threading.Lock()
         self._down: set[int] = set()
         self._tapped: set[int] = set()
@@ -49,6 +54,9 @@ class KeyTracker:
         """A key went down, or its press was repeated."""
         with self._lock:
             if code in self._blocked or code in self._down:
+                return
+            if code not in self._modifiers and self._down & self._modifiers:
+                self._blocked.add(code)
                 return
             self._down.add(code)
             # `physical` of the coming poll may be older than this press: judge it from the next.

@@ -35,6 +35,8 @@ _UINPUT_NEEDS = (
     "the uinput backend needs membership of the group 'input' and the program dumpkeys "
     "(Debian package 'kbd')"
 )
+# Not alt_r: on many layouts it types characters (AltGr).
+_MODIFIERS = ("ctrl_l", "ctrl_r", "alt_l", "cmd_l", "cmd_r")
 _TWINS = {"shift": ("shift_l", "shift_r"), "ctrl": ("ctrl_l", "ctrl_r"), "alt": ("alt_l", "alt_r")}
 
 
@@ -85,7 +87,7 @@ class Keyboard(TeleopDevice):
         if self._listener is not None:
             return
         pynput_keyboard = _import_pynput()
-        self._tracker, self._lost = KeyTracker(), None
+        self._lost = None
         try:
             listener = pynput_keyboard.Listener(on_press=self._press, on_release=self._release)
             state: _KeyState = (
@@ -100,6 +102,7 @@ class Keyboard(TeleopDevice):
         except ConfigurationError:
             state.close()
             raise
+        self._tracker = KeyTracker(self._modifiers(pynput_keyboard, state))
         self._state, self._listener = state, listener
         listener.run = partial(_run_to_end, listener.run)
         listener.start()
@@ -184,6 +187,12 @@ class Keyboard(TeleopDevice):
         if key.vk is not None:
             return state.code(key.vk)
         return state.char_code(key.char) if key.char else None
+
+    def _modifiers(self, pynput_keyboard: Any, state: _KeyState) -> frozenset[int]:
+        """Codes of the modifiers that the map leaves to the window system."""
+        codes = {state.code(pynput_keyboard.Key[name].value.vk) for name in _MODIFIERS}
+        bound = self._common.keys() | self._cartesian.keys() | self._joint.keys()
+        return frozenset(code for code in codes if code is not None and code not in bound)
 
     def _resolve(
         self, pynput_keyboard: Any, state: _KeyState, bindings: Mapping[str, str]

@@ -121,6 +121,18 @@ def test_the_operator_keys(keyboard, poll, x_server) -> None:
     ]
 
 
+def test_shortcuts_of_the_window_system_and_the_terminal_are_not_for_the_robot(
+    poll, x_server
+) -> None:
+    for chord in ("ctrl+t", "alt+Tab", "super+w", "ctrl+c"):
+        x_server.xdotool("key", chord)
+    for _ in range(20):
+        wanted = poll()
+        assert (wanted.events, wanted.motions, wanted.engaged) == ((), (), False)
+        assert wanted.notes == ("arm Cartesian",)
+        time.sleep(0.01)
+
+
 def test_take_over_engages_and_hold_lets_go_while_a_key_is_down(poll, x_server, wait_for) -> None:
     x_server.xdotool("key", "t")
     assert wait_for(poll, lambda wanted: wanted.engaged).motions == ()

@@ -1,0 +1,119 @@
+"""The operator's status line: who is in control, how fresh everything is, what is in the way."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+MODE_STYLES: Mapping[str, str] = {
+    "HUMAN": "bold white on dark_green",
+    "POLICY": "bold white on blue",
+    "HOLD": "bold black on yellow",
+    "FAULT": "bold white on red",
+    "DISABLED": "bold white on grey37",
+}
+NO_ARBITER = "NO ARBITER"
+_UNKNOWN_STYLE = "bold white on magenta"
+_STALE_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the line shows.
+
+    Attributes:
+        mode: the arbiter's mode; None while it was not heard.
+        engaged: whether the operator holds the robot.
+        ages_s: source -> seconds since it was heard; NaN for never.
+        limits: what holds the robot back, most important first.
+        noise: whether DART noise is on; None when unknown.
+        rate_hz: of the teleoperation loop.
+        notes: what is selected, or why the device refuses.
+        problem: why the device cannot be used; empty while it can.
+    """
+
+    mode: str | None
+    engaged: bool
+    ages_s: Mapping[str, float]
+    limits: tuple[str, ...] = ()
+    noise: bool | None = None
+    rate_hz: float = math.nan
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def render(status: Status) -> Text:
+    """The line, with the mode in colour first."""
+    mode = status.mode or NO_ARBITER
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f" {mode:<8} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
+    line.append(" engaged " if status.engaged else " free    ", "bold" if status.engaged else "dim")
+    if status.problem:
+        line.append(f" {status.problem} ", "bold red")
+    for note in status.notes:
+        line.append(f" {note} ", "cyan")
+    for limit in status.limits:
+        line.append(f" {limit} ", "bold yellow")
+    for name, age_s in status.ages_s.items():
+        fresh = age_s <= _STALE_S
+        text = "never" if math.isnan(age_s) else f"{min(age_s, 99.0):.2f}s"
+        line.append(f" {name} ", "dim")
+        line.append(text, "" if fresh else "red")
+    if status.noise is not None:
+        line.append("  noise ", "dim")
+        line.append("ON" if status.noise else "off", "bold magenta" if status.noise else "dim")
+    rate = "--" if math.isnan(status.rate_hz) else f"{status.rate_hz:.0f}"
+    line.append(f"  {rate} Hz", "dim")
+    return line
+
+
+@dataclass
+class StatusTerminal:
+    """Shows the line in place, in a terminal whose typed keys are kept off the screen.
+
+    The keys that drive the robot are typed into this terminal too. They must not show up in it,
+    nor run as a command in the shell afterwards.
+    """
+
+    console: Console = field(default_factory=Console)
+    _saved: list[Any] | None = None
+
+    def __enter__(self) -> StatusTerminal:
+        if sys.stdin is not None and sys.stdin.isatty():
+            import termios
+
+            self._saved = termios.tcgetattr(sys.stdin)
+            quiet = termios.tcgetattr(sys.stdin)
+            quiet[3] &= ~(termios.ECHO | termios.ICANON)
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.console.is_terminal:
+            self.console.print()
+        if self._saved is not None:
+            import termios
+
+            # TCSAFLUSH throws away what was typed.
+            termios.tcsetattr(sys.stdin, termios.TCSAFLUSH, self._saved)
+            self._saved = None
+
+    def show(self, status: Status) -> None:
+        """Replace the line."""
+        if self.console.is_terminal:
+            line = render(status)
+            line.truncate(self.console.width - 1, overflow="ellipsis")
+            self.console.file.write("\r\x1b[2K")
+            self.console.print(line, end="")
+
+    def print(self, text: str) -> None:
+        """Print something that stays, above the line."""
+        if self.console.is_terminal:
+            self.console.file.write("\r\x1b[2K")
+        self.console.print(text, markup=False, highlight=False)
