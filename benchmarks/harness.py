@@ -100,10 +100,18 @@ def machine() -> dict[str, Any]:
     }
 
 
-def report(subject: str, rows: Sequence[Row], details: Mapping[str, Any] | None = None) -> Path:
-    """Print the table, write `results/<subject>.json`, and return its path."""
+def report(
+    subject: str,
+    rows: Sequence[Row],
+    details: Mapping[str, Any] | None = None,
+    spread: str = "median [quartiles]",
+) -> Path:
+    """Print the table, write `results/<subject>.json`, and return its path.
+
+    `spread` says what the numbers of a `Spread` are, where they are not median and quartiles.
+    """
     table = Table(title=subject)
-    for heading in ("figure", "median [quartiles]", "unit", "target", "kept"):
+    for heading in ("figure", spread, "unit", "target", "kept"):
         table.add_column(heading)
     marks = {None: "", True: "yes", False: "no"}
     for row in rows:

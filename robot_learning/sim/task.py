@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.resources import available_robots
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.model import SimModel, compose
 from robot_learning.sim.world import World
@@ -97,20 +100,39 @@ class Task(ABC):
         """The horizon in steps of the given rate."""
         return max(1, round(self.horizon * control_rate_hz / HORIZON_RATE_HZ))
 
+    def check_arms(self, profile: RobotProfile) -> None:
+        """Refuse a robot with too few arms.
+
+        Raises:
+            ConfigurationError: it has too few; the text lists the robots that have enough.
+        """
+        if len(profile.arms) < self.minimum_arms:
+            enough = ", ".join(_robots_with_arms(self.minimum_arms)) or "(none)"
+            raise ConfigurationError(
+                f"the task '{self.name}' needs {self.minimum_arms} arms, the robot "
+                f"'{profile.name}' has {len(profile.arms)}. Robots with enough: {enough}"
+            )
+
     def compose(self, profile: RobotProfile) -> SimModel:
         """The robot in this task's scene.
 
         Raises:
             ConfigurationError: the robot has too few arms, or a file is broken.
         """
-        if len(profile.arms) < self.minimum_arms:
-            raise ConfigurationError(
-                f"the task '{self.name}' needs {self.minimum_arms} arms, the robot "
-                f"'{profile.name}' has {len(profile.arms)}"
-            )
+        self.check_arms(profile)
         simulation = compose(profile, self.scene, partial(self.adapt, profile=profile))
         for name in self.objects:
             if name not in simulation.objects:
                 text = unknown_choice("object", name, simulation.objects)
                 raise ConfigurationError(f"{self.scene}: the task '{self.name}' observes an {text}")
         return simulation
+
+
+def _robots_with_arms(count: int) -> list[str]:
+    """The known robots with at least `count` arms; broken profiles are left out."""
+    names = []
+    for name in available_robots():
+        with suppress(ConfigurationError):
+            if len(load_profile(name).arms) >= count:
+                names.append(name)
+    return names

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.experts.expert import Expert, read_pose
@@ -29,11 +28,7 @@ class HandoverExpert(Expert):
     def __init__(self, profile: RobotProfile, seed: int | None = None) -> None:
         """Prepare for a robot; see `Expert`."""
         self._task = Handover()
-        if len(profile.arms) < self._task.minimum_arms:
-            raise ConfigurationError(
-                f"the expert for '{self._task.name}' needs {self._task.minimum_arms} arms, "
-                f"the robot '{profile.name}' has {len(profile.arms)}"
-            )
+        self._task.check_arms(profile)
         self._side_m = self._task.baton_side_m(profile)
         self._offset_m = self._task.grip_offset_m(profile)
         direction = self._task.direction(profile)

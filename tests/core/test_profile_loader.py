@@ -1,0 +1,435 @@
+"""The loader refuses what is wrong, and says where, what and what is valid."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from robot_learning.core.errors import ConfigurationError, ProfileError
+from robot_learning.core.profile import BusInterface, RobotProfile, Ros2ControlInterface
+from robot_learning.core.profile_loader import load_profile
+
+Change = Callable[[dict[str, Any]], None]
+
+
+def small_profile() -> dict[str, Any]:
+    """Two joints and a gripper, with every optional key at its default."""
+    return {
+        "schema_version": 1,
+        "name": "small",
+        "control_rate_hz": 100,
+        "joints": [
+            {
+                "name": "turn",
+                "kind": "revolute",
+                "position_rad": [-2.0, 2.0],
+                "velocity_rad_s": 3,
+                "acceleration_rad_s2": 10,
+                "effort_nm": 5,
+                "home_rad": 0.5,
+            },
+            {
+                "name": "slide",
+                "kind": "prismatic",
+                "position_m": [0.0, 0.3],
+                "velocity_m_s": 0.5,
+                "acceleration_m_s2": 2,
+                "effort_n": 50,
+            },
+            {
+                "name": "grip",
+                "kind": "prismatic",
+                "position_m": [0.0, 0.04],
+                "velocity_m_s": 0.1,
+                "acceleration_m_s2": 1,
+                "effort_n": 20,
+            },
+        ],
+        "arms": [
+            {
+                "name": "arm",
+                "joints": ["turn", "slide"],
+                "end_effector": {"site": "tip"},
+                "gripper": {
+                    "joint": "grip",
+                    "open_m": 0.04,
+                    "closed_m": 0.0,
+                    "clear_width_m": 0.08,
+                },
+                "workspace_m": {"min": [0.1, -0.2, 0.0], "max": [0.4, 0.2, 0.3]},
+            }
+        ],
+        "cameras": [
+            {"name": "front", "width_px": 640, "height_px": 480, "rate_hz": 30, "topic": "front"}
+        ],
+        "interfaces": {"sim": {"mjcf": "small.xml"}},
+    }
+
+
+def bus() -> dict[str, Any]:
+    motors = {
+        name: {"id": index, "model": "xl330", "zero_ticks": 2048}
+        for index, name in enumerate(("turn", "slide", "grip"), start=1)
+    }
+    return {
+        "kind": "bus",
+        "bus": "dynamixel",
+        "port": "/dev/arm",
+        "baud_rate": 1000000,
+        "motors": motors,
+    }
+
+
+def write(folder: Path, values: Any) -> Path:
+    (folder / "small.xml").write_text("<mujoco/>")
+    path = folder / "robot.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return path
+
+
+def load(folder: Path, change: Change = lambda _: None) -> RobotProfile:
+    values = copy.deepcopy(small_profile())
+    change(values)
+    return load_profile(write(folder, values))
+
+
+def refusal(folder: Path, change: Change) -> str:
+    """The error's text after the file's name."""
+    with pytest.raises(ProfileError) as caught:
+        load(folder, change)
+    file, text = str(caught.value).split(": ", 1)
+    assert file == str(folder / "robot.yaml")
+    return text
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    profile = load(tmp_path)
+    assert profile.name == "small"
+    assert profile.joint_names == ("turn", "slide", "grip")
+    np.testing.assert_array_equal(profile.position_min, [-2.0, 0.0, 0.0])
+    np.testing.assert_array_equal(profile.position_max, [2.0, 0.3, 0.04])
+    np.testing.assert_array_equal(profile.velocity_max, [3.0, 0.5, 0.1])
+    np.testing.assert_array_equal(profile.acceleration_max, [10.0, 2.0, 1.0])
+    np.testing.assert_array_equal(profile.effort_max, [5.0, 50.0, 20.0])
+    np.testing.assert_array_equal(profile.home, [0.5, 0.0, 0.0])
+    arm = profile.arm("arm")
+    assert arm.joints == ("turn", "slide")
+    assert arm.end_effector.quaternion_wxyz == (1.0, 0.0, 0.0, 0.0)
+    assert arm.gripper is not None
+    assert (arm.gripper.open, arm.gripper.closed) == (0.04, 0.0)
+    assert profile.cameras[0].topic == "front"
+    assert profile.sim is not None
+    assert profile.sim.mjcf == tmp_path / "small.xml"
+    assert profile.sim.gravity_compensation
+    assert profile.real is None
+
+
+def set_joint(index: int, **values: Any) -> Change:
+    return lambda profile: profile["joints"][index].update(values)
+
+
+def rename_joint_key(index: int, old: str, new: str) -> Change:
+    def change(profile: dict[str, Any]) -> None:
+        joint = profile["joints"][index]
+        profile["joints"][index] = {new if key == old else key: joint[key] for key in joint}
+
+    return change
+
+
+JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad, velocity_rad_s"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        pytest.param(
+            lambda p: p.update(colour="red"),
+            "unknown key 'colour'; Valid: arms, cameras, control_rate_hz, description, "
+            "interfaces, joints, leaders, name, schema_version",
+            id="unknown key at the top",
+        ),
+        pytest.param(
+            set_joint(0, speed=1.0),
+            f"joints[0]: unknown key 'speed'; Valid: {JOINT_KEYS}",
+            id="unknown key of a joint",
+        ),
+        pytest.param(
+            lambda p: p["joints"][0].pop("velocity_rad_s"),
+            "joints[0]: the key 'velocity_rad_s' is missing; found name, kind, position_rad, "
+            "acceleration_rad_s2, effort_nm, home_rad",
+            id="missing key",
+        ),
+        pytest.param(
+            rename_joint_key(0, "position_rad", "position_deg"),
+            "joints[0]: the key 'position_rad' is missing; found name, kind, position_deg, "
+            "velocity_rad_s, acceleration_rad_s2, effort_nm, home_rad",
+            id="wrong unit in the key",
+        ),
+        pytest.param(
+            set_joint(0, position_rad=[-115, 115]),
+            "joints[0].position_rad: [-115, 115] is more than two turns; "
+            "angles are in radians, not degrees",
+            id="degrees",
+        ),
+        pytest.param(
+            set_joint(1, velocity_rad_s=1.0),
+            "joints[1]: unknown key 'velocity_rad_s'; did you mean 'velocity_m_s'? Valid: "
+            "acceleration_m_s2, effort_n, home_m, kind, name, position_m, velocity_m_s",
+            id="radians for a prismatic joint",
+        ),
+        pytest.param(
+            set_joint(0, position_rad=[2.0, -2.0]),
+            "joints[0].position_rad: the limits are inverted: the lower is 2, the upper -2",
+            id="limit inverted",
+        ),
+        pytest.param(
+            set_joint(0, position_rad=[0.0]),
+            "joints[0].position_rad: expected a list of 2 numbers, found a list of 1",
+            id="half a limit",
+        ),
+        pytest.param(
+            set_joint(0, home_rad=2.5),
+            "joints[0].home_rad: 2.5 lies outside [-2, 2]",
+            id="home outside of the limits",
+        ),
+        pytest.param(
+            set_joint(0, effort_nm=0),
+            "joints[0].effort_nm: expected a number above 0, found 0",
+            id="no effort",
+        ),
+        pytest.param(
+            set_joint(0, velocity_rad_s="fast"),
+            "joints[0].velocity_rad_s: expected a number, found 'fast'",
+            id="text for a number",
+        ),
+        pytest.param(
+            set_joint(0, velocity_rad_s=float("inf")),
+            "joints[0].velocity_rad_s: expected a finite number, found inf",
+            id="infinity",
+        ),
+        pytest.param(
+            set_joint(0, kind="rotary"),
+            "joints[0].kind: unknown value 'rotary'; Valid: prismatic, revolute",
+            id="unknown kind",
+        ),
+        pytest.param(
+            set_joint(1, name="turn"), "joints: the name 'turn' stands twice", id="joint twice"
+        ),
+        pytest.param(
+            lambda p: p.update(control_rate_hz=-100),
+            "control_rate_hz: expected a number above 0, found -100",
+            id="negative rate",
+        ),
+        pytest.param(
+            lambda p: p.update(schema_version=2),
+            "schema_version: this version reads 1, found 2",
+            id="another version",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0].update(joints=["turn", "slid"]),
+            "arms[0].joints: unknown joint 'slid'; did you mean 'slide'? Valid: grip, slide, turn",
+            id="arm with an unknown joint",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0].update(joints=["turn", "turn"]),
+            "arms[0].joints: 'turn' stands twice",
+            id="arm with a joint twice",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0].update(joints=[]),
+            "arms[0].joints: an arm needs at least one joint",
+            id="arm without joints",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0].update(joints=["turn"]),
+            "arms: the joint 'slide' is used by no arm",
+            id="joint of no arm",
+        ),
+        pytest.param(
+            lambda p: p["arms"].append(copy.deepcopy(p["arms"][0]) | {"name": "second"}),
+            "arms: the joint 'turn' is used by more than one arm",
+            id="joint of two arms",
+        ),
+        pytest.param(
+            lambda p: p.update(arms=[]), "arms: a robot needs at least one arm", id="no arm"
+        ),
+        pytest.param(
+            lambda p: p["arms"][0].update(end_effector={}),
+            "arms[0].end_effector: give exactly one of 'site' and 'body' (a name in the MJCF "
+            "model)",
+            id="end effector without a frame",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0]["end_effector"].update(quaternion_wxyz=[1, 1, 0, 0]),
+            "arms[0].end_effector.quaternion_wxyz: not a unit quaternion: its norm is 1.41421",
+            id="no unit quaternion",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0]["gripper"].update(open_m=0.08),
+            "arms[0].gripper.open_m: 0.08 lies outside the joint's [0, 0.04]",
+            id="gripper opens too far",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0]["gripper"].update(closed_m=0.04),
+            "arms[0].gripper.closed_m: open and closed are the same value",
+            id="gripper that never closes",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0]["gripper"].update(joint="slide"),
+            "arms[0].gripper.joint: the gripper's joint must not be one of the arm's joints",
+            id="gripper is an arm joint",
+        ),
+        pytest.param(
+            lambda p: p["arms"][0]["workspace_m"].update(max=[0.4, -0.3, 0.3]),
+            "arms[0].workspace_m: inverted along y: min -0.2, max -0.3",
+            id="workspace inverted",
+        ),
+        pytest.param(
+            lambda p: p["cameras"][0].update(width_px=4),
+            "cameras[0].width_px: expected at least 8, found 4",
+            id="tiny image",
+        ),
+        pytest.param(
+            lambda p: p["cameras"][0].pop("topic"),
+            "cameras[0]: give at least one of 'mjcf_camera', 'pose' (simulation) and 'topic'",
+            id="camera from nowhere",
+        ),
+        pytest.param(
+            lambda p: p["cameras"][0].update(mjcf_camera="a", pose={"fovy_rad": 1.0}),
+            "cameras[0]: give 'mjcf_camera' or 'pose', not both",
+            id="camera in two places",
+        ),
+        pytest.param(
+            lambda p: p["cameras"][0].update(pose={"fovy_rad": 45.0}),
+            "cameras[0].pose.fovy_rad: 45 is not below pi; radians, not degrees",
+            id="camera in degrees",
+        ),
+        pytest.param(
+            lambda p: p["cameras"].append(p["cameras"][0].copy()),
+            "cameras: the name 'front' stands twice",
+            id="camera twice",
+        ),
+        pytest.param(
+            lambda p: p.update(interfaces={}),
+            "interfaces: give at least one of 'sim' and 'real'",
+            id="no interface",
+        ),
+        pytest.param(
+            lambda p: p["interfaces"]["sim"].update(servos={"elbow": {}}),
+            "interfaces.sim.servos.elbow: the key 'stiffness' is missing; found (nothing)",
+            id="servo without gains",
+        ),
+        pytest.param(
+            lambda p: p["interfaces"]["sim"].update(
+                servos={"elbow": {"stiffness": 1.0, "damping": 1.0}}
+            ),
+            "interfaces.sim.servos: unknown joint 'elbow'; Valid: grip, slide, turn",
+            id="servo of an unknown joint",
+        ),
+        pytest.param(
+            lambda p: p["interfaces"]["sim"].update(mimics={"other": {"joint": "gripp"}}),
+            "interfaces.sim.mimics: unknown joint 'gripp'; did you mean 'grip'? "
+            "Valid: grip, slide, turn",
+            id="mimic of an unknown joint",
+        ),
+        pytest.param(
+            lambda p: p["interfaces"].update(real={"kind": "can"}),
+            "interfaces.real.kind: unknown value 'can'; Valid: bus, ros2_control",
+            id="unknown real interface",
+        ),
+    ],
+)
+def test_a_wrong_profile_is_refused_with(tmp_path: Path, change: Change, text: str) -> None:
+    assert refusal(tmp_path, change) == text
+
+
+def test_a_missing_mjcf_file_is_named(tmp_path: Path) -> None:
+    text = refusal(tmp_path, lambda p: p["interfaces"]["sim"].update(mjcf="none.xml"))
+    assert text == f"interfaces.sim.mjcf: there is no file {tmp_path / 'none.xml'}"
+
+
+def test_a_key_given_twice_in_the_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, small_profile())
+    path.write_text(path.read_text() + "name: again\n")
+    with pytest.raises(ProfileError, match="the key 'name' stands twice"):
+        load_profile(path)
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, small_profile())
+    path.write_text("joints: [")
+    with pytest.raises(ProfileError, match="not valid YAML"):
+        load_profile(path)
+
+
+def test_an_unknown_robot_lists_the_known_ones() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_profile("desk_amr")
+    text = str(caught.value)
+    assert text.startswith("unknown robot 'desk_amr'; did you mean 'desk_arm'? Valid: ")
+    for name in ("bench_arm", "desk_arm", "desk_duo"):
+        assert name in text
+
+
+def test_ros2_control_is_read(tmp_path: Path) -> None:
+    real = {"kind": "ros2_control", "command_topic": "jtc/joint_trajectory"}
+    real["command_type"] = "joint_trajectory"
+    profile = load(tmp_path, lambda p: p["interfaces"].update(real=real))
+    assert profile.real == Ros2ControlInterface(
+        "jtc/joint_trajectory", "joint_trajectory", ("turn", "slide", "grip")
+    )
+
+
+def test_a_bus_is_read(tmp_path: Path) -> None:
+    profile = load(tmp_path, lambda p: p["interfaces"].update(real=bus()))
+    assert isinstance(profile.real, BusInterface)
+    assert profile.real.motors["slide"].id == 2
+    assert profile.real.motors["slide"].sign == 1
+
+
+def without_motor(real: dict[str, Any]) -> None:
+    real["motors"].pop("grip")
+
+
+def shared_id(real: dict[str, Any]) -> None:
+    real["motors"]["grip"]["id"] = 1
+
+
+def crooked_sign(real: dict[str, Any]) -> None:
+    real["motors"]["turn"]["sign"] = 2
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            without_motor,
+            "interfaces.real.motors: expected one motor for each of turn, slide, grip; "
+            "found turn, slide",
+        ),
+        (shared_id, "interfaces.real.motors: two motors share an id: [1, 2, 1]"),
+        (crooked_sign, "interfaces.real.motors.turn.sign: expected 1 or -1, found 2"),
+    ],
+)
+def test_a_wrong_bus_is_refused_with(tmp_path: Path, change: Change, text: str) -> None:
+    def with_bus(profile: dict[str, Any]) -> None:
+        real = bus()
+        change(real)
+        profile["interfaces"]["real"] = real
+
+    assert refusal(tmp_path, with_bus) == text
+
+
+def test_an_unknown_joint_or_arm_lists_the_valid_ones(tmp_path: Path) -> None:
+    profile = load(tmp_path)
+    with pytest.raises(ConfigurationError) as caught:
+        profile.joint_index("trun")
+    assert str(caught.value) == (
+        "unknown joint of robot 'small' 'trun'; did you mean 'turn'? Valid: grip, slide, turn"
+    )
+    with pytest.raises(ConfigurationError, match="unknown arm of robot 'small' 'left'; Valid: arm"):
+        profile.arm("left")
