@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from robot_learning.teleop.devices import DEVICES, PANELS
+
 ParameterValue = bool | int | float | str | list[str] | list[float]
 
 
@@ -107,9 +109,45 @@ DEMO_NODE = (
     ParameterSpec("timeout_s", 60.0, "Time after which the demonstration has failed", minimum=1.0),
 )
 
+TELEOP_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec("device", "keyboard", "What the operator drives with", choices=tuple(DEVICES)),
+    ParameterSpec("map", "", "Device map: a shipped name or a YAML file; empty: the default"),
+    ParameterSpec("panel", "none", "A second device for the operator's keys", choices=PANELS),
+    ParameterSpec(
+        "rate_hz", 50.0, "Rate of teleop/command while engaged", minimum=20.0, maximum=500.0
+    ),
+    ParameterSpec("arbiter_node", "arbiter_node", "Name of the node whose services are called"),
+    ParameterSpec(
+        "status",
+        "auto",
+        "The operator's status line; auto shows it in a terminal",
+        choices=("auto", "off"),
+    ),
+    ParameterSpec("linear_slow_m_s", 0.05, "Slow speed of the end effector", minimum=0.001),
+    ParameterSpec("linear_fast_m_s", 0.2, "Fast speed of the end effector", minimum=0.001),
+    ParameterSpec("angular_slow_rad_s", 0.3, "Slow rotation of the end effector", minimum=0.001),
+    ParameterSpec("angular_fast_rad_s", 1.0, "Fast rotation of the end effector", minimum=0.001),
+    ParameterSpec(
+        "joint_slow_fraction",
+        0.1,
+        "Slow joint jog, as a fraction of the joint's speed limit",
+        minimum=0.001,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "joint_fast_fraction",
+        0.4,
+        "Fast joint jog, as a fraction of the joint's speed limit",
+        minimum=0.001,
+        maximum=1.0,
+    ),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "robot_node": ROBOT_NODE,
     "expert_node": EXPERT_NODE,
     "demo_node": DEMO_NODE,
+    "teleop_node": TELEOP_NODE,
 }
 """Executable -> its parameters."""

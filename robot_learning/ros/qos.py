@@ -36,6 +36,12 @@ COMMAND = _keep_last(1, ReliabilityPolicy.RELIABLE)
 LATCHED = _keep_last(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 """State that changes seldom, both ends: a late subscriber gets the last value."""
 
+JOY_IN = _keep_last(10, ReliabilityPolicy.BEST_EFFORT)
+"""Gamepads: every press counts, so that a few samples wait for a busy node."""
+
+EVENT = _keep_last(20, ReliabilityPolicy.RELIABLE)
+"""What an operator asked for, both ends: none may be lost."""
+
 CLOCK = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
 """`/clock`, as rclpy and rclcpp subscribe to it."""
 

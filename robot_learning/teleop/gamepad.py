@@ -100,6 +100,11 @@ class Gamepad(TeleopDevice):
             self._sample = None
             self._pressed.clear()
 
+    @property
+    def is_fed(self) -> bool:
+        """Whether the samples must come from outside."""
+        return self._make_driver is None
+
     def feed(self, sample: JoySample) -> None:
         """Take a sample; presses between two polls are kept. May come from another thread."""
         with self._lock:

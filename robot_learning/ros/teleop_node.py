@@ -1,0 +1,193 @@
+"""`teleop_node`: a human's device becomes `teleop/command`, at a fixed rate while engaged.
+
+While nobody is engaged nothing is published: the arbiter takes that silence for letting go.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import ExitStack
+from functools import partial
+
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.pacing import Pacer
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros import conversions, qos
+from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import TELEOP_NODE
+from robot_learning.ros.teleop_inputs import TeleopInputs
+from robot_learning.sim.model import compile_robot
+from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
+from robot_learning.teleop.devices import make_device
+from robot_learning.teleop.inverse_kinematics import InverseKinematics
+from robot_learning.teleop.status_line import Status, StatusTerminal
+from robot_learning.teleop.teleop_controller import (
+    DISENGAGED,
+    Speeds,
+    TeleopCommand,
+    TeleopController,
+)
+
+STATUS_PERIOD_S = 0.1
+SUSPENDED_S = 0.3
+"""After a pause of the loop longer than this the operator must engage again."""
+SERVICES = {"align": OperatorEvent.ALIGN, "engage": OperatorEvent.TAKE_OVER}
+SERVICES["release"] = OperatorEvent.HOLD
+ARBITER_SERVICES = {event: event.value for event in ARBITER_EVENTS} | {OperatorEvent.HALT: "stop"}
+
+
+class TeleopNode(Node):  # type: ignore[misc]
+    """Polls the device, turns its intent into joint targets, and shows the status line."""
+
+    def __init__(self) -> None:
+        super().__init__("teleop_node")
+        settings = declare_parameters(self, TELEOP_NODE)
+        self._profile = profile = load_profile(settings["robot"])
+        self._device = make_device(settings["device"], profile, settings["map"], settings["panel"])
+        kinematics = None
+        if profile.sim is not None:
+            model = compile_robot(profile)
+            kinematics = InverseKinematics(
+                model.mj_model, profile, model.qpos_addresses, model.dof_addresses
+            )
+        speeds = Speeds(
+            linear_m_s=(settings["linear_slow_m_s"], settings["linear_fast_m_s"]),
+            angular_rad_s=(settings["angular_slow_rad_s"], settings["angular_fast_rad_s"]),
+            joint_fraction=(settings["joint_slow_fraction"], settings["joint_fast_fraction"]),
+        )
+        self._controller = TeleopController(profile, kinematics, speeds)
+        self._state = DISENGAGED
+        self._arbiter: dict[str, object] = {}
+        self._pacer = Pacer(settings["rate_hz"])
+        self._period_s = 1.0 / settings["rate_hz"]
+        self._last_ns: int | None = None
+        self._shown_ns = 0
+        self._health = ""
+        self._inputs = TeleopInputs(self, profile, self._device)
+        self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
+        self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
+        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        self._clients = {
+            event: self.create_client(Trigger, f"{settings['arbiter_node']}/{service}")
+            for event, service in ARBITER_SERVICES.items()
+        }
+        for name, event in SERVICES.items():
+            self.create_service(Trigger, f"~/{name}", partial(self._on_service, event))
+        self._show = settings["status"] == "auto"
+        self._terminal = StatusTerminal()
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Poll and publish at the rate, with callbacks in between."""
+        with ExitStack() as stack:
+            stack.enter_context(self._device)
+            if self._show:
+                stack.enter_context(self._terminal)
+                self._terminal.print(self._device.describe())
+            stop.begin()
+            while not stop.is_set:
+                self._pacer.wait()
+                self._tick(time.monotonic_ns())
+                executor.spin_once(timeout_sec=0.0)
+                while not stop.is_set and (left_s := self._pacer.remaining_s()) > 0.0:
+                    executor.spin_once(timeout_sec=left_s)
+
+    def close(self) -> None:
+        """Release the node; the device is released by `run`."""
+        self.destroy_node()
+
+    def _tick(self, now_ns: int) -> None:
+        pause_s = 0.0 if self._last_ns is None else (now_ns - self._last_ns) / NS_PER_S
+        self._last_ns = now_ns
+        if pause_s > SUSPENDED_S:
+            self._device.handle(OperatorEvent.HOLD)
+        context = self._inputs.context(now_ns)
+        wanted = self._device.poll(now_ns, context)
+        for event in wanted.events:
+            self._raise_event(event)
+        self._state, command = self._controller.step(self._state, wanted, context, self._period_s)
+        if command.position is not None:
+            stamp_ns = self.get_clock().now().nanoseconds
+            message = conversions.trajectory_message(
+                self._profile.joint_names, command.position, stamp_ns=stamp_ns
+            )
+            self._commands.publish(message)
+        self._log_health(wanted)
+        if now_ns - self._shown_ns >= STATUS_PERIOD_S * NS_PER_S:
+            self._shown_ns = now_ns
+            if self._show:
+                self._terminal.show(self._status(now_ns, wanted, command))
+
+    def _raise_event(self, event: OperatorEvent) -> None:
+        self._events.publish(String(data=event.value))
+        if event is OperatorEvent.HELP:
+            self._terminal.print(self._device.describe())
+        client = self._clients.get(event)
+        if client is None:
+            return
+        if not client.service_is_ready():
+            self.get_logger().warning(f"{event.value}: no arbiter offers {client.srv_name}")
+            return
+        client.call_async(Trigger.Request()).add_done_callback(partial(self._on_answer, event))
+
+    def _on_answer(self, event: OperatorEvent, future: Future[Trigger.Response]) -> None:
+        answer = future.result()
+        if answer is not None and not answer.success:
+            self.get_logger().warning(f"{event.value} was refused: {answer.message}")
+
+    def _on_service(
+        self, event: OperatorEvent, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        self._device.handle(event)
+        response.success, response.message = True, f"told the device: {event.value}"
+        return response
+
+    def _on_arbiter(self, message: String) -> None:
+        try:
+            state = json.loads(message.data)
+        except ValueError:
+            state = None
+        if isinstance(state, dict):
+            self._arbiter = state
+            self._inputs.heard("arbiter")
+
+    def _log_health(self, wanted: TeleopInput) -> None:
+        """Once for each change."""
+        reason = wanted.health.reason
+        if reason != self._health:
+            self._health = reason
+            self.get_logger().info(f"device: {reason or 'ready'}")
+
+    def _status(self, now_ns: int, wanted: TeleopInput, command: TeleopCommand) -> Status:
+        sources = {"robot": "robot", "arbiter": "applied", "policy": "policy"}
+        return Status(
+            mode=_text(self._arbiter.get("mode")),
+            engaged=wanted.engaged,
+            ages_s={name: self._inputs.age_s(key, now_ns) for name, key in sources.items()},
+            limits=command.warnings,
+            noise=None,
+            rate_hz=self._pacer.meter.report().rate_hz,
+            notes=wanted.notes,
+            problem=wanted.health.reason,
+        )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(TeleopNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
