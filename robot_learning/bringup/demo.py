@@ -50,7 +50,6 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
             "cameras": arguments["camera"] if filmed else "none",
             "log_level": "warn",
         },
-        {"camera_quality": "video"},
     )
     expert = NodeSpec(
         executable="expert_node",

@@ -24,7 +24,7 @@ class OnExit(Enum):
     """What the end of a node means for the others."""
 
     KEEP = "keep"
-    """The others go on."""
+    """The others go on if it ended well; otherwise as FAIL."""
     FAIL = "fail"
     """A required node: everything is taken down, and that is a failure."""
     FINISH = "finish"

@@ -99,7 +99,7 @@ class Supervisor:
             self._pass_output_on(POLL_PERIOD_S)
             for running in self._running:
                 code = running.process.poll()
-                if code is None or running.node.on_exit is OnExit.KEEP:
+                if code is None or (code == 0 and running.node.on_exit is OnExit.KEEP):
                     continue
                 self._pass_output_on(0.0)
                 if running.node.on_exit is OnExit.FINISH:

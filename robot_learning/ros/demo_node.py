@@ -38,6 +38,9 @@ COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0
 # How long the end is shown in the video, and time for the last diagnostics to come.
 AFTERGLOW_S = 1.5
+# How often the progress line is drawn anew, or printed where there is no terminal.
+LINE_PERIOD_S = 0.1
+LOG_PERIOD_S = 1.0
 EXIT_FAILED = 1
 
 
@@ -57,6 +60,7 @@ class DemoNode(Node):  # type: ignore[misc]
             command_rate=RateMeter(COMMAND_RATE_HZ),
             camera_rate=RateMeter(CAMERA_RATE_HZ),
         )
+        self._show_next_s = 0.0
         self._video = VideoWriter(Path(settings["video"])) if settings["video"] else None
         names = (self._end_effector, self._object)
         ObservationInput(self, profile.joint_names, names, self._on_observation)
@@ -77,7 +81,7 @@ class DemoNode(Node):  # type: ignore[misc]
         with console.status("waiting for the robot") as status:
             while not stop.is_set and time.monotonic() < give_up_s:
                 executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-                self._show(status)
+                self._show(console, status)
                 if figures.succeeded and figures.elapsed_s > figures.success_s + AFTERGLOW_S:
                     break
         if self._video is not None:
@@ -93,9 +97,16 @@ class DemoNode(Node):  # type: ignore[misc]
         """Release the node."""
         self.destroy_node()
 
-    def _show(self, status: Status) -> None:
-        if not math.isnan(self._figures.started_s):
+    def _show(self, console: Console, status: Status) -> None:
+        now_s = time.monotonic()
+        if math.isnan(self._figures.started_s) or now_s < self._show_next_s:
+            return
+        if console.is_terminal:
+            self._show_next_s = now_s + LINE_PERIOD_S
             status.update(self._figures.progress())
+        else:
+            self._show_next_s = now_s + LOG_PERIOD_S
+            console.print(self._figures.progress())
 
     def _on_observation(self, observation: Observation) -> None:
         self._figures.joint_rate.tick(time.monotonic_ns())

@@ -59,12 +59,11 @@ class DemoFigures:
 
     def progress(self) -> str:
         """One line, with rich's markup."""
-        goal = "[green]yes[/]" if self.succeeded else "[yellow]not yet[/]"
+        goal = "[green]lifted[/]" if self.succeeded else "[yellow]not yet[/]"
         return (
-            f"[bold]{self.elapsed_s:5.1f} s[/]  gripper to object {100 * self.gap_m:5.1f} cm  "
-            f"raised {100 * self.raised_m:5.1f} cm  "
-            f"joints {_hertz(self.joint_rate.report())}  "
-            f"commands {_hertz(self.command_rate.report())}  goal {goal}"
+            f"[bold]{self.elapsed_s:4.1f} s[/] gap {100 * self.gap_m:4.1f} cm, "
+            f"raised {100 * self.raised_m:4.1f} cm, {goal}; "
+            f"joints {_hertz(self.joint_rate)}, commands {_hertz(self.command_rate)}"
         )
 
     def table(self, title: str, video: Path | None) -> Table:
@@ -90,7 +89,7 @@ class DemoFigures:
         )
         table.add_row("commands refused", commands.get("refused", "?"))
         if video is not None:
-            table.add_row("camera", _hertz(self.camera_rate.report()))
+            table.add_row("camera", _hertz(self.camera_rate))
             table.add_row("video", str(video))
         return table
 
@@ -99,8 +98,8 @@ def _verdict(good: bool, detail: str, bad: str) -> str:
     return f"[bold green]yes[/]{detail}" if good else f"[bold red]{bad}[/]"
 
 
-def _hertz(report: RateReport) -> str:
-    return f"{report.rate_hz:5.1f} Hz"
+def _hertz(meter: RateMeter) -> str:
+    return f"{meter.report().rate_hz:.0f} Hz" if meter.ticks > 1 else "-"
 
 
 def _rate_text(report: RateReport) -> str:

@@ -16,6 +16,7 @@ from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from robot_learning.bringup.plan import LaunchGroup, NodeSpec, OnExit
+from robot_learning.core.errors import RobotLearningError
 
 
 def launch_description(group: LaunchGroup) -> LaunchDescription:
@@ -47,7 +48,15 @@ def launch_description(group: LaunchGroup) -> LaunchDescription:
 
 
 def _action(node: NodeSpec) -> Node:
-    ends_all = node.on_exit is not OnExit.KEEP
+    def ended(context: LaunchContext) -> list[Shutdown]:
+        code = context.locals.event.returncode
+        if code == 0 and node.on_exit is OnExit.KEEP:
+            return []
+        if context.is_shutdown or (code == 0 and node.on_exit is OnExit.FINISH):
+            return [Shutdown(reason=f"{node.name} has finished")]
+        # An exception is what makes launch itself end with a non-zero exit code.
+        raise RobotLearningError(f"{node.name} ended with exit code {code}; ending everything")
+
     return Node(
         package="robot_learning",
         executable=node.executable,
@@ -59,6 +68,7 @@ def _action(node: NodeSpec) -> Node:
         remappings=list(node.remappings.items()),
         arguments=["--ros-args", "--log-level", node.log_level],
         output="screen",
-        emulate_tty=True,
-        on_exit=Shutdown(reason=f"{node.name} ended") if ends_all else None,
+        # A node that draws on the terminal must see that this is none.
+        emulate_tty=not node.owns_terminal,
+        on_exit=[OpaqueFunction(function=ended)],
     )
