@@ -199,13 +199,13 @@ def _policy_now(
 def _human_now(settings: ArbiterSettings, state: ArbiterState) -> tuple[ArbiterState, FloatArray]:
     """What the human means in this tick; takes a little of the offset back for the next.
 
-    The offset of a gripper is always taken back: half of a trigger's travel must not become
-    unusable because the gripper happened to be open.
+    It begins to do so once the handover is over. The offset of a gripper is always taken back:
+    half of a trigger's travel must not become unusable because the gripper happened to be open.
     """
     offset = state.human_offset
     assert state.human is not None and offset is not None  # noqa: S101 (nobody drives without)
     human = frozen(state.human.positions[0] + offset)
-    if not offset.any():
+    if state.handover is not None or not offset.any():
         return state, human
     step = settings.align_step
     if settings.patience.alignment is Alignment.CLUTCH:

@@ -146,7 +146,8 @@ def brake(limits: MotionLimits, motion: Motion) -> Motion:
     """The next command on the shortest way to rest."""
     if motion.is_at_rest:
         return Motion.at_rest(motion.position)
-    step = limits.velocity_step
+    # A trifle more than the limit, or rounding would leave a trifle of velocity for a last step.
+    step = limits.velocity_step * (1.0 + 1e-9)
     velocity = motion.velocity - clamped(motion.velocity, -step, step)
     position = limits.inside(motion.position + velocity * limits.period_s)
     rest = frozen(rest_position(limits, motion))

@@ -1,0 +1,90 @@
+"""The workspace box: no way out, every way in, and the motion limits kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from robot_learning.control.modes import Limit, Mode
+from robot_learning.control.workspace import box_excess
+from robot_learning.core.profile import Workspace
+
+BOX = Workspace((-0.3, -0.6, 0.0), (0.6, 0.6, 1.0))
+INSIDE = np.array([-0.9, 0.4, 0.3, 0.02])
+OUTSIDE = np.array([-0.1, 0.4, 0.3, 0.02])
+
+
+def tip(position):
+    """The tip of a planar arm of two links, on a vertical slide, (3,)."""
+    pan, lift, slide, _ = position
+    elbow = 0.4 * np.array([np.cos(pan), np.sin(pan)])
+    hand = elbow + 0.3 * np.array([np.cos(pan + lift), np.sin(pan + lift)])
+    return np.array([hand[0], hand[1], slide])
+
+
+def excess(position):
+    return np.array([box_excess(tip(position), BOX)])
+
+
+def test_the_distance_to_a_box():
+    assert box_excess(np.array([0.0, 0.0, 0.5]), BOX) == 0.0
+    assert box_excess(np.array([0.0, 1.0, 0.5]), BOX) == pytest.approx(0.4)
+    assert box_excess(np.array([0.9, 1.0, 0.5]), BOX) == pytest.approx(0.5)
+
+
+@pytest.fixture
+def rig(make_rig):
+    rig = make_rig(workspace=excess, alignment="absolute", blend_s=0.04)
+    rig.arm = INSIDE.copy()
+    assert excess(rig.arm)[0] == 0.0
+    return rig.enabled()
+
+
+def drive(rig, target, ticks):
+    for _ in range(ticks):
+        assert rig.tick(human=target).mode is Mode.HUMAN
+    return np.array([tip(decision.applied) for decision in rig.decisions[-ticks:]])
+
+
+def test_outward_motion_is_blocked_at_the_boundary(rig):
+    assert excess(OUTSIDE)[0] > 0.08
+    path = drive(rig, OUTSIDE, 150)
+    assert max(box_excess(point, BOX) for point in path) < 1e-6
+    assert rig.last.limited[0] & Limit.WORKSPACE
+    # it really went up to the boundary instead of staying where it was
+    assert BOX.max_m[0] - path[-1][0] < 0.002
+    applied = np.array([decision.applied for decision in rig.decisions[2:]])
+    velocity = np.diff(applied, axis=0) / rig.settings.limits.period_s
+    steps = np.abs(np.diff(velocity, axis=0))
+    assert (steps <= rig.settings.limits.velocity_step + 1e-9).all()
+
+
+def test_without_the_guard_the_same_motion_leaves_the_box(make_rig):
+    rig = make_rig(alignment="absolute", blend_s=0.04)
+    rig.arm = INSIDE.copy()
+    path = drive(rig.enabled(), OUTSIDE, 150)
+    assert max(box_excess(point, BOX) for point in path) > 0.08
+
+
+def test_the_way_back_in_is_free(rig):
+    drive(rig, OUTSIDE, 150)
+    drive(rig, INSIDE, 150)
+    np.testing.assert_array_equal(rig.last.applied, INSIDE)
+    assert not rig.last.limited.any()
+
+
+def test_grippers_move_while_the_arm_is_blocked(rig):
+    drive(rig, np.array([-0.1, 0.4, 0.3, 0.0]), 150)
+    assert rig.last.limited[0] & Limit.WORKSPACE
+    assert rig.last.applied[3] == 0.0
+
+
+def test_an_arm_that_starts_outside_may_only_come_in(make_rig):
+    rig = make_rig(workspace=excess, alignment="absolute", blend_s=0.04)
+    rig.arm = np.array([-0.3, 0.4, 0.3, 0.02])
+    rig.enabled()
+    start_m = excess(rig.last.applied)[0]
+    drive(rig, OUTSIDE, 60)
+    assert excess(rig.last.applied)[0] <= start_m + 1e-9
+    drive(rig, INSIDE, 200)
+    np.testing.assert_array_equal(rig.last.applied, INSIDE)
