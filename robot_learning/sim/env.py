@@ -92,11 +92,11 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
             raise ConfigurationError(unknown_choice("render mode", render_mode, modes))
-        self.metadata = {**self.metadata, "render_fps": round(control_rate_hz)}
         self.render_mode = render_mode
         self.task = resolve_task(task)
         self.profile = resolve_robot(robot)
         self.world = World(self.task.compose(self.profile), control_rate_hz)
+        self.metadata = {**self.metadata, "render_fps": round(control_rate_hz)}
         self._dense = reward == "dense"
         self._horizon = self.task.horizon_steps(control_rate_hz)
         self._poses = observed_names(self.world.simulation, self.task.objects)

@@ -93,8 +93,13 @@ class _Fit:
         if len(found) == 1:
             return found[0]
         valid = ", ".join(sorted(self.actuators)) or "(none has a name)"
+        if not found and joint.name in self.sim.servos:
+            return self.robot.add_actuator(name=f"{joint.name}_servo")
         if not found:
-            text = f"no actuator drives the joint '{mjcf_joint}'; name one. Valid: {valid}"
+            text = (
+                f"no actuator drives the joint '{mjcf_joint}'; name one, or give gains under "
+                f"'servos' to add a servo. Valid: {valid}"
+            )
         else:
             names = ", ".join(actuator.name or "(no name)" for actuator in found)
             text = f"several actuators drive the joint '{mjcf_joint}' ({names}); name one"

@@ -74,15 +74,15 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
             raise ConfigurationError(unknown_choice("reward", reward, REWARDS))
         if render_mode not in (None, "rgb_array"):
             raise ConfigurationError(unknown_choice("render mode", render_mode, ["rgb_array"]))
+        self.num_envs, self.render_mode = num_envs, render_mode
+        self.task, self.profile = resolve_task(task), resolve_robot(robot)
+        self._world = World(self.task.compose(self.profile), control_rate_hz)
+        self.batch = WorldBatch(self._world, num_envs, threads)
         self.metadata = {
             "autoreset_mode": AutoresetMode.SAME_STEP,
             "render_modes": ["rgb_array"],
             "render_fps": round(control_rate_hz),
         }
-        self.num_envs, self.render_mode = num_envs, render_mode
-        self.task, self.profile = resolve_task(task), resolve_robot(robot)
-        self._world = World(self.task.compose(self.profile), control_rate_hz)
-        self.batch = WorldBatch(self._world, num_envs, threads)
         self._dense = reward == "dense"
         self._horizon = self.task.horizon_steps(control_rate_hz)
         self._poses = observed_names(self._world.simulation, self.task.objects)

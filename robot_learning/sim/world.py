@@ -39,7 +39,7 @@ class World:
             simulation: the composed scene; its model is copied.
             control_rate_hz: control periods a second; None for the profile's.
         """
-        rate_hz = control_rate_hz or simulation.profile.control_rate_hz
+        rate_hz = simulation.profile.control_rate_hz if control_rate_hz is None else control_rate_hz
         self.simulation = simulation.at_rate(rate_hz)
         self.mj_model = self.simulation.mj_model
         self.mj_data = mujoco.MjData(self.mj_model)

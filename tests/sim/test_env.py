@@ -174,6 +174,7 @@ def test_options_place_objects_and_the_robot(make):
         ({"render_mode": "human"}, "unknown render mode 'human'.*rgb_array"),
         ({"cameras": ("wrist", "bak")}, "unknown camera 'bak'.*overview, wrist"),
         ({"control_rate_hz": -1.0}, "control rate must be above 0"),
+        ({"control_rate_hz": 0.0}, "control rate must be above 0"),
     ],
 )
 def test_unknown_choices_list_the_valid_ones(choices, message, make):
@@ -198,6 +199,24 @@ def test_an_observation_of_a_robot_reads_like_the_environments(make):
     assert set(rebuilt) == set(seen)
     for name, value in seen.items():
         np.testing.assert_allclose(rebuilt[name], value, rtol=1e-6)
+
+
+def test_a_misspelt_backend_lists_the_valid_ones():
+    code = (
+        "from robot_learning.core.errors import ConfigurationError\n"
+        "try:\n"
+        "    import robot_learning.sim.env\n"
+        "except ConfigurationError as problem:\n"
+        "    print(problem)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        env=os.environ | {"MUJOCO_GL": "osmessa"},
+        capture_output=True,
+        text=True,
+    )
+    assert "value of MUJOCO_GL 'osmessa'; did you mean 'osmesa'?" in done.stdout
 
 
 def test_without_images_a_broken_opengl_does_not_matter():

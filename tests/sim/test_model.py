@@ -70,6 +70,30 @@ def test_torque_motors_become_servos_with_the_effort_limit(profile_of):
     assert model.actuator_gear[index, 0] == 1.0
 
 
+def test_gains_alone_make_a_servo_where_there_is_no_actuator(edited_robot):
+    motor = '    <motor name="m2" joint="j2" gear="20" ctrlrange="-1 1"/>\n'
+    world = World(compile_robot(edited_robot("torque_arm", mjcf=((motor, ""),))))
+    target = world.profile.home + np.array([0.0, 0.2, 0.0, 0.0])
+    for _ in range(60):
+        world.apply(target)
+        world.step()
+    np.testing.assert_allclose(world.joint_position, target, atol=1e-3)
+
+
+def test_servos_of_stiff_damping_stay_stable_on_light_links(edited_robot):
+    profile = edited_robot(
+        "torque_arm",
+        (("elbow: {stiffness: 200, damping: 20}", "elbow: {stiffness: 400, damping: 60}"),),
+        (('damping="0.5" armature="0.05"', 'damping="0.5"'),),
+    )
+    world = World(compile_robot(profile))
+    target = profile.home + np.array([0.0, 0.0, 0.2, 0.0])
+    for _ in range(60):
+        world.apply(target)
+        world.step()
+    np.testing.assert_allclose(world.joint_position, target, atol=5e-3)
+
+
 def test_gravity_compensation_carries_the_arm(profile_of, edited_robot):
     sag = {}
     for compensated in (True, False):
