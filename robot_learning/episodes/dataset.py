@@ -201,7 +201,7 @@ class Dataset:
 
     def load(self, paths: Iterable[str]) -> None:
         """Read several columns into memory in one pass over the files."""
-        missing = [path for path in paths if path not in self._arrays]
+        missing = [path for path in dict.fromkeys(paths) if path not in self._arrays]
         if not missing:
             return
         columns = {column.path: column for column in self.info.columns}

@@ -15,12 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.episodes.attributes import get_text, get_value
 from robot_learning.episodes.digests import ColumnDigests
 from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS
 from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.frames import FrameReader
 from robot_learning.episodes.images import decode_jpeg
 from robot_learning.episodes.index import EpisodeSummary
-from robot_learning.episodes.safe_open import open_checked, reading
+from robot_learning.episodes.reading import reading
+from robot_learning.episodes.safe_open import open_checked
 from robot_learning.episodes.schema import (
     DEMO_PATH,
     Column,
@@ -31,7 +34,6 @@ from robot_learning.episodes.schema import (
 )
 from robot_learning.episodes.summary import summarise
 
-_MAX_FRAME_BYTES = 64 * 2**20
 _DIGEST_ROWS = 256
 
 
@@ -63,13 +65,14 @@ class Episode:
         """
         self.path = path
         self._file = open_checked(path)
+        self._frames = FrameReader(path)
         try:
             with reading(path):
-                self.info = DatasetInfo.from_json(str(self._file.attrs["dataset_info"]), str(path))
+                self.info = DatasetInfo.from_json(get_text(self._file, "dataset_info"), str(path))
                 self._datasets = self._find_datasets()
                 self.rows = self._checked_rows()
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     def __enter__(self) -> Episode:
@@ -85,44 +88,47 @@ class Episode:
 
     def close(self) -> None:
         """Close the file."""
+        self._frames.close()
         self._file.close()
 
     @cached_property
     def metadata(self) -> EpisodeMetadata:
         """What was known when it started."""
         with reading(self.path):
-            attributes = self._file.attrs
-            seed = attributes.get("seed")
-            covariance = attributes.get("noise_covariance")
+            file, attributes = self._file, self._file.attrs
+            seed = get_value(file, "seed") if "seed" in attributes else None
+            covariance = (
+                get_value(file, "noise_covariance") if "noise_covariance" in attributes else None
+            )
             return EpisodeMetadata(
-                instruction=str(attributes["instruction"]),
-                operator=str(attributes["operator"]),
-                round=int(attributes["round"]),
+                instruction=get_text(file, "instruction"),
+                operator=get_text(file, "operator"),
+                round=int(get_value(file, "round")),
                 seed=None if seed is None else int(seed),
-                checkpoint_digest=str(attributes["checkpoint_digest"]),
+                checkpoint_digest=get_text(file, "checkpoint_digest"),
                 noise_covariance=None if covariance is None else np.asarray(covariance, float),
-                started_utc=str(attributes["started_utc"]),
-                software_version=str(attributes["software_version"]),
-                notes=json.loads(attributes["notes"]),
+                started_utc=get_text(file, "started_utc"),
+                software_version=get_text(file, "software_version"),
+                notes=json.loads(get_text(file, "notes")),
             )
 
     @property
     def outcome(self) -> str:
         """`success`, `failure` or `unknown`."""
         with reading(self.path):
-            return str(self._file.attrs["outcome"])
+            return get_text(self._file, "outcome")
 
     @property
     def digest(self) -> str:
         """The digest that was stored; `verify_digests` tells whether it still holds."""
         with reading(self.path):
-            return str(self._file.attrs["digest"])
+            return get_text(self._file, "digest")
 
     @cached_property
     def quality(self) -> Mapping[str, Any]:
         """The quality report."""
         with reading(self.path):
-            report: dict[str, Any] = json.loads(self._file.attrs["quality"])
+            report: dict[str, Any] = json.loads(get_text(self._file, "quality"))
             return report
 
     @cached_property
@@ -165,14 +171,10 @@ class Episode:
         except EpisodeError as problem:
             raise EpisodeError(f"{self.path}: '{path}', row {row}: {problem}") from problem
 
-    def frame_bytes(self, path: str, row: int) -> memoryview:
+    def frame_bytes(self, path: str, row: int) -> bytes:
         """The JPEG bytes of a frame, untouched; empty where the frame was lost."""
         with reading(self.path):
-            data = self._dataset(path)[row]
-            if len(data) > _MAX_FRAME_BYTES:
-                raise EpisodeError(f"{self.path}: '{path}', row {row}: {len(data)} bytes")
-            view: memoryview = np.ascontiguousarray(data, np.uint8).data
-            return view
+            return self._frames.read(self._dataset(path), row)
 
     def summary(self) -> EpisodeSummary:
         """Its entry in the index."""
@@ -191,7 +193,7 @@ class Episode:
         """The columns whose contents differ from what was recorded; empty when none do."""
         with reading(self.path):
             stored = json.loads(bytes(self._file["column_digests"][:]))
-            found = column_digests(self._file, self.info)
+            found = column_digests(self._file, self.info, self._frames)
             return sorted(p for p in {*stored, *found} if stored.get(p) != found.get(p))
 
     def _find_datasets(self) -> dict[str, h5py.Dataset]:
@@ -210,9 +212,9 @@ class Episode:
         return found
 
     def _checked_rows(self) -> int:
-        if not bool(self._file.attrs["complete"]):
+        if not bool(get_value(self._file, "complete")):
             raise EpisodeError(f"{self.path}: the recording was not finished; repair it")
-        rows = int(self._file[DEMO_PATH].attrs["num_samples"])
+        rows = int(get_value(self._file[DEMO_PATH], "num_samples"))
         for path, dataset in self._datasets.items():
             if len(dataset) != rows:
                 raise EpisodeError(
@@ -234,16 +236,22 @@ class Episode:
             raise EpisodeError(f"{self.path}: label layer {number} has the wrong length")
         return LabelLayer(
             number=number,
-            author=str(group.attrs["author"]),
-            method=str(group.attrs["method"]),
-            created_utc=str(group.attrs["created_utc"]),
+            author=get_text(group, "author"),
+            method=get_text(group, "method"),
+            created_utc=get_text(group, "created_utc"),
             mask=mask.astype(bool),
             actions=actions,
         )
 
 
-def column_digests(file: h5py.File, info: DatasetInfo) -> dict[str, str]:
-    """The digests of the rows that a file holds, as the writer computed them."""
+def column_digests(
+    file: h5py.File, info: DatasetInfo, frames: FrameReader | None = None
+) -> dict[str, str]:
+    """The digests of the rows that a file holds, as the writer computed them.
+
+    Without `frames`, HDF5 reads the frames itself: for files that are not on the disk as they
+    are in memory.
+    """
     digests = ColumnDigests()
     columns = {column.path: column for column in info.columns}
     for path in [*columns, *_time_columns(info)]:
@@ -253,7 +261,8 @@ def column_digests(file: h5py.File, info: DatasetInfo) -> dict[str, str]:
             if column is None or not column.is_image:
                 digests.update(path, dataset[rows.start : rows.stop])
             elif column.encoding is Encoding.JPEG:
-                digests.update_frames(path, [memoryview(dataset[row]) for row in rows])
+                stored = [frames.read(dataset, r) if frames else dataset[r].tobytes() for r in rows]
+                digests.update_frames(path, stored)
             else:
                 stored = [dataset.id.read_direct_chunk((row, 0, 0, 0))[1] for row in rows]
                 digests.update_frames(path, stored)

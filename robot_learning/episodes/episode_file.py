@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.digests import ColumnDigests, combine
 from robot_learning.episodes.schema import (
     DEMO_PATH,
@@ -122,26 +123,30 @@ class EpisodeFile:
 def write_metadata(file: h5py.File, info: DatasetInfo, metadata: EpisodeMetadata) -> None:
     """The attributes that are known when an episode starts."""
     attributes = file.attrs
-    attributes["layout"] = LAYOUT
     attributes["schema_version"] = SCHEMA_VERSION
     attributes["complete"] = False
-    attributes["robot"] = info.robot
-    attributes["task"] = info.task
     attributes["rate_hz"] = info.rate_hz
-    attributes["dataset_info"] = info.to_json()
-    attributes["instruction"] = metadata.instruction
-    attributes["operator"] = metadata.operator
     attributes["round"] = metadata.round
-    attributes["checkpoint_digest"] = metadata.checkpoint_digest
-    attributes["started_utc"] = metadata.started_utc
-    attributes["software_version"] = metadata.software_version
-    attributes["notes"] = json.dumps(dict(metadata.notes))
+    texts = {
+        "layout": LAYOUT,
+        "robot": info.robot,
+        "task": info.task,
+        "dataset_info": info.to_json(),
+        "instruction": metadata.instruction,
+        "operator": metadata.operator,
+        "checkpoint_digest": metadata.checkpoint_digest,
+        "started_utc": metadata.started_utc,
+        "software_version": metadata.software_version,
+        "notes": json.dumps(dict(metadata.notes)),
+    }
+    for name, text in texts.items():
+        set_text(file, name, text)
     if metadata.seed is not None:
         attributes["seed"] = metadata.seed
     if metadata.noise_covariance is not None:
         attributes["noise_covariance"] = metadata.noise_covariance
     file.create_group(DEMO_PATH)
-    file["data"].attrs["env_args"] = json.dumps(info.full_env_args())
+    set_text(file["data"], "env_args", json.dumps(info.full_env_args()))
 
 
 def write_outcome(
@@ -162,8 +167,8 @@ def write_outcome(
         demo["rewards"] = np.zeros(rows)
     demo.attrs["num_samples"] = rows
     file["data"].attrs["total"] = rows
-    file.attrs["outcome"] = outcome
-    file.attrs["quality"] = json.dumps(quality)
+    set_text(file, "outcome", outcome)
+    set_text(file, "quality", json.dumps(quality))
     write_digests(file, column_digests)
     file.attrs["complete"] = True
 
@@ -175,7 +180,7 @@ def write_digests(file: h5py.File, column_digests: Mapping[str, str]) -> None:
     if "column_digests" in file:
         del file["column_digests"]
     file["column_digests"] = text
-    file.attrs["digest"] = combine(column_digests)
+    set_text(file, "digest", combine(column_digests))
 
 
 def _create_column(file: h5py.File, column: Column) -> h5py.Dataset:
@@ -198,7 +203,7 @@ def _create_column(file: h5py.File, column: Column) -> h5py.Dataset:
         )
     dataset = _create(file, path, column.shape, column.dtype)
     if column.unit:
-        dataset.attrs["unit"] = column.unit
+        set_text(dataset, "unit", column.unit)
     return dataset
 
 

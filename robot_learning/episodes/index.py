@@ -1,8 +1,8 @@
 """`dataset.hdf5`: what each episode is, and links through which other tools read them all.
 
-`data/demo_<i>` is an external link to episode i. `episodes` holds one JSON text an episode, so
-that a large dataset opens without opening its files. The file is replaced whole, never changed
-in place.
+`data/demo_<i>` is an external link to episode i. `episodes` holds one line of JSON an episode
+(UTF-8 bytes), so that a large dataset opens without opening its files. The file is replaced
+whole, never changed in place.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.episodes.attributes import get_value, set_text
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import (
     EPISODES_NAME,
@@ -27,11 +28,12 @@ from robot_learning.episodes.folder import (
     is_episode_name,
 )
 from robot_learning.episodes.journaled_file import fsync_directory
+from robot_learning.episodes.reading import reading
 from robot_learning.episodes.schema import DEMO_PATH, SCHEMA_VERSION, check_schema_version
 
 _TABLE = "episodes"
 _MASK = "mask"
-_TEXT = h5py.string_dtype()
+_TABLE_CHUNK_BYTES = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +84,11 @@ def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
         SchemaVersionError: a newer version wrote it.
     """
     path = folder.index_path
-    try:
-        with h5py.File(path, "r") as file:
-            check_schema_version(int(file.attrs.get("schema_version", 1)), str(path))
-            linked = _checked_links(file, path)
-            texts = file[_TABLE][:] if _table_is_safe(file, path) else []
-        summaries = [EpisodeSummary.from_json(text) for text in texts]
-    except EpisodeError:
-        raise
-    except Exception as problem:  # whatever the HDF5 library makes of a damaged file
-        raise EpisodeError(f"{path}: the index is damaged: {problem}") from problem
+    with reading(path), h5py.File(path, "r") as file:
+        check_schema_version(int(get_value(file, "schema_version")), str(path))
+        linked = _checked_links(file, path)
+        lines = _table_bytes(file, path).splitlines()
+        summaries = [EpisodeSummary.from_json(line) for line in lines]
     found = {summary.name: summary for summary in summaries}
     if set(found) != linked:
         raise EpisodeError(f"{path}: its table and its links name different episodes")
@@ -128,19 +125,15 @@ def read_splits(folder: DatasetFolder) -> dict[str, list[str]]:
     Raises:
         EpisodeError: the index is damaged.
     """
-    try:
-        with h5py.File(folder.index_path, "r") as file:
-            _checked_links(file, folder.index_path)
-            if _MASK not in file:
-                return {}
-            return {
-                name: [_name_of_demo(demo.decode()) for demo in _local(file[_MASK], name)[:]]
-                for name in file[_MASK]
-            }
-    except EpisodeError:
-        raise
-    except Exception as problem:
-        raise EpisodeError(f"{folder.index_path}: the index is damaged: {problem}") from problem
+    path = folder.index_path
+    with reading(path), h5py.File(path, "r") as file:
+        _checked_links(file, path)
+        if _MASK not in file:
+            return {}
+        return {
+            name: [_name_of_demo(demo.decode()) for demo in _local(file[_MASK], name)[:]]
+            for name in file[_MASK]
+        }
 
 
 @contextmanager
@@ -164,9 +157,11 @@ def _create(
 ) -> None:
     with h5py.File(path, "w") as file:
         file.attrs["schema_version"] = SCHEMA_VERSION
-        file.create_group("data").attrs["env_args"] = json.dumps(folder.info.full_env_args())
+        set_text(file.create_group("data"), "env_args", json.dumps(folder.info.full_env_args()))
         file["data"].attrs["total"] = 0
-        file.create_dataset(_TABLE, (0,), maxshape=(None,), chunks=(256,), dtype=_TEXT)
+        file.create_dataset(
+            _TABLE, (0,), maxshape=(None,), chunks=(_TABLE_CHUNK_BYTES,), dtype=np.uint8
+        )
         for split, names in splits.items():
             demos = [f"demo_{episode_number(name)}" for name in names]
             file[f"{_MASK}/{split}"] = np.array(demos, dtype="S")
@@ -175,10 +170,10 @@ def _create(
 
 def _add(file: h5py.File, summaries: list[EpisodeSummary]) -> None:
     table, data = file[_TABLE], file["data"]
-    rows = len(table)
-    table.resize(rows + len(summaries), axis=0)
-    if summaries:
-        table[rows:] = [summary.to_json() for summary in summaries]
+    lines = "".join(summary.to_json() + "\n" for summary in summaries).encode()
+    start = len(table)
+    table.resize(start + len(lines), axis=0)
+    table[start:] = np.frombuffer(lines, np.uint8)
     for summary in summaries:
         data[f"demo_{episode_number(summary.name)}"] = h5py.ExternalLink(
             f"{EPISODES_NAME}/{summary.name}", DEMO_PATH
@@ -215,14 +210,13 @@ def _checked_links(file: h5py.File, path: Path) -> set[str]:
     return names
 
 
-def _table_is_safe(file: h5py.File, path: Path) -> bool:
+def _table_bytes(file: h5py.File, path: Path) -> bytes:
     table = _local(file, _TABLE)
-    if table.ndim != 1 or h5py.check_string_dtype(table.dtype) is None:
+    if table.ndim != 1 or table.dtype != np.uint8 or table.compression:
         raise EpisodeError(f"{path}: the table of episodes is not valid")
-    # Every entry takes 16 bytes of storage: a longer table is a lie about its size.
-    if len(table) * 16 > table.id.get_storage_size() + 256 * 16:
-        raise EpisodeError(f"{path}: the table claims {len(table)} episodes that are not there")
-    return True
+    if len(table) > min(table.id.get_storage_size(), path.stat().st_size):
+        raise EpisodeError(f"{path}: the table claims {len(table)} bytes that are not there")
+    return bytes(table[:])
 
 
 def _local(group: h5py.Group, name: str) -> Any:

@@ -20,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray
+from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.episode import Episode, LabelLayer, column_digests
 from robot_learning.episodes.episode_file import write_digests
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.index import EpisodeSummary, read_index, read_splits, write_index
 from robot_learning.episodes.journaled_file import fsync_directory
-from robot_learning.episodes.safe_open import reading
+from robot_learning.episodes.reading import reading
 from robot_learning.episodes.schema import Source, physical_path
 from robot_learning.episodes.summary import summarise
 
@@ -106,8 +107,8 @@ def add_label_layer(
 
     def edit(file: h5py.File) -> None:
         group = file.create_group(f"labels/{number}")
-        group.attrs["author"], group.attrs["method"] = author, method
-        group.attrs["created_utc"] = created_utc
+        for key, text in (("author", author), ("method", method), ("created_utc", created_utc)):
+            set_text(group, key, text)
         group["mask"], group["actions"] = mask, actions
         file[physical_path("actions")][:] = resolved
         write_digests(file, column_digests(file, info))

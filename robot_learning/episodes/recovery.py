@@ -14,6 +14,7 @@ import numpy as np
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.attributes import get_text, get_value
 from robot_learning.episodes.episode import Episode, column_digests
 from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS, write_outcome
 from robot_learning.episodes.errors import EpisodeError
@@ -31,7 +32,7 @@ from robot_learning.episodes.quality import (
     StreamMonitor,
     quality_report,
 )
-from robot_learning.episodes.safe_open import reading
+from robot_learning.episodes.reading import reading
 from robot_learning.episodes.sampler import NEVER_NS, Sample, SampledRow, StreamCounts
 from robot_learning.episodes.schema import DEMO_PATH, DatasetInfo, RowFault, physical_path
 from robot_learning.episodes.summary import summarise
@@ -108,7 +109,7 @@ def recover_partial(folder: DatasetFolder, path: Path) -> tuple[EpisodeSummary, 
     done = False
     try:
         with reading(path), h5py.File(journaled, "r+") as file:
-            lost = "" if bool(file.attrs["complete"]) else _complete(file, path)
+            lost = "" if bool(get_value(file, "complete")) else _complete(file, path)
             summary = summarise(file, final.name)
         journaled.commit()
         done = True
@@ -120,7 +121,7 @@ def recover_partial(folder: DatasetFolder, path: Path) -> tuple[EpisodeSummary, 
 
 
 def _complete(file: h5py.File, path: Path) -> str:
-    info = DatasetInfo.from_json(str(file.attrs["dataset_info"]), str(path))
+    info = DatasetInfo.from_json(get_text(file, "dataset_info"), str(path))
     streams = [f"streams/{s.name}/{name}" for s in info.streams for name in STREAM_COLUMNS]
     paths = [*ROW_COLUMNS, *streams, *(column.path for column in info.columns)]
     datasets = {name: file[physical_path(name)] for name in paths}

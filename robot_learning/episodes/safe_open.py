@@ -6,17 +6,16 @@ a small file can claim enormous arrays. Everything is checked before a value is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.attributes import check_attributes, get_text, get_value
 from robot_learning.episodes.episode_file import LAYOUT
 from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.reading import reading
 from robot_learning.episodes.schema import MAX_ROW_BYTES, check_schema_version
 
 _MAX_OBJECTS = 10_000
@@ -24,23 +23,6 @@ _MAX_DEPTH = 8
 # The most that gzip can compress, so the most that a compressed chunk can stand for.
 _MAX_INFLATION = 1100
 _VLEN_ENTRY_BYTES = 16
-
-
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file makes the HDF5 library raise into an EpisodeError.
-
-    Raises:
-        EpisodeError: names the file.
-    """
-    try:
-        yield
-    except RobotLearningError:
-        raise
-    except MemoryError:
-        raise EpisodeError(f"{path}: asks for more memory than there is") from None
-    except Exception as problem:
-        raise EpisodeError(f"{path}: damaged: {problem}") from problem
 
 
 def open_checked(path: Path) -> h5py.File:
@@ -54,14 +36,10 @@ def open_checked(path: Path) -> h5py.File:
         file = _open(path)
         try:
             _check_tree(file, path.stat().st_size)
-            if str(file.attrs.get("layout", "")) != LAYOUT:
+            if "layout" not in file.attrs or get_text(file, "layout") != LAYOUT:
                 raise EpisodeError(f"{path}: an HDF5 file, but no episode of robot_learning")
-            check_schema_version(int(file.attrs["schema_version"]), str(path))
-        except EpisodeError as problem:
-            file.close()
-            text = str(problem)
-            raise type(problem)(text if str(path) in text else f"{path}: {text}") from problem
-        except Exception:
+            check_schema_version(int(get_value(file, "schema_version")), str(path))
+        except BaseException:
             file.close()
             raise
     return file
@@ -83,6 +61,7 @@ def _check_tree(file: h5py.File, file_bytes: int) -> None:
     seen = 0
     while waiting:
         group, depth = waiting.pop()
+        check_attributes(group)
         if depth > _MAX_DEPTH:
             raise EpisodeError("groups are nested too deeply")
         for name in group:
@@ -102,11 +81,14 @@ def _check_tree(file: h5py.File, file_bytes: int) -> None:
 
 def _check_dataset(dataset: h5py.Dataset, file_bytes: int) -> None:
     name = dataset.name
+    check_attributes(dataset)
     if dataset.is_virtual or dataset.external:
         raise EpisodeError(f"'{name}' keeps its data in another file; refused")
     if dataset.shape is None:
         raise EpisodeError(f"'{name}' has no shape")
     is_frames = h5py.check_vlen_dtype(dataset.dtype) == np.dtype(np.uint8)
+    if is_frames and (dataset.ndim != 1 or not dataset.chunks or dataset.compression):
+        raise EpisodeError(f"'{name}' does not store frames as this layout does")
     if not is_frames and (dataset.dtype.kind not in "bifuS" or dataset.dtype.names):
         raise EpisodeError(f"'{name}' has the type {dataset.dtype}")
     elements = _product(dataset.shape)

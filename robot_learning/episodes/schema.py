@@ -23,6 +23,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _DTYPES = ("bool", "uint8", "int8", "uint16", "int32", "int64", "float32", "float64")
 _COLUMN_ROOTS = (*_TRAINING_ROOTS, "control", "intervention", "images")
 MAX_ROW_BYTES = 256 * 2**20
+MAX_STREAMS = 64
 
 
 class Encoding(Enum):
@@ -214,6 +215,8 @@ def check_info(info: DatasetInfo, source: str) -> None:
         for name in found:
             if found.count(name) > 1:
                 raise DatasetError(f"{source}: the {kind} '{name}' stands twice")
+    if len(names) > MAX_STREAMS:
+        raise DatasetError(f"{source}: {len(names)} streams; at most {MAX_STREAMS} fit")
     if "actions" not in paths:
         raise DatasetError(f"{source}: no stream has the column 'actions'")
     for name in names:

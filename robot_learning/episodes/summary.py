@@ -6,6 +6,7 @@ import json
 
 import h5py
 
+from robot_learning.episodes.attributes import get_text, get_value
 from robot_learning.episodes.index import EpisodeSummary
 from robot_learning.episodes.schema import DEMO_PATH, Source
 
@@ -16,19 +17,18 @@ def summarise(file: h5py.File, name: str) -> EpisodeSummary:
     Raises:
         KeyError, ValueError, TypeError: an attribute is missing or malformed.
     """
-    attributes = file.attrs
-    quality = json.loads(attributes["quality"])
+    quality = json.loads(get_text(file, "quality"))
     return EpisodeSummary(
         name=name,
-        rows=int(file[DEMO_PATH].attrs["num_samples"]),
+        rows=int(get_value(file[DEMO_PATH], "num_samples")),
         invalid_rows=int(quality["invalid_rows"]),
-        outcome=str(attributes["outcome"]),
-        operator=str(attributes["operator"]),
-        round=int(attributes["round"]),
-        instruction=str(attributes["instruction"]),
+        outcome=get_text(file, "outcome"),
+        operator=get_text(file, "operator"),
+        round=int(get_value(file, "round")),
+        instruction=get_text(file, "instruction"),
         sources=tuple(
             Source(int(code)).name.lower() for code, rows in quality["source_rows"].items() if rows
         ),
         verdict=str(quality["verdict"]),
-        digest=str(attributes["digest"]),
+        digest=get_text(file, "digest"),
     )

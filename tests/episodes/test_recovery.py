@@ -134,7 +134,7 @@ def test_a_damaged_index_is_written_anew(folder: DatasetFolder, record_episode) 
         record_episode(folder, 0.2)
         record_episode(folder, 0.2)
     folder.index_path.write_bytes(b"\x89HDF\r\n\x1a\n nothing")
-    with pytest.raises(EpisodeError, match=r"the index is damaged"):
+    with pytest.raises(EpisodeError, match=r"dataset\.hdf5: damaged"):
         Dataset(folder.path)
     report = repair_dataset(folder)
     assert "wrote the index of 2 episodes" in report.actions[-1]
