@@ -61,6 +61,9 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
                 "seed": parse_integer("seed", arguments["seed"]),
                 # The robot and the monitor, so that nothing happens before it is filmed.
                 "await_listeners": 2,
+                # The monitor decides when it is over; until then the object is held up.
+                "stop_on_success": False,
+                "episode_timeout_s": parse_number("timeout_s", arguments["timeout_s"]) + 30.0,
             },
         ),
         log_level="warn",

@@ -32,7 +32,6 @@ from robot_learning.ros.node_base import (
 from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.ros.parameters import DEMO_NODE
 from robot_learning.ros.video import VideoWriter
-from robot_learning.sim.tasks import make_task
 
 COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0
@@ -48,6 +47,9 @@ class DemoNode(Node):  # type: ignore[misc]
     """Exit code 0 only when the task's goal was reached."""
 
     def __init__(self) -> None:
+        # Imported here, so that what MuJoCo cannot load is one line and no traceback.
+        from robot_learning.sim.tasks import make_task
+
         super().__init__("demo_node")
         settings = declare_parameters(self, DEMO_NODE)
         profile, self._task = load_profile(settings["robot"]), make_task(settings["task"])

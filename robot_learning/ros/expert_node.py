@@ -22,15 +22,16 @@ from robot_learning.ros import conversions, qos
 from robot_learning.ros.node_base import Stop, declare_parameters, run_node, spin
 from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.ros.parameters import EXPERT_NODE
-from robot_learning.sim.experts import make_expert
-from robot_learning.sim.observation import observation_dict
-from robot_learning.sim.tasks import make_task
 
 
 class ExpertNode(Node):  # type: ignore[misc]
     """Runs episodes one after the other; the exit code tells whether all succeeded."""
 
     def __init__(self) -> None:
+        # Imported here, so that what MuJoCo cannot load is one line and no traceback.
+        from robot_learning.sim.experts import make_expert
+        from robot_learning.sim.tasks import make_task
+
         super().__init__("expert_node")
         settings = declare_parameters(self, EXPERT_NODE)
         self._profile = load_profile(settings["robot"])
@@ -72,7 +73,11 @@ class ExpertNode(Node):  # type: ignore[misc]
             if self._commands.get_subscription_count() < self._await_listeners:
                 return
             self._started_ns = now_ns
-        values = observation_dict(observation)
+        values = {
+            "joint_position": observation.joint_position,
+            "joint_velocity": observation.joint_velocity,
+            **observation.poses,
+        }
         success = bool(self._task.success(values, self._profile))
         timed_out = now_ns - self._started_ns >= self._timeout_ns
         if timed_out or (success and self._stop_on_success):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -15,11 +15,13 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.types import Command
-from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.robots.trajectory import TrajectoryFollower
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.robot_diagnostics import CommandCounts, DiagnosticsBuilder
 from robot_learning.ros.robot_outputs import ImageOutput, StateOutput
+
+if TYPE_CHECKING:
+    from robot_learning.robots.mujoco_robot import MujocoRobot
 
 LIMITED_TOLERANCE = 1e-9
 REFUSAL_LOG_PERIOD_S = 1.0

@@ -7,7 +7,7 @@ inactive, time stands still, nothing is published, and commands are refused.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from rclpy.executors import Executor
@@ -17,13 +17,14 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.robots.mujoco_robot import MujocoRobot
-from robot_learning.robots.viewer import Viewer
 from robot_learning.ros import qos
 from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
 from robot_learning.ros.parameters import ROBOT_NODE
 from robot_learning.ros.robot_loop import RobotLoop
-from robot_learning.sim.tasks import make_task
+
+if TYPE_CHECKING:
+    from robot_learning.robots.mujoco_robot import MujocoRobot
+    from robot_learning.robots.viewer import Viewer
 
 # The executor may overrun its time-out by about this; the rest of a period is slept exactly.
 EXECUTOR_MARGIN_S = 0.001
@@ -112,6 +113,10 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         self.get_logger().info(f"robot '{robot}' at task '{self._settings['task']}' is active")
 
     def _build(self) -> None:
+        # Imported here, so that an OpenGL that MuJoCo cannot load is one line and no traceback.
+        from robot_learning.robots.mujoco_robot import MujocoRobot
+        from robot_learning.sim.tasks import make_task
+
         settings = self._settings
         if settings["sim_speed"] != 1.0 and not settings["publish_clock"]:
             text = f"sim_speed {settings['sim_speed']:g} needs publish_clock:=true"
@@ -131,6 +136,8 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
             self._open_viewer(robot)
 
     def _open_viewer(self, robot: MujocoRobot) -> None:
+        from robot_learning.robots.viewer import Viewer
+
         try:
             self._viewer = Viewer(robot.world)
         except DependencyError as error:

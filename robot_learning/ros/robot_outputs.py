@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import simplejpeg
 from geometry_msgs.msg import PoseStamped
@@ -19,9 +20,11 @@ from std_msgs.msg import Bool, Float64
 
 from robot_learning.core.pacing import RateMeter
 from robot_learning.core.types import Image, Observation
-from robot_learning.robots.cameras import CameraInfo
-from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.ros import conversions, qos
+
+if TYPE_CHECKING:
+    from robot_learning.robots.cameras import CameraInfo
+    from robot_learning.robots.mujoco_robot import MujocoRobot
 
 WAITING_FRAMES = 4
 
