@@ -76,7 +76,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
-        self._clients = {
+        self._arbiter_calls = {
             event: self.create_client(Trigger, f"{settings['arbiter_node']}/{service}")
             for event, service in ARBITER_SERVICES.items()
         }
@@ -130,7 +130,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._events.publish(String(data=event.value))
         if event is OperatorEvent.HELP:
             self._terminal.print(self._device.describe())
-        client = self._clients.get(event)
+        client = self._arbiter_calls.get(event)
         if client is None:
             return
         if not client.service_is_ready():
