@@ -169,6 +169,8 @@ class Arbiter:
             limited=command.limited,
             publish=_to_publish(state, stale.robot),
             handover=state.handover is not None,
+            noisy=bool(command.noise.any()),
+            episode=state.noise.demonstration.episode if state.noise else None,
             ages=ages(state, now),
             reasons=tuple(dict.fromkeys(filter(None, reasons))),
             policy_reset=state.policy_epoch != state.told_epoch,

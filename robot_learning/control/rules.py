@@ -148,7 +148,7 @@ def _enable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer
     measured, limits = state.measured.position, settings.limits
     seed = np.clip(measured, limits.position_min, limits.position_max)
     outside = np.abs(measured - seed)
-    bound = np.minimum(settings.tracking_bound, _outside_bound(settings))
+    bound = _outside_bound(settings)
     if (outside > bound).any():
         worst = int((outside / bound).argmax())
         text = (
@@ -163,8 +163,12 @@ def _enable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer
 
 
 def _outside_bound(settings: ArbiterSettings) -> FloatArray:
-    """(n,) how far outside its limits a joint may stand when enabled: a share of its range."""
-    return _OUTSIDE_SHARE * (settings.limits.position_max - settings.limits.position_min)
+    """(n,) how far outside its limits a joint may stand when enabled: a share of its range.
+
+    A gripper may stand anywhere: it closes on things, and its way is short.
+    """
+    share = _OUTSIDE_SHARE * (settings.limits.position_max - settings.limits.position_min)
+    return np.where(settings.gripper, np.inf, share)
 
 
 def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:

@@ -155,6 +155,8 @@ class Decision:
         limited: (n,) bits of `Limit` for every joint whose `applied` differs from `requested`.
         publish: whether `applied` is to be sent to the robot.
         handover: whether a handover is under way.
+        noisy: whether noise was added.
+        episode: number of the running demonstration; None outside.
         ages: see `Ages`.
         reasons: why it is this mode, then what keeps another source from driving.
         policy_reset: whether the policy's chunks were flushed in this tick.
@@ -177,6 +179,8 @@ class Decision:
     limited: UInt8Array
     publish: bool
     handover: bool
+    noisy: bool
+    episode: int | None
     ages: Ages
     reasons: tuple[str, ...]
     policy_reset: bool

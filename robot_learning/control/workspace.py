@@ -19,7 +19,6 @@ from robot_learning.control.limiter import (
     rest_position,
 )
 from robot_learning.control.modes import Limit
-from robot_learning.core.profile import Workspace
 from robot_learning.core.types import FloatArray, UInt8Array
 
 # Joint positions (n,) -> (arms,) metres by which each arm's end effector is outside; 0 inside.
@@ -29,13 +28,6 @@ WorkspaceExcess = Callable[[FloatArray], FloatArray]
 _HALVINGS = 6
 # Nobody is outside by less than this: rounding must not stop an arm at its boundary.
 _ROUNDING_M = 1e-9
-
-
-def box_excess(position_m: FloatArray, box: Workspace) -> float:
-    """The distance from a point (3,) to a box, in metres; 0 inside."""
-    low, high = np.asarray(box.min_m), np.asarray(box.max_m)
-    outside = np.maximum(np.maximum(low - position_m, position_m - high), 0.0)
-    return float(np.sqrt(outside @ outside))
 
 
 @dataclass(frozen=True)

@@ -144,10 +144,113 @@ TELEOP_NODE = (
     ),
 )
 
+ARBITER_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec(
+        "rate_hz", 0.0, "Rate of joint_command; 0 is the profile's control rate", minimum=0.0
+    ),
+    ParameterSpec(
+        "sim_speed",
+        1.0,
+        "Simulated seconds a second of a robot in simulated time; the loop keeps pace with it",
+        minimum=0.01,
+        maximum=1000.0,
+    ),
+    ParameterSpec(
+        "output",
+        "joint_trajectory",
+        "Type of joint_command; 'profile' is what the profile's real interface takes",
+        choices=("profile", "joint_trajectory", "position_array"),
+    ),
+    ParameterSpec(
+        "time_from_start_s",
+        0.0,
+        "When a JointTrajectory's point is due: 0 at once, for drives that take targets as they "
+        "come; about one period for controllers that interpolate",
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    ParameterSpec("autostart", False, "Enable as soon as the robot is heard"),
+    ParameterSpec("workspace", True, "Keep end effectors inside the profile's workspace boxes"),
+    ParameterSpec(
+        "alignment",
+        "align",
+        "What a take-over does with the offset between the human's device and the arm",
+        choices=("absolute", "align", "clutch"),
+    ),
+    ParameterSpec("blend_s", 0.4, "Duration of a handover", minimum=0.01, maximum=10.0),
+    ParameterSpec(
+        "human_timeout_s", 0.15, "Silence of the human that gives HOLD", minimum=0.02, maximum=1.0
+    ),
+    ParameterSpec(
+        "policy_timeout_s", 0.15, "Silence of the policy that gives HOLD", minimum=0.02, maximum=2.0
+    ),
+    ParameterSpec(
+        "policy_max_age_s", 2.0, "Oldest observation that a chunk may answer to", minimum=0.02
+    ),
+    ParameterSpec(
+        "policy_hold_s", 0.15, "Time for which a chunk's last point stays valid", minimum=0.001
+    ),
+    ParameterSpec("measured_timeout_s", 0.15, "Silence of the robot that gives HOLD", minimum=0.02),
+    ParameterSpec("measured_fault_s", 1.0, "Silence of the robot that gives FAULT", minimum=0.05),
+    ParameterSpec("tracking_rad", 0.4, "Largest tracking error of a revolute joint", minimum=0.001),
+    ParameterSpec("tracking_m", 0.05, "Largest tracking error of a prismatic joint", minimum=1e-4),
+    ParameterSpec(
+        "velocity_scale",
+        1.0,
+        "Share of the profile's velocity limits",
+        minimum=0.01,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "acceleration_scale",
+        1.0,
+        "Share of the profile's acceleration limits",
+        minimum=0.01,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "demonstrating",
+        False,
+        "Whether a demonstration is running; each change to true begins a new episode, with "
+        "noise as the noise.* parameters say",
+        read_only=False,
+    ),
+    ParameterSpec(
+        "noise.covariance",
+        "",
+        "File of the noise's covariance (.npy, .npz, .yaml); empty: see noise.sigma",
+        read_only=False,
+    ),
+    ParameterSpec(
+        "noise.sigma",
+        0.0,
+        "Standard deviation of independent noise on every arm joint, rad or m; 0 for none",
+        read_only=False,
+        minimum=0.0,
+    ),
+    ParameterSpec(
+        "noise.trace",
+        0.0,
+        "Trace that the covariance is scaled to, DART's alpha / T; 0 leaves it as it is",
+        read_only=False,
+        minimum=0.0,
+    ),
+    ParameterSpec(
+        "noise.hold_ticks",
+        5,
+        "Ticks for which one draw of the noise is held",
+        read_only=False,
+        minimum=1,
+    ),
+    ParameterSpec("noise.seed", 0, "Seed of the noise", read_only=False, minimum=0),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "robot_node": ROBOT_NODE,
     "expert_node": EXPERT_NODE,
     "demo_node": DEMO_NODE,
     "teleop_node": TELEOP_NODE,
+    "arbiter_node": ARBITER_NODE,
 }
 """Executable -> its parameters."""

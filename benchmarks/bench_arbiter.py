@@ -1,0 +1,120 @@
+"""How long does a tick of the arbiter take, and of what is it made?
+
+python benchmarks/bench_arbiter.py [--ticks 3000] [--repetitions 9]
+
+Every tick takes a human's command, a measurement and, every fifth, a policy's chunk of 16 points,
+as in a demonstration with noise at 50 to 100 Hz. The figure is the mean of a tick in one
+repetition; the spread is over the repetitions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from harness import Row, Spread, report
+
+from robot_learning.control.arbiter import Arbiter
+from robot_learning.control.commands import Measured, Now, RawCommand
+from robot_learning.control.limiter import Motion, advance
+from robot_learning.control.modes import Mode, Request
+from robot_learning.control.noise import ActionNoise, isotropic_covariance
+from robot_learning.control.settings import arbiter_settings
+from robot_learning.control.state import ArbiterState, Demonstration, Inputs
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.types import FloatArray
+
+CHUNK_POINTS = 16
+CHUNK_STEP_S = 0.02
+CHUNK_EVERY = 5
+
+
+def scripted_inputs(profile: RobotProfile, ticks: int, period_ns: int) -> list[tuple[Inputs, Now]]:
+    """What arrives in each tick, made beforehand, so that only the arbiter is timed."""
+    noise = ActionNoise(isotropic_covariance(profile, 0.02), hold_ticks=5)
+    demonstration = Demonstration(0, noise)
+    names, home = profile.joint_names, profile.home
+    reach = profile.position_max - profile.position_min
+    offsets_s = tuple(CHUNK_STEP_S * index for index in range(CHUNK_POINTS))
+    script = []
+    for tick in range(1, ticks + 1):
+        now_ns = tick * period_ns
+        position = home + np.minimum(0.2, 0.2 * reach) * np.sin(0.02 * tick)
+        human = RawCommand(now_ns, now_ns, names, position[None])
+        chunk = RawCommand(now_ns, now_ns, names, np.tile(position, (CHUNK_POINTS, 1)), offsets_s)
+        inputs = Inputs(
+            human=(human,) if tick > 1 else (),
+            policy=(chunk,) if tick % CHUNK_EVERY == 0 else (),
+            measured=Measured(now_ns, now_ns, position),
+            requests=(Request.ENABLE,) if tick == 1 else (),
+            demonstration=demonstration,
+        )
+        script.append((inputs, Now.lockstep(now_ns)))
+    return script
+
+
+@dataclass(frozen=True)
+class Times:
+    """Microseconds: of each tick by the wall clock (ticks,), and the mean by processor time."""
+
+    wall_us: FloatArray
+    processor_us: float
+
+
+def tick_times(arbiter: Arbiter, script: list[tuple[Inputs, Now]]) -> Times:
+    """Run the script once.
+
+    The two differ by what other programs took of the processor meanwhile.
+    """
+    state, times_s = ArbiterState(), np.empty(len(script))
+    processor_s = time.thread_time()
+    for index, (inputs, now) in enumerate(script):
+        start = time.perf_counter()
+        state, decision = arbiter.step(state, inputs, now)
+        times_s[index] = time.perf_counter() - start
+    if decision.mode is not Mode.HUMAN or not decision.noise.any():
+        raise RuntimeError(f"this did not time a demonstration: {decision.reasons}")
+    return Times(times_s * 1e6, (time.thread_time() - processor_s) / len(script) * 1e6)
+
+
+def limiter_time_us(arbiter: Arbiter, profile: RobotProfile, repeats: int = 2000) -> float:
+    """Microseconds of the limiter alone, mean."""
+    motion = Motion.at_rest(profile.home)
+    start = time.perf_counter()
+    for index in range(repeats):
+        motion, _ = advance(arbiter.settings.limits, motion, profile.home + 0.001 * (index % 50))
+    return (time.perf_counter() - start) / repeats * 1e6
+
+
+def main() -> None:
+    """Time 14 joints (two arms) and 7 (one), print the table and write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ticks", type=int, default=3000)
+    parser.add_argument("--repetitions", type=int, default=9)
+    arguments = parser.parse_args()
+    rows = []
+    for robot, bound in (("desk_duo", "<= 150"), ("desk_arm", "")):
+        profile = load_profile(robot)
+        arbiter = Arbiter(arbiter_settings(profile))
+        period_ns = round(arbiter.settings.limits.period_s * 1e9)
+        script = scripted_inputs(profile, arguments.ticks, period_ns)
+        times = [tick_times(arbiter, script) for _ in range(arguments.repetitions)]
+        limiter_us = [limiter_time_us(arbiter, profile) for _ in range(arguments.repetitions)]
+        joints = f"{len(profile.joints)} joints"
+        means = Spread.of([float(run.wall_us.mean()) for run in times])
+        processor = Spread.of([run.processor_us for run in times])
+        worst = Spread.of([float(np.percentile(run.wall_us, 99)) for run in times])
+        rows += [
+            Row(f"tick, mean, {joints}", means, "µs", bound),
+            Row(f"tick, mean processor time, {joints}", processor, "µs"),
+            Row(f"tick, p99, {joints}", worst, "µs"),
+            Row(f"of it the limiter, {joints}", Spread.of(limiter_us), "µs"),
+        ]
+    report("arbiter", rows, {"ticks": arguments.ticks, "chunk_points": CHUNK_POINTS})
+
+
+if __name__ == "__main__":
+    main()

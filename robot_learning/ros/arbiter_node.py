@@ -1,0 +1,177 @@
+"""`arbiter_node`: the only publisher of `joint_command`; decides who drives, within limits.
+
+It ticks at a fixed rate on the steady clock. Receipts are timed on the steady clock too, stamps
+are compared with the node's clock, so that a ROS time that stops or steps back holds the policy
+and nothing else. When it ends it just stops publishing: the robot holds its last command.
+
+This is no certified emergency stop.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from functools import partial
+from typing import Any
+
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.control.arbiter import Arbiter
+from robot_learning.control.commands import Measured, Now, RawCommand
+from robot_learning.control.modes import Mode, Request
+from robot_learning.control.settings import Patience, arbiter_settings
+from robot_learning.control.state import ArbiterState, Decision, Inputs
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import CommandError, ConfigurationError
+from robot_learning.core.pacing import Pacer, RateReport
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros import conversions, qos
+from robot_learning.ros.arbiter_outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
+from robot_learning.ros.demonstrations import Demonstrations
+from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import ARBITER_NODE
+from robot_learning.sim.end_effectors import workspace_excess
+
+# The executor may overrun its time-out by about this; the rest of a period is slept exactly.
+EXECUTOR_MARGIN_S = 0.001
+REPORT_PERIOD_S = 1.0
+
+
+class ArbiterNode(Node):  # type: ignore[misc]
+    """Feeds the arbiter with messages and publishes what it decides."""
+
+    def __init__(self) -> None:
+        super().__init__("arbiter_node")
+        given = declare_parameters(self, ARBITER_NODE)
+        self._profile = profile = load_profile(given["robot"])
+        bounds = {name: given[name] for name in Patience.__dataclass_fields__ if name in given}
+        settings = arbiter_settings(profile, given["rate_hz"] or None, **bounds)
+        rate_hz = 1.0 / settings.limits.period_s
+        boxes = given["workspace"] and profile.sim is not None
+        self._arbiter = Arbiter(settings, workspace_excess(profile) if boxes else None)
+        if given["workspace"] and not boxes:
+            text = "the profile has no MJCF model, so that the workspace boxes are not watched"
+            self.get_logger().warning(text)
+        self._state = ArbiterState()
+        self._inbox: dict[str, Any] = {}
+        self._autostart = bool(given["autostart"])
+        self._pacer = Pacer(rate_hz * given["sim_speed"])
+        self._rate: RateReport | None = None
+        self._reported_ns = 0
+        self._demonstrations = Demonstrations(profile, given)
+        self._command = CommandOutput(self, profile, given["output"], given["time_from_start_s"])
+        self._columns = DecisionOutput(self, profile)
+        self._diagnostics = ArbiterDiagnostics(self, profile)
+        for topic in ("teleop", "policy"):
+            self.create_subscription(
+                JointTrajectory, f"{topic}/command", partial(self._on_command, topic), qos.COMMAND
+            )
+        self.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
+        for request in Request:
+            self.create_service(Trigger, f"~/{request.value}", partial(self._on_request, request))
+        self.add_on_set_parameters_callback(self._on_parameters)
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Tick at the rate; callbacks in what time that leaves."""
+        stop.begin()
+        while not stop.is_set:
+            self._pacer.wait()
+            self._tick()
+            executor.spin_once(timeout_sec=0.0)
+            while (spare_s := self._pacer.remaining_s() - EXECUTOR_MARGIN_S) > 0.0:
+                executor.spin_once(timeout_sec=spare_s)
+
+    def close(self) -> None:
+        """Release the node. Nothing is sent: the robot holds its last command."""
+        self.destroy_node()
+
+    def _now(self) -> Now:
+        return Now(time.monotonic_ns(), self.get_clock().now().nanoseconds)
+
+    def _tick(self) -> None:
+        now, inbox = self._now(), self._inbox
+        self._inbox = {}
+        inputs = Inputs(
+            human=tuple(inbox.get("teleop", ())),
+            policy=tuple(inbox.get("policy", ())),
+            measured=inbox.get("measured"),
+            requests=self._starting(),
+            demonstration=self._demonstrations.running,
+        )
+        self._state, decision = self._arbiter.step(self._state, inputs, now)
+        if decision.publish:
+            self._command.publish(decision)
+        self._columns.publish(decision, now.ros_ns, self._rate)
+        self._log(decision)
+        if now.steady_ns - self._reported_ns >= REPORT_PERIOD_S * NS_PER_S:
+            self._reported_ns = now.steady_ns
+            self._rate = self._pacer.meter.report()
+            self._diagnostics.publish(decision, now.ros_ns, self._rate)
+
+    def _starting(self) -> tuple[Request, ...]:
+        """Enable once, as soon as the robot is heard; never again by itself."""
+        if not self._autostart or self._state.measured is None:
+            return ()
+        self._autostart = False
+        return (Request.ENABLE,)
+
+    def _log(self, decision: Decision) -> None:
+        for change in decision.transitions:
+            text = f"{change.before.name} -> {change.after.name}: {change.reason}"
+            if change.after is Mode.FAULT:
+                self.get_logger().error(text)
+            else:
+                self.get_logger().info(text)
+        for response in decision.responses:
+            if not response.accepted:
+                self.get_logger().warning(response.text)
+
+    def _on_command(self, source: str, message: JointTrajectory) -> None:
+        points = message.points
+        raw = RawCommand(
+            stamp_ns=conversions.time_ns(message.header.stamp),
+            receipt_ns=time.monotonic_ns(),
+            joint_names=tuple(message.joint_names),
+            positions=[point.positions for point in points],
+            offsets_s=[conversions.time_ns(point.time_from_start) / NS_PER_S for point in points],
+        )
+        self._inbox.setdefault(source, []).append(raw)
+
+    def _on_joints(self, message: JointState) -> None:
+        try:
+            position = conversions.joint_positions(message, self._profile.joint_names)
+        except CommandError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        stamp_ns = conversions.time_ns(message.header.stamp)
+        self._inbox["measured"] = Measured(stamp_ns, time.monotonic_ns(), position)
+
+    def _on_request(
+        self, request: Request, _message: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        self._state, answer = self._arbiter.request(self._state, request, self._now())
+        response.success, response.message = answer.accepted, answer.text
+        return response
+
+    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
+        changes = {parameter.name: parameter.value for parameter in parameters}
+        try:
+            self._demonstrations.change(changes)
+        except ConfigurationError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(ArbiterNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
