@@ -84,4 +84,4 @@ class ArmKinematics:
         step: FloatArray = posture + jacobian.T @ np.linalg.solve(
             square, twist - jacobian @ posture
         )
-        return step  # noqa: RET504 (typed)
+        return step
