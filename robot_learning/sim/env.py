@@ -166,7 +166,7 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
     def render(self) -> UInt8Array | None:
         """An image for people, (480, 640, 3) uint8, in `rgb_array` mode; else None.
 
-        Seen from the task's first camera, or from a free view of the scene.
+        Seen from the task's first camera, or from a view that frames the robot.
         """
         if self.render_mode is None:
             return None

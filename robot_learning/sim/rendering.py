@@ -19,7 +19,7 @@ import numpy as np
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.sim.gl_context import open_context
-from robot_learning.sim.model import CameraView, SimModel
+from robot_learning.sim.model import CameraView, SimModel, home_qpos
 from robot_learning.sim.world import World
 
 
@@ -35,6 +35,7 @@ class Quality:
 
 OBSERVATION_QUALITY = Quality(shadows=False, reflections=False, samples=0, shadow_map_px=0)
 VIDEO_QUALITY = Quality(shadows=True, reflections=True, samples=4, shadow_map_px=2048)
+FREE_AZIMUTH_DEG, FREE_ELEVATION_DEG = 150.0, -28.0
 _SPARE_GEOMS = 500  # for sites, tendons and what else a scene draws beside its geoms
 
 
@@ -77,6 +78,7 @@ class Renderer:
         self._scene = mujoco.MjvScene(self._model, self._model.ngeom + _SPARE_GEOMS)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = quality.shadows
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = quality.reflections
+        self._center, self._distance_m = _free_view(simulation)
         self._scratch: dict[tuple[int, int], UInt8Array] = {}
         self._gl = open_context(self._max_width_px, self._max_height_px)
         self.backend = self._gl.backend
@@ -108,7 +110,7 @@ class Renderer:
         """Draw one image.
 
         Args:
-            camera: a camera's name; None for a free view of the whole scene.
+            camera: a camera's name; None for a view that frames the robot and its workspaces.
             size_px: (height, width); None for the camera's own.
 
         Returns:
@@ -174,7 +176,9 @@ class Renderer:
 
     def _aim(self, view: CameraView | None) -> None:
         if view is None:
-            mujoco.mjv_defaultFreeCamera(self._model, self._camera)
+            self._camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+            self._camera.lookat[:], self._camera.distance = self._center, self._distance_m
+            self._camera.azimuth, self._camera.elevation = FREE_AZIMUTH_DEG, FREE_ELEVATION_DEG
         else:
             self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
             self._camera.fixedcamid = view.id
@@ -187,6 +191,24 @@ class Renderer:
             mujoco.mjtCatBit.mjCAT_ALL,
             self._scene,
         )
+
+
+def _free_view(simulation: SimModel) -> tuple[FloatArray, float]:
+    """Point to look at (3,) and distance in metres, to see the arms at home and where they work."""
+    model, data = simulation.mj_model, mujoco.MjData(simulation.mj_model)
+    data.qpos[:] = home_qpos(simulation)
+    mujoco.mj_kinematics(model, data)
+    anchors = [data.xanchor[model.dof_jntid[address]] for address in simulation.dof_addresses]
+    corners = [
+        corner
+        for arm in simulation.profile.arms
+        for corner in (arm.workspace.min_m, arm.workspace.max_m)
+    ]
+    points = np.array([*anchors, *corners])
+    low, high = points.min(axis=0), points.max(axis=0)
+    half_angle_rad = np.deg2rad(float(model.vis.global_.fovy)) / 2
+    distance_m = 0.6 * float(np.linalg.norm(high - low)) / np.tan(half_angle_rad)
+    return (low + high) / 2, distance_m
 
 
 def _close_at_exit(renderer: Renderer) -> Callable[[], None]:
