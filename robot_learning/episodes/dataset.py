@@ -95,7 +95,7 @@ class Dataset:
         """The episodes that match everything that is given.
 
         `sources` keeps episodes in which one of them was in control at some row (`human`,
-        `policy`, …); to keep only such rows, give it to `windows` too.
+        `policy`, `none`); to keep only such rows, give it to `windows` too.
         """
         wanted: dict[str, set[Any] | None] = {
             "outcome": _set(outcomes),

@@ -151,10 +151,11 @@ class Episode:
         with reading(self.path):
             return dataset[start:stop]
 
-    def frame(self, path: str, row: int) -> UInt8Array:
+    def frame(self, path: str, row: int, out: UInt8Array | None = None) -> UInt8Array:
         """One decoded camera frame, (height, width, 3) uint8.
 
-        A frame that was lost is black; its row is invalid.
+        A frame that was lost is black; its row is invalid. A JPEG frame is decoded into `out`,
+        contiguous, where that is given.
 
         Raises:
             EpisodeError: the frame is damaged.
@@ -167,7 +168,7 @@ class Episode:
         if not len(data):
             return np.zeros(column.shape, np.uint8)
         try:
-            return decode_jpeg(data, column.shape[0], column.shape[1])
+            return decode_jpeg(data, column.shape[0], column.shape[1], out)
         except EpisodeError as problem:
             raise EpisodeError(f"{self.path}: '{path}', row {row}: {problem}") from problem
 

@@ -80,7 +80,7 @@ class DatasetFolder:
             names = os.listdir(self.episodes_path)  # noqa: PTH208 (ten times faster)
         except FileNotFoundError:
             return []
-        return sorted((n for n in names if is_episode_name(n)), key=episode_number)
+        return sorted(filter(is_episode_name, names), key=lambda name: (len(name), name))
 
     def partial_paths(self) -> list[Path]:
         """Episodes whose recording did not end."""

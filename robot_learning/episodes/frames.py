@@ -28,7 +28,8 @@ class FrameReader:
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._file_bytes = os.fstat(self._descriptor).st_size
-        self._entries: dict[tuple[str, int], np.ndarray[tuple[int], np.dtype[np.void]]] = {}
+        self._chunk_rows: dict[int, int] = {}
+        self._entries: dict[tuple[int, int], np.ndarray[tuple[int], np.dtype[np.void]]] = {}
 
     def close(self) -> None:
         """Close the file."""
@@ -42,9 +43,12 @@ class FrameReader:
         Raises:
             EpisodeError: the file is damaged there.
         """
-        (chunk_rows,) = dataset.chunks
+        column = dataset.id.id
+        if column not in self._chunk_rows:
+            (self._chunk_rows[column],) = dataset.chunks
+        chunk_rows = self._chunk_rows[column]
         chunk, place = divmod(row, chunk_rows)
-        key = (dataset.name, chunk)
+        key = (column, chunk)
         if key not in self._entries:
             stored = dataset.id.read_direct_chunk((chunk * chunk_rows,))[1]
             if len(stored) != chunk_rows * _ENTRY.itemsize:

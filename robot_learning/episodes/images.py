@@ -23,8 +23,10 @@ def encode_jpeg(pixels: UInt8Array, quality: int) -> bytes:
     return encoded
 
 
-def decode_jpeg(data: bytes | memoryview, height_px: int, width_px: int) -> UInt8Array:
-    """Decode a JPEG image to RGB, (height, width, 3) uint8.
+def decode_jpeg(
+    data: bytes | memoryview, height_px: int, width_px: int, out: UInt8Array | None = None
+) -> UInt8Array:
+    """Decode a JPEG image to RGB, (height, width, 3) uint8, contiguous `out` if that is given.
 
     The size is checked before any memory for the pixels is taken.
 
@@ -36,7 +38,7 @@ def decode_jpeg(data: bytes | memoryview, height_px: int, width_px: int) -> UInt
     if problem:
         raise EpisodeError(problem)
     try:
-        pixels: UInt8Array = simplejpeg.decode_jpeg(view)
+        pixels: UInt8Array = simplejpeg.decode_jpeg(view, buffer=out)
     except ValueError as error:
         raise EpisodeError(f"the JPEG image is damaged: {error}") from error
     return pixels

@@ -2,7 +2,7 @@
 
 The rule: the label of a row is the clean action of whoever was in control, before noise and
 before limits. While the human drives it is `human`, while the policy drives it is `policy`;
-in any other mode there is no expert, and the label is `applied`, the action that held the
+with neither there is no expert, and the label is `applied`, the action that held the
 robot. A label layer overrides this where its mask is set; of several the newest counts. The
 column `actions` always holds the result, so that every reader of the file trains on it, and
 `control/` keeps what happened, so that it can be worked out anew.

@@ -40,13 +40,14 @@ class Encoding(Enum):
 
 
 class Source(IntEnum):
-    """Who commanded the robot in a row: the values of `control/source`."""
+    """Whose action the robot followed in a row: the values of `control/source`.
 
-    DISABLED = 0
+    NONE: nobody's; it was disabled, holding, or stopped by a fault.
+    """
+
+    NONE = 0
     HUMAN = 1
     POLICY = 2
-    HOLD = 3
-    FAULT = 4
 
 
 class RowFault(IntFlag):

@@ -114,7 +114,10 @@ class Windows:
                 if step and row == rows[number, step - 1]:
                     frames[number, step] = frames[number, step - 1]
                 else:
-                    frames[number, step] = episode.frame(key, int(row - start))
+                    place = frames[number, step]
+                    frame = episode.frame(key, int(row - start), place)
+                    if not np.shares_memory(frame, place):
+                        place[:] = frame
         return frames
 
     def _chosen_rows(self) -> npt.NDArray[np.int64]:

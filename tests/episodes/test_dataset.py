@@ -55,7 +55,7 @@ def test_opening_reads_the_index_only(dataset: Dataset) -> None:
         ({"operators": ["ana"], "rounds": [0]}, [0]),
         ({"instructions": ["push", "lift"]}, [0, 1, 3]),
         ({"sources": ["policy"]}, [2]),
-        ({"sources": ["human", "hold"]}, [0, 1, 3]),
+        ({"sources": ["human", "none"]}, [0, 1, 3]),
         ({"verdicts": ["bad"]}, [0, 1, 2]),
         ({"outcomes": ["none"]}, []),
     ],
@@ -156,7 +156,7 @@ def test_windows_of_one_source(dataset: Dataset) -> None:
     with pytest.raises(DatasetError, match="unknown source 'robot'"):
         Windows(dataset, WindowSpec(sources=("robot",)))
     with pytest.raises(DatasetError, match="no window matches"):
-        Windows(dataset, WindowSpec(sources=("fault",)))
+        Windows(dataset, WindowSpec(sources=("none",)))
     with pytest.raises(DatasetError, match="unknown column 'obs/joint_positon'; did you mean"):
         Windows(dataset, WindowSpec(observation_keys=("obs/joint_positon",)))
 

@@ -159,7 +159,7 @@ def test_an_index_that_leaves_the_folder_is_refused(
     with h5py.File(folder.index_path, "r+") as file:
         del file["data/demo_0"]
         file["data/demo_0"] = h5py.ExternalLink(target, "data/demo_0")
-    with pytest.raises(EpisodeError, match="which is no episode of this dataset; refused"):
+    with pytest.raises(EpisodeError, match="no episode of this dataset, or not its own; refused"):
         Dataset(folder.path)
 
 

@@ -22,7 +22,7 @@ from robot_learning.episodes.writer import WriterSettings
 
 CHILD = Path(__file__).with_name("recording_child.py")
 ROOT = Path(__file__).parents[2]
-KILLS = 20
+KILLS = 15
 
 
 def start_child(path: Path) -> subprocess.Popen:

@@ -1,0 +1,317 @@
+"""Recording and loading episodes: CPU share, time to save, opening, and windows a second.
+
+python benchmarks/bench_episodes.py [--seconds 60] [--peer-python PATH]
+
+The peer is robomimic's SequenceDataset reading the very same dataset, in the interpreter that
+`--peer-python` names (an environment of its own with robomimic 0.3.0 in it); the two take turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+from harness import Row, Spread, ratio, report, take_turns
+
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.episode import Episode
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.images import encode_jpeg
+from robot_learning.episodes.index import write_index
+from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, EpisodeMetadata, Stream
+from robot_learning.episodes.torch_view import make_loader
+from robot_learning.episodes.windows import Windows, WindowSpec
+from robot_learning.episodes.writer import WriterSettings
+
+JOINTS, CAMERAS = 14, ("front", "left", "right")
+HEIGHT, WIDTH = 480, 640
+CHUNK, BATCH = 10, 100
+LEROBOT_IMAGES_PER_S = 100  # see the README of this folder: LeRobot 0.4.4, other session
+
+PEER = """
+import sys, time
+from torch.utils.data import DataLoader
+from robomimic.utils import obs_utils
+from robomimic.utils.dataset import SequenceDataset
+obs_utils.initialize_obs_utils_with_obs_specs({"obs": {"low_dim": sys.argv[3].split(",")}})
+dataset = SequenceDataset(
+    sys.argv[1], obs_keys=sys.argv[3].split(","), dataset_keys=("actions",), frame_stack=1,
+    seq_length=int(sys.argv[2]), pad_frame_stack=True, pad_seq_length=True, get_pad_mask=True,
+    hdf5_cache_mode="all", hdf5_use_swmr=False, load_next_obs=False,
+)
+loader = DataLoader(dataset, batch_size=100, shuffle=True, num_workers=0)
+print("ready", len(dataset), flush=True)
+for line in sys.stdin:
+    start = time.perf_counter()
+    count = sum(len(batch["actions"]) for batch in loader)
+    print(count / (time.perf_counter() - start), flush=True)
+"""
+
+
+def description(cameras: tuple[str, ...]) -> DatasetInfo:
+    """Two 7-joint arms, decisions, and cameras."""
+    joint_columns = tuple(
+        Column(f"obs/joint_{name}", (JOINTS,)) for name in ("position", "velocity", "effort")
+    )
+    names = ("human", "policy", "noise", "requested", "applied")
+    decisions = (
+        Column("actions", (JOINTS,)),
+        *(Column(f"control/{name}", (JOINTS,)) for name in names),
+        Column("control/limited", (JOINTS,), "uint8"),
+        Column("control/source", (), "uint8"),
+        Column("intervention", (), "bool"),
+    )
+    shape = (HEIGHT, WIDTH, 3)
+    return DatasetInfo(
+        "two_arms",
+        "lift",
+        50.0,
+        (
+            Stream("joints", 500.0, 0.1, joint_columns),
+            Stream("decision", 50.0, 0.1, decisions),
+            *(
+                Stream(name, 30.0, 0.2, (Column(f"images/{name}", shape, "uint8", Encoding.JPEG),))
+                for name in cameras
+            ),
+        ),
+    )
+
+
+class Source:
+    """Samples of every stream, in order of time."""
+
+    def __init__(self, info: DatasetInfo) -> None:
+        rng = np.random.default_rng(0)
+        self.info = info
+        self._vectors = rng.normal(size=(64, JOINTS))
+        smooth = np.linspace(0, 180, WIDTH, dtype=np.uint8)[None, :, None]
+        self._frames = [
+            encode_jpeg(rng.integers(0, 40, (HEIGHT, WIDTH, 3), np.uint8) + smooth, 80)
+            for _ in range(8)
+        ]
+        self.frame_bytes = float(np.mean([len(frame) for frame in self._frames]))
+        self._next = {stream.name: 0 for stream in info.streams}
+
+    def feed(self, recorder: Recorder, until_ns: int) -> None:
+        """Push everything that is stamped up to `until_ns`."""
+        for stream in self.info.streams:
+            while True:
+                index = self._next[stream.name]
+                stamp_ns = seconds_to_ns(index / stream.rate_hz)
+                if stamp_ns > until_ns:
+                    break
+                recorder.push(stream.name, stamp_ns, stamp_ns, self._values(stream, index))
+                self._next[stream.name] = index + 1
+
+    def _values(self, stream: Stream, index: int) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for number, column in enumerate(stream.columns):
+            if column.is_image:
+                values[column.path] = self._frames[(index + number) % len(self._frames)]
+            elif column.shape:
+                values[column.path] = self._vectors[(index + number) % 64].astype(column.dtype)
+            else:
+                values[column.path] = np.uint8(1)
+        return values
+
+
+def record_fast(folder: DatasetFolder, seconds: float, *, settle: bool = False) -> float:
+    """Record an episode as fast as possible; seconds that `stop` took.
+
+    With `settle` all but the last half second is flushed before, as it is in real time.
+    """
+    recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0))
+    source = Source(folder.info)
+    source.feed(recorder, 0)
+    recorder.start(EpisodeMetadata(), 0)
+    for tick in range(1, round(seconds * 50) + 1):
+        now_ns = seconds_to_ns(tick / 50)
+        source.feed(recorder, now_ns)
+        recorder.advance(now_ns)
+        while recorder.status(now_ns).queued_rows > 100:
+            time.sleep(0.002)
+    # In real time at most one flush interval waits for the disk.
+    while settle and recorder.status(0).flushed_rows < seconds * 50 - 25:
+        time.sleep(0.01)
+    start = time.perf_counter()
+    saved = recorder.stop("success")
+    with Episode(folder.episodes_path / saved.summary.name) as episode:
+        episode.column("actions")
+    return time.perf_counter() - start
+
+
+def bench_recording(path: Path, seconds: float) -> list[Row]:
+    """Three cameras, joints at 500 Hz and decisions at 50 Hz, in real time."""
+    folder = DatasetFolder.create_or_open(path, description(CAMERAS))
+    recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0))
+    source = Source(folder.info)
+    process = psutil.Process()
+    with folder.lock():
+        source.feed(recorder, 0)
+        recorder.start(EpisodeMetadata(), 0)
+        start_s, cpu_start_s = time.perf_counter(), time.process_time()
+        memory: list[float] = []
+        while (elapsed_s := time.perf_counter() - start_s) < seconds:
+            now_ns = int(elapsed_s * NS_PER_S)
+            source.feed(recorder, now_ns)
+            recorder.advance(now_ns)
+            memory.append(process.memory_info().rss / 2**20)
+            time.sleep(0.002)
+        cpu = (time.process_time() - cpu_start_s) / (time.perf_counter() - start_s)
+        stop_s = time.perf_counter()
+        saved = recorder.stop("success")
+        stop_s = time.perf_counter() - stop_s
+    lost = saved.quality["fault_rows"]["FRAME_LOST"]
+    missing = round(seconds * 50) - saved.summary.rows
+    growth = float(np.mean(memory[-100:]) - np.mean(memory[len(memory) // 4 :][:100]))
+    return [
+        Row(f"CPU of one core, {seconds:g} s", Spread.of([cpu]), "share", "<= 0.6"),
+        Row("rows lost", Spread.of([lost + max(missing, 0)]), "rows", "<= 0"),
+        Row("rows invalid", Spread.of([saved.summary.invalid_rows]), "rows"),
+        Row("memory growth after the first quarter", Spread.of([growth]), "MiB"),
+        Row("stop to saved", Spread.of([stop_s * 1e3]), "ms", "<= 200"),
+    ]
+
+
+def bench_stop(path: Path, repetitions: int) -> list[Row]:
+    """How long the operator waits after a short and a long episode, reading it back included."""
+    rows = []
+    for seconds in (2.0, 120.0):
+        folder = DatasetFolder.create_or_open(path / str(seconds), description(CAMERAS))
+        with folder.lock():
+            times_ms = [record_fast(folder, seconds, settle=True) * 1e3 for _ in range(repetitions)]
+        name = f"stop to saved and readable, {seconds:g} s of 3 cameras"
+        rows.append(Row(name, Spread.of(times_ms), "ms", "<= 200"))
+    return rows
+
+
+def bench_opening(path: Path, count: int, repetitions: int) -> list[Row]:
+    """A dataset of many episodes: one real file under many names."""
+    folder = DatasetFolder.create_or_open(path, description(()))
+    with folder.lock():
+        record_fast(folder, 2.0)
+        first = Dataset(path).episodes[0]
+        names = [f"episode_{number:06d}.hdf5" for number in range(count)]
+        for name in names[1:]:
+            os.link(folder.episodes_path / first.name, folder.episodes_path / name)
+        write_index(folder, [replace(first, name=name) for name in names])
+        opening = take_turns({"open": lambda: len(Dataset(path))}, repetitions)["open"]
+        stop_ms = [record_fast(folder, 2.0) * 1e3 for _ in range(3)]
+    return [
+        Row(f"open {count} episodes", Spread.of(opening), "s", "<= 1.0"),
+        Row(f"stop to saved, {count} episodes before", Spread.of(stop_ms), "ms"),
+    ]
+
+
+def bench_windows(path: Path, peer_python: str, repetitions: int) -> list[Row]:
+    """Shuffled batches of low-dimensional windows, ours and robomimic's in turn."""
+    folder = DatasetFolder.create_or_open(path, description(()))
+    with folder.lock():
+        for _ in range(40):
+            record_fast(folder, 10.0)
+    keys = ("obs/joint_position", "obs/joint_velocity", "obs/joint_effort")
+    spec = WindowSpec(keys, observation_steps=CHUNK, action_steps=CHUNK)
+    windows = Windows(Dataset(path), spec)
+
+    def ours() -> float:
+        start = time.perf_counter()
+        count = sum(len(batch["action"]) for batch in make_loader(windows, BATCH))
+        return count / (time.perf_counter() - start)
+
+    peer = _start_peer(peer_python, path, [key.removeprefix("obs/") for key in keys])
+    ours()
+    our_rates, peer_rates = [], []
+    for _ in range(repetitions):
+        our_rates.append(ours())
+        if peer:
+            peer_rates.append(peer())
+    rows = [Row("windows, ours", Spread.of(our_rates), "1/s")]
+    if peer_rates:
+        rows.append(Row("windows, robomimic 0.3.0 cached", Spread.of(peer_rates), "1/s"))
+        rows.append(Row("ours / robomimic", ratio(our_rates, peer_rates), "", ">= 1.5"))
+    return rows
+
+
+def _start_peer(python: str, path: Path, keys: list[str]) -> Callable[[], float] | None:
+    if not python:
+        return None
+    index = str(path / "dataset.hdf5")
+    process = subprocess.Popen(
+        [python, "-c", PEER, index, str(CHUNK), ",".join(keys)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    stdin, stdout = process.stdin, process.stdout
+    if stdin is None or stdout is None:
+        raise RuntimeError("the peer has no pipes")
+    for line in stdout:
+        if line.startswith("ready"):
+            break
+
+    def once() -> float:
+        stdin.write("go\n")
+        stdin.flush()
+        return float(stdout.readline())
+
+    once()
+    return once
+
+
+def bench_images(path: Path, repetitions: int) -> list[Row]:
+    """Random windows of one camera frame and a chunk of 100 actions."""
+    folder = DatasetFolder.create_or_open(path, description(CAMERAS[:1]))
+    with folder.lock():
+        for _ in range(4):
+            record_fast(folder, 10.0)
+    windows = Windows(Dataset(path), WindowSpec(("images/front",), action_steps=100))
+    rng = np.random.default_rng(0)
+
+    def once() -> float:
+        start = time.perf_counter()
+        windows.batch(rng.integers(0, len(windows), 100))
+        return 100 / (time.perf_counter() - start)
+
+    once()
+    rates = [once() for _ in range(repetitions)]
+    bound = f">= {5 * LEROBOT_IMAGES_PER_S}"
+    return [Row("random 640x480 frames with a chunk of 100", Spread.of(rates), "1/s", bound)]
+
+
+def main() -> int:
+    """Measure, print, write JSON; 1 when a target was missed."""
+    parser = argparse.ArgumentParser(description="Recording and loading episodes.")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of recording in real time")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--episodes", type=int, default=10_000, help="of the dataset to open")
+    parser.add_argument("--peer-python", default="", help="an interpreter that has robomimic")
+    parser.add_argument("--folder", type=Path, default=None, help="where to write; on a disk")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as directory:
+        root = Path(directory)
+        rows = [
+            *bench_recording(root / "recording", arguments.seconds),
+            *bench_stop(root / "stop", arguments.repetitions),
+            *bench_opening(root / "opening", arguments.episodes, arguments.repetitions),
+            *bench_windows(root / "windows", arguments.peer_python, arguments.repetitions),
+            *bench_images(root / "images", arguments.repetitions),
+        ]
+        frame_bytes = round(Source(description(CAMERAS)).frame_bytes)
+    report("episodes", rows, {"jpeg_bytes": frame_bytes, "seconds": arguments.seconds})
+    return 1 if any(row.kept is False for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
