@@ -7,5 +7,6 @@ from collections.abc import Mapping
 from robot_learning.bringup.demo import DEMO
 from robot_learning.bringup.plan import LaunchGroup
 from robot_learning.bringup.sim import SIM
+from robot_learning.bringup.teleop import TELEOP
 
-GROUPS: Mapping[str, LaunchGroup] = {group.name: group for group in (SIM, DEMO)}
+GROUPS: Mapping[str, LaunchGroup] = {group.name: group for group in (SIM, TELEOP, DEMO)}

@@ -41,6 +41,9 @@ class Supervisor:
     def __init__(self, plan: LaunchPlan, output: IO[str] | None = None) -> None:
         self._plan = plan
         self._output = output or sys.stdout
+        # A line that is drawn in place there has to make room for one that stays.
+        drawn = any(node.owns_terminal for node in plan.nodes) and self._output.isatty()
+        self._clear = "\r\x1b[2K" if drawn else ""
         self._running: list[_Running] = []
         self._selector = selectors.DefaultSelector()
         self._interrupted = False
@@ -82,7 +85,8 @@ class Supervisor:
         process = subprocess.Popen(
             [*command, *node_arguments(node)],
             env=_environment(self._plan.environment),
-            stdin=subprocess.DEVNULL,
+            # Whose screen it is, is also who keeps the keys that are typed there off it.
+            stdin=None if node.owns_terminal else subprocess.DEVNULL,
             stdout=None if node.owns_terminal else subprocess.PIPE,
             stderr=None if node.owns_terminal else subprocess.STDOUT,
             start_new_session=True,
@@ -148,11 +152,11 @@ class Supervisor:
     def _say_line(self, name: str, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
         if text:
-            self._output.write(f"[{name}] {text}\n")
+            self._output.write(f"{self._clear}[{name}] {text}\n")
             self._output.flush()
 
     def _say(self, text: str) -> None:
-        self._output.write(f"{text}\n")
+        self._output.write(f"{self._clear}{text}\n")
         self._output.flush()
 
 

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from robot_learning.teleop.devices import DEVICES, PANELS
 
+SCRIPTED = "scripted"
+"""The device that needs no person: a task's expert with human faults."""
+
 ParameterValue = bool | int | float | str | list[str] | list[float]
 
 
@@ -111,9 +114,13 @@ DEMO_NODE = (
 
 TELEOP_NODE = (
     ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
-    ParameterSpec("device", "keyboard", "What the operator drives with", choices=tuple(DEVICES)),
+    ParameterSpec(
+        "device", "keyboard", "What the operator drives with", choices=(*DEVICES, SCRIPTED)
+    ),
     ParameterSpec("map", "", "Device map: a shipped name or a YAML file; empty: the default"),
     ParameterSpec("panel", "none", "A second device for the operator's keys", choices=PANELS),
+    ParameterSpec("task", "lift", "Task of the scripted operator"),
+    ParameterSpec("seed", 0, "Seed of the scripted operator", minimum=0),
     ParameterSpec(
         "rate_hz", 50.0, "Rate of teleop/command while engaged", minimum=20.0, maximum=500.0
     ),

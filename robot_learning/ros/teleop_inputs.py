@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -15,6 +16,7 @@ from robot_learning.core.errors import CommandError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.ros import conversions, qos
+from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.teleop.device import TeleopContext, TeleopDevice
 from robot_learning.teleop.device_pair import DevicePair
 from robot_learning.teleop.gamepad import Gamepad, JoySample
@@ -27,13 +29,18 @@ ROBOT_TIMEOUT_S = 0.25
 class TeleopInputs:
     """Keeps the newest message of each source. Ages are by receipt, on the steady clock."""
 
-    def __init__(self, node: Node, profile: RobotProfile, device: TeleopDevice) -> None:
+    def __init__(
+        self, node: Node, profile: RobotProfile, device: TeleopDevice, poses: Sequence[str] = ()
+    ) -> None:
         self._node = node
         self._names = profile.joint_names
         self._observation: Observation | None = None
         self._arrays: dict[str, FloatArray] = {}
         self._heard_ns: dict[str, int] = {}
-        node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
+        if poses:
+            ObservationInput(node, profile.joint_names, poses, self._on_observation)
+        else:
+            node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
         for name in ("applied", "policy"):
             node.create_subscription(
                 JointState, f"arbiter/{name}", partial(self._on_array, name), qos.STREAM_IN
@@ -75,17 +82,23 @@ class TeleopInputs:
         except CommandError as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        self.heard("robot")
         stamp_ns = conversions.time_ns(message.header.stamp)
         effort = np.full(len(self._names), np.nan)
-        self._observation = Observation(stamp_ns, position, velocity, effort)
+        self._on_observation(Observation(stamp_ns, position, velocity, effort))
+
+    def _on_observation(self, observation: Observation) -> None:
+        self.heard("robot")
+        self._observation = observation
 
     def _on_array(self, name: str, message: JointState) -> None:
         try:
-            self._arrays[name] = conversions.joint_positions(message, self._names)
+            values = conversions.joint_positions(message, self._names)
         except CommandError as error:
             self._node.get_logger().error(f"arbiter/{name}: {error}", throttle_duration_sec=1.0)
             return
+        if np.isnan(values).any():
+            return  # the source had no action in that tick
+        self._arrays[name] = values
         self.heard(name)
 
     def _on_joy(self, gamepad: Gamepad, message: Joy) -> None:

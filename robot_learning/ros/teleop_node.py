@@ -5,11 +5,12 @@ While nobody is engaged nothing is published: the arbiter takes that silence for
 
 from __future__ import annotations
 
-import json
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -23,17 +24,15 @@ from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.node_base import Stop, declare_parameters, run_node
-from robot_learning.ros.parameters import TELEOP_NODE
+from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
+from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
-from robot_learning.sim.model import compile_robot
+from robot_learning.ros.teleop_status import operator_status, read_state
 from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
-from robot_learning.teleop.devices import make_device
-from robot_learning.teleop.inverse_kinematics import InverseKinematics
-from robot_learning.teleop.status_line import Status, StatusTerminal
+from robot_learning.teleop.status_line import StatusTerminal
 from robot_learning.teleop.teleop_controller import (
     DISENGAGED,
     Speeds,
-    TeleopCommand,
     TeleopController,
 )
 
@@ -52,27 +51,22 @@ class TeleopNode(Node):  # type: ignore[misc]
         super().__init__("teleop_node")
         settings = declare_parameters(self, TELEOP_NODE)
         self._profile = profile = load_profile(settings["robot"])
-        self._device = make_device(settings["device"], profile, settings["map"], settings["panel"])
-        kinematics = None
-        if profile.sim is not None:
-            model = compile_robot(profile)
-            kinematics = InverseKinematics(
-                model.mj_model, profile, model.qpos_addresses, model.dof_addresses
-            )
+        self._device, poses = build_device(settings, profile)
+        self._scripted = settings["device"] == SCRIPTED
         speeds = Speeds(
             linear_m_s=(settings["linear_slow_m_s"], settings["linear_fast_m_s"]),
             angular_rad_s=(settings["angular_slow_rad_s"], settings["angular_fast_rad_s"]),
             joint_fraction=(settings["joint_slow_fraction"], settings["joint_fast_fraction"]),
         )
-        self._controller = TeleopController(profile, kinematics, speeds)
+        self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
-        self._arbiter: dict[str, object] = {}
+        self._arbiter: Mapping[str, Any] = {}
         self._pacer = Pacer(settings["rate_hz"])
         self._period_s = 1.0 / settings["rate_hz"]
         self._last_ns: int | None = None
         self._shown_ns = 0
         self._health = ""
-        self._inputs = TeleopInputs(self, profile, self._device)
+        self._inputs = TeleopInputs(self, profile, self._device, poses)
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
@@ -109,6 +103,9 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._last_ns = now_ns
         if pause_s > SUSPENDED_S:
             self._device.handle(OperatorEvent.HOLD)
+            if self._scripted:
+                # A script is nobody whom a moving arm could surprise.
+                self._device.handle(OperatorEvent.TAKE_OVER)
         context = self._inputs.context(now_ns)
         wanted = self._device.poll(now_ns, context)
         for event in wanted.events:
@@ -124,7 +121,9 @@ class TeleopNode(Node):  # type: ignore[misc]
         if now_ns - self._shown_ns >= STATUS_PERIOD_S * NS_PER_S:
             self._shown_ns = now_ns
             if self._show:
-                self._terminal.show(self._status(now_ns, wanted, command))
+                rate_hz = self._pacer.meter.report().rate_hz
+                limits, age_s = command.warnings, self._inputs.age_s("arbiter", now_ns)
+                self._terminal.show(operator_status(self._arbiter, age_s, wanted, limits, rate_hz))
 
     def _raise_event(self, event: OperatorEvent) -> None:
         self._events.publish(String(data=event.value))
@@ -134,14 +133,18 @@ class TeleopNode(Node):  # type: ignore[misc]
         if client is None:
             return
         if not client.service_is_ready():
-            self.get_logger().warning(f"{event.value}: no arbiter offers {client.srv_name}")
+            self._warn(f"{event.value}: no arbiter offers {client.srv_name}")
             return
         client.call_async(Trigger.Request()).add_done_callback(partial(self._on_answer, event))
 
     def _on_answer(self, event: OperatorEvent, future: Future[Trigger.Response]) -> None:
         answer = future.result()
         if answer is not None and not answer.success:
-            self.get_logger().warning(f"{event.value} was refused: {answer.message}")
+            self._warn(f"{event.value} was refused: {answer.message}")
+
+    def _warn(self, text: str) -> None:
+        self._terminal.clear()
+        self.get_logger().warning(text)
 
     def _on_service(
         self, event: OperatorEvent, _request: Trigger.Request, response: Trigger.Response
@@ -151,11 +154,8 @@ class TeleopNode(Node):  # type: ignore[misc]
         return response
 
     def _on_arbiter(self, message: String) -> None:
-        try:
-            state = json.loads(message.data)
-        except ValueError:
-            state = None
-        if isinstance(state, dict):
+        state = read_state(message.data)
+        if state is not None:
             self._arbiter = state
             self._inputs.heard("arbiter")
 
@@ -164,24 +164,8 @@ class TeleopNode(Node):  # type: ignore[misc]
         reason = wanted.health.reason
         if reason != self._health:
             self._health = reason
+            self._terminal.clear()
             self.get_logger().info(f"device: {reason or 'ready'}")
-
-    def _status(self, now_ns: int, wanted: TeleopInput, command: TeleopCommand) -> Status:
-        sources = {"robot": "robot", "arbiter": "applied", "policy": "policy"}
-        return Status(
-            mode=_text(self._arbiter.get("mode")),
-            engaged=wanted.engaged,
-            ages_s={name: self._inputs.age_s(key, now_ns) for name, key in sources.items()},
-            limits=command.warnings,
-            noise=None,
-            rate_hz=self._pacer.meter.report().rate_hz,
-            notes=wanted.notes,
-            problem=wanted.health.reason,
-        )
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def main() -> int:

@@ -32,10 +32,13 @@ class Status:
         engaged: whether the operator holds the robot.
         ages_s: source -> seconds since it was heard; NaN for never.
         limits: what holds the robot back, most important first.
-        noise: whether DART noise is on; None when unknown.
+        noise: whether DART noise is added now; None when unknown.
+        demonstrating: whether a demonstration is running, in which noise may be added.
         rate_hz: of the teleoperation loop.
+        arbiter_rate_hz: of the arbiter's loop.
         notes: what is selected, or why the device refuses.
         problem: why the device cannot be used; empty while it can.
+        reason: why the robot is not driven; empty while it is.
     """
 
     mode: str | None
@@ -43,13 +46,16 @@ class Status:
     ages_s: Mapping[str, float]
     limits: tuple[str, ...] = ()
     noise: bool | None = None
+    demonstrating: bool = False
     rate_hz: float = math.nan
+    arbiter_rate_hz: float = math.nan
     notes: tuple[str, ...] = ()
     problem: str = ""
+    reason: str = ""
 
 
 def render(status: Status) -> Text:
-    """The line, with the mode in colour first."""
+    """The line: what matters most comes first, as a narrow terminal cuts the end off."""
     mode = status.mode or NO_ARBITER
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f" {mode:<8} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
@@ -58,19 +64,39 @@ def render(status: Status) -> Text:
         line.append(f" {status.problem} ", "bold red")
     for note in status.notes:
         line.append(f" {note} ", "cyan")
-    for limit in status.limits:
-        line.append(f" {limit} ", "bold yellow")
+    _append_noise(line, status)
+    line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)} Hz", "dim")
     for name, age_s in status.ages_s.items():
-        fresh = age_s <= _STALE_S
-        text = "never" if math.isnan(age_s) else f"{min(age_s, 99.0):.2f}s"
         line.append(f" {name} ", "dim")
-        line.append(text, "" if fresh else "red")
-    if status.noise is not None:
-        line.append("  noise ", "dim")
-        line.append("ON" if status.noise else "off", "bold magenta" if status.noise else "dim")
-    rate = "--" if math.isnan(status.rate_hz) else f"{status.rate_hz:.0f}"
-    line.append(f"  {rate} Hz", "dim")
+        line.append(_age(age_s), "" if age_s <= _STALE_S else "red")
+    for limit in status.limits:
+        line.append(f"  {limit}", "bold yellow")
+    if status.reason:
+        line.append(f"  {status.reason}", "italic")
     return line
+
+
+def _append_noise(line: Text, status: Status) -> None:
+    if status.noise is None:
+        return
+    line.append(" noise ", "dim")
+    if status.noise:
+        line.append("ON ", "bold magenta")
+    else:
+        line.append("set" if status.demonstrating else "off", "dim")
+
+
+def _age(age_s: float) -> str:
+    """Three characters, so that the line does not jump about."""
+    if math.isnan(age_s):
+        return "  -"
+    if age_s < 0.995:
+        return f"{age_s:.2f}"[1:]
+    return f"{age_s:.1f}" if age_s < 9.95 else f"{min(age_s, 99.0):.0f}s"
+
+
+def _rate(rate_hz: float) -> str:
+    return "--" if math.isnan(rate_hz) else f"{rate_hz:.0f}"
 
 
 @dataclass
@@ -112,8 +138,13 @@ class StatusTerminal:
             self.console.file.write("\r\x1b[2K")
             self.console.print(line, end="")
 
-    def print(self, text: str) -> None:
-        """Print something that stays, above the line."""
+    def clear(self) -> None:
+        """Take the line away until it is shown again: something else is about to be written."""
         if self.console.is_terminal:
             self.console.file.write("\r\x1b[2K")
+            self.console.file.flush()
+
+    def print(self, text: str) -> None:
+        """Print something that stays, above the line."""
+        self.clear()
         self.console.print(text, markup=False, highlight=False)

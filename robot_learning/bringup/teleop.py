@@ -1,0 +1,152 @@
+"""The group `teleop`: a person drives a simulated or a real robot, through the arbiter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robot_learning.bringup.plan import (
+    LaunchArgument,
+    LaunchGroup,
+    LaunchPlan,
+    NodeSpec,
+    ParameterValue,
+    middleware_environment,
+    parse_flag,
+    parse_integer,
+    parse_number,
+    shipped_parameters,
+    user_parameters,
+)
+from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
+from robot_learning.bringup.sim import robot_node
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
+from robot_learning.core.profile_loader import load_profile
+
+DEVICES = ("keyboard", "gamepad", "gamepad_direct", "spacemouse", "leader_arm", "scripted")
+"""What teleop_node can be driven with."""
+PANELS = ("none", "keyboard")
+"""Devices that may carry the operator's keys beside another one."""
+FIXED = {"sim_speed": "1.0", "use_sim_time": "false", "autostart": "true"}
+"""Arguments of `sim` that a person at the device decides: they live in real time."""
+SHARED = ("robot", "task", "seed", "headless", "cameras", "namespace", "params_file", "log_level")
+
+ARGUMENTS = (
+    *(argument for argument in SIM_ARGUMENTS if argument.name in SHARED),
+    LaunchArgument(
+        "sim",
+        "true",
+        "false drives the real robot of the profile's interfaces.real",
+        ("true", "false"),
+    ),
+    LaunchArgument("device", "keyboard", "What the operator drives with", DEVICES),
+    LaunchArgument("map", "", "Device map: a shipped name or a YAML file"),
+    LaunchArgument("panel", "none", "A second device for the operator's keys", PANELS),
+    LaunchArgument(
+        "dart",
+        "false",
+        "Add DART noise to the operator's command; the session is one demonstration",
+        ("true", "false"),
+    ),
+    LaunchArgument("dart_covariance", "", "Covariance of the noise: a .npy, .npz or .yaml file"),
+    LaunchArgument(
+        "dart_sigma", "0.02", "Without a file: standard deviation on every arm joint, rad or m"
+    ),
+    LaunchArgument("dart_trace", "0", "Trace that the covariance is scaled to; 0 leaves it"),
+    LaunchArgument("dart_hold_ticks", "5", "Arbiter ticks for which one draw is held"),
+    LaunchArgument("dart_seed", "0", "Seed of the noise"),
+)
+
+
+def arbiter_node(
+    arguments: Mapping[str, str],
+    more: Mapping[str, ParameterValue] | None = None,
+    remappings: Mapping[str, str] | None = None,
+) -> NodeSpec:
+    """The arbiter; `more` parameters come after the shipped ones, the user's file last."""
+    parameters: dict[str, ParameterValue] = {"robot": arguments["robot"], **(more or {})}
+    user = user_parameters(arguments["params_file"])
+    return NodeSpec(
+        executable="arbiter_node",
+        name="arbiter_node",
+        namespace=arguments["namespace"],
+        parameters=(shipped_parameters("arbiter_node"), parameters, *user),
+        remappings=remappings or {},
+        log_level=arguments["log_level"],
+    )
+
+
+def teleop_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+    """Robot (when simulated), arbiter, and the operator's device.
+
+    A simulated robot is enabled at start. A real one waits for the operator: the key `n`, or
+    the service `arbiter_node/enable`.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was started.
+    """
+    simulated = parse_flag("sim", arguments["sim"])
+    noise = _dart_parameters(arguments)
+    if simulated:
+        nodes = [
+            robot_node({**FIXED, **arguments}),
+            arbiter_node(arguments, {"autostart": True, **noise}),
+        ]
+    else:
+        profile = load_profile(arguments["robot"])
+        real = _real_interface(profile)
+        settings: dict[str, ParameterValue] = {
+            "autostart": False,
+            "output": "profile",
+            # Controllers that interpolate between points need the time until the next one.
+            "time_from_start_s": 1.0 / profile.control_rate_hz,
+            **noise,
+        }
+        nodes = [arbiter_node(arguments, settings, {"joint_command": real.command_topic})]
+    nodes.append(_teleop_node(arguments))
+    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+
+
+def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:
+    if not isinstance(profile.real, Ros2ControlInterface):
+        raise ConfigurationError(
+            f"sim:=false: robot '{profile.name}' has no ros2_control interface; add "
+            "interfaces.real to its robot.yaml (see hardware/README.md)"
+        )
+    return profile.real
+
+
+def _dart_parameters(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
+    covariance = arguments["dart_covariance"]
+    parameters: dict[str, ParameterValue] = {
+        "noise.covariance": covariance,
+        # The covariance of a file replaces the scalar.
+        "noise.sigma": 0.0 if covariance else parse_number("dart_sigma", arguments["dart_sigma"]),
+        "noise.trace": parse_number("dart_trace", arguments["dart_trace"]),
+        "noise.hold_ticks": parse_integer("dart_hold_ticks", arguments["dart_hold_ticks"]),
+        "noise.seed": parse_integer("dart_seed", arguments["dart_seed"]),
+        "demonstrating": True,
+    }
+    if parse_flag("dart", arguments["dart"]):
+        return parameters
+    if covariance:
+        raise ConfigurationError("dart_covariance is given, but the noise is off: add dart:=true")
+    return {}
+
+
+def _teleop_node(arguments: Mapping[str, str]) -> NodeSpec:
+    user = user_parameters(arguments["params_file"])
+    names = ("robot", "device", "map", "panel", "task")
+    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
+    parameters["seed"] = parse_integer("seed", arguments["seed"])
+    return NodeSpec(
+        executable="teleop_node",
+        name="teleop_node",
+        namespace=arguments["namespace"],
+        parameters=(shipped_parameters("teleop_node"), parameters, *user),
+        log_level=arguments["log_level"],
+        owns_terminal=True,
+    )
+
+
+TELEOP = LaunchGroup("teleop", "a robot, the arbiter and a person's device", ARGUMENTS, teleop_plan)

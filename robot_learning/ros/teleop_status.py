@@ -1,0 +1,85 @@
+"""The operator's status line from `arbiter/state` and what the device says."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from robot_learning.teleop.device import TeleopInput
+from robot_learning.teleop.status_line import Status
+
+ARBITER_TIMEOUT_S = 1.0
+"""An arbiter that was silent for longer is shown as none."""
+SOURCES = ("robot", "human", "policy")
+# Why an arm that nobody drives is held needs no words; that something is wrong does.
+EXPLAINED_MODES = ("HOLD", "FAULT", "DISABLED")
+
+
+def read_state(text: str) -> Mapping[str, Any] | None:
+    """`arbiter/state` as a mapping; None when it is none."""
+    try:
+        state = json.loads(text)
+    except ValueError:
+        return None
+    return state if isinstance(state, dict) else None
+
+
+def operator_status(
+    arbiter: Mapping[str, Any],
+    age_s: float,
+    wanted: TeleopInput,
+    warnings: Sequence[str],
+    rate_hz: float,
+) -> Status:
+    """What the status line shows.
+
+    Args:
+        arbiter: the newest `arbiter/state`; empty before the first.
+        age_s: how long ago it came; NaN for never.
+        wanted: what the device says.
+        warnings: what holds the device's own target back.
+        rate_hz: of the teleoperation loop.
+    """
+    heard = age_s <= ARBITER_TIMEOUT_S
+    state = arbiter if heard else {}
+    hit = limit_texts(state.get("limits_hit", {}))
+    mode, reasons = state.get("mode"), state.get("reasons") or ()
+    ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
+    return Status(
+        mode=mode,
+        engaged=wanted.engaged,
+        ages_s=ages,
+        limits=(*hit, *warnings),
+        noise=state.get("noise"),
+        demonstrating=state.get("episode") is not None,
+        rate_hz=rate_hz,
+        arbiter_rate_hz=state.get("rate_hz") or math.nan,
+        notes=wanted.notes,
+        problem=wanted.health.reason,
+        reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
+    )
+
+
+def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:
+    """One short text a limit: what it is, the first joint that it holds, and how many more.
+
+    >>> limit_texts({"pan": ["velocity"], "lift": ["velocity", "position"]})
+    ['velocity pan +1', 'position lift']
+    """
+    joints: dict[str, list[str]] = {}
+    for joint, names in limits_hit.items():
+        for name in names:
+            joints.setdefault(name, []).append(joint)
+    return [
+        f"{name} {held[0]}" + (f" +{len(held) - 1}" if len(held) > 1 else "")
+        for name, held in joints.items()
+    ]
+
+
+def _age_s(ages: Sequence[float | None] | None, since_s: float) -> float:
+    """The age by receipt now, `since_s` after the arbiter told it."""
+    if not ages or ages[0] is None:
+        return math.nan
+    return ages[0] + since_s
