@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
+class _GroupParser(argparse.ArgumentParser):
+    """Takes `name:=value` before, between and after options, which argparse alone does not."""
+
+    def parse_known_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        given = list(args or ())
+        options = [text for text in given if ":=" not in text]
+        assignments = [text for text in given if ":=" in text]
+        return super().parse_known_args([*options, *assignments], namespace)
+
+
 def add_parser(subparsers: Subparsers) -> None:
     """Add `up` with one subcommand a group; each launch argument is an option too."""
     parser = subparsers.add_parser(
@@ -20,7 +34,9 @@ def add_parser(subparsers: Subparsers) -> None:
         help="start a group of ROS nodes and end them together",
         description="Start a group of ROS nodes as processes; Ctrl-C ends them all.",
     )
-    groups = parser.add_subparsers(dest="group", metavar="group", required=True)
+    groups = parser.add_subparsers(
+        dest="group", metavar="group", required=True, parser_class=_GroupParser
+    )
     for group in GROUPS.values():
         one = groups.add_parser(
             group.name,

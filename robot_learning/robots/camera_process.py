@@ -27,9 +27,9 @@ from robot_learning.sim.model import SimModel
 from robot_learning.sim.world import World
 
 START_TIMEOUT_S = 30.0
-END_TIMEOUT_S = 0.5
+END_TIMEOUT_S = 0.2
 # The control loop goes first where the two want the same core.
-NICENESS = 5
+NICENESS = 2
 
 
 class ProcessFrames:

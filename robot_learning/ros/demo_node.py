@@ -67,13 +67,14 @@ class DemoNode(Node):  # type: ignore[misc]
         names = (self._end_effector, self._object)
         ObservationInput(self, profile.joint_names, names, self._on_observation)
         self.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
-        self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.STREAM_IN)
         self.create_subscription(
             DiagnosticArray, "diagnostics", self._on_diagnostics, qos.DIAGNOSTICS
         )
         if self._video is not None:
             topic = f"{settings['camera']}/image_raw/compressed"
             self.create_subscription(CompressedImage, topic, self._on_image, qos.STREAM_IN)
+        else:
+            self._listen_to_commands()
 
     def run(self, executor: Executor, stop: Stop) -> None:
         """Watch until the goal is reached, or the time is over."""
@@ -88,8 +89,9 @@ class DemoNode(Node):  # type: ignore[misc]
                     break
         if self._video is not None:
             self._video.close()
-        path = self._video.path if self._video is not None and self._video.frames else None
-        console.print(figures.table(self._title, path))
+        console.print(figures.table(self._title, filmed=self._video is not None))
+        if self._video is not None and self._video.frames:
+            console.print(f"video: {self._video.path}", soft_wrap=True)
         if not figures.succeeded:
             reason = "interrupted" if stop.is_set else f"not done after {self._timeout_s:g} s"
             console.print(f"[bold red]the demonstration failed[/]: {reason}")
@@ -119,6 +121,10 @@ class DemoNode(Node):  # type: ignore[misc]
         if message.data and not self._figures.succeeded:
             self._figures.success_s = self._figures.elapsed_s
 
+    def _listen_to_commands(self) -> None:
+        # The expert waits for this subscription, so that nothing happens before it is filmed.
+        self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.STREAM_IN)
+
     def _on_command(self, _message: JointTrajectory) -> None:
         self._figures.command_rate.tick(time.monotonic_ns())
 
@@ -131,6 +137,8 @@ class DemoNode(Node):  # type: ignore[misc]
     def _on_image(self, message: CompressedImage) -> None:
         if self._video is None:
             return
+        if not self._video.frames:
+            self._listen_to_commands()
         self._figures.camera_rate.tick(time.monotonic_ns())
         pixels = simplejpeg.decode_jpeg(np.frombuffer(message.data, np.uint8))
         self._video.write(pixels, conversions.time_ns(message.header.stamp))

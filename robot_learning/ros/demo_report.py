@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from rich.table import Table
@@ -66,7 +65,7 @@ class DemoFigures:
             f"joints {_hertz(self.joint_rate)}, commands {_hertz(self.command_rate)}"
         )
 
-    def table(self, title: str, video: Path | None) -> Table:
+    def table(self, title: str, filmed: bool) -> Table:
         """The results."""
         control = self.diagnostics.get("control loop", {})
         commands = self.diagnostics.get("commands", {})
@@ -88,9 +87,8 @@ class DemoFigures:
             f"in {commands.get('limited_ticks', '?')} of {control.get('ticks', '?')} ticks",
         )
         table.add_row("commands refused", commands.get("refused", "?"))
-        if video is not None:
+        if filmed:
             table.add_row("camera", _hertz(self.camera_rate))
-            table.add_row("video", str(video))
         return table
 
 

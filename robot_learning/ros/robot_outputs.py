@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -113,7 +114,10 @@ class ImageOutput:
                 self.dropped += 1
 
     def close(self) -> None:
-        """Publish what is waiting, end the thread, destroy the publishers."""
+        """Forget what is waiting, end the thread, destroy the publishers."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._waiting.get_nowait()
         self._waiting.put(None)
         self._thread.join()
         for publishers in (self._compressed, self._raw, self._info):

@@ -1,0 +1,189 @@
+"""Real ROS graphs, each in a domain of its own, and no process left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import rclpy
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+
+MARK = "ROBOT_LEARNING_TEST"
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def _own_graph(monkeypatch: pytest.MonkeyPatch, worker_domain: int) -> Iterator[None]:
+    """Isolate the test's graph, and end and report what it leaves running."""
+    mark = uuid.uuid4().hex
+    monkeypatch.setenv(MARK, mark)
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(worker_domain))
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    monkeypatch.setenv("ROS_LOCALHOST_ONLY", "1")
+    yield
+    give_up_s = time.monotonic() + 5.0
+    while (left := _marked(mark)) and time.monotonic() < give_up_s:
+        time.sleep(0.05)
+    for process in left:
+        process.kill()
+    assert not left, f"left running: {[process.cmdline() for process in left]}"
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    # By the environment, since a process whose parent has died is no one's child any more.
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and process.environ().get(MARK) == mark:
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+@pytest.fixture(scope="session")
+def worker_domain() -> int:
+    """A domain that no other worker, and most likely no other session, uses."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    return 10 + 10 * (session % 6) + worker % 10
+
+
+class Running:
+    """A command that runs beside the test; its output goes to a file."""
+
+    def __init__(self, command: list[str], log: Path, environment: dict[str, str]) -> None:
+        self._log = log
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(errors="replace")
+
+    def await_output(self, text: str) -> None:
+        """Wait until it has written `text`."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while text not in self.output:
+            assert self.process.poll() is None, f"it ended before '{text}': {self.output}"
+            assert time.monotonic() < give_up_s, f"'{text}' never came: {self.output}"
+            time.sleep(0.05)
+
+    def interrupt(self) -> int:
+        """What Ctrl-C does, to this process alone; returns its exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def wait(self) -> int:
+        """The exit code, once it has ended."""
+        return self.process.wait(PATIENCE_S)
+
+    def end(self) -> None:
+        """Kill it and everything in its session."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start `python -m <module> <arguments>`; it is ended after the test."""
+    all_running: list[Running] = []
+
+    def one(module: str, *arguments: str, **environment: str) -> Running:
+        command = [sys.executable, "-m", module, *arguments]
+        log = tmp_path / f"process_{len(all_running)}.log"
+        all_running.append(Running(command, log, environment))
+        return all_running[-1]
+
+    yield one
+    for running in all_running:
+        running.end()
+
+
+@pytest.fixture
+def start_node(start: Callable[..., Running]) -> Callable[..., Running]:
+    """Start a node of ours with parameters: `start_node("robot_node", sim_speed=0.0)`."""
+
+    def one(
+        executable: str, environment: dict[str, str] | None = None, **parameters: Any
+    ) -> Running:
+        arguments = ["--ros-args"]
+        for name, value in parameters.items():
+            arguments += ["-p", f"{name}:={value}"]
+        return start(f"robot_learning.ros.{executable}", *arguments, **(environment or {}))
+
+    return one
+
+
+class Peer:
+    """A node inside the test, with what it received."""
+
+    def __init__(self, domain: int) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = rclpy.create_node("peer", context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.received: dict[str, list[Any]] = {}
+
+    def subscribe(self, kind: type, topic: str, profile: Any) -> list[Any]:
+        """Subscribe; the list returned grows with each message."""
+        messages = self.received.setdefault(topic, [])
+        self.node.create_subscription(kind, topic, messages.append, profile)
+        return messages
+
+    def spin_until(self, condition: Callable[[], Any]) -> Any:
+        """Serve callbacks until `condition` is true, and return what it gave."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not (result := condition()):
+            assert time.monotonic() < give_up_s, "the condition was never met"
+            self.executor.spin_once(timeout_sec=0.05)
+        return result
+
+    def next(self, topic: str) -> Any:
+        """A message that arrives after now."""
+        messages = self.received[topic]
+        messages.clear()
+        self.spin_until(lambda: messages)
+        return messages[-1]
+
+    def call(self, kind: type, name: str, request: Any = None) -> Any:
+        """Call a service and wait for its answer."""
+        client = self.node.create_client(kind, name)
+        self.spin_until(client.service_is_ready)
+        future = client.call_async(request or kind.Request())
+        self.spin_until(future.done)
+        return future.result()
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def peer(_own_graph: None, worker_domain: int) -> Iterator[Peer]:
+    """A node of the test's own in the test's graph."""
+    one = Peer(worker_domain)
+    yield one
+    one.close()

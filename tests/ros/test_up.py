@@ -1,0 +1,113 @@
+"""`robot-learning up` and `demo`: real processes, ended in every way there is."""
+
+import os
+import signal
+
+import av
+import psutil
+import pytest
+from sensor_msgs.msg import JointState
+
+from robot_learning.ros import qos
+
+CLI = "robot_learning.cli.main"
+
+
+def nodes_of(running):
+    return psutil.Process(running.process.pid).children()
+
+
+def test_up_starts_the_robot_and_ctrl_c_ends_everything(start, peer):
+    up = start(CLI, "up", "sim", "robot:=bench_arm", "--task", "reach", "cameras:=none")
+    up.await_output("[robot_node]")
+    joints = peer.subscribe(JointState, "joint_states", qos.STREAM_IN)
+    peer.spin_until(lambda: joints)
+    assert len(joints[0].name) == 8
+    assert up.interrupt() == 0
+    assert "Traceback" not in up.output
+
+
+def test_a_namespace_and_a_params_file_reach_the_node(start, peer, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("/**:\n  ros__parameters:\n    robot: desk_arm\n    cameras: [none]\n")
+    start(CLI, "up", "sim", "robot:=bench_arm", "namespace:=left", f"params_file:={file}")
+    peer.subscribe(JointState, "left/joint_states", qos.STREAM_IN)
+    assert len(peer.next("left/joint_states").name) == 7
+
+
+def test_when_a_required_node_is_killed_everything_ends_and_the_exit_code_tells(start):
+    up = start(CLI, "up", "sim", "cameras:=front")
+    up.await_output("is active")
+    (node,) = nodes_of(up)
+    node.kill()
+    assert up.wait() == 128 + signal.SIGKILL
+    assert "robot_node was ended by SIGKILL" in up.output
+
+
+def test_what_does_not_end_by_itself_is_killed(start):
+    up = start(CLI, "up", "sim", "cameras:=none")
+    up.await_output("is active")
+    (node,) = nodes_of(up)
+    os.kill(node.pid, signal.SIGSTOP)
+    assert up.interrupt() == 0
+    assert "killing what did not end by itself: robot_node" in up.output
+
+
+def test_when_the_supervisor_itself_is_killed_its_nodes_end_too(start):
+    up = start(CLI, "up", "sim", "cameras:=front")
+    up.await_output("is active")
+    (node,) = nodes_of(up)
+    up.process.kill()
+    psutil.wait_procs([node], timeout=30)
+    assert not node.is_running()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["robot:=desk"], "unknown robot 'desk'"),
+        (["robt:=desk_arm"], "did you mean 'robot'?"),
+        (["robot=desk_arm"], "expected name:=value"),
+        (["robot:=desk_arm", "--robot", "desk_arm"], "given twice"),
+        (["headless:=perhaps"], "Valid: false, true"),
+        (["seed:=one"], "expected a whole number"),
+        (["params_file:=/nowhere.yaml"], "no such file"),
+        (["sim_speed:=2", "use_sim_time:=false"], "use_sim_time"),
+    ],
+)
+def test_a_wrong_argument_is_one_line_and_starts_nothing(start, arguments, text):
+    up = start(CLI, "up", "sim", *arguments)
+    assert up.wait() == 2
+    (line,) = up.output.strip().splitlines()
+    assert text in line
+
+
+def test_a_node_that_refuses_its_parameters_ends_everything(start):
+    up = start(CLI, "up", "sim", "task:=lft")
+    assert up.wait() == 2
+    assert "[robot_node] error: unknown task 'lft'" in up.output
+
+
+def test_the_demonstration_lifts_the_cube_and_films_it(start, tmp_path):
+    video = tmp_path / "films" / "lift.mp4"
+    demo = start(CLI, "demo", "--video", str(video))
+    assert demo.wait() == 0, demo.output
+    for text in ("reached", "lifted", "control loop", "limits hit", "lift.mp4"):
+        assert text in demo.output.replace("\n", "")
+    with av.open(str(video)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert frames[0].shape == (480, 640, 3)
+    assert abs(frames[-1].astype(int) - frames[0]).mean() > 0.5
+
+
+def test_a_demonstration_that_fails_says_so(start):
+    demo = start(CLI, "demo", "video:=", "timeout_s:=1")
+    assert demo.wait() == 1
+    assert "not done after 1 s" in demo.output
+
+
+def test_the_expert_runs_several_episodes_faster_than_real_time(start_node):
+    start_node("robot_node", cameras="none", sim_speed=0, publish_clock="true")
+    expert = start_node("expert_node", episodes=2)
+    assert expert.wait() == 0
+    assert expert.output.count("succeeded") == 2
