@@ -1,9 +1,14 @@
-"""The group `demo`: the scripted expert drives the simulated robot over topics, and is filmed."""
+"""The group `demo`: the scripted expert drives the simulated robot over topics, and is filmed.
+
+The expert takes the place of a person: it publishes `teleop/command`, and the arbiter commands
+the robot.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_learning.bringup.arbiter import arbiter_node
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -36,21 +41,20 @@ ARGUMENTS = (
 
 
 def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
-    """Robot, expert, and the monitor whose result is the demonstration's.
+    """Robot, arbiter, expert, and the monitor whose result is the demonstration's.
 
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
     shared = {"robot": arguments["robot"], "task": arguments["task"]}
     namespace, filmed = arguments["namespace"], arguments["video"] != ""
-    robot = robot_node(
-        {
-            **FIXED,
-            **arguments,
-            "cameras": arguments["camera"] if filmed else "none",
-            "log_level": "warn",
-        },
-    )
+    quiet = {
+        **FIXED,
+        **arguments,
+        "cameras": arguments["camera"] if filmed else "none",
+        "log_level": "warn",
+    }
+    robot, arbiter = robot_node(quiet), arbiter_node(quiet, {"autostart": True})
     expert = NodeSpec(
         executable="expert_node",
         name="expert_node",
@@ -59,13 +63,14 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
             {
                 **shared,
                 "seed": parse_integer("seed", arguments["seed"]),
-                # The robot and the monitor, so that nothing happens before it is filmed.
+                # The arbiter and the monitor, so that nothing happens before it is filmed.
                 "await_listeners": 2,
                 # The monitor decides when it is over; until then the object is held up.
                 "stop_on_success": False,
                 "episode_timeout_s": parse_number("timeout_s", arguments["timeout_s"]) + 30.0,
             },
         ),
+        remappings={"joint_command": "teleop/command"},
         log_level="warn",
         on_exit=OnExit.KEEP,
     )
@@ -85,7 +90,7 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         on_exit=OnExit.FINISH,
         owns_terminal=True,
     )
-    return LaunchPlan(nodes=(robot, expert, monitor), environment=middleware_environment())
+    return LaunchPlan(nodes=(robot, arbiter, expert, monitor), environment=middleware_environment())
 
 
 DEMO = LaunchGroup("demo", "a pick by the scripted expert, filmed", ARGUMENTS, demo_plan)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_learning.bringup.arbiter import arbiter_node
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -56,24 +57,6 @@ ARGUMENTS = (
     LaunchArgument("dart_hold_ticks", "5", "Arbiter ticks for which one draw is held"),
     LaunchArgument("dart_seed", "0", "Seed of the noise"),
 )
-
-
-def arbiter_node(
-    arguments: Mapping[str, str],
-    more: Mapping[str, ParameterValue] | None = None,
-    remappings: Mapping[str, str] | None = None,
-) -> NodeSpec:
-    """The arbiter; `more` parameters come after the shipped ones, the user's file last."""
-    parameters: dict[str, ParameterValue] = {"robot": arguments["robot"], **(more or {})}
-    user = user_parameters(arguments["params_file"])
-    return NodeSpec(
-        executable="arbiter_node",
-        name="arbiter_node",
-        namespace=arguments["namespace"],
-        parameters=(shipped_parameters("arbiter_node"), parameters, *user),
-        remappings=remappings or {},
-        log_level=arguments["log_level"],
-    )
 
 
 def teleop_plan(arguments: Mapping[str, str]) -> LaunchPlan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from rclpy.node import Node
 from rich.console import Console
 from rich.status import Status
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.pacing import RateMeter
@@ -31,6 +32,7 @@ from robot_learning.ros.node_base import (
 )
 from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.ros.parameters import DEMO_NODE
+from robot_learning.ros.teleop_status import read_state
 from robot_learning.ros.video import VideoWriter
 
 COMMAND_RATE_HZ = 50.0
@@ -59,7 +61,8 @@ class DemoNode(Node):  # type: ignore[misc]
         self._object = self._task.objects[0]
         self._figures = DemoFigures(
             joint_rate=RateMeter(profile.control_rate_hz),
-            command_rate=RateMeter(COMMAND_RATE_HZ),
+            command_rate=RateMeter(profile.control_rate_hz),
+            expert_rate=RateMeter(COMMAND_RATE_HZ),
             camera_rate=RateMeter(CAMERA_RATE_HZ),
         )
         self._show_next_s = 0.0
@@ -123,10 +126,22 @@ class DemoNode(Node):  # type: ignore[misc]
 
     def _listen_to_commands(self) -> None:
         # The expert waits for this subscription, so that nothing happens before it is filmed.
-        self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.STREAM_IN)
+        for topic, meter in (
+            ("teleop/command", self._figures.expert_rate),
+            ("joint_command", self._figures.command_rate),
+        ):
+            self.create_subscription(
+                JointTrajectory, topic, partial(self._on_command, meter), qos.STREAM_IN
+            )
+        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
 
-    def _on_command(self, _message: JointTrajectory) -> None:
-        self._figures.command_rate.tick(time.monotonic_ns())
+    def _on_command(self, meter: RateMeter, _message: JointTrajectory) -> None:
+        meter.tick(time.monotonic_ns())
+
+    def _on_arbiter(self, message: String) -> None:
+        state = read_state(message.data)
+        if state is not None:
+            self._figures.decided(str(state.get("mode")), state.get("limits_hit") or {})
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,11 +26,15 @@ class DemoFigures:
         gap_m: distance from end effector to object now, and `smallest_gap_m` ever.
         raised_m: height of the object over where it lay.
         success_s: seconds after the start at which the task's goal was reached; NaN before.
+        mode: the arbiter's newest mode; empty before the first.
+        decisions: how many ticks of the arbiter were seen in HUMAN, and
+            `limited`: in how many of them each limit held the arm back, by its name.
         diagnostics: the robot node's newest figures, by status and key.
     """
 
     joint_rate: RateMeter
     command_rate: RateMeter
+    expert_rate: RateMeter
     camera_rate: RateMeter
     started_s: float = math.nan
     gap_m: float = math.nan
@@ -36,6 +42,9 @@ class DemoFigures:
     raised_m: float = 0.0
     success_s: float = math.nan
     start_height_m: float = math.nan
+    mode: str = ""
+    decisions: int = 0
+    limited: Counter[str] = field(default_factory=Counter)
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -56,12 +65,19 @@ class DemoFigures:
         self.smallest_gap_m = min(self.smallest_gap_m, self.gap_m)
         self.raised_m = float(thing[2]) - self.start_height_m
 
+    def decided(self, mode: str, limits_hit: Mapping[str, Sequence[str]]) -> None:
+        """Note a tick of the arbiter: its mode, and joint -> the limits that held it back."""
+        self.mode = mode
+        if mode == "HUMAN":
+            self.decisions += 1
+            self.limited.update({name for names in limits_hit.values() for name in names})
+
     def progress(self) -> str:
         """One line, with rich's markup."""
         goal = "[green]lifted[/]" if self.succeeded else "[yellow]not yet[/]"
         return (
             f"[bold]{self.elapsed_s:4.1f} s[/] gap {100 * self.gap_m:4.1f} cm, "
-            f"raised {100 * self.raised_m:4.1f} cm, {goal}; "
+            f"raised {100 * self.raised_m:4.1f} cm, {goal}; {self.mode or 'no arbiter'}, "
             f"joints {_hertz(self.joint_rate)}, commands {_hertz(self.command_rate)}"
         )
 
@@ -75,7 +91,10 @@ class DemoFigures:
         table.add_row("closest approach", f"{100 * self.smallest_gap_m:.1f} cm")
         table.add_row("raised by", f"{100 * self.raised_m:.1f} cm")
         table.add_row("joint_states", _rate_text(self.joint_rate.report()))
+        table.add_row("teleop/command", _rate_text(self.expert_rate.report()))
         table.add_row("joint_command", _rate_text(self.command_rate.report()))
+        table.add_row("arbiter", f"{self.mode or '?'}, {self.decisions} ticks of the expert seen")
+        table.add_row("limits hit", self._limits_text())
         table.add_row(
             "control loop",
             f"{control.get('rate_hz', '?')} Hz, jitter p99 {control.get('jitter_p99_ms', '?')} ms, "
@@ -83,13 +102,17 @@ class DemoFigures:
         )
         table.add_row("speed", f"{control.get('speed_factor', '?')} of real time")
         table.add_row(
-            "limits hit",
+            "limited by the robot",
             f"in {commands.get('limited_ticks', '?')} of {control.get('ticks', '?')} ticks",
         )
         table.add_row("commands refused", commands.get("refused", "?"))
         if filmed:
             table.add_row("camera", _hertz(self.camera_rate))
         return table
+
+    def _limits_text(self) -> str:
+        hit = ", ".join(f"{name} in {count}" for name, count in self.limited.most_common())
+        return f"{hit or 'none'} of {self.decisions} ticks"
 
 
 def _verdict(good: bool, detail: str, bad: str) -> str:

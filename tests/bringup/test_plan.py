@@ -79,9 +79,16 @@ def test_the_demonstration_ends_with_its_monitor_and_goes_on_without_its_expert(
     ends = {node.executable: node.on_exit for node in DEMO.resolve({}).nodes}
     assert ends == {
         "robot_node": OnExit.FAIL,
+        "arbiter_node": OnExit.FAIL,
         "expert_node": OnExit.KEEP,
         "demo_node": OnExit.FINISH,
     }
+
+
+def test_in_the_demonstration_only_the_arbiter_commands_the_robot():
+    nodes = {node.executable: node for node in DEMO.resolve({}).nodes}
+    assert nodes["expert_node"].remappings == {"joint_command": "teleop/command"}
+    assert parameters(DEMO.resolve({}), "arbiter_node")["autostart"] is True
 
 
 def test_without_a_video_no_camera_is_rendered():
