@@ -276,7 +276,8 @@ def _import_pynput() -> Any:
             raise DependencyError(text) from problem
         first = str(problem).strip().split("\n")[0]
         if _uses_uinput():
-            raise DependencyError(f"no keyboard ({first}): {_UINPUT_NEEDS}") from problem
+            text = f"no keyboard ({first}): set {_UINPUT_VARIABLES}; {_UINPUT_NEEDS}"
+            raise DependencyError(text) from problem
         display = os.environ.get("DISPLAY")
         where = f"the X display '{display}' cannot be used" if display else "DISPLAY is not set"
         raise DependencyError(

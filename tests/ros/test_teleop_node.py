@@ -28,17 +28,16 @@ from robot_learning.core.resources import find_robot
 from robot_learning.ros import conversions, qos
 
 pytestmark = pytest.mark.xdist_group("teleop_node")
-DOMAIN = 72
 DEAD_MAN, TAKE_OVER, HAND_BACK = 4, 2, 6  # of the Xbox map
 
 
 class Peer:
     """The rest of the graph: a robot that obeys, an arbiter's services, a gamepad."""
 
-    def __init__(self, profile: RobotProfile) -> None:
+    def __init__(self, profile: RobotProfile, domain: int) -> None:
         self.profile = profile
         self.context = Context()
-        rclpy.init(context=self.context, domain_id=DOMAIN)
+        rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node("peer", context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
@@ -145,9 +144,10 @@ def profile() -> RobotProfile:
 
 
 @pytest.fixture(scope="module")
-def graph(profile: RobotProfile) -> Iterator[Peer]:
-    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-    peer = Peer(profile)
+def graph(profile: RobotProfile, worker_domain: int) -> Iterator[Peer]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+        peer = Peer(profile, worker_domain)
     yield peer
     peer.close()
 
@@ -158,14 +158,16 @@ def peer(graph: Peer) -> Peer:
     return graph
 
 
-def environment(**more: str) -> dict[str, str]:
-    own = {"ROS_DOMAIN_ID": str(DOMAIN), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-    clean = {name: value for name, value in os.environ.items() if name != "DISPLAY"}
+def environment(domain: int, **more: str) -> dict[str, str]:
+    """The test's graph, no display, and no mark of one test: a node may serve several."""
+    left_out = ("DISPLAY", "ROBOT_LEARNING_TEST")
+    clean = {name: value for name, value in os.environ.items() if name not in left_out}
+    own = {"ROS_DOMAIN_ID": str(domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
     return {**clean, **own, **more}
 
 
 @pytest.fixture(scope="module")
-def starter() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def starter(worker_domain: int) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(env: dict[str, str] | None = None, **parameters: str) -> subprocess.Popen[str]:
@@ -174,7 +176,7 @@ def starter() -> Iterator[Callable[..., subprocess.Popen[str]]]:
             command += ["-p", f"{name}:={value}"]
         process = subprocess.Popen(
             command,
-            env=environment(**(env or {})),
+            env=environment(worker_domain, **(env or {})),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
