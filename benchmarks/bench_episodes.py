@@ -38,7 +38,9 @@ from robot_learning.episodes.writer import WriterSettings
 JOINTS, CAMERAS = 14, ("front", "left", "right")
 HEIGHT, WIDTH = 480, 640
 CHUNK, BATCH = 10, 100
-LEROBOT_IMAGES_PER_S = 100  # see the README of this folder: LeRobot 0.4.4, other session
+# LeRobot 0.4.4, the same kind of window, as once measured on the machine of the first figures;
+# it is not measured here.
+LEROBOT_IMAGES_PER_S = 100
 
 PEER = """
 import sys, time

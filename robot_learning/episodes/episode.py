@@ -65,7 +65,7 @@ class Episode:
         """
         self.path = path
         self._file = open_checked(path)
-        self._frames = FrameReader(path)
+        self._frames = FrameReader(self._file)
         try:
             with reading(path):
                 self.info = DatasetInfo.from_json(get_text(self._file, "dataset_info"), str(path))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import struct
-from pathlib import Path
 
 import h5py
 import numpy as np
@@ -25,8 +24,9 @@ _MAX_OBJECTS = 65536
 class FrameReader:
     """Reads the frames of the JPEG columns of one open file."""
 
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    def __init__(self, file: h5py.File) -> None:
+        # The very file that HDF5 has open, even if another one has taken its name since.
+        self._descriptor = os.dup(file.id.get_vfd_handle())
         self._file_bytes = os.fstat(self._descriptor).st_size
         self._chunk_rows: dict[int, int] = {}
         self._entries: dict[tuple[int, int], np.ndarray[tuple[int], np.dtype[np.void]]] = {}

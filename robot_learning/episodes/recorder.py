@@ -133,8 +133,14 @@ class Recorder:
         return True
 
     def silent_streams(self, now_ns: int) -> dict[str, float | None]:
-        """Streams that are over age at `now_ns`, with their age; None: nothing came yet."""
-        ages = self._ages_s(now_ns)
+        """Streams that are over age at `now_ns`, with their age; None: nothing came yet.
+
+        A sample received after `now_ns` is from before the clock was set back, and is no sample.
+        """
+        ages = {
+            name: None if age is not None and self._latest[name].receive_ns > now_ns else age
+            for name, age in self._ages_s(now_ns).items()
+        }
         return {
             name: age
             for name, age in ages.items()

@@ -36,6 +36,7 @@ from robot_learning.episodes.summary import summarise
 
 _log = logging.getLogger(__name__)
 _BATCH_ROWS = 32
+_CHUNK_CACHE_BYTES = 2**16
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,8 @@ class EpisodeWriter:
     def _open(self, metadata: EpisodeMetadata) -> None:
         try:
             self._journaled = JournaledFile(self.partial_path, create=True)
-            self._file = h5py.File(self._journaled, "w")
+            # Rows are only appended: a chunk that is full is not looked at again.
+            self._file = h5py.File(self._journaled, "w", rdcc_nbytes=_CHUNK_CACHE_BYTES)
             self._episode = EpisodeFile(self._file, self._folder.info, metadata)
             self._file.flush()
             self._journaled.commit(sync=self.settings.sync)

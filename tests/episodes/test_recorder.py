@@ -172,6 +172,18 @@ def test_start_names_a_silent_stream(folder: DatasetFolder, feed_streams) -> Non
     assert not recorder.recording
 
 
+def test_samples_from_before_the_clock_was_set_back_do_not_count(
+    recorder: Recorder, feed_streams
+) -> None:
+    feed_streams(recorder, 100.0, 100.1)
+    with pytest.raises(EpisodeError, match=r"joints \(nothing received\)"):
+        recorder.start(EpisodeMetadata(), 0)
+    feed_streams(recorder, 0.0, 0.2)
+    start(recorder)
+    feed_streams(recorder, 0.2, 0.4)
+    assert recorder.stop().summary.invalid_rows == 0
+
+
 def test_the_services_out_of_order(recorder: Recorder, feed_streams) -> None:
     for call in (recorder.stop, recorder.discard):
         with pytest.raises(EpisodeError, match="no episode is being recorded"):
