@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import DependencyError
@@ -29,8 +30,10 @@ class Viewer:
             import mujoco.viewer
         except ImportError as error:
             raise DependencyError(f"MuJoCo's viewer cannot be imported: {error}") from error
-        if not glfw.init():
-            raise DependencyError("the display cannot be opened (GLFW does not start)")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what GLFW has to say is in the error below
+            if not glfw.init():
+                raise DependencyError(f"the display '{named}' cannot be opened")
         self._viewer = mujoco.viewer.launch_passive(world.mj_model, world.mj_data)
         self._shown_ns = -FRAME_PERIOD_NS
 
