@@ -21,6 +21,7 @@ from geometry_msgs.msg import PoseStamped
 from keyboard_pilot import KeyboardPilot, Typist
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
+from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile import RobotProfile
@@ -30,6 +31,9 @@ from robot_learning.ros import conversions, qos
 CLI = "robot_learning.cli.main"
 GIVE_UP_S = 240.0
 """Ends a test that has failed; a session takes about half a minute of the arm's own time."""
+
+REMEDIES = {"FAULT": "c", "DISABLED": "n"}
+"""Keys with which an operator goes on after a machine that stalled: clear the fault, enable."""
 
 
 class Eyes:
@@ -42,7 +46,6 @@ class Eyes:
         self.state: dict[str, Any] = {}
         self.modes: set[str] = set()
         self.lifted = False
-        self.commanders: set[str] = set()
         self.commands: list[np.ndarray] = []
         node = peer.node
         for name in (profile.arms[0].end_effector_name, "cube"):
@@ -128,12 +131,15 @@ def test_the_keyboard_picks_up_the_cube(start, peer, profile, display, typist, r
     peer.spin_until(lambda: eyes.state["mode"] == "HOLD")
 
     def press() -> None:
-        obeyed = eyes.state["mode"] == "HUMAN"
-        typist.hold(pilot.keys(eyes.poses, eyes.joints), obeyed)
+        mode = eyes.state["mode"]
+        if mode in REMEDIES:
+            typist.hold({REMEDIES[mode]} - typist.held)
+        else:
+            typist.hold(pilot.keys(eyes.poses, eyes.joints), obeyed=mode == "HUMAN")
 
     record_property("seconds", round(drive(peer, eyes, press, up), 1))
     typist.hold(set())
-    assert eyes.modes <= {"DISABLED", "HOLD", "HUMAN"}
+    assert "POLICY" not in eyes.modes
     names = [info.node_name for info in peer.node.get_publishers_info_by_topic("joint_command")]
     assert names == ["arbiter_node"], "only the arbiter commands the robot"
     assert np.isfinite(eyes.commands).all()
@@ -152,7 +158,17 @@ def test_the_scripted_operator_does_a_whole_session_with_noise(start, peer, prof
     eyes = Eyes(peer, profile)
     peer.spin_until(eyes.ready)
     noisy = []
-    drive(peer, eyes, lambda: noisy.append(eyes.state["noise"]), up)
+    remedies = {
+        mode: peer.node.create_client(Trigger, f"arbiter_node/{service}")
+        for mode, service in (("FAULT", "clear_fault"), ("DISABLED", "enable"))
+    }
+
+    def watch() -> None:
+        noisy.append(eyes.state["noise"])
+        if (client := remedies.get(eyes.state["mode"])) and client.service_is_ready():
+            client.call_async(Trigger.Request())
+
+    drive(peer, eyes, watch, up)
     assert any(noisy)
     assert "HUMAN" in eyes.modes
     assert up.interrupt() == 0
