@@ -24,9 +24,9 @@ from robot_learning.teleop.kinematics import ArmSolution, Obstacle, Solution
 from robot_learning.teleop.pose import length, move_towards, pose_error
 
 try:
+    import daqp
     import mink
     import mujoco
-    import qpsolvers
 except ImportError as problem:
     raise DependencyError(
         f"inverse kinematics needs mink, daqp and mujoco ({problem}): "
@@ -34,7 +34,8 @@ except ImportError as problem:
     ) from problem
 
 IntArray = npt.NDArray[np.int64]
-_SOLVER = "daqp"
+_Residual = tuple[FloatArray, FloatArray, float]
+"""A task's weighted Jacobian (k, nv), weighted error (k,), and damping, as mink gives them."""
 _ABSURD = 1e6
 # mink writes a pose as qw qx qy qz x y z.
 _FROM_MINK = np.array([4, 5, 6, 0, 1, 2, 3])
@@ -74,8 +75,7 @@ class _Chain:
     def __init__(self, arm: Arm, index: IntArray, dofs: IntArray, options: IkOptions) -> None:
         self.arm, self.index, self.dofs = arm, index, dofs
         # With fewer than six joints only the position can be met; orientation follows as it can.
-        rows = 6 if len(arm.joints) >= 6 else 3
-        self.scale = np.array([1.0] * 3 + [options.orientation_weight_m] * 3)[:rows, None]
+        self.rows = 6 if len(arm.joints) >= 6 else 3
         self.task = mink.FrameTask(
             frame_name=arm.end_effector_name,
             frame_type="site",
@@ -83,6 +83,11 @@ class _Chain:
             orientation_cost=options.orientation_weight_m,
             lm_damping=options.error_damping,
         )
+
+    def aim(self, reached: FloatArray, target: FloatArray, options: IkOptions) -> None:
+        """Set the task's target: the part of the way that one step looks at."""
+        near = move_towards(reached, target, options.max_step_m, options.max_step_rad)
+        self.task.set_target(mink.SE3(wxyz_xyz=near[_TO_MINK]))
 
 
 class InverseKinematics:
@@ -124,6 +129,7 @@ class InverseKinematics:
         for chain in self._chains.values():
             cost[chain.dofs] = options.posture_weight_m
         self._posture = mink.PostureTask(model, cost=cost)
+        self._no_flags = np.zeros(len(profile.joints), dtype=np.int32)
         home = self._qpos.copy()
         home[self._addresses] = profile.home
         self._posture.set_target(home)
@@ -154,13 +160,19 @@ class InverseKinematics:
             bounded[name] = self._bound(name, target, reached[name], obstacles[name])
         chains = [self._chains[name] for name in targets]
         bounds = self._bounds(position, dt_s)
-        step = self._step(chains, bounded, reached, bounds, dt_s)
         next_position = position.copy()
-        stopped: dict[str, tuple[str, ...]] = {}
-        for chain in chains:
-            next_position[chain.index] += step[chain.dofs]
-            found, stopped[chain.arm.name] = self._obstacles(chain, step, bounds, dt_s)
-            obstacles[chain.arm.name] |= found
+        stopped: dict[str, tuple[str, ...]] = dict.fromkeys(targets, ())
+        if chains:
+            for chain, target in zip(chains, bounded.values(), strict=True):
+                chain.aim(reached[chain.arm.name], target, self._options)
+            residuals = [chain.task.compute_qp_residual(self._configuration) for chain in chains]
+            step = self._step(chains, residuals, bounds, dt_s)
+            for chain, residual in zip(chains, residuals, strict=True):
+                moved = step[chain.dofs]
+                next_position[chain.index] += moved
+                name = chain.arm.name
+                found, stopped[name] = self._obstacles(chain, residual, moved, bounds, dt_s)
+                obstacles[name] |= found
         poses = self.forward(next_position)
         arms = {
             name: _outcome(poses[name], bounded[name], obstacles[name], stopped[name])
@@ -208,54 +220,51 @@ class InverseKinematics:
     def _step(
         self,
         chains: list[_Chain],
-        targets: Mapping[str, FloatArray],
-        reached: Mapping[str, FloatArray],
+        residuals: list[_Residual],
         bounds: tuple[FloatArray, FloatArray],
         dt_s: float,
     ) -> FloatArray:
-        """Displacement of every dof (nv,)."""
-        step = np.zeros(self._configuration.nv)
-        if not chains:
-            return step
-        options = self._options
-        for chain in chains:
-            name = chain.arm.name
-            near = move_towards(
-                reached[name], targets[name], options.max_step_m, options.max_step_rad
-            )
-            chain.task.set_target(mink.SE3(wxyz_xyz=near[_TO_MINK]))
-        self._posture.gain = min(1.0, dt_s / options.posture_time_s)
-        tasks = [*(chain.task for chain in chains), self._posture]
-        problem = mink.build_ik(self._configuration, tasks, dt_s, options.damping, limits=[])
+        """Displacement of every dof (nv,): the quadratic program over the chains' own joints."""
+        self._posture.gain = min(1.0, dt_s / self._options.posture_time_s)
+        tasks = [*residuals, self._posture.compute_qp_residual(self._configuration)]
         dofs = np.concatenate([chain.dofs for chain in chains])
         index = np.concatenate([chain.index for chain in chains])
+        weights = np.vstack([jacobian[:, dofs] for jacobian, _, _ in tasks])
+        errors = np.concatenate([error for _, error, _ in tasks])
+        hessian = weights.T @ weights
+        hessian.flat[:: len(dofs) + 1] += self._options.damping + sum(mu for _, _, mu in tasks)
         low, high = (bound[index] for bound in bounds)
-        reduced = qpsolvers.Problem(problem.P[np.ix_(dofs, dofs)], problem.q[dofs], lb=low, ub=high)
-        result = qpsolvers.solve_problem(reduced, solver=_SOLVER)
+        # Without rows in the constraint matrix the bounds are those of the joints themselves.
+        found, _, exit_flag, _ = daqp.solve(
+            hessian, -(errors @ weights), np.zeros((0, len(dofs))), high, low, self._no_flags[index]
+        )
+        step = np.zeros(self._configuration.nv)
         # Without a solution the only sound step is the one that keeps to the bounds.
-        if result.x is not None and np.isfinite(result.x).all():
-            step[dofs] = result.x
-        step[dofs] = np.clip(step[dofs], low, high)
+        if exit_flag > 0 and np.isfinite(found).all():
+            step[dofs] = found
+        step[dofs] = np.minimum(np.maximum(step[dofs], low), high)
         return step
 
     def _obstacles(
-        self, chain: _Chain, step: FloatArray, bounds: tuple[FloatArray, FloatArray], dt_s: float
+        self,
+        chain: _Chain,
+        residual: _Residual,
+        moved: FloatArray,
+        bounds: tuple[FloatArray, FloatArray],
+        dt_s: float,
     ) -> tuple[set[Obstacle], tuple[str, ...]]:
         """Why the arm does not follow, judged by what this step leaves of its error."""
-        error = chain.task.compute_error(self._configuration)
-        left = error + chain.task.compute_jacobian(self._configuration) @ step
-        rows = len(chain.scale)
-        before = length(chain.scale[:, 0] * error[:rows])
-        after = length(chain.scale[:, 0] * left[:rows])
+        weighted, error, _ = residual
+        rows = chain.rows
+        left = error[:rows] - weighted[:rows, chain.dofs] @ moved
+        before, after = length(error[:rows]), length(left)
         if after <= max(2e-4, 0.3 * before):
             return set(), ()
         low, high = (bound[chain.index] for bound in bounds)
-        moved = step[chain.dofs]
         fast = np.abs(moved) >= self._profile.velocity_max[chain.index] * dt_s - 1e-9
         stopped = ((moved >= high - 1e-9) | (moved <= low + 1e-9)) & ~fast
         joints = tuple(name for name, hit in zip(chain.arm.joints, stopped, strict=True) if hit)
-        local = self._configuration.get_frame_jacobian(chain.arm.end_effector_name, "site")
-        values = np.linalg.svd(chain.scale * local[:rows][:, chain.dofs], compute_uv=False)
+        values = np.linalg.svd(weighted[:rows, chain.dofs], compute_uv=False)
         reasons = {
             Obstacle.JOINT_LIMIT: bool(joints),
             Obstacle.SPEED: bool(np.any(fast)),

@@ -59,20 +59,20 @@ def render(status: Status) -> Text:
     mode = status.mode or NO_ARBITER
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f" {mode:<8} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
-    line.append(" engaged " if status.engaged else " free    ", "bold" if status.engaged else "dim")
+    line.append(" engaged" if status.engaged else " free   ", "bold" if status.engaged else "dim")
     if status.problem:
-        line.append(f" {status.problem} ", "bold red")
+        line.append(f" {status.problem}", "bold red")
     for note in status.notes:
-        line.append(f" {note} ", "cyan")
+        line.append(f" {note}", "cyan")
     _append_noise(line, status)
-    line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)} Hz", "dim")
+    line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)}Hz", "dim")
     for name, age_s in status.ages_s.items():
         line.append(f" {name} ", "dim")
         line.append(_age(age_s), "" if age_s <= _STALE_S else "red")
     for limit in status.limits:
-        line.append(f"  {limit}", "bold yellow")
+        line.append(f" {limit}", "bold yellow")
     if status.reason:
-        line.append(f"  {status.reason}", "italic")
+        line.append(f" {status.reason}", "italic")
     return line
 
 
@@ -81,15 +81,15 @@ def _append_noise(line: Text, status: Status) -> None:
         return
     line.append(" noise ", "dim")
     if status.noise:
-        line.append("ON ", "bold magenta")
+        line.append("ON", "bold magenta")
     else:
         line.append("set" if status.demonstrating else "off", "dim")
 
 
 def _age(age_s: float) -> str:
-    """Three characters, so that the line does not jump about."""
+    """Three characters, so that the line does not jump about; one for never."""
     if math.isnan(age_s):
-        return "  -"
+        return "-"
     if age_s < 0.995:
         return f"{age_s:.2f}"[1:]
     return f"{age_s:.1f}" if age_s < 9.95 else f"{min(age_s, 99.0):.0f}s"
