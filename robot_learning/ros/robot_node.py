@@ -7,6 +7,7 @@ inactive, time stands still, nothing is published, and commands are refused.
 from __future__ import annotations
 
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -31,7 +32,11 @@ EXECUTOR_MARGIN_S = 0.001
 
 
 class RobotNode(LifecycleNode):  # type: ignore[misc]
-    """Serves a MujocoRobot; see the parameters, and DESIGN for the topics."""
+    """Serves a MujocoRobot.
+
+    Subscribes to `joint_command`, serves `~/reset`. RobotLoop publishes the joints, the named
+    poses, what the task says, images and diagnostics.
+    """
 
     def __init__(self) -> None:
         super().__init__("robot_node")
@@ -42,7 +47,7 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         self._loop: RobotLoop | None = None
         self._viewer: Viewer | None = None
         self._active = False
-        self._failure: RobotLearningError | None = None
+        self._failure: Exception | None = None
         self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.COMMAND)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
@@ -75,11 +80,12 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         """Build the simulation; fails with one logged line when a parameter is wrong."""
         try:
             self._build()
-        except RobotLearningError as error:
+        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
             self._release()
             self._failure = error
             if not self._settings["autostart"]:
-                self.get_logger().error(str(error))
+                known = isinstance(error, RobotLearningError)
+                self.get_logger().error(str(error) if known else traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 

@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import numpy as np
 import psutil
@@ -135,7 +136,7 @@ class TestRenderProcess:
             images = robot.observe().images
             if images:
                 return images["front"]
-            psutil.Process().cpu_percent(0.01)  # a short wait
+            time.sleep(0.01)
         raise AssertionError("no frame came")
 
     def test_it_renders_what_the_robot_would_render_itself(self, robot):
@@ -154,6 +155,8 @@ class TestRenderProcess:
     def test_its_death_is_an_error_that_says_so(self, robot):
         (child,) = psutil.Process().children()
         os.kill(child.pid, signal.SIGKILL)
+        while child.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
         with pytest.raises(RobotConnectionError, match="render process died"):
             for _ in range(1000):
                 robot.advance()
