@@ -15,6 +15,13 @@ ARBITER_TIMEOUT_S = 1.0
 SOURCES = ("robot", "human", "policy")
 # Why an arm that nobody drives is held needs no words; that something is wrong does.
 EXPLAINED_MODES = ("HOLD", "FAULT", "DISABLED")
+LIMIT_WORDS = {
+    "position": "range",
+    "velocity": "speed",
+    "acceleration": "accel",
+    "workspace": "box",
+}
+"""Short words, as the line has to fit in 100 columns."""
 
 
 def read_state(text: str) -> Mapping[str, Any] | None:
@@ -66,14 +73,14 @@ def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:
     """One short text a limit: what it is, the first joint that it holds, and how many more.
 
     >>> limit_texts({"pan": ["velocity"], "lift": ["velocity", "position"]})
-    ['velocity pan +1', 'position lift']
+    ['speed pan +1', 'range lift']
     """
     joints: dict[str, list[str]] = {}
     for joint, names in limits_hit.items():
         for name in names:
             joints.setdefault(name, []).append(joint)
     return [
-        f"{name} {held[0]}" + (f" +{len(held) - 1}" if len(held) > 1 else "")
+        f"{LIMIT_WORDS.get(name, name)} {held[0]}" + (f" +{len(held) - 1}" if len(held) > 1 else "")
         for name, held in joints.items()
     ]
 
