@@ -1,0 +1,157 @@
+"""The processes of a teleoperation session are killed and frozen while the arm moves.
+
+Every tick of the arbiter says how old each source was, so nothing is judged by the wall clock:
+a session holds in the first tick in which a source is older than 150 ms.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import Any
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros import conversions, qos
+
+PERIOD_S = 0.01
+TIMEOUT_S = 0.15
+MOVING_RAD_S = 0.05
+STALL_S = 0.14
+"""Just below the pause after which the arbiter starts again from rest."""
+
+
+class Session:
+    """Robot, arbiter and a scripted operator as processes, and what the arbiter says."""
+
+    def __init__(self, start_node: Any, peer: Any) -> None:
+        self.profile = load_profile("desk_arm")
+        self._start_node, self.peer = start_node, peer
+        self.states: list[dict[str, Any]] = []
+        self.rows: dict[int, np.ndarray] = {}
+        peer.node.create_subscription(String, "arbiter/state", self._on_state, qos.LATCHED)
+        peer.node.create_subscription(JointState, "arbiter/applied", self._on_row, qos.EVENT)
+        self.robot = start_node("robot_node", cameras="none")
+        self.arbiter = start_node("arbiter_node", autostart=True)
+        self.teleop = self.start_teleop()
+        peer.spin_until(lambda: self.mode == "HUMAN" and self.moving)
+
+    def start_teleop(self) -> Any:
+        return self._start_node("teleop_node", device="scripted")
+
+    @property
+    def mode(self) -> str:
+        return self.states[-1]["mode"] if self.states else ""
+
+    @property
+    def moving(self) -> bool:
+        speed = np.abs(np.diff(list(self.rows.values())[-5:], axis=0)) / PERIOD_S
+        return bool(len(self.rows) > 50 and speed[:, :6].max() > MOVING_RAD_S)
+
+    @property
+    def standing(self) -> bool:
+        rows = list(self.rows.values())[-20:]
+        return len(rows) == 20 and all((row == rows[0]).all() for row in rows)
+
+    def until(self, mode: str) -> None:
+        self.peer.spin_until(lambda: self.mode == mode)
+
+    def drive_on(self) -> None:
+        """Until the arm is moved again, and for a second of ticks."""
+        self.until("HUMAN")
+        self.peer.spin_until(lambda: self.moving)
+        last = len(self.states) + 100
+        self.peer.spin_until(lambda: len(self.states) > last)
+
+    def assert_held_in_time(self, source: str) -> None:
+        """No tick was driven with a source that was older than the bound."""
+        driven = [state for state in self.states if state["mode"] == "HUMAN"]
+        assert driven
+        assert max(state["ages_s"][source][0] for state in driven) <= TIMEOUT_S
+
+    def assert_no_jump(self) -> None:
+        """Velocity and acceleration limits, wherever three ticks follow each other.
+
+        Over a pause of the arbiter itself the arm has come to rest, and it starts from there.
+        """
+        stamps = {state["tick"]: state["stamp_ns"] for state in self.states}
+        limit = self.profile.acceleration_max * PERIOD_S
+        checked = 0
+        for tick in stamps:
+            three = [stamps.get(tick + offset, -1) for offset in range(3)]
+            if any(stamp not in self.rows for stamp in three):
+                continue
+            if max(np.diff(three)) >= STALL_S * NS_PER_S:
+                continue
+            rows = np.array([self.rows[stamp] for stamp in three])
+            first, second = np.diff(rows, axis=0) / PERIOD_S
+            assert (np.abs(first) <= self.profile.velocity_max + 1e-6).all()
+            assert (np.abs(second - first) <= limit + 1e-6).all()
+            checked += 1
+        assert checked > 30
+
+    def _on_state(self, message: String) -> None:
+        self.states.append(json.loads(message.data))
+
+    def _on_row(self, message: JointState) -> None:
+        row = np.array(message.position)
+        if np.isfinite(row).all():
+            self.rows[conversions.time_ns(message.header.stamp)] = row
+
+
+@pytest.fixture
+def session(start_node: Any, peer: Any) -> Session:
+    return Session(start_node, peer)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_teleop_process_that_dies_or_freezes_holds_the_arm(session, number):
+    session.teleop.process.send_signal(number)
+    session.until("HOLD")
+    session.peer.spin_until(lambda: session.standing)
+    session.assert_held_in_time("human")
+    if number == signal.SIGKILL:
+        session.teleop = session.start_teleop()
+    else:
+        session.teleop.process.send_signal(signal.SIGCONT)
+    session.drive_on()
+    session.assert_no_jump()
+
+
+def test_a_robot_process_that_freezes_is_not_moved_until_it_is_enabled_again(session):
+    session.robot.process.send_signal(signal.SIGSTOP)
+    session.until("FAULT")
+    session.assert_held_in_time("robot")
+    session.peer.spin_until(lambda: not session.states[-1]["publishing"])
+    session.robot.process.send_signal(signal.SIGCONT)
+    heard = session.states[-1]["tick"]
+    session.peer.spin_until(lambda: session.states[-1]["tick"] > heard + 100)
+    assert {state["mode"] for state in session.states if state["tick"] > heard} == {"FAULT"}
+    session.assert_no_jump()
+    session.rows.clear()
+    for request in ("clear_fault", "enable"):
+        assert session.peer.call(Trigger, f"arbiter_node/{request}").success
+    session.drive_on()
+    session.assert_no_jump()
+
+
+def test_an_arbiter_that_freezes_goes_on_from_rest(session):
+    session.arbiter.process.send_signal(signal.SIGSTOP)
+    session.peer.spin_until(lambda: not _new_states(session))
+    session.arbiter.process.send_signal(signal.SIGCONT)
+    session.peer.spin_until(lambda: _new_states(session))
+    session.drive_on()
+    session.assert_no_jump()
+
+
+def _new_states(session: Session) -> int:
+    before = len(session.states)
+    for _ in range(20):
+        session.peer.executor.spin_once(timeout_sec=0.02)
+    return len(session.states) - before
