@@ -68,7 +68,8 @@ def render(status: Status) -> Text:
     line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)}Hz", "dim")
     for name, age_s in status.ages_s.items():
         line.append(f" {name} ", "dim")
-        line.append(_age(age_s), "" if age_s <= _STALE_S else "red")
+        never = math.isnan(age_s)
+        line.append(_age(age_s), "dim" if never else "red" if age_s > _STALE_S else "")
     for limit in status.limits:
         line.append(f" {limit}", "bold yellow")
     if status.reason:
