@@ -34,6 +34,9 @@ from robot_learning.core.strict_mapping import StrictMapping
 SCHEMA_VERSION = 1
 # No joint of an arm turns more than two turns either way; a larger limit was meant in degrees.
 LARGEST_ANGLE_RAD = 4 * math.pi
+# Nor does one turn faster than ten turns a second, or travel further than this.
+LARGEST_VELOCITY_RAD_S = 20 * math.pi
+LARGEST_TRAVEL_M = 20.0
 
 
 def load_profile(robot: str | os.PathLike[str]) -> RobotProfile:
@@ -83,6 +86,9 @@ def _read_joint(entry: StrictMapping) -> Joint:
     if kind is JointKind.REVOLUTE and max(abs(low), abs(high)) > LARGEST_ANGLE_RAD:
         text = f"[{low:g}, {high:g}] is more than two turns; angles are in radians, not degrees"
         raise entry.fail(text, f"position_{unit}")
+    if kind is JointKind.PRISMATIC and max(abs(low), abs(high)) > LARGEST_TRAVEL_M:
+        text = f"[{low:g}, {high:g}] is beyond {LARGEST_TRAVEL_M:g} m; metres, not millimetres"
+        raise entry.fail(text, f"position_{unit}")
     home = entry.number(f"home_{unit}", 0.0)
     if not low <= home <= high:
         raise entry.fail(f"{home:g} lies outside [{low:g}, {high:g}]", f"home_{unit}")
@@ -97,6 +103,9 @@ def _read_joint(entry: StrictMapping) -> Joint:
         home=home,
     )
     entry.finish()
+    if kind is JointKind.REVOLUTE and joint.velocity_max > LARGEST_VELOCITY_RAD_S:
+        text = f"{joint.velocity_max:g} is more than ten turns a second; radians, not degrees"
+        raise entry.fail(text, f"velocity_{unit}_s")
     return joint
 
 

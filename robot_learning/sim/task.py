@@ -14,7 +14,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import available_robots
@@ -82,19 +82,26 @@ class Task(ABC):
                 placement, and `joint_position` (n,) starts the robot there.
 
         Raises:
-            ConfigurationError: an unknown option or object, or a pose that is no pose.
+            ConfigurationError: an unknown option or object, or a pose that is no pose; the
+                world is as it was before.
+            CommandError: `joint_position` is no joint vector; likewise.
         """
         valid = ("poses", "joint_position")
         given = dict(options or {})
         for name in given:
             if name not in valid:
                 raise ConfigurationError(unknown_choice("reset option", name, valid))
-        world.reset()
-        self.place(world, rng)
-        for name, pose in dict(given.get("poses") or {}).items():
-            world.set_pose(name, pose)
-        if given.get("joint_position") is not None:
-            world.set_joint_position(given["joint_position"])
+        before = world.save_state()
+        try:
+            world.reset()
+            self.place(world, rng)
+            for name, pose in dict(given.get("poses") or {}).items():
+                world.set_pose(name, pose)
+            if given.get("joint_position") is not None:
+                world.set_joint_position(given["joint_position"])
+        except RobotLearningError:
+            world.restore_state(before)
+            raise
 
     def horizon_steps(self, control_rate_hz: float) -> int:
         """The horizon in steps of the given rate."""

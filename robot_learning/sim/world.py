@@ -181,7 +181,7 @@ class World:
         objects = self.simulation.objects
         if name not in objects:
             raise ConfigurationError(unknown_choice("object", name, objects))
-        values = np.asarray(pose, np.float64)
+        values = _numbers(pose)
         if values.shape == (3,):
             values = np.concatenate([values, self.pose(name)[3:]])
         norm = float(np.linalg.norm(values[3:])) if values.shape == (7,) else 0.0
@@ -228,7 +228,7 @@ class World:
         self._update_kinematics()
 
     def _checked(self, position: npt.ArrayLike) -> FloatArray:
-        values = np.asarray(position, np.float64)
+        values = _numbers(position)
         names = self.profile.joint_names
         if values.shape != self._position_min.shape:
             raise CommandError(
@@ -284,6 +284,14 @@ class World:
             body = model.body(name).id
             readers[name] = _body_reader(data.xpos[body], data.xquat[body])
         return readers
+
+
+def _numbers(values: npt.ArrayLike) -> FloatArray:
+    """The values as float64; empty, which fits no joint vector and no pose, if they are none."""
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        return np.empty(0)
 
 
 def _site_reader(

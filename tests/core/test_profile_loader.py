@@ -176,6 +176,16 @@ JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad
             id="degrees",
         ),
         pytest.param(
+            set_joint(0, velocity_rad_s=120.0),
+            "joints[0].velocity_rad_s: 120 is more than ten turns a second; radians, not degrees",
+            id="velocity in degrees",
+        ),
+        pytest.param(
+            set_joint(1, position_m=[0.0, 40.0]),
+            "joints[1].position_m: [0, 40] is beyond 20 m; metres, not millimetres",
+            id="millimetres",
+        ),
+        pytest.param(
             set_joint(1, velocity_rad_s=1.0),
             "joints[1]: unknown key 'velocity_rad_s'; did you mean 'velocity_m_s'? Valid: "
             "acceleration_m_s2, effort_n, home_m, kind, name, position_m, velocity_m_s",

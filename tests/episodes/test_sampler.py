@@ -34,7 +34,7 @@ def log_of(drawn: list) -> dict[str, list[Sample]]:
 
 
 def by_the_definition(logs: dict[str, list[Sample]], tick_ns: int) -> dict[str, int | None]:
-    """The stamps that the rule of DESIGN asks for, straight from its words."""
+    """The stamps that the sampling rule asks for, straight from its words."""
     stamps = {}
     for name, samples in logs.items():
         eligible = [

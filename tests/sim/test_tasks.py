@@ -242,3 +242,14 @@ def test_the_arm_holds_still_without_touching_itself(robot: str) -> None:
     assert world.mj_data.ncon == 0
     np.testing.assert_allclose(world.joint_position, home, atol=1e-3)
     assert np.abs(world.joint_velocity).max() < 1e-3
+
+
+@pytest.mark.parametrize("pose", ["here", [0.2, 0.0], {"x": 0.2}, [[0.2], [0.0, 0.1]]])
+def test_a_refused_reset_changes_nothing(pose: object) -> None:
+    env = RobotEnv(task="lift")
+    env.reset(seed=3)
+    env.step(env.profile.home + 0.1)
+    before = env.world.save_state()
+    with pytest.raises(ConfigurationError, match="the pose of 'cube' must be"):
+        env.reset(seed=4, options={"poses": {"cube": pose}})
+    np.testing.assert_array_equal(env.world.save_state(), before)
