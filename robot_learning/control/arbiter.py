@@ -35,6 +35,7 @@ from robot_learning.control.settings import Alignment, ArbiterSettings
 from robot_learning.control.sources import (
     ages,
     human_staleness,
+    human_target,
     policy_staleness,
     read_clocks,
     robot_staleness,
@@ -111,12 +112,14 @@ class Arbiter:
             robot=robot_staleness(settings, state, now),
         )
         policy = _policy_now(settings, state, stale, now)
-        state, command = self._command(state, policy)
+        state, command = self._command(state, policy, now)
         decision = self._decision(state, command, now, stale=stale, responses=tuple(responses))
         state = evolve(state, tick=state.tick + 1, told_epoch=state.policy_epoch, transitions=())
         return state, decision
 
-    def _command(self, state: ArbiterState, policy: FloatArray) -> tuple[ArbiterState, Command]:
+    def _command(
+        self, state: ArbiterState, policy: FloatArray, now: Now
+    ) -> tuple[ArbiterState, Command]:
         settings = self.settings
         state, noise = _next_noise(settings, state)
         motion = state.motion
@@ -132,7 +135,7 @@ class Arbiter:
             return evolve(state, motion=after), command
         human = settings.nothing
         if state.mode is Mode.HUMAN:
-            state, human = _human_now(settings, state)
+            state, human = _human_now(settings, state, now)
         requested = frozen((human if state.mode is Mode.HUMAN else policy) + noise)
         state, target = _blend(settings, state, requested)
         after, limited = advance(settings.limits, motion, target)
@@ -169,7 +172,7 @@ class Arbiter:
             limited=command.limited,
             publish=_to_publish(state, stale.robot),
             handover=state.handover is not None,
-            noisy=bool(command.noise.any()),
+            noisy=bool(np.count_nonzero(command.noise)),
             episode=state.noise.demonstration.episode if state.noise else None,
             ages=ages(state, now),
             reasons=tuple(dict.fromkeys(filter(None, reasons))),
@@ -198,7 +201,9 @@ def _policy_now(
     return state.policy.at(state.policy.stamp_age_s(now))
 
 
-def _human_now(settings: ArbiterSettings, state: ArbiterState) -> tuple[ArbiterState, FloatArray]:
+def _human_now(
+    settings: ArbiterSettings, state: ArbiterState, now: Now
+) -> tuple[ArbiterState, FloatArray]:
     """What the human means in this tick; takes a little of the offset back for the next.
 
     It begins to do so once the handover is over. The offset of a gripper is always taken back:
@@ -206,8 +211,8 @@ def _human_now(settings: ArbiterSettings, state: ArbiterState) -> tuple[ArbiterS
     """
     offset = state.human_offset
     assert state.human is not None and offset is not None  # noqa: S101 (nobody drives without)
-    human = frozen(state.human.positions[0] + offset)
-    if state.handover is not None or not offset.any():
+    human = frozen(human_target(state.human, now) + offset)
+    if state.handover is not None or not np.count_nonzero(offset):
         return state, human
     step = settings.align_step
     if settings.patience.alignment is Alignment.CLUTCH:

@@ -114,7 +114,7 @@ class Motion:
     @property
     def is_at_rest(self) -> bool:
         """Whether no joint is commanded to move."""
-        return not self.velocity.any()
+        return not np.count_nonzero(self.velocity)
 
     def aimed_at(self, target: FloatArray) -> Motion:
         """The same motion with a new target that does not move: for a change of source."""

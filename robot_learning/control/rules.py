@@ -15,6 +15,7 @@ from robot_learning.control.sources import (
     Interruption,
     flush_policy,
     human_staleness,
+    human_target,
     policy_staleness,
     robot_silence_s,
     robot_staleness,
@@ -53,11 +54,11 @@ def enter(
     if mode is Mode.DISABLED:
         return evolve(state, motion=None, off_track_since_ns=None)
     if mode in _DRIVING:
-        return _begin_handover(settings, state)
+        return _begin_handover(settings, state, now)
     return state
 
 
-def _begin_handover(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
+def _begin_handover(settings: ArbiterSettings, state: ArbiterState, now: Now) -> ArbiterState:
     motion = state.motion
     assert motion is not None  # noqa: S101 (nothing drives without having been enabled)
     anchor = frozen(rest_position(settings.limits, motion))
@@ -66,7 +67,7 @@ def _begin_handover(settings: ArbiterSettings, state: ArbiterState) -> ArbiterSt
         return evolve(state, handover=Handover(anchor, settings.blend_ticks, blended=True))
     assert state.human is not None  # noqa: S101 (nobody is in HUMAN without a command)
     absolute = settings.patience.alignment is Alignment.ABSOLUTE
-    offset = settings.zeros if absolute else frozen(anchor - state.human.positions[0])
+    offset = settings.zeros if absolute else frozen(anchor - human_target(state.human, now))
     handover = Handover(anchor, settings.blend_ticks, blended=absolute)
     return evolve(state, handover=handover, human_offset=offset, human_yielded=False)
 

@@ -16,10 +16,11 @@ from robot_learning.control.commands import (
     Trajectory,
 )
 from robot_learning.control.frozen_state import evolve
-from robot_learning.control.limiter import Motion
+from robot_learning.control.limiter import Motion, frozen
 from robot_learning.control.settings import ArbiterSettings
 from robot_learning.control.state import Ages, ArbiterState, ClockReading, Inputs
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.types import FloatArray
 
 FRESH = ""
 """The reason why a source is stale, when it is not."""
@@ -102,18 +103,41 @@ def _take_human(
     taken = _check(settings.human_gate, settings, raw, state.human_floor_ns, now)
     if isinstance(taken, Refusal):
         return evolve(state, refusals=state.refusals.plus(taken))
-    yielded = state.human_yielded and not _silent_before(settings, state.human, taken)
-    return evolve(state, human=taken, human_floor_ns=taken.stamp_ns, human_yielded=yielded)
+    previous, floor_ns = state.human, taken.stamp_ns
+    if previous is None or _silence_s(previous, taken) > settings.patience.human_timeout_s:
+        # They had let go of the device meanwhile, if it still counted as held.
+        return evolve(state, human=taken, human_floor_ns=floor_ns, human_yielded=False)
+    taken = _ramped(settings, previous, taken, now)
+    return evolve(state, human=taken, human_floor_ns=floor_ns)
 
 
-def _silent_before(
-    settings: ArbiterSettings, previous: Trajectory | None, command: Trajectory
-) -> bool:
-    """Whether the human had let go of the device before this command."""
-    if previous is None:
-        return True
-    silence_s = (command.receipt_ns - previous.receipt_ns) / NS_PER_S
-    return silence_s > settings.patience.human_timeout_s
+def _silence_s(previous: Trajectory, command: Trajectory) -> float:
+    return (command.receipt_ns - previous.receipt_ns) / NS_PER_S
+
+
+def _ramped(
+    settings: ArbiterSettings, previous: Trajectory, command: Trajectory, now: Now
+) -> Trajectory:
+    """The command as a ramp from the one before, over the time between their stamps.
+
+    A device that sends less often than the arbiter ticks would otherwise be followed in steps,
+    each at the acceleration limit: the arm would buzz. The first tick already goes a share of
+    the way; the last of it comes one interval of the device, less a tick, later. A device that
+    keeps pace with the arbiter is taken as it is. Offsets count from the receipt.
+    """
+    interval_s = (command.stamp_ns - previous.stamp_ns) / NS_PER_S
+    period_s = settings.limits.period_s
+    if not 1.5 * period_s < interval_s <= settings.patience.human_timeout_s:
+        return command
+    start = previous.at(previous.receipt_age_s(now))
+    rows = frozen(np.stack((start, command.positions[-1])))
+    offsets_s = (-period_s, interval_s - period_s)
+    return Trajectory(command.stamp_ns, command.receipt_ns, rows, offsets_s)
+
+
+def human_target(command: Trajectory, now: Now) -> FloatArray:
+    """(n,) where the human's device points at `now`, without the offset of the take-over."""
+    return command.at(command.receipt_age_s(now))
 
 
 def _take_policy(

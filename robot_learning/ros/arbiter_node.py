@@ -41,6 +41,7 @@ from robot_learning.sim.end_effectors import workspace_excess
 # The executor may overrun its time-out by about this; the rest of a period is slept exactly.
 EXECUTOR_MARGIN_S = 0.001
 REPORT_PERIOD_S = 1.0
+SLOW_PERIODS = 3.0
 
 
 class ArbiterNode(Node):  # type: ignore[misc]
@@ -51,8 +52,13 @@ class ArbiterNode(Node):  # type: ignore[misc]
         given = declare_parameters(self, ARBITER_NODE)
         self._profile = profile = load_profile(given["robot"])
         bounds = {name: given[name] for name in Patience.__dataclass_fields__ if name in given}
-        settings = arbiter_settings(profile, given["rate_hz"] or None, **bounds)
-        rate_hz = 1.0 / settings.limits.period_s
+        rate_hz = given["rate_hz"] or profile.control_rate_hz
+        # A slow simulation makes every source slow, by the steady clock.
+        slowest_s = SLOW_PERIODS / (rate_hz * given["sim_speed"])
+        for name in ("human_timeout_s", "policy_timeout_s", "measured_timeout_s"):
+            bounds[name] = max(bounds[name], slowest_s)
+        bounds["stall_s"] = max(Patience.stall_s, slowest_s)
+        settings = arbiter_settings(profile, rate_hz, **bounds)
         boxes = given["workspace"] and profile.sim is not None
         self._arbiter = Arbiter(settings, workspace_excess(profile) if boxes else None)
         if given["workspace"] and not boxes:

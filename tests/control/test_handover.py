@@ -158,3 +158,19 @@ def test_recovery_of_a_stalled_human_does_not_jump(make_rig):
     decision = rig.tick(human=start - [0.5, 0.0, 0.0, 0.0])
     assert decision.mode is Mode.HUMAN
     np.testing.assert_allclose(decision.applied, held)
+
+
+def test_a_slow_device_is_followed_smoothly(make_rig):
+    """A device at half the arbiter's rate, moving evenly: no step of it shows in the velocity."""
+    rig = make_rig()
+    rig.enabled()
+    start = rig.last.applied
+    velocity = []
+    for step in range(100):
+        asked = np.add(start, [0.01 * step, 0.0, 0.0, 0.0])
+        rig.tick(human=asked if step % 2 == 0 else None)
+        velocity.append(rig.last.velocity[0])
+    np.testing.assert_allclose(velocity[40:], 0.5, atol=1e-6)
+    # one interval of the device behind (0.02), less a tick (0.01)
+    lag = asked[0] - rig.last.applied[0]
+    assert lag == pytest.approx(0.01, abs=1e-6)
