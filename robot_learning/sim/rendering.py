@@ -1,7 +1,8 @@
 """Camera images of a simulated scene: cheap ones for observations, pretty ones for videos.
 
-With software OpenGL, shadows, reflections and multisampling are what costs time, so that
-observations go without. Import this file only where images are wanted.
+With software OpenGL, shadows, reflections and multisampling are what costs time, then the
+patterns behind the scene (floor, sky) and finely tessellated curves, so that observations go
+without. Import this file only where images are wanted.
 """
 
 from __future__ import annotations
@@ -25,16 +26,26 @@ from robot_learning.sim.world import World
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What is drawn: shadows, reflections, and the samples a pixel (0: no multisampling)."""
+    """What is drawn: shadows, reflections, and the samples a pixel (0: no multisampling).
+
+    `backdrop` is the pattern of the floor and the sky; `curve_slices` the number of faces round a
+    cylinder.
+    """
 
     shadows: bool
     reflections: bool
     samples: int
     shadow_map_px: int
+    backdrop: bool
+    curve_slices: int
 
 
-OBSERVATION_QUALITY = Quality(shadows=False, reflections=False, samples=0, shadow_map_px=0)
-VIDEO_QUALITY = Quality(shadows=True, reflections=True, samples=4, shadow_map_px=2048)
+OBSERVATION_QUALITY = Quality(
+    shadows=False, reflections=False, samples=0, shadow_map_px=0, backdrop=False, curve_slices=14
+)
+VIDEO_QUALITY = Quality(
+    shadows=True, reflections=True, samples=4, shadow_map_px=2048, backdrop=True, curve_slices=28
+)
 FREE_AZIMUTH_DEG, FREE_ELEVATION_DEG = 150.0, -28.0
 _SPARE_GEOMS = 500  # for sites, tendons and what else a scene draws beside its geoms
 
@@ -73,11 +84,16 @@ class Renderer:
         self._model.vis.global_.offwidth = self._max_width_px
         self._model.vis.quality.offsamples = quality.samples
         self._model.vis.quality.shadowsize = quality.shadow_map_px
+        self._model.vis.quality.numslices = quality.curve_slices
+        self._model.vis.quality.numstacks = quality.curve_slices // 2
+        if not quality.backdrop:
+            _make_planes_plain(self._model)
         self._data = mujoco.MjData(self._model)
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
         self._scene = mujoco.MjvScene(self._model, self._model.ngeom + _SPARE_GEOMS)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = quality.shadows
         self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = quality.reflections
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = quality.backdrop
         self._center, self._distance_m = _free_view(simulation)
         self._scratch: dict[tuple[int, int], UInt8Array] = {}
         self._gl = open_context(self._max_width_px, self._max_height_px)
@@ -191,6 +207,14 @@ class Renderer:
             mujoco.mjtCatBit.mjCAT_ALL,
             self._scene,
         )
+
+
+def _make_planes_plain(model: mujoco.MjModel) -> None:
+    """Draw floors in the colour of their material, without its texture."""
+    for geom in np.flatnonzero(model.geom_type == int(mujoco.mjtGeom.mjGEOM_PLANE)):
+        material = model.geom_matid[geom]
+        if material >= 0:
+            model.mat_texid[material] = -1
 
 
 def _free_view(simulation: SimModel) -> tuple[FloatArray, float]:
