@@ -17,6 +17,8 @@ from robot_learning.teleop.inverse_kinematics import InverseKinematics
 ROBOTS = ("desk_arm", "bench_arm", "desk_duo")
 DT_S = 0.02
 P99_TARGET_MS = 1.0
+TARGET_JOINTS = 7
+"""The target is for so many joints; two arms at once are measured beside it."""
 
 
 def solve_times_ms(robot: str, steps: int, seed: int) -> FloatArray:
@@ -59,7 +61,8 @@ def main() -> int:
         for column, clock in enumerate(("wall", "processor")):
             for text, percent in (("median", 50), ("p99", 99)):
                 figures = [float(np.percentile(run[:, column], percent)) for run in runs]
-                bound = f"<= {P99_TARGET_MS}" if text == "p99" else ""
+                bounded = text == "p99" and joints <= TARGET_JOINTS
+                bound = f"<= {P99_TARGET_MS}" if bounded else ""
                 name = f"{robot}, {joints} joints: {text}, {clock}"
                 rows.append(Row(name, Spread.of(figures), "ms", bound))
     report("inverse_kinematics", rows, {"steps": options.steps, "dt_s": DT_S})
