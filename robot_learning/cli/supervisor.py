@@ -90,7 +90,7 @@ class Supervisor:
             stdout=None if node.owns_terminal else subprocess.PIPE,
             stderr=None if node.owns_terminal else subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509 (no threads here)
+            preexec_fn=lambda: _prepare_child(parent),  # noqa: PLW1509 (no threads here)
         )
         running = _Running(node, process)
         self._running.append(running)
@@ -164,7 +164,10 @@ def _environment(additions: Mapping[str, str]) -> dict[str, str]:
     return {**additions, "PYTHONUNBUFFERED": "1", **os.environ}
 
 
-def _die_with(parent: int) -> None:
+def _prepare_child(parent: int) -> None:
+    # A node takes SIGINT once it can end cleanly. Until then (Python is importing) an interrupt
+    # would only print a traceback; SIGTERM, which follows soon, ends it without one.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Linux only; elsewhere the supervisor's own handlers have to do.
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -117,7 +117,7 @@ def _read_arm(entry: StrictMapping, joints: dict[str, Joint]) -> Arm:
     if not chain:
         raise entry.fail("an arm needs at least one joint", "joints")
     arm = Arm(
-        name=entry.text("name"),
+        name=entry.topic_name("name"),
         joints=chain,
         end_effector=_read_frame(entry.mapping("end_effector")),
         gripper=_read_gripper(entry.optional_mapping("gripper"), joints),
@@ -168,7 +168,7 @@ def _read_workspace(entry: StrictMapping) -> Workspace:
 def _read_camera(entry: StrictMapping) -> Camera:
     pose = entry.optional_mapping("pose")
     camera = Camera(
-        name=entry.text("name"),
+        name=entry.topic_name("name"),
         width_px=entry.integer("width_px", minimum=8),
         height_px=entry.integer("height_px", minimum=8),
         rate_hz=entry.number("rate_hz", positive=True),

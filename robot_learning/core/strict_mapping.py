@@ -7,6 +7,7 @@ what is valid.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,14 @@ class StrictMapping:
         value = self._take(name, default)
         if not isinstance(value, str) or not value:
             raise self.fail(f"expected text, found {_describe(value)}", name)
+        return value
+
+    def topic_name(self, name: str) -> str:
+        """A name that can be part of a ROS topic: letters, digits and underscores."""
+        value = self.text(name)
+        if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", value) is None:
+            text = f"'{value}' becomes part of a topic: a letter, then letters, digits, underscores"
+            raise self.fail(text, name)
         return value
 
     def optional_text(self, name: str) -> str | None:

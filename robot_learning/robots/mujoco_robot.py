@@ -123,8 +123,13 @@ class MujocoRobot(Robot):
             raise RobotConnectionError(f"the robot '{self.profile.name}' is connected already")
         self._frames = self._make_frames()
         self._ticks = 0
-        self._world = World(self._simulation, self.profile.control_rate_hz)
-        self.reset()
+        try:
+            self._world = World(self._simulation, self.profile.control_rate_hz)
+            self.reset()
+        except BaseException:
+            # Or the render process would outlive the attempt.
+            self.disconnect()
+            raise
 
     def disconnect(self) -> None:
         """End the simulation and its rendering."""

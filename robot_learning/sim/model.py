@@ -151,3 +151,23 @@ def home_qpos(simulation: SimModel) -> FloatArray:
     qpos: FloatArray = simulation.mj_model.qpos0.copy()
     simulation.actuation.place_joints(qpos, simulation.profile.home)
     return qpos
+
+
+def self_contacts(simulation: SimModel) -> list[tuple[str, str]]:
+    """Pairs of the robot's bodies that touch each other at home; each can jam a joint.
+
+    MuJoCo leaves out contacts between a body and its parent, but not where the parent is welded
+    to the world: a first link that overlaps its base is the usual case.
+    """
+    model, data = simulation.mj_model, mujoco.MjData(simulation.mj_model)
+    data.qpos[:] = home_qpos(simulation)
+    mujoco.mj_forward(model, data)
+    pairs = {
+        tuple(sorted(model.body(model.geom_bodyid[geom]).name for geom in contact.geom))
+        for contact in data.contact
+    }
+    return sorted(
+        (first.removeprefix(PREFIX), second.removeprefix(PREFIX))
+        for first, second in pairs
+        if first.startswith(PREFIX) and second.startswith(PREFIX)
+    )

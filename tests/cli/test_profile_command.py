@@ -39,6 +39,7 @@ def test_the_shipped_profiles_fit_their_models(
     output = capsys.readouterr().out
     assert "compiles, and every name of the profile is in it" in output
     assert "\ngripper" in output or "\nleft_gripper" in output
+    assert "warning" not in output
 
 
 def test_a_profile_that_names_a_joint_the_model_lacks_is_refused(
@@ -55,3 +56,18 @@ def test_a_profile_that_names_a_joint_the_model_lacks_is_refused(
     assert str(own_arm) in errors
     assert "wrist_rol" in errors
     assert "did you mean 'wrist_roll'?" in errors
+
+
+def test_bodies_that_touch_at_home_are_warned_of(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = own_arm.parent / "desk_arm.xml"
+    text = model.read_text()
+    # A ball round the wrist that reaches the upper arm.
+    ball = '<geom type="sphere" size="0.3" contype="1" conaffinity="1"/>'
+    body = '<body name="wrist_roll"' if '<body name="wrist_roll"' in text else "<body name="
+    head, _, rest = text.rpartition(body)
+    start, _, inside = rest.partition(">")
+    model.write_text(f"{head}{body}{start}>{ball}{inside}")
+    assert main(["profile", "check", str(own_arm)]) == 0
+    assert "can jam a joint" in capsys.readouterr().out

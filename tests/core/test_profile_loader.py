@@ -227,6 +227,18 @@ JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad
             id="unknown kind",
         ),
         pytest.param(
+            lambda p: p["arms"][0].update(name="my arm"),
+            "arms[0].name: 'my arm' becomes part of a topic: a letter, then letters, digits, "
+            "underscores",
+            id="arm that is no topic",
+        ),
+        pytest.param(
+            lambda p: p["cameras"][0].update(name="1st"),
+            "cameras[0].name: '1st' becomes part of a topic: a letter, then letters, digits, "
+            "underscores",
+            id="camera that is no topic",
+        ),
+        pytest.param(
             set_joint(1, name="turn"), "joints: the name 'turn' stands twice", id="joint twice"
         ),
         pytest.param(
