@@ -68,14 +68,14 @@ class MotionLimits:
         return frozen(self.acceleration_max * self.period_s)
 
     @cached_property
-    def inverse_distance(self) -> FloatArray:
-        """(n,) 1 / (A T): one over the distance of one period at velocity A."""
-        return frozen(1.0 / (self.velocity_step * self.period_s))
+    def half_step(self) -> FloatArray:
+        """(n,) A / 2."""
+        return frozen(0.5 * self.velocity_step)
 
     @cached_property
-    def velocity_min(self) -> FloatArray:
-        """(n,) the velocity limit in the other direction."""
-        return frozen(-self.velocity_max)
+    def inverse_half_distance(self) -> FloatArray:
+        """(n,) 2 / (A T): one over half the distance of one period at velocity A."""
+        return frozen(2.0 / (self.velocity_step * self.period_s))
 
     @cached_property
     def full_speed(self) -> FloatArray:
@@ -127,10 +127,9 @@ def stopping_velocity(limits: MotionLimits, distance: FloatArray) -> FloatArray:
 
     `distance` is (..., n) and not negative.
     """
-    scaled = distance * limits.inverse_distance
-    whole = np.floor(0.5 * np.sqrt(1.0 + 8.0 * scaled) - 0.5)
-    after = whole + 1.0
-    velocity: FloatArray = limits.velocity_step * (scaled / after + 0.5 * whole)
+    doubled = distance * limits.inverse_half_distance
+    periods = np.floor(np.sqrt(doubled + 0.25) + 0.5)
+    velocity: FloatArray = (doubled / periods + periods - 1.0) * limits.half_step
     return velocity
 
 
@@ -160,28 +159,34 @@ def advance(limits: MotionLimits, motion: Motion, target: FloatArray) -> tuple[M
 
     A joint without a bit is exactly at its target.
     """
-    period_s, step = limits.period_s, limits.velocity_step
+    period_s, step, position = limits.period_s, limits.velocity_step, motion.position
     goal = limits.inside(target)
     target_velocity = (goal - motion.target) / period_s
     feedforward = _nearer_to_zero(target_velocity, motion.target_velocity)
-    feedforward = clamped(feedforward, limits.velocity_min, limits.velocity_max)
-    ahead = goal - motion.position - feedforward * period_s
+    ahead = goal - position - feedforward * period_s
     room = np.empty((3, len(target)))
     np.abs(ahead, out=room[0])
-    np.subtract(limits.position_max, motion.position, out=room[1])
-    np.subtract(motion.position, limits.position_min, out=room[2])
-    approach, stop_above, stop_below = stopping_velocity(limits, np.maximum(room, 0.0))
-    wanted = feedforward + np.copysign(approach, ahead)
-    upper = np.minimum(np.minimum(motion.velocity + step, limits.velocity_max), stop_above)
-    lower = np.maximum(np.maximum(motion.velocity - step, limits.velocity_min), -stop_below)
-    velocity = clamped(wanted, lower, upper)
-    position = limits.inside(motion.position + velocity * period_s)
+    np.subtract(limits.position_max, position, out=room[1])
+    np.subtract(position, limits.position_min, out=room[2])
+    fastest = stopping_velocity(limits, room)
+    wanted = feedforward + np.copysign(fastest[0], ahead)
+    # Row 0 bounds the velocity, row 1 its negative.
+    bounds = np.empty((2, len(target)))
+    np.add(step, motion.velocity, out=bounds[0])
+    np.subtract(step, motion.velocity, out=bounds[1])
+    np.minimum(bounds, limits.velocity_max, out=bounds)
+    np.minimum(bounds, fastest[1:], out=bounds)
+    velocity = clamped(wanted, -bounds[1], bounds[0])
+    position = limits.inside(position + velocity * period_s)
     away = np.abs(position - goal) > LANDED
     np.copyto(position, goal, where=~away)
+    limited = away.view(np.uint8) * _ACCELERATION
     fast = away & (np.abs(velocity) >= limits.full_speed)
-    limited = (away ^ fast).view(np.uint8) * _ACCELERATION
-    limited += fast.view(np.uint8) * _VELOCITY
-    limited += (goal != target).view(np.uint8) * _POSITION
+    if np.count_nonzero(fast):
+        limited[fast] = _VELOCITY
+    beyond = goal != target
+    if np.count_nonzero(beyond):
+        limited[beyond] |= _POSITION
     after = Motion(frozen(position), frozen(velocity), frozen(goal), frozen(target_velocity))
     return after, limited
 
