@@ -174,7 +174,7 @@ def _open_first() -> HidTransport:
     try:
         import hid
     except ImportError as problem:
-        text = "the SpaceMouse needs hidapi: pip install 'robot_learning[spacemouse]'"
+        text = "the SpaceMouse needs hidapi: pip install 'robot_learning[teleop]'"
         raise DependencyError(text) from problem
     found = [info for info in hid.enumerate() if _is_spacemouse(info)]
     if not found:
