@@ -68,19 +68,29 @@ def long_scenario(seed: int) -> list[Segment]:
     def pick(choices):
         return choices[int(rng.integers(len(choices)))]
 
-    return [
-        Segment(
-            ticks=int(rng.integers(1, 20)),
-            human=pick(HUMANS),
-            policy=pick(POLICIES),
-            robot=pick(ROBOTS),
-            clocks=pick(CLOCKS),
-            requests=pick(REQUESTS),
-            demonstrating=bool(rng.integers(2)),
-            seed=int(rng.integers(2**32)),
-        )
-        for _ in range(20)
-    ]
+    def some(number: int) -> list[Segment]:
+        return [
+            Segment(
+                ticks=int(rng.integers(1, 20)),
+                human=pick(HUMANS),
+                policy=pick(POLICIES),
+                robot=pick(ROBOTS),
+                clocks=pick(CLOCKS),
+                requests=pick(REQUESTS),
+                demonstrating=bool(rng.integers(2)),
+                seed=int(rng.integers(2**32)),
+            )
+            for _ in range(number)
+        ]
+
+    # What chance brings about too seldom: a policy that drives for a while.
+    calm = Segment(30, "silent", "chunks", "follows", "steady", (), True, seed)
+    recovered = dataclasses.replace(calm, requests=(Request.CLEAR_FAULT, Request.ENABLE))
+    handed_back = dataclasses.replace(calm, requests=(Request.HAND_BACK,))
+    story = some(4)
+    for _ in range(3):
+        story += [recovered, handed_back, *some(4)]
+    return story
 
 
 scenarios = st.one_of(
