@@ -9,8 +9,8 @@ Runs the simulated robot, the arbiter and the keyboard as processes under an X s
   of the event is that of `xdotool key` having been written to, so that the figure contains
   xdotool, X, pynput, the poll of teleop_node (50 Hz: up to 20 ms), and the arbiter's tick.
 - jitter of the arbiter's tick, as its own loop measures it;
-- growth of the resident memory of each process over the session, by a straight line fit, after
-  the first tenth.
+- growth of the resident memory of each process over the session, by a straight line fit over
+  the second half: the allocators of Python and the middleware take three minutes to settle.
 
 Idle machines only: the first two measure whoever else is running too.
 """
@@ -207,7 +207,7 @@ def memory_rows(
             jitters.append(jitter)
     keys.send("keyup", KEYS[step % 2])
     rows = [Row("arbiter tick, jitter p99, while driving", Spread.of(jitters), "ms", "<= 1")]
-    skip = len(times_s) // 10
+    skip = len(times_s) // 2
     for name, values in sizes.items():
         slope = float(np.polyfit(np.array(times_s[skip:]) / 60.0, values[skip:], 1)[0])
         sizes_mib = [value / 1024.0 for value in values[skip:]]

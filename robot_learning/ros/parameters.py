@@ -129,7 +129,7 @@ TELEOP_NODE = (
         "status",
         "auto",
         "The operator's status line; auto shows it in a terminal",
-        choices=("auto", "off"),
+        choices=("auto", "none"),
     ),
     ParameterSpec("linear_slow_m_s", 0.05, "Slow speed of the end effector", minimum=0.001),
     ParameterSpec("linear_fast_m_s", 0.2, "Fast speed of the end effector", minimum=0.001),
