@@ -60,8 +60,9 @@ def test_it_publishes_joints_and_its_figures(robot, peer):
     assert tuple(message.name) == NAMES
     np.testing.assert_allclose(message.position, HOME, atol=0.01)
     assert message.header.stamp.sec > 1_000_000_000
+    # The first report may come before the loop has run long enough to have a rate.
+    peer.spin_until(lambda: float(figures(peer, "control loop")["rate_hz"]) > 0)
     values = figures(peer, "control loop")
-    assert float(values["rate_hz"]) > 0
     assert {"jitter_p99_ms", "missed_ticks", "speed_factor"} <= set(values)
 
 
