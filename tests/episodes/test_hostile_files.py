@@ -256,7 +256,7 @@ print(tried, refused)
 def test_no_damage_raises_anything_but_our_errors(
     folder: DatasetFolder, episode_path: Path, tmp_path: Path, kind: str
 ) -> None:
-    """In a process of its own, for a fixed number of rounds: the HDF5 library might crash or hang."""
+    """In a process of its own, for the HDF5 library might crash or hang."""
     if kind == "episode":
         source, target = tmp_path / "source", episode_path
     else:
