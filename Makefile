@@ -66,7 +66,7 @@ $(VENV)/.stamp-venv:
 # pynput and evdev are compiled: without a compiler everything but keyboard and gamepad still works.
 $(VENV)/.stamp-run: $(VENV)/.stamp-venv $(INPUTS)
 	@echo "setup: installing the pinned packages (the first time takes minutes)"
-	@$(PIP) --editable '.[ros]' || { echo "setup: the packages could not be installed (above). ROS 2 \
+	@$(PIP) --editable '.[ros,datasets,learning]' || { echo "setup: the packages could not be installed (above). ROS 2 \
 	wheels exist for Linux and CPython 3.10 to 3.13; the simulator alone needs only: pip install ." >&2; exit 1; }
 	@$(PIP) --editable '.[teleop]' || echo "setup: keyboard and gamepad are missing, since \
 	pynput or evdev could not be built (gcc and the Linux headers are needed); the rest works"

@@ -41,9 +41,13 @@ ROS = [
 ]
 # pynput and evdev: keyboard and gamepad; evdev is compiled on the spot, hence an extra of its own.
 TELEOP = ["pynput>=1.7.6,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
+# Pictures of episodes, and the formats of other tools: LeRobot's tables, ROS bags.
+DATASETS = ["matplotlib>=3.5", "pyarrow>=14", "rosbags>=0.10"]
+# Policies, their training and serving.
+LEARNING = ["torch>=2.2", "safetensors>=0.4", "tensorboard>=2.14"]
 # colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
 TEST = ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5.9", "stable-baselines3>=2.4"]
-DEV = [*TEST, "pytest-xdist>=3", "ruff>=0.12", "mypy>=1.10", "types-PyYAML", "torch>=2.2"]
+DEV = [*TEST, "pytest-xdist>=3", "ruff>=0.12", "mypy>=1.10", "types-PyYAML"]
 
 
 def version() -> str:
@@ -102,9 +106,11 @@ setup(
     extras_require={
         "ros": ROS,
         "teleop": TELEOP,
+        "datasets": DATASETS,
+        "learning": LEARNING,
         "test": TEST,
         "dev": DEV,
-        "all": [*ROS, *TELEOP, *DEV],
+        "all": [*ROS, *TELEOP, *DATASETS, *LEARNING, *DEV],
     },
     entry_points={
         "console_scripts": [

@@ -25,8 +25,10 @@ can is overshot by no more than the braking distance.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -35,9 +37,10 @@ from robot_learning.core.types import FloatArray, UInt8Array
 
 # Differences below this are rounding, in rad or m: the command counts as the target itself.
 LANDED = 1e-12
-_POSITION = np.uint8(Limit.POSITION)
-_VELOCITY = np.uint8(Limit.VELOCITY)
-_ACCELERATION = np.uint8(Limit.ACCELERATION)
+# Full speed, less rounding.
+_NEARLY = 1.0 - 1e-9
+_POSITION, _VELOCITY = int(Limit.POSITION), int(Limit.VELOCITY)
+_ACCELERATION = int(Limit.ACCELERATION)
 
 
 def frozen(array: FloatArray) -> FloatArray:
@@ -50,6 +53,29 @@ def clamped(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray
     """The nearest values between two bounds (several times faster than `np.clip` when small)."""
     inside: FloatArray = np.minimum(np.maximum(values, low), high)
     return inside
+
+
+class JointLimits(NamedTuple):
+    """The bounds of one joint, and what is computed from them beforehand.
+
+    `velocity_step` is A, `half_step` A / 2, `doubler` 2 / (A T). Where a position limit is
+    further away than `stopping_distance`, even full speed stops in time.
+    """
+
+    low: float
+    high: float
+    velocity_max: float
+    velocity_step: float
+    half_step: float
+    doubler: float
+    stopping_distance: float
+    period_s: float
+
+    def stopping_velocity(self, distance: float) -> float:
+        """V(d): the fastest velocity of this period from which the joint stops within d >= 0."""
+        doubled = distance * self.doubler
+        periods = math.floor(math.sqrt(doubled + 0.25) + 0.5)
+        return (doubled / periods + periods - 1.0) * self.half_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +94,21 @@ class MotionLimits:
         return frozen(self.acceleration_max * self.period_s)
 
     @cached_property
-    def half_step(self) -> FloatArray:
-        """(n,) A / 2."""
-        return frozen(0.5 * self.velocity_step)
-
-    @cached_property
-    def inverse_half_distance(self) -> FloatArray:
-        """(n,) 2 / (A T): one over half the distance of one period at velocity A."""
-        return frozen(2.0 / (self.velocity_step * self.period_s))
-
-    @cached_property
-    def full_speed(self) -> FloatArray:
-        """(n,) the velocity limit, less rounding."""
-        return frozen(self.velocity_max * (1.0 - 1e-9))
+    def joints(self) -> tuple[JointLimits, ...]:
+        """The same for each joint alone."""
+        step = self.velocity_step
+        periods = np.ceil(self.velocity_max / step)
+        columns = (
+            self.position_min,
+            self.position_max,
+            self.velocity_max,
+            step,
+            0.5 * step,
+            2.0 / (step * self.period_s),
+            0.5 * self.period_s * step * periods * (periods + 1.0),
+        )
+        rows = np.stack([*columns, np.full_like(step, self.period_s)], axis=1).tolist()
+        return tuple(JointLimits(*row) for row in rows)
 
     @property
     def longest_stop_s(self) -> float:
@@ -122,17 +150,6 @@ class Motion:
         return Motion(self.position, self.velocity, frozen(target.copy()), still)
 
 
-def stopping_velocity(limits: MotionLimits, distance: FloatArray) -> FloatArray:
-    """V(d): the fastest velocity of this period from which a joint stops within `distance`.
-
-    `distance` is (..., n) and not negative.
-    """
-    doubled = distance * limits.inverse_half_distance
-    periods = np.floor(np.sqrt(doubled + 0.25) + 0.5)
-    velocity: FloatArray = (doubled / periods + periods - 1.0) * limits.half_step
-    return velocity
-
-
 def rest_position(limits: MotionLimits, motion: Motion) -> FloatArray:
     """(n,) where the joints come to rest when they brake from now on."""
     speed, step = np.abs(motion.velocity), limits.velocity_step
@@ -157,42 +174,65 @@ def brake(limits: MotionLimits, motion: Motion) -> Motion:
 def advance(limits: MotionLimits, motion: Motion, target: FloatArray) -> tuple[Motion, UInt8Array]:
     """The next command towards `target` (n,), and the bits of `Limit` for each joint, (n,).
 
-    A joint without a bit is exactly at its target.
+    A joint without a bit is exactly at its target. (Joint by joint in plain floats: at the size
+    of an arm that takes half of the time that array operations take.)
     """
-    period_s, step, position = limits.period_s, limits.velocity_step, motion.position
-    goal = limits.inside(target)
-    target_velocity = (goal - motion.target) / period_s
-    feedforward = _nearer_to_zero(target_velocity, motion.target_velocity)
+    joints = [
+        _advance_joint(bounds, *joint)
+        for bounds, *joint in zip(
+            limits.joints,
+            motion.position.tolist(),
+            motion.velocity.tolist(),
+            motion.target.tolist(),
+            motion.target_velocity.tolist(),
+            target.tolist(),
+            strict=True,
+        )
+    ]
+    position, velocity, goal, target_velocity, bits = zip(*joints, strict=True)
+    after = Motion(_array(position), _array(velocity), _array(goal), _array(target_velocity))
+    return after, np.array(bits, np.uint8)
+
+
+def _advance_joint(  # noqa: PLR0917 - one joint's row, and keywords would cost as much again
+    limits: JointLimits,
+    position: float,
+    velocity: float,
+    last_goal: float,
+    last_target_velocity: float,
+    target: float,
+) -> tuple[float, float, float, float, int]:
+    """Position, velocity, target within the limits, its velocity, and bits of `Limit`."""
+    low, high, velocity_max, step, *_, stopping_distance, period_s = limits
+    goal = min(max(target, low), high)
+    target_velocity = (goal - last_goal) / period_s
+    feedforward = _nearer_to_zero(target_velocity, last_target_velocity)
     ahead = goal - position - feedforward * period_s
-    room = np.empty((3, len(target)))
-    np.abs(ahead, out=room[0])
-    np.subtract(limits.position_max, position, out=room[1])
-    np.subtract(position, limits.position_min, out=room[2])
-    fastest = stopping_velocity(limits, room)
-    wanted = feedforward + np.copysign(fastest[0], ahead)
-    # Row 0 bounds the velocity, row 1 its negative.
-    bounds = np.empty((2, len(target)))
-    np.add(step, motion.velocity, out=bounds[0])
-    np.subtract(step, motion.velocity, out=bounds[1])
-    np.minimum(bounds, limits.velocity_max, out=bounds)
-    np.minimum(bounds, fastest[1:], out=bounds)
-    velocity = clamped(wanted, -bounds[1], bounds[0])
-    position = limits.inside(position + velocity * period_s)
-    away = np.abs(position - goal) > LANDED
-    np.copyto(position, goal, where=~away)
-    limited = away.view(np.uint8) * _ACCELERATION
-    fast = away & (np.abs(velocity) >= limits.full_speed)
-    if np.count_nonzero(fast):
-        limited[fast] = _VELOCITY
-    beyond = goal != target
-    if np.count_nonzero(beyond):
-        limited[beyond] |= _POSITION
-    after = Motion(frozen(position), frozen(velocity), frozen(goal), frozen(target_velocity))
-    return after, limited
+    approach = limits.stopping_velocity(abs(ahead))
+    wanted = feedforward + (approach if ahead > 0.0 else -approach)
+    upper, lower = min(velocity + step, velocity_max), max(velocity - step, -velocity_max)
+    if high - position < stopping_distance:
+        upper = min(upper, limits.stopping_velocity(high - position))
+    if position - low < stopping_distance:
+        lower = max(lower, -limits.stopping_velocity(position - low))
+    velocity = min(max(wanted, lower), upper)
+    position = min(max(position + velocity * period_s, low), high)
+    bits = 0 if goal == target else _POSITION
+    if abs(position - goal) <= LANDED:
+        return goal, velocity, goal, target_velocity, bits
+    at_full_speed = abs(velocity) >= velocity_max * _NEARLY
+    bits |= _VELOCITY if at_full_speed else _ACCELERATION
+    return position, velocity, goal, target_velocity, bits
 
 
-def _nearer_to_zero(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Elementwise the one nearer to zero, or zero where the signs differ (minmod)."""
-    least, most = np.minimum(first, second), np.maximum(first, second)
-    nearer: FloatArray = np.maximum(least, 0.0) + np.minimum(most, 0.0)
-    return nearer
+def _nearer_to_zero(first: float, second: float) -> float:
+    """The one nearer to zero, or zero where the signs differ (minmod)."""
+    if first > 0.0 < second:
+        return min(first, second)
+    if first < 0.0 > second:
+        return max(first, second)
+    return 0.0
+
+
+def _array(values: tuple[float, ...]) -> FloatArray:
+    return frozen(np.array(values))

@@ -13,7 +13,6 @@ from robot_learning.control.limiter import (
     advance,
     brake,
     rest_position,
-    stopping_velocity,
 )
 from robot_learning.control.modes import Limit
 
@@ -155,7 +154,7 @@ def test_stopping_velocity_is_the_largest_from_which_a_joint_stops_in_time():
     limits = one_joint(low=-1e9, high=1e9, velocity=1e9)
     step = limits.velocity_step[0]
     for distance in (0.0, 1e-6, 0.003, 0.0032, 0.1, 3.0):
-        velocity = stopping_velocity(limits, np.array([distance]))[0]
+        velocity = limits.joints[0].stopping_velocity(distance)
 
         def way(v):
             return PERIOD_S * sum(max(v - k * step, 0.0) for k in range(int(v / step) + 2))
