@@ -1,0 +1,76 @@
+"""A chunk of actions laid out in time: what a policy predicted, and when each step is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActionChunk:
+    """Actions from one observation on.
+
+    Attributes:
+        stamp_ns: the stamp of the observation that they answer to; row 0 is meant then.
+        period_ns: time between two rows.
+        actions: (k, n) joint positions, rad or m.
+    """
+
+    stamp_ns: int
+    period_ns: int
+    actions: FloatArray
+
+    @property
+    def last_ns(self) -> int:
+        """When the last row is meant."""
+        return self.stamp_ns + (len(self.actions) - 1) * self.period_ns
+
+    @property
+    def end_ns(self) -> int:
+        """When the last row is over: one period after it is meant."""
+        return self.last_ns + self.period_ns
+
+    def step_ns(self, step: int) -> int:
+        """When row `step` is meant."""
+        return self.stamp_ns + step * self.period_ns
+
+    def at(self, times_ns: Sequence[int]) -> FloatArray:
+        """(m, n) actions at any times: linear between rows, NaN before the first, after the last.
+
+        A time that is one of the rows gives exactly that row.
+        """
+        place = (np.asarray(times_ns, np.int64) - self.stamp_ns) / self.period_ns
+        last = len(self.actions) - 1
+        low = np.clip(np.floor(place).astype(int), 0, last)
+        high = np.minimum(low + 1, last)
+        share = np.clip(place - low, 0.0, 1.0)[:, None]
+        rows: FloatArray = np.where(
+            share == 0.0,
+            self.actions[low],
+            self.actions[low] + share * (self.actions[high] - self.actions[low]),
+        )
+        rows[(place < 0.0) | (place > last)] = np.nan
+        return rows
+
+    def points_from(
+        self, now_ns: int, horizon_ns: int | None = None
+    ) -> tuple[list[float], FloatArray]:
+        """What is still to be done at `now_ns`: offsets in seconds after the stamp, and rows.
+
+        The row in force (the last one that has begun) is the first; the row that is reached
+        `horizon_ns` after now is the last. There is always at least one.
+        """
+        last = len(self.actions) - 1
+        first = min(max((now_ns - self.stamp_ns) // self.period_ns, 0), last)
+        end = last
+        if horizon_ns is not None:
+            until = (now_ns + horizon_ns - self.stamp_ns) // self.period_ns + 1
+            end = min(max(until, first), last)
+        steps = range(first, end + 1)
+        offsets_s = [step * self.period_ns / NS_PER_S for step in steps]
+        return offsets_s, self.actions[first : end + 1]

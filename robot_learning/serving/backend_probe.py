@@ -1,0 +1,171 @@
+"""Which backend serves a policy fastest on this machine, by measuring them all beforehand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
+from robot_learning.policies.policy import Policy
+from robot_learning.serving.backends import (
+    Array,
+    Backend,
+    CompiledBackend,
+    EagerBackend,
+    OnnxBackend,
+    example_inputs,
+)
+
+AUTO = "auto"
+BACKENDS = (AUTO, "eager", "compiled", "onnx")
+# Results may differ by this, in units of the normalised action (whose range is about 2).
+TOLERANCE = 2e-3
+# Below this compiling cannot gain what it costs: seconds to minutes at every start.
+COMPILE_FROM_S = 0.005
+# An export takes seconds; a policy that is this fast already gains nothing that can be felt.
+EXPORT_FROM_S = 0.0005
+PROBE_CALLS = 20
+PROBE_TIME_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One backend that was tried.
+
+    Attributes:
+        name: of the backend.
+        median_s: seconds of one call; NaN when it was not measured.
+        remark: why it was not measured, or not used; empty otherwise.
+    """
+
+    name: str
+    median_s: float
+    remark: str = ""
+
+    def __str__(self) -> str:
+        time_text = "" if np.isnan(self.median_s) else f"{self.median_s * 1e3:.3g} ms"
+        return f"{self.name} {time_text}{f' ({self.remark})' if self.remark else ''}".strip()
+
+
+@dataclass(frozen=True)
+class ProbeReport:
+    """What was tried and what was chosen."""
+
+    chosen: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def median_s(self) -> float:
+        """Seconds of one call of the chosen one."""
+        return next(one.median_s for one in self.candidates if one.name == self.chosen)
+
+    def __str__(self) -> str:
+        return f"{self.chosen}: {'; '.join(str(one) for one in self.candidates)}"
+
+
+def choose_backend(
+    policy: Policy, wanted: str = AUTO, *, batch: int = 1, threads: int = 1
+) -> tuple[Backend, ProbeReport]:
+    """Build the backends, compare their results with eager PyTorch's, and take the fastest.
+
+    Each is warmed up by being measured.
+
+    Args:
+        policy: in `eval()` mode, on its device.
+        wanted: one of `BACKENDS`.
+        batch: windows in one call.
+        threads: of ONNX Runtime.
+
+    Raises:
+        ConfigurationError: there is no such backend, or the one that was asked for cannot serve
+            this policy: it is not installed, fails, or computes something else.
+    """
+    if wanted not in BACKENDS:
+        raise ConfigurationError(unknown_choice("backend", wanted, BACKENDS))
+    eager = EagerBackend(policy)
+    best: Backend = eager
+    tried = [Candidate("eager", _median_s(eager, policy, batch))]
+    on_cpu = policy.device.type == "cpu"
+    builders: dict[str, Callable[[], Backend]] = {
+        "compiled": lambda: CompiledBackend(policy),
+        "onnx": lambda: OnnxBackend(policy, batch, threads),
+    }
+    floors_s = {"compiled": COMPILE_FROM_S, "onnx": EXPORT_FROM_S}
+    for name, build in builders.items():
+        if wanted not in (AUTO, name):
+            continue
+        if wanted == AUTO and tried[0].median_s < floors_s[name]:
+            tried.append(Candidate(name, float("nan"), "not tried: eager is fast enough"))
+            continue
+        if name == "onnx" and not on_cpu:
+            tried.append(Candidate(name, float("nan"), f"not for device {policy.device.type}"))
+            continue
+        backend, candidate = _try(name, build, policy, batch)
+        tried.append(candidate)
+        if backend is not None and _is_better(candidate, best, tried, wanted):
+            best = backend
+    if wanted not in (AUTO, best.name):
+        remark = next(one.remark for one in tried if one.name == wanted)
+        raise ConfigurationError(f"backend '{wanted}' cannot serve this policy: {remark}")
+    return best, ProbeReport(best.name, tuple(tried))
+
+
+def _is_better(
+    candidate: Candidate, best: Backend, tried: Sequence[Candidate], wanted: str
+) -> bool:
+    present = next(one for one in tried if one.name == best.name)
+    return wanted == candidate.name or candidate.median_s < present.median_s
+
+
+def _try(
+    name: str, build: Callable[[], Backend], policy: Policy, batch: int
+) -> tuple[Backend | None, Candidate]:
+    try:
+        backend = build()
+        difference = _largest_difference(backend, policy, batch)
+        if not difference <= TOLERANCE:
+            remark = f"refused: its actions differ from eager's by {difference:.2g} of their range"
+            return None, Candidate(name, float("nan"), remark)
+        return backend, Candidate(name, _median_s(backend, policy, batch))
+    except RobotLearningError as error:
+        return None, Candidate(name, float("nan"), str(error))
+    except Exception as error:  # compilers and exporters raise whatever they like
+        lines = str(error).strip().splitlines()
+        text = f"{type(error).__name__}: {lines[0][:160] if lines else ''}"
+        return None, Candidate(name, float("nan"), f"failed: {text}")
+
+
+def _largest_difference(backend: Backend, policy: Policy, batch: int) -> float:
+    """Over several draws, in units of the normalised action."""
+    eager = EagerBackend(policy)
+    scale: Array = np.ones(1)
+    if policy.action_normalizer is not None:
+        scale = policy.action_normalizer.scale.cpu().numpy()
+    largest = 0.0
+    for seed in range(3):
+        observation, noise = example_inputs(policy, batch, seed)
+        expected, found = eager.act(observation, noise), backend.act(observation, noise)
+        if found.shape != expected.shape:
+            return float("inf")
+        difference = np.abs(found.astype(np.float64) - expected) * scale
+        # A NaN on one side only is a difference, too.
+        largest = max(largest, float(np.nan_to_num(difference, nan=np.inf).max()))
+    return largest
+
+
+def _median_s(backend: Backend, policy: Policy, batch: int) -> float:
+    observation, noise = example_inputs(policy, batch)
+    return _timed(lambda: backend.act(observation, noise))
+
+
+def _timed(call: Callable[[], Array]) -> float:
+    call()
+    seconds: list[float] = []
+    while len(seconds) < PROBE_CALLS and sum(seconds) < PROBE_TIME_S:
+        begin_ns = time.perf_counter_ns()
+        call()
+        seconds.append((time.perf_counter_ns() - begin_ns) * 1e-9)
+    return float(np.median(seconds))

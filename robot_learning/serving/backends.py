@@ -1,0 +1,183 @@
+"""What runs a policy's network: PyTorch as it is, PyTorch compiled, or ONNX Runtime.
+
+Each computes the same pure function, `Policy.act(observation, noise)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from robot_learning.core.errors import DependencyError
+from robot_learning.policies.policy import Policy
+
+Array = npt.NDArray[Any]
+NOISE = "noise"
+
+
+class Backend(ABC):
+    """Computes `act` for a batch."""
+
+    name: str
+
+    @abstractmethod
+    def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
+        """(B, T_a, n) actions for (B, T_o, ...) observations and (B, *noise_shape) noise."""
+
+    def close(self) -> None:
+        """Release what it holds."""
+        return
+
+
+class EagerBackend(Backend):
+    """PyTorch, operation by operation."""
+
+    name = "eager"
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._device = policy.device
+        self._act: Any = policy.act
+
+    @torch.inference_mode()
+    def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
+        """See `Backend.act`."""
+        tensors = {key: self._tensor(values) for key, values in observation.items()}
+        actions: Tensor = self._act(tensors, self._tensor(noise))
+        return actions.cpu().numpy()
+
+    def _tensor(self, values: Array) -> Tensor:
+        return torch.from_numpy(values).to(self._device)
+
+
+class CompiledBackend(EagerBackend):
+    """torch.compile; the first call of each batch size takes seconds to minutes."""
+
+    name = "compiled"
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(policy)
+        self._act = torch.compile(policy.act, dynamic=False)
+
+
+class _Exported(nn.Module):
+    """`act` with one positional tensor an input, as exporters want it."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__()
+        self.policy = policy
+        self.keys = tuple(spec.key for spec in policy.spec.observations)
+
+    def forward(self, noise: Tensor, *observations: Tensor) -> Tensor:
+        return self.policy.act(dict(zip(self.keys, observations, strict=True)), noise)
+
+
+class OnnxBackend(Backend):
+    """ONNX Runtime on the CPU; the network is exported when this is built, which takes seconds."""
+
+    name = "onnx"
+
+    def __init__(self, policy: Policy, batch: int, threads: int) -> None:
+        """Export for batches of exactly `batch`.
+
+        Raises:
+            DependencyError: ONNX Runtime or the exporter is not installed.
+        """
+        try:
+            import onnxruntime
+            import onnxscript  # noqa: F401 (torch's exporter needs it)
+        except ImportError as error:
+            text = f"ONNX Runtime is not installed ({error.name})"
+            raise DependencyError(f"{text}: pip install 'robot_learning[learning]'") from error
+        self._batch = batch
+        self._keys = tuple(spec.key for spec in policy.spec.observations)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # A thread that spins for work takes a core from the control loop.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "policy.onnx"
+            export_onnx(policy, path, batch)
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        self._inputs = {entry.name for entry in self._session.get_inputs()}
+
+    def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
+        """See `Backend.act`; smaller batches are filled up."""
+        given = len(noise)
+        feeds = {f"observation_{i}": observation[key] for i, key in enumerate(self._keys)}
+        feeds[NOISE] = noise
+        if given != self._batch:
+            feeds = {name: _filled(values, self._batch) for name, values in feeds.items()}
+        # The exporter leaves out an input without effect, such as the noise of a policy without.
+        used = {name: values for name, values in feeds.items() if name in self._inputs}
+        actions: Array = self._session.run(None, used)[0]
+        return actions[:given]
+
+
+def _filled(values: Array, batch: int) -> Array:
+    repeats = np.minimum(np.arange(batch), len(values) - 1)
+    return np.ascontiguousarray(values[repeats])
+
+
+def export_onnx(policy: Policy, path: Path, batch: int = 1) -> None:
+    """Write `act` of a policy as an ONNX file.
+
+    The inputs are `noise` (batch, *noise_shape) and `observation_<i>` in the order of the spec's
+    columns; the output is `actions` (batch, T_a, n).
+    """
+    observation, noise = example_inputs(policy, batch)
+    tensors = (torch.from_numpy(noise), *(torch.from_numpy(one) for one in observation.values()))
+    names = [NOISE, *(f"observation_{index}" for index in range(len(observation)))]
+    fused = torch.backends.mha.get_fastpath_enabled()
+    level = logging.getLogger("torch.onnx").level
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    # The fused attention of nn.TransformerEncoder has no counterpart in ONNX.
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                _Exported(policy).eval(),
+                tensors,
+                str(path),
+                input_names=names,
+                output_names=["actions"],
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
+        logging.getLogger("torch.onnx").setLevel(level)
+
+
+def example_inputs(policy: Policy, batch: int, seed: int = 0) -> tuple[dict[str, Array], Array]:
+    """Observations (batch, T_o, ...) and noise as a policy takes them, drawn from a seed."""
+    rng = np.random.default_rng(seed)
+    spec = policy.spec
+    observation: dict[str, Array] = {}
+    for column in spec.observations:
+        if column.is_image:
+            height, width, channels = column.shape
+            rows = (batch, spec.observation_steps)
+            observation[column.key] = rng.integers(
+                0, 256, (*rows, channels, height, width), np.uint8
+            )
+        else:
+            shape = (batch, spec.observation_steps, *column.shape)
+            observation[column.key] = (0.3 * rng.standard_normal(shape)).astype(np.float32)
+    noise = rng.standard_normal((batch, *policy.noise_shape)).astype(np.float32)
+    return observation, noise

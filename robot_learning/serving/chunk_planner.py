@@ -1,0 +1,237 @@
+"""When the next chunk of actions is asked for, and what is done with it when it arrives.
+
+A chunk is stamped with its observation. By the time it arrives some of its steps are past; since
+every step has its time, those are simply skipped. What differs between the ways of execution is
+when the next observation is taken, and how chunks that overlap are brought together.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.types import FloatArray
+from robot_learning.policies.policy import PolicySpec
+from robot_learning.serving.action_chunk import ActionChunk
+
+AUTO = "auto"
+
+
+class Execution(Enum):
+    """How chunks are executed.
+
+    RECEDING_HORIZON: after `executed_steps` a new observation is taken and a new chunk asked for;
+        until it is there the old chunk's further steps are executed.
+    ASYNCHRONOUS: the same, but asked for so early that the new chunk is there in time.
+    TEMPORAL_ENSEMBLING: a new chunk with every step; overlapping ones are averaged with weights
+        exp(-m i), i = 0 being the oldest (Zhao et al. 2023, algorithm 2).
+    REAL_TIME_CHUNKING: asynchronous; the new chunk is generated so that it goes on where the old
+        one is by then (Black et al. 2025). For diffusion and flow policies.
+    """
+
+    RECEDING_HORIZON = "receding_horizon"
+    ASYNCHRONOUS = "asynchronous"
+    TEMPORAL_ENSEMBLING = "temporal_ensembling"
+    REAL_TIME_CHUNKING = "real_time_chunking"
+
+
+EXECUTIONS = (AUTO, *(execution.value for execution in Execution))
+
+
+class Verdict(Enum):
+    """What became of a chunk that arrived."""
+
+    TAKEN = "taken"
+    LATE = "late"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerSettings:
+    """How one policy's chunks are executed.
+
+    Attributes:
+        execution: see `Execution`.
+        period_ns: time between two steps of a chunk.
+        chunk_steps: rows of the policy's output.
+        first_step: the row that answers to the current observation.
+        executed_steps: steps that are executed before the next chunk takes over.
+        ensembling_decay: m of the weights.
+    """
+
+    execution: Execution
+    period_ns: int
+    chunk_steps: int
+    first_step: int
+    executed_steps: int
+    ensembling_decay: float = 0.01
+
+
+def planner_settings(
+    spec: PolicySpec,
+    execution: str = AUTO,
+    *,
+    executed_steps: int = 0,
+    ensembling_decay: float = 0.01,
+    takes_prefix: bool = False,
+) -> PlannerSettings:
+    """How the chunks of a policy are executed.
+
+    Args:
+        spec: the policy's.
+        execution: one of `EXECUTIONS`; `auto` is asynchronous for chunks, else receding horizon.
+        executed_steps: 0 takes the policy's own number.
+        ensembling_decay: see `PlannerSettings`.
+        takes_prefix: whether the policy can go on from another chunk.
+
+    Raises:
+        ConfigurationError: an unknown execution, one that the policy cannot do, or more steps to
+            execute than a chunk has.
+    """
+    if execution not in EXECUTIONS:
+        raise ConfigurationError(unknown_choice("execution", execution, EXECUTIONS))
+    future = spec.action_steps - spec.first_action_index
+    if executed_steps > future:
+        text = f"executed_steps {executed_steps}: the policy predicts {future} steps ahead"
+        raise ConfigurationError(text)
+    if execution == AUTO:
+        execution = "asynchronous" if future > 1 else "receding_horizon"
+    chosen = Execution(execution)
+    if chosen is Execution.REAL_TIME_CHUNKING and not takes_prefix:
+        text = "real_time_chunking is for diffusion and flow policies; use asynchronous"
+        raise ConfigurationError(f"execution: {text} or temporal_ensembling")
+    return PlannerSettings(
+        execution=chosen,
+        period_ns=round(NS_PER_S / spec.rate_hz),
+        chunk_steps=spec.action_steps,
+        first_step=spec.first_action_index,
+        executed_steps=executed_steps or spec.executed_steps,
+        ensembling_decay=ensembling_decay,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ActionPrefix:
+    """What a new chunk is to go on from.
+
+    Attributes:
+        actions: (chunk_steps, n) of the chunk that is being executed, in the new one's rows;
+            zeros where it has none.
+        weights: (chunk_steps,) how much each row binds: 1 where the old chunk will have been
+            executed before the new one arrives, falling to 0 where the old one ends.
+    """
+
+    actions: FloatArray
+    weights: FloatArray
+
+
+class ChunkPlanner:
+    """The actions that are planned now, and when the next ones are needed. One thread."""
+
+    def __init__(self, settings: PlannerSettings) -> None:
+        self.settings = settings
+        self.plan: ActionChunk | None = None
+        self._chunks: list[ActionChunk] = []
+        self._asked_ns: int | None = None
+
+    def clear(self) -> None:
+        """Forget every chunk."""
+        self.plan = None
+        self._chunks = []
+        self._asked_ns = None
+
+    def is_due(self, stamp_ns: int, delay_ns: int, driving: bool) -> bool:
+        """Whether to ask for a chunk from the observation at `stamp_ns`.
+
+        `delay_ns` is the time from an observation until its chunk is there. While something else
+        drives (`driving` False) a chunk is asked for with every step, so that what the policy
+        would do answers to what the arm does.
+        """
+        settings, plan = self.settings, self.plan
+        # Half a period early, since the observations' own grid may lie anywhere.
+        early_ns = settings.period_ns // 2
+        if self._asked_ns is not None and stamp_ns < self._asked_ns + settings.period_ns - early_ns:
+            return False
+        if plan is None or not driving or settings.execution is Execution.TEMPORAL_ENSEMBLING:
+            return True
+        needed_ns = plan.step_ns(settings.executed_steps) - early_ns
+        if settings.execution is Execution.RECEDING_HORIZON:
+            return stamp_ns >= needed_ns
+        return stamp_ns + delay_ns >= needed_ns
+
+    def asked(self, stamp_ns: int) -> None:
+        """Note that a chunk was asked for from the observation at `stamp_ns`."""
+        self._asked_ns = stamp_ns
+
+    def prefix(self, stamp_ns: int, delay_ns: int) -> ActionPrefix | None:
+        """What a chunk from `stamp_ns` is to go on from; None when it is free.
+
+        The weights are those of Black et al. 2025, equation 5: with d steps of delay and an
+        overlap of h steps, W_i = 1 for i < d, c_i (e^c_i - 1) / (e - 1) with
+        c_i = (h - i) / (h - d + 1) for d <= i < h, and 0 beyond.
+        """
+        settings, plan = self.settings, self.plan
+        if settings.execution is not Execution.REAL_TIME_CHUNKING or plan is None:
+            return None
+        steps = np.arange(settings.chunk_steps) - settings.first_step
+        rows = plan.at([stamp_ns + int(step) * settings.period_ns for step in steps])
+        there = np.asarray(np.isfinite(rows).all(axis=1))
+        overlap = int(steps[there].max(initial=-1)) + 1
+        if overlap < 1:
+            return None
+        delay = min(math.ceil(delay_ns / settings.period_ns), overlap)
+        weights = np.where(there, soft_mask(steps, delay, overlap), 0.0)
+        return ActionPrefix(np.where(there[:, None], rows, 0.0), weights)
+
+    def accept(
+        self, stamp_ns: int, actions: FloatArray, now_ns: int, driving: bool = True
+    ) -> Verdict:
+        """Take the policy's output (chunk_steps, n) for the observation at `stamp_ns`.
+
+        A chunk all of whose steps are past, or whose observation is older than that of the
+        present plan, is dropped.
+        """
+        settings = self.settings
+        chunk = ActionChunk(stamp_ns, settings.period_ns, actions[settings.first_step :])
+        if self.plan is not None and stamp_ns < self.plan.stamp_ns:
+            return Verdict.SUPERSEDED
+        if now_ns >= chunk.end_ns:
+            return Verdict.LATE
+        if settings.execution is Execution.TEMPORAL_ENSEMBLING and driving:
+            chunk = self._ensembled(chunk)
+        else:
+            self._chunks = []
+        self.plan = chunk
+        return Verdict.TAKEN
+
+    def _ensembled(self, newest: ActionChunk) -> ActionChunk:
+        self._chunks = [one for one in self._chunks if one.last_ns >= newest.stamp_ns] + [newest]
+        times_ns = [newest.step_ns(step) for step in range(len(newest.actions))]
+        rows = np.stack([chunk.at(times_ns) for chunk in self._chunks])
+        actions = ensemble(rows, self.settings.ensembling_decay)
+        return ActionChunk(newest.stamp_ns, newest.period_ns, actions)
+
+
+def ensemble(rows: FloatArray, decay: float) -> FloatArray:
+    """(k, n) average of (chunks, k, n), the oldest chunk first, with weights exp(-decay i).
+
+    NaN stands where a chunk says nothing; each step needs one chunk that does.
+    """
+    weights = np.exp(-decay * np.arange(len(rows)))[:, None] * np.isfinite(rows).all(-1)
+    total = (np.nan_to_num(rows) * weights[..., None]).sum(0)
+    mean: FloatArray = total / weights.sum(0)[:, None]
+    return mean
+
+
+def soft_mask(steps: npt.NDArray[np.int64], delay: int, overlap: int) -> FloatArray:
+    """The weight of each step in real-time chunking; see `ChunkPlanner.prefix`."""
+    share = np.clip((overlap - steps) / (overlap - delay + 1), 0.0, 1.0)
+    falling = share * np.expm1(share) / (math.e - 1.0)
+    weights: FloatArray = np.where(steps < delay, 1.0, falling)
+    return weights

@@ -1,0 +1,118 @@
+"""Does a checkpoint fit a robot? Every difference is an error that names both sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.features import action_feature, joint_features
+from robot_learning.core.profile import RobotProfile
+from robot_learning.policies.checkpoint import CheckpointDetails
+from robot_learning.policies.policy import ObservationSpec, PolicySpec
+
+POSE_SHAPE = (7,)
+END_EFFECTOR = "_end_effector"
+_ROOTS = ("obs/", "images/")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where each column of a policy's observation comes from: its key -> the robot's name for it.
+
+    Attributes:
+        joints: `joint_position`, `joint_velocity`, `joint_effort`.
+        poses: named poses in the world frame.
+        cameras: cameras.
+    """
+
+    joints: dict[str, str]
+    poses: dict[str, str]
+    cameras: dict[str, str]
+
+
+def check_policy(
+    spec: PolicySpec, details: CheckpointDetails, profile: RobotProfile, source: str
+) -> Sources:
+    """Check a policy against the robot that it is to drive.
+
+    Args:
+        spec: the policy's.
+        details: of its checkpoint.
+        profile: the robot.
+        source: names the checkpoint in errors.
+
+    Raises:
+        ConfigurationError: another robot, other joints, rates or shapes, an observation that the
+            robot does not have. The text names what the checkpoint and what the robot has.
+    """
+
+    def refuse(text: str) -> ConfigurationError:
+        return ConfigurationError(f"{source} does not fit robot '{profile.name}': {text}")
+
+    if details.robot and details.robot != profile.name:
+        raise refuse(f"it was trained for robot '{details.robot}'")
+    if spec.discrete_actions:
+        raise refuse(f"it chooses among {spec.discrete_actions} actions; the robot takes positions")
+    names, wanted = spec.action_names or details.joint_names, action_feature(profile).names
+    if names and tuple(names) != wanted:
+        raise refuse(f"its actions are {', '.join(names)}; the robot's joints {', '.join(wanted)}")
+    if spec.action_dim != len(wanted):
+        raise refuse(f"its actions have {spec.action_dim} numbers, the robot {len(wanted)} joints")
+    if spec.rate_hz > profile.control_rate_hz * 1.001:
+        text = f"its steps come at {spec.rate_hz:g} Hz, the robot's control rate is "
+        raise refuse(f"{text}{profile.control_rate_hz:g} Hz")
+    sources = Sources({}, {}, {})
+    for column in spec.observations:
+        if problem := _assign(column, profile, sources):
+            raise refuse(problem)
+    return sources
+
+
+def _assign(column: ObservationSpec, profile: RobotProfile, sources: Sources) -> str:
+    """Note where a column comes from; returns what is wrong with it, or nothing."""
+    root = next((root for root in _ROOTS if column.key.startswith(root)), None)
+    if root is None:
+        return f"it sees '{column.key}'; a robot serves obs/<name> and images/<camera>"
+    name = column.key.removeprefix(root)
+    if column.is_image:
+        sources.cameras[column.key] = name
+        return _camera_problem(column, name, profile)
+    if name in (feature.name for feature in joint_features(profile)):
+        sources.joints[column.key] = name
+        return _joints_problem(column, profile)
+    sources.poses[column.key] = name
+    return _pose_problem(column, name, profile)
+
+
+def _camera_problem(column: ObservationSpec, name: str, profile: RobotProfile) -> str:
+    cameras = {camera.name: (camera.height_px, camera.width_px, 3) for camera in profile.cameras}
+    if name not in cameras:
+        return f"it sees '{column.key}': {unknown_choice('camera', name, cameras)}"
+    if cameras[name] != tuple(column.shape):
+        seen, there = _size(column.shape), _size(cameras[name])
+        return f"it sees '{column.key}' of {seen} pixels, the robot's camera has {there}"
+    return ""
+
+
+def _joints_problem(column: ObservationSpec, profile: RobotProfile) -> str:
+    joints = len(profile.joints)
+    if tuple(column.shape) != (joints,):
+        seen = tuple(column.shape)
+        return f"it sees '{column.key}' of shape {seen}, the robot has {joints} joints"
+    return ""
+
+
+def _pose_problem(column: ObservationSpec, name: str, profile: RobotProfile) -> str:
+    end_effectors = [arm.end_effector_name for arm in profile.arms]
+    unknown = name.endswith(END_EFFECTOR) and name not in end_effectors
+    if tuple(column.shape) == POSE_SHAPE and not unknown:
+        return ""
+    valid = [*(feature.name for feature in joint_features(profile)), *end_effectors, "<object>"]
+    return (
+        f"it sees '{column.key}' of shape {tuple(column.shape)}; the robot has "
+        f"{', '.join(valid)}, where end effectors and objects are poses of 7 numbers"
+    )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]} x {shape[0]}"

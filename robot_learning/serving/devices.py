@@ -1,0 +1,31 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+import torch
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+
+AUTO = "auto"
+DEVICES = (AUTO, "cpu", "cuda", "mps")
+
+
+def choose_device(wanted: str = AUTO) -> str:
+    """The device to compute on: `auto` takes a GPU where there is one.
+
+    Raises:
+        ConfigurationError: an unknown device, or one that this machine does not have.
+    """
+    if wanted not in DEVICES:
+        raise ConfigurationError(unknown_choice("device", wanted, DEVICES))
+    present = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
+    if wanted == AUTO:
+        return next(device for device, there in present.items() if there)
+    if not present[wanted]:
+        there = ", ".join(device for device, found in present.items() if found)
+        raise ConfigurationError(f"device '{wanted}': PyTorch finds none here; found: {there}")
+    return wanted

@@ -1,0 +1,160 @@
+"""A thread that computes chunks beside the control loop, which never waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from robot_learning.core.types import FloatArray
+from robot_learning.serving.chunk_planner import ActionPrefix
+from robot_learning.serving.observation_history import Window
+from robot_learning.serving.policy_client import PolicyClient
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InferenceRequest:
+    """One arm's window, to be answered with a chunk.
+
+    Attributes:
+        arm: the number of the runner that asks.
+        epoch: how often that runner had forgotten its past; an answer from before is dropped.
+        window: what the policy looks at.
+        prefix: what the chunk is to go on from.
+        asked_ns: steady time at which the observation was at hand.
+    """
+
+    arm: int
+    epoch: int
+    window: Window
+    prefix: ActionPrefix | None
+    asked_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InferenceResult:
+    """The answer to a request.
+
+    Attributes:
+        request: what was asked.
+        actions: (action_steps, n); None when the inference failed.
+        problem: why it failed; empty otherwise.
+        started_ns: steady time at which the policy was called.
+        finished_ns: steady time at which it returned.
+    """
+
+    request: InferenceRequest
+    actions: FloatArray | None
+    problem: str
+    started_ns: int
+    finished_ns: int
+
+    @property
+    def inference_s(self) -> float:
+        """Seconds within the policy itself."""
+        return (self.finished_ns - self.started_ns) * 1e-9
+
+
+class InferenceWorker:
+    """Answers requests in a thread of its own, those of several arms in one batch.
+
+    Of each arm only the newest request waits. A client is exchanged between two inferences.
+    """
+
+    def __init__(
+        self,
+        client: PolicyClient,
+        on_results: Callable[[], None] = lambda: None,
+        *,
+        arms: int = 1,
+        gather_s: float = 0.0,
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            client: computes the chunks.
+            on_results: called in the worker's thread after each inference, to wake the loop.
+            arms: how many ask.
+            gather_s: how long to wait for the other arms once one has asked.
+        """
+        self._client = client
+        self._on_results = on_results
+        self._arms, self._gather_s = arms, gather_s
+        self._changed = threading.Condition()
+        self._waiting: dict[int, InferenceRequest] = {}
+        self._results: list[InferenceResult] = []
+        self._closing = False
+        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: InferenceRequest) -> None:
+        """Ask for a chunk; an older request of the same arm that still waits is replaced."""
+        with self._changed:
+            self._waiting[request.arm] = request
+            self._changed.notify()
+
+    def take_results(self) -> list[InferenceResult]:
+        """The answers since the last call, oldest first."""
+        with self._changed:
+            results, self._results = self._results, []
+        return results
+
+    def swap(self, client: PolicyClient) -> PolicyClient:
+        """From the next inference on another client computes; returns the one before."""
+        with self._changed:
+            before, self._client = self._client, client
+        return before
+
+    def close(self, patience_s: float = 1.0) -> bool:
+        """End the thread; False when it is still within an inference after `patience_s`."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(patience_s)
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        while (batch := self._next_batch()) is not None:
+            client, requests = batch
+            results = _answer(client, requests)
+            with self._changed:
+                self._results += results
+            self._on_results()
+
+    def _next_batch(self) -> tuple[PolicyClient, list[InferenceRequest]] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing)
+            if self._gather_s > 0.0:
+                self._changed.wait_for(
+                    lambda: len(self._waiting) >= self._arms or self._closing, self._gather_s
+                )
+            if self._closing:
+                return None
+            requests = [self._waiting[arm] for arm in sorted(self._waiting)]
+            self._waiting = {}
+            return self._client, requests
+
+
+def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[InferenceResult]:
+    windows = [request.window for request in requests]
+    started_ns = time.monotonic_ns()
+    actions: FloatArray | None = None
+    problem = ""
+    try:
+        actions = client.infer(windows, [request.prefix for request in requests])
+        if len(actions) != len(requests):
+            problem = f"{len(requests)} windows gave {len(actions)} chunks"
+    except Exception as error:  # whatever a policy does, the loop beside it goes on
+        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    finished_ns = time.monotonic_ns()
+    return [
+        InferenceResult(
+            request,
+            None if problem or actions is None else actions[index],
+            problem,
+            started_ns,
+            finished_ns,
+        )
+        for index, request in enumerate(requests)
+    ]

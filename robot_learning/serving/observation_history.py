@@ -1,0 +1,150 @@
+"""From stamped samples to the window of observations that a policy was trained on.
+
+A row at time t holds, of every stream, the newest sample that is stamped not later than t: the
+rule by which recordings are sampled, so that a policy sees in service what it saw in training.
+The rows of a window are one period of the policy's rate apart, whatever the streams' rates are.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.policies.policy import ObservationSpec
+
+Array = npt.NDArray[Any]
+MOST_SAMPLES = 4096
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Window:
+    """What a policy looks at: for each key (observation_steps, *shape), the current row last.
+
+    Floats are float32; images are uint8 with the channels first.
+    """
+
+    stamp_ns: int
+    values: Mapping[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why there is no window: the streams that were never heard, and those that are over age."""
+
+    missing: tuple[str, ...]
+    stale: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = []
+        if self.missing:
+            parts.append(f"nothing received yet of {', '.join(self.missing)}")
+        if self.stale:
+            parts.append(f"too old: {', '.join(self.stale)}")
+        return "; ".join(parts)
+
+
+class ObservationHistory:
+    """The samples of the last moments, by key. One thread."""
+
+    def __init__(
+        self,
+        observations: Sequence[ObservationSpec],
+        steps: int,
+        rate_hz: float,
+        max_age_s: Mapping[str, float] | float = 0.2,
+    ) -> None:
+        """Begin empty.
+
+        Args:
+            observations: the keys and the shape of one row of each.
+            steps: rows of a window.
+            rate_hz: rows a second.
+            max_age_s: age of a sample beyond which its row cannot be made, for all keys or by key.
+        """
+        self._specs = {spec.key: spec for spec in observations}
+        self._steps = steps
+        self._rate_hz = rate_hz
+        ages = (
+            max_age_s if isinstance(max_age_s, Mapping) else dict.fromkeys(self._specs, max_age_s)
+        )
+        self._max_age_ns = {key: seconds_to_ns(ages[key]) for key in self._specs}
+        self._span_ns = seconds_to_ns((steps - 1) / rate_hz)
+        self._samples: dict[str, deque[tuple[int, Array]]] = {
+            key: deque(maxlen=MOST_SAMPLES) for key in self._specs
+        }
+        self._floor_ns: int | None = None
+        self.refused: dict[str, int] = {}
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that a window holds."""
+        return tuple(self._specs)
+
+    def clear(self, floor_ns: int | None = None) -> None:
+        """Forget everything; samples stamped before `floor_ns` are not taken any more."""
+        self._floor_ns = floor_ns
+        for samples in self._samples.values():
+            samples.clear()
+
+    def push(self, key: str, stamp_ns: int, value: Array) -> bool:
+        """Take the sample of one stream; False when it is refused, which `refused` counts.
+
+        A sample is refused when its shape is not the policy's, when it is not finite, and when it
+        is older than the newest one. Images come as (height, width, 3) uint8.
+        """
+        spec, samples = self._specs[key], self._samples[key]
+        if self._floor_ns is not None and stamp_ns < self._floor_ns:
+            return False
+        if problem := _problem(spec, value, samples[-1][0] if samples else None, stamp_ns):
+            self.refused[f"{key}/{problem}"] = self.refused.get(f"{key}/{problem}", 0) + 1
+            return False
+        stored = np.moveaxis(value, -1, 0) if spec.is_image else value.astype(np.float32)
+        samples.append((stamp_ns, stored))
+        oldest_ns = stamp_ns - self._span_ns - self._max_age_ns[key]
+        while len(samples) > 1 and samples[1][0] <= oldest_ns:
+            samples.popleft()
+        return True
+
+    def window(self, stamp_ns: int) -> Window | Gap:
+        """The window whose current row is at `stamp_ns`, or why there is none.
+
+        Where the history does not reach back far enough (just after a start or a reset) the
+        oldest sample stands in, as the first row of an episode does in training.
+        """
+        if gap := self._gap(stamp_ns):
+            return gap
+        back_ns = [round(step * NS_PER_S / self._rate_hz) for step in range(self._steps)]
+        rows_ns = [stamp_ns - back for back in reversed(back_ns)]
+        return Window(stamp_ns, {key: self._rows(key, rows_ns) for key in self._specs})
+
+    def _gap(self, stamp_ns: int) -> Gap | None:
+        missing, stale = [], []
+        for key, samples in self._samples.items():
+            newest_ns = max((ns for ns, _ in samples if ns <= stamp_ns), default=None)
+            if newest_ns is None:
+                missing.append(key)
+            elif stamp_ns - newest_ns > self._max_age_ns[key]:
+                stale.append(key)
+        return Gap(tuple(missing), tuple(stale)) if missing or stale else None
+
+    def _rows(self, key: str, rows_ns: Sequence[int]) -> Array:
+        samples = self._samples[key]
+        stamps = [ns for ns, _ in samples]
+        places = np.searchsorted(stamps, rows_ns, side="right") - 1
+        return np.stack([samples[max(0, int(place))][1] for place in places])
+
+
+def _problem(spec: ObservationSpec, value: Array, newest_ns: int | None, stamp_ns: int) -> str:
+    if tuple(value.shape) != tuple(spec.shape):
+        return "wrong_shape"
+    if not spec.is_image and not np.isfinite(value).all():
+        return "not_finite"
+    if newest_ns is not None and stamp_ns < newest_ns:
+        return "out_of_order"
+    return ""

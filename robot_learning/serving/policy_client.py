@@ -1,0 +1,37 @@
+"""The seam between a runner and whatever computes actions: ours in this process, or anything else.
+
+A policy that is not ours (in another framework, another environment, on another machine) is
+served by implementing this one interface; windows, chunks, deadlines and checks stay the same.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from robot_learning.core.types import FloatArray
+from robot_learning.policies.policy import PolicySpec
+from robot_learning.serving.chunk_planner import ActionPrefix
+from robot_learning.serving.observation_history import Window
+
+
+class PolicyClient(ABC):
+    """Computes chunks of actions. `infer` is called from one thread, never the control loop's."""
+
+    spec: PolicySpec
+    takes_prefix: bool = False
+    """Whether `infer` can make a chunk go on from another one."""
+
+    @abstractmethod
+    def infer(
+        self, windows: Sequence[Window], prefixes: Sequence[ActionPrefix | None]
+    ) -> FloatArray:
+        """One chunk for each window: (len(windows), spec.action_steps, spec.action_dim).
+
+        It may take as long as it needs and may return anything: what is not finite or has
+        another shape is refused by the runner. An exception counts as a failed inference.
+        """
+
+    def close(self) -> None:
+        """Release connections, processes, memory."""
+        return

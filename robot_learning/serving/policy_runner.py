@@ -1,0 +1,235 @@
+"""One arm's policy at work: observations in, requests to the policy, planned actions out.
+
+Nothing here waits, reads a clock or knows ROS: the caller passes both times in (the ROS clock
+for what stamps mean, the steady clock for how long something lasts), hands requests to whoever
+computes, and brings the results back. The same object serves live and in lockstep simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.policies.policy import PolicySpec
+from robot_learning.serving.action_chunk import ActionChunk
+from robot_learning.serving.chunk_planner import ChunkPlanner, PlannerSettings, Verdict
+from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
+from robot_learning.serving.latency import Latency
+from robot_learning.serving.observation_history import Gap, ObservationHistory
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks, in nanoseconds."""
+
+    ros_ns: int
+    steady_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerSettings:
+    """How a runner behaves, in seconds.
+
+    Attributes:
+        planner: how chunks are executed.
+        max_age_s: age of a stream's newest sample beyond which no window is made, by key.
+        expected_delay_s: time from observation to chunk to count on before any was measured.
+        silence_s: how long nothing is sent after an output was refused. Longer than the
+            arbiter's patience, so that it holds instead of going on with an older chunk.
+        overdue_s: age of an unanswered request beyond which the policy counts as stuck.
+    """
+
+    planner: PlannerSettings
+    max_age_s: Mapping[str, float]
+    expected_delay_s: float = 0.0
+    silence_s: float = 0.5
+    overdue_s: float = 2.0
+
+
+@dataclass
+class RunnerCounts:
+    """What happened since the start.
+
+    Attributes:
+        chunks: outputs that became part of the plan.
+        refused: outputs with NaN, infinity or another shape.
+        failed: inferences that ended with an exception.
+        late: outputs all of whose steps were past when they arrived.
+        superseded: outputs older than the plan, or from before a reset.
+        starved_ticks: ticks for which the plan had no step left.
+        skipped_steps: steps of taken chunks that were past when they arrived.
+    """
+
+    chunks: int = 0
+    refused: int = 0
+    failed: int = 0
+    late: int = 0
+    superseded: int = 0
+    starved_ticks: int = 0
+    skipped_steps: int = 0
+    last_problem: str = ""
+
+
+@dataclass
+class RunnerTimes:
+    """Durations: within the policy, around it, and from an observation's stamp to its chunk."""
+
+    inference: Latency = field(default_factory=Latency)
+    overhead: Latency = field(default_factory=Latency)
+    delay: Latency = field(default_factory=Latency)
+
+
+class PolicyRunner:
+    """The policy of one arm. One thread."""
+
+    def __init__(self, spec: PolicySpec, settings: RunnerSettings, arm: int = 0) -> None:
+        self.arm = arm
+        self.epoch = 0
+        self.driving = False
+        self.counts = RunnerCounts()
+        self.times = RunnerTimes()
+        self._pending: InferenceRequest | None = None
+        self._silent_until_ns = 0
+        self._begun = False
+        self._last_ros_ns: int | None = None
+        self._use(spec, settings)
+
+    def _use(self, spec: PolicySpec, settings: RunnerSettings) -> None:
+        self.spec, self.settings = spec, settings
+        self.history = ObservationHistory(
+            spec.observations, spec.observation_steps, spec.rate_hz, settings.max_age_s
+        )
+        self.planner = ChunkPlanner(settings.planner)
+
+    def adopt(
+        self, spec: PolicySpec, settings: RunnerSettings, history: ObservationHistory
+    ) -> None:
+        """Go on with another policy, without a gap.
+
+        The plan of the one before is executed until the new one's first chunk is there. `history`
+        has been fed with observations already.
+        """
+        plan = self.planner.plan
+        self._use(spec, settings)
+        self.history = history
+        self.planner.plan = plan
+        self._pending = None
+        self.epoch += 1
+        self.times = RunnerTimes()
+
+    def observe(self, key: str, stamp_ns: int, value: npt.NDArray[Any]) -> bool:
+        """Take one stream's sample; see `ObservationHistory.push`."""
+        return self.history.push(key, stamp_ns, value)
+
+    def reset(self, floor_ns: int | None = None) -> None:
+        """Forget history, chunks and what is being computed.
+
+        Observations stamped before `floor_ns` do not count any more.
+        """
+        self.epoch += 1
+        self.planner.clear()
+        self.history.clear(floor_ns)
+        self._pending = None
+
+    def request(self, stamp_ns: int, now: Instant) -> InferenceRequest | None:
+        """What to compute now that the observation at `stamp_ns` is complete; mostly nothing.
+
+        One request is under way at a time.
+        """
+        if self._last_ros_ns is not None and now.ros_ns < self._last_ros_ns:
+            self.reset()
+        self._last_ros_ns = now.ros_ns
+        if self._pending is not None:
+            return None
+        delay_ns = seconds_to_ns(self.times.delay.expected_s(self.settings.expected_delay_s))
+        if not self.planner.is_due(stamp_ns, delay_ns, self.driving):
+            return None
+        window = self.history.window(stamp_ns)
+        if isinstance(window, Gap):
+            return None
+        prefix = self.planner.prefix(stamp_ns, delay_ns) if self.driving else None
+        self.planner.asked(stamp_ns)
+        request = InferenceRequest(self.arm, self.epoch, window, prefix, now.steady_ns)
+        self._pending = request
+        return request
+
+    def take(self, result: InferenceResult, now: Instant) -> bool:
+        """Take an answer; whether the plan has changed by it."""
+        request, counts = result.request, self.counts
+        if request is not self._pending:
+            counts.superseded += 1
+            return False
+        self._pending = None
+        self.times.inference.add(result.inference_s)
+        self.times.delay.add(max(0.0, (now.ros_ns - request.window.stamp_ns) / NS_PER_S))
+        if result.actions is None:
+            counts.failed += 1
+            self._fall_silent(f"the inference failed: {result.problem}", now)
+            return False
+        if problem := self._problem(result.actions):
+            counts.refused += 1
+            self._fall_silent(f"the policy's output was refused: {problem}", now)
+            return False
+        actions = np.asarray(result.actions, np.float64)
+        stamp_ns = request.window.stamp_ns
+        verdict = self.planner.accept(stamp_ns, actions, now.ros_ns, self.driving)
+        if verdict is Verdict.LATE:
+            counts.late += 1
+        elif verdict is Verdict.SUPERSEDED:
+            counts.superseded += 1
+        else:
+            counts.chunks += 1
+            past = (now.ros_ns - stamp_ns) // self.settings.planner.period_ns
+            counts.skipped_steps += max(0, int(past))
+            self._begun = True
+        return verdict is Verdict.TAKEN
+
+    def output(self, now: Instant) -> ActionChunk | None:
+        """The plan, to be sent now; None when there is none, or while nothing may be sent."""
+        if now.steady_ns < self._silent_until_ns:
+            return None
+        plan = self.planner.plan
+        if plan is None or now.ros_ns - plan.end_ns > seconds_to_ns(self.settings.silence_s):
+            return None
+        return plan
+
+    def tick(self, now: Instant) -> bool:
+        """Call with every step of the policy's rate: counts a tick that starves, and says so.
+
+        A tick starves when the plan's last step has been over for a whole period.
+        """
+        plan = self.planner.plan
+        if not self._begun or not self.driving:
+            return False
+        starved = plan is None or now.ros_ns > plan.end_ns + plan.period_ns
+        self.counts.starved_ticks += starved
+        return starved
+
+    def overdue_s(self, now: Instant) -> float:
+        """How long the policy has not answered beyond its deadline; 0 when it is well."""
+        if self._pending is None:
+            return 0.0
+        waited_s = (now.steady_ns - self._pending.asked_ns) / NS_PER_S
+        return waited_s if waited_s > self.settings.overdue_s else 0.0
+
+    def _problem(self, actions: npt.NDArray[Any]) -> str:
+        wanted = (self.spec.action_steps, self.spec.action_dim)
+        if actions.shape != wanted:
+            return f"expected {wanted[0]} x {wanted[1]} numbers, found shape {actions.shape}"
+        finite = np.isfinite(actions)
+        if finite.all():
+            return ""
+        step, column = np.argwhere(~finite)[0]
+        names = self.spec.action_names
+        name = names[column] if names else f"number {column}"
+        return f"step {step} asks {actions[step, column]} of '{name}'"
+
+    def _fall_silent(self, problem: str, now: Instant) -> None:
+        self.counts.last_problem = problem
+        self._silent_until_ns = now.steady_ns + seconds_to_ns(self.settings.silence_s)
+        self.planner.clear()

@@ -1,0 +1,137 @@
+"""From a checkpoint's folder to a policy that is ready to serve one robot: checked and warm."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile
+from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint
+from robot_learning.serving import backend_probe, devices
+from robot_learning.serving.backend_probe import ProbeReport, choose_backend
+from robot_learning.serving.chunk_planner import AUTO, PlannerSettings, planner_settings
+from robot_learning.serving.compatibility import Sources, check_policy
+from robot_learning.serving.local_policy import LocalPolicy
+from robot_learning.serving.policy_runner import RunnerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServingSettings:
+    """How checkpoints are served; the defaults suit small policies on a CPU.
+
+    Attributes:
+        device: one of `devices.DEVICES`.
+        backend: one of `backend_probe.BACKENDS`.
+        threads: of the network's operations. More than one rarely helps small policies, and takes
+            cores from the control loop.
+        execution: one of `chunk_planner.EXECUTIONS`.
+        executed_steps: of each chunk; 0 is the checkpoint's own number.
+        ensembling_decay: m of temporal ensembling's weights exp(-m i).
+        max_age_s: age of joints and poses beyond which no chunk is asked for.
+        image_max_age_s: the same of images.
+        seed: of the policy's noise.
+        arms: how many arms are served in one batch.
+    """
+
+    device: str = devices.AUTO
+    backend: str = backend_probe.AUTO
+    threads: int = 1
+    execution: str = AUTO
+    executed_steps: int = 0
+    ensembling_decay: float = 0.01
+    max_age_s: float = 0.1
+    image_max_age_s: float = 0.3
+    seed: int = 0
+    arms: int = 1
+
+
+@dataclass(frozen=True)
+class ServedPolicy:
+    """A policy that is ready.
+
+    Attributes:
+        client: computes its chunks.
+        runner: how its chunks are executed.
+        sources: where its observations come from.
+        details: of its checkpoint.
+        digest: of its weights.
+        device: where it is computed.
+        probe: which backends were tried.
+    """
+
+    client: LocalPolicy
+    runner: RunnerSettings
+    sources: Sources
+    details: CheckpointDetails
+    digest: str
+    device: str
+    probe: ProbeReport
+
+    def __str__(self) -> str:
+        spec, planner = self.client.spec, self.runner.planner
+        return (
+            f"'{self.client.policy.family}' for task '{self.details.task}' "
+            f"({self.digest[:12]}), {spec.action_steps} steps at {spec.rate_hz:g} Hz, "
+            f"{planner.execution.value} after {planner.executed_steps}, on {self.device}, "
+            f"backend {self.probe}"
+        )
+
+
+def serve_checkpoint(
+    folder: Path | str, profile: RobotProfile, settings: ServingSettings | None = None
+) -> ServedPolicy:
+    """Load a checkpoint, check it against the robot, choose a backend, and warm it up.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, damaged, or of another version.
+        ConfigurationError: it does not fit the robot, or a setting is wrong.
+    """
+    settings = settings or ServingSettings()
+    device = devices.choose_device(settings.device)
+    torch.set_num_threads(settings.threads)
+    try:
+        checkpoint = load_checkpoint(folder, device)
+        policy = checkpoint.policy.requires_grad_(False)
+        spec = policy.spec
+        sources = check_policy(spec, checkpoint.details, profile, os.fspath(folder))
+        takes_prefix = LocalPolicy(policy).takes_prefix
+        planner = planner_settings(
+            spec,
+            settings.execution,
+            executed_steps=settings.executed_steps,
+            ensembling_decay=settings.ensembling_decay,
+            takes_prefix=takes_prefix,
+        )
+        backend, probe = choose_backend(
+            policy, settings.backend, batch=settings.arms, threads=settings.threads
+        )
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise ConfigurationError(f"{folder}: not enough memory on {device} for it") from error
+    ages_s = dict.fromkeys([*sources.joints, *sources.poses], settings.max_age_s)
+    ages_s |= dict.fromkeys(sources.cameras, settings.image_max_age_s)
+    return ServedPolicy(
+        client=LocalPolicy(policy, backend, settings.seed),
+        runner=runner_settings(planner, ages_s, probe.median_s),
+        sources=sources,
+        details=checkpoint.details,
+        digest=checkpoint.digest,
+        device=device,
+        probe=probe,
+    )
+
+
+def runner_settings(
+    planner: PlannerSettings, max_age_s: dict[str, float], inference_s: float
+) -> RunnerSettings:
+    """Settings of a runner whose policy was measured to take `inference_s`."""
+    chunk_s = (planner.chunk_steps - planner.first_step) * planner.period_ns * 1e-9
+    return RunnerSettings(
+        planner=planner,
+        max_age_s=max_age_s,
+        expected_delay_s=inference_s,
+        overdue_s=max(1.0, 2.0 * chunk_s),
+    )
