@@ -12,10 +12,16 @@ import sys
 from collections.abc import Sequence
 
 from robot_learning import __version__
-from robot_learning.cli import demo_command, doctor_command, profile_command, up_command
+from robot_learning.cli import (
+    dataset_command,
+    demo_command,
+    doctor_command,
+    profile_command,
+    up_command,
+)
 from robot_learning.core.errors import RobotLearningError
 
-COMMANDS = (demo_command, up_command, profile_command, doctor_command)
+COMMANDS = (demo_command, up_command, dataset_command, profile_command, doctor_command)
 
 EXIT_WRONG = 2
 EXIT_INTERRUPTED = 130

@@ -1,0 +1,1 @@
+"""The verbs of `robot-learning dataset`, one file a group of verbs."""

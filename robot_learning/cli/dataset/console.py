@@ -1,0 +1,79 @@
+"""What the verbs print with: tables and text on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from robot_learning.episodes.recovery import Progress
+
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_PIPE_WIDTH = 200
+
+
+def add_verb(
+    verbs: Verbs,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    help_text: str,
+    description: str = "",
+) -> argparse.ArgumentParser:
+    """Add a verb and its first argument, the folder of the dataset."""
+    parser = verbs.add_parser(
+        name, help=help_text, description=description or f"{help_text.capitalize()}."
+    )
+    parser.add_argument("dataset", help="folder of the dataset")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def make_console() -> Console:
+    """A console on stdout that prints text as it is; in a pipe it is wide enough for tables."""
+    from rich.console import Console
+
+    # What people typed (an instruction, say) may hold what rich takes for markup.
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+def make_table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
+    """A table in the house's style; the columns in `right` are aligned there."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return table
+
+
+@contextmanager
+def progress_bar(description: str) -> Iterator[Progress]:
+    """A bar on stderr for as long as the block runs; yields what to call with (done, total).
+
+    Nothing is drawn where stderr is no terminal.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task(description, total=None)
+
+        def show(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield show

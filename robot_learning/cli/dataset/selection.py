@@ -1,0 +1,52 @@
+"""Which episodes of a dataset a verb works on: by name, and by what they are."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from robot_learning.episodes.dataset import Dataset
+
+
+def add_episode(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for one episode."""
+    parser.add_argument("episode", help="its number, its file name, or 'last'")
+
+
+def add_episodes(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for some episodes."""
+    parser.add_argument(
+        "episodes",
+        nargs="+",
+        metavar="episode",
+        help="numbers, ranges such as 3-7, file names, or 'last'",
+    )
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """Add the options by which episodes are chosen."""
+    group = parser.add_argument_group("choose episodes (each may be given several times)")
+    group.add_argument("--outcome", action="append", help="success, failure or unknown")
+    group.add_argument("--operator", action="append", help="who demonstrated")
+    group.add_argument("--round", action="append", type=int, help="of DAgger")
+    group.add_argument("--source", action="append", help="in control at some row: human, policy")
+    group.add_argument("--verdict", action="append", help="of the quality report: good or bad")
+    group.add_argument("--split", help="a stored split")
+
+
+def open_chosen(arguments: argparse.Namespace) -> Dataset:
+    """The episodes of `arguments.dataset` that match the options of `add_filters`."""
+    from robot_learning.episodes.dataset import Dataset
+
+    dataset = Dataset(Path(arguments.dataset))
+    if arguments.split is not None:
+        dataset = dataset.stored_split(arguments.split)
+    return dataset.select(
+        outcomes=arguments.outcome,
+        operators=arguments.operator,
+        rounds=arguments.round,
+        sources=arguments.source,
+        verdicts=arguments.verdict,
+    )

@@ -1,0 +1,30 @@
+"""`robot-learning dataset <verb>`: look at, check, change and convert recorded datasets.
+
+Each file of `cli/dataset/` adds its verbs with `add_verbs(verbs)`; what they do is in
+`robot_learning.episodes`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.dataset import browse
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+VERB_GROUPS = (browse,)
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `dataset` with its verbs."""
+    parser = subparsers.add_parser(
+        "dataset",
+        help="look at, check, change and convert recorded datasets",
+        description="Work on recorded datasets. Nothing that was recorded is ever lost: what a "
+        "verb replaces or removes goes to the dataset's trash, and `restore` brings it back.",
+    )
+    verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
+    for group in VERB_GROUPS:
+        group.add_verbs(verbs)
