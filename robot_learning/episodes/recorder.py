@@ -112,9 +112,7 @@ class Recorder:
             raise EpisodeError(unknown_choice("stream", stream, self._streams))
         problem = self._problem(stream, values)
         if problem:
-            self._refused[stream] = problem
-            if self.recording:
-                self._monitors[stream].refused += 1
+            self.refuse(stream, problem)
             return False
         sample = Sample(stamp_ns, receive_ns, values)
         taken = (
@@ -131,6 +129,12 @@ class Recorder:
         if latest is None or sample.order >= latest.order or not self.recording:
             self._latest[stream] = sample
         return True
+
+    def refuse(self, stream: str, problem: str) -> None:
+        """Count a sample that could not even be read; `problem` becomes part of the status."""
+        self._refused[stream] = problem
+        if self.recording:
+            self._monitors[stream].refused += 1
 
     def silent_streams(self, now_ns: int) -> dict[str, float | None]:
         """Streams that are over age at `now_ns`, with their age; None: nothing came yet.
@@ -158,12 +162,7 @@ class Recorder:
             raise EpisodeError(f"already recording {self._writer.path.name}; stop it first")
         silent = self.silent_streams(now_ns)
         if silent:
-            described = ", ".join(
-                f"{name} ({self._refused.get(name, 'nothing received')})"
-                if age is None
-                else f"{name} (silent for {age:.1f} s)"
-                for name, age in silent.items()
-            )
+            described = ", ".join(self._silence(name, age) for name, age in silent.items())
             raise EpisodeError(f"recording cannot start, a stream is silent: {described}")
         self._writer = EpisodeWriter(self.folder, metadata, self._settings, self._on_event)
         self._sampler = Sampler(self.folder.info.streams, self._future_tolerance_s)
@@ -249,6 +248,12 @@ class Recorder:
             free_bytes=free_disk_bytes(self.folder.path),
             stop_reason=self.stop_reason,
         )
+
+    def _silence(self, stream: str, age_s: float | None) -> str:
+        refused = self._refused.get(stream)
+        if age_s is None:
+            return f"{stream} ({refused or 'nothing received'})"
+        return f"{stream} (silent for {age_s:.1f} s{f'; refused: {refused}' if refused else ''})"
 
     def _end(self) -> EpisodeWriter:
         if self._writer is None:

@@ -21,7 +21,7 @@ _TRAINING_ROOTS = ("obs", "actions", "rewards", "states")
 _COLUMN_PATH = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z][A-Za-z0-9_.\-]*)?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
 _DTYPES = ("bool", "uint8", "int8", "uint16", "int32", "int64", "float32", "float64")
-_COLUMN_ROOTS = (*_TRAINING_ROOTS, "control", "intervention", "images")
+_COLUMN_ROOTS = (*_TRAINING_ROOTS, "control", "intervention", "images", "task")
 MAX_ROW_BYTES = 256 * 2**20
 MAX_STREAMS = 64
 
@@ -50,6 +50,16 @@ class Source(IntEnum):
     POLICY = 2
 
 
+class Mode(IntEnum):
+    """What the arbiter was doing in a row: the values of `control/mode`."""
+
+    DISABLED = 0
+    HUMAN = 1
+    POLICY = 2
+    HOLD = 3
+    FAULT = 4
+
+
 class RowFault(IntFlag):
     """Why a row is invalid: the bits of the column `invalid`; 0 is a valid row."""
 
@@ -64,8 +74,8 @@ class Column:
     """One array a row.
 
     Attributes:
-        path: `obs/<key>`, `actions`, `rewards`, `states`, `control/<name>`, `intervention` or
-            `images/<camera>`.
+        path: `obs/<key>`, `actions`, `rewards`, `states`, `control/<name>`, `intervention`,
+            `images/<camera>` or `task/<name>`.
         shape: of one row; () is a number.
         dtype: NumPy name.
         encoding: how it is stored.

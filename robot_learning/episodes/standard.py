@@ -15,7 +15,7 @@ import numpy.typing as npt
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes.labels import clean_action
-from robot_learning.episodes.schema import Column, Encoding, Stream
+from robot_learning.episodes.schema import Column, Encoding, Mode, Source, Stream
 
 JOINTS, DECISION, TASK = "joint_states", "decision", "task"
 # Three periods late, but never so strict that the operating system's jitter counts.
@@ -81,6 +81,7 @@ def decision_stream(profile: RobotProfile, rate_hz: float) -> Stream:
             *actions,
             Column("control/limited", (len(names),), "uint8", names=names),
             Column("control/source", (), "uint8"),
+            Column("control/mode", (), "uint8"),
             Column("intervention", (), "bool"),
         ),
     )
@@ -96,6 +97,7 @@ def decision_values(
     applied: FloatArray,
     limited: npt.NDArray[np.integer[Any]],
     intervention: bool,
+    mode: int | None = None,
 ) -> dict[str, Any]:
     """The values of `decision_stream`.
 
@@ -108,10 +110,14 @@ def decision_values(
         applied: (n,) what is left of it after the limits.
         limited: (n,) bits of the limits that were hit.
         intervention: whether the human took over from a policy.
+        mode: a value of `Mode`; by default that of the source, and HOLD where nobody drives.
     """
+    if mode is None:
+        mode = Mode.HOLD if source == Source.NONE else Mode(source)
     return {
         "actions": clean_action(source, human, policy, applied),
         "control/source": np.uint8(source),
+        "control/mode": np.uint8(mode),
         "control/human": human,
         "control/policy": policy,
         "control/noise": noise,
@@ -133,6 +139,7 @@ def camera_stream(camera: Camera, *, raw: bool = False) -> Stream:
     return Stream(camera.name, camera.rate_hz, max_age_s(camera.rate_hz), (column,))
 
 
-def task_stream(rate_hz: float) -> Stream:
-    """The reward of a simulated task."""
-    return Stream(TASK, rate_hz, max_age_s(rate_hz), (Column("rewards", ()),))
+def task_stream(rate_hz: float, *, success: bool = False) -> Stream:
+    """The reward of a simulated task, and with `success` whether it is solved."""
+    solved = (Column("task/success", (), "bool"),) if success else ()
+    return Stream(TASK, rate_hz, max_age_s(rate_hz), (Column("rewards", ()), *solved))
