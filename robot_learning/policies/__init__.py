@@ -1,0 +1,1 @@
+"""Policies: from a window of observations to a chunk of actions, one family a file."""

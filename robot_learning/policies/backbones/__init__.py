@@ -1,0 +1,1 @@
+"""Networks that policy families share. None knows about observations, actions or robots."""

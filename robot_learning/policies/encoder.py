@@ -1,0 +1,96 @@
+"""From observations to features: normalised columns, and images through a network."""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+
+from robot_learning.policies.augmentation import augment, centre_crop
+from robot_learning.policies.backbones.resnet import ImageEncoder
+from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.normalization import Normalizer
+from robot_learning.policies.policy import PolicySpec, Statistics, TensorBatch
+
+
+class ObservationInput(nn.Module):
+    """Normalises: columns by the configured mode, images per channel to mean 0 deviation 1."""
+
+    def __init__(
+        self, spec: PolicySpec, statistics: Statistics | None, config: PolicyConfig
+    ) -> None:
+        """Prepare for `spec`.
+
+        Raises:
+            PolicyError: statistics are missing or not finite.
+        """
+        super().__init__()
+        self._images = config.images
+        self.vector_columns = tuple(o for o in spec.observations if not o.is_image)
+        self.image_columns = tuple(o for o in spec.observations if o.is_image)
+        self.vector_size = sum(prod(column.shape) for column in self.vector_columns)
+        mode = config.observation_normalization
+        self.vector_normalizers = nn.ModuleList(
+            Normalizer.of(o.key, o.shape, mode, statistics) for o in self.vector_columns
+        )
+        self.image_normalizers = nn.ModuleList(
+            Normalizer.of(o.key, (3,), "gaussian", statistics) for o in self.image_columns
+        )
+
+    def vectors(self, observation: TensorBatch) -> Tensor:
+        """(B, T_o, D): all columns that are no images, one after another."""
+        parts = []
+        for column, normalizer in zip(self.vector_columns, self.vector_normalizers, strict=True):
+            values = normalizer(observation[column.key])
+            parts.append(values.reshape(*values.shape[:2], -1))
+        return torch.cat(parts, dim=-1)
+
+    def images(
+        self, observation: TensorBatch, augmented: bool, generator: torch.Generator | None
+    ) -> list[Tensor]:
+        """A tensor (B, T_o, 3, h, w) for each camera, cropped."""
+        found = []
+        for column, normalizer in zip(self.image_columns, self.image_normalizers, strict=True):
+            images = observation[column.key].to(torch.get_default_dtype()) / 255.0
+            if augmented:
+                images = augment(images, self._images, generator)
+            else:
+                images = centre_crop(images, self._images)
+            found.append(normalizer(images.movedim(-3, -1)).movedim(-1, -3))
+        return found
+
+
+class ObservationEncoder(nn.Module):
+    """One feature vector an observation step: (B, T_o, F). Images through ResNet-18."""
+
+    def __init__(
+        self, spec: PolicySpec, statistics: Statistics | None, config: PolicyConfig
+    ) -> None:
+        """Prepare for `spec`.
+
+        Raises:
+            PolicyError: statistics are missing or not finite.
+        """
+        super().__init__()
+        self.input = ObservationInput(spec, statistics, config)
+        images = config.images
+        cameras = len(self.input.image_columns)
+        self.image_encoders = nn.ModuleList(
+            ImageEncoder(images.width, images.keypoints, images.features)
+            for _ in range(min(cameras, 1) if images.shared else cameras)
+        )
+        self.features = self.input.vector_size + cameras * images.features
+
+    def forward(
+        self,
+        observation: TensorBatch,
+        augmented: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """The features of each step."""
+        parts = [self.input.vectors(observation)] if self.input.vector_columns else []
+        for number, images in enumerate(self.input.images(observation, augmented, generator)):
+            encoder = self.image_encoders[min(number, len(self.image_encoders) - 1)]
+            parts.append(encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
+        return torch.cat(parts, dim=-1)

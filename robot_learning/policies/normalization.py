@@ -1,0 +1,134 @@
+"""Normalisation as an affine map per dimension, kept in buffers and so within the checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from robot_learning.core.errors import unknown_choice
+from robot_learning.policies.errors import PolicyError
+
+FloatArray = npt.NDArray[np.float64]
+NormalizationMode = Literal["limits", "quantiles", "gaussian", "none"]
+
+# A dimension that varies less than this (rad, m, or an image's [0, 1]) counts as constant: it is
+# centred and not scaled, so that noise in it does not explode.
+SMALLEST_SPREAD = 1e-4
+
+
+class ColumnStatistics(Protocol):
+    """What normalisation needs to know of a column; each array has the shape of one row.
+
+    The statistics of a dataset fit as they are.
+    """
+
+    @property
+    def mean(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def std(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def minimum(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def maximum(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def q01(self) -> FloatArray: ...  # noqa: D102
+    @property
+    def q99(self) -> FloatArray: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class MeasuredStatistics:
+    """Statistics of an array at hand, for data that are in no dataset."""
+
+    mean: FloatArray
+    std: FloatArray
+    minimum: FloatArray
+    maximum: FloatArray
+    q01: FloatArray
+    q99: FloatArray
+
+    @classmethod
+    def of(cls, values: npt.NDArray[Any]) -> MeasuredStatistics:
+        """Statistics over the first axis of (rows, *shape)."""
+        data = np.asarray(values, np.float64)
+        q01, q99 = np.quantile(data, [0.01, 0.99], axis=0)
+        return cls(data.mean(0), data.std(0), data.min(0), data.max(0), q01, q99)
+
+
+class Normalizer(nn.Module):
+    """y = (x - offset) * scale over the last dimensions, `shape`.
+
+    Modes: `limits` maps minimum and maximum to -1 and 1, `quantiles` the 1 % and 99 %
+    quantiles (what lies beyond goes beyond), `gaussian` gives mean 0 and deviation 1.
+    """
+
+    offset: Tensor
+    scale: Tensor
+
+    def __init__(self, offset: Tensor, scale: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("offset", offset)
+        self.register_buffer("scale", scale)
+
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        shape: tuple[int, ...],
+        mode: NormalizationMode,
+        statistics: Mapping[str, ColumnStatistics] | None,
+    ) -> Normalizer:
+        """The map for the column `key`; without statistics the identity, to be loaded.
+
+        Raises:
+            PolicyError: there is no such mode; the column's statistics are missing, of
+                another shape, or not finite.
+        """
+        if mode not in get_args(NormalizationMode):
+            raise PolicyError(unknown_choice("normalisation", mode, get_args(NormalizationMode)))
+        if statistics is None or mode == "none":
+            return cls(torch.zeros(shape), torch.ones(shape))
+        if key not in statistics:
+            raise PolicyError(unknown_choice("column without statistics", key, statistics))
+        offset, spread = _centre_and_spread(mode, statistics[key])
+        for values in (offset, spread):
+            if values.shape != shape:
+                raise PolicyError(f"statistics of '{key}' are {values.shape}, not {shape}")
+            if not np.isfinite(values).all():
+                bad = np.argwhere(~np.isfinite(values)).tolist()
+                raise PolicyError(f"'{key}' has no finite statistics at {bad}; leave it out")
+        constant = spread < SMALLEST_SPREAD
+        scale = 1.0 / np.where(constant, 1.0, spread)
+        return cls(
+            torch.from_numpy(offset.astype(np.float32)), torch.from_numpy(scale.astype(np.float32))
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        """From the data's units."""
+        return (values - self.offset) * self.scale
+
+    def normalize(self, values: Tensor) -> Tensor:
+        """From the data's units."""
+        return self.forward(values)
+
+    def denormalize(self, values: Tensor) -> Tensor:
+        """Back into the data's units."""
+        return values / self.scale + self.offset
+
+
+def _centre_and_spread(
+    mode: NormalizationMode, statistics: ColumnStatistics
+) -> tuple[FloatArray, FloatArray]:
+    if mode == "gaussian":
+        return np.asarray(statistics.mean), np.asarray(statistics.std)
+    if mode == "limits":
+        low, high = np.asarray(statistics.minimum), np.asarray(statistics.maximum)
+    else:
+        low, high = np.asarray(statistics.q01), np.asarray(statistics.q99)
+    return (low + high) / 2, (high - low) / 2
