@@ -122,6 +122,7 @@ setup(
             "teleop_node = robot_learning.ros.teleop_node:main",
             "expert_node = robot_learning.ros.expert_node:main",
             "demo_node = robot_learning.ros.demo_node:main",
+            "recorder_node = robot_learning.ros.recorder_node:main",
         ],
     },
 )

@@ -154,6 +154,10 @@ class Dataset:
             stored.update({k: [s.name for s in part.episodes] for k, part in parts.items()})
             write_index(self._folder, read_index(self._folder).values(), stored)
 
+    def stored_splits(self) -> dict[str, list[str]]:
+        """The stored splits: name to the names of their episodes, chosen here or not."""
+        return read_splits(self._folder) if self._folder.index_path.exists() else {}
+
     def stored_split(self, name: str) -> Dataset:
         """The episodes of a stored split.
 

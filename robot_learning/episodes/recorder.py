@@ -6,6 +6,7 @@ logs; only the times that are passed in differ. It knows nothing of ROS. One thr
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ from robot_learning.episodes.writer import (
 
 OUTCOMES = ("success", "failure", "unknown")
 _MAX_JUMP_S = 10.0
+_PACE_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,18 @@ class Recorder:
             self._next_row += 1
             rows += 1
         return rows
+
+    def keep_pace(self) -> None:
+        """Wait while too much waits to be written: for a simulation that outruns the disk.
+
+        Live recording never waits; it drops images instead, and says so.
+        """
+        while self._writer is not None and not self._writer.stop_reason:
+            rows, image_bytes = self._writer.queued
+            settings = self._settings
+            if rows < settings.queue_rows // 8 and image_bytes < settings.queue_bytes // 2:
+                return
+            time.sleep(_PACE_S)
 
     def stop(self, outcome: str = "unknown") -> SavedEpisode:
         """End the episode and save it; when this returns it is on the disk and readable.

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from robot_learning.control.noise import (
-    ActionNoise,
-    isotropic_covariance,
-    load_covariance,
-    scaled_to_trace,
-)
+from robot_learning.control.noise import ActionNoise
 from robot_learning.control.state import Demonstration
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
+from robot_learning.ros.recorder_setup import noise_covariance
 
 _NOISE = "noise."
 _DEMONSTRATING = "demonstrating"
@@ -59,15 +54,7 @@ class Demonstrations:
         self.running = Demonstration(self._episode, noise)
 
     def _noise(self, parameters: Mapping[str, Any]) -> ActionNoise:
-        file, sigma = str(parameters["noise.covariance"]), float(parameters["noise.sigma"])
-        if file and sigma:
-            raise ConfigurationError("noise.covariance and noise.sigma: give only one of them")
-        if file:
-            covariance = load_covariance(Path(file), self._profile.joint_names)
-        else:
-            covariance = isotropic_covariance(self._profile, sigma)
-        if parameters["noise.trace"]:
-            covariance = scaled_to_trace(covariance, float(parameters["noise.trace"]))
+        covariance = noise_covariance(self._profile, parameters)
         return ActionNoise(
             covariance, int(parameters["noise.seed"]), int(parameters["noise.hold_ticks"])
         )

@@ -253,11 +253,102 @@ ARBITER_NODE = (
     ParameterSpec("noise.seed", 0, "Seed of the noise", read_only=False, minimum=0),
 )
 
+_NOISE = ("noise.covariance", "noise.sigma", "noise.trace")
+"""What the recorder has to know of the noise that the arbiter adds."""
+
+RECORDER_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec("task", "lift", "Task; of a simulated robot also which poses there are"),
+    ParameterSpec("dataset", "", "Folder of the dataset; made when it is not there"),
+    ParameterSpec("resume", False, "Whether a dataset that has episodes may be continued"),
+    ParameterSpec("autostart", True, "Configure and activate without being asked to"),
+    ParameterSpec(
+        "simulated", True, "Record also what only a simulated robot gives: poses, reward, success"
+    ),
+    ParameterSpec("rate_hz", 50.0, "Rows a second", minimum=1.0, maximum=1000.0),
+    ParameterSpec(
+        "joint_rate_hz", 0.0, "Nominal rate of joint_states; 0: the profile's", minimum=0.0
+    ),
+    ParameterSpec(
+        "decision_rate_hz", 0.0, "Nominal rate of the arbiter; 0: the profile's", minimum=0.0
+    ),
+    ParameterSpec("cameras", ["all"], "Cameras to record; 'all' of the profile's, or 'none'"),
+    ParameterSpec(
+        "image_transport",
+        "compressed",
+        "Which image topics are recorded; JPEG bytes are kept as they come",
+        choices=("compressed", "raw"),
+    ),
+    ParameterSpec(
+        "image_storage",
+        "jpeg",
+        "How raw images are stored; lossless takes ten times the space",
+        choices=("jpeg", "lossless"),
+    ),
+    ParameterSpec(
+        "jpeg_quality", 95, "JPEG quality of raw images in percent", minimum=1, maximum=100
+    ),
+    ParameterSpec(
+        "age_floor_s",
+        0.05,
+        "A sample is over age after three of its stream's periods, but never before this",
+        minimum=0.0,
+    ),
+    ParameterSpec(
+        "future_tolerance_s", 0.1, "How far ahead of its receipt a stamp may be", minimum=0.0
+    ),
+    ParameterSpec("queue_mib", 128, "Image data that may wait for the disk, MiB", minimum=1),
+    ParameterSpec(
+        "flush_interval_s",
+        0.5,
+        "At most this much is lost when the process is killed",
+        minimum=0.05,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "min_free_mib", 512, "Free disk below which no episode starts and a running one stops, MiB"
+    ),
+    ParameterSpec("status_rate_hz", 5.0, "Rate of recorder/status", minimum=0.5, maximum=50.0),
+    ParameterSpec("instruction", "", "The task in words", read_only=False),
+    ParameterSpec("operator", "", "Who demonstrates", read_only=False),
+    ParameterSpec("round", 0, "Round of DAgger; 0: demonstrations", read_only=False, minimum=0),
+    ParameterSpec("seed", -1, "Seed of the scene; -1: none is known", read_only=False, minimum=-1),
+    ParameterSpec(
+        "checkpoint_digest", "", "Digest of the policy that drives, if any", read_only=False
+    ),
+    *(spec for spec in ARBITER_NODE if spec.name in _NOISE),
+    ParameterSpec(
+        "quality.invalid_row_fraction",
+        0.02,
+        "Above this share of invalid rows an episode is bad",
+        minimum=0.0,
+    ),
+    ParameterSpec(
+        "quality.rate_error_fraction",
+        0.2,
+        "How far a stream's rate may lie below its nominal one",
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "quality.gap_periods", 3.0, "Nominal periods without a sample that make a gap", minimum=1.0
+    ),
+    ParameterSpec("quality.gaps_per_minute", 6.0, "Gaps of a stream a minute", minimum=0.0),
+    ParameterSpec(
+        "quality.skew_p99_ms", 200.0, "Time between the samples of a row, p99, ms", minimum=0.0
+    ),
+    ParameterSpec(
+        "quality.clamped_row_fraction", 0.2, "Share of rows that hit a limit", minimum=0.0
+    ),
+    ParameterSpec("quality.duration_min_s", 0.5, "Shortest good episode, s", minimum=0.0),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "robot_node": ROBOT_NODE,
     "expert_node": EXPERT_NODE,
     "demo_node": DEMO_NODE,
     "teleop_node": TELEOP_NODE,
     "arbiter_node": ARBITER_NODE,
+    "recorder_node": RECORDER_NODE,
 }
 """Executable -> its parameters."""

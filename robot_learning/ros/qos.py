@@ -27,6 +27,9 @@ STREAM_OUT = _keep_last(5, ReliabilityPolicy.RELIABLE)
 STREAM_IN = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
 """Subscriptions that only want the newest sample."""
 
+RECORD_IN = _keep_last(64, ReliabilityPolicy.BEST_EFFORT)
+"""Subscriptions of a recorder, which wants every sample and takes many at a time."""
+
 IMAGE_OUT = _keep_last(2, ReliabilityPolicy.RELIABLE)
 """Publishers of camera images. Reliable, since a raw frame spans many network packets."""
 

@@ -1,0 +1,252 @@
+"""`recorder_node`: records episodes of everything the graph says, into one dataset.
+
+A lifecycle node. Configuring opens the dataset and holds its lock, activating lets episodes be
+started. Its loop takes all messages that have arrived, then records the rows that are due; a
+late row is sampled as of its own time, so that nothing shifts when this process is slow.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from contextlib import ExitStack
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from rclpy.executors import Executor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from std_srvs.srv import Trigger
+
+from robot_learning import __version__
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.recovery import repair_dataset
+from robot_learning.episodes.schema import EpisodeMetadata
+from robot_learning.episodes.session import RecordingSession
+from robot_learning.episodes.writer import WriterEvent
+from robot_learning.ros import recorder_setup as setup
+from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import RECORDER_NODE
+from robot_learning.ros.polled_subscriptions import PolledSubscriptions
+from robot_learning.ros.recorder_inputs import RecorderInputs
+from robot_learning.ros.recorder_status import StatusOutput
+
+POLL_PERIOD_S = 0.005
+REQUESTS = ("start", "stop", "discard", "success", "failure")
+_LABELS = ("task", "instruction", "operator")
+
+
+class RecorderNode(LifecycleNode):  # type: ignore[misc]
+    """Serves `~/start`, `~/stop`, `~/discard`, `~/success`, `~/failure`; see `episodes.session`."""
+
+    def __init__(self) -> None:
+        super().__init__("recorder_node")
+        self._settings = declare_parameters(self, RECORDER_NODE)
+        self._resources = ExitStack()
+        self._session: RecordingSession | None = None
+        self._inputs: RecorderInputs | None = None
+        self._active = False
+        self._failure: Exception | None = None
+        self._warning = ""
+        self._told_ns = 0
+        self._status = StatusOutput(self)
+        self._status_period_ns = round(NS_PER_S / self._settings["status_rate_hz"])
+        for request in REQUESTS:
+            self.create_service(Trigger, f"~/{request}", partial(self._on_request, request))
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Poll, record and serve until told to stop.
+
+        Raises:
+            RobotLearningError: the start failed.
+        """
+        if self._settings["autostart"]:
+            for transition in (self.trigger_configure, self.trigger_activate):
+                if transition() is not TransitionCallbackReturn.SUCCESS:
+                    raise self._failure or RobotLearningError("the recorder could not be started")
+        stop.begin()
+        while not stop.is_set:
+            if not self._active:
+                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
+                continue
+            executor.spin_once(timeout_sec=0.0)
+            self._step()
+            time.sleep(POLL_PERIOD_S)
+
+    def close(self) -> None:
+        """Save what is being recorded and release the dataset and the node."""
+        self._release()
+        self.destroy_node()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Open the dataset; fails with one logged line when that cannot be."""
+        try:
+            self._build()
+        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
+            self._release()
+            self._failure = error
+            if not self._settings["autostart"]:
+                known = isinstance(error, RobotLearningError)
+                self.get_logger().error(str(error) if known else traceback.format_exc())
+            return TransitionCallbackReturn.FAILURE
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let episodes be recorded."""
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Save what is being recorded."""
+        self._active = False
+        if self._session is not None:
+            self._session.close()
+            self._tell()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the dataset."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the dataset."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _build(self) -> None:
+        settings = self._settings
+        profile = load_profile(settings["robot"])
+        # The noise is described in every episode: a mistake in it must show now.
+        setup.noise_covariance(profile, settings)
+        poses = setup.pose_names(profile, settings["task"], settings["simulated"])
+        info = setup.dataset_info(profile, settings, poses)
+        folder = setup.open_dataset(settings, info)
+        self._repair(folder)
+        self._resources.enter_context(folder.lock())
+        recorder = Recorder(
+            folder,
+            settings=setup.writer_settings(settings),
+            thresholds=setup.quality_thresholds(settings),
+            future_tolerance_s=settings["future_tolerance_s"],
+            on_event=self._on_writer,
+        )
+        self._session = RecordingSession(recorder)
+        self._resources.callback(self._session.close)
+        subscriptions = PolledSubscriptions(self)
+        self._resources.callback(subscriptions.close)
+        cameras = setup.chosen_cameras(profile, settings["cameras"])
+        self._inputs = RecorderInputs(subscriptions, recorder, cameras, settings["image_transport"])
+        streams = ", ".join(stream.name for stream in info.streams)
+        self.get_logger().info(f"records {streams} into {folder.path}")
+
+    def _repair(self, folder: DatasetFolder) -> None:
+        """Make episodes of what a killed recorder left, before anything new is recorded."""
+        if not folder.partial_paths():
+            return
+        report = repair_dataset(folder)
+        for name, rows in report.recovered.items():
+            self.get_logger().warning(f"recovered {name}: {rows} rows of a recording cut off")
+        for text in report.lost:
+            self.get_logger().warning(text)
+
+    def _release(self) -> None:
+        self._active = False
+        self._resources.close()
+        self._session = self._inputs = None
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _step(self) -> int:
+        """Take what has arrived and record the rows that are due; returns the time of that."""
+        session, inputs = self._session, self._inputs
+        if session is None or inputs is None:
+            return 0
+        # The time first: whatever was received by then is taken before its rows are made.
+        now_ns = self._now_ns()
+        inputs.poll(now_ns)
+        was_recording = session.recorder.recording
+        session.advance(now_ns)
+        if was_recording and not session.recorder.recording:
+            inputs.begin_anew()
+            self.get_logger().error(session.message)
+            self._tell()
+        elif time.monotonic_ns() - self._told_ns >= self._status_period_ns:
+            self._tell()
+        return now_ns
+
+    def _tell(self) -> None:
+        if self._session is not None:
+            self._told_ns = time.monotonic_ns()
+            labels = {name: str(self.get_parameter(name).value) for name in _LABELS}
+            self._status.publish(self._session, self._now_ns(), self._warning, labels)
+
+    def _on_request(
+        self, request: str, _message: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        if self._session is None or self._inputs is None or not self._active:
+            response.message = "the recorder is not active"
+            return response
+        # Up to this instant, so that nothing of the episode is left out and silence is judged now.
+        now_ns = self._step()
+        try:
+            response.message = self._answer(request, self._session, now_ns)
+            response.success = True
+        except RobotLearningError as error:
+            response.message = str(error)
+        if response.success:
+            self.get_logger().info(response.message)
+        else:
+            self.get_logger().warning(response.message)
+        if not self._session.recorder.recording:
+            self._inputs.begin_anew()
+        self._tell()
+        return response
+
+    def _answer(self, request: str, session: RecordingSession, now_ns: int) -> str:
+        if request == "start":
+            self._warning = ""
+            return session.start(self._metadata(), now_ns)
+        if request == "stop":
+            return session.stop()
+        return session.discard() if request == "discard" else session.judge(request)
+
+    def _metadata(self) -> EpisodeMetadata:
+        """Of the episode that begins now; these parameters may change between episodes."""
+        names = (spec.name for spec in RECORDER_NODE if not spec.read_only)
+        given: dict[str, Any] = {name: self.get_parameter(name).value for name in names}
+        noise = setup.noise_covariance(load_profile(self._settings["robot"]), given)
+        return EpisodeMetadata(
+            instruction=given["instruction"],
+            operator=given["operator"],
+            round=given["round"],
+            seed=None if given["seed"] < 0 else given["seed"],
+            checkpoint_digest=given["checkpoint_digest"],
+            noise_covariance=noise if noise.any() else None,
+            started_utc=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+            software_version=__version__,
+        )
+
+    def _on_writer(self, event: WriterEvent) -> None:
+        """From the writer's thread or from this one."""
+        if event.kind == "caught_up":
+            self._warning = ""
+            self.get_logger().info(event.text)
+        else:
+            self._warning = event.text
+            self.get_logger().error(event.text)
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(RecorderNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
