@@ -1,0 +1,83 @@
+"""The interface of an export format, and what all formats share: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.exports.source import ExportSource
+
+Progress = Callable[[int, int], None]
+
+
+class Exporter(Protocol):
+    """Writes one format."""
+
+    def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
+        """Write everything to `path`, which does not exist.
+
+        Args:
+            source: the rows and columns.
+            path: a file or a folder, as the format has it.
+            progress: is told (rows done, rows in all).
+
+        Returns:
+            What whoever uses the result should know, a sentence each.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was exported, what was left out and why, and what to know of it."""
+
+    path: Path
+    episodes: int
+    rows: int
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def export_dataset(
+    dataset: Dataset,
+    path: Path,
+    exporter: Exporter,
+    *,
+    valid_only: bool = False,
+    min_rows: int = 2,
+    progress: Progress | None = None,
+) -> ExportReport:
+    """Write the chosen episodes of `dataset` to `path`.
+
+    It is written beside and renamed, so that what stands at `path` is whole.
+
+    Raises:
+        DatasetError: `path` exists, or nothing is left to be exported.
+        EpisodeError: an episode cannot be read.
+        DependencyError: a library that the format needs is missing.
+    """
+    if path.exists():
+        raise DatasetError(f"{path}: exists already; export to another place")
+    source = ExportSource(dataset, valid_only=valid_only, min_rows=min_rows)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        notes = exporter.write(source, beside, progress or _ignore)
+        beside.rename(path)
+    except OSError as problem:
+        raise DatasetError(f"{path}: cannot be written: {problem}") from problem
+    finally:
+        if beside.is_dir():
+            shutil.rmtree(beside)
+        beside.unlink(missing_ok=True)
+    return ExportReport(path, len(source.sections), source.rows, dict(source.left_out), notes)
+
+
+def _ignore(_done: int, _total: int) -> None:
+    pass

@@ -1,0 +1,92 @@
+"""Writing frames into an MP4 file, any number of episodes one after the other."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from robot_learning.core.errors import unknown_choice
+from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.optional import require
+
+# Encoder, and its options. Every second frame is a key frame, so that a random frame costs the
+# decoding of at most two; no frame refers to a later one.
+_CODECS: dict[str, tuple[str, dict[str, str]]] = {
+    "h264": ("libx264", {"preset": "veryfast", "g": "2", "bf": "0"}),
+    "av1": ("libsvtav1", {"preset": "12", "g": "2"}),
+}
+CODECS = tuple(_CODECS)
+DEFAULT_CRF = {"h264": 23, "av1": 30}
+
+
+class VideoWriter:
+    """One MP4 file. Frame k is shown at k / rate."""
+
+    def __init__(
+        self, path: Path, rate_hz: int, shape: tuple[int, ...], codec: str, crf: int | None = None
+    ) -> None:
+        """Create the file.
+
+        Args:
+            path: of the file.
+            rate_hz: frames a second.
+            shape: (height, width, 3).
+            codec: `h264` or `av1`.
+            crf: constant rate factor, lower is better; None: the codec's default here.
+
+        Raises:
+            DatasetError: no such codec.
+            DependencyError: PyAV is missing.
+        """
+        if codec not in _CODECS:
+            raise DatasetError(unknown_choice("codec", codec, _CODECS))
+        av = require("av", "writing video")
+        encoder, options = _CODECS[codec]
+        rate = crf if crf is not None else DEFAULT_CRF[codec]
+        height, width = shape[:2]
+        self.frames = 0
+        self._container: Any = av.open(str(path), "w")
+        self._stream = self._container.add_stream(
+            encoder, rate=rate_hz, options={**options, "crf": str(rate)}
+        )
+        self._stream.width, self._stream.height = width, height
+        # Colour at half resolution needs even sizes.
+        halved = width % 2 == 0 and height % 2 == 0
+        self._stream.pix_fmt = "yuv420p" if halved else "yuv444p"
+        self._time_base = Fraction(1, rate_hz)
+        self._to_frame = av.VideoFrame.from_ndarray
+        self._key_frame = require("av.video.frame", "writing video").PictureType.I
+        self.bytes = 0
+
+    def add(self, pixels: UInt8Array, *, key_frame: bool = False) -> None:
+        """Append a frame, (height, width, 3) RGB; a key frame stands at the start of an episode."""
+        frame = self._to_frame(pixels, format="rgb24")
+        frame.pts, frame.time_base = self.frames, self._time_base
+        if key_frame:
+            frame.pict_type = self._key_frame
+        self._mux(self._stream.encode(frame))
+        self.frames += 1
+
+    def close(self) -> None:
+        """Write what the encoder still holds, and end the file."""
+        self._mux(self._stream.encode())
+        self._container.close()
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            self.bytes += packet.size
+            self._container.mux(packet)
