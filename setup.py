@@ -123,6 +123,7 @@ setup(
             "expert_node = robot_learning.ros.expert_node:main",
             "demo_node = robot_learning.ros.demo_node:main",
             "recorder_node = robot_learning.ros.recorder_node:main",
+            "session_node = robot_learning.ros.session_node:main",
         ],
     },
 )

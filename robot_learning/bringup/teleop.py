@@ -68,11 +68,24 @@ def teleop_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    simulated = parse_flag("sim", arguments["sim"])
-    noise = _dart_parameters(arguments)
-    if simulated:
+    nodes = teleop_nodes(arguments)
+    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+
+
+def teleop_nodes(
+    arguments: Mapping[str, str],
+    arbiter: Mapping[str, ParameterValue] | None = None,
+    robot: Mapping[str, ParameterValue] | None = None,
+) -> list[NodeSpec]:
+    """The nodes of `teleop_plan`, with more parameters for the arbiter and a simulated robot.
+
+    Raises:
+        ConfigurationError: an argument is wrong.
+    """
+    noise = {**_dart_parameters(arguments), **(arbiter or {})}
+    if parse_flag("sim", arguments["sim"]):
         nodes = [
-            robot_node({**FIXED, **arguments}),
+            robot_node({**FIXED, **arguments}, robot),
             arbiter_node(arguments, {"autostart": True, **noise}),
         ]
     else:
@@ -86,8 +99,7 @@ def teleop_plan(arguments: Mapping[str, str]) -> LaunchPlan:
             **noise,
         }
         nodes = [arbiter_node(arguments, settings, {"joint_command": real.command_topic})]
-    nodes.append(_teleop_node(arguments))
-    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    return [*nodes, _teleop_node(arguments)]
 
 
 def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:

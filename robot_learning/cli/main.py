@@ -17,11 +17,19 @@ from robot_learning.cli import (
     demo_command,
     doctor_command,
     profile_command,
+    record_command,
     up_command,
 )
 from robot_learning.core.errors import RobotLearningError
 
-COMMANDS = (demo_command, up_command, dataset_command, profile_command, doctor_command)
+COMMANDS = (
+    demo_command,
+    up_command,
+    record_command,
+    dataset_command,
+    profile_command,
+    doctor_command,
+)
 
 EXIT_WRONG = 2
 EXIT_INTERRUPTED = 130

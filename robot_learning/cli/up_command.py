@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
@@ -49,9 +49,16 @@ def add_parser(subparsers: Subparsers) -> None:
         one.set_defaults(run=run)
 
 
-def add_launch_options(parser: argparse.ArgumentParser, group: str) -> None:
-    """Add the launch arguments of a group as `--options` and as `name:=value`."""
+def add_launch_options(
+    parser: argparse.ArgumentParser, group: str, without: Collection[str] = ()
+) -> None:
+    """Add the launch arguments of a group, but those of `without`, as `--options`.
+
+    All of them may be given as `name:=value` too.
+    """
     for argument in GROUPS[group].arguments:
+        if argument.name in without:
+            continue
         parser.add_argument(
             f"--{argument.name.replace('_', '-')}",
             dest=f"launch_{argument.name}",

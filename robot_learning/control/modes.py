@@ -33,6 +33,7 @@ class Request(Enum):
     HOLD: come to rest and stay.
     STOP: the same, latched: FAULT.
     CLEAR_FAULT: FAULT to DISABLED.
+    DISABLE: HOLD to DISABLED, once the arm has come to rest: nothing is commanded any more.
     """
 
     ENABLE = "enable"
@@ -41,6 +42,7 @@ class Request(Enum):
     HOLD = "hold"
     STOP = "stop"
     CLEAR_FAULT = "clear_fault"
+    DISABLE = "disable"
 
 
 class Limit(IntFlag):

@@ -230,6 +230,16 @@ def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _A
     return enter(settings, state, Mode.DISABLED, text, now), True, text
 
 
+def _disable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+    if state.mode is Mode.DISABLED:
+        return state, True, "already disabled"
+    if state.mode is not Mode.HOLD:
+        return state, False, f"only an arm in HOLD is disabled; the mode is {state.mode.name}"
+    if state.motion is not None and not state.motion.is_at_rest:
+        return state, False, "the arm is still coming to rest; try again"
+    return enter(settings, state, Mode.DISABLED, "disable was asked for", now), True, "disabled"
+
+
 _ANSWERS: dict[Request, Callable[[ArbiterSettings, ArbiterState, Now], _Answer]] = {
     Request.ENABLE: _enable,
     Request.TAKE_OVER: _take_over,
@@ -237,4 +247,5 @@ _ANSWERS: dict[Request, Callable[[ArbiterSettings, ArbiterState, Now], _Answer]]
     Request.HOLD: _hold,
     Request.STOP: _stop,
     Request.CLEAR_FAULT: _clear_fault,
+    Request.DISABLE: _disable,
 }

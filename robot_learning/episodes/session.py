@@ -34,6 +34,7 @@ class RecordingSession:
         discarded: episodes that were thrown away.
         last: the last episode that was saved and not discarded; None before.
         last_outcome: its outcome, which may have been changed since.
+        next_name: the name that the next episode will have.
         message: what happened last, for a person.
     """
 
@@ -42,6 +43,7 @@ class RecordingSession:
         self.saved = self.discarded = 0
         self.last: SavedEpisode | None = None
         self.last_outcome = ""
+        self.next_name = recorder.folder.next_episode_name()
         self.message = ""
         self._advanced_ns: int | None = None
 
@@ -155,5 +157,6 @@ class RecordingSession:
             raise EpisodeError(f"{request}: no episode is being recorded{ended}")
 
     def _tell(self, text: str) -> str:
+        self.next_name = self.recorder.folder.next_episode_name()
         self.message = text
         return text

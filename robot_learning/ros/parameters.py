@@ -343,6 +343,28 @@ RECORDER_NODE = (
     ParameterSpec("quality.duration_min_s", 0.5, "Shortest good episode, s", minimum=0.0),
 )
 
+SESSION_NODE = (
+    ParameterSpec("episodes", 10, "Episodes to save before the session ends", minimum=1),
+    ParameterSpec(
+        "unattended", False, "Begin and end episodes without a person: for the scripted operator"
+    ),
+    ParameterSpec("simulated", True, "Put the simulated robot and its scene back between episodes"),
+    ParameterSpec("seed", 0, "Seed of the scene of episode 0; each has its own", minimum=0),
+    ParameterSpec(
+        "episode_timeout_s",
+        30.0,
+        "Unattended: seconds without success after which an episode is a failure",
+        minimum=0.1,
+    ),
+    ParameterSpec(
+        "success_hold_s", 0.5, "Unattended: how long success must last to count", minimum=0.0
+    ),
+    ParameterSpec("robot_node", "robot_node", "Name of the node whose ~/reset is called"),
+    ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
+    ParameterSpec("recorder_node", "recorder_node", "Name of the recorder"),
+    ParameterSpec("teleop_node", "teleop_node", "Name of the node of the operator's device"),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "robot_node": ROBOT_NODE,
     "expert_node": EXPERT_NODE,
@@ -350,5 +372,6 @@ NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "teleop_node": TELEOP_NODE,
     "arbiter_node": ARBITER_NODE,
     "recorder_node": RECORDER_NODE,
+    "session_node": SESSION_NODE,
 }
 """Executable -> its parameters."""

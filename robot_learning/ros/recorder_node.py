@@ -48,6 +48,7 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
         super().__init__("recorder_node")
         self._settings = declare_parameters(self, RECORDER_NODE)
         self._resources = ExitStack()
+        self._profile = load_profile(self._settings["robot"])
         self._session: RecordingSession | None = None
         self._inputs: RecorderInputs | None = None
         self._active = False
@@ -121,7 +122,7 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
 
     def _build(self) -> None:
         settings = self._settings
-        profile = load_profile(settings["robot"])
+        profile = self._profile
         # The noise is described in every episode: a mistake in it must show now.
         setup.noise_covariance(profile, settings)
         poses = setup.pose_names(profile, settings["task"], settings["simulated"])
@@ -221,7 +222,7 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
         """Of the episode that begins now; these parameters may change between episodes."""
         names = (spec.name for spec in RECORDER_NODE if not spec.read_only)
         given: dict[str, Any] = {name: self.get_parameter(name).value for name in names}
-        noise = setup.noise_covariance(load_profile(self._settings["robot"]), given)
+        noise = setup.noise_covariance(self._profile, given)
         return EpisodeMetadata(
             instruction=given["instruction"],
             operator=given["operator"],

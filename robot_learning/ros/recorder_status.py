@@ -74,6 +74,7 @@ def status_document(
         **labels,
         "saved": session.saved,
         "discarded": session.discarded,
+        "next": session.next_name,
         "last": session.last_report(),
         "message": session.message,
         "warning": warning,

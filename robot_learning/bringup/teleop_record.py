@@ -1,0 +1,137 @@
+"""The group `teleop_record`: teleoperation, and everything of it recorded, episode by episode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from robot_learning.bringup.plan import (
+    LaunchArgument,
+    LaunchGroup,
+    LaunchPlan,
+    NodeSpec,
+    OnExit,
+    ParameterValue,
+    middleware_environment,
+    parse_flag,
+    parse_integer,
+    parse_names,
+    parse_number,
+    shipped_parameters,
+    user_parameters,
+)
+from robot_learning.bringup.teleop import ARGUMENTS as TELEOP_ARGUMENTS
+from robot_learning.bringup.teleop import teleop_nodes
+
+_SCRIPTED = "scripted"
+_NOISE = ("noise.covariance", "noise.sigma", "noise.trace")
+
+ARGUMENTS = (
+    *TELEOP_ARGUMENTS,
+    LaunchArgument(
+        "dataset", "", "Folder of the dataset; by default data/<robot>_<task> from here"
+    ),
+    LaunchArgument(
+        "resume", "false", "Continue a dataset that has episodes already", ("true", "false")
+    ),
+    LaunchArgument("episodes", "10", "Episodes to save, those of earlier sessions not counted"),
+    LaunchArgument("operator", "", "Who demonstrates"),
+    LaunchArgument("instruction", "", "The task in words; by default its name"),
+    LaunchArgument("round", "0", "Round of DAgger; 0 for demonstrations"),
+    LaunchArgument("rate_hz", "50", "Rows a second"),
+    LaunchArgument(
+        "image_transport",
+        "compressed",
+        "Which image topics are recorded",
+        ("compressed", "raw"),
+    ),
+    LaunchArgument(
+        "image_storage",
+        "jpeg",
+        "How images are stored; lossless needs image_transport:=raw",
+        ("jpeg", "lossless"),
+    ),
+    LaunchArgument(
+        "episode_timeout_s", "30", "Scripted operator: seconds after which an episode has failed"
+    ),
+)
+
+
+def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+    """Robot (when simulated), arbiter, the operator's device, recorder and session.
+
+    The session ends everything once it has its episodes.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was started.
+    """
+    nodes = teleop_nodes(
+        arguments,
+        # Each episode is a demonstration of its own, which the session begins.
+        arbiter={"demonstrating": False},
+        robot={"image_transport": arguments["image_transport"]},
+    )
+    arbiter = next(node for node in nodes if node.name == "arbiter_node")
+    nodes += [_recorder_node(arguments, _noise_of(arbiter)), _session_node(arguments)]
+    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+
+
+def _noise_of(arbiter: NodeSpec) -> dict[str, ParameterValue]:
+    """The noise that the arbiter is given, for the recorder to describe."""
+    given: dict[str, ParameterValue] = {}
+    for parameters in arbiter.parameters:
+        if isinstance(parameters, Mapping):
+            given.update({name: parameters[name] for name in _NOISE if name in parameters})
+    return given
+
+
+def _recorder_node(arguments: Mapping[str, str], noise: Mapping[str, ParameterValue]) -> NodeSpec:
+    names = ("robot", "task", "operator", "image_transport", "image_storage")
+    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
+    folder = f"data/{arguments['robot']}_{arguments['task']}"
+    parameters |= {
+        "dataset": arguments["dataset"] or folder,
+        "resume": parse_flag("resume", arguments["resume"]),
+        "simulated": parse_flag("sim", arguments["sim"]),
+        "cameras": parse_names(arguments["cameras"]),
+        "instruction": arguments["instruction"] or arguments["task"],
+        "round": parse_integer("round", arguments["round"]),
+        "rate_hz": parse_number("rate_hz", arguments["rate_hz"]),
+        **noise,
+    }
+    return NodeSpec(
+        executable="recorder_node",
+        name="recorder_node",
+        namespace=arguments["namespace"],
+        parameters=(
+            shipped_parameters("recorder_node"),
+            parameters,
+            *user_parameters(arguments["params_file"]),
+        ),
+        log_level=arguments["log_level"],
+    )
+
+
+def _session_node(arguments: Mapping[str, str]) -> NodeSpec:
+    parameters: dict[str, ParameterValue] = {
+        "episodes": parse_integer("episodes", arguments["episodes"]),
+        "unattended": arguments["device"] == _SCRIPTED,
+        "simulated": parse_flag("sim", arguments["sim"]),
+        "seed": parse_integer("seed", arguments["seed"]),
+        "episode_timeout_s": parse_number("episode_timeout_s", arguments["episode_timeout_s"]),
+    }
+    return NodeSpec(
+        executable="session_node",
+        name="session_node",
+        namespace=arguments["namespace"],
+        parameters=(parameters, *user_parameters(arguments["params_file"])),
+        log_level=arguments["log_level"],
+        on_exit=OnExit.FINISH,
+    )
+
+
+TELEOP_RECORD = LaunchGroup(
+    "teleop_record",
+    "teleoperation, recorded episode by episode",
+    ARGUMENTS,
+    teleop_record_plan,
+)

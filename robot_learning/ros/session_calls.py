@@ -1,0 +1,119 @@
+"""Asking other nodes for things, from a node whose own loop waits for the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from rcl_interfaces.srv import SetParameters
+from rclpy.client import Client
+from rclpy.executors import Executor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+from std_srvs.srv import Trigger
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop
+
+PATIENCE_S = 30.0
+_RETRY_S = 0.2
+
+
+class StopRequestedError(Exception):
+    """The node was told to stop while it waited."""
+
+
+class Calls:
+    """Blocking calls that go on serving callbacks. Not for use inside a callback."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._executor: Executor | None = None
+        self._stop: Stop | None = None
+        self._clients: dict[str, Client] = {}
+
+    def begin(self, executor: Executor, stop: Stop) -> None:
+        """From now on calls can be made."""
+        self._executor, self._stop = executor, stop
+
+    def wait(self, condition: Callable[[], object], what: str, patience_s: float) -> None:
+        """Serve callbacks until the condition holds.
+
+        Raises:
+            RobotLearningError: it did not in time; the text is `what`.
+            StopRequestedError: the node is to stop.
+        """
+        give_up_s = time.monotonic() + patience_s
+        while not condition():
+            if time.monotonic() > give_up_s:
+                raise RobotLearningError(what)
+            self.spin()
+
+    def spin(self) -> None:
+        """Serve callbacks for a moment.
+
+        Raises:
+            StopRequestedError: the node is to stop.
+        """
+        if self._executor is None or self._stop is None:
+            raise RobotLearningError("the node does not run yet")
+        self._executor.spin_once(timeout_sec=SPIN_PERIOD_S)
+        if self._stop.is_set:
+            raise StopRequestedError
+
+    def trigger(self, service: str) -> tuple[bool, str]:
+        """Call a Trigger service; whether it was granted, and what was said.
+
+        Raises:
+            RobotLearningError: nobody answers.
+        """
+        response = self._call(Trigger, service, Trigger.Request())
+        return bool(response.success), str(response.message)
+
+    def demand(self, service: str, patience_s: float = PATIENCE_S) -> str:
+        """Call a Trigger service until it is granted; what was said.
+
+        Raises:
+            RobotLearningError: it was refused all the time; the text is the last refusal.
+        """
+        give_up_s = time.monotonic() + patience_s
+        while True:
+            granted, text = self.trigger(service)
+            if granted:
+                return text
+            if time.monotonic() > give_up_s:
+                raise RobotLearningError(f"{service}: {text}")
+            self.pause(_RETRY_S)
+
+    def pause(self, duration_s: float) -> None:
+        """Serve callbacks for so long.
+
+        Raises:
+            StopRequestedError: the node is to stop.
+        """
+        end_s = time.monotonic() + duration_s
+        while time.monotonic() < end_s:
+            self.spin()
+
+    def set_parameters(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
+        """Change parameters of another node.
+
+        Raises:
+            RobotLearningError: one was refused, or nobody answers.
+        """
+        parameters = [Parameter(name, value=value) for name, value in values.items()]
+        request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
+        response = self._call(SetParameters, f"{node}/set_parameters", request)
+        for result in response.results:
+            if not result.successful:
+                raise RobotLearningError(f"{node}: {result.reason}")
+
+    def _call(self, kind: type, service: str, request: object) -> object:
+        client = self._clients.get(service)
+        if client is None:
+            client = self._clients[service] = self._node.create_client(kind, service)
+        self.wait(client.service_is_ready, f"nobody offers {client.srv_name}", PATIENCE_S)
+        future: Future = client.call_async(request)
+        self.wait(future.done, f"{client.srv_name} does not answer", PATIENCE_S)
+        return future.result()
