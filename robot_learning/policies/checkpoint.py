@@ -179,7 +179,8 @@ def _read_weights(path: Path, wanted_digest: str) -> dict[str, Tensor]:
             raise CheckpointError(f"{path}: this is a pickle, which is never loaded")
         if _digest(path) != wanted_digest:
             raise CheckpointError(f"{path}: damaged: its SHA-256 is not the one that was saved")
-        return load_file(path)
+        # Copied out of the file's own alignment, on which kernels' last bits depend.
+        return {name: value.clone() for name, value in load_file(path).items()}
     except (OSError, SafetensorError) as problem:
         raise CheckpointError(f"{path}: damaged: {problem}") from problem
 

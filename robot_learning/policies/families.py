@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from robot_learning.core.errors import unknown_choice
+from robot_learning.policies.act import ActConfig, ActPolicy
+from robot_learning.policies.autoregressive import AutoregressiveConfig, AutoregressivePolicy
 from robot_learning.policies.config import PolicyConfig, with_overrides
 from robot_learning.policies.deterministic import DeterministicConfig, DeterministicPolicy
+from robot_learning.policies.diffusion import DiffusionConfig, DiffusionPolicy
 from robot_learning.policies.errors import PolicyError
+from robot_learning.policies.flow import FlowConfig, FlowPolicy
 from robot_learning.policies.gaussian import GaussianConfig, GaussianPolicy
+from robot_learning.policies.gmm import GmmConfig, GmmPolicy
 from robot_learning.policies.policy import Policy, PolicySpec, Statistics
+from robot_learning.policies.rnn_gmm import RnnGmmConfig, RnnGmmPolicy
 
 
 @dataclass(frozen=True)
@@ -43,20 +49,82 @@ class Family:
     reference_horizons: Horizons
 
 
+_PERCEPTRON = {"hidden": [1024, 1024]}
+_ROBOMIMIC_GMM = {"smallest_std": 1e-4, "tanh_mean": True, "components": 5}
+_RESNET18 = {"images.width": 64}
+_DIFFUSION_HORIZONS = Horizons(2, 16, 8, 1)
+_DIFFUSION_REFERENCE = {
+    **_RESNET18,
+    "channels": [256, 512, 1024],
+    "time_features": 256,
+    "width": 256,
+    "layers": 8,
+}
+
 FAMILIES: dict[str, Family] = {
     "deterministic": Family(
         config=DeterministicConfig(),
         build=DeterministicPolicy,
         horizons=Horizons(),
-        reference={"hidden": [1024, 1024], "error": "l2"},
+        reference={**_RESNET18, **_PERCEPTRON, "error": "l2"},
         reference_horizons=Horizons(),
     ),
     "gaussian": Family(
         config=GaussianConfig(),
         build=GaussianPolicy,
         horizons=Horizons(),
-        reference={"hidden": [1024, 1024]},
+        reference={**_RESNET18, **_PERCEPTRON},
         reference_horizons=Horizons(),
+    ),
+    "gmm": Family(
+        config=GmmConfig(),
+        build=GmmPolicy,
+        horizons=Horizons(),
+        reference={**_RESNET18, **_PERCEPTRON, **_ROBOMIMIC_GMM},
+        reference_horizons=Horizons(),
+    ),
+    "rnn_gmm": Family(
+        config=RnnGmmConfig(),
+        build=RnnGmmPolicy,
+        horizons=Horizons(10, 10, 1, 9),
+        reference={**_RESNET18, **_ROBOMIMIC_GMM, "hidden": 400, "layers": 2},
+        reference_horizons=Horizons(10, 10, 1, 9),
+    ),
+    "act": Family(
+        config=ActConfig(),
+        build=ActPolicy,
+        horizons=Horizons(1, 32, 16, 0),
+        reference={
+            **_RESNET18,
+            "width": 512,
+            "heads": 8,
+            "hidden": 3200,
+            "encoder_layers": 4,
+            "latent_encoder_layers": 4,
+            "images.crop": 1.0,
+        },
+        reference_horizons=Horizons(1, 100, 100, 0),
+    ),
+    "autoregressive": Family(
+        config=AutoregressiveConfig(),
+        build=AutoregressivePolicy,
+        horizons=Horizons(),
+        reference={**_RESNET18, "width": 512, "layers": 8, "heads": 8},
+        reference_horizons=Horizons(6, 1, 1, 0),
+    ),
+    "diffusion": Family(
+        config=DiffusionConfig(),
+        build=DiffusionPolicy,
+        horizons=_DIFFUSION_HORIZONS,
+        reference=_DIFFUSION_REFERENCE,
+        reference_horizons=_DIFFUSION_HORIZONS,
+    ),
+    "flow": Family(
+        config=FlowConfig(),
+        build=FlowPolicy,
+        horizons=_DIFFUSION_HORIZONS,
+        reference=_DIFFUSION_REFERENCE,
+        reference_horizons=_DIFFUSION_HORIZONS,
     ),
 }
 

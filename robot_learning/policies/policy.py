@@ -179,7 +179,7 @@ class Policy(nn.Module, ABC):
         Raises:
             PolicyError: a column is missing or has another shape.
         """
-        return self.act(observation, self.draw_noise(self._checked(observation), generator))
+        return self.act(observation, self.draw_noise(self.checked(observation), generator))
 
     def draw_noise(self, batch_size: int, generator: torch.Generator | None = None) -> Tensor:
         """(batch_size, *noise_shape) standard normal."""
@@ -206,7 +206,12 @@ class Policy(nn.Module, ABC):
         """Actions (..., n) in the dataset's units."""
         return self.action_normalizer.denormalize(normalized)
 
-    def _checked(self, observation: TensorBatch) -> int:
+    def checked(self, observation: TensorBatch) -> int:
+        """The number of samples of an observation that has all columns in the right shapes.
+
+        Raises:
+            PolicyError: it has not.
+        """
         sizes = set()
         for column in self.spec.observations:
             if column.key not in observation:
