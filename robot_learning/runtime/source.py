@@ -1,0 +1,39 @@
+"""The interface of whoever commands a robot in a session: a person, a policy, a recording."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from robot_learning.control.commands import RawCommand
+from robot_learning.control.modes import Request
+from robot_learning.control.state import Decision
+from robot_learning.core.types import Observation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceOutput:
+    """What a source says in one tick: commands, oldest first, and requests to the arbiter."""
+
+    commands: tuple[RawCommand, ...] = ()
+    requests: tuple[Request, ...] = ()
+
+
+SILENT = SourceOutput()
+
+
+class CommandSource(ABC):
+    """Polled once a control period. A session has at most two: the human's and the policy's."""
+
+    @abstractmethod
+    def poll(self, observation: Observation, decision: Decision | None) -> SourceOutput:
+        """What it wants now, at `observation.stamp_ns`; `SILENT` for nothing new.
+
+        Args:
+            observation: the robot as it is.
+            decision: the arbiter's previous one; None in the first tick of an episode. When
+                its `policy_reset` is set, a policy forgets its history.
+        """
+
+    def reset(self, seed: int) -> None:  # noqa: B027 (many sources have nothing to forget)
+        """Begin an episode; everything random in it follows from `seed`."""
