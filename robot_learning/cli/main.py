@@ -15,9 +15,12 @@ from robot_learning import __version__
 from robot_learning.cli import (
     dataset_command,
     demo_command,
+    demonstrate_command,
     doctor_command,
+    evaluate_command,
     profile_command,
     record_command,
+    train_command,
     up_command,
 )
 from robot_learning.core.errors import RobotLearningError
@@ -27,6 +30,9 @@ COMMANDS = (
     up_command,
     record_command,
     dataset_command,
+    demonstrate_command,
+    train_command,
+    evaluate_command,
     profile_command,
     doctor_command,
 )

@@ -124,6 +124,20 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         success = self.task.success(self._values, self.profile)
         return self._observe(self._values), self._info(success, self.batch.command)
 
+    def restart_world(self, index: int, seed: int) -> dict[str, Any]:
+        """Begin an episode in one world as `RobotEnv.reset(seed=seed)` would.
+
+        Returns:
+            That world's first observation.
+        """
+        self._generators[index] = np_random(seed)[0]
+        self._restart(index)
+        observation = as_float32({name: value[index] for name, value in self._values.items()})
+        if self._renderer is not None:
+            self._renderer.update_state(*self.batch.scene_of(index))
+            observation |= {name: self._renderer.render(name) for name in self._cameras}
+        return observation
+
     def step(
         self, actions: npt.ArrayLike
     ) -> tuple[dict[str, Any], FloatArray, BoolArray, BoolArray, dict[str, Any]]:

@@ -1,0 +1,154 @@
+"""`robot-learning evaluate`: how often a policy succeeds in simulation, as a figure or a gate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.learning.evaluation import Comparison, Evaluation, EvaluationConfig
+    from robot_learning.policies.checkpoint import Checkpoint
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `evaluate`."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="simulate a policy and count how often it succeeds",
+        description="Simulate a policy in many worlds at once. The exit code is 1 when "
+        "--min-success is missed.",
+    )
+    parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, or of a run")
+    parser.add_argument("--task", help="default: the one it was trained for")
+    parser.add_argument("--robot", help="default: the one it was trained for")
+    parser.add_argument("--episodes", type=int, default=100, help="default: %(default)s")
+    parser.add_argument(
+        "--seed", type=int, default=100_000, help="of the first episode; default: %(default)s"
+    )
+    parser.add_argument("--worlds", type=int, default=50, help="at once; default: %(default)s")
+    parser.add_argument("--executed-steps", type=int, default=0, help="of each chunk")
+    parser.add_argument("--ensemble", action="store_true", help="temporal ensembling of chunks")
+    parser.add_argument("--no-expert", action="store_true", help="leave the expert's error out")
+    parser.add_argument("--compare", type=Path, help="another checkpoint, on the same seeds")
+    parser.add_argument("--min-success", type=float, help="share below which the exit code is 1")
+    parser.add_argument(
+        "--lower-bound",
+        action="store_true",
+        help="hold --min-success against the lower end of the 95 %% interval",
+    )
+    parser.add_argument("--device", default="cpu", help="of the network; default: %(default)s")
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    parser.add_argument("--video", type=Path, help="MP4 file of the first episodes")
+    parser.add_argument("--video-episodes", type=int, default=4, help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluate; 1 when the gate is missed."""
+    from robot_learning.learning.evaluation import compare, evaluate
+
+    if arguments.min_success is not None and not 0 <= arguments.min_success <= 1:
+        raise ConfigurationError(f"--min-success {arguments.min_success}: a share from 0 to 1")
+    first = _load(arguments.checkpoint, arguments.device)
+    config = _config(arguments, first)
+    names = [arguments.checkpoint]
+    others = []
+    if arguments.compare:
+        names.append(arguments.compare)
+        others.append(_load(arguments.compare, arguments.device))
+    evaluations = [evaluate(checkpoint.policy, config) for checkpoint in (first, *others)]
+    comparison = compare(evaluations[0], evaluations[1]) if others else None
+    named = dict(zip(map(str, names), evaluations, strict=True))
+    _print(named, comparison)
+    if arguments.json:
+        _write_json(arguments.json, named, comparison)
+    if arguments.video:
+        from robot_learning.learning.video import write_video
+
+        write_video(evaluations[0], arguments.video, arguments.video_episodes)
+        print(f"video: {arguments.video}")
+    return _gate(arguments, evaluations[0])
+
+
+def _load(path: Path, device: str) -> Checkpoint:
+    from robot_learning.learning.run_folder import BEST
+    from robot_learning.policies.checkpoint import DETAILS_NAME, load_checkpoint
+
+    is_run = not (path / DETAILS_NAME).exists() and (path / BEST).is_dir()
+    return load_checkpoint(path / BEST if is_run else path, device)
+
+
+def _config(arguments: argparse.Namespace, checkpoint: Checkpoint) -> EvaluationConfig:
+    from robot_learning.learning.evaluation import EvaluationConfig
+    from robot_learning.learning.execution import ExecutionConfig
+
+    task = arguments.task or checkpoint.details.task
+    robot = arguments.robot or checkpoint.details.robot
+    if not task or not robot:
+        raise ConfigurationError("the checkpoint names no task and robot; give --task and --robot")
+    return EvaluationConfig(
+        task=task,
+        robot=robot,
+        episodes=arguments.episodes,
+        seed=arguments.seed,
+        worlds=arguments.worlds,
+        execution=ExecutionConfig(arguments.executed_steps, arguments.ensemble),
+        ask_expert=not arguments.no_expert,
+    )
+
+
+def _print(evaluations: dict[str, Evaluation], comparison: Comparison | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    config = next(iter(evaluations.values())).config
+    table = Table(title=f"{config.task}, {config.robot}: {config.episodes} episodes")
+    table.add_column("figure")
+    rows = [evaluation.figures for evaluation in evaluations.values()]
+    for name in evaluations:
+        table.add_column(name, overflow="fold")
+    shares = [str(evaluation.success) for evaluation in evaluations.values()]
+    table.add_row("success [95 % Wilson]", *shares)
+    for key in rows[0]:
+        if not key.startswith("success"):
+            table.add_row(key, *(f"{row[key]:.4g}" for row in rows))
+    console = Console()
+    console.print(table)
+    if comparison:
+        console.print(
+            f"paired: both {comparison.both}, only the first {comparison.only_first}, only the "
+            f"second {comparison.only_second}, neither {comparison.neither}; exact McNemar "
+            f"p = {comparison.p_value:.3g}"
+        )
+
+
+def _write_json(
+    path: Path, evaluations: dict[str, Evaluation], comparison: Comparison | None
+) -> None:
+    from dataclasses import asdict
+
+    document = {name: evaluation.to_plain() for name, evaluation in evaluations.items()}
+    plain = {"evaluations": document, "comparison": asdict(comparison) if comparison else None}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise ConfigurationError(f"--json {path}: cannot be written: {problem}") from problem
+
+
+def _gate(arguments: argparse.Namespace, evaluation: Evaluation) -> int:
+    if arguments.min_success is None:
+        return 0
+    success = evaluation.success
+    found = success.low if arguments.lower_bound else success.share
+    passed = found >= arguments.min_success
+    which = "the lower end of its interval" if arguments.lower_bound else "success"
+    verdict = "passed" if passed else "missed"
+    print(f"gate {verdict}: {which} is {found:.3f}, asked are {arguments.min_success:.3f}")
+    return 0 if passed else 1

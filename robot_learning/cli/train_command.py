@@ -1,0 +1,93 @@
+"""`robot-learning train`: a policy from a dataset."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.learning.config import TrainConfig
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_EPILOG = """\
+several processes or machines:
+  torchrun --nproc-per-node 2 --no-python robot-learning train DATASET --policy act --out runs/act
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `train`."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a policy on a dataset",
+        description="Train a policy. The folder of the run holds the checkpoints (best, last), "
+        "the settings, metrics.csv, TensorBoard's events, and what a killed training resumes from.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("dataset", type=Path, help="folder of the dataset")
+    parser.add_argument("--policy", help="family of the policy: deterministic, gmm, diffusion, …")
+    parser.add_argument("--preset", default="small", help="small or reference (the paper's size)")
+    parser.add_argument("--out", type=Path, help="folder of the run; default: runs/TASK-POLICY")
+    parser.add_argument("--seed", type=int, help="of everything random")
+    parser.add_argument("--steps", type=int, help="of the optimiser")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting: optimizer.learning_rate=1e-4, policy.hidden='[256, 256]', "
+        "data.action_steps=8, validation.rollout_episodes=50, …; may be repeated",
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with a killed training")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train, and say where the checkpoint is."""
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.simulation import rollout_for
+    from robot_learning.learning.trainer import train
+
+    dataset = Dataset(arguments.dataset)
+    config, folder = _config(arguments, dataset.info.task)
+    result = train(
+        dataset,
+        config,
+        folder,
+        resume=arguments.resume,
+        rollout=rollout_for(dataset.info, config.validation),
+        show_progress=True,
+    )
+    best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())
+    early = ", stopped early" if result.stopped_early else ""
+    print(
+        f"{result.checkpoint}: {result.steps} steps in {result.wall_s:.0f} s{early}; best: {best}"
+    )
+    return 0
+
+
+def _config(arguments: argparse.Namespace, task: str) -> tuple[TrainConfig, Path]:
+    from robot_learning.learning.config import parse_overrides
+    from robot_learning.learning.presets import preset
+    from robot_learning.learning.run_folder import read_config
+
+    folder = arguments.out
+    if arguments.resume and folder is not None:
+        config = read_config(folder)
+        if arguments.policy and arguments.policy != config.family:
+            raise ConfigurationError(f"{folder} trains '{config.family}', not {arguments.policy}")
+    elif arguments.policy:
+        config = preset(arguments.policy, arguments.preset)
+    else:
+        from robot_learning.policies.families import FAMILIES
+
+        raise ConfigurationError(f"name a policy with --policy: {', '.join(FAMILIES)}")
+    given = {"seed": arguments.seed, "steps": arguments.steps}
+    config = config.with_values({k: v for k, v in given.items() if v is not None})
+    config = config.with_values(parse_overrides(arguments.set))
+    return config, folder or Path("runs") / f"{task}-{config.family}"

@@ -1,0 +1,1 @@
+"""Learning: demonstrations, training and evaluation. No ROS; PyTorch where a policy is involved."""

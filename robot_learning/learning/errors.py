@@ -1,0 +1,13 @@
+"""Errors of training and evaluation."""
+
+from __future__ import annotations
+
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
+
+
+class TrainingError(RobotLearningError):
+    """Training cannot go on: the loss is not finite, memory ran out, the disk failed."""
+
+
+class RunError(ConfigurationError):
+    """A run's folder is missing, damaged, or belongs to another training."""

@@ -1,0 +1,252 @@
+"""How well a policy does its task in simulation, with intervals and a paired comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import JointKind, RobotProfile
+from robot_learning.learning.demonstrations import with_camera_size
+from robot_learning.learning.execution import ChunkExecutor, ExecutionConfig, observation_name
+from robot_learning.learning.intervals import Share, mcnemar, wilson
+from robot_learning.learning.rollout import EpisodeRecord, mean_jerk, roll_out
+from robot_learning.policies.policy import Policy
+from robot_learning.sim.env import resolve_robot, resolve_task
+from robot_learning.sim.experts import EXPERTS, make_expert
+from robot_learning.sim.vector import RobotVectorEnv, make_vec
+
+
+@dataclass(frozen=True)
+class EvaluationConfig:
+    """What is simulated.
+
+    Attributes:
+        task: name of the task.
+        robot: name or path of a profile.
+        episodes: their seeds are `seed`, `seed` + 1 and so on.
+        seed: of the first; keep it away from those of the demonstrations.
+        worlds: that run at once.
+        execution: of the policy's chunks.
+        ask_expert: measure the error of the actions, where the task has an expert.
+        expert_every: asked at every so many-th step.
+        shadow_episodes: driven by the expert, with the policy in shadow, for the error on the
+            states of demonstrations.
+        reward: `sparse` or `dense`.
+    """
+
+    task: str = "lift"
+    robot: str = "desk_arm"
+    episodes: int = 100
+    seed: int = 100_000
+    worlds: int = 50
+    execution: ExecutionConfig = field(default_factory=ExecutionConfig)
+    ask_expert: bool = True
+    expert_every: int = 1
+    shadow_episodes: int = 20
+    reward: str = "dense"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        config: what was simulated.
+        episodes: one a seed.
+        rate_hz: steps a second.
+        joints_in_rad: which joints turn; the jerk is of those.
+        off_policy_error: mean squared error over states of demonstrations; NaN without expert.
+        wall_s: of the policy's own episodes.
+    """
+
+    config: EvaluationConfig
+    episodes: tuple[EpisodeRecord, ...]
+    rate_hz: float
+    joints_in_rad: tuple[bool, ...]
+    off_policy_error: float
+    wall_s: float
+
+    @property
+    def success(self) -> Share:
+        """The share that succeeded, with its 95 % Wilson interval."""
+        return wilson(sum(episode.success for episode in self.episodes), len(self.episodes))
+
+    @property
+    def on_policy_error(self) -> float:
+        """Mean squared error over the states that the policy itself visited."""
+        return _mean([error for episode in self.episodes for error in episode.squared_errors])
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Everything as numbers."""
+        lengths_s = [episode.steps / self.rate_hz for episode in self.episodes]
+        turning = np.array(self.joints_in_rad)
+        jerks = [mean_jerk(episode.actions[:, turning], self.rate_hz) for episode in self.episodes]
+        success = self.success
+        return {
+            "success": success.share,
+            "success_low": success.low,
+            "success_high": success.high,
+            "mean_return": _mean([episode.total_reward for episode in self.episodes]),
+            "mean_length_s": _mean(lengths_s),
+            "mean_jerk_rad_s3": _mean([jerk for jerk in jerks if np.isfinite(jerk)]),
+            "on_policy_error": self.on_policy_error,
+            "off_policy_error": self.off_policy_error,
+            "times_real_time": sum(lengths_s) / max(self.wall_s, 1e-9),
+        }
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON: figures that are not there are null."""
+        figures = {k: v if np.isfinite(v) else None for k, v in self.figures.items()}
+        return {
+            "task": self.config.task,
+            "robot": self.config.robot,
+            "seed": self.config.seed,
+            "interval": "95 % Wilson",
+            **figures,
+            "episodes": [
+                {
+                    "seed": episode.seed,
+                    "success": episode.success,
+                    "steps": episode.steps,
+                    "return": episode.total_reward,
+                }
+                for episode in self.episodes
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two policies on the same seeds.
+
+    Attributes:
+        both: episodes in which both succeeded; likewise the others.
+        p_value: of the exact McNemar test that they succeed equally often.
+    """
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p_value: float
+
+
+def compare(first: Evaluation, second: Evaluation) -> Comparison:
+    """The paired test.
+
+    Raises:
+        ConfigurationError: they are not of the same episodes.
+    """
+    seeds = [episode.seed for episode in first.episodes]
+    if seeds != [episode.seed for episode in second.episodes] or (
+        first.config.task != second.config.task or first.config.robot != second.config.robot
+    ):
+        raise ConfigurationError("only evaluations of the same task and seeds can be compared")
+    pairs = [(a.success, b.success) for a, b in zip(first.episodes, second.episodes, strict=True)]
+    only_first, only_second = pairs.count((True, False)), pairs.count((False, True))
+    return Comparison(
+        both=pairs.count((True, True)),
+        only_first=only_first,
+        only_second=only_second,
+        neither=pairs.count((False, False)),
+        p_value=mcnemar(only_first, only_second),
+    )
+
+
+def evaluate(policy: Policy, config: EvaluationConfig) -> Evaluation:
+    """Simulate a policy.
+
+    Raises:
+        ConfigurationError: names are unknown, or policy, robot and task do not fit.
+    """
+    if config.episodes < 1 or config.worlds < 1 or config.expert_every < 1:
+        raise ConfigurationError("episodes, worlds and expert_every are at least 1")
+    profile = profile_for(policy, config.robot)
+    worlds = min(config.worlds, config.episodes)
+    seeds = range(config.seed, config.seed + config.episodes)
+    has_expert = config.ask_expert and config.task in EXPERTS
+    expert = make_expert(config.task, profile) if has_expert else None
+    env = environment_for(policy, profile, config, worlds)
+    try:
+        begin_s = time.perf_counter()
+        executor = ChunkExecutor(policy, worlds, config.execution, config.seed)
+        episodes = roll_out(env, executor, seeds, expert, expert_every=config.expert_every)
+        wall_s = time.perf_counter() - begin_s
+        shadow: Sequence[EpisodeRecord] = []
+        if expert and config.shadow_episodes:
+            executor = ChunkExecutor(policy, worlds, config.execution, config.seed)
+            shadow_seeds = seeds[: config.shadow_episodes]
+            shadow = roll_out(env, executor, shadow_seeds, expert, driver="expert")
+    finally:
+        env.close()
+    return Evaluation(
+        config=config,
+        episodes=tuple(episodes),
+        rate_hz=policy.spec.rate_hz,
+        joints_in_rad=tuple(joint.kind is JointKind.REVOLUTE for joint in profile.joints),
+        off_policy_error=_mean([e for episode in shadow for e in episode.squared_errors]),
+        wall_s=wall_s,
+    )
+
+
+def profile_for(policy: Policy, robot: str | RobotProfile) -> RobotProfile:
+    """The robot's profile, its cameras as the policy knows them.
+
+    Raises:
+        ConfigurationError: the policy moves other joints; the text names both sides.
+    """
+    profile = resolve_robot(robot)
+    spec = policy.spec
+    if spec.action_names and spec.action_names != profile.joint_names:
+        raise ConfigurationError(
+            f"the policy moves {', '.join(spec.action_names)}; the robot '{profile.name}' has "
+            f"{', '.join(profile.joint_names)}"
+        )
+    sizes = {column.shape[:2] for column in spec.observations if column.is_image}
+    if len(sizes) > 1:
+        raise ConfigurationError(f"the policy's images differ in size: {sorted(sizes)}")
+    size = sizes.pop() if sizes else None
+    return with_camera_size(profile, (size[0], size[1]) if size else None)
+
+
+def environment_for(
+    policy: Policy, profile: RobotProfile, config: EvaluationConfig, worlds: int
+) -> RobotVectorEnv:
+    """The worlds, with everything that the policy observes.
+
+    Raises:
+        ConfigurationError: it observes something that the task does not give, or in another
+            shape; the text names both sides.
+    """
+    columns = policy.spec.observations
+    cameras = [observation_name(column.key) for column in columns if column.is_image]
+    env = make_vec(
+        resolve_task(config.task),
+        worlds,
+        profile,
+        cameras=cameras,
+        reward=config.reward,
+        control_rate_hz=policy.spec.rate_hz,
+    )
+    spaces: Mapping[str, Any] = env.single_observation_space.spaces  # type: ignore[attr-defined]
+    for column in columns:
+        name = observation_name(column.key)
+        found = spaces[name].shape if name in spaces else None
+        if found != column.shape:
+            env.close()
+            given = ", ".join(spaces) if found is None else f"{found}"
+            raise ConfigurationError(
+                f"the policy observes '{name}' {column.shape}; '{config.task}' with "
+                f"'{profile.name}' gives {given}"
+            )
+    return env
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")

@@ -1,0 +1,159 @@
+"""Executing chunks of actions for many worlds at once, each at its own place in its chunk.
+
+Receding horizon: a part of a chunk is executed, then the next one is predicted. Temporal
+ensembling (Zhao et al. 2023, https://arxiv.org/abs/2304.13705): a chunk is predicted at every
+step, and the action is the mean of all that were predicted for it, weighted by exp(-m i) with
+i = 0 the oldest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.policies.policy import Policy
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ExecutionConfig:
+    """How chunks become actions.
+
+    Attributes:
+        executed_steps: of each chunk; 0 for what the policy's spec says.
+        ensemble: predict at every step and average.
+        ensemble_decay: m of exp(-m i).
+    """
+
+    executed_steps: int = 0
+    ensemble: bool = False
+    ensemble_decay: float = 0.01
+
+
+def observation_name(key: str) -> str:
+    """The environment's name of a column of the training view.
+
+    >>> observation_name("obs/joint_position"), observation_name("images/front")
+    ('joint_position', 'front')
+    """
+    return key.split("/", maxsplit=1)[-1]
+
+
+class ChunkExecutor:
+    """The actions of one policy in `worlds` worlds.
+
+    Call `begin` for the worlds whose episodes begin, then `act` at every step.
+    """
+
+    def __init__(
+        self, policy: Policy, worlds: int, config: ExecutionConfig | None = None, seed: int = 0
+    ) -> None:
+        """Prepare; `seed` is of the policy's own randomness.
+
+        Raises:
+            ConfigurationError: more steps are to be executed than the chunk has.
+        """
+        self._policy = policy.eval()
+        self._spec = spec = policy.spec
+        self._config = config or ExecutionConfig()
+        self._first = spec.first_action_index
+        self._executed = self._config.executed_steps or spec.executed_steps
+        if self._executed > spec.action_steps - self._first:
+            raise ConfigurationError(
+                f"{self._executed} steps are to be executed, the policy's chunks have "
+                f"{spec.action_steps - self._first} from the current one on"
+            )
+        self._generator = torch.Generator(policy.device).manual_seed(seed)
+        # Steps in the episode; the history's length so far; age and content of the chunks.
+        self._is_new = np.ones(worlds, bool)
+        self._age = np.zeros(worlds, np.int64)
+        self._history: dict[str, Array] = {}
+        length = spec.action_steps - self._first
+        self._chunks = np.zeros((worlds, length, spec.action_dim))
+        kept = length if self._config.ensemble else 0
+        self._past = np.zeros((worlds, kept, length, spec.action_dim))
+        self._past_count = np.zeros(worlds, np.int64)
+
+    def begin(self, worlds: Array) -> None:
+        """Forget the history of `worlds` (indices or mask)."""
+        self._is_new[worlds] = True
+        self._past_count[worlds] = 0
+
+    def act(self, observation: Mapping[str, Array], active: Array | None = None) -> Array:
+        """(worlds, n) the actions for the observations of all worlds, float64.
+
+        Args:
+            observation: the environment's, (worlds, ...) each.
+            active: (worlds,) mask of those that matter; nothing is computed for the others,
+                and their rows repeat what stood there.
+        """
+        chosen = np.ones(len(self._is_new), bool) if active is None else active
+        self._remember(observation)
+        self._age += 1
+        due = self._is_new | (self._age >= self._executed)
+        if self._config.ensemble:
+            due = np.ones_like(due)
+        due &= chosen
+        if due.any():
+            self._predict(np.flatnonzero(due))
+        self._is_new &= ~chosen
+        return self._ensembled() if self._config.ensemble else self._current()
+
+    def _remember(self, observation: Mapping[str, Array]) -> None:
+        steps = self._spec.observation_steps
+        for column in self._spec.observations:
+            values = observation[observation_name(column.key)]
+            if column.is_image:
+                values = np.moveaxis(values, -1, -3)
+            values = values[:, None]
+            if column.key not in self._history:
+                self._history[column.key] = np.repeat(values, steps, axis=1)
+                continue
+            past = self._history[column.key]
+            past[:, :-1] = past[:, 1:]
+            past[:, -1:] = values
+            # An episode's first observation stands for what was before it, as in training.
+            past[self._is_new] = values[self._is_new]
+
+    def _predict(self, worlds: npt.NDArray[np.int64]) -> None:
+        device = self._policy.device
+        batch = {
+            column.key: torch.from_numpy(
+                np.ascontiguousarray(self._history[column.key][worlds])
+            ).to(device)
+            for column in self._spec.observations
+        }
+        batch = {k: v.float() if v.is_floating_point() else v for k, v in batch.items()}
+        with torch.inference_mode():
+            chunk = self._policy.predict(batch, self._generator).cpu().double().numpy()
+        if not np.isfinite(chunk).all():
+            raise ConfigurationError("the policy answers with NaN or infinity")
+        chunk = chunk.reshape(len(worlds), self._spec.action_steps, -1)[:, self._first :]
+        self._chunks[worlds] = chunk
+        self._age[worlds] = 0
+        if self._config.ensemble:
+            self._past[worlds] = np.roll(self._past[worlds], 1, axis=1)
+            self._past[worlds, 0] = chunk
+            length = self._past.shape[1]
+            self._past_count[worlds] = np.minimum(self._past_count[worlds] + 1, length)
+
+    def _current(self) -> Array:
+        rows = np.arange(len(self._age))
+        return self._chunks[rows, np.minimum(self._age, self._chunks.shape[1] - 1)]
+
+    def _ensembled(self) -> Array:
+        """Chunk k steps ago says `past[:, k, k]` for now."""
+        kept = np.arange(self._past.shape[1])
+        said = self._past[:, kept, kept]
+        # i counts from the oldest that is there.
+        index = self._past_count[:, None] - 1 - kept
+        weights = np.exp(-self._config.ensemble_decay * index) * (index >= 0)
+        weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
+        return np.asarray((weights[:, :, None] * said).sum(axis=1))

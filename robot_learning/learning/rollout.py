@@ -1,0 +1,173 @@
+"""Episodes in many simulated worlds at once, driven by a policy or by the expert."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.learning.execution import ChunkExecutor
+from robot_learning.sim.experts import Expert
+from robot_learning.sim.vector import RobotVectorEnv
+
+DRIVERS = ("policy", "expert")
+
+
+@dataclass(frozen=True)
+class EpisodeRecord:
+    """One episode.
+
+    Attributes:
+        seed: it can be repeated with.
+        success: whether the goal was reached before the horizon.
+        total_reward: the sum.
+        actions: (T, n) what the robot took, rad or m.
+        squared_errors: (k,) at the steps where the expert was asked, the squared distance
+            of the policy's action from the expert's, each joint as a share of its range.
+    """
+
+    seed: int
+    success: bool
+    total_reward: float
+    actions: FloatArray
+    squared_errors: FloatArray
+
+    @property
+    def steps(self) -> int:
+        """Its length."""
+        return len(self.actions)
+
+
+@dataclass
+class _Running:
+    """An episode under way."""
+
+    seed: int
+    total_reward: float = 0.0
+    actions: list[FloatArray] = field(default_factory=list)
+    squared_errors: list[float] = field(default_factory=list)
+
+    def record(self, success: bool) -> EpisodeRecord:
+        """What is kept of it."""
+        return EpisodeRecord(
+            self.seed,
+            success,
+            self.total_reward,
+            np.array(self.actions),
+            np.array(self.squared_errors),
+        )
+
+
+def roll_out(
+    env: RobotVectorEnv,
+    executor: ChunkExecutor,
+    seeds: Sequence[int],
+    expert: Expert | None = None,
+    *,
+    driver: str = "policy",
+    expert_every: int = 1,
+) -> list[EpisodeRecord]:
+    """One episode a seed, in the order of the seeds.
+
+    A world that ends an episode begins the next one at once, so that short episodes do not
+    wait for long ones.
+
+    Args:
+        env: as many worlds as the executor has; its episodes are independent of each other.
+        executor: the policy's actions.
+        seeds: of the episodes.
+        expert: labels the states that are visited; needed to drive.
+        driver: `policy`, or `expert` with the policy in shadow: its actions are compared on
+            the states of demonstrations, and none of them is executed.
+        expert_every: ask the expert at every so many-th step only, unless it drives.
+
+    Raises:
+        ConfigurationError: no such driver, or no expert to drive.
+    """
+    if driver not in DRIVERS:
+        raise ConfigurationError(unknown_choice("driver", driver, DRIVERS))
+    if driver == "expert" and expert is None:
+        raise ConfigurationError("there is no expert that could drive")
+    waiting = list(seeds)
+    finished: dict[int, EpisodeRecord] = {}
+    observation = env.reset(seed=_first_seeds(waiting, env.num_envs))[0]
+    running = {world: _Running(waiting.pop(0)) for world in range(min(env.num_envs, len(seeds)))}
+    executor.begin(np.ones(env.num_envs, bool))
+    step = 0
+    while running:
+        actions = executor.act(observation, np.isin(np.arange(env.num_envs), list(running)))
+        if expert and (driver == "expert" or step % expert_every == 0):
+            labels = _labels(expert, observation, running)
+            _compare(actions, labels, running, env.profile)
+            if driver == "expert":
+                for world, label in labels.items():
+                    actions[world] = label
+        observation, rewards, successes, truncated, info = env.step(actions)
+        taken = _taken(info)
+        step += 1
+        for world, episode in list(running.items()):
+            episode.total_reward += float(rewards[world])
+            episode.actions.append(taken[world])
+            if not (successes[world] or truncated[world]):
+                continue
+            finished[episode.seed] = episode.record(bool(successes[world]))
+            del running[world]
+            executor.begin(np.array([world]))
+            if waiting:
+                running[world] = _Running(waiting.pop(0))
+                first = env.restart_world(world, running[world].seed)
+                for name, value in first.items():
+                    observation[name][world] = value
+    return [finished[seed] for seed in seeds]
+
+
+def _first_seeds(seeds: Sequence[int], worlds: int) -> list[int | None]:
+    """The seeds that the worlds begin with; spare worlds repeat the first one."""
+    return [*seeds[:worlds], *([seeds[0]] * max(0, worlds - len(seeds)))]
+
+
+def _labels(
+    expert: Expert, observation: Mapping[str, npt.NDArray[Any]], running: Mapping[int, _Running]
+) -> dict[int, FloatArray]:
+    labels = {}
+    for world, episode in running.items():
+        # What an expert chooses freely depends on the episode's seed alone.
+        expert.reset(episode.seed)
+        labels[world] = expert({name: value[world] for name, value in observation.items()})
+    return labels
+
+
+def _compare(
+    actions: FloatArray,
+    labels: Mapping[int, FloatArray],
+    running: Mapping[int, _Running],
+    profile: RobotProfile,
+) -> None:
+    """Note the error of each world's action, as far as the robot would have taken it."""
+    low, high = profile.position_min, profile.position_max
+    for world, label in labels.items():
+        error = (np.clip(actions[world], low, high) - label) / (high - low)
+        running[world].squared_errors.append(float(error @ error))
+
+
+def _taken(info: Mapping[str, Any]) -> FloatArray:
+    """(worlds, n) what was taken in this step, also where an episode ended and was reset."""
+    taken: FloatArray = np.array(info["taken"])
+    if "final_info" in info:
+        ended = info["_final_info"]
+        taken[ended] = info["final_info"]["taken"][ended]
+    return taken
+
+
+def mean_jerk(actions: FloatArray, rate_hz: float) -> float:
+    """The mean length of the third derivative of (T, n) actions, rad/s³; NaN below 4 steps."""
+    if len(actions) < 4:
+        return float("nan")
+    jerks = np.diff(actions, n=3, axis=0) * rate_hz**3
+    return float(np.linalg.norm(jerks, axis=1).mean())

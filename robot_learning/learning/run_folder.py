@@ -1,0 +1,101 @@
+"""The folder of one training: what lies where, and how it is begun.
+
+run.json holds the settings and the dataset's digest, metrics.csv and tensorboard/ the figures,
+best/ and last/ are checkpoints, and state.safetensors is what a resumed training starts from.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.folder import write_atomically
+from robot_learning.learning.config import TrainConfig
+from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.learning.training_state import STATE_NAME, Standing
+from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
+from robot_learning.policies.errors import CheckpointError
+from robot_learning.policies.policy import Policy
+
+RUN_NAME = "run.json"
+BEST, LAST = "best", "last"
+
+
+def refuse_used(folder: Path) -> None:
+    """Refuse a folder that is in use; what a training left before its first state is removed.
+
+    Raises:
+        RunError: something is there.
+    """
+    if (folder / STATE_NAME).exists():
+        raise RunError(f"{folder}: there is a training already; resume it or choose another folder")
+    if not folder.exists():
+        return
+    if (folder / RUN_NAME).exists():
+        shutil.rmtree(folder)
+    elif any(folder.iterdir()):
+        raise RunError(f"{folder}: holds something else; choose another folder")
+
+
+def create(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Make the folder, or keep the one that is resumed.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / RUN_NAME, (json.dumps(dict(identity), indent=2) + "\n").encode())
+    except OSError as problem:
+        raise TrainingError(f"{folder}: cannot be written: {problem}") from problem
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The settings of the training in `folder`.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    try:
+        plain = json.loads((folder / RUN_NAME).read_text(encoding="utf-8"))
+        return TrainConfig.from_plain(plain["config"])
+    except FileNotFoundError:
+        raise RunError(f"{folder}: there is no training here: {RUN_NAME} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RunError(f"{folder / RUN_NAME}: damaged: {problem}") from problem
+
+
+def checkpoint_details(dataset: Dataset, config: TrainConfig) -> CheckpointDetails:
+    """What the checkpoints of this training say of themselves."""
+    info = dataset.info
+    return CheckpointDetails(
+        robot=info.robot,
+        joint_names=info.joint_names,
+        task=info.task,
+        dataset_digest=dataset.digest,
+        training={"config": config.to_plain(), "episodes": len(dataset)},
+    )
+
+
+def save(place: Path, policy: Policy, details: CheckpointDetails, standing: Standing) -> None:
+    """Write a checkpoint with how far the training was.
+
+    Raises:
+        TrainingError: it cannot be written; the one before stays.
+    """
+    figures = {"step": standing.step, "best": standing.best}
+    whole = CheckpointDetails(
+        details.robot,
+        details.joint_names,
+        details.task,
+        details.dataset_digest,
+        {**details.training, **figures},
+    )
+    try:
+        save_checkpoint(place, policy, whole)
+    except CheckpointError as problem:
+        raise TrainingError(str(problem)) from problem

@@ -1,0 +1,410 @@
+"""One trainer for every family of policy: from a dataset to a checkpoint.
+
+Everything that a step draws (order, noise, dropout) follows from the seed, the step and the
+process alone, so that a training that was killed and resumed ends with the same weights, bit for
+bit, as one that was not.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.errors import DatasetError
+from robot_learning.learning import run_folder
+from robot_learning.learning.batches import Batches
+from robot_learning.learning.config import TrainConfig
+from robot_learning.learning.distributed import Processes, choose_device, process_group
+from robot_learning.learning.errors import TrainingError
+from robot_learning.learning.logs import ProgressBar, RunLog
+from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
+from robot_learning.learning.order import SampleOrder
+from robot_learning.learning.training_state import Standing, load_state, save_state
+from robot_learning.policies.families import make_policy
+from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+
+_log = logging.getLogger(__name__)
+_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+# Seeds of single steps of neighbouring trainings do not overlap below this many steps.
+_STEPS_PER_SEED = 100_000_007
+_VALIDATION_SEED = 7
+Rollout = Callable[[Policy], float]
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training made.
+
+    Attributes:
+        folder: of the run; `best` and `last` in it are checkpoints.
+        steps: that were made, fewer than asked for after an early stop.
+        best: figures of the best checkpoint.
+        wall_s: of this call.
+        stopped_early: whether patience ended it.
+    """
+
+    folder: Path
+    steps: int
+    best: dict[str, float]
+    wall_s: float
+    stopped_early: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        """The best checkpoint."""
+        return self.folder / run_folder.BEST
+
+
+def train(
+    dataset: Dataset,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    rollout: Rollout | None = None,
+    show_progress: bool = False,
+) -> TrainResult:
+    """Train a policy on a dataset.
+
+    Args:
+        dataset: its episodes are divided into training and validation by the configuration.
+        config: everything else.
+        folder: of the run; made here.
+        resume: go on with what is in `folder`.
+        rollout: success, a share, of a policy in evaluation mode; None for validation by the
+            loss alone. Called in the main process.
+        show_progress: a bar on the terminal.
+
+    Raises:
+        ConfigurationError: settings, dataset and policy do not fit, or the folder is in use.
+        TrainingError: the loss is not finite, memory ran out, or the disk failed.
+    """
+    begin_s = time.monotonic()
+    if config.compute.threads:
+        torch.set_num_threads(config.compute.threads)
+    with process_group(config.compute.device) as processes, clear_memory_errors(config):
+        training = Training(dataset, config, folder, processes, rollout)
+        if resume:
+            training.resume()
+        else:
+            run_folder.refuse_used(folder)
+        stopped = training.run(show_progress and processes.is_main)
+    standing = training.standing
+    return TrainResult(folder, standing.step, standing.best, time.monotonic() - begin_s, stopped)
+
+
+@contextmanager
+def clear_memory_errors(config: TrainConfig) -> Iterator[None]:
+    """Turn running out of memory into one line that says what helps."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        text = str(problem)
+        signs = ("out of memory", "not enough memory", "can't allocate memory")
+        if not isinstance(problem, MemoryError) and not any(sign in text for sign in signs):
+            raise
+        raise TrainingError(
+            f"out of memory with batch_size {config.batch_size}: a smaller one, a smaller "
+            "network or data.image_cache_mib=0 may fit"
+        ) from problem
+
+
+def split(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, Dataset | None]:
+    """The episodes to train on, and those to validate with, if there are enough for both.
+
+    Raises:
+        DatasetError: there is no episode to train on.
+    """
+    data = config.data
+    chosen = dataset.select(outcomes=data.outcomes) if data.outcomes else dataset
+    if not len(chosen):
+        raise DatasetError(f"{dataset.path}: there is no episode to train on")
+    if len(chosen) < 2 or not data.validation_share:
+        return chosen, None
+    shares = {"training": 1.0 - data.validation_share, "validation": data.validation_share}
+    parts = chosen.split(shares, data.split_seed)
+    return parts["training"], parts["validation"]
+
+
+def policy_spec(dataset: Dataset, batches: Batches, config: TrainConfig) -> PolicySpec:
+    """What the policy sees and does, from the dataset's columns."""
+    data = config.data
+    keys = (*batches.keys, *batches.image_keys)
+    action = dataset.column("actions")
+    return PolicySpec(
+        observations=tuple(
+            ObservationSpec(key, dataset.column(key).shape, key in batches.image_keys)
+            for key in keys
+        ),
+        action_dim=action.shape[0],
+        action_names=action.names or dataset.info.joint_names,
+        observation_steps=data.observation_steps,
+        action_steps=data.action_steps,
+        executed_steps=data.executed_steps,
+        first_action_index=data.first_action_index,
+        rate_hz=dataset.info.rate_hz,
+    )
+
+
+class Training:
+    """The state of one training, step by step."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: TrainConfig,
+        folder: Path,
+        processes: Processes,
+        rollout: Rollout | None = None,
+    ) -> None:
+        """Read the data and build the policy; nothing is written yet."""
+        if config.batch_size % processes.count:
+            raise ConfigurationError(
+                f"batch_size {config.batch_size} cannot be shared by {processes.count} processes"
+            )
+        self.config, self.folder, self.processes = config, folder, processes
+        self._rollout = rollout
+        self.device = choose_device(config.compute.device, processes)
+        training, validation = split(dataset, config)
+        self.batches = Batches(training, config.data, self.device, seed=config.seed)
+        self._validation = self._validation_batches(validation)
+        self.order = SampleOrder(len(self.batches), config.batch_size, config.seed)
+        keys = (*self.batches.keys, *self.batches.image_keys)
+        statistics = training.statistics([*keys, "actions"])
+        statistics["action"] = statistics.pop("actions")
+        torch.manual_seed(config.seed)
+        spec = policy_spec(training, self.batches, config)
+        self.policy = make_policy(config.family, spec, statistics, config.policy).to(self.device)
+        self.average = MovingAverage(self.policy, config.ema) if config.ema.decay else None
+        self.optimizer = make_optimizer(self.policy.parameters(), config.optimizer)
+        self._trained = [p for p in self.policy.parameters() if p.requires_grad]
+        uses_scaler = config.compute.precision == "float16" and self.device.type == "cuda"
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=uses_scaler)
+        self.standing = Standing()
+        self.details = run_folder.checkpoint_details(training, config)
+        self.identity = {"config": config.to_plain(), "dataset": training.digest}
+        self._forward = self._wrapped()
+
+    @property
+    def evaluated(self) -> Policy:
+        """The policy that is validated and saved: the averaged one, if there is one."""
+        return self.average.policy if self.average else self.policy
+
+    def resume(self) -> None:
+        """Return to the state that was saved last."""
+        # How long it trains and what it reports may change; what it learns may not.
+        self.standing = load_state(
+            self.folder, self.policy, self.average, self.optimizer, self.identity
+        )
+        if self.standing.scaler:
+            self._scaler.load_state_dict(self.standing.scaler)
+
+    def run(self, show_progress: bool = False) -> bool:
+        """Train to the end; True when patience ended it sooner."""
+        config, standing = self.config, self.standing
+        self.policy.train()
+        first = standing.step
+        with ExitStack() as stack:
+            log: RunLog | None = None
+            bar = stack.enter_context(ProgressBar(config.steps, first, show_progress))
+            order = (
+                [
+                    self.processes.share(self.order.batch(step))
+                    for step in range(first, config.steps)
+                ]
+                if self.batches.streams_images and config.compute.loader_workers
+                else None
+            )
+            source = self.batches.stream(order, config.compute.loader_workers) if order else None
+            since_s, since_step = time.monotonic(), first
+            for step in range(first, config.steps):
+                figures = self.step(step, next(source) if source else None)
+                standing.step = step + 1
+                if log is None and self.processes.is_main:
+                    # Not before: a training that cannot make a step leaves nothing behind.
+                    run_folder.create(self.folder, self.identity)
+                    log = RunLog(self.folder, first)
+                    stack.callback(log.close)
+                if self._is_due(config.log_every_steps):
+                    now_s = time.monotonic()
+                    rate = (standing.step - since_step) / max(now_s - since_s, 1e-9)
+                    since_s, since_step = now_s, standing.step
+                    shown = self._report(log, figures, rate * config.batch_size)
+                    bar.update(standing.step, shown)
+                stop = False
+                if self._is_due(config.validation.every_steps):
+                    stop = self.processes.agree(self._validate(log))
+                if stop or self._is_due(config.save_every_steps):
+                    self._save()
+                if stop:
+                    return True
+        return False
+
+    def step(self, step: int, batch: dict[str, torch.Tensor] | None = None) -> dict[str, Any]:
+        """One step of the optimiser; returns loss, gradient norm and the family's figures.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        config, processes = self.config, self.processes
+        whole = self.order.batch(step)
+        share = processes.share(whole)
+        if batch is None:
+            batch = self.batches.batch(share)
+        weights = self.batches.weights
+        # Divided by the weight of the whole batch, so that processes add up to one.
+        total = weights[whole.to(weights.device)].sum().clamp(min=1e-12)
+        generator = self._seeded(step)
+        rate = learning_rate_at(step, config.steps, config.optimizer)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with self._autocast():
+            loss = self._forward(batch, generator)
+        weighted = (loss.per_sample.float() * weights[share.to(weights.device)]).sum() / total
+        self.optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(weighted * processes.count).backward()
+        self._scaler.unscale_(self.optimizer)
+        clip = config.optimizer.gradient_clip or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(self._trained, clip)
+        checked = self.device.type == "cpu" or self._is_due(config.log_every_steps, step + 1)
+        if checked and not (torch.isfinite(weighted) and self._is_finite(norm)):
+            raise TrainingError(
+                f"step {step + 1}: the loss is {weighted.item():g} and its gradient's norm "
+                f"{norm.item():g}; a lower optimizer.learning_rate may help. The last state that "
+                f"was saved can be resumed: {self.folder}"
+            )
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        if self.average:
+            self.average.update(step)
+        return {"loss": weighted.detach(), "gradient_norm": norm, "metrics": loss.metrics}
+
+    def _wrapped(self) -> Callable[..., Any]:
+        forward: Any = self.policy
+        if self.config.compute.compile:
+            forward = torch.compile(forward)
+        if self.processes.count > 1:
+            devices = [self.device.index] if self.device.type == "cuda" else None
+            forward = DistributedDataParallel(
+                forward, device_ids=devices, broadcast_buffers=False, find_unused_parameters=True
+            )
+        return forward  # type: ignore[no-any-return]
+
+    def _seeded(self, step: int) -> torch.Generator:
+        """A generator for this step and process; dropout's global one is seeded alike."""
+        seed = self.config.seed * _STEPS_PER_SEED + step
+        seed = seed * self.processes.count + self.processes.rank
+        torch.manual_seed(seed)
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def _autocast(self) -> Any:
+        dtype = _DTYPES.get(self.config.compute.precision)
+        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
+
+    def _is_finite(self, norm: torch.Tensor) -> bool:
+        # With a scaler, a norm that overflows is a step that is skipped, not a failure.
+        return self._scaler.is_enabled() or bool(torch.isfinite(norm))
+
+    def _is_due(self, every: int, step: int | None = None) -> bool:
+        done = self.standing.step if step is None else step
+        return done == self.config.steps or bool(every and done % every == 0)
+
+    def _report(
+        self, log: RunLog | None, figures: dict[str, Any], samples_per_s: float
+    ) -> dict[str, float]:
+        step = self.standing.step
+        values = {
+            "epoch": self.order.epoch(step),
+            "loss": float(figures["loss"]),
+            "learning_rate": learning_rate_at(step - 1, self.config.steps, self.config.optimizer),
+            "gradient_norm": float(figures["gradient_norm"]),
+            "samples_per_s": samples_per_s,
+        }
+        if log:
+            log.write(step, values, {k: float(v) for k, v in figures["metrics"].items()})
+        best = {f"best {name}": value for name, value in self.standing.best.items()}
+        best.pop("best step", None)
+        return {"loss": values["loss"], **best}
+
+    def _validation_batches(self, validation: Dataset | None) -> Batches | None:
+        if validation is None:
+            return None
+        # Held-out episodes are used whole, whatever part of the others is trained on.
+        try:
+            return Batches(validation, replace(self.config.data, rows_per_episode=0), self.device)
+        except DatasetError as problem:
+            _log.warning("no validation: %s", problem)
+            return None
+
+    def _validate(self, log: RunLog | None) -> bool:
+        """Compare with the best so far and keep it if better; True when patience is over."""
+        if not self.processes.is_main:
+            return False
+        figures = {}
+        policy = self.evaluated.eval()
+        if self._validation:
+            figures["loss"] = self._validation_loss(policy, self._validation)
+        if self._rollout:
+            figures["success"] = self._rollout(policy)
+        self.policy.train()
+        if log and figures:
+            log.write(self.standing.step, {f"validation_{name}": v for name, v in figures.items()})
+        if _is_better(figures, self.standing.best):
+            self.standing.best = {**figures, "step": float(self.standing.step)}
+            self.standing.waited = 0
+            self._save_checkpoint(run_folder.BEST)
+        else:
+            self.standing.waited += 1
+        patience = self.config.validation.patience
+        return bool(patience and self.standing.waited >= patience)
+
+    @torch.no_grad()
+    def _validation_loss(self, policy: Policy, batches: Batches) -> float:
+        size = self.config.batch_size
+        count = min(len(batches), size * self.config.validation.batches)
+        # Spread evenly over the held-out rows, the same every time.
+        chosen = torch.linspace(0, len(batches) - 1, count).round().long()
+        total = weight = 0.0
+        for number, indices in enumerate(torch.split(chosen, size)):
+            generator = torch.Generator(self.device).manual_seed(_VALIDATION_SEED + number)
+            with self._autocast():
+                per_sample = policy.loss(batches.batch(indices), generator).per_sample
+            weights = batches.weights[indices.to(batches.weights.device)]
+            total += float((per_sample.float() * weights).sum())
+            weight += float(weights.sum())
+        return total / max(weight, 1e-12)
+
+    def _save(self) -> None:
+        if self.processes.is_main:
+            self.standing.scaler = dict(self._scaler.state_dict())
+            self._save_checkpoint(run_folder.LAST)
+            save_state(
+                self.folder,
+                self.policy,
+                self.average,
+                self.optimizer,
+                standing=self.standing,
+                identity=self.identity,
+            )
+        self.processes.barrier()
+
+    def _save_checkpoint(self, name: str) -> None:
+        run_folder.save(self.folder / name, self.evaluated, self.details, self.standing)
+
+
+def _is_better(figures: dict[str, float], best: dict[str, float]) -> bool:
+    """Higher success, then lower loss; without either, newer."""
+    if not best or not figures:
+        return True
+    ours = figures.get("success", 0.0), -figures.get("loss", 0.0)
+    return ours > (best.get("success", 0.0), -best.get("loss", 0.0))
