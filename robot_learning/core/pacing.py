@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -9,6 +11,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
+
+# Enough for a waking control loop to be served at once, little enough to keep frames coming.
+NICENESS = 5
+
+
+def give_way() -> None:
+    """Let the calling thread stand back wherever a control loop wants the same core.
+
+    On Linux niceness belongs to the thread, and threads that it starts inherit it. Elsewhere it
+    is the whole process's, control loop included, so nothing is done.
+    """
+    if sys.platform == "linux":
+        os.nice(NICENESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 import numpy as np
 
 from robot_learning.core.errors import DependencyError, RobotConnectionError, RobotLearningError
+from robot_learning.core.pacing import give_way
 from robot_learning.core.types import Image, UInt8Array
 from robot_learning.robots.cameras import CameraInfo, open_renderer
 from robot_learning.sim.model import SimModel
@@ -28,8 +29,6 @@ from robot_learning.sim.world import World
 
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 0.2
-# The control loop goes first where the two want the same core.
-NICENESS = 2
 
 
 class ProcessFrames:
@@ -44,7 +43,7 @@ class ProcessFrames:
         """
         self.dropped = 0
         self._busy: set[str] = set()
-        self._alive = True
+        self._ready: dict[str, Image] = {}
         ours, theirs = socket.socketpair()
         memory_fd = _shared_memory(sum(_size_bytes(camera) for camera in cameras))
         self._memory = mmap.mmap(memory_fd, 0)
@@ -75,6 +74,7 @@ class ProcessFrames:
         Raises:
             RobotConnectionError: the process has died.
         """
+        self._receive()
         free = tuple(name for name in names if name not in self._busy)
         self.dropped += len(names) - len(free)
         if not free:
@@ -93,14 +93,8 @@ class ProcessFrames:
         Raises:
             RobotConnectionError: the process has died.
         """
-        ready: dict[str, Image] = {}
-        try:
-            while self._busy and self._connection.poll():
-                stamp_ns, name = self._connection.recv()
-                ready[name] = Image(stamp_ns, self._slots[name].copy())
-                self._busy.discard(name)
-        except (EOFError, OSError) as error:
-            raise self._died() from error
+        self._receive()
+        ready, self._ready = self._ready, {}
         return ready
 
     def close(self) -> None:
@@ -111,6 +105,15 @@ class ProcessFrames:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _receive(self) -> None:
+        try:
+            while self._busy and self._connection.poll():
+                stamp_ns, name = self._connection.recv()
+                self._ready[name] = Image(stamp_ns, self._slots[name].copy())
+                self._busy.discard(name)
+        except (EOFError, OSError) as error:
+            raise self._died() from error
 
     def _await_start(self) -> None:
         if not self._connection.poll(START_TIMEOUT_S):
@@ -168,7 +171,7 @@ def _serve(connection: Connection, memory: mmap.mmap) -> None:
 def main() -> int:
     """Serve the process that started this one, until its socket closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(NICENESS)
+    give_way()
     connection = Connection(int(sys.argv[1]))
     try:
         _serve(connection, mmap.mmap(int(sys.argv[2]), 0))

@@ -19,7 +19,7 @@ from sensor_msgs.msg import CompressedImage, JointState
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Bool, Float64
 
-from robot_learning.core.pacing import RateMeter
+from robot_learning.core.pacing import RateMeter, give_way
 from robot_learning.core.types import Image, Observation
 from robot_learning.ros import conversions, qos
 
@@ -70,7 +70,8 @@ class StateOutput:
 class ImageOutput:
     """Encodes and publishes images in a thread of its own.
 
-    Encoding releases the interpreter lock, so the control loop goes on meanwhile.
+    Encoding releases the interpreter lock, so the control loop goes on meanwhile; the thread gives
+    way to it where both want the same core.
     """
 
     def __init__(
@@ -133,6 +134,7 @@ class ImageOutput:
         }
 
     def _work(self) -> None:
+        give_way()
         while (item := self._waiting.get()) is not None:
             name, image, stamp_ns = item
             camera = self._cameras[name]
