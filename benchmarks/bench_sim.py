@@ -8,7 +8,6 @@ Each contestant does the same physics: same model, start, controls and number of
 from __future__ import annotations
 
 import argparse
-import copy
 from collections.abc import Callable
 
 import mujoco
@@ -21,7 +20,12 @@ from robot_learning.core.types import FloatArray
 from robot_learning.sim.batch import INPUTS
 from robot_learning.sim.env import make_env
 from robot_learning.sim.gl_context import open_context
-from robot_learning.sim.rendering import Renderer
+from robot_learning.sim.rendering import (
+    OBSERVATION_QUALITY,
+    Renderer,
+    drawn_model,
+    empty_scene,
+)
 from robot_learning.sim.vector import make_vec
 from robot_learning.sim.world import World
 
@@ -169,20 +173,19 @@ def bench_image(robot: str, task: str, repetitions: int) -> list[Row]:
 
 
 class BareRenderer:
-    """MuJoCo's own drawing with a scene that is made once, set as observations are."""
+    """MuJoCo's own drawing of the same scene in the same quality, with a scene made once."""
 
     def __init__(self, world: World, camera_id: int) -> None:
-        model = copy.copy(world.mj_model)
-        model.vis.quality.offsamples = model.vis.quality.shadowsize = 0
-        model.vis.global_.offwidth = model.vis.global_.offheight = IMAGE_PX
+        size_px = (IMAGE_PX, IMAGE_PX)
+        model = drawn_model(world.mj_model, OBSERVATION_QUALITY, size_px)
         data = mujoco.MjData(model)
         data.qpos[:] = world.mj_data.qpos
+        data.mocap_pos[:] = world.mj_data.mocap_pos
+        data.mocap_quat[:] = world.mj_data.mocap_quat
         mujoco.mj_forward(model, data)
         camera = mujoco.MjvCamera()
         camera.type, camera.fixedcamid = mujoco.mjtCamera.mjCAMERA_FIXED, camera_id
-        self.scene = mujoco.MjvScene(model, 1000)
-        self.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = False
-        self.scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = False
+        self.scene = empty_scene(model, OBSERVATION_QUALITY)
         self.gl = open_context(IMAGE_PX, IMAGE_PX)
         with self.gl.current():
             self.context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100)

@@ -12,6 +12,7 @@ from mujoco import rollout
 from robot_learning.core.errors import CommandError, RobotLearningError
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.model import IntArray, SimModel
+from robot_learning.sim.pose_batch import PoseBatch
 from robot_learning.sim.world import World
 
 _PHYSICS = int(mujoco.mjtState.mjSTATE_FULLPHYSICS)
@@ -19,7 +20,6 @@ _CONTROL = int(mujoco.mjtState.mjSTATE_CTRL)
 _MOCAP_POSITION = int(mujoco.mjtState.mjSTATE_MOCAP_POS)
 _MOCAP_QUATERNION = int(mujoco.mjtState.mjSTATE_MOCAP_QUAT)
 INPUTS = _CONTROL | _MOCAP_POSITION | _MOCAP_QUATERNION  # what a world gets from outside
-_PLACEMENT = int(mujoco.mjtState.mjSTATE_QPOS) | _MOCAP_POSITION | _MOCAP_QUATERNION
 
 
 def available_cores() -> int:
@@ -56,14 +56,16 @@ class WorldBatch:
         self._trajectory = np.empty((count, substeps, self._physics.shape[1]))
         self._inputs = np.empty((count, substeps, inputs))
         self._sensors = np.empty((count, substeps, model.nsensordata))
-        self._placement = np.empty((count, mujoco.mj_stateSize(model, _PLACEMENT)))
-        self._viewer = World(world.simulation, world.simulation.control_rate_hz)
+        self._poses: dict[tuple[str, ...], PoseBatch] = {}
         self._warmstart = np.zeros((count, model.nv))
         profile = self.simulation.profile
         self._limits = profile.position_min, profile.position_max
         self._largest_move = profile.velocity_max * world.control_period_s
         self._qpos = slice(1, 1 + model.nq)  # the physics state is time, qpos, qvel, ...
-        self._mocap = slice(model.nu, None)  # the inputs are controls, then mocap poses
+        # The inputs are controls, then the mocap bodies' positions, then their quaternions.
+        middle = model.nu + 3 * model.nmocap
+        self._mocap_position = slice(model.nu, middle)
+        self._mocap_quaternion = slice(middle, None)
         self._position_columns: IntArray = 1 + self.simulation.qpos_addresses
         self._velocity_columns: IntArray = 1 + model.nq + self.simulation.dof_addresses
         self.command = np.empty((count, len(profile.joints)))
@@ -135,35 +137,28 @@ class WorldBatch:
             raise RobotLearningError(f"the simulation diverged in the worlds {bad.tolist()}")
 
     def values(self, poses: Sequence[str]) -> dict[str, FloatArray]:
-        """Joint positions and velocities (n, joints) and the poses of that name, each (n, 7).
-
-        Kinematics take little of a control period, so that they are not worth threads.
-        """
-        values = {
+        """Joint positions and velocities (n, joints) and the poses of that name, each (n, 7)."""
+        names = tuple(poses)
+        if names not in self._poses:
+            self._poses[names] = PoseBatch(self.simulation, self.count, names)
+        read = self._poses[names].read(self._physics[:, self._qpos], *self._mocap())
+        return {
             "joint_position": self._physics[:, self._position_columns],
             "joint_velocity": self._physics[:, self._velocity_columns],
+            **{name: read[name] for name in names},
         }
-        values |= {name: np.empty((self.count, 7)) for name in poses}
-        rows = [(self._viewer.pose_reader(name), values[name]) for name in poses]
-        self._placement[:, : self._qpos.stop - 1] = self._physics[:, self._qpos]
-        self._placement[:, self._qpos.stop - 1 :] = self._inputs[:, 0, self._mocap]
-        model, data = self._viewer.mj_model, self._viewer.mj_data
-        for index, placement in enumerate(self._placement):
-            mujoco.mj_setState(model, data, placement, _PLACEMENT)
-            mujoco.mj_kinematics(model, data)
-            for read, out in rows:
-                read(out[index])
-        return values
 
     def scene_of(self, index: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """What a renderer needs of one world: qpos (nq,), mocap positions and quaternions."""
-        model = self.simulation.mj_model
-        inputs, first = self._inputs[index, 0], model.nu
-        middle = first + 3 * model.nmocap
+        position, quaternion = self._mocap()
+        return self._physics[index, self._qpos], position[index], quaternion[index]
+
+    def _mocap(self) -> tuple[FloatArray, FloatArray]:
+        """Positions (n, nmocap, 3) and quaternions (n, nmocap, 4) of the mocap bodies."""
+        inputs = self._inputs[:, 0]
         return (
-            self._physics[index, self._qpos],
-            inputs[first:middle].reshape(-1, 3),
-            inputs[middle:].reshape(-1, 4),
+            inputs[:, self._mocap_position].reshape(self.count, -1, 3),
+            inputs[:, self._mocap_quaternion].reshape(self.count, -1, 4),
         )
 
     def close(self) -> None:

@@ -79,21 +79,11 @@ class Renderer:
         self._max_width_px = max((width for _, width in sizes), default=640)
         self._simulation = simulation
         self._lock = threading.Lock()
-        self._model = copy.copy(simulation.mj_model)
-        self._model.vis.global_.offheight = self._max_height_px
-        self._model.vis.global_.offwidth = self._max_width_px
-        self._model.vis.quality.offsamples = quality.samples
-        self._model.vis.quality.shadowsize = quality.shadow_map_px
-        self._model.vis.quality.numslices = quality.curve_slices
-        self._model.vis.quality.numstacks = quality.curve_slices // 2
-        if not quality.backdrop:
-            _make_planes_plain(self._model)
+        size_px = self._max_height_px, self._max_width_px
+        self._model = drawn_model(simulation.mj_model, quality, size_px)
         self._data = mujoco.MjData(self._model)
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
-        self._scene = mujoco.MjvScene(self._model, self._model.ngeom + _SPARE_GEOMS)
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = quality.shadows
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = quality.reflections
-        self._scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = quality.backdrop
+        self._scene = empty_scene(self._model, quality)
         self._center, self._distance_m = _free_view(simulation)
         self._scratch: dict[tuple[int, int], UInt8Array] = {}
         self._gl = open_context(self._max_width_px, self._max_height_px)
@@ -207,6 +197,30 @@ class Renderer:
             mujoco.mjtCatBit.mjCAT_ALL,
             self._scene,
         )
+
+
+def drawn_model(
+    model: mujoco.MjModel, quality: Quality, max_size_px: tuple[int, int]
+) -> mujoco.MjModel:
+    """A copy of the model that is drawn in that quality, up to (height, width) pixels."""
+    drawn = copy.copy(model)
+    drawn.vis.global_.offheight, drawn.vis.global_.offwidth = max_size_px
+    drawn.vis.quality.offsamples = quality.samples
+    drawn.vis.quality.shadowsize = quality.shadow_map_px
+    drawn.vis.quality.numslices = quality.curve_slices
+    drawn.vis.quality.numstacks = quality.curve_slices // 2
+    if not quality.backdrop:
+        _make_planes_plain(drawn)
+    return drawn
+
+
+def empty_scene(model: mujoco.MjModel, quality: Quality) -> mujoco.MjvScene:
+    """A scene with room for the model's geoms, with the flags of that quality."""
+    scene = mujoco.MjvScene(model, model.ngeom + _SPARE_GEOMS)
+    scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = quality.shadows
+    scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION] = quality.reflections
+    scene.flags[mujoco.mjtRndFlag.mjRND_SKYBOX] = quality.backdrop
+    return scene
 
 
 def _make_planes_plain(model: mujoco.MjModel) -> None:

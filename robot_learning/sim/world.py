@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -163,8 +164,10 @@ class World:
         Raises:
             ConfigurationError: no such name; the text lists the valid ones.
         """
+        if name not in self._readers:
+            raise ConfigurationError(unknown_choice("pose", name, self._readers))
         pose = np.empty(7)
-        self.pose_reader(name)(pose)
+        self._readers[name](pose)
         return pose
 
     def poses(self) -> dict[str, FloatArray]:
@@ -191,16 +194,6 @@ class World:
             )
         self._place(name, np.concatenate([values[:3], values[3:] / norm]))
         self._update_kinematics()
-
-    def pose_reader(self, name: str) -> Callable[[FloatArray], None]:
-        """A function that writes the pose `name`, as it is when called, into a (7,) array.
-
-        Raises:
-            ConfigurationError: no such name; the text lists the valid ones.
-        """
-        if name not in self._readers:
-            raise ConfigurationError(unknown_choice("pose", name, self._readers))
-        return self._readers[name]
 
     def save_state(self) -> FloatArray:
         """(k,) everything the future depends on, and the last efforts; for `restore_state`."""
@@ -278,7 +271,7 @@ class World:
             site = model.site(name).id
             body = model.site_bodyid[site]
             readers[name] = _site_reader(
-                data.site_xpos[site], data.xquat[body], model.site_quat[site].copy()
+                data.site_xpos[site], data.xquat[body], model.site_quat[site].tolist()
             )
         for name in self.simulation.objects:
             body = model.body(name).id
@@ -294,13 +287,28 @@ def _numbers(values: npt.ArrayLike) -> FloatArray:
         return np.empty(0)
 
 
+def quaternion_product(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, Any, Any, Any]:
+    """The product of two quaternions wxyz, given by components: numbers, or arrays of many.
+
+    One formula for one world and for a batch, so that both round alike.
+    """
+    w, x, y, z = first
+    a, b, c, d = second
+    return (
+        w * a - x * b - y * c - z * d,
+        w * b + x * a + y * d - z * c,
+        w * c - x * d + y * a + z * b,
+        w * d + x * c - y * b + z * a,
+    )
+
+
 def _site_reader(
-    position: FloatArray, body_quaternion: FloatArray, site_quaternion: FloatArray
+    position: FloatArray, body_quaternion: FloatArray, site_quaternion: Sequence[float]
 ) -> Callable[[FloatArray], None]:
     # The quaternion is taken through the body's: it is continuous, one made from a matrix is not.
     def read(pose: npt.NDArray[np.float64]) -> None:
         pose[:3] = position
-        mujoco.mju_mulQuat(pose[3:], body_quaternion, site_quaternion)
+        pose[3:] = quaternion_product(body_quaternion.tolist(), site_quaternion)
 
     return read
 
