@@ -120,6 +120,7 @@ setup(
             "robot_node = robot_learning.ros.robot_node:main",
             "arbiter_node = robot_learning.ros.arbiter_node:main",
             "teleop_node = robot_learning.ros.teleop_node:main",
+            "policy_node = robot_learning.ros.policy_node:main",
             "expert_node = robot_learning.ros.expert_node:main",
             "demo_node = robot_learning.ros.demo_node:main",
             "recorder_node = robot_learning.ros.recorder_node:main",

@@ -7,9 +7,14 @@ from collections.abc import Mapping
 from robot_learning.bringup.plan import (
     NodeSpec,
     ParameterValue,
+    parse_flag,
     shipped_parameters,
     user_parameters,
 )
+from robot_learning.bringup.sim import robot_node
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
+from robot_learning.core.profile_loader import load_profile
 
 
 def arbiter_node(
@@ -28,3 +33,40 @@ def arbiter_node(
         remappings=remappings or {},
         log_level=arguments["log_level"],
     )
+
+
+def robot_and_arbiter(
+    arguments: Mapping[str, str],
+    arbiter: Mapping[str, ParameterValue] | None = None,
+    robot: Mapping[str, ParameterValue] | None = None,
+) -> list[NodeSpec]:
+    """What a source drives: a simulated robot and its arbiter, or the arbiter of a real one.
+
+    `arbiter` and `robot` are more parameters for them. A simulated robot is enabled at start, a
+    real one by a person.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or the profile has no real interface.
+    """
+    if parse_flag("sim", arguments["sim"]):
+        more = {"autostart": True, **(arbiter or {})}
+        return [robot_node(arguments, robot), arbiter_node(arguments, more)]
+    profile = load_profile(arguments["robot"])
+    real = _real_interface(profile)
+    settings: dict[str, ParameterValue] = {
+        "autostart": False,
+        "output": "profile",
+        # Controllers that interpolate between points need the time until the next one.
+        "time_from_start_s": 1.0 / profile.control_rate_hz,
+        **(arbiter or {}),
+    }
+    return [arbiter_node(arguments, settings, {"joint_command": real.command_topic})]
+
+
+def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:
+    if not isinstance(profile.real, Ros2ControlInterface):
+        raise ConfigurationError(
+            f"sim:=false: robot '{profile.name}' has no ros2_control interface; add "
+            "interfaces.real to its robot.yaml (see hardware/README.md)"
+        )
+    return profile.real

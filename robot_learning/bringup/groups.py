@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 from robot_learning.bringup.demo import DEMO
 from robot_learning.bringup.plan import LaunchGroup
+from robot_learning.bringup.serve import SERVE
 from robot_learning.bringup.sim import SIM
 from robot_learning.bringup.teleop import TELEOP
 from robot_learning.bringup.teleop_record import TELEOP_RECORD
 
 GROUPS: Mapping[str, LaunchGroup] = {
-    group.name: group for group in (SIM, TELEOP, TELEOP_RECORD, DEMO)
+    group.name: group for group in (SIM, TELEOP, TELEOP_RECORD, SERVE, DEMO)
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from robot_learning.bringup.arbiter import arbiter_node
+from robot_learning.bringup.arbiter import robot_and_arbiter
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -19,12 +19,10 @@ from robot_learning.bringup.plan import (
     user_parameters,
 )
 from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
-from robot_learning.bringup.sim import robot_node
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
-from robot_learning.core.profile_loader import load_profile
 
-DEVICES = ("keyboard", "gamepad", "gamepad_direct", "spacemouse", "leader_arm", "scripted")
+SCRIPTED = "scripted"
+DEVICES = ("keyboard", "gamepad", "gamepad_direct", "spacemouse", "leader_arm", SCRIPTED)
 """What teleop_node can be driven with."""
 PANELS = ("none", "keyboard")
 """Devices that may carry the operator's keys beside another one."""
@@ -46,7 +44,7 @@ ARGUMENTS = (
     LaunchArgument(
         "dart",
         "false",
-        "Add DART noise to the operator's command; the session is one demonstration",
+        "Add DART noise to the operator's command, from the key for start to that for stop",
         ("true", "false"),
     ),
     LaunchArgument("dart_covariance", "", "Covariance of the noise: a .npy, .npz or .yaml file"),
@@ -83,32 +81,8 @@ def teleop_nodes(
         ConfigurationError: an argument is wrong.
     """
     noise = {**_dart_parameters(arguments), **(arbiter or {})}
-    if parse_flag("sim", arguments["sim"]):
-        nodes = [
-            robot_node({**FIXED, **arguments}, robot),
-            arbiter_node(arguments, {"autostart": True, **noise}),
-        ]
-    else:
-        profile = load_profile(arguments["robot"])
-        real = _real_interface(profile)
-        settings: dict[str, ParameterValue] = {
-            "autostart": False,
-            "output": "profile",
-            # Controllers that interpolate between points need the time until the next one.
-            "time_from_start_s": 1.0 / profile.control_rate_hz,
-            **noise,
-        }
-        nodes = [arbiter_node(arguments, settings, {"joint_command": real.command_topic})]
+    nodes = robot_and_arbiter({**FIXED, **arguments}, noise, robot)
     return [*nodes, _teleop_node(arguments)]
-
-
-def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:
-    if not isinstance(profile.real, Ros2ControlInterface):
-        raise ConfigurationError(
-            f"sim:=false: robot '{profile.name}' has no ros2_control interface; add "
-            "interfaces.real to its robot.yaml (see hardware/README.md)"
-        )
-    return profile.real
 
 
 def _dart_parameters(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
@@ -120,7 +94,9 @@ def _dart_parameters(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
         "noise.trace": parse_number("dart_trace", arguments["dart_trace"]),
         "noise.hold_ticks": parse_integer("dart_hold_ticks", arguments["dart_hold_ticks"]),
         "noise.seed": parse_integer("dart_seed", arguments["dart_seed"]),
-        "demonstrating": True,
+        # Nobody presses keys for the scripted operator: its session is one demonstration.
+        "demonstrating": arguments["device"] == SCRIPTED,
+        "demonstrations_follow": "parameter" if arguments["device"] == SCRIPTED else "operator",
     }
     if parse_flag("dart", arguments["dart"]):
         return parameters

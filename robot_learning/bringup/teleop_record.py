@@ -20,9 +20,8 @@ from robot_learning.bringup.plan import (
     user_parameters,
 )
 from robot_learning.bringup.teleop import ARGUMENTS as TELEOP_ARGUMENTS
-from robot_learning.bringup.teleop import teleop_nodes
+from robot_learning.bringup.teleop import SCRIPTED, teleop_nodes
 
-_SCRIPTED = "scripted"
 _NOISE = ("noise.covariance", "noise.sigma", "noise.trace")
 
 ARGUMENTS = (
@@ -67,7 +66,7 @@ def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     nodes = teleop_nodes(
         arguments,
         # Each episode is a demonstration of its own, which the session begins.
-        arbiter={"demonstrating": False},
+        arbiter={"demonstrating": False, "demonstrations_follow": "parameter"},
         robot={"image_transport": arguments["image_transport"]},
     )
     arbiter = next(node for node in nodes if node.name == "arbiter_node")
@@ -114,7 +113,7 @@ def _recorder_node(arguments: Mapping[str, str], noise: Mapping[str, ParameterVa
 def _session_node(arguments: Mapping[str, str]) -> NodeSpec:
     parameters: dict[str, ParameterValue] = {
         "episodes": parse_integer("episodes", arguments["episodes"]),
-        "unattended": arguments["device"] == _SCRIPTED,
+        "unattended": arguments["device"] == SCRIPTED,
         "simulated": parse_flag("sim", arguments["sim"]),
         "seed": parse_integer("seed", arguments["seed"]),
         "episode_timeout_s": parse_number("episode_timeout_s", arguments["episode_timeout_s"]),

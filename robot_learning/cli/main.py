@@ -20,6 +20,7 @@ from robot_learning.cli import (
     evaluate_command,
     profile_command,
     record_command,
+    serve_command,
     train_command,
     up_command,
 )
@@ -32,6 +33,7 @@ COMMANDS = (
     dataset_command,
     demonstrate_command,
     train_command,
+    serve_command,
     evaluate_command,
     profile_command,
     doctor_command,

@@ -224,6 +224,13 @@ ARBITER_NODE = (
         read_only=False,
     ),
     ParameterSpec(
+        "demonstrations_follow",
+        "parameter",
+        "What begins and ends demonstrations: the parameter alone, the operator's keys for start "
+        "and for stop, discard, success or failure, or recorder/status",
+        choices=("parameter", "operator", "recorder"),
+    ),
+    ParameterSpec(
         "noise.covariance",
         "",
         "File of the noise's covariance (.npy, .npz, .yaml); empty: see noise.sigma",
@@ -365,7 +372,82 @@ SESSION_NODE = (
     ParameterSpec("teleop_node", "teleop_node", "Name of the node of the operator's device"),
 )
 
+# What serving/ knows; importing that would import PyTorch.
+POLICY_DEVICES = ("auto", "cpu", "cuda", "mps")
+POLICY_BACKENDS = ("auto", "eager", "compiled", "onnx")
+POLICY_EXECUTIONS = (
+    *("auto", "receding_horizon", "asynchronous"),
+    *("temporal_ensembling", "real_time_chunking"),
+)
+
+POLICY_NODE = (
+    ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
+    ParameterSpec(
+        "checkpoint", "", "Folder of the checkpoint; ~/reload serves a new one", read_only=False
+    ),
+    ParameterSpec(
+        "arms",
+        ["."],
+        "Namespaces of the arms that are served in one batch; '.' is the node's own",
+    ),
+    ParameterSpec("device", "auto", "Where the network is computed", choices=POLICY_DEVICES),
+    ParameterSpec(
+        "backend",
+        "auto",
+        "What computes it; auto measures them when configured and takes the fastest",
+        choices=POLICY_BACKENDS,
+    ),
+    ParameterSpec("threads", 1, "Threads of the network's operations", minimum=1, maximum=256),
+    ParameterSpec(
+        "execution",
+        "auto",
+        "How chunks are executed; auto is asynchronous for chunks, else receding_horizon",
+        choices=POLICY_EXECUTIONS,
+    ),
+    ParameterSpec(
+        "executed_steps",
+        0,
+        "Steps of a chunk that are executed before the next one; 0 is the checkpoint's own",
+        minimum=0,
+    ),
+    ParameterSpec(
+        "ensembling_decay",
+        0.01,
+        "m of temporal ensembling's weights exp(-m i), i = 0 being the oldest chunk",
+        minimum=0.0,
+    ),
+    ParameterSpec("seed", 0, "Seed of the policy's noise", minimum=0),
+    ParameterSpec("max_age_s", 0.1, "Age of joints and poses beyond which nothing is asked"),
+    ParameterSpec("image_max_age_s", 0.3, "Age of images beyond which nothing is asked"),
+    ParameterSpec(
+        "horizon_s", 1.0, "Steps further ahead than this are not sent", minimum=0.05, maximum=60.0
+    ),
+    ParameterSpec(
+        "heartbeat_s",
+        0.05,
+        "The plan is sent again after this time without news; less than the arbiter's patience",
+        minimum=0.005,
+        maximum=0.5,
+    ),
+    ParameterSpec(
+        "gather_s",
+        0.003,
+        "How long to wait for the other arms once one has an observation",
+        minimum=0.0,
+        maximum=0.1,
+    ),
+    ParameterSpec(
+        "drive",
+        False,
+        "Ask the arbiter once to let the policy drive, as soon as it holds",
+    ),
+    ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
+    ParameterSpec("autostart", True, "Configure and activate without being asked to"),
+    ParameterSpec("diagnostics_rate_hz", 1.0, "Rate of the diagnostics", minimum=0.1, maximum=10.0),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
+    "policy_node": POLICY_NODE,
     "robot_node": ROBOT_NODE,
     "expert_node": EXPERT_NODE,
     "demo_node": DEMO_NODE,

@@ -5,7 +5,6 @@ Each computes the same pure function, `Policy.act(observation, noise)`.
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import warnings
 from abc import ABC, abstractmethod
@@ -95,7 +94,6 @@ class OnnxBackend(Backend):
         """
         try:
             import onnxruntime
-            import onnxscript  # noqa: F401 (torch's exporter needs it)
         except ImportError as error:
             text = f"ONNX Runtime is not installed ({error.name})"
             raise DependencyError(f"{text}: pip install 'robot_learning[learning]'") from error
@@ -141,27 +139,33 @@ def export_onnx(policy: Policy, path: Path, batch: int = 1) -> None:
     """
     observation, noise = example_inputs(policy, batch)
     tensors = (torch.from_numpy(noise), *(torch.from_numpy(one) for one in observation.values()))
-    names = [NOISE, *(f"observation_{index}" for index in range(len(observation)))]
+    module = _Exported(policy).eval()
     fused = torch.backends.mha.get_fastpath_enabled()
-    level = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     # The fused attention of nn.TransformerEncoder has no counterpart in ONNX.
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                _Exported(policy).eval(),
-                tensors,
-                str(path),
-                input_names=names,
-                output_names=["actions"],
-                dynamo=True,
-                verbose=False,
-            )
+            try:
+                # The older exporter takes a fraction of a second, the newer one several.
+                _export(module, tensors, path, dynamo=False)
+            except Exception:
+                _export(module, tensors, path, dynamo=True)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
-        logging.getLogger("torch.onnx").setLevel(level)
+
+
+def _export(module: nn.Module, tensors: tuple[Tensor, ...], path: Path, dynamo: bool) -> None:
+    names = [NOISE, *(f"observation_{index}" for index in range(len(tensors) - 1))]
+    torch.onnx.export(
+        module,
+        tensors,
+        str(path),
+        input_names=names,
+        output_names=["actions"],
+        dynamo=dynamo,
+        verbose=False,
+    )
 
 
 def example_inputs(policy: Policy, batch: int, seed: int = 0) -> tuple[dict[str, Array], Array]:

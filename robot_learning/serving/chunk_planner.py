@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
-import numpy.typing as npt
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
+from robot_learning.policies.ensembling import ensembling_weights
+from robot_learning.policies.guidance import guidance_weights
 from robot_learning.policies.policy import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 
@@ -172,9 +173,8 @@ class ChunkPlanner:
     def prefix(self, stamp_ns: int, delay_ns: int) -> ActionPrefix | None:
         """What a chunk from `stamp_ns` is to go on from; None when it is free.
 
-        The weights are those of Black et al. 2025, equation 5: with d steps of delay and an
-        overlap of h steps, W_i = 1 for i < d, c_i (e^c_i - 1) / (e - 1) with
-        c_i = (h - i) / (h - d + 1) for d <= i < h, and 0 beyond.
+        The weights are those of Black et al. 2025, equation 5: 1 for the steps that will be
+        executed before the new chunk is there, falling to 0 where the old one ends.
         """
         settings, plan = self.settings, self.plan
         if settings.execution is not Execution.REAL_TIME_CHUNKING or plan is None:
@@ -186,7 +186,9 @@ class ChunkPlanner:
         if overlap < 1:
             return None
         delay = min(math.ceil(delay_ns / settings.period_ns), overlap)
-        weights = np.where(there, soft_mask(steps, delay, overlap), 0.0)
+        first = settings.first_step
+        mask = guidance_weights(settings.chunk_steps, first + delay, first + overlap).numpy()
+        weights = np.where(there, mask, 0.0)
         return ActionPrefix(np.where(there[:, None], rows, 0.0), weights)
 
     def accept(
@@ -223,15 +225,7 @@ def ensemble(rows: FloatArray, decay: float) -> FloatArray:
 
     NaN stands where a chunk says nothing; each step needs one chunk that does.
     """
-    weights = np.exp(-decay * np.arange(len(rows)))[:, None] * np.isfinite(rows).all(-1)
+    weights = ensembling_weights(len(rows), decay)[:, None] * np.isfinite(rows).all(-1)
     total = (np.nan_to_num(rows) * weights[..., None]).sum(0)
     mean: FloatArray = total / weights.sum(0)[:, None]
     return mean
-
-
-def soft_mask(steps: npt.NDArray[np.int64], delay: int, overlap: int) -> FloatArray:
-    """The weight of each step in real-time chunking; see `ChunkPlanner.prefix`."""
-    share = np.clip((overlap - steps) / (overlap - delay + 1), 0.0, 1.0)
-    falling = share * np.expm1(share) / (math.e - 1.0)
-    weights: FloatArray = np.where(steps < delay, 1.0, falling)
-    return weights

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
 from robot_learning.core.types import FloatArray
+from robot_learning.policies.denoising import DenoisingPolicy
+from robot_learning.policies.guidance import Guidance
 from robot_learning.policies.policy import Policy
 from robot_learning.serving.backends import Array, Backend, EagerBackend
 from robot_learning.serving.chunk_planner import ActionPrefix
 from robot_learning.serving.observation_history import Window
 from robot_learning.serving.policy_client import PolicyClient
-from robot_learning.serving.real_time_chunking import act_from_prefix, takes_prefix
 
 
 class LocalPolicy(PolicyClient):
@@ -22,16 +23,16 @@ class LocalPolicy(PolicyClient):
     def __init__(self, policy: Policy, backend: Backend | None = None, seed: int = 0) -> None:
         self.policy = policy
         self.spec = policy.spec
-        self.takes_prefix = takes_prefix(policy)
+        self.takes_prefix = isinstance(policy, DenoisingPolicy)
         self._backend = backend or EagerBackend(policy)
         self._generator = torch.Generator().manual_seed(seed)
 
     def infer(
         self, windows: Sequence[Window], prefixes: Sequence[ActionPrefix | None]
     ) -> FloatArray:
-        """See `PolicyClient.infer`; one forward pass for all windows.
+        """See `PolicyClient.infer`; one pass for all windows.
 
-        Where one of them goes on from another chunk, the pass is PyTorch's, as it needs
+        A chunk that goes on from another one takes a pass of its own, and PyTorch's, as it needs
         gradients with respect to the actions.
         """
         observation = {
@@ -39,11 +40,16 @@ class LocalPolicy(PolicyClient):
             for column in self.spec.observations
         }
         noise = self._noise(len(windows))
-        if any(prefix is not None for prefix in prefixes):
-            actions = self._from_prefixes(observation, noise, prefixes)
+        guided = [index for index, prefix in enumerate(prefixes) if prefix is not None]
+        if len(guided) < len(windows):
+            actions = self._backend.act(observation, noise).astype(np.float64)
         else:
-            actions = self._backend.act(observation, noise)
-        return actions.astype(np.float64)
+            actions = np.empty((len(windows), self.spec.action_steps, self.spec.action_dim))
+        for index in guided:
+            one = slice(index, index + 1)
+            mine = {key: values[one] for key, values in observation.items()}
+            actions[one] = self._guided(mine, noise[one], prefixes[index])
+        return actions
 
     def close(self) -> None:
         """Release the backend."""
@@ -53,24 +59,16 @@ class LocalPolicy(PolicyClient):
         shape = (count, *self.policy.noise_shape)
         return torch.randn(shape, generator=self._generator).numpy()
 
-    def _from_prefixes(
-        self,
-        observation: dict[str, Array],
-        noise: Array,
-        prefixes: Sequence[ActionPrefix | None],
+    @torch.no_grad()
+    def _guided(
+        self, observation: Mapping[str, Array], noise: Array, prefix: ActionPrefix | None
     ) -> Array:
-        spec = self.spec
-        actions = np.zeros((len(prefixes), spec.action_steps, spec.action_dim), np.float32)
-        weights = np.zeros((len(prefixes), spec.action_steps), np.float32)
-        for index, prefix in enumerate(prefixes):
-            if prefix is not None:
-                actions[index], weights[index] = prefix.actions, prefix.weights
+        assert prefix is not None and isinstance(self.policy, DenoisingPolicy)  # noqa: S101
         device = self.policy.device
-        found = act_from_prefix(
-            self.policy,
-            {key: torch.from_numpy(values).to(device) for key, values in observation.items()},
-            torch.from_numpy(noise).to(device),
-            torch.from_numpy(actions).to(device),
-            torch.from_numpy(weights).to(device),
+        guidance = Guidance(
+            torch.from_numpy(prefix.actions.astype(np.float32))[None].to(device),
+            torch.from_numpy(prefix.weights.astype(np.float32)).to(device),
         )
-        return found.cpu().numpy()
+        tensors = {key: torch.from_numpy(values).to(device) for key, values in observation.items()}
+        noise_tensor = torch.from_numpy(noise).to(device)
+        return self.policy.act_guided(tensors, noise_tensor, guidance).cpu().numpy()

@@ -136,14 +136,18 @@ class PolicyRunner:
         self.history.clear(floor_ns)
         self._pending = None
 
+    def notice(self, now: Instant) -> None:
+        """Notice a ROS clock that stepped back: what was stamped before means nothing then."""
+        if self._last_ros_ns is not None and now.ros_ns < self._last_ros_ns:
+            self.reset()
+        self._last_ros_ns = now.ros_ns
+
     def request(self, stamp_ns: int, now: Instant) -> InferenceRequest | None:
         """What to compute now that the observation at `stamp_ns` is complete; mostly nothing.
 
         One request is under way at a time.
         """
-        if self._last_ros_ns is not None and now.ros_ns < self._last_ros_ns:
-            self.reset()
-        self._last_ros_ns = now.ros_ns
+        self.notice(now)
         if self._pending is not None:
             return None
         delay_ns = seconds_to_ns(self.times.delay.expected_s(self.settings.expected_delay_s))

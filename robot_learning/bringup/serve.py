@@ -1,0 +1,145 @@
+"""The group `serve`: a trained policy drives a simulated or a real robot, through the arbiter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from robot_learning.bringup.arbiter import robot_and_arbiter
+from robot_learning.bringup.plan import (
+    LaunchArgument,
+    LaunchGroup,
+    LaunchPlan,
+    NodeSpec,
+    ParameterValue,
+    middleware_environment,
+    parse_flag,
+    parse_integer,
+    shipped_parameters,
+    user_parameters,
+)
+from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
+from robot_learning.core.errors import ConfigurationError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+BACKENDS = ("auto", "eager", "compiled", "onnx")
+EXECUTIONS = (
+    *("auto", "receding_horizon", "asynchronous"),
+    *("temporal_ensembling", "real_time_chunking"),
+)
+FIXED = {"sim_speed": "1.0", "use_sim_time": "false", "autostart": "true"}
+"""Arguments of `sim` that serving decides itself: it is done in real time."""
+SHARED = ("seed", "headless", "namespace", "params_file", "log_level")
+DETAILS_NAME = "checkpoint.json"
+
+ARGUMENTS = (
+    LaunchArgument("checkpoint", "", "Folder of the checkpoint"),
+    LaunchArgument("robot", "", "Robot profile; by default the checkpoint's"),
+    LaunchArgument("task", "", "Task whose scene the robot stands in; by default the checkpoint's"),
+    *(argument for argument in SIM_ARGUMENTS if argument.name in SHARED),
+    LaunchArgument(
+        "cameras", "auto", "Cameras to publish, separated by commas; auto: those the policy sees"
+    ),
+    LaunchArgument(
+        "sim",
+        "true",
+        "false drives the real robot of the profile's interfaces.real",
+        ("true", "false"),
+    ),
+    LaunchArgument(
+        "drive",
+        "false",
+        "true lets the policy drive at once; else call arbiter_node/hand_back",
+        ("true", "false"),
+    ),
+    LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
+    LaunchArgument(
+        "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
+    ),
+    LaunchArgument("device", "auto", "Where the network is computed", DEVICES),
+    LaunchArgument("backend", "auto", "What computes it; auto measures", BACKENDS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointFacts:
+    """What starting needs to know of a checkpoint; the policy node checks the rest."""
+
+    robot: str = ""
+    task: str = ""
+    cameras: tuple[str, ...] = ()
+
+
+def checkpoint_facts(folder: str) -> CheckpointFacts:
+    """Read them from a checkpoint's details.
+
+    Raises:
+        ConfigurationError: there is no checkpoint, or it is damaged.
+    """
+    path = Path(folder) / DETAILS_NAME
+    if not path.is_file():
+        raise ConfigurationError(f"{folder}: no checkpoint here: {DETAILS_NAME} is missing")
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        columns = plain["spec"]["observations"]
+        cameras = tuple(
+            str(column["key"]).rpartition("/")[2] for column in columns if column["is_image"]
+        )
+        details = plain["details"]
+        return CheckpointFacts(str(details["robot"]), str(details["task"]), cameras)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
+
+
+def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+    """Robot (when simulated), arbiter and policy.
+
+    A simulated robot is enabled at start, a real one by a person.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was started.
+    """
+    folder = arguments["checkpoint"]
+    facts = checkpoint_facts(folder) if folder else CheckpointFacts()
+    chosen = {
+        **FIXED,
+        **arguments,
+        "robot": arguments["robot"] or facts.robot or "desk_arm",
+        "task": arguments["task"] or facts.task or "lift",
+    }
+    if arguments["cameras"] == "auto":
+        chosen["cameras"] = ",".join(facts.cameras) or "none"
+    nodes = [*robot_and_arbiter(chosen), policy_node(chosen)]
+    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+
+
+def policy_node(
+    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+) -> NodeSpec:
+    """The policy; `more` parameters come after the shipped ones, the user's file last."""
+    names = ("robot", "execution", "device", "backend")
+    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
+    folder = arguments["checkpoint"]
+    parameters |= {
+        "checkpoint": str(Path(folder).expanduser().resolve()) if folder else "",
+        "executed_steps": parse_integer("executed_steps", arguments["executed_steps"]),
+        "seed": parse_integer("seed", arguments["seed"]),
+        "drive": parse_flag("drive", arguments["drive"]),
+        **(more or {}),
+    }
+    return NodeSpec(
+        executable="policy_node",
+        name="policy_node",
+        namespace=arguments["namespace"],
+        parameters=(
+            shipped_parameters("policy_node"),
+            parameters,
+            *user_parameters(arguments["params_file"]),
+        ),
+        log_level=arguments["log_level"],
+    )
+
+
+SERVE = LaunchGroup("serve", "a robot, the arbiter and a trained policy", ARGUMENTS, serve_plan)

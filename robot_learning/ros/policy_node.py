@@ -1,0 +1,298 @@
+"""`policy_node`: a trained policy proposes actions for one arm or several.
+
+A lifecycle node. Configuring loads the checkpoint, checks it against the robot, measures which
+backend is fastest and warms it up; activating lets it propose. The arbiter decides whether what
+it proposes drives: while a person does, it goes on in shadow.
+
+Inference runs in a thread of its own. The loop here takes observations, plans, and sends.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import traceback
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from rclpy.executors import Executor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.task import Future
+from std_srvs.srv import Trigger
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
+from robot_learning.core.pacing import Pacer
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import POLICY_NODE
+
+if TYPE_CHECKING:
+    from robot_learning.ros.policy_arm import PolicyArm
+    from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
+    from robot_learning.ros.policy_reload import Loading
+    from robot_learning.serving.inference_worker import InferenceWorker
+    from robot_learning.serving.served_policy import ServedPolicy
+
+OWN_NAMESPACE = "."
+# How long the observations of a reloaded checkpoint may take to come in.
+ADOPTION_PATIENCE_S = 5.0
+
+
+class PolicyNode(LifecycleNode):  # type: ignore[misc]
+    """Serves a checkpoint; see the module. Services `~/reload` and `~/reset`."""
+
+    def __init__(self) -> None:
+        super().__init__("policy_node")
+        self._settings = declare_parameters(self, POLICY_NODE)
+        self._profile = load_profile(self._settings["robot"])
+        self._served: ServedPolicy | None = None
+        self._worker: InferenceWorker | None = None
+        self._arms: list[PolicyArm] = []
+        self._diagnostics: PolicyDiagnostics | None = None
+        self._active = False
+        self._failure: Exception | None = None
+        self._pacer = Pacer(50.0)
+        self._reported_ns = 0
+        self._loading: Loading | None = None
+        self._adopting_since_ns: int | None = None
+        self._answer: Future[tuple[bool, str]] | None = None
+        self._last_reload = ""
+        self._ready = self.create_guard_condition(lambda: None)
+        self.create_service(Trigger, "~/reload", self._on_reload)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Propose until told to stop.
+
+        Raises:
+            RobotLearningError: the start failed.
+        """
+        if self._settings["autostart"]:
+            for transition in (self.trigger_configure, self.trigger_activate):
+                if transition() is not TransitionCallbackReturn.SUCCESS:
+                    raise self._failure or RobotLearningError("the policy could not be started")
+        stop.begin()
+        while not stop.is_set:
+            if not self._active:
+                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
+                self._go_on_loading()
+                continue
+            executor.spin_once(timeout_sec=self._pacer.remaining_s())
+            self._take_results()
+            if self._active and self._pacer.remaining_s() == 0.0:
+                self._pacer.wait()
+                self._tick()
+
+    def close(self) -> None:
+        """Release the policy and the node."""
+        self._release()
+        self.destroy_node()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load, check, choose a backend, warm up; fails with one logged line."""
+        try:
+            self._served = self._load(self._settings["checkpoint"])
+            self._build(self._served)
+        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
+            self._release()
+            self._failure = error
+            if not self._settings["autostart"]:
+                known = isinstance(error, RobotLearningError)
+                self.get_logger().error(str(error) if known else traceback.format_exc())
+            return TransitionCallbackReturn.FAILURE
+        self.get_logger().info(f"serving {self._served}")
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Begin to propose, from nothing."""
+        assert self._served is not None  # noqa: S101 (configured)
+        for arm in self._arms:
+            arm.runner.reset()
+        self._pacer = Pacer(self._served.client.spec.rate_hz)
+        self._active = True
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Propose nothing more; the arbiter holds."""
+        self._active = False
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the policy."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release the policy."""
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _load(self, path: str) -> ServedPolicy:
+        # Imported here, so that a missing PyTorch is one line and no traceback.
+        try:
+            from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
+        except ImportError as error:
+            text = f"policies need PyTorch ({error.name} is missing)"
+            raise DependencyError(f"{text}: pip install 'robot_learning[learning]'") from error
+        if not path:
+            raise ConfigurationError("parameter 'checkpoint': name the folder of a checkpoint")
+        names = {field.name for field in fields(ServingSettings)}
+        chosen = {name: value for name, value in self._settings.items() if name in names}
+        arms = len(self._settings["arms"])
+        return serve_checkpoint(path, self._profile, ServingSettings(**{**chosen, "arms": arms}))
+
+    def _build(self, served: ServedPolicy) -> None:
+        from robot_learning.ros.policy_arm import PolicyArm
+        from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
+        from robot_learning.serving.inference_worker import InferenceWorker
+
+        settings = self._settings
+        names = list(settings["arms"])
+        worker = InferenceWorker(
+            served.client,
+            self._ready.trigger,
+            arms=len(names),
+            gather_s=settings["gather_s"] if len(names) > 1 else 0.0,
+        )
+        self._worker = worker
+        self._diagnostics = PolicyDiagnostics(self, self._profile.name)
+        self._arms = [
+            PolicyArm(
+                self,
+                number,
+                "" if name == OWN_NAMESPACE else f"{name.strip('/')}/",
+                self._profile,
+                served,
+                submit=self._submit,
+                wake=self._ready.trigger,
+                heartbeat_s=settings["heartbeat_s"],
+                horizon_s=settings["horizon_s"],
+                arbiter=settings["arbiter_node"] if settings["drive"] else "",
+            )
+            for number, name in enumerate(names)
+        ]
+
+    def _release(self) -> None:
+        self._active = False
+        self._finish_reload(False, "the node was shut down")
+        if self._worker is not None and not self._worker.close():
+            self.get_logger().warning("an inference is still under way; it is left behind")
+        for arm in self._arms:
+            arm.close()
+        if self._diagnostics is not None:
+            self._diagnostics.close()
+        if self._served is not None:
+            self._served.client.close()
+        self._worker = self._diagnostics = self._served = None
+        self._arms = []
+
+    def _submit(self, request: Any) -> None:
+        if self._active and self._worker is not None:
+            self._worker.submit(request)
+
+    def _take_results(self) -> None:
+        if self._worker is None:
+            return
+        for result in self._worker.take_results():
+            if self._active:
+                self._arms[result.request.arm].take(result)
+
+    def _tick(self) -> None:
+        for arm in self._arms:
+            arm.tick()
+        self._go_on_loading()
+        now_ns = time.monotonic_ns()
+        if now_ns - self._reported_ns >= NS_PER_S / self._settings["diagnostics_rate_hz"]:
+            self._reported_ns = now_ns
+            if self._diagnostics is not None and self._served is not None:
+                self._diagnostics.publish(self._served, self._arms, self._last_reload)
+
+    async def _on_reload(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """Load the folder that the parameter `checkpoint` names, and go on with it."""
+        from robot_learning.ros.policy_reload import Loading
+
+        if self._served is None:
+            response.message = "the node is not configured"
+            return response
+        if self._answer is not None:
+            response.message = "a checkpoint is being loaded already"
+            return response
+        path = str(self.get_parameter("checkpoint").value)
+        answer: Future[tuple[bool, str]] = Future(executor=self.executor)
+        self._answer = answer
+        self._loading = Loading(path, lambda: self._load(path), self._ready.trigger)
+        response.success, response.message = await answer
+        return response
+
+    def _go_on_loading(self) -> None:
+        """Bring a reload forward by what is possible now; never waits."""
+        loading = self._loading
+        if loading is None or not loading.done:
+            return
+        served = loading.served
+        if served is None:
+            self._finish_reload(False, loading.problem)
+            return
+        if self._adopting_since_ns is None:
+            self._adopting_since_ns = time.monotonic_ns()
+            for arm in self._arms:
+                arm.prepare(served)
+        waited_s = (time.monotonic_ns() - self._adopting_since_ns) / NS_PER_S
+        lacking = [f"{arm.prefix}{text}" for arm in self._arms if (text := arm.not_ready)]
+        if self._active and lacking:
+            if waited_s > ADOPTION_PATIENCE_S:
+                self._finish_reload(False, lacking[0])
+            return
+        self._swap(served)
+        self._finish_reload(True, f"serving {served}")
+
+    def _swap(self, served: ServedPolicy) -> None:
+        """Between two ticks: from here on the other policy is asked."""
+        assert self._worker is not None and self._served is not None  # noqa: S101 (configured)
+        self._worker.swap(served.client)
+        for arm in self._arms:
+            arm.adopt()
+        if served.client.spec.rate_hz != self._served.client.spec.rate_hz:
+            self._pacer = Pacer(served.client.spec.rate_hz)
+        self._served = served
+        self._settings["checkpoint"] = self._loading.path if self._loading else ""
+
+    def _finish_reload(self, success: bool, text: str) -> None:
+        answer, self._answer = self._answer, None
+        self._loading = self._adopting_since_ns = None
+        if answer is None:
+            return
+        if not success:
+            text = f"not reloaded, the policy before goes on: {text}"
+            for arm in self._arms:
+                arm.abandon()
+            # The parameter goes on to name what is served.
+            before = Parameter("checkpoint", value=self._settings["checkpoint"])
+            self.set_parameters([before])
+        log = self.get_logger()
+        self._last_reload = text
+        if success:
+            log.info(text)
+        else:
+            log.error(text)
+        answer.set_result((success, text))
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """Forget history and plan, as at the start of an episode."""
+        for arm in self._arms:
+            arm.runner.reset(arm.now().ros_ns)
+        response.success, response.message = True, f"{len(self._arms)} reset"
+        return response
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(PolicyNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

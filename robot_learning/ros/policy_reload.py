@@ -1,0 +1,39 @@
+"""Loads another checkpoint beside the one that runs, in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.serving.served_policy import ServedPolicy
+
+
+class Loading:
+    """A checkpoint that is being loaded; `done` tells when `served` or `problem` is there."""
+
+    def __init__(
+        self, path: str, load: Callable[[], ServedPolicy], wake: Callable[[], None]
+    ) -> None:
+        self.path = path
+        self.served: ServedPolicy | None = None
+        self.problem = ""
+        self._load, self._wake = load, wake
+        self._thread = threading.Thread(target=self._work, name="loading", daemon=True)
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        try:
+            self.served = self._load()
+        except RobotLearningError as error:
+            self.problem = str(error)
+        except Exception:  # the policy that runs goes on, whatever is wrong with the next
+            self.problem = traceback.format_exc().strip().splitlines()[-1]
+        finally:
+            self._wake()
