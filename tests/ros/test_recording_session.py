@@ -1,0 +1,161 @@
+"""Recording sessions as processes: killed at any instant, resumed, led by keys or by themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import psutil
+import pytest
+from recording_graph import PARAMETERS, RecordingGraph, small_robot
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.recovery import repair_dataset, verify_dataset
+from robot_learning.episodes.schema import Source
+from robot_learning.ros import qos
+
+CLI = "robot_learning.cli.main"
+# A machine that runs other tests beside may be slow for a moment.
+PATIENT = "/**:\n  ros__parameters:\n    age_floor_s: 2.0\n"
+
+
+@pytest.fixture
+def robot(tmp_path):
+    return small_robot(tmp_path)
+
+
+@pytest.fixture
+def record(start, robot, tmp_path):
+    """`robot-learning record` of the task `reach`, with few pixels."""
+    patient = tmp_path / "patient.yaml"
+    patient.write_text(PATIENT)
+
+    def one(*arguments):
+        fixed = ("--robot", robot, "--task", "reach", "--params-file", str(patient))
+        dataset = ("--dataset", str(tmp_path / "set"), "--rate-hz", "25")
+        return start(CLI, "record", *fixed, *dataset, *arguments)
+
+    return one
+
+
+@pytest.fixture
+def status(peer):
+    """The newest recorder/status, by key."""
+    newest = {}
+    peer.node.create_subscription(
+        String, "recorder/status", lambda m: newest.update(json.loads(m.data)), qos.LATCHED
+    )
+    return newest
+
+
+def test_a_recorder_that_is_killed_keeps_what_it_had_flushed(peer, start_node, robot, tmp_path):
+    rng = random.Random(0)
+    graph = RecordingGraph(peer, load_profile(robot).joint_names)
+    path = tmp_path / "set"
+    given = {"dataset": str(path), "robot": robot, **PARAMETERS, "flush_interval_s": 0.1}
+    given |= {"simulated": "false", "resume": "true"}
+    for kill in range(3):
+        recorder = start_node("recorder_node", **given)
+        graph.status.clear()
+        graph.pump(lambda: graph.status.get("silent") == [])
+        while not graph.call(Trigger, "recorder_node/start").success:
+            graph.pump(0.2)
+        graph.pump(lambda: graph.status["flushed_rows"] >= 3)
+        graph.pump(rng.uniform(0.0, 0.5))
+        recorder.process.send_signal(signal.SIGKILL)
+        recorder.wait()
+        flushed = graph.status["flushed_rows"]
+        folder = DatasetFolder(path)
+        (partial,) = folder.partial_paths()
+        assert any("was not finished" in problem for problem in verify_dataset(folder))
+        if kill == 1:
+            # The next recorder brings it back by itself, before it records.
+            continue
+        report = repair_dataset(folder)
+        name = partial.name.removesuffix(".partial")
+        assert report.recovered[name] >= flushed
+        assert verify_dataset(folder) == []
+        with Dataset(path).episode(name) as episode:
+            stamps = episode.column("streams/joint_states/stamp_ns")
+            sent = [graph.vector(graph.sent["joints"][stamp]) for stamp in stamps]
+            np.testing.assert_allclose(episode.column("obs/joint_position"), sent)
+    assert [summary.outcome for summary in Dataset(path).episodes] == ["unknown"] * 3
+
+
+def test_a_whole_session_is_killed_and_resumed(record, peer, status, tmp_path):
+    session = record("--device", "scripted", "--episodes", "5", "--operator", "ada", "--dart")
+    peer.spin_until(lambda: status.get("saved") == 1)
+    peer.spin_until(lambda: status["recording"] and status["flushed_rows"] > 5)
+    for process in [*psutil.Process(session.process.pid).children(recursive=True)]:
+        os.kill(process.pid, signal.SIGKILL)
+    session.process.send_signal(signal.SIGKILL)
+    session.wait()
+    folder = DatasetFolder(tmp_path / "set")
+    assert len(folder.partial_paths()) == 1
+    before = Dataset(folder.path).episodes[0]
+    again = record("--device", "scripted", "--episodes", "1", "--resume")
+    assert again.wait() == 0, again.output
+    assert "recovered episode_000001.hdf5" in again.output
+    assert "1 episodes saved" in again.output
+    assert verify_dataset(folder) == []
+    dataset = Dataset(folder.path)
+    assert len(dataset) == 3
+    assert dataset.episodes[0] == before
+    seeds = set()
+    for summary in dataset.episodes[0], dataset.episodes[2]:
+        with dataset.episode(summary.name) as episode:
+            seeds.add(episode.metadata.seed)
+            assert summary.outcome in ("success", "failure")
+            human = episode.column("control/source") == Source.HUMAN
+            assert human.any()
+            np.testing.assert_array_equal(
+                episode.column("actions")[human], episode.column("control/human")[human]
+            )
+            if summary.outcome == "success":
+                assert episode.column("task/success")[-1]
+    assert len(seeds) == 2
+    with dataset.episode(before.name) as episode:
+        assert np.abs(episode.column("control/noise")).max() > 0
+        assert np.trace(episode.metadata.noise_covariance) > 0
+    # Another robot is refused, and both sides are named.
+    other = record("--robot", "desk_arm", "--device", "scripted", "--resume", "--cameras", "none")
+    assert other.wait() != 0
+    assert "the recording" in other.output
+    assert "the dataset" in other.output
+
+
+def test_a_person_leads_the_session_with_keys(record, peer, status, tmp_path):
+    session = record("--device", "gamepad", "--episodes", "2")
+    keys = peer.node.create_publisher(String, "teleop/event", qos.EVENT)
+
+    def press(key, reaction):
+        session.await_output("start it")
+        deadline_s = time.monotonic() + 30.0
+        while not reaction():
+            assert time.monotonic() < deadline_s, (key, status, session.output)
+            keys.publish(String(data=key))
+            end_s = time.monotonic() + 1.0
+            while time.monotonic() < end_s and not reaction():
+                peer.executor.spin_once(timeout_sec=0.05)
+
+    def record_one(key, reaction):
+        press("start", lambda: status.get("recording"))
+        peer.spin_until(lambda: status["rows"] > 3)
+        press(key, reaction)
+
+    record_one("discard", lambda: status["discarded"] == 1)
+    record_one("failure", lambda: status["saved"] == 1)
+    press("success", lambda: status["last"]["outcome"] == "success")
+    record_one("stop", lambda: status["saved"] == 2)
+    assert session.wait() == 0, session.output
+    dataset = Dataset(tmp_path / "set")
+    assert [summary.outcome for summary in dataset.episodes] == ["success", "unknown"]
+    assert "2 of 2 episodes are saved" in session.output
