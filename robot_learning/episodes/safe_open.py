@@ -19,6 +19,7 @@ from robot_learning.episodes.reading import reading
 from robot_learning.episodes.schema import MAX_ROW_BYTES, check_schema_version
 
 _MAX_OBJECTS = 10_000
+_MAX_FOREIGN_OBJECTS = 1_000_000
 _MAX_DEPTH = 8
 # The most that gzip can compress, so the most that a compressed chunk can stand for.
 _MAX_INFLATION = 1100
@@ -45,6 +46,25 @@ def open_checked(path: Path) -> h5py.File:
     return file
 
 
+def open_foreign(path: Path) -> h5py.File:
+    """Open another tool's HDF5 file for reading, after checking that it reads nothing else.
+
+    Links and sizes are checked. Attributes are not, nor arrays of types that have no fixed
+    size: read neither.
+
+    Raises:
+        EpisodeError: it is missing, no HDF5, damaged, or hostile.
+    """
+    with reading(path):
+        file = _open(path)
+        try:
+            _check_tree(file, path.stat().st_size, foreign=True)
+        except BaseException:
+            file.close()
+            raise
+    return file
+
+
 def _open(path: Path) -> h5py.File:
     if path.is_symlink() and path.resolve().parent != path.parent.resolve():
         raise EpisodeError(f"{path}: is a link that leaves its folder; refused")
@@ -56,43 +76,53 @@ def _open(path: Path) -> h5py.File:
         raise EpisodeError(f"{path}: no HDF5 file, or a damaged one: {problem}") from problem
 
 
-def _check_tree(file: h5py.File, file_bytes: int) -> None:
+def _check_tree(file: h5py.File, file_bytes: int, *, foreign: bool = False) -> None:
     waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
-    seen = 0
+    seen, most_objects = 0, _MAX_FOREIGN_OBJECTS if foreign else _MAX_OBJECTS
     while waiting:
         group, depth = waiting.pop()
-        check_attributes(group)
+        if not foreign:
+            check_attributes(group)
         if depth > _MAX_DEPTH:
             raise EpisodeError("groups are nested too deeply")
         for name in group:
             seen += 1
-            if seen > _MAX_OBJECTS:
-                raise EpisodeError(f"more than {_MAX_OBJECTS} objects")
+            if seen > most_objects:
+                raise EpisodeError(f"more than {most_objects} objects")
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise EpisodeError(f"'{group.name}/{name}' is a link to elsewhere; refused")
             child = group[name]
             if isinstance(child, h5py.Group):
                 waiting.append((child, depth + 1))
             elif isinstance(child, h5py.Dataset):
+                if not foreign:
+                    _check_layout(child)
                 _check_dataset(child, file_bytes)
             else:
                 raise EpisodeError(f"'{child.name}' is neither a group nor an array")
 
 
+def _check_layout(dataset: h5py.Dataset) -> None:
+    check_attributes(dataset)
+    if _is_frames(dataset):
+        if dataset.ndim != 1 or not dataset.chunks or dataset.compression:
+            raise EpisodeError(f"'{dataset.name}' does not store frames as this layout does")
+    elif dataset.dtype.kind not in "bifuS" or dataset.dtype.names:
+        raise EpisodeError(f"'{dataset.name}' has the type {dataset.dtype}")
+
+
+def _is_frames(dataset: h5py.Dataset) -> bool:
+    return bool(h5py.check_vlen_dtype(dataset.dtype) == np.dtype(np.uint8))
+
+
 def _check_dataset(dataset: h5py.Dataset, file_bytes: int) -> None:
     name = dataset.name
-    check_attributes(dataset)
     if dataset.is_virtual or dataset.external:
         raise EpisodeError(f"'{name}' keeps its data in another file; refused")
     if dataset.shape is None:
         raise EpisodeError(f"'{name}' has no shape")
-    is_frames = h5py.check_vlen_dtype(dataset.dtype) == np.dtype(np.uint8)
-    if is_frames and (dataset.ndim != 1 or not dataset.chunks or dataset.compression):
-        raise EpisodeError(f"'{name}' does not store frames as this layout does")
-    if not is_frames and (dataset.dtype.kind not in "bifuS" or dataset.dtype.names):
-        raise EpisodeError(f"'{name}' has the type {dataset.dtype}")
     elements = _product(dataset.shape)
-    entry_bytes = _VLEN_ENTRY_BYTES if is_frames else dataset.dtype.itemsize
+    entry_bytes = _VLEN_ENTRY_BYTES if _is_frames(dataset) else dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if stored > file_bytes:
         raise EpisodeError(f"'{name}' claims {stored} bytes in a file of {file_bytes}")

@@ -63,16 +63,17 @@ class ImageHistogram:
         present = self._counts > 0
 
         def quantile(fraction: float) -> npt.NDArray[Any]:
-            return values[np.argmax(cumulative >= fraction - 1e-12, axis=1)]
+            found: npt.NDArray[Any] = values[np.argmax(cumulative >= fraction - 1e-12, axis=1)]
+            return found
 
-        found = {
+        described = {
             "min": values[present.argmax(axis=1)],
             "max": values[255 - present[:, ::-1].argmax(axis=1)],
             "mean": mean,
             "std": np.sqrt(np.maximum(variance, 0.0)),
             **{name: quantile(fraction) for name, fraction in QUANTILES.items()},
         }
-        shaped = {name: value.reshape(3, 1, 1) for name, value in found.items()}
+        shaped = {name: value.reshape(3, 1, 1) for name, value in described.items()}
         return {**shaped, "count": np.array([self.frames])}
 
 

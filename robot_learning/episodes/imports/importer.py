@@ -1,0 +1,169 @@
+"""The interface of an import format, and what all formats share.
+
+What is imported goes through the same recorder as what is recorded live, and says of itself
+where it came from: the notes of each episode name the source, the tool, the time, and what its
+stamps are.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+from robot_learning import __version__
+from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.folder import INFO_NAME, DatasetFolder
+from robot_learning.episodes.index import read_index, read_splits, write_index
+from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.schema import DatasetInfo, EpisodeMetadata
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class ImportReport:
+    """What was imported, what was left out and why, and what to know of it.
+
+    Attributes:
+        path: the dataset.
+        episodes: the names of the new ones.
+        rows: of all of them.
+        invalid_rows: of these.
+        left_out: item of the source -> why.
+        notes: a sentence each.
+        splits: split -> names of new episodes.
+    """
+
+    path: Path
+    episodes: list[str] = field(default_factory=list)
+    rows: int = 0
+    invalid_rows: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    splits: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Importer(Protocol):
+    """Reads one format."""
+
+    def describe(self, source: Path) -> DatasetInfo:
+        """What the dataset will hold, from the contents of `source`.
+
+        Raises:
+            EpisodeError: it is damaged or hostile.
+            ConfigurationError: it does not fit what was asked for.
+        """
+        ...
+
+    def record(
+        self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
+    ) -> None:
+        """Record everything in `source`, and note it in `report`."""
+        ...
+
+
+def import_dataset(
+    source: Path, path: Path, importer: Importer, *, progress: Progress | None = None
+) -> ImportReport:
+    """Record the contents of `source` into the dataset `path`, made where there is none.
+
+    Raises:
+        DatasetError: `source` is missing, or `path` records something else.
+        EpisodeError: `source` is damaged or hostile. Episodes before that point are kept.
+        DependencyError: a library that the format needs is missing.
+    """
+    if not source.exists():
+        raise DatasetError(f"{source}: no such file or folder")
+    is_new = not (path / INFO_NAME).exists()
+    if is_new and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise DatasetError(f"{path}: holds other things than a dataset")
+    info = importer.describe(source)
+    folder = DatasetFolder.create_or_open(path, info)
+    report = ImportReport(path)
+    try:
+        with folder.lock():
+            recorder = Recorder(folder)
+            try:
+                importer.record(source, recorder, report, progress or _ignore)
+            finally:
+                if recorder.recording:
+                    recorder.discard()
+            _store_splits(folder, report.splits)
+    finally:
+        if is_new and not folder.episode_names():
+            shutil.rmtree(path)
+    if not report.episodes:
+        raise DatasetError(f"{source}: holds nothing to import{_reasons(report.left_out)}")
+    return report
+
+
+def imported_metadata(
+    source: Path,
+    item: str,
+    *,
+    kind: str,
+    stamps: str,
+    instruction: str = "",
+    started_utc: str = "",
+) -> EpisodeMetadata:
+    """The metadata of an imported episode.
+
+    Args:
+        source: where it came from.
+        item: which part of it this is.
+        kind: the format.
+        stamps: what the stamps are.
+        instruction: the task in words.
+        started_utc: when it was recorded, where that is known.
+    """
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    version = f"robot_learning {__version__}"
+    return EpisodeMetadata(
+        instruction=instruction,
+        started_utc=started_utc,
+        software_version=version,
+        notes={
+            "imported_from": kind,
+            "imported_file": source.name,
+            "imported_item": item,
+            "imported_utc": now,
+            "imported_with": version,
+            "stamps": stamps,
+        },
+    )
+
+
+def finish_episode(recorder: Recorder, report: ImportReport, outcome: str) -> str:
+    """Save the running episode and note it; returns its name."""
+    saved = recorder.stop(outcome)
+    summary = saved.summary
+    for stream, figures in saved.quality["streams"].items():
+        refused = figures["refused_bad"] + figures["refused_future"]
+        if refused:
+            why = recorder.status(0).refused.get(stream, "")
+            report.notes.append(f"{summary.name}: {refused} of {stream} were refused: {why}")
+    report.episodes.append(summary.name)
+    report.rows += summary.rows
+    report.invalid_rows += summary.invalid_rows
+    return summary.name
+
+
+def _store_splits(folder: DatasetFolder, splits: Mapping[str, list[str]]) -> None:
+    if splits:
+        stored = read_splits(folder)
+        for name, episodes in splits.items():
+            stored[name] = [*stored.get(name, []), *episodes]
+        write_index(folder, read_index(folder).values(), stored)
+
+
+def _reasons(left_out: Mapping[str, str]) -> str:
+    first = [f"{item}: {why}" for item, why in left_out.items()][:3]
+    return f" ({'; '.join(first)})" if first else ""
+
+
+def _ignore(_done: int, _total: int) -> None:
+    pass

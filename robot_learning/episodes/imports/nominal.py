@@ -1,0 +1,155 @@
+"""Recording episodes that carry no times: the rows of ACT's and robomimic's files.
+
+Their rows are laid 1/rate apart, at a rate that the user states, and the episode says so: its
+stamps are nominal. Nothing is known of when anything was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile
+from robot_learning.episodes import standard
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.sampler import row_tick_ns
+from robot_learning.episodes.schema import (
+    Column,
+    DatasetInfo,
+    Encoding,
+    EpisodeMetadata,
+    Stream,
+)
+
+OBSERVATIONS = "observations"
+JPEG_START = b"\xff\xd8"
+_PACE_ROWS = 64
+
+
+@dataclass(frozen=True)
+class NominalOptions:
+    """What a source without times does not say.
+
+    Attributes:
+        robot: its name in the dataset.
+        rate_hz: of the rows.
+        task: its name in the dataset.
+        instruction: the task in words.
+        profile: the robot's, where there is one: it names the joints.
+        encode_images: store uncompressed images as JPEG.
+    """
+
+    robot: str
+    rate_hz: float
+    task: str = "imported"
+    instruction: str = ""
+    profile: RobotProfile | None = None
+    encode_images: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a rate that is none.
+
+        Raises:
+            ConfigurationError: it is not positive.
+        """
+        if not np.isfinite(self.rate_hz) or self.rate_hz <= 0:
+            raise ConfigurationError(f"the rate is {self.rate_hz}; state one above 0 Hz")
+
+    @property
+    def stamps(self) -> str:
+        """What an episode says of its stamps."""
+        return (
+            f"nominal: the source has none; rows are laid {1 / self.rate_hz:g} s apart, at the "
+            f"{self.rate_hz:g} Hz that were stated on import"
+        )
+
+
+@dataclass(frozen=True)
+class NominalEpisode:
+    """One episode of such a source.
+
+    `arrays` maps columns to (rows, *shape); `frames` maps image columns to a function that
+    gives the frame of a row, as JPEG bytes or pixels.
+    """
+
+    rows: int
+    arrays: Mapping[str, npt.NDArray[Any]]
+    frames: Mapping[str, Callable[[int], Any]]
+
+
+def describe(
+    options: NominalOptions, columns: Sequence[Column], env_args: Mapping[str, Any] | None = None
+) -> DatasetInfo:
+    """The dataset that such rows are recorded into.
+
+    Raises:
+        ConfigurationError: the robot's profile does not fit the actions.
+    """
+    rate_hz = options.rate_hz
+    names: tuple[str, ...] = ()
+    width = next(c.shape for c in columns if c.path == "actions")
+    if options.profile is not None:
+        names = options.profile.joint_names
+        if width != (len(names),):
+            raise ConfigurationError(
+                f"actions have the shape {width}, and robot '{options.profile.name}' has "
+                f"{len(names)} joints: {', '.join(names)}"
+            )
+    groups: dict[str, list[Column]] = {OBSERVATIONS: [], standard.DECISION: [], standard.TASK: []}
+    for column in columns:
+        if column.is_image:
+            groups[column.path.rsplit("/", maxsplit=1)[-1]] = [column]
+        elif column.path.startswith("obs/") or column.path == "states":
+            groups[OBSERVATIONS].append(column)
+        elif column.path == "rewards" or column.path.startswith("task/"):
+            groups[standard.TASK].append(column)
+        else:
+            groups[standard.DECISION].append(column)
+    streams = tuple(
+        Stream(name, rate_hz, standard.max_age_s(rate_hz), tuple(members))
+        for name, members in groups.items()
+        if members
+    )
+    return DatasetInfo(options.robot, options.task, rate_hz, streams, names, env_args or {})
+
+
+def record_episode(
+    recorder: Recorder, episode: NominalEpisode, metadata: EpisodeMetadata, item: str
+) -> None:
+    """Record the rows of one episode; the caller stops it.
+
+    Raises:
+        EpisodeError: a row does not fit the dataset; names it.
+    """
+    info = recorder.folder.info
+    for row in range(episode.rows):
+        tick_ns = row_tick_ns(0, info.rate_hz, row)
+        for stream in info.streams:
+            values = {column.path: _value(episode, column, row) for column in stream.columns}
+            if not recorder.push(stream.name, tick_ns, tick_ns, values):
+                problem = recorder.status(tick_ns).refused[stream.name]
+                raise EpisodeError(f"{item}, row {row}: {problem}")
+        if row == 0:
+            recorder.start(metadata, tick_ns)
+        recorder.advance(tick_ns)
+        if row % _PACE_ROWS == 0:
+            recorder.keep_pace()
+
+
+def image_column(name: str, shape: tuple[int, ...], *, jpeg: bool) -> Column:
+    """The column of a camera whose frames are JPEG, or are to be; or are kept as they are."""
+    if jpeg:
+        return Column(f"images/{name}", shape, "uint8", Encoding.JPEG)
+    return Column(f"obs/{name}", shape, "uint8")
+
+
+def _value(episode: NominalEpisode, column: Column, row: int) -> Any:
+    if column.is_image:
+        return episode.frames[column.path](row)
+    return episode.arrays[column.path][row]
