@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset import browse
+from robot_learning.cli.dataset import browse, change, check, combine, stats
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-VERB_GROUPS = (browse,)
+VERB_GROUPS = (browse, stats, check, change, combine)
 
 
 def add_parser(subparsers: Subparsers) -> None:

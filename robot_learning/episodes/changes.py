@@ -6,11 +6,10 @@ from robot_learning.core.errors import unknown_choice
 from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.index import EpisodeSummary, read_index, read_splits, write_index
-from robot_learning.episodes.journaled_file import fsync_directory
+from robot_learning.episodes.index import EpisodeSummary
 from robot_learning.episodes.labels import rewrite_episode
 from robot_learning.episodes.recorder import OUTCOMES
-from robot_learning.episodes.recovery import TRASH_NAME
+from robot_learning.episodes.trash import trash_episodes
 
 
 def set_outcome(folder: DatasetFolder, name: str, outcome: str) -> EpisodeSummary:
@@ -32,18 +31,7 @@ def move_to_trash(folder: DatasetFolder, name: str) -> None:
     Raises:
         DatasetError: there is no such episode.
     """
-    _check_known(folder, name)
-    trash = folder.path / TRASH_NAME
-    trash.mkdir(exist_ok=True)
-    (folder.episodes_path / name).replace(trash / name)
-    fsync_directory(trash)
-    fsync_directory(folder.episodes_path)
-    kept = [summary for summary in read_index(folder).values() if summary.name != name]
-    splits = {
-        split: [member for member in members if member != name]
-        for split, members in read_splits(folder).items()
-    }
-    write_index(folder, kept, splits)
+    trash_episodes(folder, [name])
 
 
 def _check_known(folder: DatasetFolder, name: str) -> None:

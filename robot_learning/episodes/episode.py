@@ -179,8 +179,20 @@ class Episode:
 
     def summary(self) -> EpisodeSummary:
         """Its entry in the index."""
+        return self.named_summary(self.path.name)
+
+    def stored_frame(self, path: str, row: int) -> bytes:
+        """A camera frame exactly as it is stored: JPEG, raw pixels, or compressed depth."""
+        if self.info.column(path).encoding is Encoding.JPEG:
+            return self.frame_bytes(path, row)
         with reading(self.path):
-            return summarise(self._file, self.path.name)
+            stored: bytes = self._dataset(path).id.read_direct_chunk((row, 0, 0, 0))[1]
+            return stored
+
+    def named_summary(self, name: str) -> EpisodeSummary:
+        """Its entry in the index, if it were called `name`."""
+        with reading(self.path):
+            return summarise(self._file, name)
 
     def labels(self) -> list[LabelLayer]:
         """The relabel layers, oldest first."""

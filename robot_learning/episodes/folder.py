@@ -16,6 +16,7 @@ from robot_learning.episodes.schema import DatasetInfo, check_info
 INFO_NAME = "dataset.json"
 INDEX_NAME = "dataset.hdf5"
 EPISODES_NAME = "episodes"
+TRASH_NAME = "trash"
 PARTIAL_SUFFIX = ".partial"
 _EPISODE_NAME = re.compile(r"episode_(\d{6,9})\.hdf5")
 
@@ -54,7 +55,7 @@ class DatasetFolder:
                 raise DatasetError(f"{path}: cannot be created: {problem}") from problem
             write_atomically(path / INFO_NAME, info.to_json().encode())
         folder = cls(path)
-        difference = _difference(folder.info, info)
+        difference = info_difference(folder.info, info)
         if difference:
             raise DatasetError(f"{path}: {difference}. Record into another folder")
         return folder
@@ -89,7 +90,7 @@ class DatasetFolder:
     def next_episode_name(self) -> str:
         """A name that no episode has or had, partial ones included. Hold the lock."""
         used = [-1]
-        for place in (self.episodes_path, self.path / "trash"):
+        for place in (self.episodes_path, self.path / TRASH_NAME):
             if place.is_dir():
                 for entry in place.iterdir():
                     match = re.match(r"episode_(\d+)\.hdf5", entry.name)
@@ -102,9 +103,13 @@ class DatasetFolder:
 
         Raises:
             DatasetLockedError: another process holds it; the text says which.
+            DatasetError: this user may not write there.
         """
         path = self.path / ".lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as problem:
+            raise DatasetError(f"{self.path}: cannot be written to: {problem}") from problem
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -145,7 +150,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     fsync_directory(path.parent)
 
 
-def _difference(existing: DatasetInfo, wanted: DatasetInfo) -> str:
+def info_difference(existing: DatasetInfo, wanted: DatasetInfo) -> str:
+    """What keeps recordings of `wanted` out of a dataset of `existing`; empty when nothing does."""
     for name in ("robot", "task", "rate_hz", "joint_names"):
         ours, theirs = getattr(existing, name), getattr(wanted, name)
         if ours != theirs:

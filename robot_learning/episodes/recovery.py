@@ -18,7 +18,7 @@ from robot_learning.episodes.attributes import get_text, get_value
 from robot_learning.episodes.episode import Episode, column_digests
 from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS, write_outcome
 from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.folder import PARTIAL_SUFFIX, DatasetFolder
+from robot_learning.episodes.folder import PARTIAL_SUFFIX, DatasetFolder, info_difference
 from robot_learning.episodes.index import (
     EpisodeSummary,
     read_index,
@@ -26,19 +26,14 @@ from robot_learning.episodes.index import (
     write_index,
 )
 from robot_learning.episodes.journaled_file import JournaledFile, fsync_directory, journal_path
-from robot_learning.episodes.quality import (
-    QualityThresholds,
-    RowMonitor,
-    StreamMonitor,
-    quality_report,
-)
 from robot_learning.episodes.reading import reading
-from robot_learning.episodes.sampler import NEVER_NS, Sample, SampledRow, StreamCounts
-from robot_learning.episodes.schema import DEMO_PATH, DatasetInfo, RowFault, physical_path
+from robot_learning.episodes.row_quality import quality_of_rows
+from robot_learning.episodes.sampler import NEVER_NS
+from robot_learning.episodes.schema import DEMO_PATH, DatasetInfo, physical_path
 from robot_learning.episodes.summary import summarise
+from robot_learning.episodes.trash import free_place
 
 _log = logging.getLogger(__name__)
-TRASH_NAME = "trash"
 Progress = Callable[[int, int], None]
 
 
@@ -136,8 +131,7 @@ def _complete(file: h5py.File, path: Path) -> str:
         f", and {ragged} rows that not every column had" if ragged else ""
     )
     digests = column_digests(file, info)
-    quality = _quality_of_rows(file, info, rows)
-    quality["verdict"] = "bad" if quality["reasons"] else "good"
+    quality = quality_of_rows(file, info, rows)
     quality["recovered"] = f"the recording was cut off; lost: {lost}"
     write_outcome(file, rows, "unknown", quality, digests)
     file.attrs["recovered"] = True
@@ -148,42 +142,6 @@ def _increasing_rows(ticks_ns: np.ndarray[Any, Any]) -> int:
     """How many leading rows have increasing ticks; what never reached the disk reads as 0."""
     backwards = np.flatnonzero(np.diff(ticks_ns) <= 0)
     return int(backwards[0]) + 1 if len(backwards) else len(ticks_ns)
-
-
-def _quality_of_rows(file: h5py.File, info: DatasetInfo, rows: int) -> dict[str, Any]:
-    """The report as far as the rows tell: of each stream only the samples that stand in rows."""
-    thresholds = QualityThresholds()
-    monitor = RowMonitor(info)
-    streams = {s.name: StreamMonitor(s.rate_hz, thresholds.gap_periods) for s in info.streams}
-    counts = {s.name: StreamCounts() for s in info.streams}
-    ticks_ns, invalid = file["tick_ns"][:], file["invalid"][:]
-    times = {
-        s.name: [file[f"streams/{s.name}/{name}"][:] for name in ("stamp_ns", "receive_ns")]
-        for s in info.streams
-    }
-    control_paths = ("control/source", "control/limited", "intervention")
-    control = {path: file[path][:] for path in control_paths if path in file}
-    max_age_ns = {s.name: seconds_to_ns(s.max_age_s) for s in info.streams}
-    for row in range(rows):
-        samples: dict[str, Sample | None] = {}
-        late = []
-        for name, (stamps, receipts) in times.items():
-            stamp_ns = int(stamps[row])
-            is_new = stamp_ns != NEVER_NS and (row == 0 or stamp_ns != stamps[row - 1])
-            if is_new:
-                streams[name].sample(stamp_ns)
-                counts[name].received += 1
-            missing = stamp_ns == NEVER_NS
-            samples[name] = None if missing else Sample(stamp_ns, int(receipts[row]), {})
-            if missing or ticks_ns[row] - stamp_ns > max_age_ns[name]:
-                late.append(name)
-        sampled = SampledRow(int(ticks_ns[row]), samples, RowFault(0), tuple(late))
-        values = {path: column[row] for path, column in control.items()}
-        monitor.row(sampled, RowFault(int(invalid[row])), values)
-    report = quality_report(info, monitor, streams, counts, thresholds)
-    # A stream faster than the rows shows at most the rows' rate here: no reason to call it slow.
-    report["reasons"] = [reason for reason in report["reasons"] if " Hz instead of " not in reason]
-    return report
 
 
 def _recover_into(folder: DatasetFolder, path: Path, report: RepairReport) -> None:
@@ -199,11 +157,9 @@ def _recover_into(folder: DatasetFolder, path: Path, report: RepairReport) -> No
 
 
 def _move_to_trash(folder: DatasetFolder, path: Path) -> None:
-    trash = folder.path / TRASH_NAME
-    trash.mkdir(exist_ok=True)
-    path.replace(trash / path.name)
+    path.rename(free_place(folder, path.name))
     with suppress(FileNotFoundError):
-        journal_path(path).replace(trash / journal_path(path).name)
+        journal_path(path).rename(free_place(folder, journal_path(path).name))
 
 
 def _remove_leftovers(folder: DatasetFolder, report: RepairReport) -> None:
@@ -261,8 +217,9 @@ def _episode_problems(
                 problems.append(f"{name}: is not in the index; repair it")
             elif episode.summary() != summary:
                 problems.append(f"{name}: the index says something else of it; repair it")
-            if episode.info != folder.info:
-                problems.append(f"{name}: was recorded with other features than the dataset")
+            difference = info_difference(folder.info, episode.info)
+            if difference:
+                problems.append(f"{name}: was recorded with other features: {difference}")
             problems += [
                 f"{name}: '{column}' differs from what was recorded"
                 for column in episode.verify_digests()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -64,15 +65,18 @@ def statistics_of(values: npt.NDArray[Any]) -> KeyStatistics:
     if not len(values):
         raise EpisodeError("there are no valid rows to take statistics of")
     data = values.astype(np.float64)
-    quantiles = np.nanquantile(data, list(_QUANTILES.values()), axis=0)
-    return KeyStatistics(
-        mean=np.nanmean(data, axis=0),
-        std=np.nanstd(data, axis=0),
-        minimum=np.nanmin(data, axis=0),
-        maximum=np.nanmax(data, axis=0),
-        count=len(data),
-        **dict(zip(_QUANTILES, quantiles, strict=True)),
-    )
+    with warnings.catch_warnings():
+        # An element that is NaN in every row (an absent source) has NaN statistics.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        quantiles = np.nanquantile(data, list(_QUANTILES.values()), axis=0)
+        return KeyStatistics(
+            mean=np.nanmean(data, axis=0),
+            std=np.nanstd(data, axis=0),
+            minimum=np.nanmin(data, axis=0),
+            maximum=np.nanmax(data, axis=0),
+            count=len(data),
+            **dict(zip(_QUANTILES, quantiles, strict=True)),
+        )
 
 
 def cached_statistics(dataset: Dataset, keys: Sequence[str]) -> dict[str, KeyStatistics]:

@@ -1,0 +1,143 @@
+"""`trim`, `delete`, `restore` and `relabel-outcome`: changes that can all be taken back."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.dataset.selection import add_episode, add_episodes
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.cli.dataset.console import Verbs
+
+OUTCOMES = ("success", "failure", "unknown")
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add the verbs."""
+    trim = add_verb(
+        verbs,
+        "trim",
+        run_trim,
+        "keep only some rows of an episode; the whole one goes to the trash",
+    )
+    add_episode(trim)
+    trim.add_argument(
+        "rows", help="first:end as in Python: 25: leaves out the first 25, :-10 the last 10"
+    )
+    delete = add_verb(verbs, "delete", run_delete, "move episodes to the dataset's trash")
+    add_episodes(delete)
+    restore = add_verb(
+        verbs,
+        "restore",
+        run_restore,
+        "bring an episode back from the trash; without one, list what is there",
+        "Bring an episode back from the trash, the newest of its name or the given version. An "
+        "episode that has its name meanwhile (a trimmed one, say) goes to the trash instead.",
+    )
+    restore.add_argument("episode", nargs="?", help="its number, its file name, or 'last'")
+    restore.add_argument("--version", type=int, help="as listed; the newest when not given")
+    relabel = add_verb(verbs, "relabel-outcome", run_relabel, "say how episodes ended")
+    relabel.add_argument("outcome", choices=OUTCOMES)
+    add_episodes(relabel)
+
+
+def run_trim(arguments: argparse.Namespace) -> int:
+    """Trim one episode."""
+    from robot_learning.episodes.episode import Episode
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.names import find_episode
+    from robot_learning.episodes.trim import trim_episode
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    name = find_episode(arguments.episode, folder.episode_names())
+    with folder.lock():
+        with Episode(folder.episodes_path / name) as episode:
+            rows = episode.rows
+        start, stop = parse_rows(arguments.rows, rows)
+        summary, place = trim_episode(folder, name, start, stop)
+    print(f"{name}: kept rows {start} to {stop - 1}, {summary.rows} of {rows}")
+    print(f"the whole episode is in {place}; restore brings it back")
+    return 0
+
+
+def parse_rows(text: str, rows: int) -> tuple[int, int]:
+    """The first row and the end that a slice such as `10:-5` means.
+
+    Raises:
+        ConfigurationError: it is no slice.
+    """
+    first, colon, end = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        bounds = slice(int(first) if first else None, int(end) if end else None)
+    except ValueError:
+        raise ConfigurationError(f"'{text}': expected rows as first:end, 25:100 say") from None
+    # Only negative numbers count from the end; beyond the end is a mistake, which trim names.
+    start, stop = bounds.start or 0, rows if bounds.stop is None else bounds.stop
+    return start + rows * (start < 0), stop + rows * (stop < 0)
+
+
+def run_delete(arguments: argparse.Namespace) -> int:
+    """Move episodes to the trash."""
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.names import find_episodes
+    from robot_learning.episodes.trash import trash_episodes
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    with folder.lock():
+        names = find_episodes(arguments.episodes, folder.episode_names())
+        places = trash_episodes(folder, names)
+    for name, place in zip(names, places, strict=True):
+        print(f"{name}: moved to {place}")
+    return 0
+
+
+def run_restore(arguments: argparse.Namespace) -> int:
+    """List the trash, or bring an episode back."""
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.names import find_episode
+    from robot_learning.episodes.trash import restore_episode, trashed_episodes
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    if arguments.episode is None:
+        present = set(folder.episode_names())
+        for item in trashed_episodes(folder):
+            note = "; an episode of this name is in the dataset" if item.name in present else ""
+            print(f"{item.name}  version {item.version}{note}")
+        return 0
+    with folder.lock():
+        trashed = trashed_episodes(folder)
+        name = find_episode(arguments.episode, list(dict.fromkeys(item.name for item in trashed)))
+        versions = {item.version: item for item in trashed if item.name == name}
+        version = max(versions) if arguments.version is None else arguments.version
+        if version not in versions:
+            valid = ", ".join(map(str, versions))
+            raise ConfigurationError(f"{name}: no version {version} in the trash; valid: {valid}")
+        summary = restore_episode(folder, versions[version])
+    print(f"{summary.name}: {summary.rows} rows are back")
+    return 0
+
+
+def run_relabel(arguments: argparse.Namespace) -> int:
+    """Set the outcome of episodes."""
+    from robot_learning.episodes.changes import set_outcome
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.index import read_index
+    from robot_learning.episodes.names import find_episodes
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    with folder.lock(), progress_bar("relabelling") as progress:
+        names = find_episodes(arguments.episodes, folder.episode_names())
+        before = read_index(folder)
+        for number, name in enumerate(names):
+            set_outcome(folder, name, arguments.outcome)
+            progress(number + 1, len(names))
+    for name in names:
+        was = before[name].outcome if name in before else "?"
+        print(f"{name}: {was} -> {arguments.outcome}")
+    return 0

@@ -1,0 +1,67 @@
+"""`verify` and `repair`: is everything as it was recorded, and what can be brought back?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.dataset.console import add_verb, progress_bar
+
+if TYPE_CHECKING:
+    from robot_learning.cli.dataset.console import Verbs
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `verify` and `repair`."""
+    add_verb(
+        verbs,
+        "verify",
+        run_verify,
+        "check every invariant and digest; changes nothing",
+        "Check every invariant and the digest of every column. Prints each problem on a line of "
+        "its own; the exit code is 1 when there are any.",
+    )
+    add_verb(
+        verbs,
+        "repair",
+        run_repair,
+        "recover unfinished recordings and damaged indices",
+        "Recover recordings that were cut off, up to their last flush, and write the index anew "
+        "where it is wrong. Says what was lost. Saved episodes are not changed; what cannot be "
+        "recovered is moved to the dataset's trash. The exit code is 1 when something was lost "
+        "or an episode is damaged.",
+    )
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    """Print the problems; 1 when there are any."""
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.recovery import verify_dataset
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    with progress_bar("verifying") as progress:
+        problems = verify_dataset(folder, progress)
+    for problem in problems:
+        print(problem)
+    if not problems:
+        print(f"{folder.path}: {len(folder.episode_names())} episodes, everything is sound")
+    return 1 if problems else 0
+
+
+def run_repair(arguments: argparse.Namespace) -> int:
+    """Print what was done and what was lost; 1 when something was."""
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.recovery import repair_dataset
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    with progress_bar("repairing") as progress:
+        report = repair_dataset(folder, progress)
+    for name, rows in report.recovered.items():
+        print(f"recovered {name}: {rows} rows")
+    for title, lines in (("", report.actions), ("lost: ", report.lost), ("", report.damaged)):
+        for line in lines:
+            print(f"{title}{line}")
+    if not (report.recovered or report.actions or report.lost or report.damaged):
+        print(f"{folder.path}: nothing to repair")
+    return 1 if report.lost or report.damaged else 0

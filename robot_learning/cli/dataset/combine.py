@@ -1,0 +1,98 @@
+"""`merge` and `split`: one dataset of several, and several parts of one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.cli.dataset.console import Verbs
+
+
+def add_verbs(verbs: Verbs) -> None:
+    """Add `merge` and `split`."""
+    merge = verbs.add_parser(
+        "merge",
+        help="copy several datasets into a new one",
+        description="Copy the episodes of several datasets into a new one. Robot, task, rate and "
+        "streams must be the same. Equal episodes are taken once; the sources stay as they are.",
+    )
+    merge.add_argument("sources", nargs="+", metavar="dataset", help="folders of the datasets")
+    merge.add_argument("--into", required=True, metavar="FOLDER", help="the new dataset")
+    merge.set_defaults(run=run_merge)
+    split = add_verb(
+        verbs,
+        "split",
+        run_split,
+        "divide the episodes at random, whole, into named parts",
+        "Divide the episodes at random, whole, into named parts, which are stored in the dataset "
+        "(robomimic reads them as filter keys); the same seed gives the same parts.",
+    )
+    split.add_argument("parts", nargs="+", metavar="name=fraction", help="train=0.9 valid=0.1")
+    split.add_argument("--seed", type=int, default=0, help="of the division (default: 0)")
+    split.add_argument(
+        "--into", metavar="FOLDER", help="also copy each part into a dataset of its own there"
+    )
+    add_filters(split)
+
+
+def run_merge(arguments: argparse.Namespace) -> int:
+    """Merge datasets."""
+    from robot_learning.episodes.merge import merge_datasets
+
+    with progress_bar("merging") as progress:
+        target = Path(arguments.into)
+        report = merge_datasets([Path(path) for path in arguments.sources], target, progress)
+    for path in report.left_out:
+        print(f"{path}: left out, an equal episode was taken already")
+    print(f"{target}: {report.episodes} episodes, {report.rows} rows")
+    return 0
+
+
+def run_split(arguments: argparse.Namespace) -> int:
+    """Divide a dataset."""
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.merge import copy_episodes
+
+    dataset = open_chosen(arguments)
+    parts = dataset.split(parse_parts(arguments.parts), arguments.seed)
+    folders = {name: Path(arguments.into) / name for name in parts} if arguments.into else {}
+    for path in folders.values():
+        if path.exists():
+            raise ConfigurationError(f"{path}: exists already; choose another --into")
+    dataset.save_splits(parts)
+    for path in folders.values():
+        path.parent.mkdir(parents=True, exist_ok=True)
+    for name, part in parts.items():
+        note = ""
+        if name in folders:
+            with progress_bar(f"copying {name}") as progress:
+                source = DatasetFolder(dataset.path)
+                copy_episodes([(source, part.episodes)], folders[name], progress=progress)
+            note = f", copied to {folders[name]}"
+        print(f"{name}: {len(part)} episodes, {part.rows} rows{note}")
+    return 0
+
+
+def parse_parts(texts: list[str]) -> dict[str, float]:
+    """Fractions by name, from `name=fraction`.
+
+    Raises:
+        ConfigurationError: one of them is none, or a name stands twice.
+    """
+    parts: dict[str, float] = {}
+    for text in texts:
+        name, separator, fraction = text.partition("=")
+        try:
+            if not separator or not name.replace("_", "a").isalnum() or name in parts:
+                raise ValueError
+            parts[name] = float(fraction)
+        except ValueError:
+            expected = "expected name=fraction, each name once: train=0.9 valid=0.1"
+            raise ConfigurationError(f"'{text}': {expected}") from None
+    return parts
