@@ -15,14 +15,13 @@ else:
 
     def evolve(state: StateT, **changes: Any) -> StateT:
         """A copy of a frozen dataclass (without slots or `__post_init__`) with some changes."""
-        after = object.__new__(type(state))
-        fields = after.__dict__
-        fields.update(state.__dict__)
-        size = len(fields)
-        fields.update(changes)
-        if len(fields) != size:
-            unknown = changes.keys() - state.__dict__.keys()
+        before = state.__dict__
+        fields = before | changes
+        if len(fields) != len(before):
+            unknown = changes.keys() - before.keys()
             raise TypeError(f"{type(state).__name__} has no {', '.join(sorted(unknown))}")
+        after = object.__new__(type(state))
+        object.__setattr__(after, "__dict__", fields)
         return after
 
 

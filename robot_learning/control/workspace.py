@@ -56,8 +56,11 @@ class WorkspaceGuard:
         hence also everything between. What is checked is these two places, not the path between
         them, which differs from a straight line by the joints' different braking times.
         """
+        wished_m = self._furthest_m(after)
+        if not np.count_nonzero(wished_m):
+            return after, limited
         bound_m = np.maximum(self._furthest_m(before), _ROUNDING_M)
-        blocked = self._furthest_m(after) > bound_m
+        blocked = wished_m > bound_m
         if not blocked.any():
             return after, limited
         slowest = brake(self.limits, before)
@@ -83,5 +86,5 @@ class WorkspaceGuard:
         velocity = slowest.velocity + share * (wish.velocity - slowest.velocity)
         position = before.position + velocity * self.limits.period_s
         position = np.where(share >= 1.0, wish.position, position)
-        position = np.clip(position, self.limits.position_min, self.limits.position_max)
-        return Motion(frozen(position), frozen(velocity), wish.target, wish.target_velocity)
+        position = frozen(self.limits.inside(position))
+        return Motion(position, frozen(velocity), wish.target, wish.target_velocity)

@@ -27,12 +27,16 @@ def workspace_excess(profile: RobotProfile) -> Callable[[FloatArray], FloatArray
     low = np.array([arm.workspace.min_m for arm in profile.arms])
     high = np.array([arm.workspace.max_m for arm in profile.arms])
     addresses = simulation.qpos_addresses
+    inside = np.zeros(len(profile.arms))
+    inside.setflags(write=False)
 
     def excess(position: FloatArray) -> FloatArray:
         data.qpos[addresses] = position
         mujoco.mj_kinematics(model, data)
         tip_m = data.site_xpos[sites]
         outside_m = np.maximum(np.maximum(low - tip_m, tip_m - high), 0.0)
+        if not np.count_nonzero(outside_m):
+            return inside
         distance: FloatArray = np.sqrt(np.einsum("ij,ij->i", outside_m, outside_m))
         return distance
 
