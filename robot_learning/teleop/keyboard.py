@@ -27,7 +27,7 @@ from robot_learning.teleop.device import (
 from robot_learning.teleop.jog_panel import JogPanel, PanelState
 from robot_learning.teleop.key_tracker import KeyTracker
 from robot_learning.teleop.keyboard_map import KeyboardMap
-from robot_learning.teleop.x_keyboard import XKeyboard
+from robot_learning.teleop.x_keyboard import XKeyboard, read_in_small_pieces
 
 _log = logging.getLogger(__name__)
 _UINPUT_VARIABLES = "PYNPUT_BACKEND_KEYBOARD=uinput PYNPUT_BACKEND_MOUSE=dummy"
@@ -110,6 +110,8 @@ class Keyboard(TeleopDevice):
         if not listener.is_alive():
             self.close()
             raise DependencyError("no keyboard: the connection was closed while it was set up")
+        if isinstance(state, XKeyboard):
+            read_in_small_pieces(listener._display_record)
 
     def close(self) -> None:
         """Stop listening."""

@@ -14,6 +14,16 @@ from typing import Any
 from robot_learning.core.errors import DependencyError
 
 _SHIFT_LEVELS = range(4)
+_READ_BYTES = 256
+
+
+def read_in_small_pieces(display: Any) -> None:
+    """Let a connection ask for no more bytes at a time than events and short answers have.
+
+    Xlib asks for 128 KiB and then shrinks what it got to the few bytes that came. That leaves
+    holes in the heap, which grows by some 100 KiB a minute while keys are pressed.
+    """
+    display.display.recv_buffer_size = _READ_BYTES
 
 
 class XKeyboard:
@@ -34,6 +44,7 @@ class XKeyboard:
         try:
             self._display: Any = display.Display()
             self._codes = self._read_codes()
+            read_in_small_pieces(self._display)
             self._home = self._find_home() if watch_focus else None
         except (error.DisplayError, *self._errors) as problem:
             raise DependencyError(f"no X display: {problem}") from problem
