@@ -167,7 +167,9 @@ class ObservationTokens(nn.Module):
             0.02 * torch.randn(cameras * spec.observation_steps, width)
         )
         encoders = min(cameras, 1) if config.images.shared else cameras
-        self.resnets = nn.ModuleList(ResNet18(config.images.width) for _ in range(encoders))
+        self.resnets = nn.ModuleList(
+            ResNet18(config.images.width, config.images.downsampling) for _ in range(encoders)
+        )
         self.from_maps = nn.ModuleList(
             nn.Conv2d(8 * config.images.width, width, 1) for _ in range(encoders)
         )
@@ -176,7 +178,8 @@ class ObservationTokens(nn.Module):
         self, latent: Tensor, vectors: Tensor, images: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
         """Tokens (B, S, width), and their positions (1, S, width)."""
-        tokens, places = [self.from_latent(latent).unsqueeze(1)], [self.positions]
+        tokens: list[Tensor] = [self.from_latent(latent).unsqueeze(1)]
+        places: list[Tensor] = [self.positions]
         if self.from_vectors is not None:
             tokens.append(self.from_vectors(vectors))
         for number, camera in enumerate(images):

@@ -7,6 +7,7 @@ https://arxiv.org/abs/1705.05035, one dimension after another). A chunk's steps 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,10 +64,11 @@ class AutoregressivePolicy(Policy):
         self.condition = nn.Linear(inputs, config.width)
         self.embedding = nn.Embedding(self.choices, config.width)
         self.positions = nn.Parameter(0.02 * torch.randn(self.tokens, config.width))
-        self.blocks = nn.ModuleList(
+        blocks = [
             PreNormBlock(config.width, config.heads, config.dropout, with_memory=False)
             for _ in range(config.layers)
-        )
+        ]
+        self.blocks: Sequence[PreNormBlock] = nn.ModuleList(blocks)  # type: ignore[assignment]
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, self.choices)
 
@@ -82,7 +84,7 @@ class AutoregressivePolicy(Policy):
         features = self.encoder(batch, self.training, generator)
         logits = self.logits(features, tokens)
         per_token = functional.cross_entropy(logits.mT, tokens, reduction="none")
-        per_step = per_token.unflatten(1, (self.spec.action_steps, -1)).sum(dim=-1)
+        per_step = torch.unflatten(per_token, 1, (self.spec.action_steps, -1)).sum(dim=-1)
         hits = (logits.argmax(-1) == tokens).to(logits.dtype).mean().detach()
         return Loss(mean_unpadded(per_step, is_pad), {"accuracy": hits})
 
@@ -120,4 +122,4 @@ class AutoregressivePolicy(Policy):
         if self.spec.discrete_actions:
             return tokens
         middle = (tokens.to(self.positions.dtype) + 0.5) / self.choices * 2 - 1
-        return self.to_actions(middle.unflatten(1, (self.spec.action_steps, -1)))
+        return self.to_actions(torch.unflatten(middle, 1, (self.spec.action_steps, -1)))

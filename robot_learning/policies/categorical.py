@@ -13,4 +13,5 @@ def choose(logits: Tensor, noise: Tensor) -> Tensor:
     The inverse of the distribution function, at the uniform number that the noise stands for.
     """
     bounds = logits.softmax(dim=-1).cumsum(dim=-1)[..., :-1]
-    return (uniform_from_normal(noise).unsqueeze(-1) > bounds).long().sum(dim=-1)
+    level = uniform_from_normal(noise).clamp(max=1 - 1e-6).unsqueeze(-1)
+    return (level >= bounds).long().sum(dim=-1)

@@ -20,6 +20,8 @@ class ImageConfig:
 
     Attributes:
         width: channels of the ResNet-18's first stage; 64 is the original.
+        downsampling: how many pixels a side one cell of the feature map stands for; 32 is the
+            original, 16 places things better in small images.
         keypoints: of the spatial softmax; each gives an x and a y.
         features: numbers that come out for one image.
         crop: side of the random crop as a share of the image's; at inference the centre one.
@@ -31,6 +33,7 @@ class ImageConfig:
     """
 
     width: int = 32
+    downsampling: Literal[16, 32] = 16
     keypoints: int = 32
     features: int = 64
     crop: float = 0.9
@@ -87,7 +90,8 @@ def _with(config: Any, name: str, value: Any, full: str) -> Any:
     hints = get_type_hints(type(config))
     names = [item.name for item in fields(config)]
     if head not in names:
-        raise PolicyError(unknown_choice("option", full, names))
+        group = full[: len(full) - len(name)]
+        raise PolicyError(unknown_choice("option", full, (group + other for other in names)))
     if is_dataclass(getattr(config, head)):
         if not rest:
             raise PolicyError(f"'{full}' is a group; set {full}.<name>")

@@ -135,7 +135,7 @@ class DenoisingPolicy(Policy):
         all_steps = self.network.modulations(
             times.repeat_interleave(samples), condition.repeat(len(times), 1, 1)
         )
-        split = [values.split(samples) for values in all_steps]
+        split = [torch.split(values, samples) for values in all_steps]
         return [[values[number] for values in split] for number in range(len(times))]
 
 

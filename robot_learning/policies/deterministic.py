@@ -80,5 +80,5 @@ class DeterministicPolicy(Policy):
         generator: torch.Generator | None = None,
     ) -> Tensor:
         features = self.encoder(observation, augmented, generator)
-        found: Tensor = self.network(features.flatten(1))
-        return found.unflatten(1, (self.spec.action_steps, -1))
+        found = self.network(features.flatten(1))
+        return torch.unflatten(found, 1, (self.spec.action_steps, -1))

@@ -7,11 +7,17 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from robot_learning.policies.augmentation import augment, centre_crop
+from robot_learning.policies.augmentation import augment, centre_crop, cropped_size
 from robot_learning.policies.backbones.resnet import ImageEncoder
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.config import ImageConfig, PolicyConfig
+from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.normalization import Normalizer
-from robot_learning.policies.policy import PolicySpec, Statistics, TensorBatch
+from robot_learning.policies.policy import (
+    ObservationSpec,
+    PolicySpec,
+    Statistics,
+    TensorBatch,
+)
 
 
 class ObservationInput(nn.Module):
@@ -76,8 +82,10 @@ class ObservationEncoder(nn.Module):
         self.input = ObservationInput(spec, statistics, config)
         images = config.images
         cameras = len(self.input.image_columns)
+        for column in self.input.image_columns:
+            _refuse_small(column, images)
         self.image_encoders = nn.ModuleList(
-            ImageEncoder(images.width, images.keypoints, images.features)
+            ImageEncoder(images.width, images.downsampling, images.keypoints, images.features)
             for _ in range(min(cameras, 1) if images.shared else cameras)
         )
         self.features = self.input.vector_size + cameras * images.features
@@ -94,3 +102,13 @@ class ObservationEncoder(nn.Module):
             encoder = self.image_encoders[min(number, len(self.image_encoders) - 1)]
             parts.append(encoder(images.flatten(0, 1)).unflatten(0, images.shape[:2]))
         return torch.cat(parts, dim=-1)
+
+
+def _refuse_small(column: ObservationSpec, config: ImageConfig) -> None:
+    """The place of a keypoint among a single cell of the feature map says nothing."""
+    height, width = cropped_size(column.shape[0], column.shape[1], config)
+    if min(height, width) <= config.downsampling:
+        raise PolicyError(
+            f"'{column.key}' is {height}×{width} pixels after cropping; images.downsampling "
+            f"{config.downsampling} needs more than that on each side"
+        )

@@ -51,7 +51,7 @@ class Family:
 
 _PERCEPTRON = {"hidden": [1024, 1024]}
 _ROBOMIMIC_GMM = {"smallest_std": 1e-4, "tanh_mean": True, "components": 5}
-_RESNET18 = {"images.width": 64}
+_RESNET18 = {"images.width": 64, "images.downsampling": 32}
 _DIFFUSION_HORIZONS = Horizons(2, 16, 8, 1)
 _DIFFUSION_REFERENCE = {
     **_RESNET18,

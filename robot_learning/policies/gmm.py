@@ -65,7 +65,7 @@ class GmmPolicy(Policy):
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
         """Draw a component, then its mean or a sample."""
         drawn = self.mixture(observation).draw(noise, self.config.answer == "sample")
-        return self.to_actions(drawn.unflatten(1, (self.spec.action_steps, -1)))
+        return self.to_actions(torch.unflatten(drawn, 1, (self.spec.action_steps, -1)))
 
     def mixture(
         self,

@@ -59,7 +59,7 @@ class Attention(nn.Module):
 
     def split(self, tokens: Tensor) -> Tensor:
         """(B, S, width) to (B, heads, S, d)."""
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return torch.unflatten(tokens, -1, (self.heads, -1)).transpose(1, 2)
 
 
 def feed_forward(

@@ -45,9 +45,8 @@ class ChunkTransformer(nn.Module):
             nn.Linear(width, 4 * width), nn.Mish(), nn.Linear(4 * width, width)
         )
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(
-            PreNormBlock(width, heads, dropout, with_memory=True) for _ in range(layers)
-        )
+        blocks = [PreNormBlock(width, heads, dropout, with_memory=True) for _ in range(layers)]
+        self.blocks: Sequence[PreNormBlock] = nn.ModuleList(blocks)  # type: ignore[assignment]
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, size)
 
@@ -62,7 +61,7 @@ class ChunkTransformer(nn.Module):
         memory = self.memory_network(self.dropout(memory + self.memory_positions))
         found: list[Tensor] = []
         for block in self.blocks:
-            found.extend(block.memory_cache(memory))
+            found.extend(block.memory_cache(memory) or ())
         return found
 
     def run(self, chunk: Tensor, modulations: Sequence[Tensor]) -> Tensor:

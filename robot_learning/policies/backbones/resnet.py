@@ -45,9 +45,12 @@ class BasicBlock(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """(N, 3, H, W) to a feature map (N, 8·width, about H/32, about W/32)."""
+    """(N, 3, H, W) to a feature map (N, 8·width, about H/32, about W/32).
 
-    def __init__(self, width: int = 64) -> None:
+    With a `downsampling` of 16 the last stage keeps the resolution, and cells are H/16, W/16.
+    """
+
+    def __init__(self, width: int = 64, downsampling: int = 32) -> None:
         super().__init__()
         self.channels = 8 * width
         self.stem = nn.Sequential(
@@ -60,7 +63,8 @@ class ResNet18(nn.Module):
         size = width
         for number in range(4):
             outputs = width * 2**number
-            stages.append(BasicBlock(size, outputs, 1 if number == 0 else 2))
+            keeps = number == 0 or (number == 3 and downsampling == 16)
+            stages.append(BasicBlock(size, outputs, 1 if keeps else 2))
             stages.append(BasicBlock(outputs, outputs, 1))
             size = outputs
         self.stages = nn.Sequential(*stages)
@@ -91,9 +95,9 @@ class SpatialSoftmax(nn.Module):
 class ImageEncoder(nn.Module):
     """Images (N, 3, H, W) to features (N, F)."""
 
-    def __init__(self, width: int, keypoints: int, features: int) -> None:
+    def __init__(self, width: int, downsampling: int, keypoints: int, features: int) -> None:
         super().__init__()
-        self.resnet = ResNet18(width)
+        self.resnet = ResNet18(width, downsampling)
         self.pool = SpatialSoftmax(self.resnet.channels, keypoints)
         self.head = nn.Linear(2 * keypoints, features)
 

@@ -1,0 +1,96 @@
+"""Overrides by name, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from robot_learning.policies.config import from_plain, to_plain, with_overrides
+from robot_learning.policies.deterministic import DeterministicConfig
+from robot_learning.policies.errors import PolicyError
+from robot_learning.policies.families import make_policy
+from robot_learning.policies.policy import ObservationSpec, PolicySpec
+
+
+def test_overrides_reach_groups_and_keep_types() -> None:
+    config = with_overrides(
+        DeterministicConfig(), {"hidden": [8, 4], "dropout": 1, "images.width": 16, "error": "l2"}
+    )
+    assert config == DeterministicConfig(
+        hidden=(8, 4),
+        dropout=1.0,
+        error="l2",
+        images=type(config.images)(width=16),
+    )
+    assert type(config.dropout) is float
+
+
+def test_a_configuration_survives_json() -> None:
+    config = with_overrides(DeterministicConfig(), {"hidden": (3,), "images.crop": 0.5})
+    assert from_plain(DeterministicConfig, json.loads(json.dumps(to_plain(config)))) == config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        ({"hiden": [3]}, "unknown option 'hiden'; did you mean 'hidden'"),
+        ({"images.widht": 3}, "unknown option 'images.widht'; did you mean"),
+        ({"hidden": 3}, "hidden: expected"),
+        ({"hidden": ["a"]}, "hidden: expected int, found 'a'"),
+        ({"hidden.x": 3}, "'hidden' has no parts"),
+        ({"images": 3}, "'images' is a group"),
+        ({"dropout": "much"}, "dropout: expected float, found 'much'"),
+        ({"layer_norm": 1}, "layer_norm: expected bool, found 1"),
+        ({"error": "l3"}, "error: unknown value 'l3'"),
+        ({"images.downsampling": 8}, "images.downsampling: unknown value '8'"),
+    ],
+)
+def test_wrong_overrides_are_named(overrides: dict[str, Any], text: str) -> None:
+    with pytest.raises(PolicyError, match=text.replace("'", "['\"]")):
+        with_overrides(DeterministicConfig(), overrides)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"observations": ()}, "at least one observation"),
+        ({"executed_steps": 3, "first_action_index": 1}, "do not fit into a chunk of 3"),
+        ({"action_names": ("a",)}, "1 action names for 2"),
+        ({"discrete_actions": 3}, "exactly 1 for discrete"),
+        ({"rate_hz": 0.0}, "rate_hz is above 0"),
+        ({"observation_steps": 0}, "at least 1"),
+    ],
+)
+def test_specs_that_make_no_sense_are_refused(changes: dict[str, Any], text: str) -> None:
+    plain: dict[str, Any] = {
+        "observations": (ObservationSpec("q", (2,)),),
+        "action_dim": 2,
+        "action_steps": 3,
+    }
+    with pytest.raises(PolicyError, match=text):
+        PolicySpec(**{**plain, **changes})
+
+
+@pytest.mark.parametrize(
+    ("name", "steps", "overrides", "text"),
+    [
+        ("difusion", 1, {}, "did you mean 'diffusion'"),
+        ("diffusion", 6, {}, "multiple of 4, not 6"),
+        ("diffusion", 4, {"inference_steps": 101}, "1 to train_steps"),
+        ("rnn_gmm", 2, {}, "action_steps must be observation_steps"),
+    ],
+)
+def test_families_say_what_they_cannot_do(
+    name: str, steps: int, overrides: dict[str, Any], text: str
+) -> None:
+    spec = PolicySpec((ObservationSpec("q", (2,)),), 2, action_steps=steps)
+    with pytest.raises(PolicyError, match=text):
+        make_policy(name, spec, None, overrides)
+
+
+def test_images_too_small_for_the_encoder_are_refused() -> None:
+    spec = PolicySpec((ObservationSpec("camera", (17, 40, 3), is_image=True),), 2)
+    with pytest.raises(PolicyError, match="'camera' is 15×36 pixels after cropping"):
+        make_policy("deterministic", spec, None)

@@ -1,0 +1,70 @@
+"""Each mode on known numbers; constant and unusable dimensions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from robot_learning.policies.errors import PolicyError
+from robot_learning.policies.normalization import MeasuredStatistics, NormalizationMode, Normalizer
+
+ROWS = np.stack([np.linspace(-3, 5, 1001), np.linspace(0, 1e-6, 1001) + 2, np.full(1001, 7.0)], 1)
+
+
+def normalized(mode: NormalizationMode, rows: np.ndarray = ROWS) -> tuple[Normalizer, torch.Tensor]:
+    statistics = {"x": MeasuredStatistics.of(rows)}
+    normalizer = Normalizer.of("x", rows.shape[1:], mode, statistics)
+    return normalizer, normalizer.normalize(torch.from_numpy(rows.astype(np.float32)))
+
+
+def test_limits_reach_one() -> None:
+    _, found = normalized("limits")
+    assert found[:, 0].min().item() == pytest.approx(-1)
+    assert found[:, 0].max().item() == pytest.approx(1)
+
+
+def test_quantiles_ignore_outliers() -> None:
+    rows = ROWS[:, :1].copy()
+    rows[0], rows[-1] = -1e4, 1e4
+    _, found = normalized("quantiles", rows)
+    inner = found[11:-11]
+    assert inner.min().item() == pytest.approx(-1, abs=0.01)
+    assert inner.max().item() == pytest.approx(1, abs=0.01)
+    assert found[-1].item() > 1000, "what lies beyond goes beyond"
+
+
+def test_gaussian_has_mean_zero_and_deviation_one() -> None:
+    _, found = normalized("gaussian")
+    assert found[:, 0].mean().item() == pytest.approx(0, abs=1e-5)
+    assert found[:, 0].std().item() == pytest.approx(1, abs=1e-2)
+
+
+@pytest.mark.parametrize("mode", ["limits", "quantiles", "gaussian"])
+def test_constant_dimensions_do_not_explode(mode: NormalizationMode) -> None:
+    normalizer, found = normalized(mode)
+    assert found[:, 1:].abs().max() < 1e-3
+    moved = torch.tensor([[0.0, 2.01, 7.5]])
+    assert normalizer.normalize(moved)[0, 1:].tolist() == pytest.approx([0.01, 0.5], abs=1e-3)
+
+
+@pytest.mark.parametrize("mode", ["limits", "quantiles", "gaussian", "none"])
+def test_there_and_back(mode: NormalizationMode) -> None:
+    normalizer, found = normalized(mode)
+    back = normalizer.denormalize(found)
+    torch.testing.assert_close(back, torch.from_numpy(ROWS.astype(np.float32)), atol=1e-5, rtol=0)
+    if mode == "none":
+        assert torch.equal(found, back)
+
+
+def test_unusable_statistics_are_refused() -> None:
+    rows = ROWS.copy()
+    rows[:, 1] = np.nan
+    with pytest.raises(PolicyError, match=r"'x' has no finite statistics at \[\[1\]\]; leave it"):
+        normalized("limits", rows)
+    with pytest.raises(PolicyError, match=r"statistics of 'x' are \(3,\), not \(2,\)"):
+        Normalizer.of("x", (2,), "limits", {"x": MeasuredStatistics.of(ROWS)})
+    with pytest.raises(PolicyError, match=r"column without statistics 'y'.*Valid: x"):
+        Normalizer.of("y", (3,), "limits", {"x": MeasuredStatistics.of(ROWS)})
+    with pytest.raises(PolicyError, match=r"did you mean 'limits'"):
+        Normalizer.of("x", (3,), "limit", None)  # type: ignore[arg-type]
