@@ -9,12 +9,21 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset import browse, change, check, combine, export, imports, stats, view
+from robot_learning.cli.dataset import (
+    browse,
+    change,
+    check,
+    combine,
+    export,
+    imports,
+    stats,
+    view,
+)
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-VERB_GROUPS = (browse, stats, view, check, change, combine)
+VERB_GROUPS = (browse, stats, view, check, change, combine, export, imports)
 
 
 def add_parser(subparsers: Subparsers) -> None:
