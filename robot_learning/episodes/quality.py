@@ -18,6 +18,8 @@ from robot_learning.episodes.schema import DatasetInfo, RowFault
 
 _BINS_PER_DECADE = 200
 _SMALLEST_S = 1e-6
+# However fast a stream is: an operating system may be away for so long.
+_GAP_MIN_S = 0.05
 _DECADES = 10
 
 
@@ -63,7 +65,7 @@ class StreamMonitor:
 
     def __init__(self, nominal_rate_hz: float, gap_periods: float) -> None:
         self._period_s = 1.0 / nominal_rate_hz
-        self._gap_s = gap_periods * self._period_s
+        self._gap_s = max(gap_periods * self._period_s, _GAP_MIN_S)
         self._jitter = Distribution()
         self._first_ns: int | None = None
         self._last_ns = 0
@@ -170,7 +172,8 @@ class QualityThresholds:
     """When an episode is called bad. Fractions are of its rows.
 
     `rate_error_fraction` is how far a stream's measured rate may lie below its nominal one;
-    `gap_periods` how many nominal periods without a sample make a gap.
+    `gap_periods` how many nominal periods without a sample make a gap, which is never shorter
+    than 50 ms. A row is clamped when any joint of it is, by however little.
     """
 
     invalid_row_fraction: float = 0.02
@@ -178,7 +181,7 @@ class QualityThresholds:
     gap_periods: float = 3.0
     gaps_per_minute: float = 6.0
     skew_p99_ms: float = 200.0
-    clamped_row_fraction: float = 0.2
+    clamped_row_fraction: float = 0.5
     duration_min_s: float = 0.5
     age_p99_ms: Mapping[str, float] = field(default_factory=dict)
 

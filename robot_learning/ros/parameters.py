@@ -338,14 +338,17 @@ RECORDER_NODE = (
         maximum=1.0,
     ),
     ParameterSpec(
-        "quality.gap_periods", 3.0, "Nominal periods without a sample that make a gap", minimum=1.0
+        "quality.gap_periods",
+        3.0,
+        "Nominal periods without a sample that make a gap; never less than 50 ms",
+        minimum=1.0,
     ),
     ParameterSpec("quality.gaps_per_minute", 6.0, "Gaps of a stream a minute", minimum=0.0),
     ParameterSpec(
         "quality.skew_p99_ms", 200.0, "Time between the samples of a row, p99, ms", minimum=0.0
     ),
     ParameterSpec(
-        "quality.clamped_row_fraction", 0.2, "Share of rows that hit a limit", minimum=0.0
+        "quality.clamped_row_fraction", 0.5, "Share of rows that hit a limit", minimum=0.0
     ),
     ParameterSpec("quality.duration_min_s", 0.5, "Shortest good episode, s", minimum=0.0),
 )

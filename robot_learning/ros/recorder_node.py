@@ -165,13 +165,14 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
         return int(self.get_clock().now().nanoseconds)
 
     def _step(self) -> int:
-        """Take what has arrived and record the rows that are due; returns the time of that."""
+        """Take what has arrived, record the rows that are due; returns when all was taken."""
         session, inputs = self._session, self._inputs
         if session is None or inputs is None:
             return 0
         # The time first: whatever was received by then is taken before its rows are made.
         now_ns = self._now_ns()
         inputs.poll(now_ns)
+        polled_ns = self._now_ns()
         was_recording = session.recorder.recording
         session.advance(now_ns)
         if was_recording and not session.recorder.recording:
@@ -180,7 +181,7 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
             self._tell()
         elif time.monotonic_ns() - self._told_ns >= self._status_period_ns:
             self._tell()
-        return now_ns
+        return polled_ns
 
     def _tell(self) -> None:
         if self._session is not None:

@@ -17,7 +17,7 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop
 
 PATIENCE_S = 30.0
-_RETRY_S = 0.2
+_RETRY_S = 0.5
 
 
 class StopRequestedError(Exception):

@@ -17,6 +17,7 @@ from rclpy.executors import Executor
 from rclpy.node import Node
 from std_msgs.msg import Bool, String
 
+from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.folder import episode_number
 from robot_learning.ros import qos
@@ -48,6 +49,7 @@ class SessionNode(Node):  # type: ignore[misc]
         self._calls = Calls(self)
         self._recorder: Mapping[str, Any] = {}
         self._mode = ""
+        self._measured_ns = 0
         self._begun = False
         self._succeeded_s: float | None = None
         self._events: deque[str] = deque()
@@ -75,6 +77,9 @@ class SessionNode(Node):  # type: ignore[misc]
         """Release the node."""
         self.destroy_node()
 
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
     def _session(self) -> None:
         calls, wanted = self._calls, self._settings["episodes"]
         calls.wait(lambda: self._recorder, "no recorder/status was heard", 2 * PATIENCE_S)
@@ -99,8 +104,28 @@ class SessionNode(Node):  # type: ignore[misc]
         seed = names["seed"] + episode_number(self._recorder["next"])
         calls.set_parameters(robot, {"reset.seed": seed})
         calls.demand(f"{robot}/reset", _START_PATIENCE_S)
+        reset_ns = self._now_ns()
         calls.set_parameters(names["recorder_node"], {"seed": seed})
+        # The arbiter must hold where the arm stands now, not where it stood.
+        calls.wait(lambda: self._measured_ns >= reset_ns, "the robot is silent", PATIENCE_S)
         calls.demand(f"{arbiter}/enable")
+        self._await_streams(reset_ns)
+
+    def _await_streams(self, since_ns: int) -> None:
+        """Until the recorder has new samples of everything: none from before the reset."""
+
+        def fresh() -> bool:
+            ages_s = self._recorder["ages_s"].values()
+            told_ns = self._recorder["stamp_ns"]
+            return not self._recorder["silent"] and all(
+                told_ns - seconds_to_ns(age_s) >= since_ns for age_s in ages_s
+            )
+
+        try:
+            self._calls.wait(fresh, "", _START_PATIENCE_S)
+        except RobotLearningError:
+            silent = ", ".join(self._recorder["silent"])
+            self.get_logger().warning(f"no fresh samples of: {silent or 'some stream'}")
 
     def _disable(self, arbiter: str) -> None:
         """Nobody may command an arm that is about to stand somewhere else."""
@@ -118,10 +143,6 @@ class SessionNode(Node):  # type: ignore[misc]
 
     def _unattended_episode(self) -> None:
         calls, names = self._calls, self._settings
-        # A stream may need a moment after the reset; which one it is, the recorder says below.
-        quiet_s = time.monotonic() + _START_PATIENCE_S
-        while self._recorder["silent"] and time.monotonic() < quiet_s:
-            calls.spin()
         self._succeeded_s = None
         self._begin(_START_PATIENCE_S)
         calls.demand(f"{names['teleop_node']}/engage")
@@ -201,7 +222,11 @@ class SessionNode(Node):  # type: ignore[misc]
         self._recorder = json.loads(message.data)
 
     def _on_arbiter(self, message: String) -> None:
-        self._mode = str(json.loads(message.data)["mode"])
+        state = json.loads(message.data)
+        self._mode = str(state["mode"])
+        age_s = state["ages_s"]["robot"][1]
+        if age_s is not None:
+            self._measured_ns = state["stamp_ns"] - seconds_to_ns(age_s)
 
     def _on_success(self, message: Bool) -> None:
         if not message.data:
