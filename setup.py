@@ -117,14 +117,14 @@ setup(
     entry_points={
         "console_scripts": [
             "robot-learning = robot_learning.cli.main:main",
-            "robot_node = robot_learning.ros.robot_node:main",
-            "arbiter_node = robot_learning.ros.arbiter_node:main",
-            "teleop_node = robot_learning.ros.teleop_node:main",
-            "policy_node = robot_learning.ros.policy_node:main",
-            "expert_node = robot_learning.ros.expert_node:main",
-            "demo_node = robot_learning.ros.demo_node:main",
-            "recorder_node = robot_learning.ros.recorder_node:main",
-            "session_node = robot_learning.ros.session_node:main",
+            "robot_node = robot_learning.ros.executables:robot_node",
+            "arbiter_node = robot_learning.ros.executables:arbiter_node",
+            "teleop_node = robot_learning.ros.executables:teleop_node",
+            "policy_node = robot_learning.ros.executables:policy_node",
+            "expert_node = robot_learning.ros.executables:expert_node",
+            "demo_node = robot_learning.ros.executables:demo_node",
+            "recorder_node = robot_learning.ros.executables:recorder_node",
+            "session_node = robot_learning.ros.executables:session_node",
         ],
     },
 )

@@ -16,6 +16,8 @@ import yaml
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
+_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
+
 
 class _UniqueKeyLoader(yaml.SafeLoader):
     """SafeLoader that refuses a key given twice, which YAML would silently overwrite."""
@@ -207,7 +209,8 @@ class StrictMapping:
 
     def _number(self, value: Any, name: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self.fail(f"expected a number, found {_describe(value)}", name)
+            text = f"expected a number, found {_describe(value)}{_exponent_hint(value)}"
+            raise self.fail(text, name)
         if not math.isfinite(value):
             raise self.fail(f"expected a finite number, found {value}", name)
         return float(value)
@@ -217,6 +220,15 @@ class StrictMapping:
 
     def _place(self, name: str) -> str:
         return ".".join(part for part in (self.key, name) if part)
+
+
+def _exponent_hint(value: Any) -> str:
+    """What to write instead of `1e2`, which YAML 1.1 takes for text."""
+    if not isinstance(value, str) or not _EXPONENT.fullmatch(value):
+        return ""
+    mantissa, _, exponent = value.lower().partition("e")
+    dotted = f"{float(mantissa)}e{int(exponent):+d}"
+    return f", which is text in YAML; write {float(value):.12g} or {dotted}"
 
 
 def _describe(value: Any) -> str:

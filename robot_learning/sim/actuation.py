@@ -17,14 +17,13 @@ from robot_learning.core.errors import ProfileError
 from robot_learning.core.profile import RobotProfile, SimInterface
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.composition import PREFIX, sim_interface
-from robot_learning.sim.servos import mjcf_joint_name
+from robot_learning.sim.servos import JOINT_TRANSMISSIONS, mjcf_joint_name
 
 # How far a profile's limit may lie outside of what the model can do, rad or m.
 _LIMIT_TOLERANCE = 2e-3
 # Largest deviation of a transmission from a straight line, as a share of its travel.
 _LINEARITY_TOLERANCE = 0.02
 # MuJoCo's enumerations compare equal to Python's integers, not to NumPy's.
-_JOINT_TRANSMISSIONS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +100,7 @@ def _driven_actuators(
     """Pairs of an actuator id and the index of the profile joint that drives it."""
     by_joint = {}
     for actuator in range(model.nu):
-        if int(model.actuator_trntype[actuator]) in (
-            mujoco.mjtTrn.mjTRN_JOINT,
-            mujoco.mjtTrn.mjTRN_JOINTINPARENT,
-        ):
+        if int(model.actuator_trntype[actuator]) in JOINT_TRANSMISSIONS:
             by_joint[model.joint(model.actuator_trnid[actuator, 0]).name] = actuator
     driven = []
     for index, name in enumerate(profile.joint_names):

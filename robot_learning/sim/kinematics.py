@@ -17,6 +17,9 @@ from robot_learning.sim.model import SimModel
 _DAMPING = 1e-5
 # Share of the way to the home posture that the redundant motion takes in one step.
 _POSTURE_GAIN = 0.2
+# An arm with fewer than six joints cannot have every pose: there 1 rad counts as this many
+# metres, so that the position is kept and the orientation gives way.
+_SCARCE_ORIENTATION_M = 0.01
 
 
 class ArmKinematics:
@@ -41,6 +44,8 @@ class ArmKinematics:
         self._linear = np.empty((3, self._model.nv))
         self._angular = np.empty((3, self._model.nv))
         self._jacobian = np.empty((6, len(self.indices)))
+        scarce = len(self.indices) < 6
+        self._weight = np.array([1.0] * 3 + [_SCARCE_ORIENTATION_M if scarce else 1.0] * 3)
         self._damping = _DAMPING * np.eye(6)
         self._quaternions = np.empty((3, 4))
         self._posture_gain = _POSTURE_GAIN if len(self.indices) > 6 else 0.0
@@ -79,6 +84,24 @@ class ArmKinematics:
         jacobian = self._jacobian
         jacobian[:3] = self._linear[:, self._dofs]
         jacobian[3:] = self._angular[:, self._dofs]
+        jacobian *= self._weight[:, None]
+        wanted = self._weight * twist
+        step = self._solve(jacobian, joint_position, wanted)
+        low, high = self.position_min - joint_position, self.position_max - joint_position
+        blocked = (step < low) | (step > high)
+        if not blocked.any():
+            return step
+        # A joint that stands at its limit moves no further, and the others do its share.
+        held = np.where(blocked, np.minimum(np.maximum(step, low), high), 0.0)
+        rest = self._solve(
+            np.where(blocked, 0.0, jacobian), joint_position, wanted - jacobian @ held
+        )
+        return np.where(blocked, held, rest)
+
+    def _solve(
+        self, jacobian: FloatArray, joint_position: FloatArray, twist: FloatArray
+    ) -> FloatArray:
+        """(m,) the damped least-squares step, and the posture in what it leaves free."""
         square = jacobian @ jacobian.T + self._damping
         posture: FloatArray = self._posture_gain * (self.home - joint_position)
         step: FloatArray = posture + jacobian.T @ np.linalg.solve(

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.actuation import Actuation, derive_actuation
@@ -70,13 +70,23 @@ class SimModel:
         return tuple(arm.end_effector_name for arm in self.profile.arms)
 
     def at_rate(self, control_rate_hz: float) -> SimModel:
-        """A copy whose time step divides the control period into whole physics steps."""
+        """A copy whose time step divides the control period into whole physics steps.
+
+        Raises:
+            ConfigurationError: the rate is not above 0, or above that of the physics steps.
+        """
         if not (math.isfinite(control_rate_hz) and control_rate_hz > 0):
             raise ConfigurationError(
                 f"the control rate must be above 0 Hz, found {control_rate_hz}"
             )
         model = copy.copy(self.mj_model)
         period_s = 1.0 / control_rate_hz
+        highest_hz = 1.0 / model.opt.timestep
+        if control_rate_hz > highest_hz * (1 + 1e-6):
+            raise ConfigurationError(
+                f"the control rate of {control_rate_hz:g} Hz is above that of the physics, "
+                f"{highest_hz:g} Hz (<option timestep> is {model.opt.timestep:g} s)"
+            )
         substeps = max(1, math.ceil(period_s / model.opt.timestep - 1e-6))
         model.opt.timestep = period_s / substeps
         return replace(self, mj_model=model, control_rate_hz=control_rate_hz, substeps=substeps)
@@ -125,7 +135,10 @@ def compose(
         control_rate_hz=profile.control_rate_hz,
         substeps=1,
     )
-    return simulation.at_rate(profile.control_rate_hz)
+    try:
+        return simulation.at_rate(profile.control_rate_hz)
+    except ConfigurationError as problem:
+        raise ProfileError(f"{profile.path}: control_rate_hz: {problem}") from problem
 
 
 def _object_names(model: mujoco.MjModel) -> tuple[str, ...]:
@@ -144,6 +157,17 @@ def _camera_views(model: mujoco.MjModel, profile: RobotProfile) -> dict[str, Cam
         own = (height_px, width_px) if height_px > 1 else DEFAULT_IMAGE_PX
         views[name] = CameraView(name, index, *sizes.get(name, own))
     return views
+
+
+def robot_dofs(model: mujoco.MjModel) -> IntArray:
+    """Where everything that moves in the robot stands in qvel: joints, mimics, passive links."""
+    roots = {
+        int(model.body_rootid[index])
+        for index in range(1, model.nbody)
+        if model.body(index).name.startswith(PREFIX)
+    }
+    of_robot = [int(model.body_rootid[body]) in roots for body in model.dof_bodyid]
+    return np.flatnonzero(of_robot).astype(np.int64)
 
 
 def home_qpos(simulation: SimModel) -> FloatArray:

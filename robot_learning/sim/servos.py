@@ -18,7 +18,7 @@ _JOINT_TYPES = {
     JointKind.REVOLUTE: mujoco.mjtJoint.mjJNT_HINGE,
     JointKind.PRISMATIC: mujoco.mjtJoint.mjJNT_SLIDE,
 }
-_JOINT_TRANSMISSIONS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
+JOINT_TRANSMISSIONS = (mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_JOINTINPARENT)
 _STATELESS = (mujoco.mjtDyn.mjDYN_NONE, mujoco.mjtDyn.mjDYN_FILTER, mujoco.mjtDyn.mjDYN_FILTEREXACT)
 
 
@@ -78,7 +78,7 @@ class _Fit:
         return [
             actuator
             for actuator in self.robot.actuators
-            if actuator.trntype in _JOINT_TRANSMISSIONS and actuator.target == mjcf_joint
+            if actuator.trntype in JOINT_TRANSMISSIONS and actuator.target == mjcf_joint
         ]
 
     def find_actuator(self, joint: Joint) -> Any:
@@ -122,7 +122,7 @@ class _Fit:
             )
         if gains is not None:
             _replace_by_servo(actuator, mjcf_joint, joint, gains)
-        elif actuator.trntype in _JOINT_TRANSMISSIONS and not _is_limited(actuator):
+        elif actuator.trntype in JOINT_TRANSMISSIONS and not _is_limited(actuator):
             force = joint.effort_max / max(abs(actuator.gear[0]), 1e-9)
             actuator.forcerange, actuator.forcelimited = (-force, force), True
         return actuator
@@ -138,9 +138,7 @@ class _Fit:
                 raise self.fail(key, f"the actuator '{name}' drives a joint of the profile")
         left = []
         for actuator in self.robot.actuators:
-            follows = (
-                actuator.trntype in _JOINT_TRANSMISSIONS and actuator.target in self.sim.mimics
-            )
+            follows = actuator.trntype in JOINT_TRANSMISSIONS and actuator.target in self.sim.mimics
             if actuator.name in taken or actuator.name in self.sim.held_actuators:
                 continue
             if follows and _takes_positions(actuator):

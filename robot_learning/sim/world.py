@@ -18,7 +18,7 @@ from robot_learning.core.errors import (
 )
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
-from robot_learning.sim.model import SimModel, home_qpos
+from robot_learning.sim.model import SimModel, home_qpos, robot_dofs
 
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
@@ -52,6 +52,7 @@ class World:
         self._effort = np.zeros(len(profile.joints))
         self._state_size = mujoco.mj_stateSize(self.mj_model, _STATE)
         self._home_qpos = home_qpos(self.simulation)
+        self._robot_dofs = robot_dofs(self.mj_model)
         self._readers = self._pose_readers()
         self.reset()
 
@@ -112,7 +113,7 @@ class World:
         position = np.minimum(np.maximum(position, self._position_min), self._position_max)
         actuation = self.simulation.actuation
         actuation.place_joints(self.mj_data.qpos, position)
-        self.mj_data.qvel[self.simulation.dof_addresses] = 0.0
+        self.mj_data.qvel[self._robot_dofs] = 0.0
         self._previous = position
         self.mj_data.ctrl[:] = actuation.controls(position)
         if self.mj_model.na:

@@ -166,3 +166,23 @@ def test_a_mapping_survives_the_way_through_a_file(
     root = StrictMapping.read(path)
     assert {name: root.integer(name) for name in root} == values
     root.finish()
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        ("1e2", "write 100 or 1.0e+2"),
+        ("-2E-3", "write -0.002 or -2.0e-3"),
+        ("1.0e2", "write 100 or 1.0e+2"),
+    ],
+)
+def test_an_exponent_that_yaml_takes_for_text_is_explained(
+    written: str, hint: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "numbers.yaml"
+    path.write_text(f"rate: {written}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match="rate: expected a number") as caught:
+        StrictMapping.read(path).number("rate")
+    assert hint in str(caught.value)
+    suggestion = yaml.safe_load(hint.rpartition(" ")[2])
+    assert suggestion == float(written)

@@ -1,6 +1,8 @@
 """The scripted experts solve their tasks, from anywhere, by feedback alone."""
 
+import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,11 +10,14 @@ import pytest
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.resources import find_robot
 from robot_learning.core.types import Observation
 from robot_learning.sim.env import RobotEnv
 from robot_learning.sim.experts import EXPERTS, Expert, make_expert
 from robot_learning.sim.experts.motion import down_quaternion, nearest_angle
 from robot_learning.sim.experts.obstacle import ObstacleExpert
+from robot_learning.sim.kinematics import ArmKinematics
+from robot_learning.sim.model import compile_robot
 from robot_learning.sim.observation import observation_dict
 from robot_learning.sim.tasks import TASKS
 from robot_learning.sim.tasks.layout import yaw_pose
@@ -52,6 +57,65 @@ def run(
         observations.append(observation)
         done = success or truncated
     return success, observations
+
+
+SERVOS = """    servos:
+      shoulder_pan: {stiffness: 100, damping: 5}
+      shoulder_lift: {stiffness: 120, damping: 6}
+      elbow_flex: {stiffness: 80, damping: 4}
+      wrist_flex: {stiffness: 24, damping: 1.2}
+      wrist_roll: {stiffness: 16, damping: 0.8}
+"""
+
+
+def five_joint_arm(folder: Path, *, takes_torque: bool) -> Path:
+    """A user's arm of the SO-101's kind: a profile and an MJCF file with five joints and a jaw.
+
+    Its wrist bends so little that high up the hand cannot point straight down.
+    """
+    source = find_robot("desk_arm").parent
+    mjcf = (source / "desk_arm.xml").read_text(encoding="utf-8")
+    profile = (source / "robot.yaml").read_text(encoding="utf-8")
+    mjcf = re.sub(r' *<(joint|position) name="wrist_yaw".*/>\n', "", mjcf)
+    profile = re.sub(r"  - {name: wrist_yaw,[^}]*}\n", "", profile).replace(" wrist_yaw,", "")
+    profile = profile.replace("[-2.1, 2.1], home_rad: -0.32", "[-2.1, -0.25], home_rad: -0.32")
+    profile = profile.replace("max: [0.32, 0.17, 0.17]", "max: [0.32, 0.17, 0.22]")
+    if takes_torque:
+        mjcf = re.sub(r"<position (name=.*) kp=.* forcerange=.*/>", r"<motor \1/>", mjcf)
+        gripper = "      gripper: {stiffness: 800, damping: 25}\n"
+        profile = profile.replace("desk_arm.xml\n", f"desk_arm.xml\n{SERVOS}{gripper}")
+    (folder / "desk_arm.xml").write_text(mjcf, encoding="utf-8")
+    (folder / "robot.yaml").write_text(profile, encoding="utf-8")
+    return folder / "robot.yaml"
+
+
+@pytest.mark.parametrize("takes_torque", [False, True])
+def test_a_users_arm_with_five_joints_needs_a_profile_alone(
+    takes_torque: bool, tmp_path: Path
+) -> None:
+    robot = five_joint_arm(tmp_path, takes_torque=takes_torque)
+    profile = load_profile(robot)
+    assert len(profile.arms[0].joints) == 5
+    for task in ("reach", "lift", "push"):
+        successes = [run(task, str(robot), seed)[0] for seed in range(4)]
+        assert successes == [True] * 4, task
+
+
+def test_where_the_hand_cannot_point_down_the_position_is_kept(tmp_path: Path) -> None:
+    """Five joints: the orientation gives way, the target is still reached exactly."""
+    profile = load_profile(five_joint_arm(tmp_path, takes_torque=False))
+    arm = profile.arms[0]
+    kinematics = ArmKinematics(compile_robot(profile), arm)
+    joints, target = kinematics.home, np.array([0.24, 0.1, 0.22])
+    for _ in range(100):
+        position, _ = kinematics.forward(joints)
+        turn = kinematics.rotation_to(down_quaternion(np.pi / 2))
+        joints = joints + 0.3 * kinematics.joint_step(joints, np.append(target - position, turn))
+        assert (joints >= kinematics.position_min - 1e-9).all()
+        assert (joints <= kinematics.position_max + 1e-9).all()
+    position, rotation = kinematics.forward(joints)
+    assert np.arccos(-rotation[2, 2]) > 0.05
+    np.testing.assert_allclose(position, target, atol=2e-3)
 
 
 def test_every_task_has_an_expert() -> None:

@@ -156,12 +156,22 @@ def test_options_keep_the_finer_step_and_the_better_friction(profile_of, table):
     assert model.opt.integrator == int(mujoco.mjtIntegrator.mjINT_IMPLICITFAST)
 
 
-@pytest.mark.parametrize("rate_hz", [10.0, 30.0, 50.0, 120.0, 1000.0])
+@pytest.mark.parametrize("rate_hz", [10.0, 30.0, 50.0, 120.0, 250.0])
 def test_the_control_period_is_a_whole_number_of_steps(rate_hz, profile_of):
     simulation = compile_robot(profile_of("torque_arm")).at_rate(rate_hz)
     step_s = simulation.mj_model.opt.timestep
     assert simulation.substeps * step_s == pytest.approx(1 / rate_hz)
     assert step_s <= 0.004 + 1e-12
+
+
+def test_the_control_rate_is_bounded_by_that_of_the_physics(profile_of, edited_robot):
+    with pytest.raises(
+        ConfigurationError, match=r"1000 Hz is above .* 500 Hz .*timestep> is 0.002"
+    ):
+        compile_robot(profile_of("torque_arm")).at_rate(1000.0)
+    fast = edited_robot("torque_arm", (("control_rate_hz: ", "control_rate_hz: 9"),))
+    with pytest.raises(ProfileError, match=r"robot\.yaml: control_rate_hz: .* above .* 500 Hz"):
+        compile_robot(fast)
 
 
 GAINS = "      yaw: {stiffness: 200, damping: 20}\n"

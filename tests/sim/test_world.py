@@ -168,3 +168,16 @@ def test_time_passes_by_control_periods(world):
     for _ in range(7):
         world.step()
     assert world.time_s == pytest.approx(7 / 50.0)
+
+
+def test_the_fingers_that_follow_are_put_at_rest_too(world):
+    drive(world, seed=5, steps=4)
+    cube = world.mj_model.body_dofadr[world.mj_model.body("cube").id]
+    falling = world.mj_data.qvel[cube : cube + 6].copy()
+    names = ("robot/j1", "robot/finger_left", "robot/finger_right")
+    velocity = [world.mj_data.joint(name).qvel for name in names]
+    assert all(np.abs(value).min() > 1e-3 for value in velocity)
+    world.set_joint_position(world.profile.home)
+    np.testing.assert_array_equal(velocity, 0.0)
+    np.testing.assert_array_equal(world.mj_data.qvel[cube : cube + 6], falling)
+    assert falling.any()

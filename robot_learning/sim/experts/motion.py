@@ -25,7 +25,8 @@ _PERIOD_S = 0.02
 _RESPONSE_S = 0.1
 # Largest displacement that one linearised step looks ahead.
 _REACH_M, _TURN_RAD = 0.06, 0.4
-# Outside of the workspace by this much, or tilted by this much, the arm goes home first.
+# Outside of the workspace by this much more than at home, or tilted by this much more, the arm
+# goes home first.
 _LOST_M, _LOST_RAD = 0.05, 1.0
 # Share of the gripper's travel by which the fingers press into what they hold.
 _SQUEEZE_SHARE = 0.3
@@ -78,7 +79,10 @@ class ArmMotion:
         self.tilt_rad = 0.0
         self.width_m = 0.0
         self._joints = self.kinematics.home
-        self.home_closing_rad = _closing_angle(self.kinematics.forward(self._joints)[1])
+        home, rotation = self.kinematics.forward(self._joints)
+        self.home_closing_rad = _closing_angle(rotation)
+        self._lost_m = _LOST_M + self._outside_m(home)
+        self._lost_rad = _LOST_RAD + _tilt(rotation)
         self._velocity = np.zeros_like(self._joints)
         self._fingers = 0.0
         if arm.gripper:
@@ -93,7 +97,7 @@ class ArmMotion:
         position, rotation = self.kinematics.forward(self._joints)
         self.position = position.copy()
         self.closing_rad = _closing_angle(rotation)
-        self.tilt_rad = float(np.arccos(min(1.0, max(-1.0, -rotation[2, 2]))))
+        self.tilt_rad = _tilt(rotation)
         if self.arm.gripper:
             self._fingers = float(joint_position[self._finger])
             self.width_m = (self._fingers - self._gripper.closed) / self._per_m
@@ -117,9 +121,13 @@ class ArmMotion:
         self._lead_joints(action, kinematics.joint_step(self._joints, twist))
 
     def _is_lost(self) -> bool:
-        nearest = np.minimum(np.maximum(self.position, self._low), self._high)
-        outside = self.position - nearest
-        return self.tilt_rad > _LOST_RAD or float(outside @ outside) > _LOST_M**2
+        outside_m = self._outside_m(self.position)
+        return self.tilt_rad > self._lost_rad or outside_m > self._lost_m
+
+    def _outside_m(self, position: FloatArray) -> float:
+        """How far `position` (3,) lies outside of the workspace box, in metres."""
+        outside = position - np.minimum(np.maximum(position, self._low), self._high)
+        return float(np.sqrt(outside @ outside))
 
     def _lead_joints(self, action: FloatArray, lead: FloatArray) -> None:
         """Command the joints ahead of where they are, within speed and acceleration."""
@@ -166,6 +174,11 @@ class ArmMotion:
 
 def _closing_angle(rotation: FloatArray) -> float:
     return float(np.arctan2(rotation[1, 1], rotation[0, 1]))
+
+
+def _tilt(rotation: FloatArray) -> float:
+    """Angle between the approach direction of a rotation matrix (3, 3) and straight down."""
+    return float(np.arccos(min(1.0, max(-1.0, -rotation[2, 2]))))
 
 
 def _shorten(vector: FloatArray, longest: float) -> FloatArray:
