@@ -1,0 +1,112 @@
+"""One episode as a film: its cameras side by side, who was in control, and a time line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.controllers import COLOURS, controllers, interventions, spells
+from robot_learning.episodes.episode import Episode
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.exports.video import VideoWriter
+from robot_learning.episodes.optional import require
+from robot_learning.episodes.picture import visible_pixels
+from robot_learning.episodes.recovery import Progress
+
+HEIGHT_PX = 480
+_BAR_PX, _LINE_PX, _TEXT_PX = 40, 16, 22
+_DARK = (24, 24, 24)
+
+
+def save_film(episode: Episode, path: Path, progress: Progress | None = None) -> None:
+    """Write an episode into an MP4 file, one frame a row.
+
+    Raises:
+        DependencyError: PyAV, matplotlib or Pillow is not installed.
+        EpisodeError: it has no camera, is damaged, or the file cannot be written.
+    """
+    reel = _Reel(episode)
+    beside = path.with_name(f".{path.stem}.new{path.suffix}")
+    rate_hz = max(1, round(episode.info.rate_hz))
+    try:
+        with VideoWriter(beside, rate_hz, reel.shape, "h264") as video:
+            for row in range(episode.rows):
+                video.add(reel.frame(row))
+                if progress:
+                    progress(row + 1, episode.rows)
+        beside.replace(path)
+    except OSError as problem:
+        raise EpisodeError(f"{path}: cannot be written: {problem}") from problem
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+class _Reel:
+    def __init__(self, episode: Episode) -> None:
+        self._episode = episode
+        self._image = require("PIL.Image", "making films")
+        self._draw = require("PIL.ImageDraw", "making films").Draw
+        fonts = require("matplotlib.font_manager", "making films")
+        font = fonts.findfont(fonts.FontProperties(family="DejaVu Sans", weight="bold"))
+        self._font = require("PIL.ImageFont", "making films").truetype(font, _TEXT_PX)
+        self._cameras = [column for column in episode.info.columns if column.is_image]
+        if not self._cameras:
+            raise EpisodeError(f"{episode.path}: has no camera, so there is nothing to film")
+        # Colour at half resolution needs even sizes.
+        self._widths = [
+            round(column.shape[1] * HEIGHT_PX / column.shape[0] / 2) * 2 for column in self._cameras
+        ]
+        self.shape = (HEIGHT_PX + _BAR_PX + _LINE_PX, sum(self._widths), 3)
+        self._controllers = controllers(episode) or ["nobody"] * episode.rows
+        self._interventions = interventions(episode)
+        self._invalid = ~episode.valid
+        ticks_ns = episode.column("tick_ns")
+        self._times_s = (ticks_ns - ticks_ns[0]) / NS_PER_S
+        self._line = self._time_line()
+
+    def frame(self, row: int) -> UInt8Array:
+        """The film's frame for a row, (height, width, 3)."""
+        canvas = self._image.new("RGB", (self.shape[1], self.shape[0]), _DARK)
+        left = 0
+        for column, width in zip(self._cameras, self._widths, strict=True):
+            pixels = visible_pixels(self._episode.frame(column.path, row))
+            image = self._image.fromarray(pixels)
+            if image.size != (width, HEIGHT_PX):
+                image = image.resize((width, HEIGHT_PX))
+            canvas.paste(image, (left, _BAR_PX))
+            left += width
+        canvas.paste(self._line, (0, self.shape[0] - _LINE_PX))
+        draw = self._draw(canvas)
+        self._write_bar(draw, row)
+        x = round((row + 0.5) / self._episode.rows * self.shape[1])
+        draw.rectangle((x - 1, self.shape[0] - _LINE_PX, x + 1, self.shape[0]), fill="white")
+        pixels_out: UInt8Array = np.asarray(canvas)
+        return pixels_out
+
+    def _write_bar(self, draw: Any, row: int) -> None:
+        name = self._controllers[row]
+        text = "HUMAN INTERVENES" if self._interventions[row] else name.upper()
+        text_width = round(draw.textlength(text, font=self._font))
+        draw.rectangle((0, 0, text_width + 24, _BAR_PX - 1), fill=COLOURS[name])
+        middle = _BAR_PX // 2
+        draw.text((12, middle), text, fill="white", font=self._font, anchor="lm")
+        rows = self._episode.rows
+        right = f"{self._times_s[row]:6.2f} s   {row + 1}/{rows}"
+        if self._invalid[row]:
+            right = f"INVALID   {right}"
+        draw.text((self.shape[1] - 12, middle), right, fill="white", font=self._font, anchor="rm")
+
+    def _time_line(self) -> Any:
+        line = self._image.new("RGB", (self.shape[1], _LINE_PX), _DARK)
+        draw = self._draw(line)
+        scale = self.shape[1] / self._episode.rows
+        for spell in spells(self._controllers):
+            box = (round(spell.start * scale), 3, round(spell.stop * scale), _LINE_PX)
+            draw.rectangle(box, fill=COLOURS[spell.controller])
+        for row in np.flatnonzero(self._invalid):
+            draw.rectangle((round(row * scale), 0, round((row + 1) * scale), 3), fill="red")
+        return line
