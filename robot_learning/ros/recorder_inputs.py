@@ -162,7 +162,8 @@ class RecorderInputs:
 
     def _on_sensed(self, stamp_ns: int, receive_ns: int, parts: Mapping[str, Any]) -> None:
         poses = {name: part for name, part in parts.items() if name != "joints"}
-        observation = Observation(stamp_ns, *parts["joints"], poses)
+        position, velocity, effort = parts["joints"]
+        observation = Observation(stamp_ns, position, velocity, effort, poses)
         values = standard.joint_values(self._joints, observation)
         self._recorder.push(standard.JOINTS, stamp_ns, receive_ns, values)
 

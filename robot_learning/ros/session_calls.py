@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
@@ -109,7 +110,7 @@ class Calls:
             if not result.successful:
                 raise RobotLearningError(f"{node}: {result.reason}")
 
-    def _call(self, kind: type, service: str, request: object) -> object:
+    def _call(self, kind: type, service: str, request: Any) -> Any:
         client = self._clients.get(service)
         if client is None:
             client = self._clients[service] = self._node.create_client(kind, service)

@@ -61,6 +61,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
         self._arbiter: Mapping[str, Any] = {}
+        self._recorder: Mapping[str, Any] = {}
         self._pacer = Pacer(settings["rate_hz"])
         self._period_s = 1.0 / settings["rate_hz"]
         self._last_ns: int | None = None
@@ -70,6 +71,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
         self._arbiter_calls = {
             event: self.create_client(Trigger, f"{settings['arbiter_node']}/{service}")
             for event, service in ARBITER_SERVICES.items()
@@ -123,7 +125,11 @@ class TeleopNode(Node):  # type: ignore[misc]
             if self._show:
                 rate_hz = self._pacer.meter.report().rate_hz
                 limits, age_s = command.warnings, self._inputs.age_s("arbiter", now_ns)
-                self._terminal.show(operator_status(self._arbiter, age_s, wanted, limits, rate_hz))
+                self._terminal.show(
+                    operator_status(
+                        self._arbiter, age_s, wanted, limits, rate_hz, recorder=self._recorder
+                    )
+                )
 
     def _raise_event(self, event: OperatorEvent) -> None:
         self._events.publish(String(data=event.value))
@@ -158,6 +164,9 @@ class TeleopNode(Node):  # type: ignore[misc]
         if state is not None:
             self._arbiter = state
             self._inputs.heard("arbiter")
+
+    def _on_recorder(self, message: String) -> None:
+        self._recorder = read_state(message.data) or {}
 
     def _log_health(self, wanted: TeleopInput) -> None:
         """Once for each change."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from robot_learning.teleop.device import TeleopInput
-from robot_learning.teleop.status_line import Status
+from robot_learning.teleop.status_line import RUNNING, Status
 
 ARBITER_TIMEOUT_S = 1.0
 """An arbiter that was silent for longer is shown as none."""
@@ -39,6 +39,8 @@ def operator_status(
     wanted: TeleopInput,
     warnings: Sequence[str],
     rate_hz: float,
+    *,
+    recorder: Mapping[str, Any] | None = None,
 ) -> Status:
     """What the status line shows.
 
@@ -48,6 +50,7 @@ def operator_status(
         wanted: what the device says.
         warnings: what holds the device's own target back.
         rate_hz: of the teleoperation loop.
+        recorder: the newest `recorder/status`; None or empty without a recorder.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
@@ -66,6 +69,25 @@ def operator_status(
         notes=wanted.notes,
         problem=wanted.health.reason,
         reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
+        recording=recording_text(recorder or {}),
+        alarm=(recorder or {}).get("warning", ""),
+    )
+
+
+def recording_text(recorder: Mapping[str, Any]) -> str:
+    """Few words of `recorder/status`; empty without one.
+
+    >>> recording_text({"recording": True, "duration_s": 12.34, "invalid_rows": 2, "saved": 3})
+    'REC 12.3s 2 bad rows, 3 saved'
+    """
+    if not recorder:
+        return ""
+    saved = f"{recorder.get('saved', 0)} saved"
+    if not recorder.get("recording"):
+        return saved
+    bad = recorder.get("invalid_rows", 0)
+    return (
+        f"{RUNNING} {recorder.get('duration_s', 0.0):.1f}s {f'{bad} bad rows, ' * bool(bad)}{saved}"
     )
 
 

@@ -19,6 +19,7 @@ MODE_STYLES: Mapping[str, str] = {
     "DISABLED": "bold white on grey37",
 }
 NO_ARBITER = "NO ARBITER"
+RUNNING = "REC"
 _UNKNOWN_STYLE = "bold white on magenta"
 _STALE_S = 0.25
 
@@ -39,6 +40,8 @@ class Status:
         notes: what is selected, or why the device refuses.
         problem: why the device cannot be used; empty while it can.
         reason: why the robot is not driven; empty while it is.
+        recording: what the recorder does; empty without one.
+        alarm: what is wrong with the recording; empty when nothing is.
     """
 
     mode: str | None
@@ -52,6 +55,8 @@ class Status:
     notes: tuple[str, ...] = ()
     problem: str = ""
     reason: str = ""
+    recording: str = ""
+    alarm: str = ""
 
 
 def render(status: Status) -> Text:
@@ -60,6 +65,11 @@ def render(status: Status) -> Text:
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f" {mode:<8} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
     line.append(" engaged" if status.engaged else " free   ", "bold" if status.engaged else "dim")
+    if status.recording:
+        running = status.recording.startswith(RUNNING)
+        line.append(f" {status.recording}", "bold red" if running else "dim")
+    if status.alarm:
+        line.append(f" {status.alarm}", "bold white on red")
     if status.problem:
         line.append(f" {status.problem}", "bold red")
     for note in status.notes:

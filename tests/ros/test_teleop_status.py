@@ -97,3 +97,13 @@ def test_the_line_is_replaced_in_place_and_never_wraps():
     shown = file.getvalue().split("\r\x1b[2K")[1:]
     assert len(shown) == 2
     assert all(len(text) <= 60 for text in shown)
+
+
+def test_the_recorder_is_shown_while_there_is_one():
+    recorder = {"recording": True, "duration_s": 12.34, "invalid_rows": 2, "saved": 3}
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=recorder)).plain
+    assert " REC 12.3s 2 bad rows, 3 saved " in shown
+    alarmed = {**recorder, "recording": False, "warning": "the disk is nearly full"}
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=alarmed)).plain
+    assert " 3 saved the disk is nearly full" in shown
+    assert "saved" not in line().plain
