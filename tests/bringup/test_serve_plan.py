@@ -1,0 +1,87 @@
+"""The group `serve`: what is started for a checkpoint, and what is refused beforehand."""
+
+import json
+
+import pytest
+from steering_policy import save_steering
+
+from robot_learning.bringup import serve as serve_group
+from robot_learning.bringup.plan import OnExit
+from robot_learning.bringup.serve import SERVE
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros import parameters
+from robot_learning.serving.backend_probe import BACKENDS
+from robot_learning.serving.chunk_planner import EXECUTIONS
+from robot_learning.serving.devices import DEVICES
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    profile = load_profile("desk_duo")
+    return save_steering(tmp_path_factory.mktemp("serve") / "checkpoint", profile, profile.home)
+
+
+def nodes(**given):
+    return {node.name: node for node in SERVE.resolve(given).nodes}
+
+
+def values(node):
+    return {k: v for entry in node.parameters if isinstance(entry, dict) for k, v in entry.items()}
+
+
+def test_the_choices_of_launching_are_those_of_serving():
+    assert parameters.POLICY_DEVICES == serve_group.DEVICES == DEVICES
+    assert parameters.POLICY_BACKENDS == serve_group.BACKENDS == BACKENDS
+    assert parameters.POLICY_EXECUTIONS == serve_group.EXECUTIONS == EXECUTIONS
+
+
+def test_robot_and_task_are_the_checkpoints_unless_given(checkpoint):
+    started = nodes(checkpoint=str(checkpoint))
+    assert list(started) == ["robot_node", "arbiter_node", "policy_node"]
+    assert {node.on_exit for node in started.values()} == {OnExit.FAIL}
+    for node in started.values():
+        assert values(node)["robot"] == "desk_duo"
+    assert values(started["robot_node"])["task"] == "lift"
+    assert values(started["arbiter_node"])["autostart"] is True
+    other = nodes(checkpoint=str(checkpoint), robot="desk_arm", task="push")
+    assert values(other["robot_node"])["task"] == "push"
+    assert values(other["policy_node"])["robot"] == "desk_arm"
+
+
+def test_only_cameras_that_the_policy_sees_are_rendered(checkpoint, tmp_path):
+    assert values(nodes(checkpoint=str(checkpoint))["robot_node"])["cameras"] == ["none"]
+    plain = json.loads((checkpoint / "checkpoint.json").read_text())
+    column = {"key": "images/front", "shape": [480, 640, 3], "is_image": True}
+    plain["spec"]["observations"].append(column)
+    (tmp_path / "checkpoint.json").write_text(json.dumps(plain))
+    seen = nodes(checkpoint=str(tmp_path))
+    assert values(seen["robot_node"])["cameras"] == ["front"]
+    asked = nodes(checkpoint=str(tmp_path), cameras="wrist,front")
+    assert values(asked["robot_node"])["cameras"] == ["wrist", "front"]
+
+
+def test_the_policy_drives_only_when_asked_to(checkpoint):
+    assert values(nodes(checkpoint=str(checkpoint))["policy_node"])["drive"] is False
+    assert values(nodes(checkpoint=str(checkpoint), drive="true")["policy_node"])["drive"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"checkpoint": "/nowhere"}, "/nowhere: no checkpoint here"),
+        ({"execution": "ensembling"}, "did you mean 'temporal_ensembling'"),
+        ({"executed_steps": "some"}, "executed_steps: expected a whole number"),
+        ({"sim": "false"}, "has no ros2_control interface"),
+    ],
+)
+def test_a_wrong_argument_says_what_is_valid(given, text):
+    with pytest.raises(ConfigurationError, match=text):
+        SERVE.resolve(given)
+
+
+def test_a_damaged_checkpoint_is_one_line(tmp_path):
+    for text in ("{", "[]", '{"spec": {"observations": [1]}}'):
+        (tmp_path / "checkpoint.json").write_text(text)
+        with pytest.raises(ConfigurationError, match="damaged"):
+            SERVE.resolve({"checkpoint": str(tmp_path)})

@@ -1,0 +1,143 @@
+"""Backends compute the same, or are not used; the choice is by measurement and reported."""
+
+import numpy as np
+import pytest
+import torch
+from steering_policy import steering_policy, steering_spec
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.policies.families import make_policy
+from robot_learning.policies.normalization import MeasuredStatistics
+from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.serving import backend_probe
+from robot_learning.serving.backend_probe import BACKENDS, choose_backend
+from robot_learning.serving.backends import EagerBackend, OnnxBackend, example_inputs
+from robot_learning.serving.chunk_planner import ActionPrefix
+from robot_learning.serving.devices import choose_device
+from robot_learning.serving.local_policy import LocalPolicy
+from robot_learning.serving.observation_history import Window
+
+SMALL = {
+    "deterministic": {"hidden": [16]},
+    "flow": {"channels": [16, 32], "inference_steps": 2},
+    "act": {"width": 32, "hidden": 64},
+}
+
+
+def spec(family):
+    return PolicySpec(
+        (ObservationSpec("obs/joint_position", (3,)), ObservationSpec("obs/cube", (7,))),
+        3,
+        observation_steps=1 if family == "act" else 2,
+        action_steps=8,
+        executed_steps=4,
+        first_action_index=1 if family == "flow" else 0,
+    )
+
+
+def policy(family, seed=0):
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    sizes = {"obs/joint_position": 3, "obs/cube": 7, "action": 3}
+    statistics = {
+        key: MeasuredStatistics.of(rng.normal(size=(50, size))) for key, size in sizes.items()
+    }
+    return make_policy(family, spec(family), statistics, SMALL[family]).eval()
+
+
+@pytest.mark.parametrize("family", SMALL)
+def test_onnx_runtime_computes_what_pytorch_does_in_smaller_batches_too(family):
+    one = policy(family)
+    onnx, eager = OnnxBackend(one, batch=2, threads=1), EagerBackend(one)
+    for batch in (1, 2):
+        observation, noise = example_inputs(one, batch, seed=batch)
+        expected = eager.act(observation, noise)
+        found = onnx.act(observation, noise)
+        assert found.shape == (batch, 8, 3)
+        np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_the_fastest_is_taken_and_every_one_reported(monkeypatch):
+    monkeypatch.setattr(backend_probe, "EXPORT_FROM_S", 0.0)
+    one = policy("deterministic")
+    backend, report = choose_backend(one)
+    tried = {candidate.name: candidate for candidate in report.candidates}
+    assert set(tried) == set(BACKENDS) - {"auto"}
+    assert "not tried" in tried["compiled"].remark
+    fastest = min(("eager", "onnx"), key=lambda name: tried[name].median_s)
+    assert backend.name == report.chosen == fastest
+    assert str(report).startswith(f"{fastest}: eager ")
+
+
+def test_a_backend_that_computes_something_else_is_refused(monkeypatch):
+    one = policy("deterministic")
+
+    class Wrong(OnnxBackend):
+        def act(self, observation, noise):
+            return super().act(observation, noise) + 0.01
+
+    monkeypatch.setattr(backend_probe, "OnnxBackend", Wrong)
+    monkeypatch.setattr(backend_probe, "EXPORT_FROM_S", 0.0)
+    backend, report = choose_backend(one)
+    assert backend.name == "eager"
+    assert "refused: its actions differ from eager's" in str(report)
+    with pytest.raises(ConfigurationError, match="backend 'onnx' cannot serve this policy"):
+        choose_backend(one, "onnx")
+
+
+def test_an_exporter_that_fails_costs_the_backend_only(monkeypatch):
+    def broken(*_arguments):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(backend_probe, "OnnxBackend", broken)
+    monkeypatch.setattr(backend_probe, "EXPORT_FROM_S", 0.0)
+    backend, report = choose_backend(policy("deterministic"))
+    assert backend.name == "eager" and "no such operator" in str(report)
+
+
+def test_unknown_backends_and_devices_are_refused():
+    with pytest.raises(ConfigurationError, match="did you mean 'onnx'"):
+        choose_backend(policy("deterministic"), "onyx")
+    with pytest.raises(ConfigurationError, match="unknown device 'gpu'"):
+        choose_device("gpu")
+    if not torch.backends.mps.is_available():
+        with pytest.raises(ConfigurationError, match="device 'mps': PyTorch finds none here"):
+            choose_device("mps")
+
+
+def windows(one, count, seed=0):
+    observation, _ = example_inputs(one, count, seed)
+    return [
+        Window(0, {key: values[index] for key, values in observation.items()})
+        for index in range(count)
+    ]
+
+
+def test_equal_seeds_give_equal_chunks():
+    one = policy("flow")
+    asked = windows(one, 1)
+    chunks = [LocalPolicy(one, seed=seed).infer(asked, [None]) for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(chunks[0], chunks[1])
+    assert np.abs(chunks[0] - chunks[2]).max() > 0.01
+
+
+def test_arms_in_a_batch_get_what_each_gets_alone():
+    specification = steering_spec(["pan", "lift"])
+    one = LocalPolicy(steering_policy(specification, np.array([0.2, 0.4])))
+    key = "obs/joint_position"
+    asked = [Window(0, {key: np.full((1, 2), value, np.float32)}) for value in (0.0, 1.0, 2.0)]
+    together = one.infer(asked, [None] * 3)
+    alone = [one.infer([window], [None])[0] for window in asked]
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_a_prefix_binds_the_arm_that_has_one_and_only_that():
+    one = policy("flow")
+    asked = windows(one, 2)
+    free = LocalPolicy(one, seed=5).infer(asked, [None, None])
+    target = free[0] + 0.5
+    weights = np.array([1, 1, 1, 1, 0, 0, 0, 0], float)
+    bound = LocalPolicy(one, seed=5).infer(asked, [ActionPrefix(target, weights), None])
+    np.testing.assert_allclose(bound[1], free[1], atol=1e-6)
+    before = np.abs(free[0] - target)[:4].mean()
+    assert np.abs(bound[0] - target)[:4].mean() < 0.5 * before

@@ -1,0 +1,144 @@
+"""The thread that computes: batches, exchanges, failures, and an end while it is busy."""
+
+import threading
+from itertools import count
+
+import numpy as np
+import pytest
+from steering_policy import steering_spec
+
+from robot_learning.serving.inference_worker import InferenceRequest, InferenceWorker
+from robot_learning.serving.observation_history import Window
+from robot_learning.serving.policy_client import PolicyClient
+
+PATIENCE_S = 20.0
+
+
+class Counting(PolicyClient):
+    """Answers with the number of windows in the batch; waits while `gate` is closed."""
+
+    def __init__(self, tag=0.0, error=None):
+        self.spec = steering_spec(["pan"])
+        self.batches = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.error = error
+        self.tag = tag
+
+    def infer(self, windows, prefixes):
+        self.entered.set()
+        assert self.gate.wait(PATIENCE_S)
+        self.batches.append([window.stamp_ns for window in windows])
+        if self.error is not None:
+            raise self.error
+        return np.full((len(windows), 16, 1), self.tag)
+
+
+class Inbox:
+    def __init__(self, client, **options):
+        self.arrived = threading.Semaphore(0)
+        self.worker = InferenceWorker(client, self.arrived.release, **options)
+
+    def next(self):
+        assert self.arrived.acquire(timeout=PATIENCE_S)
+        return self.worker.take_results()
+
+
+@pytest.fixture
+def inbox():
+    made = []
+
+    def make(client, **options):
+        made.append(Inbox(client, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.worker.close()
+
+
+def request(stamp_ns=1, arm=0):
+    return InferenceRequest(arm, 0, Window(stamp_ns, {}), None, 0)
+
+
+def test_a_request_is_answered_with_its_times(inbox):
+    box = inbox(Counting(tag=3.0))
+    asked = request()
+    box.worker.submit(asked)
+    (result,) = box.next()
+    assert result.request is asked
+    assert result.actions.shape == (16, 1) and result.actions[0, 0] == 3.0
+    assert 0.0 <= result.inference_s < PATIENCE_S
+
+
+def test_of_each_arm_only_the_newest_request_waits_and_all_arms_go_into_one_batch(inbox):
+    client = Counting()
+    box = inbox(client, arms=3)
+    client.gate.clear()
+    box.worker.submit(request(1))
+    assert client.entered.wait(PATIENCE_S)
+    for arm, stamp in ((0, 2), (0, 3), (2, 4), (1, 5)):
+        box.worker.submit(request(stamp, arm))
+    client.gate.set()
+    results = box.next()
+    while len(results) < 4:
+        results += box.next()
+    assert client.batches == [[1], [3, 5, 4]]
+    assert [result.request.arm for result in results] == [0, 0, 1, 2]
+
+
+def test_waiting_for_the_other_arms_gathers_them(inbox):
+    client = Counting()
+    box = inbox(client, arms=2, gather_s=PATIENCE_S)
+    box.worker.submit(request(1, 0))
+    box.worker.submit(request(2, 1))
+    assert len(box.next()) == 2
+    assert client.batches == [[1, 2]]
+
+
+def test_an_exception_is_an_answer_and_the_thread_goes_on(inbox):
+    client = Counting(error=RuntimeError("out of\nmemory"))
+    box = inbox(client)
+    box.worker.submit(request())
+    (result,) = box.next()
+    assert result.actions is None and result.problem == "RuntimeError: out of memory"
+    client.error = None
+    box.worker.submit(request())
+    assert box.next()[0].actions is not None
+
+
+def test_a_client_is_exchanged_between_two_inferences(inbox):
+    before, after = Counting(1.0), Counting(2.0)
+    box = inbox(before)
+    before.gate.clear()
+    box.worker.submit(request(1))
+    assert before.entered.wait(PATIENCE_S)
+    assert box.worker.swap(after) is before
+    box.worker.submit(request(2))
+    before.gate.set()
+    results = box.next()
+    while len(results) < 2:
+        results += box.next()
+    assert [result.actions[0, 0] for result in results] == [1.0, 2.0]
+
+
+def test_closing_does_not_wait_for_ever_for_a_stuck_policy(inbox):
+    client = Counting()
+    box = inbox(client)
+    client.gate.clear()
+    box.worker.submit(request())
+    assert client.entered.wait(PATIENCE_S)
+    assert not box.worker.close(patience_s=0.01)
+    client.gate.set()
+    assert box.worker.close(patience_s=PATIENCE_S)
+
+
+def test_too_few_chunks_are_a_failure_of_all(inbox):
+    client = Counting()
+    numbers = count()
+    client.infer = lambda windows, prefixes: np.zeros((next(numbers), 16, 1))
+    box = inbox(client)
+    box.worker.submit(request())
+    (result,) = box.next()
+    assert result.problem == "1 windows gave 0 chunks"
