@@ -91,7 +91,7 @@ def test_thresholds_decide_and_give_reasons(report: dict, change: dict, reason: 
     [
         ({"invalid_rows": 30, "fault_rows": {"STALE": 30, "MISSING": 0}},
          "30 of 101 rows are invalid (30 STALE)"),
-        ({"clamped_rows": 50}, "50 of 101 rows were clamped"),
+        ({"clamped_rows": 60}, "60 of 101 rows were clamped"),
     ],
 )  # fmt: skip
 def test_rows_give_reasons(report: dict, change: dict, reason: str) -> None:
