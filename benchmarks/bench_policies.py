@@ -1,0 +1,169 @@
+"""What every family of policy learns from demonstrations: success on held-out seeds.
+
+python benchmarks/bench_policies.py [--tasks lift obstacle] [--families ...] [--seeds 0 1 2]
+    [--episodes 200] [--folder DIR]
+
+For each task 100 demonstrations of the scripted expert are recorded (with noise on the arm, as DART
+does; the labels are clean), each family is trained with its small preset, and simulated on seeds
+that nobody has seen. Everything is kept in the folder, and what is there already is not done again:
+a run that was stopped goes on. Success has its 95 % Wilson interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from harness import Row, Spread, report
+
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.learning.config import parse_overrides
+from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+from robot_learning.learning.intervals import wilson
+from robot_learning.learning.presets import preset
+from robot_learning.learning.run_folder import BEST
+from robot_learning.learning.trainer import train
+from robot_learning.policies.checkpoint import load_checkpoint
+from robot_learning.policies.families import FAMILIES
+
+EVALUATION_SEED = 100_000
+DEMONSTRATIONS = 100
+TASK_NOISE_RAD = {"lift": 0.01, "obstacle": 0.0}
+EXPERT_SHARE = 0.9
+UNIMODAL = ("deterministic", "gaussian")
+# Minutes of training that a family may take.
+LONG, LONG_MIN, SHORT_MIN = ("act", "diffusion", "flow"), 20.0, 5.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training and its evaluation."""
+
+    task: str
+    family: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.task}-{self.family}-{self.seed}"
+
+
+def dataset_of(task: str, folder: Path, cameras: Sequence[str] = ()) -> Dataset:
+    """The demonstrations of a task, recorded at the first call."""
+    path = folder / f"{task}{'-images' if cameras else ''}"
+    if not (path / "dataset.json").exists() or len(Dataset(path)) < DEMONSTRATIONS:
+        config = DemonstrationConfig(
+            task=task,
+            episodes=DEMONSTRATIONS,
+            noise=TASK_NOISE_RAD.get(task, 0.0),
+            cameras=tuple(cameras),
+            image_size_px=(96, 96) if cameras else None,
+        )
+        print(record_demonstrations(config, path), flush=True)
+    return Dataset(path)
+
+
+def measure(
+    job: Job, dataset: Dataset, folder: Path, episodes: int, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Train and evaluate, or read what was measured before."""
+    result = folder / f"{job.name}.json"
+    if result.exists():
+        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        return found
+    config = preset(job.family).with_values(
+        {"seed": job.seed, "compute": {"threads": torch.get_num_threads()}}
+    )
+    config = config.with_values(overrides)
+    run = folder / job.name
+    begin_s = time.monotonic()
+    trained = train(dataset, config, run, resume=(run / "state.safetensors").exists())
+    checkpoint = load_checkpoint(run / BEST)
+    parameters = sum(p.numel() for p in checkpoint.policy.parameters())
+    evaluation = evaluate(
+        checkpoint.policy,
+        EvaluationConfig(task=job.task, episodes=episodes, seed=EVALUATION_SEED, expert_every=5),
+    )
+    figures = {
+        "task": job.task,
+        "family": job.family,
+        "seed": job.seed,
+        "parameters": parameters,
+        "steps": trained.steps,
+        "training_s": trained.wall_s,
+        "evaluation_s": time.monotonic() - begin_s - trained.wall_s,
+        "successes": evaluation.success.successes,
+        "episodes": episodes,
+        **evaluation.figures,
+    }
+    result.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    print(
+        f"{job.name}: success {evaluation.success}, trained {trained.wall_s:.0f} s, "
+        f"evaluated {figures['evaluation_s']:.0f} s",
+        flush=True,
+    )
+    return figures
+
+
+def rows_of(task: str, family: str, found: Sequence[Mapping[str, Any]]) -> list[Row]:
+    """Success over all seeds, and the time of training."""
+    successes = sum(figures["successes"] for figures in found)
+    share = wilson(successes, sum(figures["episodes"] for figures in found))
+    spread = Spread(share.share, share.low, share.high, len(found))
+    fails = task == "obstacle" and family in UNIMODAL
+    limit = LONG_MIN if family in LONG else SHORT_MIN
+    minutes = Spread.of([figures["training_s"] / 60 for figures in found])
+    name = f"{task}, {family}"
+    return [
+        Row(f"{name}: success", spread, "share", "" if fails else f">= {EXPERT_SHARE}"),
+        Row(f"{name}: training", minutes, "min", f"<= {limit:g}"),
+    ]
+
+
+def main() -> int:
+    """Measure, print, write JSON; 1 when a target was missed."""
+    parser = argparse.ArgumentParser(description="Success of every family of policy.")
+    parser.add_argument("--tasks", nargs="+", default=["lift", "obstacle"])
+    parser.add_argument("--families", nargs="+", default=list(FAMILIES))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--episodes", type=int, default=200, help="of each evaluation")
+    parser.add_argument("--folder", type=Path, default=Path("runs/bench_policies"))
+    parser.add_argument("--set", action="append", default=[], help="as of `train`")
+    parser.add_argument("--cameras", nargs="*", default=[], help="learn from their images instead")
+    parser.add_argument("--threads", type=int, default=0, help="of PyTorch")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    overrides = parse_overrides(arguments.set)
+    if arguments.cameras:
+        keys = ["obs/joint_position", *(f"obs/{name}" for name in arguments.cameras)]
+        overrides.setdefault("data", {}).setdefault("observation_keys", keys)
+    # Seed by seed, so that a run which is stopped has every family at least once.
+    jobs = [
+        Job(t, f, s) for s in arguments.seeds for t in arguments.tasks for f in arguments.families
+    ]
+    datasets = {
+        task: dataset_of(task, arguments.folder, arguments.cameras) for task in arguments.tasks
+    }
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for job in jobs:
+        figures = measure(job, datasets[job.task], arguments.folder, arguments.episodes, overrides)
+        found.setdefault((job.task, job.family), []).append(figures)
+    rows = [row for (task, family), each in found.items() for row in rows_of(task, family, each)]
+    details = {"runs": [figures for each in found.values() for figures in each]}
+    subject = "policies_images" if arguments.cameras else "policies"
+    report(subject, rows, details, spread="success [95 % Wilson], minutes [quartiles]")
+    return int(any(row.kept is False for row in rows))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,255 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.errors import DatasetError
+from robot_learning.learning.config import TrainConfig
+from robot_learning.learning.distributed import Processes
+from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.learning.trainer import Training, clear_memory_errors, train
+from robot_learning.policies.checkpoint import load_checkpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+Make = Callable[..., TrainConfig]
+
+
+def weights(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:
+    return dict(load_checkpoint(folder / name).policy.state_dict())
+
+
+def assert_equal_weights(first: Path, second: Path) -> None:
+    ours, theirs = weights(first), weights(second)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def lines(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_loss_falls_and_the_run_is_whole(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    config = make_config(steps=200, log_every_steps=10, validation={"every_steps": 50})
+    result = train(demonstrations, config, tmp_path / "run")
+    rows = [row for row in lines(result.folder) if row["loss"]]
+    assert float(rows[-1]["loss"]) < 0.3 * float(rows[0]["loss"])
+    assert result.best["loss"] == pytest.approx(
+        min(float(r["validation_loss"]) for r in lines(result.folder) if r["validation_loss"]),
+        rel=1e-6,
+    )
+    checkpoint = load_checkpoint(result.checkpoint)
+    assert checkpoint.details.robot == "desk_arm"
+    assert checkpoint.details.task == "reach"
+    assert TrainConfig.from_plain(checkpoint.details.training["config"]) == config
+    assert json.loads((result.folder / "run.json").read_text())["dataset"]
+    assert list((result.folder / "tensorboard").glob("events*"))
+
+
+def test_the_same_seed_gives_the_same_weights(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    # Dropout draws from PyTorch's global generator, which is none of ours.
+    config = make_config(policy={"dropout": 0.3})
+    train(demonstrations, config, tmp_path / "first")
+    torch.randn(5)
+    train(demonstrations, config, tmp_path / "second")
+    assert_equal_weights(tmp_path / "first", tmp_path / "second")
+    train(demonstrations, replace(config, seed=1), tmp_path / "other")
+    with pytest.raises(AssertionError):
+        assert_equal_weights(tmp_path / "first", tmp_path / "other")
+
+
+def test_killed_and_resumed_is_as_never_killed(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    # Noise, dropout, order, moving average and the best so far all have to be continued.
+    config = make_config(
+        family="flow",
+        steps=200,
+        save_every_steps=20,
+        batch_size=8,
+        policy={"backbone": "transformer", "width": 16, "layers": 1, "heads": 2},
+        validation={"every_steps": 50, "batches": 1},
+        ema={"decay": 0.99},
+    )
+    config = replace(config, policy={k: v for k, v in config.policy.items() if k != "hidden"})
+    train(demonstrations, config, tmp_path / "whole")
+    killed = tmp_path / "killed"
+    program = (
+        "import sys, json; from pathlib import Path\n"
+        "from robot_learning.episodes.dataset import Dataset\n"
+        "from robot_learning.learning.config import TrainConfig\n"
+        "from robot_learning.learning.trainer import train\n"
+        "config = TrainConfig.from_plain(json.loads(sys.argv[3]))\n"
+        "train(Dataset(sys.argv[1]), config, Path(sys.argv[2]))\n"
+    )
+    text = json.dumps(config.to_plain())
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(demonstrations.path), str(killed), text],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    while not (killed / "state.safetensors").exists():
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    result = train(demonstrations, config, killed, resume=True)
+    assert result.steps == 200
+    assert_equal_weights(tmp_path / "whole", killed)
+    ours, theirs = lines(killed), lines(tmp_path / "whole")
+    for row in (*ours, *theirs):
+        row.pop("samples_per_s")
+    assert ours == theirs
+
+
+def test_a_run_is_not_overwritten(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    config = make_config()
+    train(demonstrations, config, tmp_path / "run")
+    with pytest.raises(RunError, match="resume it or choose another folder"):
+        train(demonstrations, config, tmp_path / "run")
+    with pytest.raises(RunError, match=r"config\.optimizer\.learning_rate 0\.001, now it is 0\.01"):
+        changed = config.with_values({"optimizer": {"learning_rate": 0.01}})
+        train(demonstrations, changed, tmp_path / "run", resume=True)
+    with pytest.raises(RunError, match="nothing to resume"):
+        train(demonstrations, config, tmp_path / "none", resume=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    with pytest.raises(RunError, match="holds something else"):
+        train(demonstrations, config, tmp_path / "other")
+    assert (tmp_path / "other" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_damaged_state_is_refused(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    train(demonstrations, make_config(), tmp_path / "run")
+    state = tmp_path / "run" / "state.safetensors"
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(RunError, match=r"state\.safetensors: damaged"):
+        train(demonstrations, make_config(), tmp_path / "run", resume=True)
+
+
+def test_the_best_checkpoint_is_the_one_that_succeeds(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    answers = iter([0.5, 0.9, 0.9, 0.2])
+    config = make_config(steps=24)
+    result = train(demonstrations, config, tmp_path / "run", rollout=lambda _: next(answers))
+    # Of the two with 0.9, the one with the lower loss; the loss still falls.
+    assert result.best["success"] == 0.9
+    assert result.best["step"] == 18
+    assert load_checkpoint(result.checkpoint).details.training["step"] == 18
+
+
+def test_patience_ends_the_training(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    answers = iter([0.9, 0.5, 0.5])
+    config = make_config(steps=60, validation={"every_steps": 6, "patience": 2})
+    result = train(demonstrations, config, tmp_path / "run", rollout=lambda _: next(answers))
+    assert result.stopped_early
+    assert (result.steps, result.best["step"]) == (18, 6)
+
+
+def test_sample_weights_reach_the_gradient(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    def gradient(scale: torch.Tensor) -> torch.Tensor:
+        config = make_config(optimizer={"gradient_clip": 0.0}, batch_size=8)
+        training = Training(demonstrations, config, tmp_path / "run", Processes())
+        training.batches.weights = scale
+        training.step(0)
+        return torch.cat([p.grad.flatten() for p in training.policy.parameters()])
+
+    count = len(Training(demonstrations, make_config(), tmp_path / "run", Processes()).batches)
+    ones = torch.ones(count)
+    uneven = torch.linspace(0.1, 2.0, count)
+    torch.testing.assert_close(gradient(3 * ones), gradient(ones))
+    assert not torch.allclose(gradient(uneven), gradient(ones))
+
+
+def test_an_infinite_loss_ends_with_the_step_and_leaves_no_run(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    config = make_config(optimizer={"learning_rate": 1e30, "gradient_clip": 0.0, "warmup_steps": 0})
+    with pytest.raises(TrainingError, match=r"step \d+: the loss is (nan|inf)"):
+        train(demonstrations, config, tmp_path / "run")
+    assert not list(tmp_path.glob("run/*/*.new"))
+    assert not (tmp_path / "run" / "state.safetensors").exists()
+
+
+def test_running_out_of_memory_is_one_line_and_leaves_nothing(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    config = make_config(policy={"hidden": [2**20, 2**22]})
+    with pytest.raises(TrainingError, match=r"^out of memory with batch_size 32: [^\n]*$"):
+        train(demonstrations, config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_other_errors_pass_through(make_config: Make) -> None:
+    with pytest.raises(RuntimeError, match="shapes"), clear_memory_errors(make_config()):
+        raise RuntimeError("shapes do not match")
+
+
+def test_one_short_episode_is_enough(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    one = demonstrations.select(names=[demonstrations.episodes[0].name])
+    config = make_config(data={"action_steps": one.rows + 50, "executed_steps": 2})
+    result = train(one, config, tmp_path / "run")
+    assert result.steps == 12
+    assert "loss" not in result.best
+
+
+def test_a_dataset_without_anything_to_learn_is_refused(
+    own_demonstrations: Path, make_config: Make, tmp_path: Path
+) -> None:
+    dataset = Dataset(own_demonstrations)
+    with pytest.raises(DatasetError, match="no episode to train on"):
+        train(dataset, make_config(data={"outcomes": ["failure"]}), tmp_path / "run")
+    with pytest.raises(DatasetError, match="no window matches"):
+        train(dataset, make_config(data={"sources": ["policy"]}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_settings_that_do_not_fit(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    for values, said in (
+        ({"family": "difusion"}, "did you mean 'diffusion'"),
+        ({"policy": {"hiden": [3]}}, "unknown option 'hiden'"),
+        ({"compute": {"device": "tpu"}}, "unknown device 'tpu'"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            train(demonstrations, make_config(**values), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_mixed_precision_learns_too(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    config = make_config(steps=150, compute={"precision": "bfloat16"})
+    train(demonstrations, config, tmp_path / "run")
+    losses = [float(row["loss"]) for row in lines(tmp_path / "run") if row["loss"]]
+    assert losses[-1] < 0.7 * losses[0]
+    assert all(v.dtype == torch.float32 for v in weights(tmp_path / "run").values())
+    assert np.isfinite(losses).all()
