@@ -16,6 +16,7 @@ from robot_learning.cli.dataset import (
     combine,
     export,
     imports,
+    replay,
     stats,
     view,
 )
@@ -23,7 +24,7 @@ from robot_learning.cli.dataset import (
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-VERB_GROUPS = (browse, stats, view, check, change, combine, export, imports)
+VERB_GROUPS = (browse, stats, view, check, change, combine, replay, export, imports)
 
 
 def add_parser(subparsers: Subparsers) -> None:

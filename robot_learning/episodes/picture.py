@@ -21,7 +21,7 @@ from robot_learning.episodes.optional import require
 
 WIDTH_IN = 16.0
 _DPI = 100
-_CONTROL_IN, _AGES_IN, _JOINT_IN, _TITLE_IN = 0.5, 1.9, 1.75, 0.9
+_CONTROL_IN, _LEGEND_IN, _AGES_IN, _JOINT_IN, _TITLE_IN = 0.5, 0.15, 1.9, 1.75, 0.9
 # What is drawn of a joint: the column, its name in the legend, and how it is drawn.
 _LINES = (
     (
@@ -74,9 +74,10 @@ class _Page:
         self.cameras = [column for column in episode.info.columns if column.is_image]
         count = min(frames, episode.rows)
         self.frame_rows = np.linspace(0, episode.rows - 1, count).round().astype(int)
-        self.joints = list(self.paths["actions"].names) or [
-            f"action {index}" for index in range(self.paths["actions"].shape[0])
-        ]
+        width = self.paths["actions"].shape[0]
+        names = self.paths["actions"].names or episode.info.joint_names
+        known = len(names) == width
+        self.joints = list(names) if known else [f"action {index}" for index in range(width)]
 
     def draw(self) -> Any:
         figure_type = require("matplotlib.figure", "drawing pictures").Figure
@@ -85,7 +86,8 @@ class _Page:
             for column in self.cameras
         ]
         joint_rows = -(-len(self.joints) // 2)
-        heights = [*(h + 0.25 for h in strip_in), _CONTROL_IN, *[_JOINT_IN] * joint_rows, _AGES_IN]
+        heights = [h + 0.25 for h in strip_in]
+        heights += [_CONTROL_IN, _LEGEND_IN, *[_JOINT_IN] * joint_rows, _AGES_IN]
         total_in = sum(heights) + _TITLE_IN + 0.35 * len(heights)
         figure = figure_type(figsize=(WIDTH_IN, total_in), layout="constrained")
         figure.get_layout_engine().set(h_pad=0.06, w_pad=0.08)
@@ -99,13 +101,14 @@ class _Page:
         arrays = self._arrays()
         axes = []
         for index in range(len(self.joints)):
-            axis = figure.add_subplot(grid[first + 1 + index // 2, index % 2], sharex=time_axis)
+            axis = figure.add_subplot(grid[first + 2 + index // 2, index % 2], sharex=time_axis)
             self._joint(axis, index, arrays)
             axes.append(axis)
-        handles, labels = axes[0].get_legend_handles_labels()
-        axes[0].legend(
-            handles, labels, loc="lower left", bbox_to_anchor=(0.0, 1.13), ncols=len(labels),
-            fontsize=9, frameon=False, borderaxespad=0.0,
+        legend_axis = figure.add_subplot(grid[first + 1, :])
+        legend_axis.axis("off")
+        legend_axis.legend(
+            *axes[0].get_legend_handles_labels(), loc="center left", bbox_to_anchor=(0.0, 0.5),
+            ncols=8, fontsize=9, frameon=False, borderaxespad=0.0,
         )  # fmt: skip
         self._ages(figure.add_subplot(grid[len(heights) - 1, :], sharex=time_axis))
         time_axis.set_xlim(0.0, self.ends_s[-1])
@@ -256,7 +259,7 @@ def visible_pixels(pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         return pixels
     values = pixels[..., 0].astype(float)
     far = max(float(values.max()), 1.0)
-    grey = (255 * (1 - values / far)).astype(np.uint8)
+    grey = (255 * (1 - 0.8 * values / far)).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 

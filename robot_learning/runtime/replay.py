@@ -1,0 +1,240 @@
+"""Sending a recorded episode's actions again, and how far the arm then strays from the recording.
+
+What is sent passes the arbiter like any policy's commands, so that a replay never asks more of
+an arm than its limits allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.control.arbiter import Arbiter
+from robot_learning.control.modes import Mode, Request
+from robot_learning.control.settings import arbiter_settings
+from robot_learning.control.state import Decision
+from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray, Observation
+from robot_learning.episodes.episode import Episode
+from robot_learning.episodes.errors import EpisodeError
+from robot_learning.runtime.session import LockstepRobot, Session, Subscriber
+from robot_learning.runtime.trajectory_source import TrajectorySource
+
+COLUMNS = {
+    "applied": "control/applied",
+    "requested": "control/requested",
+    "human": "control/human",
+    "policy": "control/policy",
+    "actions": "actions",
+}
+_MEASURED = "obs/joint_position"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """What a replay takes from an episode. Times are nanoseconds since its first row.
+
+    Attributes:
+        joint_names: (n,).
+        times_ns: (k,) of the commands, increasing; the first is 0.
+        positions: (k, n) rad or m, finite.
+        measured_ns: (m,) of the measurements, increasing.
+        measured: (m, n) rad or m.
+        left_out: rows without a usable command.
+    """
+
+    joint_names: tuple[str, ...]
+    times_ns: npt.NDArray[np.int64]
+    positions: FloatArray
+    measured_ns: npt.NDArray[np.int64]
+    measured: FloatArray
+    left_out: int
+
+    @property
+    def duration_s(self) -> float:
+        """From the first command to the last."""
+        return int(self.times_ns[-1]) / NS_PER_S
+
+
+def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Recording:
+    """The commands of `column`, a key of `COLUMNS`, and the measurements to compare with.
+
+    Raises:
+        ConfigurationError: no such column, or other joints than the robot's; names both sides.
+        EpisodeError: the episode lacks the column, or has no usable row of it.
+    """
+    if column not in COLUMNS:
+        raise ConfigurationError(unknown_choice("column to replay", column, COLUMNS))
+    info, path = episode.info, COLUMNS[column]
+    if tuple(info.joint_names) != profile.joint_names:
+        raise ConfigurationError(
+            f"{episode.path}: recorded with the joints {', '.join(info.joint_names)}; the robot "
+            f"'{profile.name}' has {', '.join(profile.joint_names)}"
+        )
+    positions, stamps_ns = episode.column(path), _stamps_ns(episode, path)
+    usable = np.isfinite(positions).all(axis=1) & _is_new(stamps_ns)
+    if usable.sum() < 2:
+        raise EpisodeError(f"{episode.path}: '{path}' has {usable.sum()} usable rows; 2 are needed")
+    origin_ns = int(stamps_ns[usable][0])
+    measured_ns = _stamps_ns(episode, _MEASURED)
+    seen = _is_new(measured_ns)
+    return Recording(
+        joint_names=profile.joint_names,
+        times_ns=stamps_ns[usable] - origin_ns,
+        positions=positions[usable],
+        measured_ns=measured_ns[seen] - origin_ns,
+        measured=episode.column(_MEASURED)[seen],
+        left_out=int((~np.isfinite(positions).all(axis=1)).sum()),
+    )
+
+
+def start_options(
+    episode: Episode, objects: Sequence[str], profile: RobotProfile
+) -> dict[str, Any]:
+    """The reset options of a simulated robot that put it where the episode began.
+
+    `poses` lacks the objects that were not recorded.
+    """
+    recorded = {column.path for column in episode.info.columns}
+    joints = episode.column(_MEASURED, 0, 1)[0]
+    return {
+        "joint_position": np.clip(joints, profile.position_min, profile.position_max),
+        "poses": {
+            name: episode.column(f"obs/{name}", 0, 1)[0]
+            for name in objects
+            if f"obs/{name}" in recorded
+        },
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class ReplayResult:
+    """How a replay went.
+
+    Attributes:
+        joint_names: (n,).
+        largest: (n,) the largest distance from the recorded measurements, rad or m.
+        mean: (n,) the mean distance.
+        compared: measurements that were compared.
+        limited: ticks in which the arbiter's limits changed something.
+        modes: ticks in each of the arbiter's modes.
+        refused: commands that the arbiter refused, by reason.
+        solved: whether the simulated task was solved in the end; None where that is not known.
+    """
+
+    joint_names: tuple[str, ...]
+    largest: FloatArray
+    mean: FloatArray
+    compared: int
+    limited: int = 0
+    modes: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    solved: bool | None = None
+
+
+def deviation(
+    recording: Recording, times_ns: npt.NDArray[np.int64], measured: FloatArray
+) -> ReplayResult:
+    """Compare measurements (m, n) at `times_ns` since the first command with the recorded ones.
+
+    Between two of them a straight line is taken.
+
+    Raises:
+        EpisodeError: the two do not overlap in time.
+    """
+    inside = (recording.measured_ns >= times_ns[0]) & (recording.measured_ns <= times_ns[-1])
+    if not inside.any():
+        raise EpisodeError("the replay and the recording have no instant in common")
+    wanted_ns = recording.measured_ns[inside]
+    found = np.stack(
+        [np.interp(wanted_ns, times_ns, measured[:, joint]) for joint in range(measured.shape[1])],
+        axis=1,
+    )
+    distance = np.abs(found - recording.measured[inside])
+    return ReplayResult(
+        recording.joint_names, distance.max(axis=0), distance.mean(axis=0), int(inside.sum())
+    )
+
+
+def replay(
+    recording: Recording,
+    robot: LockstepRobot,
+    options: Mapping[str, Any],
+    *,
+    seed: int | None = None,
+    solved: Callable[[], bool] | None = None,
+    progress: Progress | None = None,
+) -> ReplayResult:
+    """Send a recording to a simulated robot, in lockstep.
+
+    Args:
+        recording: of `read_recording`.
+        robot: connected.
+        options: of its reset; see `start_options`.
+        seed: of its reset.
+        solved: whether the task is solved now.
+        progress: is told how many control periods of all are done.
+
+    Raises:
+        ConfigurationError: the robot cannot be reset so.
+        EpisodeError: nothing could be compared.
+    """
+    profile = robot.profile
+    # The arm stands where the recording begins: there is nothing to blend over.
+    settings = arbiter_settings(profile, blend_s=1.0 / profile.control_rate_hz)
+    source = TrajectorySource(recording.times_ns, recording.positions, profile.joint_names)
+    log = _Log()
+    session = Session(robot, Arbiter(settings), policy=source, subscribers=[log])
+    session.reset(seed, options, requests=(Request.ENABLE, Request.HAND_BACK))
+    steps = round(recording.duration_s * profile.control_rate_hz) + 1
+    for step in range(steps):
+        session.step()
+        if progress:
+            progress(step + 1, steps)
+    compared = deviation(recording, np.array(log.times_ns) - log.times_ns[0], np.array(log.joints))
+    return ReplayResult(
+        compared.joint_names,
+        compared.largest,
+        compared.mean,
+        compared.compared,
+        limited=log.limited,
+        modes=log.modes,
+        refused=dict(session.state.refusals.counts),
+        solved=solved() if solved else None,
+    )
+
+
+class _Log(Subscriber):
+    def __init__(self) -> None:
+        self.times_ns: list[int] = []
+        self.joints: list[FloatArray] = []
+        self.modes: dict[str, int] = {}
+        self.limited = 0
+
+    def on_step(self, observation: Observation, decision: Decision) -> None:
+        self.times_ns.append(observation.stamp_ns)
+        self.joints.append(observation.joint_position)
+        name = Mode(decision.mode).name
+        self.modes[name] = self.modes.get(name, 0) + 1
+        self.limited += bool(np.any(decision.limited))
+
+
+def _stamps_ns(episode: Episode, path: str) -> npt.NDArray[np.int64]:
+    for stream in episode.info.streams:
+        if any(column.path == path for column in stream.columns):
+            stamps_ns: npt.NDArray[np.int64] = episode.column(f"streams/{stream.name}/stamp_ns")
+            return stamps_ns
+    known = ", ".join(column.path for column in episode.info.columns)
+    raise EpisodeError(f"{episode.path}: has no column '{path}'; it has {known}")
+
+
+def _is_new(stamps_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """(T,) where a row holds a sample that no row before held."""
+    return np.asarray((stamps_ns >= 0) & (np.diff(stamps_ns, prepend=-1) > 0))
