@@ -22,6 +22,7 @@ from robot_learning.policies.policy import Policy
 
 Array = npt.NDArray[Any]
 NOISE = "noise"
+OPSET = 18
 
 
 class Backend(ABC):
@@ -147,12 +148,20 @@ def export_onnx(policy: Policy, path: Path, batch: int = 1) -> None:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                # The older exporter takes a fraction of a second, the newer one several.
+                # The older exporter takes a fraction of a second, the newer one up to a minute.
+                torch.onnx.register_custom_op_symbolic("aten::mT", _swapped_axes, OPSET)
                 _export(module, tensors, path, dynamo=False)
             except Exception:
                 _export(module, tensors, path, dynamo=True)
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _swapped_axes(graph: Any, values: Any) -> Any:
+    """`Tensor.mT`, which the older exporter does not know."""
+    rank = values.type().dim()
+    order = [*range(rank - 2), rank - 1, rank - 2]
+    return graph.op("Transpose", values, perm_i=order)
 
 
 def _export(module: nn.Module, tensors: tuple[Tensor, ...], path: Path, dynamo: bool) -> None:
@@ -163,6 +172,7 @@ def _export(module: nn.Module, tensors: tuple[Tensor, ...], path: Path, dynamo: 
         str(path),
         input_names=names,
         output_names=["actions"],
+        opset_version=OPSET,
         dynamo=dynamo,
         verbose=False,
     )
