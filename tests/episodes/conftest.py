@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.images import encode_jpeg
 from robot_learning.episodes.recorder import Recorder, SavedEpisode
@@ -139,3 +140,17 @@ def feed_streams() -> Callable[..., None]:
 @pytest.fixture
 def record_episode() -> Callable[..., SavedEpisode]:
     return record
+
+
+@pytest.fixture(scope="module")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three short episodes of differing length and outcome, and two stored splits."""
+    path = tmp_path_factory.mktemp("small") / "dataset"
+    folder = DatasetFolder.create_or_open(path, make_info())
+    with folder.lock():
+        record(folder, 0.4, "success", instruction="pick")
+        record(folder, 0.6, "failure", instruction="place")
+        record(folder, 0.5, "success", instruction="pick")
+    dataset = Dataset(path)
+    dataset.save_splits(dataset.split({"train": 0.6, "valid": 0.4}))
+    return path

@@ -42,7 +42,8 @@ class RobomimicImporter:
     def describe(self, source: Path) -> DatasetInfo:
         """From the first demo and `env_args`; see `Importer`."""
         with open_foreign(source) as file, reading(source):
-            demo = file["data"][_demo_names(file, source)[0]]
+            first = _demo_names(file, source)[0]
+            demo = file["data"][first]
             columns = [self._column(path, array) for path, array in _arrays(demo).items()]
             if not any(column.path == "actions" for column in columns):
                 raise EpisodeError(f"'{demo.name}' has no array 'actions'")
