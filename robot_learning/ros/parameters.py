@@ -348,7 +348,10 @@ RECORDER_NODE = (
         "quality.skew_p99_ms", 200.0, "Time between the samples of a row, p99, ms", minimum=0.0
     ),
     ParameterSpec(
-        "quality.clamped_row_fraction", 0.5, "Share of rows that hit a limit", minimum=0.0
+        "quality.clamped_row_fraction",
+        0.2,
+        "Share of rows that hit a position, velocity or workspace limit",
+        minimum=0.0,
     ),
     ParameterSpec("quality.duration_min_s", 0.5, "Shortest good episode, s", minimum=0.0),
 )
@@ -449,6 +452,29 @@ POLICY_NODE = (
     ParameterSpec("diagnostics_rate_hz", 1.0, "Rate of the diagnostics", minimum=0.1, maximum=10.0),
 )
 
+REPLAY_NODE = (
+    ParameterSpec("episode", "", "File of the recorded episode"),
+    ParameterSpec("robot", "", "Robot profile; empty: the one of the recording"),
+    ParameterSpec(
+        "column",
+        "applied",
+        "Which recorded actions are sent",
+        choices=("applied", "actions", "requested", "human", "policy"),
+    ),
+    ParameterSpec("rate_hz", 50.0, "Rate of policy/command", minimum=10.0, maximum=1000.0),
+    ParameterSpec(
+        "approach_speed",
+        0.25,
+        "Share of each joint's velocity limit on the way to where the recording begins",
+        minimum=0.01,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        "bound", 0.0, "Exit code 1 beyond this deviation, rad or m; 0: never", minimum=0.0
+    ),
+    ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "policy_node": POLICY_NODE,
     "robot_node": ROBOT_NODE,
@@ -458,5 +484,6 @@ NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "arbiter_node": ARBITER_NODE,
     "recorder_node": RECORDER_NODE,
     "session_node": SESSION_NODE,
+    "replay_node": REPLAY_NODE,
 }
 """Executable -> its parameters."""

@@ -46,7 +46,7 @@ def test_a_robot_is_recorded_with_the_clean_label(tmp_path, source: Source, labe
         noise=np.full(count, 0.5),
         requested=np.full(count, 9.0),
         applied=np.full(count, APPLIED),
-        limited=np.full(count, 4),
+        limited=np.full(count, 2 | 4),
         intervention=False,
     )
     with folder.lock():
@@ -63,7 +63,7 @@ def test_a_robot_is_recorded_with_the_clean_label(tmp_path, source: Source, labe
             recorder.advance(now_ns)
         saved = recorder.stop()
     assert saved.summary.sources == (source.name.lower(),)
-    assert saved.quality["clamped_rows"] == 10
+    assert saved.quality["clamped_rows"] == saved.quality["smoothed_rows"] == 10
     with Episode(folder.episodes_path / saved.summary.name) as episode:
         assert episode.valid.all()
         np.testing.assert_array_equal(episode.column("actions"), np.full((10, count), label))
