@@ -33,6 +33,7 @@ from robot_learning.core.pacing import Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.arbiter_outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
+from robot_learning.ros.demonstration_trigger import DemonstrationTrigger
 from robot_learning.ros.demonstrations import Demonstrations
 from robot_learning.ros.node_base import Stop, declare_parameters, run_node
 from robot_learning.ros.parameters import ARBITER_NODE
@@ -84,6 +85,7 @@ class ArbiterNode(Node):  # type: ignore[misc]
         for request in Request:
             self.create_service(Trigger, f"~/{request.value}", partial(self._on_request, request))
         self.add_on_set_parameters_callback(self._on_parameters)
+        self._trigger = DemonstrationTrigger(self, given["demonstrations_follow"])
 
     def run(self, executor: Executor, stop: Stop) -> None:
         """Tick at the rate; callbacks in what time that leaves."""

@@ -59,8 +59,13 @@ def test_a_real_robot_is_commanded_where_and_how_its_controller_listens(real_rob
 def test_noise_is_off_unless_asked_for():
     assert not any(name.startswith("noise") for name in values(nodes()["arbiter_node"]))
     asked = values(nodes(dart="true", dart_trace="0.3", dart_seed="5")["arbiter_node"])
-    assert asked["demonstrating"] is True
+    assert (asked["demonstrating"], asked["demonstrations_follow"]) == (False, "operator")
     assert (asked["noise.sigma"], asked["noise.trace"], asked["noise.seed"]) == (0.02, 0.3, 5)
+
+
+def test_a_scripted_session_is_one_demonstration():
+    asked = values(nodes(dart="true", device="scripted")["arbiter_node"])
+    assert (asked["demonstrating"], asked["demonstrations_follow"]) == (True, "parameter")
 
 
 def test_a_covariance_file_replaces_the_scalar():
