@@ -15,6 +15,7 @@ from typing import Any
 import psutil
 import pytest
 import rclpy
+from arbiter_graph import Graph, running_graph
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 
@@ -190,3 +191,38 @@ def peer(_own_graph: None, worker_domain: int) -> Iterator[Peer]:
     one = Peer(worker_domain)
     yield one
     one.close()
+
+
+@pytest.fixture(scope="module")
+def context(worker_domain: int) -> Iterator[Context]:
+    """A context in the worker's domain."""
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    context = Context()
+    rclpy.init(context=context, domain_id=worker_domain)
+    yield context
+    rclpy.shutdown(context=context)
+
+
+@pytest.fixture(scope="module")
+def shared_graph(context: Context) -> Iterator[Graph]:
+    """One for all tests of a file."""
+    with running_graph(Graph(context, "shared")) as graph:
+        yield graph
+
+
+@pytest.fixture
+def graph(shared_graph: Graph) -> Iterator[Graph]:
+    """A robot and an arbiter, enabled and in HOLD, with no source running."""
+    shared = shared_graph
+    for name in ("teleop", "policy"):
+        if name in shared.processes:
+            shared.end(name)
+    shared.until(lambda: shared.states[-1]["ages_s"]["robot"][0] is not None)
+    if shared.mode() == "FAULT":
+        shared.until(lambda: shared.ask("clear_fault").success)
+    if shared.mode() == "DISABLED":
+        shared.until(lambda: shared.ask("enable").success)
+    shared.until_mode("HOLD")
+    shared.ticks(60)
+    shared.forget()
+    yield shared
