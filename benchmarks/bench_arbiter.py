@@ -4,7 +4,9 @@ python benchmarks/bench_arbiter.py [--ticks 3000] [--repetitions 9]
 
 Every tick takes a human's command, a measurement and, every fifth, a policy's chunk of 16 points,
 as in a demonstration with noise at 50 to 100 Hz. The figure is the mean of a tick in one
-repetition; the spread is over the repetitions.
+repetition; the spread is over the repetitions. The workspace guard, whose forward kinematics the
+arbiter is handed, is measured beside it: with the arms inside of their boxes and, as the worst
+that there is, with all of them driven against their boundaries.
 """
 
 from __future__ import annotations
@@ -26,15 +28,23 @@ from robot_learning.control.state import ArbiterState, Demonstration, Inputs
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray
+from robot_learning.sim.end_effectors import workspace_excess
 
 CHUNK_POINTS = 16
 CHUNK_STEP_S = 0.02
 CHUNK_EVERY = 5
+SWING_RAD = 0.2
+"""Of every joint about its resting position: this leads both arms of desk_duo out of their box."""
+INSIDE_RAD = 0.02
+"""And this keeps them inside of it, with the noise."""
+NOISE_RAD = 0.02
 
 
-def scripted_inputs(profile: RobotProfile, ticks: int, period_ns: int) -> list[tuple[Inputs, Now]]:
+def scripted_inputs(
+    profile: RobotProfile, ticks: int, period_ns: int, swing_rad: float
+) -> list[tuple[Inputs, Now]]:
     """What arrives in each tick, made beforehand, so that only the arbiter is timed."""
-    noise = ActionNoise(isotropic_covariance(profile, 0.02), hold_ticks=5)
+    noise = ActionNoise(isotropic_covariance(profile, NOISE_RAD), hold_ticks=5)
     demonstration = Demonstration(0, noise)
     names, home = profile.joint_names, profile.home
     reach = profile.position_max - profile.position_min
@@ -42,7 +52,7 @@ def scripted_inputs(profile: RobotProfile, ticks: int, period_ns: int) -> list[t
     script = []
     for tick in range(1, ticks + 1):
         now_ns = tick * period_ns
-        position = home + np.minimum(0.2, 0.2 * reach) * np.sin(0.02 * tick)
+        position = home + np.minimum(swing_rad, 0.2 * reach) * np.sin(0.02 * tick)
         human = RawCommand(now_ns, now_ns, names, position[None])
         chunk = RawCommand(now_ns, now_ns, names, np.tile(position, (CHUNK_POINTS, 1)), offsets_s)
         inputs = Inputs(
@@ -89,6 +99,21 @@ def limiter_time_us(arbiter: Arbiter, profile: RobotProfile, repeats: int = 2000
     return (time.perf_counter() - start) / repeats * 1e6
 
 
+def guard_rows(robot: str, ticks: int, repetitions: int) -> list[Row]:
+    """The mean tick with the workspace guard."""
+    profile = load_profile(robot)
+    settings = arbiter_settings(profile)
+    arbiter = Arbiter(settings, workspace_excess(profile))
+    rows = []
+    for place, swing_rad in (("inside", INSIDE_RAD), ("against its boundary", SWING_RAD)):
+        period_ns = round(settings.limits.period_s * 1e9)
+        script = scripted_inputs(profile, ticks, period_ns, swing_rad)
+        means = [float(tick_times(arbiter, script).wall_us.mean()) for _ in range(repetitions)]
+        name = f"tick, mean, {len(profile.joints)} joints, with the workspace guard, {place}"
+        rows.append(Row(name, Spread.of(means), "µs"))
+    return rows
+
+
 def main() -> None:
     """Time 14 joints (two arms) and 7 (one), print the table and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -100,7 +125,7 @@ def main() -> None:
         profile = load_profile(robot)
         arbiter = Arbiter(arbiter_settings(profile))
         period_ns = round(arbiter.settings.limits.period_s * 1e9)
-        script = scripted_inputs(profile, arguments.ticks, period_ns)
+        script = scripted_inputs(profile, arguments.ticks, period_ns, SWING_RAD)
         times = [tick_times(arbiter, script) for _ in range(arguments.repetitions)]
         limiter_us = [limiter_time_us(arbiter, profile) for _ in range(arguments.repetitions)]
         joints = f"{len(profile.joints)} joints"
@@ -113,6 +138,7 @@ def main() -> None:
             Row(f"tick, p99, {joints}", worst, "µs"),
             Row(f"of it the limiter, {joints}", Spread.of(limiter_us), "µs"),
         ]
+    rows += guard_rows("desk_duo", arguments.ticks, arguments.repetitions)
     report("arbiter", rows, {"ticks": arguments.ticks, "chunk_points": CHUNK_POINTS})
 
 
