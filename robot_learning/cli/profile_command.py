@@ -71,7 +71,8 @@ def run_check(arguments: argparse.Namespace) -> int:
 def _check_model(profile: RobotProfile) -> str:
     if profile.sim is None:
         return "no simulation interface, so there is no model to check"
-    from robot_learning.sim.model import compile_robot, self_contacts
+    from robot_learning.sim.model import compile_robot
+    from robot_learning.sim.profile_review import review
 
     simulation = compile_robot(profile)
     model = simulation.mj_model
@@ -79,11 +80,7 @@ def _check_model(profile: RobotProfile) -> str:
         f"{profile.sim.mjcf}: compiles, and every name of the profile is in it "
         f"({model.nbody - 1} bodies, {model.njnt} joints, {model.nu} actuators)"
     )
-    warnings = [
-        f"warning: at home '{first}' touches '{second}', which can jam a joint; "
-        "exclude the pair in the MJCF (<contact><exclude .../>) or change the home position"
-        for first, second in self_contacts(simulation)
-    ]
+    warnings = [f"warning: {line}" for line in review(simulation)]
     return "\n".join([fits, *warnings])
 
 

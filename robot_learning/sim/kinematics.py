@@ -108,3 +108,14 @@ class ArmKinematics:
             square, twist - jacobian @ posture
         )
         return step
+
+
+def down_quaternion(closing_rad: float) -> FloatArray:
+    """(4,) end effector pointing down, fingers closing along the angle `closing_rad` about z."""
+    half = (closing_rad - np.pi / 2) / 2
+    return np.array([0.0, -np.sin(half), np.cos(half), 0.0])
+
+
+def tilt_of(rotation: FloatArray) -> float:
+    """Angle between the approach direction of a rotation matrix (3, 3) and straight down."""
+    return float(np.arccos(min(1.0, max(-1.0, -rotation[2, 2]))))

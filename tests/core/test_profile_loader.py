@@ -7,107 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
 from robot_learning.core.errors import ConfigurationError, ProfileError
-from robot_learning.core.profile import BusInterface, RobotProfile, Ros2ControlInterface
+from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 
 Change = Callable[[dict[str, Any]], None]
 
 
-def small_profile() -> dict[str, Any]:
-    """Two joints and a gripper, with every optional key at its default."""
-    return {
-        "schema_version": 1,
-        "name": "small",
-        "control_rate_hz": 100,
-        "joints": [
-            {
-                "name": "turn",
-                "kind": "revolute",
-                "position_rad": [-2.0, 2.0],
-                "velocity_rad_s": 3,
-                "acceleration_rad_s2": 10,
-                "effort_nm": 5,
-                "home_rad": 0.5,
-            },
-            {
-                "name": "slide",
-                "kind": "prismatic",
-                "position_m": [0.0, 0.3],
-                "velocity_m_s": 0.5,
-                "acceleration_m_s2": 2,
-                "effort_n": 50,
-            },
-            {
-                "name": "grip",
-                "kind": "prismatic",
-                "position_m": [0.0, 0.04],
-                "velocity_m_s": 0.1,
-                "acceleration_m_s2": 1,
-                "effort_n": 20,
-            },
-        ],
-        "arms": [
-            {
-                "name": "arm",
-                "joints": ["turn", "slide"],
-                "end_effector": {"site": "tip"},
-                "gripper": {
-                    "joint": "grip",
-                    "open_m": 0.04,
-                    "closed_m": 0.0,
-                    "clear_width_m": 0.08,
-                },
-                "workspace_m": {"min": [0.1, -0.2, 0.0], "max": [0.4, 0.2, 0.3]},
-            }
-        ],
-        "cameras": [
-            {"name": "front", "width_px": 640, "height_px": 480, "rate_hz": 30, "topic": "front"}
-        ],
-        "interfaces": {"sim": {"mjcf": "small.xml"}},
-    }
-
-
-def bus() -> dict[str, Any]:
-    motors = {
-        name: {"id": index, "model": "xl330", "zero_ticks": 2048}
-        for index, name in enumerate(("turn", "slide", "grip"), start=1)
-    }
-    return {
-        "kind": "bus",
-        "bus": "dynamixel",
-        "port": "/dev/arm",
-        "baud_rate": 1000000,
-        "motors": motors,
-    }
-
-
-def write(folder: Path, values: Any) -> Path:
-    (folder / "small.xml").write_text("<mujoco/>")
-    path = folder / "robot.yaml"
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-    return path
-
-
-def load(folder: Path, change: Change = lambda _: None) -> RobotProfile:
-    values = copy.deepcopy(small_profile())
-    change(values)
-    return load_profile(write(folder, values))
-
-
-def refusal(folder: Path, change: Change) -> str:
-    """The error's text after the file's name."""
-    with pytest.raises(ProfileError) as caught:
-        load(folder, change)
-    file, text = str(caught.value).split(": ", 1)
-    assert file == str(folder / "robot.yaml")
-    return text
-
-
-def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
-    profile = load(tmp_path)
+def test_what_is_written_is_what_is_read(load: Callable[..., RobotProfile], tmp_path: Path) -> None:
+    profile = load()
     assert profile.name == "small"
     assert profile.joint_names == ("turn", "slide", "grip")
     np.testing.assert_array_equal(profile.position_min, [-2.0, 0.0, 0.0])
@@ -365,27 +274,27 @@ JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad
         ),
     ],
 )
-def test_a_wrong_profile_is_refused_with(tmp_path: Path, change: Change, text: str) -> None:
-    assert refusal(tmp_path, change) == text
+def test_a_wrong_profile_is_refused_with(
+    refusal: Callable[[Change], str], change: Change, text: str
+) -> None:
+    assert refusal(change) == text
 
 
-def test_a_missing_mjcf_file_is_named(tmp_path: Path) -> None:
-    text = refusal(tmp_path, lambda p: p["interfaces"]["sim"].update(mjcf="none.xml"))
+def test_a_missing_mjcf_file_is_named(refusal: Callable[[Change], str], tmp_path: Path) -> None:
+    text = refusal(lambda p: p["interfaces"]["sim"].update(mjcf="none.xml"))
     assert text == f"interfaces.sim.mjcf: there is no file {tmp_path / 'none.xml'}"
 
 
-def test_a_key_given_twice_in_the_file_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, small_profile())
-    path.write_text(path.read_text() + "name: again\n")
+def test_a_key_given_twice_in_the_file_is_refused(profile_file: Path) -> None:
+    profile_file.write_text(profile_file.read_text() + "name: again\n")
     with pytest.raises(ProfileError, match="the key 'name' stands twice"):
-        load_profile(path)
+        load_profile(profile_file)
 
 
-def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, small_profile())
-    path.write_text("joints: [")
+def test_a_file_that_is_no_yaml_is_refused(profile_file: Path) -> None:
+    profile_file.write_text("joints: [")
     with pytest.raises(ProfileError, match="not valid YAML"):
-        load_profile(path)
+        load_profile(profile_file)
 
 
 def test_an_unknown_robot_lists_the_known_ones() -> None:
@@ -397,57 +306,8 @@ def test_an_unknown_robot_lists_the_known_ones() -> None:
         assert name in text
 
 
-def test_ros2_control_is_read(tmp_path: Path) -> None:
-    real = {"kind": "ros2_control", "command_topic": "jtc/joint_trajectory"}
-    real["command_type"] = "joint_trajectory"
-    profile = load(tmp_path, lambda p: p["interfaces"].update(real=real))
-    assert profile.real == Ros2ControlInterface(
-        "jtc/joint_trajectory", "joint_trajectory", ("turn", "slide", "grip")
-    )
-
-
-def test_a_bus_is_read(tmp_path: Path) -> None:
-    profile = load(tmp_path, lambda p: p["interfaces"].update(real=bus()))
-    assert isinstance(profile.real, BusInterface)
-    assert profile.real.motors["slide"].id == 2
-    assert profile.real.motors["slide"].sign == 1
-
-
-def without_motor(real: dict[str, Any]) -> None:
-    real["motors"].pop("grip")
-
-
-def shared_id(real: dict[str, Any]) -> None:
-    real["motors"]["grip"]["id"] = 1
-
-
-def crooked_sign(real: dict[str, Any]) -> None:
-    real["motors"]["turn"]["sign"] = 2
-
-
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [
-        (
-            without_motor,
-            "interfaces.real.motors: expected one motor for each of turn, slide, grip; "
-            "found turn, slide",
-        ),
-        (shared_id, "interfaces.real.motors: two motors share an id: [1, 2, 1]"),
-        (crooked_sign, "interfaces.real.motors.turn.sign: expected 1 or -1, found 2"),
-    ],
-)
-def test_a_wrong_bus_is_refused_with(tmp_path: Path, change: Change, text: str) -> None:
-    def with_bus(profile: dict[str, Any]) -> None:
-        real = bus()
-        change(real)
-        profile["interfaces"]["real"] = real
-
-    assert refusal(tmp_path, with_bus) == text
-
-
-def test_an_unknown_joint_or_arm_lists_the_valid_ones(tmp_path: Path) -> None:
-    profile = load(tmp_path)
+def test_an_unknown_joint_or_arm_lists_the_valid_ones(load: Callable[..., RobotProfile]) -> None:
+    profile = load()
     with pytest.raises(ConfigurationError) as caught:
         profile.joint_index("trun")
     assert str(caught.value) == (

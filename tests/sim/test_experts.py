@@ -79,7 +79,7 @@ def five_joint_arm(folder: Path, *, takes_torque: bool) -> Path:
     mjcf = re.sub(r' *<(joint|position) name="wrist_yaw".*/>\n', "", mjcf)
     profile = re.sub(r"  - {name: wrist_yaw,[^}]*}\n", "", profile).replace(" wrist_yaw,", "")
     profile = profile.replace("[-2.1, 2.1], home_rad: -0.32", "[-2.1, -0.25], home_rad: -0.32")
-    profile = profile.replace("max: [0.32, 0.17, 0.17]", "max: [0.32, 0.17, 0.22]")
+    profile = profile.replace("max: [0.32, 0.17, 0.17]", "max: [0.32, 0.17, 0.30]")
     if takes_torque:
         mjcf = re.sub(r"<position (name=.*) kp=.* forcerange=.*/>", r"<motor \1/>", mjcf)
         gripper = "      gripper: {stiffness: 800, damping: 25}\n"

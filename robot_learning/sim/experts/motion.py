@@ -12,7 +12,7 @@ import numpy as np
 
 from robot_learning.core.profile import Arm
 from robot_learning.core.types import FloatArray
-from robot_learning.sim.kinematics import ArmKinematics
+from robot_learning.sim.kinematics import ArmKinematics, down_quaternion, tilt_of
 from robot_learning.sim.model import SimModel
 
 # Shares of the profile's limits that an expert uses.
@@ -32,12 +32,6 @@ _LOST_M, _LOST_RAD = 0.05, 1.0
 _SQUEEZE_SHARE = 0.3
 # From this far before contact the gripper's lead grows to the squeeze.
 _CONTACT_M = 0.004
-
-
-def down_quaternion(closing_rad: float) -> FloatArray:
-    """(4,) end effector pointing down, fingers closing along the angle `closing_rad` about z."""
-    half = (closing_rad - np.pi / 2) / 2
-    return np.array([0.0, -np.sin(half), np.cos(half), 0.0])
 
 
 def nearest_angle(angle_rad: float, reference_rad: float, period_rad: float) -> float:
@@ -82,7 +76,7 @@ class ArmMotion:
         home, rotation = self.kinematics.forward(self._joints)
         self.home_closing_rad = _closing_angle(rotation)
         self._lost_m = _LOST_M + self._outside_m(home)
-        self._lost_rad = _LOST_RAD + _tilt(rotation)
+        self._lost_rad = _LOST_RAD + tilt_of(rotation)
         self._velocity = np.zeros_like(self._joints)
         self._fingers = 0.0
         if arm.gripper:
@@ -97,7 +91,7 @@ class ArmMotion:
         position, rotation = self.kinematics.forward(self._joints)
         self.position = position.copy()
         self.closing_rad = _closing_angle(rotation)
-        self.tilt_rad = _tilt(rotation)
+        self.tilt_rad = tilt_of(rotation)
         if self.arm.gripper:
             self._fingers = float(joint_position[self._finger])
             self.width_m = (self._fingers - self._gripper.closed) / self._per_m
@@ -174,11 +168,6 @@ class ArmMotion:
 
 def _closing_angle(rotation: FloatArray) -> float:
     return float(np.arctan2(rotation[1, 1], rotation[0, 1]))
-
-
-def _tilt(rotation: FloatArray) -> float:
-    """Angle between the approach direction of a rotation matrix (3, 3) and straight down."""
-    return float(np.arccos(min(1.0, max(-1.0, -rotation[2, 2]))))
 
 
 def _shorten(vector: FloatArray, longest: float) -> FloatArray:
