@@ -174,8 +174,9 @@ def _read_weights(path: Path, wanted_digest: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{path.parent}: no checkpoint here: {path.name} is missing")
     try:
         with path.open("rb") as file:
-            mark = file.read(4)
-        if mark.startswith(_PICKLE_MARKS):
+            mark = file.read(9)
+        # Safetensors begin with their header's length, which may look like a mark, and then "{".
+        if mark.startswith(_PICKLE_MARKS) and mark[8:] != b"{":
             raise CheckpointError(f"{path}: this is a pickle, which is never loaded")
         if _digest(path) != wanted_digest:
             raise CheckpointError(f"{path}: damaged: its SHA-256 is not the one that was saved")
