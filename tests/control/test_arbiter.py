@@ -195,6 +195,25 @@ def test_clearing_waits_until_the_arm_is_at_rest(rig):
     assert "still coming to rest" in reply(decision)[1]
 
 
+def test_an_arm_at_rest_in_hold_can_be_disabled_and_stands_elsewhere_when_enabled(rig):
+    rig.enabled()
+    rig.run(10, human=HERE)
+    for step in range(20):
+        rig.tick(human=np.add(HERE, [0.01 * step, 0, 0, 0]))
+    assert "only an arm in HOLD" in reply(rig.tick(Request.DISABLE, human=HERE))[1]
+    rig.tick(Request.HOLD)
+    assert "still coming to rest" in reply(rig.tick(Request.DISABLE))[1]
+    rig.run(60)
+    decision = rig.tick(Request.DISABLE)
+    assert decision.mode is Mode.DISABLED
+    assert not rig.run(5, human=THERE).publish
+    rig.sent, rig.arm = None, THERE.copy()
+    rig.run(5)
+    decision = rig.tick(Request.ENABLE)
+    np.testing.assert_array_equal(decision.applied, THERE)
+    assert decision.mode is Mode.HOLD
+
+
 def test_stop_wins_over_other_requests_of_the_tick(rig):
     rig.enabled()
     decision = rig.tick(Request.STOP, Request.CLEAR_FAULT, Request.ENABLE)
