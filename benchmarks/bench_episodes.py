@@ -1,27 +1,24 @@
-"""Recording and loading episodes: CPU share, time to save, opening, and windows a second.
+"""Recording episodes: CPU share, time to save, and opening a large dataset.
 
-python benchmarks/bench_episodes.py [--seconds 60] [--peer-python PATH]
+python benchmarks/bench_episodes.py [--seconds 60]
 
-The peer is robomimic's SequenceDataset reading the very same dataset, in the interpreter that
-`--peer-python` names (an environment of its own with robomimic 0.3.0 in it); the two take turns.
+Loading for training is measured by `bench_loading.py`.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
-from harness import Row, Spread, ratio, report, take_turns
+from harness import Row, Spread, report, take_turns
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.episodes.dataset import Dataset
@@ -31,35 +28,11 @@ from robot_learning.episodes.images import encode_jpeg
 from robot_learning.episodes.index import write_index
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, EpisodeMetadata, Stream
-from robot_learning.episodes.torch_view import make_loader
-from robot_learning.episodes.windows import Windows, WindowSpec
 from robot_learning.episodes.writer import WriterSettings
 
 JOINTS, CAMERAS = 14, ("front", "left", "right")
 HEIGHT, WIDTH = 480, 640
 CHUNK, BATCH = 10, 100
-# LeRobot 0.4.4, the same kind of window, as once measured on the machine of the first figures;
-# it is not measured here.
-LEROBOT_IMAGES_PER_S = 100
-
-PEER = """
-import sys, time
-from torch.utils.data import DataLoader
-from robomimic.utils import obs_utils
-from robomimic.utils.dataset import SequenceDataset
-obs_utils.initialize_obs_utils_with_obs_specs({"obs": {"low_dim": sys.argv[3].split(",")}})
-dataset = SequenceDataset(
-    sys.argv[1], obs_keys=sys.argv[3].split(","), dataset_keys=("actions",), frame_stack=1,
-    seq_length=int(sys.argv[2]), pad_frame_stack=True, pad_seq_length=True, get_pad_mask=True,
-    hdf5_cache_mode="all", hdf5_use_swmr=False, load_next_obs=False,
-)
-loader = DataLoader(dataset, batch_size=100, shuffle=True, num_workers=0)
-print("ready", len(dataset), flush=True)
-for line in sys.stdin:
-    start = time.perf_counter()
-    count = sum(len(batch["actions"]) for batch in loader)
-    print(count / (time.perf_counter() - start), flush=True)
-"""
 
 
 def description(cameras: tuple[str, ...]) -> DatasetInfo:
@@ -217,88 +190,12 @@ def bench_opening(path: Path, count: int, repetitions: int) -> list[Row]:
     ]
 
 
-def bench_windows(path: Path, peer_python: str, repetitions: int) -> list[Row]:
-    """Shuffled batches of low-dimensional windows, ours and robomimic's in turn."""
-    folder = DatasetFolder.create_or_open(path, description(()))
-    with folder.lock():
-        for _ in range(40):
-            record_fast(folder, 10.0)
-    keys = ("obs/joint_position", "obs/joint_velocity", "obs/joint_effort")
-    spec = WindowSpec(keys, observation_steps=CHUNK, action_steps=CHUNK)
-    windows = Windows(Dataset(path), spec)
-
-    def ours() -> float:
-        start = time.perf_counter()
-        count = sum(len(batch["action"]) for batch in make_loader(windows, BATCH))
-        return count / (time.perf_counter() - start)
-
-    peer = _start_peer(peer_python, path, [key.removeprefix("obs/") for key in keys])
-    ours()
-    our_rates, peer_rates = [], []
-    for _ in range(repetitions):
-        our_rates.append(ours())
-        if peer:
-            peer_rates.append(peer())
-    rows = [Row("windows, ours", Spread.of(our_rates), "1/s")]
-    if peer_rates:
-        rows.append(Row("windows, robomimic 0.3.0 cached", Spread.of(peer_rates), "1/s"))
-        rows.append(Row("ours / robomimic", ratio(our_rates, peer_rates), "", ">= 1.5"))
-    return rows
-
-
-def _start_peer(python: str, path: Path, keys: list[str]) -> Callable[[], float] | None:
-    if not python:
-        return None
-    index = str(path / "dataset.hdf5")
-    process = subprocess.Popen(
-        [python, "-c", PEER, index, str(CHUNK), ",".join(keys)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    stdin, stdout = process.stdin, process.stdout
-    if stdin is None or stdout is None:
-        raise RuntimeError("the peer has no pipes")
-    for line in stdout:
-        if line.startswith("ready"):
-            break
-
-    def once() -> float:
-        stdin.write("go\n")
-        stdin.flush()
-        return float(stdout.readline())
-
-    once()
-    return once
-
-
-def bench_images(path: Path, repetitions: int) -> list[Row]:
-    """Random windows of one camera frame and a chunk of 100 actions."""
-    folder = DatasetFolder.create_or_open(path, description(CAMERAS[:1]))
-    with folder.lock():
-        for _ in range(4):
-            record_fast(folder, 10.0)
-    windows = Windows(Dataset(path), WindowSpec(("images/front",), action_steps=100))
-    rng = np.random.default_rng(0)
-
-    def once() -> float:
-        start = time.perf_counter()
-        windows.batch(rng.integers(0, len(windows), 100))
-        return 100 / (time.perf_counter() - start)
-
-    once()
-    rates = [once() for _ in range(repetitions)]
-    bound = f">= {5 * LEROBOT_IMAGES_PER_S}"
-    return [Row("random 640x480 frames with a chunk of 100", Spread.of(rates), "1/s", bound)]
-
-
 def main() -> int:
     """Measure, print, write JSON; 1 when a target was missed."""
-    parser = argparse.ArgumentParser(description="Recording and loading episodes.")
+    parser = argparse.ArgumentParser(description="Recording episodes.")
     parser.add_argument("--seconds", type=float, default=60.0, help="of recording in real time")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--episodes", type=int, default=10_000, help="of the dataset to open")
-    parser.add_argument("--peer-python", default="", help="an interpreter that has robomimic")
     parser.add_argument("--folder", type=Path, default=None, help="where to write; on a disk")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as directory:
@@ -307,8 +204,6 @@ def main() -> int:
             *bench_recording(root / "recording", arguments.seconds),
             *bench_stop(root / "stop", arguments.repetitions),
             *bench_opening(root / "opening", arguments.episodes, arguments.repetitions),
-            *bench_windows(root / "windows", arguments.peer_python, arguments.repetitions),
-            *bench_images(root / "images", arguments.repetitions),
         ]
         frame_bytes = round(Source(description(CAMERAS)).frame_bytes)
     report("episodes", rows, {"jpeg_bytes": frame_bytes, "seconds": arguments.seconds})
