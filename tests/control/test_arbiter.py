@@ -208,7 +208,7 @@ def test_an_arm_at_rest_in_hold_can_be_disabled_and_stands_elsewhere_when_enable
     assert decision.mode is Mode.DISABLED
     assert not rig.run(5, human=THERE).publish
     rig.sent, rig.arm = None, THERE.copy()
-    rig.run(5)
+    rig.run(20)
     decision = rig.tick(Request.ENABLE)
     np.testing.assert_array_equal(decision.applied, THERE)
     assert decision.mode is Mode.HOLD
