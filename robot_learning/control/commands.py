@@ -167,7 +167,9 @@ class Gate:
 
     def check(self, raw: RawCommand, joint_names: tuple[str, ...]) -> Trajectory | Refusal:
         """The command in the profile's order, or why it is refused whole."""
-        columns = self._columns(tuple(raw.joint_names), joint_names)
+        given = tuple(raw.joint_names)
+        # None leaves the columns as they are.
+        columns = None if given == joint_names else self._columns(given, joint_names)
         if isinstance(columns, Refusal):
             return columns
         positions = self._positions(raw, joint_names)
@@ -185,12 +187,8 @@ class Gate:
             positions = positions[:, columns]
         return Trajectory(raw.stamp_ns, raw.receipt_ns, frozen(positions), offsets_s)
 
-    def _columns(
-        self, given: tuple[str, ...], wanted: tuple[str, ...]
-    ) -> list[int] | Refusal | None:
-        """The columns in the wanted order; None when they already are."""
-        if given == wanted:
-            return None
+    def _columns(self, given: tuple[str, ...], wanted: tuple[str, ...]) -> list[int] | Refusal:
+        """The columns in the wanted order."""
         for name in given:
             if name not in wanted:
                 return self._refuse(
@@ -252,4 +250,6 @@ def _all_finite(values: FloatArray) -> bool:
 def _increasing(offsets_s: tuple[float, ...]) -> bool:
     if not all(map(math.isfinite, offsets_s)) or offsets_s[0] < 0.0:
         return False
+    if len(offsets_s) == 1:
+        return True
     return all(first < second for first, second in itertools.pairwise(offsets_s))

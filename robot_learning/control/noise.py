@@ -11,6 +11,7 @@ repeat on every platform; the normal variates made of them do so for one version
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,9 @@ COVARIANCE_SUFFIXES = (".npy", ".npz", ".yaml", ".yml")
 # Relative to the largest entry: what rounding may add to asymmetry or take from an eigenvalue.
 _TOLERANCE = 1e-8
 _LARGEST_KEY = 2**64
+# A generator that has drawn nothing yet has used up its buffer of four words.
+_NO_BITS = np.zeros(4, np.uint64)
+_threads = threading.local()
 
 
 @dataclass(frozen=True)
@@ -65,18 +69,34 @@ class ActionNoise:
 
     def draw(self, episode: int, tick: int) -> FloatArray:
         """The noise (n,) at `tick` (counted from 0 at the episode's start) of `episode`."""
-        block = tick // self.hold_ticks
-        bits = np.random.Philox(
-            key=np.array([self.seed, episode], dtype=np.uint64),
-            counter=np.array([0, 0, block, 0], dtype=np.uint64),
-        )
-        variates = np.random.Generator(bits).standard_normal(len(self.covariance))
-        return frozen(self.factor @ variates)
+        generator = _generator_at(self.seed, episode, tick // self.hold_ticks)
+        return frozen(self.factor @ generator.standard_normal(len(self.covariance)))
 
     def equals(self, other: ActionNoise) -> bool:
         """Whether both draw the same noise."""
         same = (self.seed, self.hold_ticks) == (other.seed, other.hold_ticks)
         return same and np.array_equal(self.covariance, other.covariance)
+
+
+def _generator_at(seed: int, episode: int, block: int) -> np.random.Generator:
+    """A generator that depends on the arguments alone.
+
+    Each thread has one, which is set anew: making one takes several times longer.
+    """
+    generator: np.random.Generator | None = getattr(_threads, "generator", None)
+    if generator is None:
+        generator = _threads.generator = np.random.Generator(np.random.Philox(0))
+    counter = np.array([0, 0, block, 0], dtype=np.uint64)
+    key = np.array([seed, episode], dtype=np.uint64)
+    generator.bit_generator.state = {
+        "bit_generator": "Philox",
+        "state": {"counter": counter, "key": key},
+        "buffer": _NO_BITS,
+        "buffer_pos": len(_NO_BITS),
+        "has_uint32": 0,
+        "uinteger": 0,
+    }
+    return generator
 
 
 def check_covariance(values: npt.ArrayLike, size: int, source: str = "covariance") -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,18 @@ def test_a_draw_depends_on_seed_episode_and_tick_alone():
         ActionNoise(COVARIANCE, seed=10).draw(4, 0),
     ]
     assert len({tuple(other) for other in others}) == 4
+
+
+def test_a_draw_is_that_of_a_generator_of_its_own_in_every_thread():
+    noise = ActionNoise(0.04 * np.eye(4), seed=2**64 - 1, hold_ticks=3)
+    keys = [(episode, tick) for episode in (0, 7) for tick in (0, 2, 3, 10**6)] * 20
+    with ThreadPoolExecutor(4) as threads:
+        draws = list(threads.map(lambda key: noise.draw(*key), keys))
+    for (episode, tick), draw in zip(keys, draws, strict=True):
+        key = np.array([noise.seed, episode], np.uint64)
+        counter = np.array([0, 0, tick // 3, 0], np.uint64)
+        fresh = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        np.testing.assert_array_equal(draw, noise.factor @ fresh.standard_normal(4))
 
 
 def test_a_draw_is_held():
