@@ -240,10 +240,21 @@ def _merge(config: _T, values: Mapping[str, Any], place: str) -> _T:
         elif isinstance(present, Mapping):
             if not isinstance(value, Mapping):
                 raise ConfigurationError(f"{where}: expected names and values, found {value!r}")
-            changed[name] = {**present, **value}
+            changed[name] = {**present, **_dotted(value)}
         else:
             changed[name] = _converted(value, hints[name], where)
     return replace(config, **changed)  # type: ignore[type-var]
+
+
+def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """A nested mapping as one level of dotted names, as policies take their options."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            found |= _dotted(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
 
 
 def _converted(value: Any, kind: Any, where: str) -> Any:

@@ -13,6 +13,7 @@ def test_overrides_reach_their_sections() -> None:
         [
             "optimizer.learning_rate=1e-4",
             "policy.hidden=[8, 8]",
+            "policy.images.width=16",
             "data.source_weights.human=2",
             "steps=5",
             "compute.compile=true",
@@ -20,7 +21,7 @@ def test_overrides_reach_their_sections() -> None:
     )
     config = TrainConfig(policy={"dropout": 0.1}).with_values(values)
     assert config.optimizer.learning_rate == 1e-4
-    assert config.policy == {"dropout": 0.1, "hidden": [8, 8]}
+    assert config.policy == {"dropout": 0.1, "hidden": [8, 8], "images.width": 16}
     assert config.data.source_weights == {"human": 2}
     assert (config.steps, config.compute.compile) == (5, True)
     assert config.optimizer.weight_decay == TrainConfig().optimizer.weight_decay
