@@ -129,7 +129,7 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
-    def _load(self, path: str) -> ServedPolicy:
+    def _load(self, path: str, beside: bool = False) -> ServedPolicy:
         # Imported here, so that a missing PyTorch is one line and no traceback.
         try:
             from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
@@ -141,7 +141,8 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
         names = {field.name for field in fields(ServingSettings)}
         chosen = {name: value for name, value in self._settings.items() if name in names}
         arms = len(self._settings["arms"])
-        return serve_checkpoint(path, self._profile, ServingSettings(**{**chosen, "arms": arms}))
+        settings = ServingSettings(**{**chosen, "arms": arms})
+        return serve_checkpoint(path, self._profile, settings, beside=beside)
 
     def _build(self, served: ServedPolicy) -> None:
         from robot_learning.ros.policy_arm import PolicyArm
@@ -224,7 +225,7 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
         path = str(self.get_parameter("checkpoint").value)
         answer: Future[tuple[bool, str]] = Future(executor=self.executor)
         self._answer = answer
-        self._loading = Loading(path, lambda: self._load(path), self._ready.trigger)
+        self._loading = Loading(path, lambda: self._load(path, beside=True), self._ready.trigger)
         response.success, response.message = await answer
         return response
 

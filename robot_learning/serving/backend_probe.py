@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from robot_learning.serving.backends import (
     OnnxBackend,
     example_inputs,
 )
+from robot_learning.serving.onnx_export import export_beside, export_onnx, is_unrolled
 
 AUTO = "auto"
 BACKENDS = (AUTO, "eager", "compiled", "onnx")
@@ -46,8 +48,8 @@ class Candidate:
     remark: str = ""
 
     def __str__(self) -> str:
-        time_text = "" if np.isnan(self.median_s) else f"{self.median_s * 1e3:.3g} ms"
-        return f"{self.name} {time_text}{f' ({self.remark})' if self.remark else ''}".strip()
+        measured = "" if np.isnan(self.median_s) else f" {self.median_s * 1e3:.3g} ms"
+        return f"{self.name}{measured}{f' ({self.remark})' if self.remark else ''}"
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,12 @@ class ProbeReport:
 
 
 def choose_backend(
-    policy: Policy, wanted: str = AUTO, *, batch: int = 1, threads: int = 1
+    policy: Policy,
+    wanted: str = AUTO,
+    *,
+    batch: int = 1,
+    threads: int = 1,
+    beside: Path | str | None = None,
 ) -> tuple[Backend, ProbeReport]:
     """Build the backends, compare their results with eager PyTorch's, and take the fastest.
 
@@ -78,6 +85,8 @@ def choose_backend(
         wanted: one of `BACKENDS`.
         batch: windows in one call.
         threads: of ONNX Runtime.
+        beside: the policy's checkpoint, when another policy drives meanwhile: then exporting is
+            left to another process, and compiling is tried only if asked for.
 
     Raises:
         ConfigurationError: there is no such backend, or the one that was asked for cannot serve
@@ -89,16 +98,30 @@ def choose_backend(
     best: Backend = eager
     tried = [Candidate("eager", _median_s(eager, policy, batch))]
     on_cpu = policy.device.type == "cpu"
+
+    def export(path: Path) -> None:
+        if beside is None:
+            export_onnx(policy, path, batch)
+        else:
+            export_beside(beside, path, batch)
+
     builders: dict[str, Callable[[], Backend]] = {
         "compiled": lambda: CompiledBackend(policy),
-        "onnx": lambda: OnnxBackend(policy, batch, threads),
+        "onnx": lambda: OnnxBackend(policy, batch, threads, export),
     }
     floors_s = {"compiled": COMPILE_FROM_S, "onnx": EXPORT_FROM_S}
+    excuses = {
+        "compiled": "another policy drives meanwhile" if beside is not None else "",
+        "onnx": "its export takes minutes; ask for it" if is_unrolled(policy) else "",
+    }
     for name, build in builders.items():
         if wanted not in (AUTO, name):
             continue
         if wanted == AUTO and tried[0].median_s < floors_s[name]:
             tried.append(Candidate(name, float("nan"), "not tried: eager is fast enough"))
+            continue
+        if wanted == AUTO and excuses[name]:
+            tried.append(Candidate(name, float("nan"), f"not tried: {excuses[name]}"))
             continue
         if name == "onnx" and not on_cpu:
             tried.append(Candidate(name, float("nan"), f"not for device {policy.device.type}"))

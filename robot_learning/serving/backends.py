@@ -6,23 +6,21 @@ Each computes the same pure function, `Policy.act(observation, noise)`.
 from __future__ import annotations
 
 import tempfile
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from robot_learning.core.errors import DependencyError
 from robot_learning.policies.policy import Policy
 
 Array = npt.NDArray[Any]
 NOISE = "noise"
-OPSET = 18
 
 
 class Backend(ABC):
@@ -70,28 +68,18 @@ class CompiledBackend(EagerBackend):
         self._act = torch.compile(policy.act, dynamic=False)
 
 
-class _Exported(nn.Module):
-    """`act` with one positional tensor an input, as exporters want it."""
-
-    def __init__(self, policy: Policy) -> None:
-        super().__init__()
-        self.policy = policy
-        self.keys = tuple(spec.key for spec in policy.spec.observations)
-
-    def forward(self, noise: Tensor, *observations: Tensor) -> Tensor:
-        return self.policy.act(dict(zip(self.keys, observations, strict=True)), noise)
-
-
 class OnnxBackend(Backend):
-    """ONNX Runtime on the CPU; the network is exported when this is built, which takes seconds."""
+    """ONNX Runtime on the CPU, from an exported network."""
 
     name = "onnx"
 
-    def __init__(self, policy: Policy, batch: int, threads: int) -> None:
-        """Export for batches of exactly `batch`.
+    def __init__(
+        self, policy: Policy, batch: int, threads: int, export: Callable[[Path], None]
+    ) -> None:
+        """Have `export` write the network, for batches of exactly `batch`, and read it.
 
         Raises:
-            DependencyError: ONNX Runtime or the exporter is not installed.
+            DependencyError: ONNX Runtime is not installed.
         """
         try:
             import onnxruntime
@@ -108,7 +96,7 @@ class OnnxBackend(Backend):
         options.log_severity_level = 3
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "policy.onnx"
-            export_onnx(policy, path, batch)
+            export(path)
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
@@ -130,52 +118,6 @@ class OnnxBackend(Backend):
 def _filled(values: Array, batch: int) -> Array:
     repeats = np.minimum(np.arange(batch), len(values) - 1)
     return np.ascontiguousarray(values[repeats])
-
-
-def export_onnx(policy: Policy, path: Path, batch: int = 1) -> None:
-    """Write `act` of a policy as an ONNX file.
-
-    The inputs are `noise` (batch, *noise_shape) and `observation_<i>` in the order of the spec's
-    columns; the output is `actions` (batch, T_a, n).
-    """
-    observation, noise = example_inputs(policy, batch)
-    tensors = (torch.from_numpy(noise), *(torch.from_numpy(one) for one in observation.values()))
-    module = _Exported(policy).eval()
-    fused = torch.backends.mha.get_fastpath_enabled()
-    # The fused attention of nn.TransformerEncoder has no counterpart in ONNX.
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        with torch.no_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                # The older exporter takes a fraction of a second, the newer one up to a minute.
-                torch.onnx.register_custom_op_symbolic("aten::mT", _swapped_axes, OPSET)
-                _export(module, tensors, path, dynamo=False)
-            except Exception:
-                _export(module, tensors, path, dynamo=True)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
-
-
-def _swapped_axes(graph: Any, values: Any) -> Any:
-    """`Tensor.mT`, which the older exporter does not know."""
-    rank = values.type().dim()
-    order = [*range(rank - 2), rank - 1, rank - 2]
-    return graph.op("Transpose", values, perm_i=order)
-
-
-def _export(module: nn.Module, tensors: tuple[Tensor, ...], path: Path, dynamo: bool) -> None:
-    names = [NOISE, *(f"observation_{index}" for index in range(len(tensors) - 1))]
-    torch.onnx.export(
-        module,
-        tensors,
-        str(path),
-        input_names=names,
-        output_names=["actions"],
-        opset_version=OPSET,
-        dynamo=dynamo,
-        verbose=False,
-    )
 
 
 def example_inputs(policy: Policy, batch: int, seed: int = 0) -> tuple[dict[str, Array], Array]:

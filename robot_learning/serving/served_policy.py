@@ -16,6 +16,7 @@ from robot_learning.serving.backend_probe import ProbeReport, choose_backend
 from robot_learning.serving.chunk_planner import AUTO, PlannerSettings, planner_settings
 from robot_learning.serving.compatibility import Sources, check_policy
 from robot_learning.serving.local_policy import LocalPolicy
+from robot_learning.serving.policy_client import PolicyClient
 from robot_learning.serving.policy_runner import RunnerSettings
 
 
@@ -55,6 +56,7 @@ class ServedPolicy:
 
     Attributes:
         client: computes its chunks.
+        family: what kind of policy it is.
         runner: how its chunks are executed.
         sources: where its observations come from.
         details: of its checkpoint.
@@ -63,7 +65,8 @@ class ServedPolicy:
         probe: which backends were tried.
     """
 
-    client: LocalPolicy
+    client: PolicyClient
+    family: str
     runner: RunnerSettings
     sources: Sources
     details: CheckpointDetails
@@ -74,7 +77,7 @@ class ServedPolicy:
     def __str__(self) -> str:
         spec, planner = self.client.spec, self.runner.planner
         return (
-            f"'{self.client.policy.family}' for task '{self.details.task}' "
+            f"'{self.family}' for task '{self.details.task}' "
             f"({self.digest[:12]}), {spec.action_steps} steps at {spec.rate_hz:g} Hz, "
             f"{planner.execution.value} after {planner.executed_steps}, on {self.device}, "
             f"backend {self.probe}"
@@ -82,9 +85,15 @@ class ServedPolicy:
 
 
 def serve_checkpoint(
-    folder: Path | str, profile: RobotProfile, settings: ServingSettings | None = None
+    folder: Path | str,
+    profile: RobotProfile,
+    settings: ServingSettings | None = None,
+    *,
+    beside: bool = False,
 ) -> ServedPolicy:
     """Load a checkpoint, check it against the robot, choose a backend, and warm it up.
+
+    With `beside` another policy drives meanwhile, from whom no time must be taken.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged, or of another version.
@@ -107,7 +116,11 @@ def serve_checkpoint(
             takes_prefix=takes_prefix,
         )
         backend, probe = choose_backend(
-            policy, settings.backend, batch=settings.arms, threads=settings.threads
+            policy,
+            settings.backend,
+            batch=settings.arms,
+            threads=settings.threads,
+            beside=folder if beside else None,
         )
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ConfigurationError(f"{folder}: not enough memory on {device} for it") from error
@@ -115,6 +128,7 @@ def serve_checkpoint(
     ages_s |= dict.fromkeys(sources.cameras, settings.image_max_age_s)
     return ServedPolicy(
         client=LocalPolicy(policy, backend, settings.seed),
+        family=policy.family,
         runner=runner_settings(planner, ages_s, probe.median_s),
         sources=sources,
         details=checkpoint.details,

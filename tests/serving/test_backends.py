@@ -6,6 +6,7 @@ import torch
 from steering_policy import steering_policy, steering_spec
 
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.normalization import MeasuredStatistics
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
@@ -16,6 +17,7 @@ from robot_learning.serving.chunk_planner import ActionPrefix
 from robot_learning.serving.devices import choose_device
 from robot_learning.serving.local_policy import LocalPolicy
 from robot_learning.serving.observation_history import Window
+from robot_learning.serving.onnx_export import export_beside, export_onnx
 
 SMALL = {
     "deterministic": {"hidden": [16]},
@@ -48,7 +50,8 @@ def policy(family, seed=0):
 @pytest.mark.parametrize("family", SMALL)
 def test_onnx_runtime_computes_what_pytorch_does_in_smaller_batches_too(family):
     one = policy(family)
-    onnx, eager = OnnxBackend(one, batch=2, threads=1), EagerBackend(one)
+    onnx = OnnxBackend(one, 2, 1, lambda path: export_onnx(one, path, batch=2))
+    eager = EagerBackend(one)
     for batch in (1, 2):
         observation, noise = example_inputs(one, batch, seed=batch)
         expected = eager.act(observation, noise)
@@ -93,6 +96,29 @@ def test_an_exporter_that_fails_costs_the_backend_only(monkeypatch):
     monkeypatch.setattr(backend_probe, "EXPORT_FROM_S", 0.0)
     backend, report = choose_backend(policy("deterministic"))
     assert backend.name == "eager" and "no such operator" in str(report)
+
+
+def test_while_another_policy_drives_exporting_is_left_to_another_process(tmp_path):
+    one = policy("deterministic")
+    save_checkpoint(tmp_path / "one", one, CheckpointDetails())
+    exports = lambda path: export_beside(tmp_path / "one", path)  # noqa: E731
+    onnx, eager = OnnxBackend(one, 1, 1, exports), EagerBackend(one)
+    inputs = example_inputs(one, 1)
+    np.testing.assert_allclose(onnx.act(*inputs), eager.act(*inputs), atol=1e-5)
+    with pytest.raises(ConfigurationError, match=r"the export failed: .*no checkpoint here"):
+        export_beside(tmp_path / "two", tmp_path / "two.onnx")
+
+
+def test_what_takes_minutes_to_export_is_only_exported_when_asked_for(monkeypatch):
+    monkeypatch.setattr(backend_probe, "EXPORT_FROM_S", 0.0)
+    monkeypatch.setattr(backend_probe, "COMPILE_FROM_S", 0.0)
+    backend, report = choose_backend(policy("flow"), beside="nowhere")
+    assert backend.name == "eager"
+    remarks = [candidate.remark for candidate in report.candidates]
+    assert remarks[1:] == [
+        "not tried: another policy drives meanwhile",
+        "not tried: its export takes minutes; ask for it",
+    ]
 
 
 def test_unknown_backends_and_devices_are_refused():
