@@ -8,6 +8,7 @@ As in the authors' code, one decoder layer has any effect, and normalisation com
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -71,10 +72,12 @@ class ActPolicy(Policy):
             for _ in range(config.encoder_layers)
         )
         self.query_positions = nn.Parameter(torch.randn(spec.action_steps, width))
-        self.decoder_layers = nn.ModuleList(
+        decoder = [
             PostNormDecoderLayer(width, heads, config.hidden, config.dropout)
             for _ in range(config.decoder_layers)
-        )
+        ]
+        self.decoder_layers: Sequence[PostNormDecoderLayer]
+        self.decoder_layers = nn.ModuleList(decoder)  # type: ignore[assignment]
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, spec.action_dim)
 
@@ -111,8 +114,8 @@ class ActPolicy(Policy):
         memory, positions = self.tokens(latent, vectors, images)
         for layer in self.encoder_layers:
             memory = layer(memory, positions)
-        chunk = torch.zeros_like(self.query_positions).expand(len(latent), -1, -1)
-        for layer in self.decoder_layers:
+        chunk = self.decoder_layers[0].begin(self.query_positions, memory, positions)
+        for layer in self.decoder_layers[1:]:
             chunk = layer(chunk, self.query_positions, memory, positions)
         found: Tensor = self.head(self.norm(chunk))
         return found

@@ -40,7 +40,8 @@ class Attention(nn.Module):
         causal: bool = False,
     ) -> Tensor:
         """(B, S, width). `keep` is a bool mask, True where attention may go: (B, 1, 1 or S, S')."""
-        return self.attend(self.split(self.query(query)), self.cache(key, value), keep, causal)
+        queries = self.split(self.query(query)).expand(len(key), -1, -1, -1)
+        return self.attend(queries, self.cache(key, value), keep, causal)
 
     def attend(
         self, queries: Tensor, cache: Cache, keep: Tensor | None = None, causal: bool = False
@@ -119,10 +120,25 @@ class PostNormDecoderLayer(nn.Module):
         out: Tensor = self.norms[0](tokens + self.dropout(found))
         return out
 
+    def begin(self, query_positions: Tensor, memory: Tensor, positions: Tensor) -> Tensor:
+        """What the layer gives for tokens that are all zero, as the first layer's are.
+
+        Attention averages values, and those of zeros are the bias: whatever the weights, each
+        query gets the same. In evaluation mode this spares a fifth of a large decoder's work.
+        """
+        if self.training:
+            tokens = torch.zeros_like(query_positions).expand(len(memory), -1, -1)
+            return self.forward(tokens, query_positions, memory, positions)
+        same = self.norms[0](self.self_attention.out(self.self_attention.value.bias))
+        tokens = same.expand_as(query_positions)
+        return self.after_memory(tokens, query_positions, memory, positions)
+
     def after_memory(
         self, tokens: Tensor, query_positions: Tensor, memory: Tensor, positions: Tensor
     ) -> Tensor:
-        """The rest of it."""
+        """The rest of it; tokens without a batch axis are the same for all samples."""
+        if tokens.ndim < memory.ndim:
+            tokens, query_positions = tokens.unsqueeze(0), query_positions.unsqueeze(0)
         found = self.cross_attention(tokens + query_positions, memory + positions, memory)
         tokens = self.norms[1](tokens + self.dropout(found))
         out: Tensor = self.norms[2](tokens + self.dropout(self.feed_forward(tokens)))

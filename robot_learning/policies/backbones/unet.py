@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from robot_learning.policies.backbones.positions import sinusoids
+from robot_learning.policies.backbones.short_conv import ShortConv1d, ShortUpsample1d
 
 
 class ConvBlock(nn.Sequential):
@@ -21,7 +22,7 @@ class ConvBlock(nn.Sequential):
 
     def __init__(self, inputs: int, outputs: int, kernel: int, groups: int) -> None:
         super().__init__(
-            nn.Conv1d(inputs, outputs, kernel, padding=kernel // 2),
+            ShortConv1d(inputs, outputs, kernel, padding=kernel // 2),
             nn.GroupNorm(groups, outputs),
             nn.Mish(),
         )
@@ -35,7 +36,7 @@ class ResidualBlock(nn.Module):
         self.first = ConvBlock(inputs, outputs, kernel, groups)
         self.second = ConvBlock(outputs, outputs, kernel, groups)
         self.film = nn.Linear(condition, 2 * outputs)
-        self.shortcut = nn.Conv1d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
+        self.shortcut = ShortConv1d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
     def forward(self, chunk: Tensor, modulation: Tensor) -> Tensor:
         """(B, outputs, T); `modulation` (B, 2 · outputs) is what `film` gave."""
@@ -80,13 +81,15 @@ class UNet(nn.Module):
             self.down_blocks.append(block(sizes[number], outputs))
             self.down_blocks.append(block(outputs, outputs))
             last = number == len(channels) - 1
-            self.downsamples.append(nn.Identity() if last else nn.Conv1d(outputs, outputs, 3, 2, 1))
+            self.downsamples.append(
+                nn.Identity() if last else ShortConv1d(outputs, outputs, 3, 2, 1)
+            )
         self.middle = nn.ModuleList(block(channels[-1], channels[-1]) for _ in range(2))
         self.up_blocks, self.upsamples = nn.ModuleList(), nn.ModuleList()
         for outputs, inputs in zip(channels[-2::-1], channels[:0:-1], strict=True):
             self.up_blocks.append(block(2 * inputs, outputs))
             self.up_blocks.append(block(outputs, outputs))
-            self.upsamples.append(nn.ConvTranspose1d(outputs, outputs, 4, 2, 1))
+            self.upsamples.append(ShortUpsample1d(outputs))
         self.final = nn.Sequential(
             ConvBlock(channels[0], channels[0], kernel, groups), nn.Conv1d(channels[0], size, 1)
         )
