@@ -164,11 +164,23 @@ class Episode:
         if column.encoding is not Encoding.JPEG:
             pixels: UInt8Array = self.column(path, row, row + 1)[0]
             return pixels
-        data = self.frame_bytes(path, row)
+        return self.decode_frame(path, row, self.frame_bytes(path, row), out)
+
+    def decode_frame(
+        self, path: str, row: int, data: bytes, out: UInt8Array | None = None
+    ) -> UInt8Array:
+        """Decode what `frame_bytes` gave, as `frame` does. It reads no file: any thread may.
+
+        Raises:
+            EpisodeError: the frame is damaged.
+        """
+        height, width, channels = self.info.column(path).shape
         if not len(data):
-            return np.zeros(column.shape, np.uint8)
+            pixels = np.zeros((height, width, channels), np.uint8) if out is None else out
+            pixels[:] = 0
+            return pixels
         try:
-            return decode_jpeg(data, column.shape[0], column.shape[1], out)
+            return decode_jpeg(data, height, width, out)
         except EpisodeError as problem:
             raise EpisodeError(f"{self.path}: '{path}', row {row}: {problem}") from problem
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    get_worker_info,
+)
 from torch.utils.data import Dataset as TorchDataset
 
 from robot_learning.episodes.windows import Batch, Windows
@@ -23,11 +29,15 @@ class TorchWindows(TorchDataset[TensorBatch]):
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
+        self._in_worker = False
 
     def __len__(self) -> int:
         return len(self.windows)
 
     def __getitem__(self, index: int | Sequence[int]) -> TensorBatch:
+        if get_worker_info() is not None and not self._in_worker:
+            self._in_worker = True
+            self.windows.decode_alone()
         if isinstance(index, int):
             return self._tensors(self.windows[index])
         return self._tensors(self.windows.batch(index))
@@ -35,10 +45,9 @@ class TorchWindows(TorchDataset[TensorBatch]):
     def _tensors(self, batch: Batch) -> TensorBatch:
         tensors = {}
         for key, values in batch.items():
-            array = values
-            if key in self.windows.image_keys:
-                array = np.moveaxis(values, -1, -3)
-            tensors[key] = torch.from_numpy(np.ascontiguousarray(array))
+            tensor = torch.from_numpy(np.ascontiguousarray(values))
+            # Channels first in shape; in memory they stay last, which saves a copy.
+            tensors[key] = tensor.movedim(-1, -3) if key in self.windows.image_keys else tensor
         return tensors
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy.typing as npt
 
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.schema import Encoding
+from robot_learning.episodes.worker_threads import WorkerThreads
 
 Batch = dict[str, npt.NDArray[Any]]
 
@@ -65,6 +68,7 @@ class Windows:
         )
         is_image = {key: dataset.column(key).is_image for key in keys}
         self.image_keys = tuple(key for key in keys if is_image[key])
+        self._decoders = WorkerThreads()
         array_keys = [key for key in keys if not is_image[key]]
         stream_ages = [f"streams/{stream.name}/age_ns" for stream in dataset.info.streams]
         dataset.column(self.spec.action_key)
@@ -80,6 +84,10 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def decode_alone(self) -> None:
+        """Decode images in the calling thread: for a loader of several processes."""
+        self._decoders = WorkerThreads(1)
 
     def __getitem__(self, index: int) -> Batch:
         if not -len(self) <= index < len(self):
@@ -107,17 +115,25 @@ class Windows:
     ) -> npt.NDArray[Any]:
         column = self.dataset.column(key)
         frames = np.empty((*rows.shape, *column.shape), column.dtype)
+        decoding: list[Callable[[], object]] = []
+        repeated: list[tuple[int, int]] = []
         for number, number_of_episode in enumerate(episodes):
             name = self.dataset.episodes[number_of_episode].name
             episode, start = self.dataset.episode(name), self._starts[number_of_episode]
             for step, row in enumerate(rows[number]):
                 if step and row == rows[number, step - 1]:
-                    frames[number, step] = frames[number, step - 1]
+                    repeated.append((number, step))
+                    continue
+                place, index = frames[number, step], int(row - start)
+                if column.encoding is Encoding.JPEG:
+                    # The file is read here; what takes the time needs no file.
+                    data = episode.frame_bytes(key, index)
+                    decoding.append(partial(episode.decode_frame, key, index, data, place))
                 else:
-                    place = frames[number, step]
-                    frame = episode.frame(key, int(row - start), place)
-                    if not np.shares_memory(frame, place):
-                        place[:] = frame
+                    place[:] = episode.frame(key, index)
+        self._decoders.run(decoding)
+        for number, step in repeated:
+            frames[number, step] = frames[number, step - 1]
         return frames
 
     def _chosen_rows(self) -> npt.NDArray[np.int64]:
