@@ -7,11 +7,10 @@ bit, as one that was not.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +29,12 @@ from robot_learning.learning.logs import ProgressBar, RunLog
 from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
 from robot_learning.learning.order import SampleOrder
 from robot_learning.learning.training_state import Standing, load_state, save_state
+from robot_learning.learning.validation import Rollout, Validator, autocast, is_better
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
-_log = logging.getLogger(__name__)
-_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 # Seeds of single steps of neighbouring trainings do not overlap below this many steps.
 _STEPS_PER_SEED = 100_000_007
-_VALIDATION_SEED = 7
-Rollout = Callable[[Policy], float]
 
 
 @dataclass(frozen=True)
@@ -173,11 +169,10 @@ class Training:
                 f"batch_size {config.batch_size} cannot be shared by {processes.count} processes"
             )
         self.config, self.folder, self.processes = config, folder, processes
-        self._rollout = rollout
         self.device = choose_device(config.compute.device, processes)
         training, validation = split(dataset, config)
         self.batches = Batches(training, config.data, self.device, seed=config.seed)
-        self._validation = self._validation_batches(validation)
+        self._validator = Validator(validation, config, self.device, rollout)
         self.order = SampleOrder(len(self.batches), config.batch_size, config.seed)
         keys = (*self.batches.keys, *self.batches.image_keys)
         statistics = training.statistics([*keys, "actions"])
@@ -202,7 +197,6 @@ class Training:
 
     def resume(self) -> None:
         """Return to the state that was saved last."""
-        # How long it trains and what it reports may change; what it learns may not.
         self.standing = load_state(
             self.folder, self.policy, self.average, self.optimizer, self.identity
         )
@@ -268,7 +262,7 @@ class Training:
         rate = learning_rate_at(step, config.steps, config.optimizer)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with self._autocast():
+        with autocast(self.device, self.config.compute.precision):
             loss = self._forward(batch, generator)
         weighted = (loss.per_sample.float() * weights[share.to(weights.device)]).sum() / total
         self.optimizer.zero_grad(set_to_none=True)
@@ -307,10 +301,6 @@ class Training:
         torch.manual_seed(seed)
         return torch.Generator(self.device).manual_seed(seed)
 
-    def _autocast(self) -> Any:
-        dtype = _DTYPES.get(self.config.compute.precision)
-        return torch.autocast(self.device.type, dtype) if dtype else nullcontext()
-
     def _is_finite(self, norm: torch.Tensor) -> bool:
         # With a scaler, a norm that overflows is a step that is skipped, not a failure.
         return self._scaler.is_enabled() or bool(torch.isfinite(norm))
@@ -336,30 +326,15 @@ class Training:
         best.pop("best step", None)
         return {"loss": values["loss"], **best}
 
-    def _validation_batches(self, validation: Dataset | None) -> Batches | None:
-        if validation is None:
-            return None
-        # Held-out episodes are used whole, whatever part of the others is trained on.
-        try:
-            return Batches(validation, replace(self.config.data, rows_per_episode=0), self.device)
-        except DatasetError as problem:
-            _log.warning("no validation: %s", problem)
-            return None
-
     def _validate(self, log: RunLog | None) -> bool:
         """Compare with the best so far and keep it if better; True when patience is over."""
         if not self.processes.is_main:
             return False
-        figures = {}
-        policy = self.evaluated.eval()
-        if self._validation:
-            figures["loss"] = self._validation_loss(policy, self._validation)
-        if self._rollout:
-            figures["success"] = self._rollout(policy)
+        figures = self._validator.figures(self.evaluated.eval())
         self.policy.train()
         if log and figures:
             log.write(self.standing.step, {f"validation_{name}": v for name, v in figures.items()})
-        if _is_better(figures, self.standing.best):
+        if is_better(figures, self.standing.best):
             self.standing.best = {**figures, "step": float(self.standing.step)}
             self.standing.waited = 0
             self._save_checkpoint(run_folder.BEST)
@@ -367,22 +342,6 @@ class Training:
             self.standing.waited += 1
         patience = self.config.validation.patience
         return bool(patience and self.standing.waited >= patience)
-
-    @torch.no_grad()
-    def _validation_loss(self, policy: Policy, batches: Batches) -> float:
-        size = self.config.batch_size
-        count = min(len(batches), size * self.config.validation.batches)
-        # Spread evenly over the held-out rows, the same every time.
-        chosen = torch.linspace(0, len(batches) - 1, count).round().long()
-        total = weight = 0.0
-        for number, indices in enumerate(torch.split(chosen, size)):
-            generator = torch.Generator(self.device).manual_seed(_VALIDATION_SEED + number)
-            with self._autocast():
-                per_sample = policy.loss(batches.batch(indices), generator).per_sample
-            weights = batches.weights[indices.to(batches.weights.device)]
-            total += float((per_sample.float() * weights).sum())
-            weight += float(weights.sum())
-        return total / max(weight, 1e-12)
 
     def _save(self) -> None:
         if self.processes.is_main:
@@ -400,11 +359,3 @@ class Training:
 
     def _save_checkpoint(self, name: str) -> None:
         run_folder.save(self.folder / name, self.evaluated, self.details, self.standing)
-
-
-def _is_better(figures: dict[str, float], best: dict[str, float]) -> bool:
-    """Higher success, then lower loss; without either, newer."""
-    if not best or not figures:
-        return True
-    ours = figures.get("success", 0.0), -figures.get("loss", 0.0)
-    return ours > (best.get("success", 0.0), -best.get("loss", 0.0))
