@@ -40,7 +40,7 @@ from robot_learning.episodes.writer import WriterSettings
 
 PEERS = Path(__file__).resolve().parent / "peers"
 CAMERAS = ("front", "wrist")
-IMAGE_CHUNK, IMAGE_WINDOWS, IMAGE_BATCH = 100, 200, 20
+IMAGE_CHUNK, IMAGE_WINDOWS, IMAGE_BATCH = 100, 100, 20
 JPEG_QUALITY = 90
 Once = Callable[[], float]
 
@@ -86,7 +86,7 @@ def bench_arrays(path: Path, repetitions: int) -> list[Row]:
     """Shuffled batches of low-dimensional windows."""
     folder = DatasetFolder.create_or_open(path, description(()))
     with folder.lock():
-        for _ in range(40):
+        for _ in range(40 - len(folder.episode_names())):
             record_fast(folder, 10.0)
     keys = ("obs/joint_position", "obs/joint_velocity", "obs/joint_effort")
     spec = WindowSpec(keys, observation_steps=CHUNK, action_steps=CHUNK)
@@ -112,7 +112,7 @@ def bench_images(path: Path, repetitions: int) -> list[Row]:
     info = replace(description(CAMERAS), rate_hz=30.0)
     folder = DatasetFolder.create_or_open(path / "ours", info)
     with folder.lock():
-        for number in range(4):
+        for number in range(len(folder.episode_names()), 4):
             record_film(folder, 10.0, number)
     dataset = Dataset(path / "ours")
     keys = ("obs/joint_position", *(f"images/{name}" for name in CAMERAS))
@@ -137,7 +137,8 @@ def bench_images(path: Path, repetitions: int) -> list[Row]:
         return compare("frames", ours, floats, repetitions, "")
     peers = floats
     for codec in ("h264", "av1"):
-        export_dataset(dataset, path / codec, LeRobotExporter(codec=codec))
+        if not (path / codec).exists():
+            export_dataset(dataset, path / codec, LeRobotExporter(codec=codec))
         for backend in os.environ.get("ROBOT_LEARNING_LEROBOT_BACKEND", "pyav").split(","):
             arguments = (str(path / codec), str(IMAGE_CHUNK), str(IMAGE_WINDOWS), backend)
             peer = Peer(python, "lerobot_loader.py", *arguments)
@@ -217,10 +218,12 @@ def main() -> int:
     """Measure, print, write JSON; 1 when a target was missed."""
     parser = argparse.ArgumentParser(description="Loading windows for training.")
     parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--folder", type=Path, default=None, help="where to write; on a disk")
+    parser.add_argument(
+        "--folder", type=Path, help="keep the recordings there, and use them again in the next run"
+    )
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.folder) as directory:
-        root = Path(directory)
+    with tempfile.TemporaryDirectory() as directory:
+        root = arguments.folder or Path(directory)
         rows = [
             *bench_arrays(root / "arrays", arguments.repetitions),
             *bench_images(root / "images", arguments.repetitions),
