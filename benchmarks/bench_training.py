@@ -176,7 +176,7 @@ def main() -> int:
         rows += bench_steps(
             dataset, arguments.peer_python, arguments.repetitions, arguments.threads
         )
-        rows += bench_evaluation(dataset, min(arguments.repetitions, 3))
+        rows += bench_evaluation(dataset, min(arguments.repetitions, 2))
     report("training", rows, {"threads": arguments.threads, "torch": torch.__version__})
     return 1 if any(row.kept is False for row in rows) else 0
 
