@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.onnx.utils import register_custom_op_symbolic
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.autoregressive import AutoregressivePolicy
@@ -61,7 +62,7 @@ def export_onnx(policy: Policy, path: Path, batch: int = 1) -> None:
             warnings.simplefilter("ignore")
             try:
                 # The older exporter takes a fraction of a second, the newer one up to a minute.
-                torch.onnx.register_custom_op_symbolic("aten::mT", _swapped_axes, OPSET)
+                register_custom_op_symbolic("aten::mT", _swapped_axes, OPSET)
                 _export(module, tensors, path, dynamo=False)
             except Exception:
                 _export(module, tensors, path, dynamo=True)
