@@ -96,10 +96,20 @@ def test_robomimic_reads_the_index_of_links(small_dataset: Path, tmp_path: Path)
 
 
 @lerobot_only
-@pytest.mark.parametrize("codec", ["h264", "av1"])
-def test_lerobot_reads_its_export(small_dataset: Path, tmp_path: Path, codec: str) -> None:
+@pytest.mark.parametrize(
+    "exporter",
+    [
+        LeRobotExporter(codec="h264"),
+        LeRobotExporter(codec="av1", data_file_mb=0, video_file_mb=0),
+    ],
+    ids=["h264", "av1-many-files"],
+)
+def test_lerobot_reads_its_export(
+    small_dataset: Path, tmp_path: Path, exporter: LeRobotExporter
+) -> None:
     dataset = Dataset(small_dataset)
-    export_dataset(dataset, tmp_path / "lerobot", LeRobotExporter(codec=codec))
+    # A limit of zero puts each episode into files of its own.
+    export_dataset(dataset, tmp_path / "lerobot", exporter)
     found = run_peer(
         LEROBOT,
         "lerobot_reader.py",

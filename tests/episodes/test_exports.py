@@ -215,6 +215,24 @@ def test_lerobot_statistics_are_those_of_the_rows(small_dataset: Path, tmp_path:
     np.testing.assert_allclose(episodes["stats/action/mean"].to_pylist()[0], first.mean(0))
 
 
+def test_lerobot_files_are_followed_by_others_when_full(
+    small_dataset: Path, tmp_path: Path
+) -> None:
+    dataset = Dataset(small_dataset)
+    root = tmp_path / "lerobot"
+    export_dataset(dataset, root, LeRobotExporter(data_file_mb=0, video_file_mb=0))
+    episodes = parquet.read_table(root / "meta/episodes/chunk-000/file-000.parquet").to_pylist()
+    key = "observation.images.front"
+    for number, (line, summary) in enumerate(zip(episodes, dataset.episodes, strict=True)):
+        assert (line["data/chunk_index"], line["data/file_index"]) == (0, number)
+        table = parquet.read_table(root / f"data/chunk-000/file-{number:03d}.parquet")
+        assert set(table["episode_index"].to_pylist()) == {number}
+        assert line[f"videos/{key}/file_index"] == number
+        assert line[f"videos/{key}/from_timestamp"] == 0.0
+        pixels, _ = decode_video(root / f"videos/{key}/chunk-000/file-{number:03d}.mp4")
+        assert len(pixels) == summary.rows
+
+
 def test_lerobot_state_can_be_several_observations(small_dataset: Path, tmp_path: Path) -> None:
     dataset = Dataset(small_dataset)
     state = ("joint_velocity", "joint_position")

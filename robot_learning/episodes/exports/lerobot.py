@@ -40,7 +40,6 @@ from robot_learning.episodes.exports.video import CODECS, DEFAULT_CRF
 
 VERSION = "v3.0"
 CHUNKS_SIZE = 1000
-DATA_FILE_MB, VIDEO_FILE_MB = 100, 200
 DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
@@ -61,11 +60,15 @@ class LeRobotExporter:
         crf: constant rate factor, lower is better; None: the codec's default here.
         state: the observations that make up `observation.state`, one after the other, without
             their `obs/`; empty: `joint_position`, or every one where there is none.
+        data_file_mb: a table that has reached this size is followed by another.
+        video_file_mb: likewise of a video.
     """
 
     codec: str = "h264"
     crf: int | None = None
     state: tuple[str, ...] = ()
+    data_file_mb: int = 100
+    video_file_mb: int = 200
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
         """A folder; see `Exporter`."""
@@ -117,7 +120,7 @@ class _Export:
     ) -> None:
         self._source, self._path, self._rate_hz = source, path, rate_hz
         self._columns = options.columns(source)
-        self._codec = options.codec
+        self._options, self._codec = options, options.codec
         self._crf = options.crf if options.crf is not None else DEFAULT_CRF[options.codec]
         self._totals = _Totals()
         self._images = {f"observation.images.{camera_name(c)}": c for c in source.images}
@@ -126,13 +129,13 @@ class _Export:
         self._features: dict[str, dict[str, Any]] = {}
 
     def run(self, progress: Progress) -> None:
-        data = TableFiles(self._path, DATA_PATH, CHUNKS_SIZE, DATA_FILE_MB)
+        data = TableFiles(self._path, DATA_PATH, CHUNKS_SIZE, self._options.data_file_mb)
         videos = {
             key: VideoFiles(
                 self._path,
                 VIDEO_PATH.replace("{video_key}", key),
                 CHUNKS_SIZE,
-                VIDEO_FILE_MB,
+                self._options.video_file_mb,
                 (self._rate_hz, column.shape, self._codec, self._crf),
             )
             for key, column in self._images.items()
@@ -246,7 +249,7 @@ class _Export:
 
     def _write_meta(self) -> None:
         totals, path = self._totals, self._path
-        episodes = TableFiles(path, EPISODES_PATH, CHUNKS_SIZE, DATA_FILE_MB)
+        episodes = TableFiles(path, EPISODES_PATH, CHUNKS_SIZE, self._options.data_file_mb)
         try:
             episodes.add_lines(totals.episodes, "meta/episodes/")
         finally:
@@ -273,8 +276,8 @@ class _Export:
             "total_frames": totals.rows,
             "total_tasks": len(totals.tasks),
             "chunks_size": CHUNKS_SIZE,
-            "data_files_size_in_mb": DATA_FILE_MB,
-            "video_files_size_in_mb": VIDEO_FILE_MB,
+            "data_files_size_in_mb": max(self._options.data_file_mb, 1),
+            "video_files_size_in_mb": max(self._options.video_file_mb, 1),
             "fps": self._rate_hz,
             "splits": {"train": f"0:{len(totals.episodes)}"},
             "data_path": DATA_PATH,
