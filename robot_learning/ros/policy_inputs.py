@@ -20,8 +20,8 @@ from sensor_msgs.msg import CompressedImage, JointState
 from robot_learning.core.errors import CommandError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.message_streams import JointOrder, StampJoin
 from robot_learning.ros import conversions, qos
-from robot_learning.ros.recorder_inputs import JointOrder, StampJoin
 from robot_learning.serving.compatibility import Sources
 
 JOINTS = "joint_states"
