@@ -278,8 +278,9 @@ def _import_pynput() -> Any:
             raise DependencyError(text) from problem
         first = str(problem).strip().split("\n")[0]
         if _uses_uinput():
-            text = f"no keyboard ({first}): set {_UINPUT_VARIABLES}; {_UINPUT_NEEDS}"
-            raise DependencyError(text) from problem
+            whole = os.environ.get("PYNPUT_BACKEND_MOUSE") == "dummy"
+            hint = _UINPUT_NEEDS if whole else f"set {_UINPUT_VARIABLES}; {_UINPUT_NEEDS}"
+            raise DependencyError(f"no keyboard ({first}): {hint}") from problem
         display = os.environ.get("DISPLAY")
         where = f"the X display '{display}' cannot be used" if display else "DISPLAY is not set"
         raise DependencyError(
