@@ -11,7 +11,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import UInt8Array
 from robot_learning.learning.evaluation import Evaluation
 from robot_learning.learning.rollout import EpisodeRecord
-from robot_learning.sim.env import RobotEnv
+from robot_learning.sim.env import VIDEO_SIZE_PX, RobotEnv
 
 # The last frame of an episode stands for so many frames.
 _PAUSE_FRAMES = 15
@@ -32,10 +32,10 @@ def write_video(evaluation: Evaluation, path: Path, episodes: int = 4) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(path), "w") as container:
             stream = container.add_stream("libx264", rate=round(evaluation.rate_hz / _FRAME_EVERY))
+            stream.height, stream.width = VIDEO_SIZE_PX
             stream.pix_fmt = "yuv420p"
             for episode in evaluation.episodes[:episodes]:
                 for pixels in _frames(env, episode):
-                    stream.height, stream.width = pixels.shape[:2]
                     container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
             container.mux(stream.encode())
     except OSError as problem:

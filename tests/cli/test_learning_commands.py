@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import av
 import pytest
 
 from robot_learning.cli.main import main
@@ -27,7 +28,13 @@ def test_from_demonstrations_to_a_gate(tmp_path: Path, capsys: pytest.CaptureFix
         100001,
         100002,
     ]
-    assert main(["evaluate", str(run), "--episodes", "2", "--min-success", "0"]) == 0
+    video = tmp_path / "film.mp4"
+    film = ["--video", str(video), "--video-episodes", "1", "--min-success", "0"]
+    assert main(["evaluate", str(run), "--episodes", "1", "--no-expert", *film]) == 0
+    with av.open(str(video)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert frames[0].shape == (480, 640, 3)
+    assert (frames[0] != frames[-1]).any()
 
 
 @pytest.mark.parametrize(
