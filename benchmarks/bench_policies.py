@@ -29,6 +29,7 @@ from robot_learning.learning.evaluation import EvaluationConfig, evaluate
 from robot_learning.learning.intervals import wilson
 from robot_learning.learning.presets import preset
 from robot_learning.learning.run_folder import BEST
+from robot_learning.learning.simulation import rollout_for
 from robot_learning.learning.trainer import train
 from robot_learning.policies.checkpoint import load_checkpoint
 from robot_learning.policies.families import FAMILIES
@@ -85,7 +86,8 @@ def measure(
     config = config.with_values(overrides)
     run = folder / job.name
     begin_s = time.monotonic()
-    trained = train(dataset, config, run, resume=(run / "state.safetensors").exists())
+    resume = (run / "state.safetensors").exists()
+    trained = train(dataset, config, run, resume=resume, rollout=rollout_for(dataset, config))
     checkpoint = load_checkpoint(run / BEST)
     parameters = sum(p.numel() for p in checkpoint.policy.parameters())
     evaluation = evaluate(

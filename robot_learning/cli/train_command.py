@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         config,
         folder,
         resume=arguments.resume,
-        rollout=rollout_for(dataset.info, config.validation),
+        rollout=rollout_for(dataset, config),
         show_progress=True,
     )
     best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())

@@ -91,12 +91,17 @@ def preset(family: str, size: str = "small") -> TrainConfig:
     if size not in SIZES:
         raise RunError(unknown_choice("preset", size, SIZES))
     if size == "reference":
-        config = TrainConfig(
-            family=family, policy=dict(found.reference), validation=TrainConfig().validation
+        config = TrainConfig(family=family, policy=dict(found.reference)).with_values(
+            {
+                "data": asdict(found.reference_horizons),
+                "validation": {"every_steps": 5000, "rollout_episodes": 50},
+            }
         )
-        config = config.with_values({"data": asdict(found.reference_horizons)})
         return config.with_values(_REFERENCE_TRAINING.get(family, _ROBOMIMIC))
     config = TrainConfig(family=family).with_values(
         {"data": asdict(found.horizons), "ema": {"decay": 0.999}}
     )
-    return config.with_values(_SMALL.get(family, {}))
+    config = config.with_values(_SMALL.get(family, {}))
+    # Where the task can be simulated, success decides which checkpoint is the best.
+    validation = {"every_steps": config.steps // 4, "rollout_episodes": 25}
+    return config.with_values({"validation": validation})

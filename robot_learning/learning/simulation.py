@@ -3,33 +3,56 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 
-from robot_learning.episodes.schema import DatasetInfo
-from robot_learning.learning.config import ValidationConfig
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.learning.batches import default_keys
+from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.evaluation import EvaluationConfig, evaluate
-from robot_learning.policies.policy import Policy
+from robot_learning.learning.execution import observation_name
+from robot_learning.learning.validation import Rollout
+from robot_learning.sim.env import RobotEnv
 from robot_learning.sim.tasks import TASKS
 
 _log = logging.getLogger(__name__)
 
 
-def rollout_for(
-    info: DatasetInfo, validation: ValidationConfig
-) -> Callable[[Policy], float] | None:
-    """The share of simulated episodes that succeed; None where there is nothing to simulate."""
+def rollout_for(dataset: Dataset, config: TrainConfig) -> Rollout | None:
+    """The share of simulated episodes that succeed; None where none are wanted or possible.
+
+    What stands in the way of a simulation is logged.
+    """
+    validation = config.validation
     if not validation.rollout_episodes:
         return None
-    if info.task not in TASKS:
-        _log.warning("the task '%s' has no simulation: validation by the loss alone", info.task)
+    problem = _obstacle(dataset, config)
+    if problem:
+        _log.warning("validation by the loss alone, there is no simulation: %s", problem)
         return None
-    config = EvaluationConfig(
-        task=info.task,
-        robot=info.robot,
+    evaluation = EvaluationConfig(
+        task=dataset.info.task,
+        robot=dataset.info.robot,
         episodes=validation.rollout_episodes,
         seed=validation.rollout_seed,
         worlds=validation.rollout_worlds,
         ask_expert=False,
         reward="sparse",
     )
-    return lambda policy: evaluate(policy, config).success.share
+    return lambda policy: evaluate(policy, evaluation).success.share
+
+
+def _obstacle(dataset: Dataset, config: TrainConfig) -> str:
+    """Why the dataset's task cannot be simulated; empty if it can."""
+    info = dataset.info
+    if info.task not in TASKS:
+        return f"the task is '{info.task}'"
+    try:
+        env = RobotEnv(info.robot, info.task, control_rate_hz=info.rate_hz)
+    except ConfigurationError as problem:
+        return str(problem)
+    known = {*env.observation_space.spaces, *(camera.name for camera in env.profile.cameras)}  # type: ignore[attr-defined]
+    if env.profile.joint_names != info.joint_names:
+        return f"the robot '{info.robot}' has other joints than the dataset"
+    keys = config.data.observation_keys or default_keys(dataset)
+    unknown = [key for key in keys if observation_name(key) not in known]
+    return f"it gives no {', '.join(unknown)}" if unknown else ""

@@ -92,7 +92,7 @@ def train(
         training = Training(dataset, config, folder, processes, rollout)
         if resume:
             training.resume()
-        else:
+        elif processes.is_main:
             run_folder.refuse_used(folder)
         stopped = training.run(show_progress and processes.is_main)
     standing = training.standing

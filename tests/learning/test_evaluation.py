@@ -7,12 +7,15 @@ from torch import Tensor
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.evaluation import (
     EvaluationConfig,
     compare,
     evaluate,
 )
 from robot_learning.learning.rollout import mean_jerk
+from robot_learning.learning.simulation import rollout_for
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
 from robot_learning.sim.env import RobotEnv
@@ -119,3 +122,16 @@ def test_jerk_of_a_cubic_is_constant() -> None:
     actions = np.stack([time_s**3, 2 * time_s**3], axis=1)
     assert mean_jerk(actions, 50.0) == pytest.approx(6 * np.sqrt(5))
     assert np.isnan(mean_jerk(actions[:3], 50.0))
+
+
+def test_only_what_can_be_simulated_is_validated_by_rollout(
+    demonstrations: Dataset, caplog: pytest.LogCaptureFixture
+) -> None:
+    wanted = TrainConfig().with_values({"validation": {"rollout_episodes": 2}})
+    rollout = rollout_for(demonstrations, wanted)
+    assert rollout is not None
+    assert rollout(Scripted()) == 1.0
+    assert rollout_for(demonstrations, TrainConfig()) is None
+    unseen = wanted.with_values({"data": {"observation_keys": ["obs/joint_effort"]}})
+    assert rollout_for(demonstrations, unseen) is None
+    assert "it gives no obs/joint_effort" in caplog.text
