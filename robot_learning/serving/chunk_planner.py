@@ -22,6 +22,8 @@ from robot_learning.policies.policy import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 
 AUTO = "auto"
+# How many steps of how many chunks temporal ensembling averages at a time.
+NEXT_STEPS, MOST_AVERAGED = 25, 2500
 
 
 class Execution(Enum):
@@ -213,19 +215,25 @@ class ChunkPlanner:
         return Verdict.TAKEN
 
     def _ensembled(self, newest: ActionChunk) -> ActionChunk:
+        """The newest chunk's rows, each the average of what all chunks say about its time.
+
+        As this is done with every step, a policy that is quick enough to have many chunks has
+        only its next steps averaged; the further ones stand in should it stop answering.
+        """
         self._chunks = [one for one in self._chunks if one.last_ns >= newest.stamp_ns] + [newest]
-        times_ns = [newest.step_ns(step) for step in range(len(newest.actions))]
-        rows = np.stack([chunk.at(times_ns) for chunk in self._chunks])
-        actions = ensemble(rows, self.settings.ensembling_decay)
+        all_actions = np.stack([chunk.actions for chunk in self._chunks])
+        count, steps = all_actions.shape[:2]
+        averaged = min(steps, max(NEXT_STEPS, MOST_AVERAGED // count))
+        behind_ns = newest.stamp_ns - np.array([chunk.stamp_ns for chunk in self._chunks])
+        places = behind_ns[:, None] / newest.period_ns + np.arange(averaged)
+        low = np.minimum(places.astype(int), steps - 1)
+        share = (places - low)[..., None]
+        chunk_numbers = np.arange(count)[:, None]
+        rows = all_actions[chunk_numbers, low]
+        if share.any():
+            rows += share * (all_actions[chunk_numbers, np.minimum(low + 1, steps - 1)] - rows)
+        weights = ensembling_weights(count, self.settings.ensembling_decay)[:, None]
+        weights = weights * (places <= steps - 1)
+        actions = newest.actions.copy()
+        actions[:averaged] = np.einsum("cs,csn->sn", weights / weights.sum(0), rows)
         return ActionChunk(newest.stamp_ns, newest.period_ns, actions)
-
-
-def ensemble(rows: FloatArray, decay: float) -> FloatArray:
-    """(k, n) average of (chunks, k, n), the oldest chunk first, with weights exp(-decay i).
-
-    NaN stands where a chunk says nothing; each step needs one chunk that does.
-    """
-    weights = ensembling_weights(len(rows), decay)[:, None] * np.isfinite(rows).all(-1)
-    total = (np.nan_to_num(rows) * weights[..., None]).sum(0)
-    mean: FloatArray = total / weights.sum(0)[:, None]
-    return mean
