@@ -1,6 +1,6 @@
 """Which policies can learn that there are two ways round an obstacle, and which average them.
 
-python benchmarks/bench_bimodal.py [--steps 2000] [--plot docs/bimodal.png]
+python benchmarks/bench_bimodal.py [--steps 1000] [--plot docs/bimodal.png]
 
 The demonstrations are known: from a random start, with equal chance left or right round a disc, in
 an arc whose width varies a little. Every family learns the same 4,000 of them and then answers the
@@ -30,7 +30,7 @@ Array = npt.NDArray[np.float64]
 
 CHUNK_STEPS = 16
 DISC_RADIUS, DISC_Y = 0.25, 0.5
-BATCH, LEARNING_RATE = 256, 2e-3
+BATCH, LEARNING_RATE = 128, 2e-3
 ANSWERS = 500
 
 
@@ -51,14 +51,16 @@ class Contestant:
     overrides: dict[str, Any] = field(default_factory=dict)
 
 
-_SMALL_UNET = {"channels": [32, 64], "groups": 8}
+_SMALL_UNET = {"channels": [32, 64], "kernel": 3}
+_SMALL_ACT = {"width": 64, "hidden": 128, "encoder_layers": 1, "dropout": 0.0}
+_SMALL_TRANSFORMER = {"bins": 64, "width": 64, "layers": 2, "dropout": 0.0}
 CONTESTANTS = (
     Contestant("deterministic (L2)", "deterministic", False, {"error": "l2"}),
     Contestant("Gaussian, sampled", "gaussian", False, {"answer": "sample"}),
-    Contestant("ACT (z = 0)", "act", False, {"width": 64, "hidden": 128, "dropout": 0.0}),
+    Contestant("ACT (z = 0)", "act", False, _SMALL_ACT),
     Contestant("mixture (GMM)", "gmm", True, {"answer": "sample"}),
     Contestant("recurrent mixture", "rnn_gmm", True, {"answer": "sample"}),
-    Contestant("autoregressive bins", "autoregressive", True, {"bins": 64, "width": 64}),
+    Contestant("autoregressive bins", "autoregressive", True, _SMALL_TRANSFORMER),
     Contestant("diffusion", "diffusion", True, _SMALL_UNET),
     Contestant("flow matching", "flow", True, _SMALL_UNET),
 )
@@ -167,7 +169,7 @@ def draw(results: list[tuple[str, Array]], path: Path) -> None:
 def main() -> None:
     """Train all, print the table, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--steps", type=int, default=2000, help="of the optimiser (2000)")
+    parser.add_argument("--steps", type=int, default=1000, help="of the optimiser (1000)")
     parser.add_argument("--seeds", type=int, default=1, help="repetitions (1)")
     parser.add_argument("--plot", type=Path, help="where to write the picture, a PNG")
     arguments = parser.parse_args()

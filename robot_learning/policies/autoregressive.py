@@ -38,9 +38,9 @@ class AutoregressiveConfig(PolicyConfig):
 
     bins: int = 256
     width: int = 128
-    layers: int = 3
+    layers: int = 2
     heads: int = 4
-    dropout: float = 0.1
+    dropout: float = 0.0
     temperature: float = 1.0
 
 

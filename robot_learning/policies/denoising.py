@@ -42,7 +42,7 @@ class DenoisingConfig(PolicyConfig):
 
     observation_normalization: NormalizationMode = "limits"
     backbone: Literal["unet", "transformer"] = "unet"
-    channels: tuple[int, ...] = (64, 128, 256)
+    channels: tuple[int, ...] = (64, 128)
     kernel: int = 5
     groups: int = 8
     time_features: int = 64

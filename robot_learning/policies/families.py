@@ -109,7 +109,7 @@ FAMILIES: dict[str, Family] = {
         config=AutoregressiveConfig(),
         build=AutoregressivePolicy,
         horizons=Horizons(),
-        reference={**_RESNET18, "width": 512, "layers": 8, "heads": 8},
+        reference={**_RESNET18, "width": 512, "layers": 8, "heads": 8, "dropout": 0.1},
         reference_horizons=Horizons(6, 1, 1, 0),
     ),
     "diffusion": Family(

@@ -77,7 +77,7 @@ def test_specs_that_make_no_sense_are_refused(changes: dict[str, Any], text: str
     ("name", "steps", "overrides", "text"),
     [
         ("difusion", 1, {}, "did you mean 'diffusion'"),
-        ("diffusion", 6, {}, "multiple of 4, not 6"),
+        ("diffusion", 5, {}, "multiple of 2, not 5"),
         ("diffusion", 4, {"inference_steps": 101}, "1 to train_steps"),
         ("rnn_gmm", 2, {}, "action_steps must be observation_steps"),
     ],
