@@ -14,7 +14,7 @@ from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.experts.expert import Expert, read_pose
 from robot_learning.sim.experts.grasping import descend
-from robot_learning.sim.experts.motion import ArmMotion, nearest_angle
+from robot_learning.sim.experts.motion import nearest_angle
 from robot_learning.sim.tasks.layout import yaw_of
 from robot_learning.sim.tasks.push import Push
 
@@ -23,8 +23,6 @@ _FINGER_M = 0.012
 _GAP_M = 0.015
 _AHEAD_M = 0.04
 _ARRIVED_M = 0.004
-# Where there is no room behind the block, it is pushed aslant, the least that leaves room.
-_SLANTS_RAD = (0.0, 0.3, -0.3, 0.6, -0.6, 0.9, -0.9, 1.2, -1.2)
 
 
 class PushExpert(Expert):
@@ -48,9 +46,9 @@ class PushExpert(Expert):
             up = np.array([motion.position[0], motion.position[1], low + 2 * self._height_m])
             motion.move(action, up, motion.closing_rad)
             return
-        direction, contact_m = self._direction(motion, block, way / remaining_m)
-        remaining_m = float(direction @ way)
+        direction = way / remaining_m
         across = np.array([-direction[1], direction[0]])
+        contact_m = self._reach_of_block(float(yaw_of(block)), direction) + _FINGER_M
         offset = motion.position[:2] - block[:2]
         along, beside = float(offset @ direction), float(offset @ across)
         closing = nearest_angle(float(np.arctan2(across[1], across[0])), motion.closing_rad, np.pi)
@@ -59,9 +57,9 @@ class PushExpert(Expert):
         corridor_m = 0.35 * self._side_m
         if behind and is_low and abs(beside) < corridor_m:
             share = 1.0 - abs(beside) / corridor_m
-            # Fingers beside a corner touch nearer than the corner: never less than what remains.
-            gap_m = max(0.0, -along - contact_m)
-            ahead_m = share * min(_AHEAD_M, remaining_m + gap_m)
+            # Fingers beside a corner touch nearer than the corner: never less than half the rest.
+            ahead_m = max(remaining_m - contact_m - along, 0.5 * remaining_m)
+            ahead_m = share * min(_AHEAD_M, ahead_m)
             target = np.append(motion.position[:2] + ahead_m * direction - beside * across, low)
             motion.move(action, target, closing)
             return
@@ -71,25 +69,6 @@ class PushExpert(Expert):
         hover_m = 1.5 * self._height_m
         target = descend(motion.position, point, hover_m, 0.3 * self._side_m, off_m)
         motion.move(action, target, closing)
-
-    def _direction(
-        self, motion: ArmMotion, block: FloatArray, ideal: FloatArray
-    ) -> tuple[FloatArray, float]:
-        """(2,) a way to push for which the hand finds room behind the block, and its distance.
-
-        The distance is in metres, from the block's centre to the hand at contact.
-        """
-        low, high = motion.arm.workspace.min_m[:2], motion.arm.workspace.max_m[:2]
-        choices = []
-        for slant in _SLANTS_RAD:
-            cos, sin = float(np.cos(slant)), float(np.sin(slant))
-            direction = np.array([cos * ideal[0] - sin * ideal[1], sin * ideal[0] + cos * ideal[1]])
-            contact_m = self._reach_of_block(float(yaw_of(block)), direction) + _FINGER_M
-            stand = block[:2] - (contact_m + _GAP_M) * direction
-            if (stand >= low).all() and (stand <= high).all():
-                return direction, contact_m
-            choices.append((direction, contact_m))
-        return choices[0]
 
     def _reach_of_block(self, yaw_rad: float, direction: FloatArray) -> float:
         """How far the block extends from its centre along a direction, in metres."""
