@@ -72,18 +72,18 @@ def render(status: Status) -> Text:
         line.append(f" {status.alarm}", "bold white on red")
     if status.problem:
         line.append(f" {status.problem}", "bold red")
+    if status.reason:
+        line.append(f" {status.reason}", "italic")
     for note in status.notes:
         line.append(f" {note}", "cyan")
     _append_noise(line, status)
-    line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)}Hz", "dim")
     for name, age_s in status.ages_s.items():
         line.append(f" {name} ", "dim")
         never = math.isnan(age_s)
         line.append(_age(age_s), "dim" if never else "red" if age_s > _STALE_S else "")
     for limit in status.limits:
         line.append(f" {limit}", "bold yellow")
-    if status.reason:
-        line.append(f" {status.reason}", "italic")
+    line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)}Hz", "dim")
     return line
 
 
