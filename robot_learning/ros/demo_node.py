@@ -1,4 +1,8 @@
-"""`demo_node`: watches a demonstration over topics, films it, and says how it went."""
+"""`demo_node`: watches a demonstration over topics, films it, and says how it went.
+
+The film is drawn when all is over, from the joints and poses that came over the topics: drawing
+it with shadows meanwhile would take the time that the arm needs.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +12,6 @@ import time
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import simplejpeg
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import Executor
 from rclpy.node import Node
@@ -19,10 +21,11 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
+from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.pacing import RateMeter
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import Observation
-from robot_learning.ros import conversions, qos
+from robot_learning.ros import qos
 from robot_learning.ros.demo_report import DemoFigures
 from robot_learning.ros.node_base import (
     SPIN_PERIOD_S,
@@ -37,6 +40,7 @@ from robot_learning.ros.video import VideoWriter
 
 COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0
+FILM_PERIOD_NS = NS_PER_S // 20
 # How long the end is shown in the video, and time for the last diagnostics to come.
 AFTERGLOW_S = 1.5
 # How often the progress line is drawn anew, or printed where there is no terminal.
@@ -55,6 +59,7 @@ class DemoNode(Node):  # type: ignore[misc]
         super().__init__("demo_node")
         settings = declare_parameters(self, DEMO_NODE)
         profile, self._task = load_profile(settings["robot"]), make_task(settings["task"])
+        self._profile, self._camera = profile, str(settings["camera"])
         self._title = f"{settings['robot']}: {settings['task']}"
         self._timeout_s = float(settings["timeout_s"])
         self._end_effector = profile.arms[0].end_effector_name
@@ -67,7 +72,9 @@ class DemoNode(Node):  # type: ignore[misc]
         )
         self._show_next_s = 0.0
         self._video = VideoWriter(Path(settings["video"])) if settings["video"] else None
-        names = (self._end_effector, self._object)
+        self._scenes: list[Observation] = []
+        self._camera_seen = False
+        names = (self._end_effector, *self._task.objects)
         ObservationInput(self, profile.joint_names, names, self._on_observation)
         self.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
         self.create_subscription(
@@ -91,6 +98,8 @@ class DemoNode(Node):  # type: ignore[misc]
                 if figures.succeeded and figures.elapsed_s > figures.success_s + AFTERGLOW_S:
                     break
         if self._video is not None:
+            with console.status(f"drawing the video: {len(self._scenes)} pictures"):
+                self._draw_video(self._video, stop)
             self._video.close()
         console.print(figures.table(self._title, filmed=self._video is not None))
         if self._video is not None and self._video.frames:
@@ -119,6 +128,9 @@ class DemoNode(Node):  # type: ignore[misc]
         self._figures.joint_rate.tick(time.monotonic_ns())
         poses = observation.poses
         self._figures.see(poses[self._end_effector], poses[self._object])
+        last = self._scenes[-1].stamp_ns if self._scenes else -FILM_PERIOD_NS
+        if self._video is not None and observation.stamp_ns >= last + FILM_PERIOD_NS:
+            self._scenes.append(observation)
 
     def _on_success(self, message: Bool) -> None:
         if message.data and not self._figures.succeeded:
@@ -149,14 +161,25 @@ class DemoNode(Node):  # type: ignore[misc]
             values = {value.key: value.value for value in status.values}
             self._figures.diagnostics[part] = values
 
-    def _on_image(self, message: CompressedImage) -> None:
-        if self._video is None:
-            return
-        if not self._video.frames:
+    def _on_image(self, _message: CompressedImage) -> None:
+        if not self._camera_seen:
+            self._camera_seen = True
             self._listen_to_commands()
         self._figures.camera_rate.tick(time.monotonic_ns())
-        pixels = simplejpeg.decode_jpeg(np.frombuffer(message.data, np.uint8))
-        self._video.write(pixels, conversions.time_ns(message.header.stamp))
+
+    def _draw_video(self, video: VideoWriter, stop: Stop) -> None:
+        # Imported here, as in the constructor.
+        from robot_learning.sim.film import Film
+
+        film = Film(self._profile, self._task, self._camera)
+        try:
+            for scene in self._scenes:
+                if stop.is_set:
+                    break
+                objects = {name: scene.poses[name] for name in self._task.objects}
+                video.write(film.draw(scene.joint_position, objects), scene.stamp_ns)
+        finally:
+            film.close()
 
 
 def main() -> int:
