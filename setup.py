@@ -65,7 +65,8 @@ def shared_files(folder: str) -> list[tuple[str, list[str]]]:
     """A folder's files, to be installed under share/robot_learning with their subfolders."""
     files: dict[str, list[str]] = {}
     for path in sorted((HERE / folder).rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
+        hidden = any(part.startswith(".") for part in path.relative_to(HERE).parts)
+        if path.is_file() and not hidden and "__pycache__" not in path.parts:
             relative = path.relative_to(HERE)
             files.setdefault(f"share/{NAME}/{relative.parent.as_posix()}", []).append(
                 relative.as_posix()
@@ -102,6 +103,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         *shared_files("launch"),
         *shared_files("hardware"),
+        *shared_files("data/sample"),
     ],
     zip_safe=False,
     install_requires=BASE,
@@ -125,6 +127,7 @@ setup(
             "demo_node = robot_learning.ros.executables:demo_node",
             "recorder_node = robot_learning.ros.executables:recorder_node",
             "session_node = robot_learning.ros.executables:session_node",
+            "replay_node = robot_learning.ros.executables:replay_node",
         ],
     },
 )
