@@ -122,7 +122,7 @@ def train(contestant: Contestant, steps: int, seed: int) -> Policy:
         rows = torch.randint(len(start), (BATCH,), generator=generator)
         loss = policy.loss({key: values[rows] for key, values in data.items()}, generator)
         optimizer.zero_grad()
-        loss.per_sample.mean().backward()
+        loss.per_sample.mean().backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(policy.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -24,6 +24,7 @@ from harness import Row, Spread, ratio, report, take_turns
 from robot_learning.policies.families import family_named, make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 from robot_learning.serving.backends import EagerBackend, OnnxBackend, example_inputs
+from robot_learning.serving.onnx_export import export_onnx
 
 PEER_VARIABLE = "ROBOT_LEARNING_LEROBOT_PYTHON"
 STATE, ENVIRONMENT, ACTIONS = 14, 7, 14
@@ -153,7 +154,7 @@ def measure(subject: Subject, threads: int, repetitions: int, python: str | None
     observation, noise = example_inputs(policy, 1)
     backends = {
         "PyTorch": EagerBackend(policy),
-        "ONNX Runtime": OnnxBackend(policy, 1, threads),
+        "ONNX Runtime": OnnxBackend(policy, 1, threads, lambda path: export_onnx(policy, path)),
     }
 
     def repeated(act: Callable[[], Any]) -> Callable[[], None]:

@@ -190,7 +190,7 @@ class ObservationTokens(nn.Module):
             maps = self.from_maps[encoder](self.resnets[encoder](camera.flatten(0, 1)))
             height, width = maps.shape[-2:]
             steps = camera.shape[1]
-            cells = maps.flatten(2).mT.unflatten(0, camera.shape[:2]).flatten(1, 2)
+            cells = maps.flatten(2).transpose(1, 2).unflatten(0, camera.shape[:2]).flatten(1, 2)
             tokens.append(cells)
             sines = image_sinusoids(height, width, maps.shape[1], maps.device)
             which = self.image_places[number * steps : (number + 1) * steps]

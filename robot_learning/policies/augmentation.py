@@ -24,7 +24,7 @@ def cropped_size(height: int, width: int, config: ImageConfig) -> tuple[int, int
 
 def centre_crop(images: Tensor, config: ImageConfig) -> Tensor:
     """The middle of images (..., H, W): what inference sees."""
-    height, width = images.shape[-2:]
+    height, width = int(images.shape[-2]), int(images.shape[-1])
     rows, columns = cropped_size(height, width, config)
     top, left = (height - rows) // 2, (width - columns) // 2
     return images[..., top : top + rows, left : left + columns]

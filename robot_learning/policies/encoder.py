@@ -63,7 +63,7 @@ class ObservationInput(nn.Module):
                 images = augment(images, self._images, generator)
             else:
                 images = centre_crop(images, self._images)
-            found.append(normalizer(images.movedim(-3, -1)).movedim(-1, -3))
+            found.append(normalizer(images.permute(0, 1, 3, 4, 2)).permute(0, 1, 4, 2, 3))
         return found
 
 

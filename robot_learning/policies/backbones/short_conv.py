@@ -29,7 +29,7 @@ class ShortConv1d(nn.Conv1d):
         last = stride * (count - 1) + 1
         taps = [padded[:, :, tap : tap + last : stride] for tap in range(kernel)]
         columns = torch.stack(taps, dim=-1).transpose(1, 2).flatten(2)
-        return functional.linear(columns, self.weight.flatten(1), self.bias).mT
+        return functional.linear(columns, self.weight.flatten(1), self.bias).transpose(1, 2)
 
 
 class ShortUpsample1d(nn.ConvTranspose1d):
@@ -42,7 +42,8 @@ class ShortUpsample1d(nn.ConvTranspose1d):
         """(B, channels, 2 T)."""
         if not _is_short(values, self.weight):
             return super().forward(values, output_size)
-        taps = torch.unflatten(values.mT @ self.weight.flatten(1), 2, (-1, 4)).permute(3, 0, 2, 1)
+        found = values.transpose(1, 2) @ self.weight.flatten(1)
+        taps = torch.unflatten(found, 2, (-1, 4)).permute(3, 0, 2, 1)
         # Tap j of step t goes to 2 t + j - 1, so that two taps meet in each output.
         even = taps[1] + functional.pad(taps[3][..., :-1], (1, 0))
         odd = taps[2] + functional.pad(taps[0][..., 1:], (0, 1))

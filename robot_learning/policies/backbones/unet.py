@@ -107,7 +107,7 @@ class UNet(nn.Module):
     def run(self, chunk: Tensor, modulations: Sequence[Tensor]) -> Tensor:
         """The network for given modulations, (B, T, n)."""
         rest = iter(modulations)
-        hidden, skipped = chunk.mT, []
+        hidden, skipped = chunk.transpose(1, 2), []
         for number, downsample in enumerate(self.downsamples):
             for block in self.down_blocks[2 * number : 2 * number + 2]:
                 hidden = block(hidden, next(rest))
@@ -121,7 +121,7 @@ class UNet(nn.Module):
                 hidden = block(hidden, next(rest))
             hidden = upsample(hidden)
         found: Tensor = self.final(hidden)
-        return found.mT
+        return found.transpose(1, 2)
 
     def _residual_blocks(self) -> list[ResidualBlock]:
         """In the order in which `run` comes to them."""
