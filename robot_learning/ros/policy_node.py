@@ -15,6 +15,7 @@ import traceback
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from robot_learning.serving.served_policy import ServedPolicy
 
 OWN_NAMESPACE = "."
+# While a service waits, an executor looks at it first whenever its time-out differs from the one
+# before, and would get to nothing else if that changed with every call.
+RELOADING_SPIN_S = 0.005
 # How long the observations of a reloaded checkpoint may take to come in.
 ADOPTION_PATIENCE_S = 5.0
 
@@ -60,7 +64,9 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
         self._answer: Future[tuple[bool, str]] | None = None
         self._last_reload = ""
         self._ready = self.create_guard_condition(lambda: None)
-        self.create_service(Trigger, "~/reload", self._on_reload)
+        # A group of its own: while it waits for the loading, everything else goes on.
+        group = MutuallyExclusiveCallbackGroup()
+        self.create_service(Trigger, "~/reload", self._on_reload, callback_group=group)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     def run(self, executor: Executor, stop: Stop) -> None:
@@ -79,7 +85,8 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
                 executor.spin_once(timeout_sec=SPIN_PERIOD_S)
                 self._go_on_loading()
                 continue
-            executor.spin_once(timeout_sec=self._pacer.remaining_s())
+            reloading = self._answer is not None
+            executor.spin_once(RELOADING_SPIN_S if reloading else self._pacer.remaining_s())
             self._take_results()
             if self._active and self._pacer.remaining_s() == 0.0:
                 self._pacer.wait()
