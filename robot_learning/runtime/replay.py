@@ -34,6 +34,7 @@ COLUMNS = {
     "actions": "actions",
 }
 _MEASURED = "obs/joint_position"
+_APPROACH_STEP_S, _SETTLING_S = 0.02, 0.5
 Progress = Callable[[int, int], None]
 
 
@@ -137,6 +138,49 @@ class ReplayResult:
     modes: Mapping[str, int] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     solved: bool | None = None
+
+    def lines(self) -> list[str]:
+        """The result for people, a table first."""
+        width = max(len(name) for name in self.joint_names)
+        rows = zip(self.joint_names, self.largest, self.mean, strict=True)
+        text = [f"{'joint':{width}}  largest     mean  from the recording, rad or m"]
+        text += [f"{name:{width}}  {most:7.4f}  {mean:7.4f}" for name, most, mean in rows]
+        worst = self.joint_names[int(self.largest.argmax())]
+        text.append(f"at most {self.largest.max():.4f} ({worst}) at {self.compared} instants")
+        modes = ", ".join(f"{count} in {mode}" for mode, count in self.modes.items())
+        if modes:
+            text.append(f"ticks: {modes}; limits changed something in {self.limited}")
+        text += [f"refused: {count} {reason}" for reason, count in self.refused.items()]
+        return text
+
+
+def approach(
+    recording: Recording, start: FloatArray, profile: RobotProfile, speed: float
+) -> tuple[npt.NDArray[np.int64], FloatArray, int]:
+    """A recording with a slow way to its beginning put in front.
+
+    Args:
+        recording: what follows.
+        start: (n,) where the arm is, rad or m.
+        profile: the robot.
+        speed: share of each joint's velocity limit that the way takes at most.
+
+    Returns:
+        Times in nanoseconds (k,), positions (k, n), and the time at which the recording begins.
+    """
+    way = recording.positions[0] - start
+    # The middle of a smooth step is 1.5 times as fast as its mean.
+    longest_s = float((np.abs(way) / profile.velocity_max).max()) * 1.5 / speed
+    steps = max(2, round(longest_s / _APPROACH_STEP_S) + 1)
+    share = np.linspace(0.0, 1.0, steps)[:, None]
+    rows = start + way * (3.0 - 2.0 * share) * share**2
+    times_ns = (np.arange(steps) * _APPROACH_STEP_S * NS_PER_S).astype(np.int64)
+    begin_ns = int(times_ns[-1]) + round(_SETTLING_S * NS_PER_S)
+    return (
+        np.concatenate([times_ns, recording.times_ns + begin_ns]),
+        np.concatenate([rows, recording.positions]),
+        begin_ns,
+    )
 
 
 def deviation(

@@ -42,6 +42,11 @@ class TrajectorySource(CommandSource):
         """From the first row to the last."""
         return int(self._offsets_ns[-1]) / NS_PER_S
 
+    @property
+    def begin_ns(self) -> int | None:
+        """When the first row was sent; None before."""
+        return self._begin_ns
+
     def reset(self, seed: int) -> None:
         """Begin anew with the next observation."""
         self._begin_ns = None

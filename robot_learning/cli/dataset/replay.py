@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, make_console, make_table, progress_bar
+from robot_learning.cli.dataset.console import add_verb, progress_bar
 from robot_learning.cli.dataset.selection import add_episode
 from robot_learning.core.errors import ConfigurationError
 
@@ -49,6 +49,7 @@ def add_verbs(verbs: Verbs) -> None:
         help="drive the robot of a running graph: policy/command to its arbiter",
     )
     ros.add_argument("--namespace", default="", help="of the graph's nodes")
+    ros.add_argument("--sim-time", action="store_true", help="the graph's clock is /clock")
 
 
 def run_replay(arguments: argparse.Namespace) -> int:
@@ -64,36 +65,11 @@ def run_replay(arguments: argparse.Namespace) -> int:
         if arguments.ros:
             return _replay_over_ros(path, arguments)
         result = _replay_in_simulation(episode, arguments)
-    print_result(result)
+        outcome = episode.outcome
+    print("\n".join(result.lines()))
     if result.solved is not None:
-        print(f"task solved: {'yes' if result.solved else 'no'}; recorded outcome: ", end="")
-        print(episode_outcome(path))
+        print(f"task solved: {'yes' if result.solved else 'no'}; recorded outcome: {outcome}")
     return exit_code(result, arguments.bound)
-
-
-def episode_outcome(path: Path) -> str:
-    """The outcome that was recorded."""
-    from robot_learning.episodes.episode import Episode
-
-    with Episode(path) as episode:
-        return episode.outcome
-
-
-def print_result(result: ReplayResult) -> None:
-    """The table of deviations, and what the arbiter did."""
-    table = make_table("joint", "largest", "mean", right=("largest", "mean"))
-    for name, largest, mean in zip(result.joint_names, result.largest, result.mean, strict=True):
-        table.add_row(name, f"{largest:.4f}", f"{mean:.4f}")
-    console = make_console()
-    console.print(table)
-    console.print(
-        f"largest deviation {result.largest.max():.4f} rad or m, at {result.compared} instants"
-    )
-    modes = ", ".join(f"{count} {mode}" for mode, count in result.modes.items())
-    if modes:
-        console.print(f"ticks: {modes}; in {result.limited} the limits changed something")
-    for reason, count in result.refused.items():
-        console.print(f"refused: {count} {reason}")
 
 
 def exit_code(result: ReplayResult, bound: float | None) -> int:
@@ -133,6 +109,7 @@ def _replay_over_ros(path: Path, arguments: argparse.Namespace) -> int:
         "episode": str(path.resolve()),
         "column": arguments.column,
         "bound": 0.0 if arguments.bound is None else arguments.bound,
+        "use_sim_time": arguments.sim_time,
     }
     node = NodeSpec(
         executable="replay_node",
@@ -140,5 +117,6 @@ def _replay_over_ros(path: Path, arguments: argparse.Namespace) -> int:
         namespace=arguments.namespace,
         parameters=(parameters,),
         on_exit=OnExit.FINISH,
+        owns_terminal=True,
     )
     return Supervisor(LaunchPlan((node,), middleware_environment())).run()

@@ -1,0 +1,175 @@
+"""`replay_node`: sends a recorded episode to a running arbiter, as a policy, and compares.
+
+First the arm goes slowly to where the recording begins. Whoever takes the arm over ends the
+replay; in the end the arm holds.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from rclpy.executors import Executor
+from rclpy.node import Node
+from sensor_msgs.msg import JointState
+from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.errors import CommandError, ConfigurationError, RobotLearningError
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.types import FloatArray, Observation
+from robot_learning.episodes.episode import Episode
+from robot_learning.ros import conversions, qos
+from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import REPLAY_NODE
+from robot_learning.ros.session_calls import Calls, StopRequestedError
+from robot_learning.ros.teleop_status import read_state
+from robot_learning.runtime.replay import ReplayResult, approach, deviation, read_recording
+from robot_learning.runtime.trajectory_source import TrajectorySource
+
+_HEARING_S = 10.0
+_DRIVING = "POLICY"
+
+
+class ReplayNode(Node):  # type: ignore[misc]
+    """Publishes the recorded actions as chunks, at a fixed rate, and logs where the arm is."""
+
+    def __init__(self) -> None:
+        super().__init__("replay_node")
+        settings = declare_parameters(self, REPLAY_NODE)
+        if not settings["episode"]:
+            raise ConfigurationError("parameter 'episode': expected the file of an episode")
+        with Episode(Path(settings["episode"])) as episode:
+            self._profile = load_profile(settings["robot"] or episode.info.robot)
+            self._recording = read_recording(episode, settings["column"], self._profile)
+        self._arbiter: str = settings["arbiter_node"]
+        self._bound: float = settings["bound"]
+        self._speed: float = settings["approach_speed"]
+        self._calls = Calls(self)
+        self._source: TrajectorySource | None = None
+        self._measured: FloatArray | None = None
+        self._log: list[tuple[int, FloatArray]] = []
+        self._mode, self._reason, self._limited = "", "", 0
+        self._modes: Counter[str] = Counter()
+        self._publisher = self.create_publisher(JointTrajectory, "policy/command", qos.COMMAND)
+        self.create_subscription(JointState, "joint_states", self._on_joints, qos.RECORD_IN)
+        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        self.create_timer(1.0 / settings["rate_hz"], self._publish)
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Replay, tell the result, end.
+
+        Raises:
+            RobotLearningError: the robot or the arbiter is not heard or does not follow.
+        """
+        self._calls.begin(executor, stop)
+        stop.begin()
+        try:
+            result = self._replay()
+        except StopRequestedError:
+            return
+        for line in result.lines():
+            print(line, flush=True)
+        strayed = self._bound > 0.0 and float(result.largest.max()) > self._bound
+        stop.set(1 if strayed else 0)
+
+    def close(self) -> None:
+        """Release the node; without its commands the arbiter holds."""
+        self.destroy_node()
+
+    def _replay(self) -> ReplayResult:
+        calls = self._calls
+        heard = "was not heard: is the robot there, in this namespace and domain?"
+        calls.wait(lambda: self._measured is not None, f"joint_states {heard}", _HEARING_S)
+        calls.wait(lambda: self._mode, f"arbiter/state {heard}", _HEARING_S)
+        if self._mode in ("DISABLED", "FAULT"):
+            advice = "clear_fault and enable" if self._mode == "FAULT" else "enable"
+            raise RobotLearningError(f"the arbiter is in {self._mode}; call {advice} first")
+        if self.count_publishers("policy/command") > 1:
+            raise RobotLearningError("somebody else sends policy/command; end that policy first")
+        assert self._measured is not None  # noqa: S101 (waited for above)
+        times_ns, positions, begin_ns = approach(
+            self._recording, self._measured, self._profile, self._speed
+        )
+        self._source = TrajectorySource(times_ns, positions, self._profile.joint_names)
+        self._source.reset(0)
+        calls.pause(0.1)
+        calls.demand(f"{self._arbiter}/hand_back", 2.0)
+        calls.wait(lambda: self._mode == _DRIVING, "the arbiter did not take the replay", 2.0)
+        self._await(begin_ns)
+        self._log.clear()
+        self._modes.clear()
+        self._limited = 0
+        self._await(int(times_ns[-1]))
+        origin_ns = self._origin_ns() + begin_ns
+        self._source = None
+        calls.trigger(f"{self._arbiter}/hold")
+        stamps_ns = np.array([stamp_ns - origin_ns for stamp_ns, _ in self._log], np.int64)
+        measured = np.array([position for _, position in self._log])
+        compared = deviation(self._recording, stamps_ns, measured)
+        return replace(compared, limited=self._limited, modes=dict(self._modes))
+
+    def _await(self, time_ns: int) -> None:
+        """Serve callbacks until so long after the beginning, if nobody takes the arm over.
+
+        Raises:
+            RobotLearningError: somebody did, or there was a fault.
+        """
+        while self._source_time_ns() < time_ns:
+            self._calls.spin()
+            if self._mode != _DRIVING:
+                text = f"the replay was ended: the arbiter is in {self._mode}"
+                raise RobotLearningError(f"{text}{f' ({self._reason})' if self._reason else ''}")
+
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+    def _origin_ns(self) -> int:
+        """When the source began to send."""
+        origin_ns = self._source.begin_ns if self._source else None
+        return self._now_ns() if origin_ns is None else origin_ns
+
+    def _source_time_ns(self) -> int:
+        return self._now_ns() - self._origin_ns()
+
+    def _publish(self) -> None:
+        if self._source is None or self._measured is None:
+            return
+        nothing = np.full(len(self._measured), np.nan)
+        now = Observation(self._now_ns(), self._measured, nothing, nothing)
+        for raw in self._source.poll(now, None).commands:
+            self._publisher.publish(
+                conversions.trajectory_message(
+                    raw.joint_names, np.asarray(raw.positions), raw.offsets_s, raw.stamp_ns
+                )
+            )
+
+    def _on_joints(self, message: JointState) -> None:
+        try:
+            position = conversions.joint_positions(message, self._profile.joint_names)
+        except CommandError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        self._measured = position
+        self._log.append((conversions.time_ns(message.header.stamp), position))
+
+    def _on_arbiter(self, message: String) -> None:
+        state = read_state(message.data)
+        if state is None:
+            return
+        self._mode = str(state["mode"])
+        self._reason = str(next(iter(state["reasons"]), ""))
+        self._modes[self._mode] += 1
+        self._limited += any(state["limited"])
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(ReplayNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

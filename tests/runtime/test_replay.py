@@ -1,0 +1,105 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robot_learning.control.arbiter import Arbiter
+from robot_learning.control.modes import Request
+from robot_learning.control.settings import arbiter_settings
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.episode import Episode
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.schema import EpisodeMetadata
+from robot_learning.episodes.writer import WriterSettings
+from robot_learning.robots.mujoco_robot import MujocoRobot
+from robot_learning.runtime.recording import SessionRecording, session_info
+from robot_learning.runtime.replay import approach, deviation, read_recording, replay, start_options
+from robot_learning.runtime.session import Session
+
+
+@pytest.fixture
+def episode(
+    tmp_path: Path, make_robot: Callable[[], MujocoRobot], make_expert_source: Callable
+) -> Episode:
+    """The expert lifts the cube, from a second reset of its robot."""
+    robot = make_robot()
+    info = session_info(robot.profile, "lift", 50.0, poses=robot.pose_names)
+    folder = DatasetFolder.create_or_open(tmp_path, info)
+    with folder.lock():
+        settings = WriterSettings(min_free_bytes=0, sync=False)
+        recording = SessionRecording(Recorder(folder, settings=settings))
+        arbiter = Arbiter(arbiter_settings(robot.profile))
+        session = Session(robot, arbiter, policy=make_expert_source(), subscribers=[recording])
+        session.reset(0)
+        session.step()
+        session.reset(4, requests=(Request.ENABLE, Request.HAND_BACK))
+        recording.start(EpisodeMetadata())
+        assert session.run(1000, until=robot.success)
+        saved = recording.stop("success")
+    with Episode(folder.episodes_path / saved.summary.name) as opened:
+        yield opened
+
+
+def test_what_was_applied_does_the_same_again(
+    episode: Episode, make_robot: Callable[[], MujocoRobot], profile: RobotProfile
+) -> None:
+    robot = make_robot()
+    recording = read_recording(episode, "applied", profile)
+    assert recording.left_out == 0
+    options = start_options(episode, robot.task.objects, profile)
+    told: list[tuple[int, int]] = []
+    result = replay(
+        recording,
+        robot,
+        options,
+        solved=robot.success,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    # Half of the decisions were not recorded: 50 rows a second, 100 decisions.
+    assert result.largest.max() < 0.01
+    assert result.solved
+    assert set(result.modes) == {"POLICY"}
+    assert result.refused == {}
+    assert told[-1][0] == told[-1][1] == sum(result.modes.values())
+    assert f"at most {result.largest.max():.4f}" in result.lines()[8]
+    # The cube elsewhere: the arm does the same, and misses it.
+    options["poses"]["cube"] = options["poses"]["cube"] + np.array([0.05, 0.05, 0, 0, 0, 0, 0])
+    missed = replay(recording, robot, options, solved=robot.success)
+    assert not missed.solved
+
+
+def test_deviations_are_found_and_named(episode: Episode, profile: RobotProfile) -> None:
+    recording = read_recording(episode, "applied", profile)
+    exact = deviation(recording, recording.measured_ns, recording.measured)
+    assert exact.largest.max() == 0.0
+    strayed = recording.measured.copy()
+    strayed[len(strayed) // 2, 2] += 0.25
+    result = deviation(recording, recording.measured_ns, strayed)
+    np.testing.assert_allclose(result.largest, [0, 0, 0.25, 0, 0, 0, 0], atol=1e-12)
+    assert profile.joint_names[2] in result.lines()[8]
+
+
+def test_another_robot_is_refused_with_both_sides(episode: Episode) -> None:
+    with pytest.raises(ConfigurationError, match=r"recorded with the joints .*'bench_arm' has"):
+        read_recording(episode, "applied", load_profile("bench_arm"))
+    with pytest.raises(ConfigurationError, match="did you mean 'applied'"):
+        read_recording(episode, "aplied", load_profile("desk_arm"))
+
+
+def test_the_way_to_the_beginning_is_slow_and_ends_there(
+    episode: Episode, profile: RobotProfile
+) -> None:
+    recording = read_recording(episode, "applied", profile)
+    start = profile.home + 0.5 * (profile.position_max - profile.home)
+    times_ns, positions, begin_ns = approach(recording, start, profile, speed=0.2)
+    np.testing.assert_array_equal(positions[0], start)
+    way = times_ns <= begin_ns
+    np.testing.assert_allclose(positions[way][-1], recording.positions[0], atol=1e-12)
+    speeds = np.abs(np.diff(positions[way], axis=0)) / np.diff(times_ns[way])[:, None] * 1e9
+    assert (speeds <= 0.21 * profile.velocity_max).all()
+    assert (np.diff(times_ns) > 0).all()
+    np.testing.assert_array_equal(positions[~way], recording.positions[1:])
