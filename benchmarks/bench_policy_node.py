@@ -38,7 +38,7 @@ from robot_learning.serving.backends import EagerBackend, example_inputs
 
 DOMAIN = 61
 ROBOT = "desk_arm"
-WARM_UP_S = 25.0  # longer than the window of the latencies, which then hold no start-up
+WARM_UP_S = 22.0  # longer than the window of the latencies, which then hold no start-up
 PLAIN = {"observation_normalization": "none", "action_normalization": "none"}
 SLOWER = """
 import sys, time

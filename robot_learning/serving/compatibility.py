@@ -90,7 +90,10 @@ def _camera_problem(column: ObservationSpec, name: str, profile: RobotProfile) -
         return f"it sees '{column.key}': {unknown_choice('camera', name, cameras)}"
     if cameras[name] != tuple(column.shape):
         seen, there = _size(column.shape), _size(cameras[name])
-        return f"it sees '{column.key}' of {seen} pixels, the robot's camera has {there}"
+        return (
+            f"it sees '{column.key}' of {seen} pixels, the robot's camera has {there} "
+            "(width_px and height_px in its robot.yaml)"
+        )
     return ""
 
 
