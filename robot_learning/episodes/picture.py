@@ -21,6 +21,7 @@ from robot_learning.episodes.optional import require
 
 WIDTH_IN = 16.0
 _DPI = 100
+_LEAST_SPAN = 0.005
 _CONTROL_IN, _LEGEND_IN, _AGES_IN, _JOINT_IN, _TITLE_IN = 0.5, 0.15, 1.9, 1.75, 0.9
 # What is drawn of a joint: the column, its name in the legend, and how it is drawn.
 _LINES = (
@@ -213,16 +214,22 @@ class _Page:
         axis.tick_params(labelsize=9)
         axis.grid(alpha=0.25)
         axis.margins(y=0.12)
+        low, high = axis.get_ylim()
+        if high - low < _LEAST_SPAN:
+            # Or the noise of a joint that stands still would fill the plot.
+            middle = (low + high) / 2
+            axis.set_ylim(middle - _LEAST_SPAN / 2, middle + _LEAST_SPAN / 2)
 
     def _ages(self, axis: Any) -> None:
         for begin, end in self.interventions:
             axis.axvspan(self.times_s[begin], self.ends_s[end - 1], **_SHADE)
         palette = require("matplotlib", "drawing pictures").colormaps["tab10"].colors
-        bounds = set()
+        bounds, oldest_ms = set(), 0.0
         for number, stream in enumerate(self.episode.info.streams):
             ages_ms = self.episode.column(f"streams/{stream.name}/age_ns") / 1e6
             colour = palette[number % len(palette)]
             known = np.where(ages_ms < 0, np.nan, ages_ms)
+            oldest_ms = max(oldest_ms, float(ages_ms.max()))
             axis.step(
                 self.times_s, known, where="post", color=colour, linewidth=1.2,
                 label=f"{stream.name} (at most {stream.max_age_s * 1e3:g} ms)",
@@ -230,7 +237,8 @@ class _Page:
             bounds.add(stream.max_age_s * 1e3)
         for bound_ms in bounds:
             axis.axhline(bound_ms, color="grey", linestyle=":", linewidth=1)
-        axis.set_ylim(-0.05 * max(bounds), 1.25 * max(bounds))
+        top_ms = max(1.25 * max(bounds), 1.05 * oldest_ms)
+        axis.set_ylim(-0.04 * top_ms, top_ms)
         axis.set_ylabel("age, ms", fontsize=9)
         axis.set_xlabel("time, s", fontsize=10)
         axis.tick_params(labelsize=9)
