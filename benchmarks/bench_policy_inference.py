@@ -23,7 +23,7 @@ from harness import Row, Spread, ratio, report, take_turns
 
 from robot_learning.policies.families import family_named, make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
-from robot_learning.serving.backends import EagerBackend, OnnxBackend, example_inputs
+from robot_learning.serving.backends import Backend, EagerBackend, OnnxBackend, example_inputs
 from robot_learning.serving.onnx_export import export_onnx
 
 PEER_VARIABLE = "ROBOT_LEARNING_LEROBOT_PYTHON"
@@ -72,11 +72,20 @@ with torch.inference_mode():
 
 @dataclass(frozen=True)
 class Subject:
-    """One architecture: its name, our policy, and how often it is run in a turn."""
+    """One architecture.
+
+    Attributes:
+        name: of it.
+        policy: ours.
+        calls: how often it is run in a turn.
+        exports: also through ONNX Runtime; a large network that stands in the export once for
+            each sampling step takes the exporter minutes.
+    """
 
     name: str
     policy: Callable[[], Policy]
     calls: int
+    exports: bool = True
 
 
 def act_policy(image: bool) -> Policy:
@@ -106,7 +115,7 @@ def diffusion_policy() -> Policy:
 SUBJECTS = (
     Subject("act", lambda: act_policy(image=False), 10),
     Subject("act_image", lambda: act_policy(image=True), 1),
-    Subject("diffusion", diffusion_policy, 1),
+    Subject("diffusion", diffusion_policy, 1, exports=False),
 )
 
 
@@ -152,10 +161,11 @@ def measure(subject: Subject, threads: int, repetitions: int, python: str | None
     torch.set_num_threads(threads)
     policy = subject.policy()
     observation, noise = example_inputs(policy, 1)
-    backends = {
-        "PyTorch": EagerBackend(policy),
-        "ONNX Runtime": OnnxBackend(policy, 1, threads, lambda path: export_onnx(policy, path)),
-    }
+    backends: dict[str, Backend] = {"PyTorch": EagerBackend(policy)}
+    if subject.exports:
+        backends["ONNX Runtime"] = OnnxBackend(
+            policy, 1, threads, lambda path: export_onnx(policy, path)
+        )
 
     def repeated(act: Callable[[], Any]) -> Callable[[], None]:
         def run() -> None:

@@ -20,7 +20,7 @@ from robot_learning.policies.backbones.attention import (
 )
 from robot_learning.policies.backbones.positions import image_sinusoids, sinusoids
 from robot_learning.policies.backbones.resnet import ResNet18
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.config import PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationInput
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
@@ -52,6 +52,10 @@ class ActConfig(PolicyConfig):
     latent: int = 32
     kl_weight: float = 10.0
     dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_heads(self.width, self.heads)
 
 
 class ActPolicy(Policy):

@@ -16,8 +16,9 @@ from torch.nn import functional
 
 from robot_learning.policies.backbones.attention import Cache, PreNormBlock
 from robot_learning.policies.categorical import choose
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.config import PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
+from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
 
@@ -42,6 +43,12 @@ class AutoregressiveConfig(PolicyConfig):
     heads: int = 4
     dropout: float = 0.0
     temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_heads(self.width, self.heads)
+        if self.bins < 2 or self.temperature <= 0:
+            raise PolicyError("bins are at least 2, and the temperature is above 0")
 
 
 class AutoregressivePolicy(Policy):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from math import inf
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from robot_learning.core.errors import unknown_choice
@@ -12,6 +13,7 @@ from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.normalization import NormalizationMode
 
 Config = TypeVar("Config")
+_MOST_LAYERS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,11 @@ class ImageConfig:
     saturation: float = 0.2
     shared: bool = False
 
+    def __post_init__(self) -> None:
+        check_values(self, may_be_zero=("shift_px",))
+        if not 0 < self.crop <= 1:
+            raise PolicyError(f"crop is above 0 and at most 1, not {self.crop}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class PolicyConfig:
@@ -56,7 +63,40 @@ class PolicyConfig:
 
     observation_normalization: NormalizationMode = "gaussian"
     action_normalization: NormalizationMode = "limits"
-    images: ImageConfig = ImageConfig()
+    images: ImageConfig = field(default_factory=ImageConfig)
+
+    def __post_init__(self) -> None:
+        check_values(self)
+
+
+def check_values(config: Any, may_be_zero: tuple[str, ...] = ()) -> None:
+    """Refuse sizes below 1, and other numbers that are negative or not finite.
+
+    Raises:
+        PolicyError: names the option.
+    """
+    for item in fields(config):
+        name, value = item.name, getattr(config, item.name)
+        for number in value if isinstance(value, tuple) else (value,):
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                continue
+            smallest = 1 if isinstance(number, int) and name not in may_be_zero else 0
+            if not smallest <= number < inf:
+                raise PolicyError(f"{name} is at least {smallest}, not {number}")
+        if name.startswith("dropout") and value >= 1:
+            raise PolicyError(f"{name} is below 1, not {value}")
+        if name.endswith("layers") and value > _MOST_LAYERS:
+            raise PolicyError(f"{name} is at most {_MOST_LAYERS}, not {value}")
+
+
+def check_heads(width: int, heads: int) -> None:
+    """Refuse a width that does not divide into the heads of attention.
+
+    Raises:
+        PolicyError: it does not.
+    """
+    if width % (2 * heads):
+        raise PolicyError(f"width is a multiple of twice the heads ({heads}), not {width}")
 
 
 def to_plain(config: Any) -> dict[str, Any]:
@@ -80,25 +120,30 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
     Raises:
         PolicyError: a name is unknown or a value has the wrong type.
     """
-    for name, value in overrides.items():
-        config = _with(config, name, value, name)
-    return config
+    return _with(config, overrides, "")
 
 
-def _with(config: Any, name: str, value: Any, full: str) -> Any:
-    head, _, rest = name.partition(".")
+def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
+    """All at once: values that are right together may be wrong one by one."""
     hints = get_type_hints(type(config))
-    names = [item.name for item in fields(config)]
-    if head not in names:
-        group = full[: len(full) - len(name)]
-        raise PolicyError(unknown_choice("option", full, (group + other for other in names)))
-    if is_dataclass(getattr(config, head)):
-        if not rest:
-            raise PolicyError(f"'{full}' is a group; set {full}.<name>")
-        return replace(config, **{head: _with(getattr(config, head), rest, value, full)})
-    if rest:
-        raise PolicyError(f"'{full}': '{head}' has no parts")
-    return replace(config, **{head: _converted(hints[head], value, full)})
+    changes: dict[str, Any] = {}
+    nested: dict[str, dict[str, Any]] = {}
+    for name, value in overrides.items():
+        head, _, rest = name.partition(".")
+        if head not in hints:
+            raise PolicyError(unknown_choice("option", group + name, (group + h for h in hints)))
+        is_group = is_dataclass(getattr(config, head))
+        if is_group and not rest:
+            raise PolicyError(f"'{group}{name}' is a group; set {group}{name}.<name>")
+        if rest and not is_group:
+            raise PolicyError(f"'{group}{name}': '{head}' has no parts")
+        if is_group:
+            nested.setdefault(head, {})[rest] = value
+        else:
+            changes[head] = _converted(hints[head], value, group + name)
+    for head, inner in nested.items():
+        changes[head] = _with(getattr(config, head), inner, f"{group}{head}.")
+    return replace(config, **changes)  # type: ignore[type-var]
 
 
 def _converted(kind: Any, value: Any, name: str) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from robot_learning.policies.backbones.chunk_transformer import ChunkTransformer
 from robot_learning.policies.backbones.unet import UNet
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.config import PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.guidance import Guidance
@@ -52,6 +52,14 @@ class DenoisingConfig(PolicyConfig):
     dropout: float = 0.1
     inference_steps: int = 10
     train_on_padding: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_heads(self.width, self.heads)
+        if not self.channels or any(size % self.groups for size in self.channels):
+            raise PolicyError(f"channels {self.channels} are multiples of groups ({self.groups})")
+        if self.kernel % 2 == 0 or self.time_features % 2:
+            raise PolicyError("the kernel is odd, and time_features are even")
 
 
 class DenoisingPolicy(Policy):

@@ -10,17 +10,17 @@ import pytest
 from robot_learning.policies.config import from_plain, to_plain, with_overrides
 from robot_learning.policies.deterministic import DeterministicConfig
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.families import make_policy
+from robot_learning.policies.families import family_named, make_policy
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
 
 
 def test_overrides_reach_groups_and_keep_types() -> None:
     config = with_overrides(
-        DeterministicConfig(), {"hidden": [8, 4], "dropout": 1, "images.width": 16, "error": "l2"}
+        DeterministicConfig(), {"hidden": [8, 4], "dropout": 0, "images.width": 16, "error": "l2"}
     )
     assert config == DeterministicConfig(
         hidden=(8, 4),
-        dropout=1.0,
+        dropout=0.0,
         error="l2",
         images=type(config.images)(width=16),
     )
@@ -50,6 +50,29 @@ def test_a_configuration_survives_json() -> None:
 def test_wrong_overrides_are_named(overrides: dict[str, Any], text: str) -> None:
     with pytest.raises(PolicyError, match=text.replace("'", "['\"]")):
         with_overrides(DeterministicConfig(), overrides)
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "text"),
+    [
+        ("deterministic", {"hidden": [0]}, "hidden is at least 1, not 0"),
+        ("deterministic", {"dropout": 1.0}, "dropout is below 1"),
+        ("deterministic", {"images.crop": 0.0}, "crop is above 0"),
+        ("gmm", {"smallest_std": float("nan")}, "smallest_std is at least 0, not nan"),
+        ("act", {"width": 30}, r"multiple of twice the heads \(4\), not 30"),
+        ("act", {"encoder_layers": 10**9}, "encoder_layers is at most 1000"),
+        ("autoregressive", {"temperature": 0.0}, "temperature is above 0"),
+        ("diffusion", {"channels": [60]}, "multiples of groups"),
+        ("diffusion", {"channels": []}, "multiples of groups"),
+        ("flow", {"kernel": 4}, "kernel is odd"),
+        ("flow", {"inference_steps": 0}, "inference_steps is at least 1"),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(
+    name: str, overrides: dict[str, Any], text: str
+) -> None:
+    with pytest.raises(PolicyError, match=text):
+        with_overrides(family_named(name).config, overrides)
 
 
 @pytest.mark.parametrize(
