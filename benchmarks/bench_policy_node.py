@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,11 @@ class Graph:
         asks = str(drive).lower()
         self._processes = [
             _start(["-m", "robot_learning.ros.robot_node"], "cameras:=[none]"),
-            _start(["-m", "robot_learning.ros.arbiter_node"], "autostart:=true"),
+            # A robot that is late on a busy machine is not what is measured.
+            _start(
+                ["-m", "robot_learning.ros.arbiter_node"],
+                *("autostart:=true", "measured_timeout_s:=1.0", "measured_fault_s:=5.0"),
+            ),
             _start(policy, f"checkpoint:={checkpoint}", f"drive:={asks}", "backend:=eager"),
         ]
 
@@ -114,12 +119,19 @@ class Graph:
         while time.monotonic() < end_s:
             self._executor.spin_once(timeout_sec=0.2)
 
-    def until_heard(self) -> None:
+    def until_proposing(self) -> None:
         """Wait for the policy's first chunk."""
+        self._until(lambda: int(self.figures.get("chunks", "0")) > 0, "proposed anything")
+
+    def until_driving(self) -> None:
+        """Wait until the policy drives."""
+        self._until(lambda: "POLICY" in self.modes, f"drove: {self.modes}")
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
         end_s = time.monotonic() + 60.0
-        while int(self.figures.get("chunks", "0")) == 0:
+        while not condition():
             if time.monotonic() > end_s:
-                raise SystemExit("the policy never proposed anything")
+                raise SystemExit(f"the policy never {what}")
             self.watch(0.2)
 
     def close(self) -> None:
@@ -160,7 +172,7 @@ def overhead(folder: Path, action_steps: int, seconds: float) -> list[Row]:
     save_checkpoint(folder, policy, CheckpointDetails(ROBOT, task="lift"))
     graph = Graph(folder, 0.0, drive=False)
     try:
-        graph.until_heard()
+        graph.until_proposing()
         graph.watch(WARM_UP_S + seconds)
         figures = graph.figures
     finally:
@@ -179,9 +191,7 @@ def slow(folder: Path, delay_s: float, minutes: float) -> list[Row]:
     save_checkpoint(folder, policy_at_home(50, 25), CheckpointDetails(ROBOT, task="lift"))
     graph = Graph(folder, delay_s, drive=True)
     try:
-        graph.until_heard()
-        while not graph.modes.get("POLICY"):
-            graph.watch(0.2)
+        graph.until_driving()
         graph.modes.clear()
         graph.watch(60.0 * minutes)
         figures, modes = graph.figures, dict(graph.modes)
