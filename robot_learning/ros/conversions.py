@@ -18,7 +18,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
-from robot_learning.core.types import FloatArray, Image, Observation, UInt8Array
+from robot_learning.core.types import FloatArray, Image, Observation
 
 WORLD_FRAME = "world"
 
@@ -202,21 +202,3 @@ def camera_info_message(
     message.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
     message.p = [focal_px, 0.0, center_x, 0.0, 0.0, focal_px, center_y, 0.0, 0.0, 0.0, 1.0, 0.0]
     return message
-
-
-def image_pixels(message: ImageMessage) -> UInt8Array:
-    """(height, width, 3) uint8 RGB of an uncompressed rgb8 or bgr8 image.
-
-    Raises:
-        CommandError: another encoding, or data that does not fill the image.
-    """
-    if message.encoding not in ("rgb8", "bgr8"):
-        raise CommandError(unknown_choice("image encoding", message.encoding, ["rgb8", "bgr8"]))
-    rows = np.frombuffer(message.data, np.uint8)
-    if rows.size != message.height * message.step or message.step < 3 * message.width:
-        raise CommandError(
-            f"image of {message.width}x{message.height}, step {message.step}, has {rows.size} bytes"
-        )
-    pixels = rows.reshape(message.height, message.step)[:, : 3 * message.width]
-    pixels = pixels.reshape(message.height, message.width, 3)
-    return pixels if message.encoding == "rgb8" else pixels[:, :, ::-1]

@@ -4,6 +4,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import Image, Observation
+from robot_learning.episodes.message_streams import image_pixels
 from robot_learning.ros import conversions
 
 NAMES = ("a", "b", "c")
@@ -48,16 +49,16 @@ def test_images_survive():
     pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
     message = conversions.image_message(Image(0, pixels), "eye", 9)
     assert (message.height, message.width, message.step) == (4, 6, 18)
-    np.testing.assert_array_equal(conversions.image_pixels(message), pixels)
+    np.testing.assert_array_equal(image_pixels(message), pixels)
     message.encoding = "bgr8"
-    np.testing.assert_array_equal(conversions.image_pixels(message), pixels[:, :, ::-1])
+    np.testing.assert_array_equal(image_pixels(message), pixels[:, :, ::-1])
 
 
 def test_an_image_whose_data_does_not_fill_it_is_an_error():
     message = conversions.image_message(Image(0, np.zeros((4, 6, 3), np.uint8)), "eye", 0)
     message.height = 5
     with pytest.raises(CommandError, match="72 bytes"):
-        conversions.image_pixels(message)
+        image_pixels(message)
 
 
 def test_camera_info_projects_the_edge_of_the_view_to_the_edge_of_the_image():

@@ -18,6 +18,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.message_streams import image_pixels
 from robot_learning.ros import conversions, qos
 
 PROFILE = load_profile("desk_arm")
@@ -208,7 +209,7 @@ def test_images_come_compressed_and_raw_and_show_the_same(start_node, peer):
     peer.subscribe(Image, "front/image_raw", qos.STREAM_IN)
     peer.subscribe(CameraInfo, "front/camera_info", qos.STREAM_IN)
     jpeg = peer.next("front/image_raw/compressed")
-    raw = conversions.image_pixels(peer.next("front/image_raw"))
+    raw = image_pixels(peer.next("front/image_raw"))
     assert "jpeg" in jpeg.format
     shown = simplejpeg.decode_jpeg(np.frombuffer(jpeg.data, np.uint8))
     assert shown.shape == raw.shape == (480, 640, 3)
