@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from robot_learning.serving.served_policy import ServedPolicy
 
 OWN_NAMESPACE = "."
+# How long this loop may keep the interpreter from the inference thread, and the other way round;
+# Python's own 5 ms would be most of what serving a small policy takes.
+SWITCH_INTERVAL_S = 0.0002
 # While a service waits, an executor looks at it first whenever its time-out differs from the one
 # before, and would get to nothing else if that changed with every call.
 RELOADING_SPIN_S = 0.005
@@ -75,6 +78,7 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
         Raises:
             RobotLearningError: the start failed.
         """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         if self._settings["autostart"]:
             for transition in (self.trigger_configure, self.trigger_activate):
                 if transition() is not TransitionCallbackReturn.SUCCESS:
