@@ -84,12 +84,13 @@ def shares(paths: Array) -> dict[str, float]:
     part = (fine - index)[None, :, None]
     dense = paths[:, index] * (1 - part) + paths[:, index + 1] * part
     distance = np.hypot(dense[..., 0], dense[..., 1] - DISC_Y).min(axis=1)
+    ends = (dense[..., 1].min(axis=1) < 0.2) & (dense[..., 1].max(axis=1) > 0.8)
     hit = distance < DISC_RADIUS
     middle = np.abs(dense[..., 1] - DISC_Y).argmin(axis=1)
     is_left = dense[np.arange(len(dense)), middle, 0] < 0
     return {
-        "left": float((~hit & is_left).mean()),
-        "right": float((~hit & ~is_left).mean()),
+        "left": float((~hit & ends & is_left).mean()),
+        "right": float((~hit & ends & ~is_left).mean()),
         "hit": float(hit.mean()),
     }
 
@@ -143,10 +144,8 @@ def draw(results: list[tuple[str, Array]], path: Path) -> None:
     from matplotlib import pyplot as plt
     from matplotlib.patches import Circle
 
-    figure, axes = plt.subplots(
-        1, len(results), figsize=(1.75 * len(results), 3.6), sharex=True, sharey=True
-    )
-    for axis, (title, paths) in zip(axes, results, strict=True):
+    figure, axes = plt.subplots(3, 3, figsize=(9, 8.6), sharex=True, sharey=True)
+    for axis, (title, paths) in zip(axes.flat, results, strict=True):
         found = shares(paths)
         axis.add_patch(Circle((0, DISC_Y), DISC_RADIUS, color="0.85", zorder=0))
         for line in paths[:60]:
@@ -162,7 +161,7 @@ def draw(results: list[tuple[str, Array]], path: Path) -> None:
     figure.suptitle("Two ways round an obstacle: 60 answers of each policy family", fontsize=12)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
