@@ -7,8 +7,11 @@ a missing package is one clear line and no traceback.
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 from functools import partial
+from types import FrameType
 
 _OURS = "robot_learning"
 _EXIT_MISSING = 2
@@ -24,6 +27,8 @@ _ADVICE = {
 
 def run(node: str) -> int:
     """Import the node `robot_learning.ros.<node>` and run it; returns the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     try:
         module = importlib.import_module(f"{_OURS}.ros.{node}")
     except ImportError as problem:
@@ -36,6 +41,11 @@ def run(node: str) -> int:
         print(f"error: {node} needs {what} ({reason}). {advice}", file=sys.stderr)
         return _EXIT_MISSING
     return int(module.main())
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    """While modules load there is nothing to release, and an exception could pass for a defect."""
+    os._exit(0)
 
 
 robot_node = partial(run, "robot_node")

@@ -6,6 +6,7 @@ last message or release its robot; here a signal only sets a flag that the node'
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import signal
@@ -37,6 +38,9 @@ KIND_NAMES: Mapping[type, str] = {
     list: "a list",
 }
 
+# Longer than any clean end, shorter than what `ros2 launch` and the supervisor wait.
+END_LIMIT_S = 4.0
+
 EXIT_ERROR = 1
 EXIT_CONFIGURATION = 2
 
@@ -45,12 +49,14 @@ class Stop:
     """Set once the process should end: by SIGINT, by SIGTERM, or by the node itself.
 
     Until the node's loop calls `begin`, a signal raises KeyboardInterrupt instead, so that a
-    slow start can be broken off.
+    slow start can be broken off. A middleware that does not come back from a call cannot keep
+    the process: `end_limit_s` after the signal it ends, and its stack is on stderr.
     """
 
     def __init__(self) -> None:
         self.is_set = False
         self.exit_code = 0
+        self.end_limit_s = END_LIMIT_S
         self._begun = False
 
     def begin(self) -> None:
@@ -75,6 +81,8 @@ class Stop:
             signal.signal(number, self._handle)
 
     def _handle(self, _signal: int, _frame: FrameType | None) -> None:
+        # Its clock runs in C, so that it is heard even when no Python is run any more.
+        faulthandler.dump_traceback_later(self.end_limit_s, exit=True)
         self.set()
         if not self._begun:
             raise KeyboardInterrupt
@@ -117,6 +125,7 @@ def run_node(create: Callable[[], NodeT], arguments: Sequence[str] | None = None
         if node is not None:
             node.close()
         rclpy.try_shutdown()
+        faulthandler.cancel_dump_traceback_later()
     return stop.exit_code
 
 

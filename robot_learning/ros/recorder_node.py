@@ -37,6 +37,8 @@ from robot_learning.ros.recorder_inputs import RecorderInputs
 from robot_learning.ros.recorder_status import StatusOutput
 
 POLL_PERIOD_S = 0.005
+# A slow disk may take its time for what is being recorded when the node is told to end.
+SAVE_LIMIT_S = 9.0
 REQUESTS = ("start", "stop", "discard", "success", "failure")
 _LABELS = ("task", "instruction", "operator")
 
@@ -70,6 +72,7 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
             for transition in (self.trigger_configure, self.trigger_activate):
                 if transition() is not TransitionCallbackReturn.SUCCESS:
                     raise self._failure or RobotLearningError("the recorder could not be started")
+        stop.end_limit_s = SAVE_LIMIT_S
         stop.begin()
         while not stop.is_set:
             if not self._active:

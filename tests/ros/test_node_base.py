@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import rclpy
 from rclpy.context import Context
@@ -90,3 +93,20 @@ def test_every_parameter_is_described_and_its_default_valid(declare):
         names = [spec.name for spec in specs]
         assert len(set(names)) == len(names)
         declare_parameters(node, [spec for spec in specs if not node.has_parameter(spec.name)])
+
+
+def test_a_middleware_that_does_not_come_back_cannot_keep_the_process():
+    program = """
+import os, signal, time
+from robot_learning.ros.node_base import Stop
+stop = Stop()
+stop.end_limit_s = 0.2
+stop.install()
+stop.begin()
+os.kill(os.getpid(), signal.SIGINT)
+while True:
+    time.sleep(1)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert ended.returncode == 1
+    assert b"most recent call first" in ended.stderr
