@@ -14,6 +14,8 @@ from robot_learning.core.clocks import NS_PER_S
 
 # Enough for a waking control loop to be served at once, little enough to keep frames coming.
 NICENESS = 5
+# Above every ordinary thread is what counts; the rest is left to those who need more.
+REAL_TIME_PRIORITY = 10
 
 
 def give_way() -> None:
@@ -24,6 +26,23 @@ def give_way() -> None:
     """
     if sys.platform == "linux":
         os.nice(NICENESS)
+
+
+def take_precedence() -> bool:
+    """Ask for real-time scheduling of the calling thread; tells whether it was granted.
+
+    A waking thread of the ordinary kind may have to wait for the slice of another to end, some
+    milliseconds, however idle the rest of the machine is. What it starts later is ordinary again.
+    Needs root, CAP_SYS_NICE or a limit `rtprio` of the user, as ros2_control does.
+    """
+    if sys.platform != "linux":
+        return False
+    policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
+    try:
+        os.sched_setscheduler(0, policy, os.sched_param(REAL_TIME_PRIORITY))
+    except OSError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

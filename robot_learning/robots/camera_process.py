@@ -2,8 +2,9 @@
 
 A thread is not enough: it shares the interpreter lock with the control loop, and software
 OpenGL holds cores for milliseconds at a time. The state of the world goes to the process
-through a socket, and pixels come back through shared memory; each camera has one slot, which
-belongs to the process from the request of a frame until its arrival was read.
+through a socket, and pixels come back through shared memory. A camera has two slots, so that a
+frame may still be on its way when the next one is due; a slot belongs to the process from the
+request of a frame until its arrival was read.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from robot_learning.sim.world import World
 
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 0.2
+SLOTS = 2
 
 
 class ProcessFrames:
@@ -42,10 +44,10 @@ class ProcessFrames:
             RobotConnectionError: the process did not start.
         """
         self.dropped = 0
-        self._busy: set[str] = set()
+        self._free = {camera.name: list(range(SLOTS)) for camera in cameras}
         self._ready: dict[str, Image] = {}
         ours, theirs = socket.socketpair()
-        memory_fd = _shared_memory(sum(_size_bytes(camera) for camera in cameras))
+        memory_fd = _shared_memory(SLOTS * sum(_size_bytes(camera) for camera in cameras))
         self._memory = mmap.mmap(memory_fd, 0)
         self._slots = slots(self._memory, cameras)
         self._process = subprocess.Popen(
@@ -75,17 +77,16 @@ class ProcessFrames:
             RobotConnectionError: the process has died.
         """
         self._receive()
-        free = tuple(name for name in names if name not in self._busy)
-        self.dropped += len(names) - len(free)
-        if not free:
+        wanted = tuple((name, self._free[name].pop()) for name in names if self._free[name])
+        self.dropped += len(names) - len(wanted)
+        if not wanted:
             return
         data = world.mj_data
         state = (data.qpos, data.mocap_pos, data.mocap_quat)
         try:
-            self._connection.send((stamp_ns, free, state))
+            self._connection.send((stamp_ns, wanted, state))
         except OSError as error:
             raise self._died() from error
-        self._busy.update(free)
 
     def collect(self) -> Mapping[str, Image]:
         """Frames that have arrived since the last call.
@@ -108,10 +109,10 @@ class ProcessFrames:
 
     def _receive(self) -> None:
         try:
-            while self._busy and self._connection.poll():
-                stamp_ns, name = self._connection.recv()
-                self._ready[name] = Image(stamp_ns, self._slots[name].copy())
-                self._busy.discard(name)
+            while self._connection.poll():
+                stamp_ns, name, slot = self._connection.recv()
+                self._ready[name] = Image(stamp_ns, self._slots[name][slot].copy())
+                self._free[name].append(slot)
         except (EOFError, OSError) as error:
             raise self._died() from error
 
@@ -128,13 +129,13 @@ class ProcessFrames:
 
 
 def slots(memory: mmap.mmap, cameras: Sequence[CameraInfo]) -> dict[str, UInt8Array]:
-    """Views (height, width, 3) of the shared memory, one a camera."""
+    """Views (SLOTS, height, width, 3) of the shared memory, one a camera."""
     views: dict[str, UInt8Array] = {}
     offset = 0
     for camera in cameras:
-        shape = (camera.height_px, camera.width_px, 3)
+        shape = (SLOTS, camera.height_px, camera.width_px, 3)
         views[camera.name] = np.ndarray(shape, np.uint8, memory, offset)
-        offset += _size_bytes(camera)
+        offset += SLOTS * _size_bytes(camera)
     return views
 
 
@@ -161,11 +162,11 @@ def _serve(connection: Connection, memory: mmap.mmap) -> None:
             renderer.render(name)
         connection.send(None)
         while True:
-            stamp_ns, names, state = connection.recv()
+            stamp_ns, wanted, state = connection.recv()
             renderer.update_state(*state)
-            for name in names:
-                views[name][:] = renderer.render(name)
-                connection.send((stamp_ns, name))
+            for name, slot in wanted:
+                views[name][slot] = renderer.render(name)
+                connection.send((stamp_ns, name, slot))
 
 
 def main() -> int:

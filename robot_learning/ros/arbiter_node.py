@@ -35,7 +35,12 @@ from robot_learning.ros import conversions, qos
 from robot_learning.ros.arbiter_outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
 from robot_learning.ros.demonstration_trigger import DemonstrationTrigger
 from robot_learning.ros.demonstrations import Demonstrations
-from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.node_base import (
+    Stop,
+    begin_control_loop,
+    declare_parameters,
+    run_node,
+)
 from robot_learning.ros.parameters import ARBITER_NODE
 from robot_learning.sim.end_effectors import workspace_excess
 
@@ -70,6 +75,7 @@ class ArbiterNode(Node):  # type: ignore[misc]
         self._state = ArbiterState()
         self._inbox: dict[str, Any] = {}
         self._autostart = bool(given["autostart"])
+        self._real_time = bool(given["real_time"]) and given["sim_speed"] == 1.0
         self._pacer = Pacer(rate_hz * given["sim_speed"])
         self._rate: RateReport | None = None
         self._reported_ns = 0
@@ -89,7 +95,7 @@ class ArbiterNode(Node):  # type: ignore[misc]
 
     def run(self, executor: Executor, stop: Stop) -> None:
         """Tick at the rate; callbacks in what time that leaves."""
-        stop.begin()
+        begin_control_loop(self, stop, self._real_time)
         while not stop.is_set:
             self._pacer.wait()
             self._tick()

@@ -24,6 +24,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
+from robot_learning.core.pacing import take_precedence
 from robot_learning.ros.parameters import ParameterSpec
 
 SPIN_PERIOD_S = 0.05
@@ -143,6 +144,13 @@ def spin(executor: Executor, stop: Stop) -> None:
     stop.begin()
     while not stop.is_set:
         executor.spin_once(timeout_sec=SPIN_PERIOD_S)
+
+
+def begin_control_loop(node: Node, stop: Stop, real_time: bool) -> None:
+    """`stop.begin` of a node that commands or simulates a robot, with precedence if it may."""
+    stop.begin()
+    if real_time and not take_precedence():
+        node.get_logger().info("no real-time scheduling (the user's limit rtprio is 0)")
 
 
 def check_environment() -> None:

@@ -39,6 +39,10 @@ class ParameterSpec:
     choices: tuple[str, ...] = ()
 
 
+REAL_TIME = ParameterSpec(
+    "real_time", True, "Ask for real-time scheduling of the control loop; goes on without"
+)
+
 ROBOT_NODE = (
     ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
     ParameterSpec("task", "lift", "Scene and task that the simulated robot stands in"),
@@ -50,6 +54,7 @@ ROBOT_NODE = (
         minimum=0.0,
         maximum=1000.0,
     ),
+    REAL_TIME,
     ParameterSpec(
         "publish_clock", False, "Publish simulated time on /clock and use it in every stamp"
     ),
@@ -156,6 +161,7 @@ ARBITER_NODE = (
     ParameterSpec(
         "rate_hz", 0.0, "Rate of joint_command; 0 is the profile's control rate", minimum=0.0
     ),
+    REAL_TIME,
     ParameterSpec(
         "sim_speed",
         1.0,

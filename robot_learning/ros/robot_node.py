@@ -19,7 +19,13 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import qos
-from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
+from robot_learning.ros.node_base import (
+    SPIN_PERIOD_S,
+    Stop,
+    begin_control_loop,
+    declare_parameters,
+    run_node,
+)
 from robot_learning.ros.parameters import ROBOT_NODE
 from robot_learning.ros.robot_loop import RobotLoop
 
@@ -59,7 +65,9 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         """
         if self._settings["autostart"]:
             self._autostart()
-        stop.begin()
+        # A loop that never sleeps would take a core from everybody else.
+        paced = self._settings["sim_speed"] == 1.0
+        begin_control_loop(self, stop, self._settings["real_time"] and paced)
         while not stop.is_set:
             if self._loop is None or not self._active:
                 executor.spin_once(timeout_sec=SPIN_PERIOD_S)
