@@ -108,7 +108,9 @@ def bench_batch(robot: str, task: str, repetitions: int) -> list[Row]:
     controls = []
     for action in batched:
         control = inputs.copy()
-        control[:, : model.nu] = simulation.actuation.controls(action.astype(float))
+        # What the worlds take of it, or the two would not simulate the same motion.
+        taken = env.step(action)[4]["taken"]
+        control[:, : model.nu] = simulation.actuation.controls(taken)
         controls.append(np.repeat(control[:, None], substeps, axis=1))
     data = [mujoco.MjData(model) for _ in range(THREADS)]
     pool = rollout.Rollout(nthread=THREADS)
