@@ -14,8 +14,8 @@ from robot_learning.core.clocks import NS_PER_S
 
 # Enough for a waking control loop to be served at once, little enough to keep frames coming.
 NICENESS = 5
-# Above every ordinary thread is what counts; the rest is left to those who need more.
-REAL_TIME_PRIORITY = 10
+# Above every ordinary thread; among each other the shorter step goes first.
+ROBOT_PRIORITY, ARBITER_PRIORITY = 10, 20
 
 
 def give_way() -> None:
@@ -28,7 +28,7 @@ def give_way() -> None:
         os.nice(NICENESS)
 
 
-def take_precedence() -> bool:
+def take_precedence(priority: int) -> bool:
     """Ask for real-time scheduling of the calling thread; tells whether it was granted.
 
     A waking thread of the ordinary kind may have to wait for the slice of another to end, some
@@ -39,7 +39,7 @@ def take_precedence() -> bool:
         return False
     policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK
     try:
-        os.sched_setscheduler(0, policy, os.sched_param(REAL_TIME_PRIORITY))
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
     except OSError:
         return False
     return True

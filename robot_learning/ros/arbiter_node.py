@@ -29,7 +29,7 @@ from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, ConfigurationError
-from robot_learning.core.pacing import Pacer, RateReport
+from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.arbiter_outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
@@ -40,12 +40,11 @@ from robot_learning.ros.node_base import (
     begin_control_loop,
     declare_parameters,
     run_node,
+    spin_until_due,
 )
 from robot_learning.ros.parameters import ARBITER_NODE
 from robot_learning.sim.end_effectors import workspace_excess
 
-# The executor may overrun its time-out by about this; the rest of a period is slept exactly.
-EXECUTOR_MARGIN_S = 0.001
 REPORT_PERIOD_S = 1.0
 SLOW_PERIODS = 3.0
 
@@ -95,13 +94,11 @@ class ArbiterNode(Node):  # type: ignore[misc]
 
     def run(self, executor: Executor, stop: Stop) -> None:
         """Tick at the rate; callbacks in what time that leaves."""
-        begin_control_loop(self, stop, self._real_time)
+        begin_control_loop(self, stop, ARBITER_PRIORITY if self._real_time else None)
         while not stop.is_set:
             self._pacer.wait()
             self._tick()
-            executor.spin_once(timeout_sec=0.0)
-            while (spare_s := self._pacer.remaining_s() - EXECUTOR_MARGIN_S) > 0.0:
-                executor.spin_once(timeout_sec=spare_s)
+            spin_until_due(executor, self._pacer.remaining_s)
 
     def close(self) -> None:
         """Release the node. Nothing is sent: the robot holds its last command."""

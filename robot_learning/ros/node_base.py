@@ -28,6 +28,8 @@ from robot_learning.core.pacing import take_precedence
 from robot_learning.ros.parameters import ParameterSpec
 
 SPIN_PERIOD_S = 0.05
+# The executor may overrun its time-out by about this; the rest of a period is slept exactly.
+EXECUTOR_MARGIN_S = 0.001
 LARGEST_NUMBER = 1e308
 LARGEST_INTEGER = 2**63 - 1
 LARGEST_DOMAIN_ID = 232
@@ -146,11 +148,18 @@ def spin(executor: Executor, stop: Stop) -> None:
         executor.spin_once(timeout_sec=SPIN_PERIOD_S)
 
 
-def begin_control_loop(node: Node, stop: Stop, real_time: bool) -> None:
-    """`stop.begin` of a node that commands or simulates a robot, with precedence if it may."""
+def begin_control_loop(node: Node, stop: Stop, priority: int | None) -> None:
+    """`stop.begin` of a node that simulates or commands a robot, with precedence if it may."""
     stop.begin()
-    if real_time and not take_precedence():
+    if priority is not None and not take_precedence(priority):
         node.get_logger().info("no real-time scheduling (the user's limit rtprio is 0)")
+
+
+def spin_until_due(executor: Executor, remaining_s: Callable[[], float]) -> None:
+    """Serve callbacks, at least once, in what time a control loop leaves until its next tick."""
+    executor.spin_once(timeout_sec=0.0)
+    while (spare_s := remaining_s() - EXECUTOR_MARGIN_S) > 0.0:
+        executor.spin_once(timeout_sec=spare_s)
 
 
 def check_environment() -> None:

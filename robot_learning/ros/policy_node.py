@@ -26,7 +26,12 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
+from robot_learning.ros.node_base import (
+    SPIN_PERIOD_S,
+    Stop,
+    declare_parameters,
+    run_node,
+)
 from robot_learning.ros.parameters import POLICY_NODE
 
 if TYPE_CHECKING:

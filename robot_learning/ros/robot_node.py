@@ -17,6 +17,7 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
+from robot_learning.core.pacing import ROBOT_PRIORITY
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import qos
 from robot_learning.ros.node_base import (
@@ -25,6 +26,7 @@ from robot_learning.ros.node_base import (
     begin_control_loop,
     declare_parameters,
     run_node,
+    spin_until_due,
 )
 from robot_learning.ros.parameters import ROBOT_NODE
 from robot_learning.ros.robot_loop import RobotLoop
@@ -32,9 +34,6 @@ from robot_learning.ros.robot_loop import RobotLoop
 if TYPE_CHECKING:
     from robot_learning.robots.mujoco_robot import MujocoRobot
     from robot_learning.robots.viewer import Viewer
-
-# The executor may overrun its time-out by about this; the rest of a period is slept exactly.
-EXECUTOR_MARGIN_S = 0.001
 
 
 class RobotNode(LifecycleNode):  # type: ignore[misc]
@@ -66,8 +65,8 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         if self._settings["autostart"]:
             self._autostart()
         # A loop that never sleeps would take a core from everybody else.
-        paced = self._settings["sim_speed"] == 1.0
-        begin_control_loop(self, stop, self._settings["real_time"] and paced)
+        real_time = self._settings["real_time"] and self._settings["sim_speed"] == 1.0
+        begin_control_loop(self, stop, ROBOT_PRIORITY if real_time else None)
         while not stop.is_set:
             if self._loop is None or not self._active:
                 executor.spin_once(timeout_sec=SPIN_PERIOD_S)
@@ -75,9 +74,7 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
             self._loop.tick()
             if self._viewer is not None and self._robot is not None:
                 self._viewer.show(self._robot.now_ns)
-            executor.spin_once(timeout_sec=0.0)
-            while self._active and (spare_s := self._loop.spare_s - EXECUTOR_MARGIN_S) > 0.0:
-                executor.spin_once(timeout_sec=spare_s)
+            spin_until_due(executor, self._spare_s)
 
     def close(self) -> None:
         """Release the robot and the node."""
@@ -118,6 +115,9 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         """Release the simulation."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
+
+    def _spare_s(self) -> float:
+        return self._loop.spare_s if self._loop is not None and self._active else 0.0
 
     def _autostart(self) -> None:
         for transition in (self.trigger_configure, self.trigger_activate):

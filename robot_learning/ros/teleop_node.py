@@ -23,7 +23,12 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
-from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.node_base import (
+    Stop,
+    declare_parameters,
+    run_node,
+    spin_until_due,
+)
 from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
 from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
@@ -92,9 +97,7 @@ class TeleopNode(Node):  # type: ignore[misc]
             while not stop.is_set:
                 self._pacer.wait()
                 self._tick(time.monotonic_ns())
-                executor.spin_once(timeout_sec=0.0)
-                while not stop.is_set and (left_s := self._pacer.remaining_s()) > 0.0:
-                    executor.spin_once(timeout_sec=left_s)
+                spin_until_due(executor, self._pacer.remaining_s)
 
     def close(self) -> None:
         """Release the node; the device is released by `run`."""
