@@ -107,6 +107,7 @@ os.kill(os.getpid(), signal.SIGINT)
 while True:
     time.sleep(1)
 """
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert ended.returncode == 1
     assert b"most recent call first" in ended.stderr
