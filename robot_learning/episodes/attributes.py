@@ -6,6 +6,7 @@ whose parser loops for ever on some damaged files.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import h5py
@@ -52,6 +53,42 @@ def get_value(target: h5py.Group, name: str) -> Any:
         raise EpisodeError(f"the attribute '{name}' is missing")
     _check(target, name)
     return target.attrs[name]
+
+
+def get_integer(target: h5py.Group, name: str) -> int:
+    """Read a whole number.
+
+    Raises:
+        EpisodeError: it is missing, or something else.
+    """
+    value = get_value(target, name)
+    if not isinstance(value, np.integer):
+        raise EpisodeError(f"the attribute '{name}' is no whole number")
+    return int(value)
+
+
+def get_object(target: h5py.Group, name: str) -> dict[str, Any]:
+    """Read text that holds a JSON object.
+
+    Raises:
+        EpisodeError: it is missing, or something else.
+    """
+    return json_object(get_text(target, name), f"the attribute '{name}'")
+
+
+def json_object(text: str | bytes, what: str) -> dict[str, Any]:
+    """The JSON object in `text`.
+
+    Raises:
+        EpisodeError: it holds something else; `what` names it.
+    """
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as problem:
+        raise EpisodeError(f"{what} is not valid JSON: {problem}") from problem
+    if not isinstance(found, dict):
+        raise EpisodeError(f"{what} holds no JSON object")
+    return found
 
 
 def check_attributes(target: h5py.Group | h5py.Dataset) -> None:

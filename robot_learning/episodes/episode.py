@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray, UInt8Array
-from robot_learning.episodes.attributes import get_text, get_value
+from robot_learning.episodes.attributes import (
+    get_integer,
+    get_object,
+    get_text,
+    get_value,
+    json_object,
+)
 from robot_learning.episodes.digests import ColumnDigests
 from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS
 from robot_learning.episodes.errors import EpisodeError
@@ -96,20 +101,20 @@ class Episode:
         """What was known when it started."""
         with reading(self.path):
             file, attributes = self._file, self._file.attrs
-            seed = get_value(file, "seed") if "seed" in attributes else None
+            seed = get_integer(file, "seed") if "seed" in attributes else None
             covariance = (
                 get_value(file, "noise_covariance") if "noise_covariance" in attributes else None
             )
             return EpisodeMetadata(
                 instruction=get_text(file, "instruction"),
                 operator=get_text(file, "operator"),
-                round=int(get_value(file, "round")),
-                seed=None if seed is None else int(seed),
+                round=get_integer(file, "round"),
+                seed=seed,
                 checkpoint_digest=get_text(file, "checkpoint_digest"),
                 noise_covariance=None if covariance is None else np.asarray(covariance, float),
                 started_utc=get_text(file, "started_utc"),
                 software_version=get_text(file, "software_version"),
-                notes=json.loads(get_text(file, "notes")),
+                notes=get_object(file, "notes"),
             )
 
     @property
@@ -128,8 +133,7 @@ class Episode:
     def quality(self) -> Mapping[str, Any]:
         """The quality report."""
         with reading(self.path):
-            report: dict[str, Any] = json.loads(get_text(self._file, "quality"))
-            return report
+            return get_object(self._file, "quality")
 
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:
@@ -212,24 +216,19 @@ class Episode:
             if "labels" not in self._file:
                 return []
             layers = self._file["labels"]
+            if not isinstance(layers, h5py.Group):
+                raise EpisodeError("'labels' is no group")
             return [self._layer(layers[name], int(name)) for name in sorted(layers, key=int)]
 
     def verify_digests(self) -> list[str]:
         """The columns whose contents differ from what was recorded; empty when none do."""
         with reading(self.path):
-            stored = json.loads(bytes(self._file["column_digests"][:]))
+            stored = json_object(bytes(self._file["column_digests"][:]), "'column_digests'")
             found = column_digests(self._file, self.info, self._frames)
             return sorted(p for p in {*stored, *found} if stored.get(p) != found.get(p))
 
     def _find_datasets(self) -> dict[str, h5py.Dataset]:
-        paths = {column.path: column for column in self.info.columns}
-        found = {}
-        for path in [*paths, *_time_columns(self.info)]:
-            dataset = self._file.get(physical_path(path))
-            if not isinstance(dataset, h5py.Dataset):
-                raise EpisodeError(f"{self.path}: the column '{path}' is missing")
-            _check_type(dataset, paths.get(path), f"{self.path}: '{path}'")
-            found[path] = dataset
+        found = find_columns(self._file, self.info, self.path)
         for path in ("rewards", "dones"):
             dataset = self._file.get(f"{DEMO_PATH}/{path}")
             if isinstance(dataset, h5py.Dataset):
@@ -239,7 +238,7 @@ class Episode:
     def _checked_rows(self) -> int:
         if not bool(get_value(self._file, "complete")):
             raise EpisodeError(f"{self.path}: the recording was not finished; repair it")
-        rows = int(get_value(self._file[DEMO_PATH], "num_samples"))
+        rows = get_integer(self._file[DEMO_PATH], "num_samples")
         for path, dataset in self._datasets.items():
             if len(dataset) != rows:
                 raise EpisodeError(
@@ -267,6 +266,23 @@ class Episode:
             mask=mask.astype(bool),
             actions=actions,
         )
+
+
+def find_columns(file: h5py.File, info: DatasetInfo, path: Path) -> dict[str, h5py.Dataset]:
+    """The arrays of all columns and of the times, each of the type that it should have.
+
+    Raises:
+        EpisodeError: names the file `path` and the first that is missing or of another type.
+    """
+    columns = {column.path: column for column in info.columns}
+    found = {}
+    for name in [*columns, *_time_columns(info)]:
+        dataset = file.get(physical_path(name))
+        if not isinstance(dataset, h5py.Dataset):
+            raise EpisodeError(f"{path}: the column '{name}' is missing")
+        _check_type(dataset, columns.get(name), f"{path}: '{name}'")
+        found[name] = dataset
+    return found
 
 
 def column_digests(

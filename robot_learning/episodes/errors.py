@@ -13,6 +13,10 @@ class SchemaVersionError(EpisodeError):
     """The data were written by a newer version of this package than the one that reads them."""
 
 
+class FileAccessError(EpisodeError):
+    """The machine refuses to read or write a file (disk full, no permission): it may be sound."""
+
+
 class DatasetError(ConfigurationError):
     """A dataset folder is missing, unreadable, or does not fit what is to be recorded in it."""
 

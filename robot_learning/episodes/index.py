@@ -19,7 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from robot_learning.episodes.attributes import get_value, set_text
+from robot_learning.episodes.attributes import get_integer, set_text
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import (
     EPISODES_NAME,
@@ -89,7 +89,7 @@ def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
     """
     path = folder.index_path
     with reading(path), h5py.File(path, "r") as file:
-        check_schema_version(int(get_value(file, "schema_version")), str(path))
+        check_schema_version(get_integer(file, "schema_version"), str(path))
         linked = _checked_links(file, path)
         lines = _table_bytes(file, path).splitlines()
         # One text, as parsing ten thousand short ones takes several times as long.
@@ -197,6 +197,8 @@ def _checked_links(file: h5py.File, path: Path) -> set[str]:
             raise EpisodeError(f"{path}: '{name}' is a link; refused")
     names: set[str] = set()
     data = file["data"]  # kept, as `links` does not keep it alive
+    if not isinstance(data, h5py.Group):
+        raise EpisodeError(f"{path}: 'data' is no group")
     links = data.id.links
     for demo in data:
         value = links.get_val(demo.encode())

@@ -15,9 +15,9 @@ import numpy as np
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.attributes import get_text, get_value
-from robot_learning.episodes.episode import Episode, column_digests
-from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS, write_outcome
-from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.episode import Episode, column_digests, find_columns
+from robot_learning.episodes.episode_file import write_outcome
+from robot_learning.episodes.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.folder import PARTIAL_SUFFIX, DatasetFolder, info_difference
 from robot_learning.episodes.index import (
     EpisodeSummary,
@@ -29,7 +29,7 @@ from robot_learning.episodes.journaled_file import JournaledFile, fsync_director
 from robot_learning.episodes.reading import reading
 from robot_learning.episodes.row_quality import quality_of_rows
 from robot_learning.episodes.sampler import NEVER_NS
-from robot_learning.episodes.schema import DEMO_PATH, DatasetInfo, physical_path
+from robot_learning.episodes.schema import DEMO_PATH, DatasetInfo
 from robot_learning.episodes.summary import summarise
 from robot_learning.episodes.trash import free_place
 
@@ -117,9 +117,7 @@ def recover_partial(folder: DatasetFolder, path: Path) -> tuple[EpisodeSummary, 
 
 def _complete(file: h5py.File, path: Path) -> str:
     info = DatasetInfo.from_json(get_text(file, "dataset_info"), str(path))
-    streams = [f"streams/{s.name}/{name}" for s in info.streams for name in STREAM_COLUMNS]
-    paths = [*ROW_COLUMNS, *streams, *(column.path for column in info.columns)]
-    datasets = {name: file[physical_path(name)] for name in paths}
+    datasets = find_columns(file, info, path)
     lengths = {name: len(dataset) for name, dataset in datasets.items()}
     rows = _increasing_rows(datasets["tick_ns"][: min(lengths.values())])
     if rows == 0:
@@ -147,7 +145,10 @@ def _increasing_rows(ticks_ns: np.ndarray[Any, Any]) -> int:
 def _recover_into(folder: DatasetFolder, path: Path, report: RepairReport) -> None:
     try:
         summary, lost = recover_partial(folder, path)
-    except (RobotLearningError, OSError) as problem:
+    except (FileAccessError, OSError) as problem:  # no fault of the recording's: to be tried again
+        report.damaged.append(f"{path.name}: stays as it is, try again: {problem}")
+        return
+    except RobotLearningError as problem:
         report.lost.append(f"{path.name}: nothing could be recovered: {problem}")
         _move_to_trash(folder, path)
         return

@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from robot_learning.episodes.attributes import check_attributes, get_text, get_value
+from robot_learning.episodes.attributes import check_attributes, get_integer, get_text
 from robot_learning.episodes.episode_file import LAYOUT
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.reading import reading
@@ -39,7 +39,7 @@ def open_checked(path: Path) -> h5py.File:
             _check_tree(file, path.stat().st_size)
             if "layout" not in file.attrs or get_text(file, "layout") != LAYOUT:
                 raise EpisodeError(f"{path}: an HDF5 file, but no episode of robot_learning")
-            check_schema_version(int(get_value(file, "schema_version")), str(path))
+            check_schema_version(get_integer(file, "schema_version"), str(path))
         except BaseException:
             file.close()
             raise

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import h5py
 
-from robot_learning.episodes.attributes import get_text, get_value
+from robot_learning.episodes.attributes import get_integer, get_object, get_text
+from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.index import EpisodeSummary
 from robot_learning.episodes.schema import DEMO_PATH, Source
 
@@ -15,20 +14,21 @@ def summarise(file: h5py.File, name: str) -> EpisodeSummary:
     """The summary of a complete episode file.
 
     Raises:
-        KeyError, ValueError, TypeError: an attribute is missing or malformed.
+        EpisodeError, KeyError, ValueError, TypeError: an attribute is missing or malformed.
     """
-    quality = json.loads(get_text(file, "quality"))
+    quality = get_object(file, "quality")
+    source_rows = quality["source_rows"]
+    if not isinstance(source_rows, dict):
+        raise EpisodeError("the quality report does not count the rows of each source")
     return EpisodeSummary(
         name=name,
-        rows=int(get_value(file[DEMO_PATH], "num_samples")),
+        rows=get_integer(file[DEMO_PATH], "num_samples"),
         invalid_rows=int(quality["invalid_rows"]),
         outcome=get_text(file, "outcome"),
         operator=get_text(file, "operator"),
-        round=int(get_value(file, "round")),
+        round=get_integer(file, "round"),
         instruction=get_text(file, "instruction"),
-        sources=tuple(
-            Source(int(code)).name.lower() for code, rows in quality["source_rows"].items() if rows
-        ),
+        sources=tuple(Source(int(code)).name.lower() for code, rows in source_rows.items() if rows),
         verdict=str(quality["verdict"]),
         digest=get_text(file, "digest"),
     )

@@ -99,6 +99,10 @@ EDITS = {
     ),
     "not ours": (lambda file: file.attrs.__delitem__("layout"), "no episode of robot_learning"),
     "deep": (lambda file: file.create_group("/".join("x" * 50)), "nested too deeply"),
+    "no count": (
+        lambda file: file["data/demo_0"].attrs.__setitem__("num_samples", np.arange(3)),
+        "the attribute 'num_samples' is no whole number",
+    ),
     "bad info": (lambda file: set_text(file, "dataset_info", "{"), "not valid JSON"),
 }
 
@@ -111,6 +115,14 @@ def test_a_manipulated_episode_is_refused(episode_path: Path, kind: str) -> None
     with pytest.raises((EpisodeError, DatasetError), match=text) as caught:
         Episode(episode_path)
     assert str(episode_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["null", "[]", "{", '{"invalid_rows": 0, "source_rows": []}'])
+def test_a_quality_report_that_is_none_is_refused(episode_path: Path, text: str) -> None:
+    with h5py.File(episode_path, "r+") as file:
+        set_text(file, "quality", text)
+    with Episode(episode_path) as episode, pytest.raises(EpisodeError, match="quality"):
+        episode.summary()
 
 
 def test_a_cyclic_group_is_refused(episode_path: Path) -> None:

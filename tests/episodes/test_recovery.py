@@ -1,3 +1,4 @@
+import errno
 import os
 import random
 import signal
@@ -11,10 +12,12 @@ import numpy as np
 import pytest
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.episodes import recovery
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import DatasetLockedError, EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.journaled_file import JournaledFile
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.recovery import recover_partial, repair_dataset, verify_dataset
 from robot_learning.episodes.schema import EpisodeMetadata
@@ -187,3 +190,28 @@ def test_a_dataset_that_is_being_recorded_into_is_not_repaired(tmp_path: Path) -
         child.kill()
         child.wait()
         child.stdout.close()
+
+
+def test_a_recording_that_the_disk_cannot_take_stays_and_can_be_repaired_later(
+    folder: DatasetFolder, partial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(JournaledFile, "commit", refuse)
+        report = repair_dataset(folder)
+    assert not report.recovered
+    assert f"{partial.name}: stays as it is, try again" in report.damaged[0]
+    assert partial.exists()
+    assert not (folder.path / "trash").exists()
+    assert partial.name.removesuffix(".partial") in repair_dataset(folder).recovered
+
+
+def test_a_mistake_of_our_own_does_not_condemn_a_recording(
+    folder: DatasetFolder, partial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery, "quality_of_rows", lambda: None)
+    with pytest.raises(TypeError):
+        repair_dataset(folder)
+    assert partial.exists()
