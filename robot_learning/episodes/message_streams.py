@@ -18,6 +18,7 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
 from robot_learning.core.types import FloatArray, Observation, UInt8Array
 from robot_learning.episodes import standard
+from robot_learning.episodes.intervention import InterventionWatch
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import Encoding, Mode, Source, Stream
 
@@ -102,7 +103,7 @@ class MessageStreams:
         self._joints = streams[standard.JOINTS]
         self._joint_order = JointOrder(info.joint_names)
         self._column_order = JointOrder(info.joint_names)
-        self._policy_drove = False
+        self._interventions = InterventionWatch()
         self._success = False
         poses = pose_names(self._joints)
         self._sensed = StampJoin(["joints", *poses], self._on_sensed)
@@ -129,7 +130,7 @@ class MessageStreams:
 
     def begin_anew(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
-        self._policy_drove = False
+        self._interventions.reset()
 
     def on_joints(self, message: Any, receive_ns: int) -> None:
         """A JointState of the robot."""
@@ -223,12 +224,11 @@ class MessageStreams:
 
     def _on_decided(self, stamp: int, receive_ns: int, parts: Mapping[str, Any]) -> None:
         mode, source, limited = parts["state"]
-        self._policy_drove |= source is Source.POLICY
         values = standard.decision_values(
             source=source,
             mode=mode,
             limited=limited,
-            intervention=source is Source.HUMAN and self._policy_drove,
+            intervention=self._interventions.step(source),
             **{name: parts[name] for name in DECISION_COLUMNS},
         )
         self._recorder.push(standard.DECISION, stamp, receive_ns, values)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from robot_learning.control.intervention import InterventionWatch
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import Observation
 from robot_learning.episodes import standard
 from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.intervention import InterventionWatch
 from robot_learning.episodes.recorder import Recorder, SavedEpisode
 from robot_learning.episodes.schema import DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.runtime.session import Subscriber
@@ -103,7 +103,7 @@ class SessionSamples:
             values = standard.joint_values(self._joints, observation)
             samples.append((standard.JOINTS, now_ns, values))
         if standard.DECISION in self._columns:
-            intervention = self._watch.step(decision.mode)
+            intervention = self._watch.step(decision.source)
             samples.append((standard.DECISION, now_ns, _decision_values(decision, intervention)))
         for name, path in self._cameras.items():
             image = observation.images.get(name)

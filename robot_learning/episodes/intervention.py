@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robot_learning.control.modes import Mode
+from robot_learning.episodes.schema import Source
 
 
 class InterventionWatch:
@@ -20,7 +20,7 @@ class InterventionWatch:
         """Begin an episode."""
         self._policy_drove = False
 
-    def step(self, mode: Mode) -> bool:
-        """Whether the human intervenes in a tick of this mode."""
-        self._policy_drove |= mode is Mode.POLICY
-        return self._policy_drove and mode is Mode.HUMAN
+    def step(self, source: int) -> bool:
+        """Whether the human intervenes in a tick that is driven by `source`, a `Source`."""
+        self._policy_drove |= source == Source.POLICY
+        return self._policy_drove and source == Source.HUMAN
