@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from robot_learning.episodes.dataset import Dataset
 
 
+OUTCOMES = ("success", "failure", "unknown")
+SOURCES = ("human", "policy", "none")
+VERDICTS = ("good", "bad")
+
+
 def add_episode(parser: argparse.ArgumentParser) -> None:
     """Add the argument for one episode."""
     parser.add_argument("episode", help="its number, its file name, or 'last'")
@@ -28,11 +33,11 @@ def add_episodes(parser: argparse.ArgumentParser) -> None:
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Add the options by which episodes are chosen."""
     group = parser.add_argument_group("choose episodes (each may be given several times)")
-    group.add_argument("--outcome", action="append", help="success, failure or unknown")
+    group.add_argument("--outcome", action="append", choices=OUTCOMES, help="how it ended")
     group.add_argument("--operator", action="append", help="who demonstrated")
     group.add_argument("--round", action="append", type=int, help="of DAgger")
-    group.add_argument("--source", action="append", help="in control at some row: human, policy")
-    group.add_argument("--verdict", action="append", help="of the quality report: good or bad")
+    group.add_argument("--source", action="append", choices=SOURCES, help="in control at some row")
+    group.add_argument("--verdict", action="append", choices=VERDICTS, help="of the quality report")
     group.add_argument("--split", help="a stored split")
 
 

@@ -50,6 +50,8 @@ def run_view(arguments: argparse.Namespace) -> int:
     with Episode(folder.episodes_path / name) as episode:
         save_picture(episode, picture, arguments.frames)
         print(picture)
+        for reason in episode.quality.get("reasons", ()):
+            print(f"recording {episode.quality['verdict']}: {reason}")
         if arguments.video:
             film = picture.with_suffix(".mp4")
             with progress_bar("filming") as progress:
