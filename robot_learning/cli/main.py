@@ -87,7 +87,10 @@ def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
         return EXIT_WRONG
     try:
         return int(arguments.run(arguments))
-    except RobotLearningError as error:
+    except BrokenPipeError:
+        raise
+    # What the system refuses (disk full, no permission) is told like what the user got wrong.
+    except (RobotLearningError, OSError) as error:
         if arguments.traceback:
             raise
         text = " ".join(str(error).split())

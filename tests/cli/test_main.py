@@ -89,3 +89,15 @@ def test_ctrl_c_is_exit_code_130_without_a_traceback(
     monkeypatch.setattr("robot_learning.cli.profile_command.run_robots", interrupted)
     assert command_line.main(["robots"]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+def test_what_the_system_refuses_is_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    sample = ROOT / "data" / "sample"
+    arguments = ["dataset", "merge", str(sample), "--into", str(tmp_path / "file" / "merged")]
+    assert command_line.main(arguments) == command_line.EXIT_WRONG
+    said = capsys.readouterr().err
+    assert "Not a directory" in said
+    assert said.count("\n") == 1
