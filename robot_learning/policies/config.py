@@ -70,17 +70,18 @@ class PolicyConfig:
 
 
 def check_values(config: Any, may_be_zero: tuple[str, ...] = ()) -> None:
-    """Refuse sizes below 1, and other numbers that are negative or not finite.
+    """Refuse whole numbers (sizes) below 1, and others that are negative or not finite.
 
     Raises:
         PolicyError: names the option.
     """
     for item in fields(config):
         name, value = item.name, getattr(config, item.name)
+        whole = "float" not in str(item.type) and name not in may_be_zero
         for number in value if isinstance(value, tuple) else (value,):
             if isinstance(number, bool) or not isinstance(number, int | float):
                 continue
-            smallest = 1 if isinstance(number, int) and name not in may_be_zero else 0
+            smallest = 1 if whole else 0
             if not smallest <= number < inf:
                 raise PolicyError(f"{name} is at least {smallest}, not {number}")
         if name.startswith("dropout") and value >= 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import warnings
 
 from robot_learning.core.clocks import NS_PER_S
@@ -11,6 +12,7 @@ from robot_learning.core.errors import DependencyError
 from robot_learning.sim.world import World
 
 FRAME_PERIOD_NS = NS_PER_S // 60
+CLOSE_TIMEOUT_S = 2.0
 
 
 class Viewer:
@@ -34,7 +36,9 @@ class Viewer:
             warnings.simplefilter("ignore")  # what GLFW has to say is in the error below
             if not glfw.init():
                 raise DependencyError(f"the display '{named}' cannot be opened")
+        before = set(threading.enumerate())
         self._viewer = mujoco.viewer.launch_passive(world.mj_model, world.mj_data)
+        self._threads = set(threading.enumerate()) - before
         self._shown_ns = -FRAME_PERIOD_NS
 
     def show(self, now_ns: int) -> None:
@@ -44,5 +48,7 @@ class Viewer:
             self._shown_ns = now_ns
 
     def close(self) -> None:
-        """Close the window."""
+        """Close the window and wait until it is gone: GLFW must not be taken down around it."""
         self._viewer.close()
+        for thread in self._threads:
+            thread.join(CLOSE_TIMEOUT_S)

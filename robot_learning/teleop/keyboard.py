@@ -118,10 +118,10 @@ class Keyboard(TeleopDevice):
         listener, self._listener = self._listener, None
         state, self._state = self._state, None
         if listener is not None and listener.is_alive():
-            listener.stop()
             if isinstance(state, XKeyboard):
-                # pynput's own request to end the recording waits for the next key event.
-                state.stop_recording(listener._context)
+                state.stop(listener)
+            else:
+                listener.stop()
             listener.join(1.0)
         if state is not None:
             state.close()

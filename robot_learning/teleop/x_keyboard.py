@@ -93,10 +93,13 @@ class XKeyboard:
         except self._errors as problem:
             raise ConnectionError("the X server is gone") from problem
 
-    def stop_recording(self, context: int) -> None:
-        """End the event recording of another connection."""
+    def stop(self, listener: Any) -> None:
+        """End pynput's `listener`, also one whose X server is going away."""
         with suppress(*self._errors):
-            self._display.record_disable_context(context)
+            listener.stop()
+        with suppress(*self._errors):
+            # pynput's own request to end the recording waits for the next key event.
+            self._display.record_disable_context(listener._context)
             self._display.flush()
 
     def _find_home(self) -> int:
