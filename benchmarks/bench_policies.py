@@ -93,9 +93,10 @@ def measure(
     )
     config = config.with_values(overrides)
     run = folder / job.name
-    begin_s = time.monotonic()
+    begin_s, begin_processor_s = time.monotonic(), time.process_time()
     resume = (run / "state.safetensors").exists()
     trained = train(dataset, config, run, resume=resume, rollout=rollout_for(dataset, config))
+    processor_s = time.process_time() - begin_processor_s
     checkpoint = load_checkpoint(run / BEST)
     parameters = sum(p.numel() for p in checkpoint.policy.parameters())
     evaluation = evaluate(
@@ -109,6 +110,7 @@ def measure(
         "parameters": parameters,
         "steps": trained.steps,
         "training_s": trained.wall_s,
+        "training_processor_s": processor_s,
         "evaluation_s": time.monotonic() - begin_s - trained.wall_s,
         "successes": evaluation.success.successes,
         "episodes": episodes,
@@ -130,11 +132,12 @@ def rows_of(task: str, family: str, found: Sequence[Mapping[str, Any]]) -> list[
     spread = Spread(share.share, share.low, share.high, len(found))
     fails = task == "obstacle" and family in UNIMODAL
     limit = LONG_MIN if family in LONG else SHORT_MIN
-    minutes = Spread.of([figures["training_s"] / 60 for figures in found])
+    minutes = Spread.of([figures["training_processor_s"] / 60 for figures in found])
     name = f"{task}, {family}"
     return [
         Row(f"{name}: success", spread, "share", "" if fails else f">= {EXPERT_SHARE}"),
-        Row(f"{name}: training", minutes, "min", f"<= {limit:g}"),
+        # Of the processor: what it takes on one idle core, also when others worked meanwhile.
+        Row(f"{name}: training", minutes, "processor min", f"<= {limit:g}"),
     ]
 
 

@@ -11,25 +11,24 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.executors import Executor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from robot_learning.core.clocks import NS_PER_S
-from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
+from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros.lifecycle_base import BuiltNode
 from robot_learning.ros.node_base import (
     SPIN_PERIOD_S,
     Stop,
-    declare_parameters,
     run_node,
 )
 from robot_learning.ros.parameters import POLICY_NODE
@@ -52,19 +51,16 @@ RELOADING_SPIN_S = 0.005
 ADOPTION_PATIENCE_S = 5.0
 
 
-class PolicyNode(LifecycleNode):  # type: ignore[misc]
+class PolicyNode(BuiltNode):
     """Serves a checkpoint; see the module. Services `~/reload` and `~/reset`."""
 
     def __init__(self) -> None:
-        super().__init__("policy_node")
-        self._settings = declare_parameters(self, POLICY_NODE)
+        super().__init__("policy_node", POLICY_NODE)
         self._profile = load_profile(self._settings["robot"])
         self._served: ServedPolicy | None = None
         self._worker: InferenceWorker | None = None
         self._arms: list[PolicyArm] = []
         self._diagnostics: PolicyDiagnostics | None = None
-        self._active = False
-        self._failure: Exception | None = None
         self._pacer = Pacer(50.0)
         self._reported_ns = 0
         self._loading: Loading | None = None
@@ -84,10 +80,7 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
             RobotLearningError: the start failed.
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        if self._settings["autostart"]:
-            for transition in (self.trigger_configure, self.trigger_activate):
-                if transition() is not TransitionCallbackReturn.SUCCESS:
-                    raise self._failure or RobotLearningError("the policy could not be started")
+        self._autostart("the policy")
         stop.begin()
         while not stop.is_set:
             if not self._active:
@@ -101,49 +94,13 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
                 self._pacer.wait()
                 self._tick()
 
-    def close(self) -> None:
-        """Release the policy and the node."""
-        self._release()
-        self.destroy_node()
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load, check, choose a backend, warm up; fails with one logged line."""
-        try:
-            self._served = self._load(self._settings["checkpoint"])
-            self._build(self._served)
-        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
-            self._release()
-            self._failure = error
-            if not self._settings["autostart"]:
-                known = isinstance(error, RobotLearningError)
-                self.get_logger().error(str(error) if known else traceback.format_exc())
-            return TransitionCallbackReturn.FAILURE
-        self.get_logger().info(f"serving {self._served}")
-        return TransitionCallbackReturn.SUCCESS
-
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to propose, from nothing."""
         assert self._served is not None  # noqa: S101 (configured)
         for arm in self._arms:
             arm.runner.reset()
         self._pacer = Pacer(self._served.client.spec.rate_hz)
-        self._active = True
         return super().on_activate(state)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Propose nothing more; the arbiter holds."""
-        self._active = False
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the policy."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the policy."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
 
     def _load(self, path: str, beside: bool = False) -> ServedPolicy:
         # Imported here, so that a missing PyTorch is one line and no traceback.
@@ -160,12 +117,13 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
         settings = ServingSettings(**{**chosen, "arms": arms})
         return serve_checkpoint(path, self._profile, settings, beside=beside)
 
-    def _build(self, served: ServedPolicy) -> None:
+    def _build(self) -> None:
         from robot_learning.ros.policy_arm import PolicyArm
         from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
         from robot_learning.serving.inference_worker import InferenceWorker
 
         settings = self._settings
+        served = self._served = self._load(settings["checkpoint"])
         names = list(settings["arms"])
         worker = InferenceWorker(
             served.client,
@@ -190,6 +148,7 @@ class PolicyNode(LifecycleNode):  # type: ignore[misc]
             )
             for number, name in enumerate(names)
         ]
+        self.get_logger().info(f"serving {served}")
 
     def _release(self) -> None:
         self._active = False

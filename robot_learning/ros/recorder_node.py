@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import sys
 import time
-import traceback
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
 from rclpy.executors import Executor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from robot_learning import __version__
@@ -30,7 +29,8 @@ from robot_learning.episodes.schema import EpisodeMetadata
 from robot_learning.episodes.session import RecordingSession
 from robot_learning.episodes.writer import WriterEvent
 from robot_learning.ros import recorder_setup as setup
-from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, declare_parameters, run_node
+from robot_learning.ros.lifecycle_base import BuiltNode
+from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, run_node
 from robot_learning.ros.parameters import RECORDER_NODE
 from robot_learning.ros.polled_subscriptions import PolledSubscriptions
 from robot_learning.ros.recorder_inputs import RecorderInputs
@@ -43,18 +43,15 @@ REQUESTS = ("start", "stop", "discard", "success", "failure")
 _LABELS = ("task", "instruction", "operator")
 
 
-class RecorderNode(LifecycleNode):  # type: ignore[misc]
+class RecorderNode(BuiltNode):
     """Serves `~/start`, `~/stop`, `~/discard`, `~/success`, `~/failure`; see `episodes.session`."""
 
     def __init__(self) -> None:
-        super().__init__("recorder_node")
-        self._settings = declare_parameters(self, RECORDER_NODE)
+        super().__init__("recorder_node", RECORDER_NODE)
         self._resources = ExitStack()
         self._profile = load_profile(self._settings["robot"])
         self._session: RecordingSession | None = None
         self._inputs: RecorderInputs | None = None
-        self._active = False
-        self._failure: Exception | None = None
         self._warning = ""
         self._told_ns = 0
         self._status = StatusOutput(self)
@@ -68,10 +65,7 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
         Raises:
             RobotLearningError: the start failed.
         """
-        if self._settings["autostart"]:
-            for transition in (self.trigger_configure, self.trigger_activate):
-                if transition() is not TransitionCallbackReturn.SUCCESS:
-                    raise self._failure or RobotLearningError("the recorder could not be started")
+        self._autostart("the recorder")
         stop.end_limit_s = SAVE_LIMIT_S
         stop.begin()
         while not stop.is_set:
@@ -82,46 +76,12 @@ class RecorderNode(LifecycleNode):  # type: ignore[misc]
             self._step()
             time.sleep(POLL_PERIOD_S)
 
-    def close(self) -> None:
-        """Save what is being recorded and release the dataset and the node."""
-        self._release()
-        self.destroy_node()
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Open the dataset; fails with one logged line when that cannot be."""
-        try:
-            self._build()
-        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
-            self._release()
-            self._failure = error
-            if not self._settings["autostart"]:
-                known = isinstance(error, RobotLearningError)
-                self.get_logger().error(str(error) if known else traceback.format_exc())
-            return TransitionCallbackReturn.FAILURE
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Let episodes be recorded."""
-        self._active = True
-        return super().on_activate(state)
-
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Save what is being recorded."""
-        self._active = False
         if self._session is not None:
             self._session.close()
             self._tell()
         return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the dataset."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the dataset."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
 
     def _build(self) -> None:
         settings = self._settings

@@ -7,12 +7,11 @@ inactive, time stands still, nothing is published, and commands are refused.
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING, Any
 
 import yaml
 from rclpy.executors import Executor
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -20,11 +19,11 @@ from robot_learning.core.errors import ConfigurationError, DependencyError, Robo
 from robot_learning.core.pacing import ROBOT_PRIORITY
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import qos
+from robot_learning.ros.lifecycle_base import BuiltNode
 from robot_learning.ros.node_base import (
     SPIN_PERIOD_S,
     Stop,
     begin_control_loop,
-    declare_parameters,
     run_node,
     spin_until_due,
 )
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from robot_learning.robots.viewer import Viewer
 
 
-class RobotNode(LifecycleNode):  # type: ignore[misc]
+class RobotNode(BuiltNode):
     """Serves a MujocoRobot.
 
     Subscribes to `joint_command`, serves `~/reset`. RobotLoop publishes the joints, the named
@@ -44,15 +43,12 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
     """
 
     def __init__(self) -> None:
-        super().__init__("robot_node")
-        self._settings = declare_parameters(self, ROBOT_NODE)
+        super().__init__("robot_node", ROBOT_NODE)
         if self.get_parameter("use_sim_time").value:
             self._settings["publish_clock"] = True
         self._robot: MujocoRobot | None = None
         self._loop: RobotLoop | None = None
         self._viewer: Viewer | None = None
-        self._active = False
-        self._failure: Exception | None = None
         self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.COMMAND)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
@@ -62,8 +58,10 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
         Raises:
             RobotLearningError: the start failed, or the simulation did later.
         """
-        if self._settings["autostart"]:
-            self._autostart()
+        self._autostart("the robot node")
+        if self._active:
+            robot, task = self._settings["robot"], self._settings["task"]
+            self.get_logger().info(f"robot '{robot}' at task '{task}' is active")
         # A loop that never sleeps would take a core from everybody else.
         real_time = self._settings["real_time"] and self._settings["sim_speed"] == 1.0
         begin_control_loop(self, stop, ROBOT_PRIORITY if real_time else None)
@@ -76,55 +74,14 @@ class RobotNode(LifecycleNode):  # type: ignore[misc]
                 self._viewer.show(self._robot.now_ns)
             spin_until_due(executor, self._spare_s)
 
-    def close(self) -> None:
-        """Release the robot and the node."""
-        self._release()
-        self.destroy_node()
-
-    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Build the simulation; fails with one logged line when a parameter is wrong."""
-        try:
-            self._build()
-        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
-            self._release()
-            self._failure = error
-            if not self._settings["autostart"]:
-                known = isinstance(error, RobotLearningError)
-                self.get_logger().error(str(error) if known else traceback.format_exc())
-            return TransitionCallbackReturn.FAILURE
-        return TransitionCallbackReturn.SUCCESS
-
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let time pass."""
         if self._loop is not None:
             self._loop.start()
-        self._active = True
         return super().on_activate(state)
-
-    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop time; the robot stands where it is."""
-        self._active = False
-        return super().on_deactivate(state)
-
-    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the simulation."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
-
-    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Release the simulation."""
-        self._release()
-        return TransitionCallbackReturn.SUCCESS
 
     def _spare_s(self) -> float:
         return self._loop.spare_s if self._loop is not None and self._active else 0.0
-
-    def _autostart(self) -> None:
-        for transition in (self.trigger_configure, self.trigger_activate):
-            if transition() is not TransitionCallbackReturn.SUCCESS:
-                raise self._failure or RobotLearningError("the robot node could not be started")
-        robot = self._settings["robot"]
-        self.get_logger().info(f"robot '{robot}' at task '{self._settings['task']}' is active")
 
     def _build(self) -> None:
         # Imported here, so that an OpenGL that MuJoCo cannot load is one line and no traceback.
