@@ -14,8 +14,9 @@ from robot_learning.core.clocks import NS_PER_S
 
 # Enough for a waking control loop to be served at once, little enough to keep frames coming.
 NICENESS = 5
-# Above every ordinary thread; among each other the shorter step goes first.
-ROBOT_PRIORITY, ARBITER_PRIORITY = 10, 20
+# Above every ordinary thread; among each other the shorter step goes first, and what only
+# proposes goes last.
+POLICY_PRIORITY, ROBOT_PRIORITY, ARBITER_PRIORITY = 5, 10, 20
 
 
 def give_way() -> None:
@@ -43,6 +44,12 @@ def take_precedence(priority: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def give_up_precedence() -> None:
+    """Be scheduled as an ordinary thread again; nothing happens where that was so all along."""
+    if sys.platform == "linux" and os.sched_getscheduler(0) != os.SCHED_OTHER:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 @dataclass(frozen=True, slots=True)

@@ -454,6 +454,7 @@ POLICY_NODE = (
         "Ask the arbiter once to let the policy drive, as soon as it holds",
     ),
     ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
+    REAL_TIME,
     ParameterSpec("autostart", True, "Configure and activate without being asked to"),
     ParameterSpec("diagnostics_rate_hz", 1.0, "Rate of the diagnostics", minimum=0.1, maximum=10.0),
 )

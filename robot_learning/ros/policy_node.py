@@ -23,14 +23,10 @@ from std_srvs.srv import Trigger
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError, DependencyError
-from robot_learning.core.pacing import Pacer
+from robot_learning.core.pacing import POLICY_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import (
-    SPIN_PERIOD_S,
-    Stop,
-    run_node,
-)
+from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, begin_control_loop, run_node
 from robot_learning.ros.parameters import POLICY_NODE
 
 if TYPE_CHECKING:
@@ -44,6 +40,8 @@ OWN_NAMESPACE = "."
 # How long this loop may keep the interpreter from the inference thread, and the other way round;
 # Python's own 5 ms would be most of what serving a small policy takes.
 SWITCH_INTERVAL_S = 0.0002
+# A policy that is quicker than this may take precedence too: nobody lacks the core meanwhile.
+QUICK_S = 0.003
 # While a service waits, an executor looks at it first whenever its time-out differs from the one
 # before, and would get to nothing else if that changed with every call.
 RELOADING_SPIN_S = 0.005
@@ -81,7 +79,7 @@ class PolicyNode(BuiltNode):
         """
         sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._autostart("the policy")
-        stop.begin()
+        begin_control_loop(self, stop, POLICY_PRIORITY if self._settings["real_time"] else None)
         while not stop.is_set:
             if not self._active:
                 executor.spin_once(timeout_sec=SPIN_PERIOD_S)
@@ -130,6 +128,7 @@ class PolicyNode(BuiltNode):
             self._ready.trigger,
             arms=len(names),
             gather_s=settings["gather_s"] if len(names) > 1 else 0.0,
+            priority=self._priority_of(served),
         )
         self._worker = worker
         self._diagnostics = PolicyDiagnostics(self, self._profile.name)
@@ -149,6 +148,10 @@ class PolicyNode(BuiltNode):
             for number, name in enumerate(names)
         ]
         self.get_logger().info(f"serving {served}")
+
+    def _priority_of(self, served: ServedPolicy) -> int | None:
+        quick = served.probe.median_s < QUICK_S
+        return POLICY_PRIORITY if quick and self._settings["real_time"] else None
 
     def _release(self) -> None:
         self._active = False
@@ -229,7 +232,7 @@ class PolicyNode(BuiltNode):
     def _swap(self, served: ServedPolicy) -> None:
         """Between two ticks: from here on the other policy is asked."""
         assert self._worker is not None and self._served is not None  # noqa: S101 (configured)
-        self._worker.swap(served.client)
+        self._worker.swap(served.client, self._priority_of(served))
         for arm in self._arms:
             arm.adopt()
         if served.client.spec.rate_hz != self._served.client.spec.rate_hz:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from robot_learning.core.pacing import give_up_precedence, take_precedence
 from robot_learning.core.types import FloatArray
 from robot_learning.serving.chunk_planner import ActionPrefix
 from robot_learning.serving.observation_history import Window
@@ -69,6 +70,7 @@ class InferenceWorker:
         *,
         arms: int = 1,
         gather_s: float = 0.0,
+        priority: int | None = None,
     ) -> None:
         """Start the thread.
 
@@ -77,8 +79,12 @@ class InferenceWorker:
             on_results: called in the worker's thread after each inference, to wake the loop.
             arms: how many ask.
             gather_s: how long to wait for the other arms once one has asked.
+            priority: real-time, of the thread; only for policies so quick that nobody else
+                lacks the core meanwhile. None for an ordinary thread.
         """
         self._client = client
+        self._priority = priority
+        self._taken_priority: int | None = None
         self._on_results = on_results
         self._arms, self._gather_s = arms, gather_s
         self._changed = threading.Condition()
@@ -100,10 +106,11 @@ class InferenceWorker:
             results, self._results = self._results, []
         return results
 
-    def swap(self, client: PolicyClient) -> PolicyClient:
+    def swap(self, client: PolicyClient, priority: int | None = None) -> PolicyClient:
         """From the next inference on another client computes; returns the one before."""
         with self._changed:
             before, self._client = self._client, client
+            self._priority = priority
         return before
 
     def close(self, patience_s: float = 1.0) -> bool:
@@ -115,12 +122,22 @@ class InferenceWorker:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
+        # Before the wait, as it is the waking that precedence is for.
+        self._take_priority()
         while (batch := self._next_batch()) is not None:
+            self._take_priority()
             client, requests = batch
             results = _answer(client, requests)
             with self._changed:
                 self._results += results
             self._on_results()
+
+    def _take_priority(self) -> None:
+        if self._priority == self._taken_priority:
+            return
+        self._taken_priority = self._priority
+        if self._priority is None or not take_precedence(self._priority):
+            give_up_precedence()
 
     def _next_batch(self) -> tuple[PolicyClient, list[InferenceRequest]] | None:
         with self._changed:

@@ -1,5 +1,6 @@
 """The thread that computes: batches, exchanges, failures, and an end while it is busy."""
 
+import os
 import threading
 from itertools import count
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from steering_policy import steering_spec
 
+from robot_learning.core.pacing import give_up_precedence, take_precedence
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceWorker
 from robot_learning.serving.observation_history import Window
 from robot_learning.serving.policy_client import PolicyClient
@@ -132,6 +134,26 @@ def test_closing_does_not_wait_for_ever_for_a_stuck_policy(inbox):
     assert not box.worker.close(patience_s=0.01)
     client.gate.set()
     assert box.worker.close(patience_s=PATIENCE_S)
+
+
+def test_precedence_follows_the_client_and_is_given_up_again(inbox):
+    quick, slow = Counting(), Counting()
+    seen = []
+
+    def infer(windows, prefixes):
+        seen.append(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK)
+        return np.zeros((len(windows), 16, 1))
+
+    quick.infer = slow.infer = infer
+    box = inbox(quick, priority=1)
+    for client, priority in ((quick, 1), (slow, None), (quick, 1)):
+        box.worker.swap(client, priority)
+        box.worker.submit(request())
+        box.next()
+    granted = take_precedence(1)
+    give_up_precedence()
+    precedence = os.SCHED_FIFO if granted else os.SCHED_OTHER
+    assert seen == [precedence, os.SCHED_OTHER, precedence]
 
 
 def test_too_few_chunks_are_a_failure_of_all(inbox):
