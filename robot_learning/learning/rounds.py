@@ -1,0 +1,303 @@
+"""The state of a DAgger run over rounds: what was collected in each, and how far each one is.
+
+`rounds.json` in the run's folder holds it and is replaced whole, so that a run which was killed
+at any instant goes on from the phase that it was in. `round_<k>/` beside it is the training at
+the end of round k; round k is driven by the checkpoint of the one before it.
+
+An episode counts for its round once it was judged or stopped. One that was cut off (its nodes
+were killed or shut down while it was recorded) stays in the dataset with the outcome `unknown`,
+since the labels in it are as good as any; it does not count, and another one is collected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.episode import Episode
+from robot_learning.episodes.folder import write_atomically
+from robot_learning.episodes.schema import Source
+from robot_learning.learning.errors import RunError
+
+STATE_NAME = "rounds.json"
+VERSION = 1
+_CHECKPOINT, _DETAILS, _DIGEST = "best", "checkpoint.json", "weights_sha256"
+
+
+class Phase(str, Enum):
+    """What a round is at."""
+
+    COLLECTING = "collecting"
+    RELABELLING = "relabelling"
+    TRAINING = "training"
+    RELOADING = "reloading"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeFigures:
+    """What is told of an episode.
+
+    Attributes:
+        name: of its file.
+        rows: that it has.
+        outcome: success, failure or unknown.
+        interventions: how often the human took over.
+        intervention_rows: in which the human had.
+        labels: rows whose label is an expert's: the human drove, or a label layer covers it.
+        cut_off: whether it was recorded to no end; see the module.
+    """
+
+    name: str
+    rows: int
+    outcome: str
+    interventions: int
+    intervention_rows: int
+    labels: int
+    cut_off: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round.
+
+    Attributes:
+        number: as its episodes store it; 0 only trains, from the demonstrations.
+        phase: where it is.
+        checkpoint: folder of the policy that drives in it; empty where none does.
+        checkpoint_digest: as its episodes store it.
+        relabel: who labels the policy's rows afterwards: `expert`, or empty for nobody.
+        episodes: that were collected, those that were cut off included.
+    """
+
+    number: int
+    phase: Phase
+    checkpoint: str = ""
+    checkpoint_digest: str = ""
+    relabel: str = ""
+    episodes: tuple[EpisodeFigures, ...] = ()
+
+    @property
+    def counted(self) -> tuple[EpisodeFigures, ...]:
+        """The episodes that count."""
+        return tuple(episode for episode in self.episodes if not episode.cut_off)
+
+    @property
+    def rows(self) -> int:
+        """Of all its episodes."""
+        return sum(episode.rows for episode in self.episodes)
+
+    @property
+    def intervention_rows(self) -> int:
+        """Rows in which the human had taken over."""
+        return sum(episode.intervention_rows for episode in self.episodes)
+
+    @property
+    def intervention_rate(self) -> float:
+        """Their share of all rows; 0 without rows."""
+        return self.intervention_rows / self.rows if self.rows else 0.0
+
+    @property
+    def labels(self) -> int:
+        """Rows whose label is an expert's."""
+        return sum(episode.labels for episode in self.episodes)
+
+    @property
+    def successes(self) -> int:
+        """Counted episodes that succeeded."""
+        return sum(episode.outcome == "success" for episode in self.counted)
+
+
+@dataclass(frozen=True, slots=True)
+class DaggerRun:
+    """Everything that a run goes on from.
+
+    Attributes:
+        dataset: folder of the demonstrations and of every round.
+        rate_hz: rows a second.
+        training: what each training is given: policy, preset, settings, command.
+        demonstrations: episodes that were there at the start.
+        demonstration_rows: in them.
+        rounds: oldest first.
+    """
+
+    dataset: str
+    rate_hz: float
+    training: Mapping[str, str] = field(default_factory=dict)
+    demonstrations: int = 0
+    demonstration_rows: int = 0
+    rounds: tuple[Round, ...] = ()
+
+    @property
+    def current(self) -> Round:
+        """The newest round."""
+        return self.rounds[-1]
+
+    def changed(self, **values: Any) -> DaggerRun:
+        """With other values in its newest round."""
+        return replace(self, rounds=(*self.rounds[:-1], replace(self.current, **values)))
+
+    def begun(self, round_: Round) -> DaggerRun:
+        """With one more round."""
+        return replace(self, rounds=(*self.rounds, round_))
+
+    @property
+    def collected(self) -> int:
+        """Rounds in which episodes were collected, to their end."""
+        return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
+
+
+def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> DaggerRun:
+    """A run that begins with a checkpoint, or without one by training from what is there.
+
+    Rounds are numbered on from those that the dataset holds already.
+
+    Raises:
+        RunError: there are neither demonstrations nor a checkpoint, or it is none.
+    """
+    if not checkpoint and not len(dataset):
+        raise RunError(
+            f"{dataset.path}: there is nothing to train the first policy from; record "
+            "demonstrations, or name a checkpoint"
+        )
+    run = DaggerRun(
+        dataset=str(dataset.path.resolve()),
+        rate_hz=dataset.info.rate_hz,
+        training=dict(training),
+        demonstrations=len(dataset),
+        demonstration_rows=dataset.rows,
+    )
+    newest = max((summary.round for summary in dataset.episodes), default=0)
+    if checkpoint:
+        return run.begun(_collecting(newest + 1, checkpoint, ""))
+    return run.begun(Round(newest, Phase.TRAINING))
+
+
+def next_round(run: DaggerRun, folder: Path, relabel: str = "") -> DaggerRun:
+    """Begin the round after the newest one, with the checkpoint that it trained.
+
+    Raises:
+        RunError: there is no such checkpoint.
+    """
+    before = run.current.number
+    return run.begun(_collecting(before + 1, str(trained_checkpoint(folder, before)), relabel))
+
+
+def _collecting(number: int, checkpoint: str, relabel: str) -> Round:
+    digest = checkpoint_digest(checkpoint)
+    return Round(number, Phase.COLLECTING, checkpoint, digest, relabel)
+
+
+def training_folder(folder: Path, number: int) -> Path:
+    """Where round `number` of the run in `folder` is trained."""
+    return folder / f"round_{number}"
+
+
+def trained_checkpoint(folder: Path, number: int) -> Path:
+    """The checkpoint that this training ends with."""
+    return training_folder(folder, number).resolve() / _CHECKPOINT
+
+
+def checkpoint_digest(checkpoint: str | Path) -> str:
+    """The digest that a checkpoint states of itself; whoever loads it checks it.
+
+    Raises:
+        RunError: it is no checkpoint, or damaged.
+    """
+    path = Path(checkpoint) / _DETAILS
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))[_DIGEST])
+    except FileNotFoundError:
+        raise RunError(f"{checkpoint}: no checkpoint here: {_DETAILS} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RunError(f"{path}: damaged: {problem!r}") from problem
+
+
+def episode_figures(episode: Episode, cut_off: bool = False) -> EpisodeFigures:
+    """What is told of a saved episode."""
+    took_over = np.asarray(episode.column("intervention"), bool)
+    labelled = episode.column("control/source") == Source.HUMAN
+    for layer in episode.labels():
+        labelled = labelled | layer.mask
+    return EpisodeFigures(
+        name=episode.path.name,
+        rows=episode.rows,
+        outcome=episode.outcome,
+        interventions=int(np.count_nonzero(np.diff(took_over, prepend=False) & took_over)),
+        intervention_rows=int(took_over.sum()),
+        labels=int(labelled.sum()),
+        cut_off=cut_off,
+    )
+
+
+def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()) -> DaggerRun:
+    """With what the dataset holds of the newest round: it alone says what was saved.
+
+    Args:
+        run: its state so far.
+        dataset: opened anew.
+        ended: episodes that were seen to come to their end, whatever their outcome.
+    """
+    known = {episode.name: episode for episode in run.current.episodes}
+    ended = {*ended, *(name for name, episode in known.items() if not episode.cut_off)}
+    found = []
+    for summary in dataset.select(rounds=[run.current.number]).episodes:
+        judged = summary.outcome != "unknown"
+        episode = dataset.episode(summary.name)
+        found.append(episode_figures(episode, not (judged or summary.name in ended)))
+    return run.changed(episodes=tuple(found))
+
+
+def save_run(folder: Path, run: DaggerRun) -> None:
+    """Replace the state in `folder`, which is made.
+
+    Raises:
+        RunError: it cannot be written; the state before stays.
+    """
+    path = folder / STATE_NAME
+    text = json.dumps({"version": VERSION, **asdict(run)}, indent=2)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (text + "\n").encode())
+    except OSError as problem:
+        for beside in folder.glob(f".{STATE_NAME}.*.new"):
+            beside.unlink(missing_ok=True)
+        raise RunError(f"{path}: cannot be written: {problem}") from problem
+
+
+def load_run(folder: Path) -> DaggerRun:
+    """The state of the run in `folder`.
+
+    Raises:
+        RunError: there is none, it is damaged, or a newer version wrote it.
+    """
+    path = folder / STATE_NAME
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        version = plain.pop("version")
+        if version > VERSION:
+            raise RunError(f"{path}: written by a newer version of this package; update it")
+        rounds = tuple(_round(item) for item in plain.pop("rounds"))
+        run = DaggerRun(**{**plain, "rounds": rounds})
+    except FileNotFoundError:
+        raise RunError(f"{folder}: there is no run here: {STATE_NAME} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise RunError(f"{path}: damaged: {problem!r}") from problem
+    if not run.rounds:
+        raise RunError(f"{path}: damaged: it names no round")
+    return run
+
+
+def _round(plain: Mapping[str, Any]) -> Round:
+    names = {item.name for item in fields(Round)}
+    if plain.keys() != names:
+        raise ValueError(f"a round has {', '.join(sorted(names))}")
+    episodes = tuple(EpisodeFigures(**episode) for episode in plain["episodes"])
+    return Round(**{**plain, "phase": Phase(plain["phase"]), "episodes": episodes})

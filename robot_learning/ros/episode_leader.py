@@ -1,0 +1,237 @@
+"""Leading episodes: the scene put back, the recorder begun and ended, the operator listened to.
+
+What `session_node` (demonstrations) and `dagger_node` (a policy with a person at hand) share.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.node import Node
+from std_msgs.msg import Bool, String
+
+from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.folder import episode_number
+from robot_learning.ros import qos
+from robot_learning.ros.session_calls import PATIENCE_S, Calls
+from robot_learning.teleop.device import OperatorEvent
+
+START_PATIENCE_S = 15.0
+_RETRY_S = 0.1
+_RECORDER_EVENTS = {
+    event.value
+    for event in (
+        OperatorEvent.START,
+        OperatorEvent.STOP,
+        OperatorEvent.DISCARD,
+        OperatorEvent.SUCCESS,
+        OperatorEvent.FAILURE,
+    )
+}
+
+
+class EpisodeLeader:
+    """Leads recorder, arbiter, robot and operator, for a node whose loop waits for them.
+
+    Attributes:
+        calls: asks other nodes.
+        recorder: the newest `recorder/status`.
+        arbiter: the newest `arbiter/state`.
+        events: the operator's keys for the recorder that nobody has looked at yet.
+    """
+
+    def __init__(self, node: Node, settings: Mapping[str, Any]) -> None:
+        """Subscribe.
+
+        Args:
+            node: whose loop it is.
+            settings: names of the other nodes (`robot_node`, `arbiter_node`, `recorder_node`,
+                `teleop_node`), `simulated`, `seed`, `success_hold_s`.
+        """
+        self._node, self._settings = node, settings
+        self.calls = Calls(node)
+        self.recorder: Mapping[str, Any] = {}
+        self.arbiter: Mapping[str, Any] = {}
+        self.events: deque[str] = deque()
+        self._measured_ns = 0
+        self._succeeded_s: float | None = None
+        node.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
+        node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        node.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
+        node.create_subscription(String, "teleop/event", self._on_event, qos.EVENT)
+
+    @property
+    def recording(self) -> bool:
+        """Whether an episode is being recorded."""
+        return bool(self.recorder["recording"])
+
+    @property
+    def mode(self) -> str:
+        """The arbiter's mode; empty before it was heard."""
+        return str(self.arbiter.get("mode", ""))
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the task is solved, and has been for long enough to count."""
+        held_s = self._settings["success_hold_s"]
+        return self._succeeded_s is not None and time.monotonic() - self._succeeded_s >= held_s
+
+    def await_graph(self) -> None:
+        """Until recorder and arbiter are heard.
+
+        Raises:
+            RobotLearningError: one is not.
+        """
+        wait = self.calls.wait
+        wait(lambda: self.recorder, "no recorder/status was heard", 2 * PATIENCE_S)
+        wait(lambda: self.arbiter, "no arbiter/state was heard", PATIENCE_S)
+
+    def reset(self) -> None:
+        """Everything back to a beginning, nobody driving, the arm held where it stands.
+
+        Raises:
+            RobotLearningError: a node does not answer or refuses.
+        """
+        calls, names = self.calls, self._settings
+        calls.demand(f"{names['teleop_node']}/release")
+        if not names["simulated"]:
+            return
+        arbiter, robot = names["arbiter_node"], names["robot_node"]
+        self.disable()
+        seed = names["seed"] + episode_number(self.recorder["next"])
+        calls.set_parameters(robot, {"reset.seed": seed})
+        calls.demand(f"{robot}/reset", START_PATIENCE_S)
+        reset_ns = int(self._node.get_clock().now().nanoseconds)
+        self._succeeded_s = None
+        calls.set_parameters(names["recorder_node"], {"seed": seed})
+        # The arbiter must hold where the arm stands now, not where it stood.
+        calls.wait(lambda: self._measured_ns >= reset_ns, "the robot is silent", PATIENCE_S)
+        calls.demand(f"{arbiter}/enable")
+        self._await_streams(reset_ns)
+
+    def disable(self) -> None:
+        """Nobody may command an arm that is about to stand somewhere else.
+
+        Raises:
+            RobotLearningError: the arbiter refused.
+        """
+        arbiter, give_up_s = self._settings["arbiter_node"], time.monotonic() + PATIENCE_S
+        while time.monotonic() < give_up_s:
+            # A fault ends in DISABLED too, once it is cleared.
+            if self.calls.trigger(f"{arbiter}/clear_fault")[0]:
+                return
+            self.calls.trigger(f"{arbiter}/hold")
+            granted, text = self.calls.trigger(f"{arbiter}/disable")
+            if granted:
+                return
+            self.calls.pause(_RETRY_S)
+        raise RobotLearningError(f"{arbiter} was not disabled: {text}")
+
+    def begin(self, patience_s: float) -> None:
+        """Start to record, at the latest after `patience_s`.
+
+        Raises:
+            RobotLearningError: the recorder refuses.
+        """
+        # What the task said of an episode before does not count.
+        self._succeeded_s = None
+        self.calls.demand(f"{self._settings['recorder_node']}/start", patience_s)
+        self.await_status()
+
+    def ask(self, request: str) -> None:
+        """Ask something of the recorder; a refusal is only logged."""
+        granted, text = self.calls.trigger(f"{self._settings['recorder_node']}/{request}")
+        if not granted:
+            self._node.get_logger().warning(text)
+
+    def await_status(self) -> None:
+        """Until the recorder has told how it stands now."""
+        heard = self.recorder
+        self.calls.wait(lambda: self.recorder is not heard, "the recorder is silent", PATIENCE_S)
+
+    def attended_episode(
+        self,
+        begin: Callable[[], None],
+        end: Callable[[], None],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Until the operator's keys have begun and ended an episode.
+
+        Args:
+            begin: starts it; when it raises a RobotLearningError, that is logged and the
+                operator may try again.
+            end: called once it is over.
+            cancelled: asked while none is recorded; True goes on without one.
+        """
+        self.events.clear()
+        begun = False
+        while begun or not cancelled():
+            self.calls.spin()
+            while self.events:
+                event = self.events.popleft()
+                if not self.recording:
+                    begun |= self._idle_event(event, begin)
+                elif event == OperatorEvent.START.value:
+                    text = "already recording: stop, discard or judge it first"
+                    self._node.get_logger().warning(text)
+                else:
+                    self.ask(event)
+                    end()
+                    self.await_status()
+                    return
+            if begun and not self.recording:
+                # It ended by itself; the recorder says why.
+                end()
+                return
+
+    def _idle_event(self, event: str, begin: Callable[[], None]) -> bool:
+        """A key while nothing is recorded; whether an episode has begun."""
+        if event != OperatorEvent.START.value:
+            self.ask(event)
+            self.await_status()
+            return False
+        try:
+            begin()
+        except RobotLearningError as error:
+            self._node.get_logger().warning(str(error))
+        return self.recording
+
+    def _await_streams(self, since_ns: int) -> None:
+        """Until the recorder has new samples of everything: none from before the reset."""
+
+        def fresh() -> bool:
+            ages_s = self.recorder["ages_s"].values()
+            told_ns = self.recorder["stamp_ns"]
+            return not self.recorder["silent"] and all(
+                told_ns - seconds_to_ns(age_s) >= since_ns for age_s in ages_s
+            )
+
+        try:
+            self.calls.wait(fresh, "", START_PATIENCE_S)
+        except RobotLearningError:
+            silent = ", ".join(self.recorder["silent"])
+            self._node.get_logger().warning(f"no fresh samples of: {silent or 'some stream'}")
+
+    def _on_recorder(self, message: String) -> None:
+        self.recorder = json.loads(message.data)
+
+    def _on_arbiter(self, message: String) -> None:
+        state = self.arbiter = json.loads(message.data)
+        age_s = state["ages_s"]["robot"][1]
+        if age_s is not None:
+            self._measured_ns = state["stamp_ns"] - seconds_to_ns(age_s)
+
+    def _on_success(self, message: Bool) -> None:
+        if not message.data:
+            self._succeeded_s = None
+        elif self._succeeded_s is None:
+            self._succeeded_s = time.monotonic()
+
+    def _on_event(self, message: String) -> None:
+        if message.data in _RECORDER_EVENTS:
+            self.events.append(message.data)
