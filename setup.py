@@ -127,6 +127,7 @@ setup(
             "demo_node = robot_learning.ros.executables:demo_node",
             "recorder_node = robot_learning.ros.executables:recorder_node",
             "session_node = robot_learning.ros.executables:session_node",
+            "dagger_node = robot_learning.ros.executables:dagger_node",
             "replay_node = robot_learning.ros.executables:replay_node",
         ],
     },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.demo import DEMO
 from robot_learning.bringup.plan import LaunchGroup
 from robot_learning.bringup.serve import SERVE
@@ -12,5 +13,5 @@ from robot_learning.bringup.teleop import TELEOP
 from robot_learning.bringup.teleop_record import TELEOP_RECORD
 
 GROUPS: Mapping[str, LaunchGroup] = {
-    group.name: group for group in (SIM, TELEOP, TELEOP_RECORD, SERVE, DEMO)
+    group.name: group for group in (SIM, TELEOP, TELEOP_RECORD, SERVE, DAGGER, DEMO)
 }

@@ -82,7 +82,7 @@ def teleop_nodes(
     """
     noise = {**_dart_parameters(arguments), **(arbiter or {})}
     nodes = robot_and_arbiter({**FIXED, **arguments}, noise, robot)
-    return [*nodes, _teleop_node(arguments)]
+    return [*nodes, teleop_node(arguments)]
 
 
 def _dart_parameters(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
@@ -105,11 +105,14 @@ def _dart_parameters(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
     return {}
 
 
-def _teleop_node(arguments: Mapping[str, str]) -> NodeSpec:
+def teleop_node(
+    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+) -> NodeSpec:
+    """The device; `more` parameters come after the shipped ones, the user's file last."""
     user = user_parameters(arguments["params_file"])
     names = ("robot", "device", "map", "panel", "task")
     parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
-    parameters["seed"] = parse_integer("seed", arguments["seed"])
+    parameters |= {"seed": parse_integer("seed", arguments["seed"]), **(more or {})}
     return NodeSpec(
         executable="teleop_node",
         name="teleop_node",

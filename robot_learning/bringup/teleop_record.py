@@ -70,7 +70,7 @@ def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         robot={"image_transport": arguments["image_transport"]},
     )
     arbiter = next(node for node in nodes if node.name == "arbiter_node")
-    nodes += [_recorder_node(arguments, _noise_of(arbiter)), _session_node(arguments)]
+    nodes += [recorder_node(arguments, _noise_of(arbiter)), _session_node(arguments)]
     return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
 
 
@@ -83,7 +83,10 @@ def _noise_of(arbiter: NodeSpec) -> dict[str, ParameterValue]:
     return given
 
 
-def _recorder_node(arguments: Mapping[str, str], noise: Mapping[str, ParameterValue]) -> NodeSpec:
+def recorder_node(
+    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+) -> NodeSpec:
+    """The recorder; `more` parameters come after the shipped ones, the user's file last."""
     names = ("robot", "task", "operator", "image_transport", "image_storage")
     parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
     folder = f"data/{arguments['robot']}_{arguments['task']}"
@@ -95,7 +98,7 @@ def _recorder_node(arguments: Mapping[str, str], noise: Mapping[str, ParameterVa
         "instruction": arguments["instruction"] or arguments["task"],
         "round": parse_integer("round", arguments["round"]),
         "rate_hz": parse_number("rate_hz", arguments["rate_hz"]),
-        **noise,
+        **(more or {}),
     }
     return NodeSpec(
         executable="recorder_node",

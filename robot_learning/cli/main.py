@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from robot_learning import __version__
 from robot_learning.cli import (
+    dagger_command,
     dataset_command,
     demo_command,
     demonstrate_command,
@@ -34,6 +35,7 @@ COMMANDS = (
     demonstrate_command,
     train_command,
     serve_command,
+    dagger_command,
     evaluate_command,
     profile_command,
     doctor_command,

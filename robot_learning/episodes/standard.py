@@ -18,6 +18,7 @@ from robot_learning.episodes.labels import clean_action
 from robot_learning.episodes.schema import Column, Encoding, Mode, Source, Stream
 
 JOINTS, DECISION, TASK = "joint_states", "decision", "task"
+SUCCESS = "task/success"
 # Three periods late, but never so strict that the operating system's jitter counts.
 _MAX_AGE_PERIODS, _MAX_AGE_MIN_S = 3.0, 0.05
 _POSE_NAMES = ("x", "y", "z", "qw", "qx", "qy", "qz")
@@ -141,5 +142,5 @@ def camera_stream(camera: Camera, *, raw: bool = False) -> Stream:
 
 def task_stream(rate_hz: float, *, success: bool = False) -> Stream:
     """The reward of a simulated task, and with `success` whether it is solved."""
-    solved = (Column("task/success", (), "bool"),) if success else ()
+    solved = (Column(SUCCESS, (), "bool"),) if success else ()
     return Stream(TASK, rate_hz, max_age_s(rate_hz), (Column("rewards", ()), *solved))

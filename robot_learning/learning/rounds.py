@@ -12,6 +12,7 @@ since the labels in it are as good as any; it does not count, and another one is
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
@@ -28,7 +29,9 @@ from robot_learning.learning.errors import RunError
 
 STATE_NAME = "rounds.json"
 VERSION = 1
-_CHECKPOINT, _DETAILS, _DIGEST = "best", "checkpoint.json", "weights_sha256"
+CHECKPOINT_NAME = "checkpoint.json"
+_BEST, _DIGEST = "best", "weights_sha256"
+_METRICS, _TAIL_BYTES = "metrics.csv", 4096
 
 
 class Phase(str, Enum):
@@ -73,7 +76,7 @@ class Round:
         phase: where it is.
         checkpoint: folder of the policy that drives in it; empty where none does.
         checkpoint_digest: as its episodes store it.
-        relabel: who labels the policy's rows afterwards: `expert`, or empty for nobody.
+        relabel: who labels the policy's rows afterwards: `expert` or `none`.
         episodes: that were collected, those that were cut off included.
     """
 
@@ -81,7 +84,7 @@ class Round:
     phase: Phase
     checkpoint: str = ""
     checkpoint_digest: str = ""
-    relabel: str = ""
+    relabel: str = "none"
     episodes: tuple[EpisodeFigures, ...] = ()
 
     @property
@@ -154,7 +157,9 @@ class DaggerRun:
         return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
 
 
-def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> DaggerRun:
+def new_run(
+    dataset: Dataset, training: Mapping[str, str], checkpoint: str, relabel: str = "none"
+) -> DaggerRun:
     """A run that begins with a checkpoint, or without one by training from what is there.
 
     Rounds are numbered on from those that the dataset holds already.
@@ -176,11 +181,33 @@ def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> D
     )
     newest = max((summary.round for summary in dataset.episodes), default=0)
     if checkpoint:
-        return run.begun(_collecting(newest + 1, checkpoint, ""))
+        return run.begun(_collecting(newest + 1, checkpoint, relabel))
     return run.begun(Round(newest, Phase.TRAINING))
 
 
-def next_round(run: DaggerRun, folder: Path, relabel: str = "") -> DaggerRun:
+def resumed_run(folder: Path, dataset: str, training: Mapping[str, str]) -> DaggerRun:
+    """The run in `folder`; what `training` names counts from now on.
+
+    Raises:
+        RunError: there is none, it is damaged, or it is of another dataset.
+    """
+    run = load_run(folder)
+    if Path(dataset).resolve() != Path(run.dataset):
+        raise RunError(f"{folder}: is a run with the dataset {run.dataset}, not {dataset}")
+    return replace(run, training={**run.training, **training})
+
+
+def refuse_used(folder: Path) -> None:
+    """Refuse a folder in which there is a run already.
+
+    Raises:
+        RunError: there is.
+    """
+    if (folder / STATE_NAME).exists():
+        raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
+
+
+def next_round(run: DaggerRun, folder: Path, relabel: str = "none") -> DaggerRun:
     """Begin the round after the newest one, with the checkpoint that it trained.
 
     Raises:
@@ -202,7 +229,18 @@ def training_folder(folder: Path, number: int) -> Path:
 
 def trained_checkpoint(folder: Path, number: int) -> Path:
     """The checkpoint that this training ends with."""
-    return training_folder(folder, number).resolve() / _CHECKPOINT
+    return training_folder(folder, number).resolve() / _BEST
+
+
+def steps_trained(folder: Path, number: int) -> int:
+    """How many steps the training of a round has made, by its figures; 0 where there are none."""
+    try:
+        with (training_folder(folder, number) / _METRICS).open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
+            steps = [line.partition(b",")[0] for line in file.read().splitlines()]
+    except OSError:
+        return 0
+    return max((int(step) for step in steps if step.isdigit()), default=0)
 
 
 def checkpoint_digest(checkpoint: str | Path) -> str:
@@ -211,11 +249,11 @@ def checkpoint_digest(checkpoint: str | Path) -> str:
     Raises:
         RunError: it is no checkpoint, or damaged.
     """
-    path = Path(checkpoint) / _DETAILS
+    path = Path(checkpoint) / CHECKPOINT_NAME
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))[_DIGEST])
     except FileNotFoundError:
-        raise RunError(f"{checkpoint}: no checkpoint here: {_DETAILS} is missing") from None
+        raise RunError(f"{checkpoint}: no checkpoint here: {CHECKPOINT_NAME} is missing") from None
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise RunError(f"{path}: damaged: {problem!r}") from problem
 

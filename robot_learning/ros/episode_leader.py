@@ -159,7 +159,7 @@ class EpisodeLeader:
         begin: Callable[[], None],
         end: Callable[[], None],
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> None:
+    ) -> bool:
         """Until the operator's keys have begun and ended an episode.
 
         Args:
@@ -167,6 +167,9 @@ class EpisodeLeader:
                 operator may try again.
             end: called once it is over.
             cancelled: asked while none is recorded; True goes on without one.
+
+        Returns:
+            Whether a key has ended it.
         """
         self.events.clear()
         begun = False
@@ -183,11 +186,12 @@ class EpisodeLeader:
                     self.ask(event)
                     end()
                     self.await_status()
-                    return
+                    return True
             if begun and not self.recording:
                 # It ended by itself; the recorder says why.
                 end()
-                return
+                return False
+        return False
 
     def _idle_event(self, event: str, begin: Callable[[], None]) -> bool:
         """A key while nothing is recorded; whether an episode has begun."""

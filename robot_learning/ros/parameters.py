@@ -13,6 +13,9 @@ from robot_learning.teleop.devices import DEVICES, PANELS
 SCRIPTED = "scripted"
 """The device that needs no person: a task's expert with human faults."""
 
+TRAIT = "operator."
+"""Before the name of each parameter that is a trait of the scripted operator."""
+
 ParameterValue = bool | int | float | str | list[str] | list[float]
 
 
@@ -154,6 +157,42 @@ TELEOP_NODE = (
         minimum=0.001,
         maximum=1.0,
     ),
+    ParameterSpec(
+        f"{TRAIT}intervenes", True, "Scripted operator: lets go again when the policy agrees"
+    ),
+    ParameterSpec(
+        f"{TRAIT}engage_above",
+        0.08,
+        "Scripted operator: deviation of policy and expert that makes them take over, as a "
+        "share of the joints' range",
+        minimum=0.0,
+    ),
+    ParameterSpec(
+        f"{TRAIT}release_below",
+        0.03,
+        "Scripted operator: deviation below which they hand back; below engage_above",
+        minimum=0.0,
+    ),
+    ParameterSpec(
+        f"{TRAIT}min_engaged_s", 1.0, "Scripted operator: shortest intervention", minimum=0.0
+    ),
+    ParameterSpec(
+        f"{TRAIT}patience_s",
+        0.1,
+        "Scripted operator: how long the deviation lasts before they take over",
+        minimum=0.0,
+    ),
+    ParameterSpec(f"{TRAIT}reaction_s", 0.2, "Scripted operator: reaction time", minimum=0.0),
+    ParameterSpec(
+        f"{TRAIT}speed_fraction",
+        0.5,
+        "Scripted operator: share of each joint's speed limit that their hand follows",
+        minimum=0.001,
+        maximum=1.0,
+    ),
+    ParameterSpec(
+        f"{TRAIT}tremor_rad", 0.002, "Scripted operator: tremor of their hand", minimum=0.0
+    ),
 )
 
 ARBITER_NODE = (
@@ -274,6 +313,12 @@ RECORDER_NODE = (
     ParameterSpec("task", "lift", "Task; of a simulated robot also which poses there are"),
     ParameterSpec("dataset", "", "Folder of the dataset; made when it is not there"),
     ParameterSpec("resume", False, "Whether a dataset that has episodes may be continued"),
+    ParameterSpec(
+        "as_before",
+        False,
+        "Describe streams as the dataset that is continued does, if it holds the same columns: "
+        "nominal rates, bounds on age, whether success is one",
+    ),
     ParameterSpec("autostart", True, "Configure and activate without being asked to"),
     ParameterSpec(
         "simulated", True, "Record also what only a simulated robot gives: poses, reward, success"
@@ -384,6 +429,42 @@ SESSION_NODE = (
     ParameterSpec("teleop_node", "teleop_node", "Name of the node of the operator's device"),
 )
 
+DAGGER_NODE = (
+    ParameterSpec("run", "", "Folder of the run: its state, and the training of each round"),
+    ParameterSpec("resume", False, "Go on with the run in this folder"),
+    ParameterSpec(
+        "checkpoint", "", "Policy of the first round; empty trains one from the demonstrations"
+    ),
+    ParameterSpec(
+        "rounds", 2, "Rounds to collect before the node ends; 0: as many as are started", minimum=0
+    ),
+    ParameterSpec(
+        "episodes_per_round", 5, "Episodes of a round; 0: until ~/finish_round", minimum=0
+    ),
+    ParameterSpec(
+        "relabel",
+        "none",
+        "Who labels the policy's rows after a round",
+        choices=("none", "expert"),
+    ),
+    ParameterSpec("policy", "", "Family that is trained; empty: deterministic, or as before"),
+    ParameterSpec(
+        "preset",
+        "auto",
+        "Size of it; auto: small, or as before",
+        choices=("auto", "small", "reference"),
+    ),
+    ParameterSpec("settings", "", "Further settings of the training, a=b, separated by semicolons"),
+    ParameterSpec(
+        "command",
+        "auto",
+        "Where it is trained; external waits for the checkpoint; auto: here, or as before",
+        choices=("auto", "here", "external"),
+    ),
+    *(spec for spec in SESSION_NODE if spec.name != "episodes"),
+    ParameterSpec("policy_node", "policy_node", "Name of the node that serves the policy"),
+)
+
 # What serving/ knows; importing that would import PyTorch.
 POLICY_DEVICES = ("auto", "cpu", "cuda", "mps")
 POLICY_BACKENDS = ("auto", "eager", "compiled", "onnx")
@@ -491,6 +572,7 @@ NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "arbiter_node": ARBITER_NODE,
     "recorder_node": RECORDER_NODE,
     "session_node": SESSION_NODE,
+    "dagger_node": DAGGER_NODE,
     "replay_node": REPLAY_NODE,
 }
 """Executable -> its parameters."""

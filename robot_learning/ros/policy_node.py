@@ -121,6 +121,8 @@ class PolicyNode(BuiltNode):
         from robot_learning.serving.inference_worker import InferenceWorker
 
         settings = self._settings
+        # It may have been named since the node was started.
+        settings["checkpoint"] = str(self.get_parameter("checkpoint").value)
         served = self._served = self._load(settings["checkpoint"])
         names = list(settings["arms"])
         worker = InferenceWorker(

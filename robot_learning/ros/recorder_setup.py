@@ -106,6 +106,8 @@ def open_dataset(settings: Mapping[str, Any], info: DatasetInfo) -> DatasetFolde
     path = Path(settings["dataset"]).expanduser()
     if path.is_dir() and not (path / INFO_NAME).exists() and any(path.iterdir()):
         raise DatasetError(f"{path}: the folder holds other things than a dataset")
+    if settings["as_before"] and (path / INFO_NAME).exists():
+        info = _as_before(info, DatasetFolder(path).info)
     folder = DatasetFolder.create_or_open(path, info)
     episodes = len(folder.episode_names()) + len(folder.partial_paths())
     if episodes and not settings["resume"]:
@@ -114,6 +116,21 @@ def open_dataset(settings: Mapping[str, Any], info: DatasetInfo) -> DatasetFolde
             "another folder"
         )
     return folder
+
+
+def _as_before(info: DatasetInfo, existing: DatasetInfo) -> DatasetInfo:
+    """The streams of `info` as `existing` describes them, where both hold the same columns.
+
+    Whether a task is solved is stored where `existing` stores it.
+    """
+    before = {stream.name: stream for stream in existing.streams}
+
+    def known(stream: Stream) -> Stream:
+        other = before.get(stream.name, stream)
+        differing = {column.path for column in {*stream.columns} ^ {*other.columns}}
+        return other if differing <= {standard.SUCCESS} else stream
+
+    return replace(info, streams=tuple(known(stream) for stream in info.streams))
 
 
 def writer_settings(settings: Mapping[str, Any]) -> WriterSettings:

@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
 from rclpy.executors import Executor
@@ -63,13 +65,13 @@ class Calls:
         if self._stop.is_set:
             raise StopRequestedError
 
-    def trigger(self, service: str) -> tuple[bool, str]:
+    def trigger(self, service: str, patience_s: float = PATIENCE_S) -> tuple[bool, str]:
         """Call a Trigger service; whether it was granted, and what was said.
 
         Raises:
             RobotLearningError: nobody answers.
         """
-        response = self._call(Trigger, service, Trigger.Request())
+        response = self.call(Trigger, service, Trigger.Request(), patience_s)
         return bool(response.success), str(response.message)
 
     def demand(self, service: str, patience_s: float = PATIENCE_S) -> str:
@@ -97,7 +99,7 @@ class Calls:
         while time.monotonic() < end_s:
             self.spin()
 
-    def set_parameters(self, node: str, values: Mapping[str, bool | int | float | str]) -> None:
+    def set_parameters(self, node: str, values: Mapping[str, Any]) -> None:
         """Change parameters of another node.
 
         Raises:
@@ -105,16 +107,31 @@ class Calls:
         """
         parameters = [Parameter(name, value=value) for name, value in values.items()]
         request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
-        response = self._call(SetParameters, f"{node}/set_parameters", request)
+        response = self.call(SetParameters, f"{node}/set_parameters", request)
         for result in response.results:
             if not result.successful:
                 raise RobotLearningError(f"{node}: {result.reason}")
 
-    def _call(self, kind: type, service: str, request: Any) -> Any:
+    def transition(self, node: str, transition: int, patience_s: float = PATIENCE_S) -> bool:
+        """Bring a lifecycle node into another state, by a `Transition`; whether it went.
+
+        Raises:
+            RobotLearningError: nobody answers.
+        """
+        request = ChangeState.Request(transition=Transition(id=transition))
+        answer = self.call(ChangeState, f"{node}/change_state", request, patience_s)
+        return bool(answer.success)
+
+    def call(self, kind: type, service: str, request: Any, patience_s: float = PATIENCE_S) -> Any:
+        """Call a service of any kind; its answer, given within `patience_s`.
+
+        Raises:
+            RobotLearningError: nobody answers.
+        """
         client = self._clients.get(service)
         if client is None:
             client = self._clients[service] = self._node.create_client(kind, service)
         self.wait(client.service_is_ready, f"nobody offers {client.srv_name}", PATIENCE_S)
         future: Future = client.call_async(request)
-        self.wait(future.done, f"{client.srv_name} does not answer", PATIENCE_S)
+        self.wait(future.done, f"{client.srv_name} does not answer", patience_s)
         return future.result()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from robot_learning.core.profile import RobotProfile
-from robot_learning.ros.parameters import SCRIPTED
+from robot_learning.ros.parameters import SCRIPTED, TRAIT
 from robot_learning.teleop.device import TeleopDevice
 from robot_learning.teleop.device_pair import DevicePair
 from robot_learning.teleop.devices import make_device
@@ -36,10 +36,20 @@ def build_device(
     task, seed = settings["task"], int(settings["seed"])
     expert = make_expert(task, profile, seed)
     poses = (*(arm.end_effector_name for arm in profile.arms), *make_task(task).objects)
-    operator = ScriptedOperator(profile, expert, observation_dict, OperatorTraits(seed=seed))
+    operator = ScriptedOperator(profile, expert, observation_dict, _traits(settings))
     if panel == "none":
         return operator, poses
     return DevicePair(operator, make_device(panel, profile)), poses
+
+
+def _traits(settings: Mapping[str, Any]) -> OperatorTraits:
+    """Those that are parameters, `operator.<name>`; the others are the operator's own."""
+    given = {
+        name.removeprefix(TRAIT): value
+        for name, value in settings.items()
+        if name.startswith(TRAIT)
+    }
+    return OperatorTraits(seed=int(settings["seed"]), **given)
 
 
 def build_kinematics(profile: RobotProfile) -> Kinematics | None:

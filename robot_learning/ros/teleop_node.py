@@ -45,7 +45,7 @@ STATUS_PERIOD_S = 0.1
 SUSPENDED_S = 0.3
 """After a pause of the loop longer than this the operator must engage again."""
 SERVICES = {"align": OperatorEvent.ALIGN, "engage": OperatorEvent.TAKE_OVER}
-SERVICES["release"] = OperatorEvent.HOLD
+SERVICES |= {"release": OperatorEvent.HOLD, "watch": OperatorEvent.START}
 ARBITER_SERVICES = {event: event.value for event in ARBITER_EVENTS} | {OperatorEvent.HALT: "stop"}
 
 
@@ -65,6 +65,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         )
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
+        self._engaged = False
         self._arbiter: Mapping[str, Any] = {}
         self._recorder: Mapping[str, Any] = {}
         self._pacer = Pacer(settings["rate_hz"])
@@ -108,11 +109,12 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._last_ns = now_ns
         if pause_s > SUSPENDED_S:
             self._device.handle(OperatorEvent.HOLD)
-            if self._scripted:
+            if self._scripted and self._engaged:
                 # A script is nobody whom a moving arm could surprise.
                 self._device.handle(OperatorEvent.TAKE_OVER)
         context = self._inputs.context(now_ns)
         wanted = self._device.poll(now_ns, context)
+        self._engaged = wanted.engaged
         for event in wanted.events:
             self._raise_event(event)
         self._state, command = self._controller.step(self._state, wanted, context, self._period_s)

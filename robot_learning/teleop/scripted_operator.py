@@ -147,11 +147,17 @@ class ScriptedOperator(TeleopDevice):
         self._engaged = False
 
     def handle(self, event: OperatorEvent) -> None:
-        """`take_over` steps in now; a releasing event lets go and stays away."""
+        """`take_over` steps in now, a releasing event lets go and stays away.
+
+        With `start`, the beginning of an episode, they are there again and watch.
+        """
         if event in RELEASING_EVENTS:
             self._engaged, self._released, self._hand = False, True, None
         elif event is OperatorEvent.TAKE_OVER:
             self._released, self._asked = False, True
+        elif event is OperatorEvent.START:
+            self._released, self._apart_ns = False, None
+            self._seen.clear()
 
     def poll(self, now_ns: int, context: TeleopContext) -> TeleopInput:
         """What the operator does about what it saw a reaction time ago."""

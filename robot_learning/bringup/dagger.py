@@ -1,0 +1,260 @@
+"""The group `dagger`: a policy drives, a person corrects it, it is trained anew; in rounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from robot_learning.bringup.arbiter import robot_and_arbiter
+from robot_learning.bringup.plan import (
+    LaunchArgument,
+    LaunchGroup,
+    LaunchPlan,
+    NodeSpec,
+    OnExit,
+    ParameterValue,
+    middleware_environment,
+    parse_flag,
+    parse_integer,
+    parse_number,
+    user_parameters,
+)
+from robot_learning.bringup.serve import (
+    BACKENDS,
+    EXECUTIONS,
+    CheckpointFacts,
+    checkpoint_facts,
+    policy_node,
+)
+from robot_learning.bringup.serve import DEVICES as COMPUTE_DEVICES
+from robot_learning.bringup.teleop import ARGUMENTS as TELEOP_ARGUMENTS
+from robot_learning.bringup.teleop import FIXED, SCRIPTED, teleop_node
+from robot_learning.bringup.teleop_record import recorder_node
+from robot_learning.core.errors import ConfigurationError
+
+SHARED = (
+    *("seed", "headless", "namespace", "params_file", "log_level"),
+    *("sim", "device", "map", "panel"),
+)
+INFO_NAME, STATE_NAME = "dataset.json", "rounds.json"
+_STATUS_RATE_HZ = 20.0
+
+ARGUMENTS = (
+    LaunchArgument(
+        "dataset",
+        "",
+        "Folder of the demonstrations, where the rounds go, too; by default data/<robot>_<task>",
+    ),
+    LaunchArgument("out", "", "Folder of the run; by default runs/<task>-dagger from here"),
+    LaunchArgument("resume", "false", "Go on with the run in that folder", ("true", "false")),
+    LaunchArgument(
+        "checkpoint", "", "First policy; by default one is trained from the demonstrations"
+    ),
+    LaunchArgument("rounds", "2", "Rounds before it ends; 0: as many as are started"),
+    LaunchArgument("episodes_per_round", "5", "Episodes of a round; 0: until ~/finish_round"),
+    LaunchArgument(
+        "relabel", "none", "Who labels the policy's rows after a round", ("none", "expert")
+    ),
+    LaunchArgument("policy", "", "Family that is trained; by default deterministic, or as before"),
+    LaunchArgument(
+        "preset", "auto", "Size of it; auto: small, or as before", ("auto", "small", "reference")
+    ),
+    LaunchArgument("settings", "", "Further settings of the training: a=1;b=2"),
+    LaunchArgument(
+        "train_command",
+        "auto",
+        "Where it is trained: external waits for the checkpoint; auto: here, or as before",
+        ("auto", "here", "external"),
+    ),
+    LaunchArgument("robot", "", "Robot profile; by default the dataset's"),
+    LaunchArgument("task", "", "Task whose scene the robot stands in; by default the dataset's"),
+    LaunchArgument("cameras", "auto", "Cameras to record; auto: those of the dataset"),
+    *(argument for argument in TELEOP_ARGUMENTS if argument.name in SHARED),
+    LaunchArgument("operator", "", "Who corrects; by default the device's name"),
+    LaunchArgument("instruction", "", "The task in words; by default its name"),
+    LaunchArgument(
+        "episode_timeout_s", "30", "Scripted operator: seconds after which an episode has failed"
+    ),
+    LaunchArgument(
+        "engage_above",
+        "0.08",
+        "Scripted operator: takes over above this deviation from the expert (share of the range)",
+    ),
+    LaunchArgument("release_below", "0.03", "Scripted operator: hands back below this deviation"),
+    LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
+    LaunchArgument(
+        "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
+    ),
+    LaunchArgument("compute", "auto", "Where the network is computed", COMPUTE_DEVICES),
+    LaunchArgument("backend", "auto", "What computes it; auto measures", BACKENDS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFacts:
+    """What starting needs to know of the dataset; the recorder checks the rest.
+
+    Attributes:
+        robot: name of its profile.
+        task: that it is of.
+        rate_hz: rows a second.
+        cameras: whose images it holds.
+        lossless: whether it holds them uncompressed.
+    """
+
+    robot: str
+    task: str
+    rate_hz: float = 50.0
+    cameras: tuple[str, ...] = ()
+    lossless: bool = False
+
+
+def dataset_facts(folder: str) -> DatasetFacts:
+    """Read them from a dataset's description.
+
+    Raises:
+        ConfigurationError: there is no dataset, or it is damaged.
+    """
+    path = Path(folder).expanduser() / INFO_NAME
+    if not path.is_file():
+        raise ConfigurationError(f"{folder}: no dataset here: {INFO_NAME} is missing")
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        columns = [
+            (stream["name"], column) for stream in plain["streams"] for column in stream["columns"]
+        ]
+        cameras = {name: column for name, column in columns if _is_image(name, column["path"])}
+        return DatasetFacts(
+            str(plain["robot"]),
+            str(plain["task"]),
+            float(plain["rate_hz"]),
+            tuple(cameras),
+            any(column["path"].startswith("obs/") for column in cameras.values()),
+        )
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
+
+
+def _is_image(stream: str, path: str) -> bool:
+    """A camera's stream bears its name, and holds nothing but its images."""
+    return path in (f"images/{stream}", f"obs/{stream}")
+
+
+def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+    """Robot (when simulated), arbiter, the operator's device, policy, recorder, and the rounds.
+
+    Nothing is enabled at start: the rounds enable a simulated robot, a person a real one. With
+    the scripted operator the rounds go by themselves. `dagger_node` ends everything once they
+    are done.
+
+    Raises:
+        ConfigurationError: an argument is wrong; nothing was started.
+    """
+    chosen = _chosen(arguments)
+    nodes = [
+        *robot_and_arbiter(
+            {**FIXED, **chosen},
+            {"autostart": False},
+            {"image_transport": chosen["image_transport"]},
+        ),
+        _operator(chosen),
+        # Told by the rounds what to serve, once there is something.
+        policy_node(
+            {**chosen, "device": chosen["compute"], "checkpoint": "", "drive": "false"},
+            {"autostart": False},
+        ),
+        recorder_node(chosen, {"as_before": True, "status_rate_hz": _STATUS_RATE_HZ}),
+        _dagger_node(chosen),
+    ]
+    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+
+
+def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
+    """The arguments, completed by what dataset, checkpoint and a resumed run say."""
+    resume = parse_flag("resume", arguments["resume"])
+    out = arguments["out"]
+    dataset = arguments["dataset"] or (_resumed_dataset(out) if resume else "")
+    facts = _facts(dataset, arguments["checkpoint"])
+    robot, task = arguments["robot"] or facts.robot, arguments["task"] or facts.task
+    device = arguments["device"]
+    cameras = ",".join(facts.cameras) or "none"
+    return {
+        **arguments,
+        "dataset": dataset or f"data/{robot}_{task}",
+        "robot": robot,
+        "task": task,
+        "out": out or f"runs/{task}-dagger",
+        "cameras": cameras if arguments["cameras"] == "auto" else arguments["cameras"],
+        "image_transport": "raw" if facts.lossless else "compressed",
+        "image_storage": "lossless" if facts.lossless else "jpeg",
+        "rate_hz": str(facts.rate_hz),
+        "operator": arguments["operator"] or device,
+        "round": "0",
+        # The dataset holds the demonstrations already; whether the run is new, dagger_node asks.
+        "resume": "true",
+        "resume_run": arguments["resume"],
+    }
+
+
+def _facts(dataset: str, checkpoint: str) -> DatasetFacts:
+    """Of the dataset; while there is none, of the checkpoint that the first episodes are made with.
+
+    A dataset that was not named is looked for by the nodes.
+    """
+    exists = bool(dataset) and (Path(dataset).expanduser() / INFO_NAME).is_file()
+    if exists or (dataset and not checkpoint):
+        return dataset_facts(dataset)
+    facts = checkpoint_facts(checkpoint) if checkpoint else CheckpointFacts()
+    return DatasetFacts(facts.robot or "desk_arm", facts.task or "lift", cameras=facts.cameras)
+
+
+def _resumed_dataset(out: str) -> str:
+    path = Path(out).expanduser() / STATE_NAME
+    if not out or not path.is_file():
+        raise ConfigurationError(f"resume: name the folder of the run: no {STATE_NAME} in '{out}'")
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["dataset"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
+
+
+def _operator(arguments: Mapping[str, str]) -> NodeSpec:
+    if arguments["device"] != SCRIPTED:
+        return teleop_node(arguments)
+    names = ("engage_above", "release_below")
+    traits = {f"operator.{name}": parse_number(name, arguments[name]) for name in names}
+    # Nobody reads the status line of a script.
+    return replace(teleop_node(arguments, {"status": "none", **traits}), owns_terminal=False)
+
+
+def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
+    names = ("relabel", "policy", "preset", "settings", "checkpoint")
+    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
+    numbers = ("rounds", "episodes_per_round", "seed")
+    parameters |= {name: parse_integer(name, arguments[name]) for name in numbers}
+    parameters |= {
+        "run": arguments["out"],
+        "resume": parse_flag("resume", arguments["resume_run"]),
+        "command": arguments["train_command"],
+        "unattended": arguments["device"] == SCRIPTED,
+        "simulated": parse_flag("sim", arguments["sim"]),
+        "episode_timeout_s": parse_number("episode_timeout_s", arguments["episode_timeout_s"]),
+    }
+    return NodeSpec(
+        executable="dagger_node",
+        name="dagger_node",
+        namespace=arguments["namespace"],
+        parameters=(parameters, *user_parameters(arguments["params_file"])),
+        log_level=arguments["log_level"],
+        on_exit=OnExit.FINISH,
+    )
+
+
+DAGGER = LaunchGroup(
+    "dagger",
+    "a policy, a person who corrects it, and its training, in rounds",
+    ARGUMENTS,
+    dagger_plan,
+)

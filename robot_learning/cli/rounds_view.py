@@ -1,0 +1,50 @@
+"""The table of a DAgger run on the terminal: while it runs, below what the nodes say, and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.learning.round_table import rounds_table
+from robot_learning.learning.rounds import Phase, load_run, steps_trained
+
+_REFRESHES_PER_S = 2.0
+
+
+@contextmanager
+def rounds_view(folder: Path, *, live: bool) -> Iterator[None]:
+    """Show the run in `folder` while the body runs, if `live` and on a terminal; then once more.
+
+    Until then what is printed goes above the table.
+    """
+    console = Console()
+    try:
+        if live and console.is_terminal:
+            with Live(
+                get_renderable=lambda: _table(folder),
+                console=console,
+                refresh_per_second=_REFRESHES_PER_S,
+                transient=True,
+            ):
+                yield
+        else:
+            yield
+    finally:
+        console.print(_table(folder))
+
+
+def _table(folder: Path) -> RenderableType:
+    try:
+        run = load_run(folder)
+    except RobotLearningError:
+        return ""
+    message = ""
+    if run.current.phase is Phase.TRAINING:
+        steps = steps_trained(folder, run.current.number)
+        message = f"training; the arm holds ({steps} steps made)"
+    return rounds_table(run, str(folder), message)

@@ -1,0 +1,303 @@
+"""`dagger_node`: rounds in which a policy drives, a person corrects it, and it is trained anew.
+
+A round: with the checkpoint of the one before, episodes are collected (`dagger_rollouts`); then
+the policy's rows are relabelled, if that is wanted; a child process trains on the dataset, which
+holds the demonstrations and every round; and `policy_node` goes on with the new checkpoint.
+Nobody drives meanwhile. `learning.rounds` says what is kept of it, and how a run goes on that
+was killed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rclpy.executors import Executor
+from rclpy.node import Node
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.learning import rounds
+from robot_learning.learning.round_table import round_text
+from robot_learning.learning.rounds import DaggerRun, Phase
+from robot_learning.ros import qos
+from robot_learning.ros.dagger_policy import RemotePolicy
+from robot_learning.ros.dagger_rollouts import Rollouts, check_unattended
+from robot_learning.ros.dagger_status import status_document
+from robot_learning.ros.dagger_training import Child, training_command
+from robot_learning.ros.episode_leader import EpisodeLeader
+from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.parameters import DAGGER_NODE
+from robot_learning.ros.session_calls import StopRequestedError
+
+EXTERNAL = "external"
+SEPARATOR = ";"
+_TRAINING = {"policy": "deterministic", "preset": "small", "settings": "", "command": "here"}
+_NICENESS = 10
+_RETRY_S = 5.0
+_TELL_PERIOD_S = 1.0
+# So many episodes in a row that the recorder ends by itself mean that something is wrong with it.
+_CUT_OFF_LIMIT = 3
+
+
+class DaggerNode(Node):  # type: ignore[misc]
+    """Leads rounds. Services `~/start_round`, `~/finish_round`, `~/relabel`."""
+
+    def __init__(self) -> None:
+        super().__init__("dagger_node")
+        self._settings = settings = declare_parameters(self, DAGGER_NODE)
+        check_unattended(settings)
+        self._folder = Path(settings["run"]).expanduser().resolve()
+        self._leader = EpisodeLeader(self, settings)
+        self._calls = self._leader.calls
+        self._policy = RemotePolicy(self._calls, settings["policy_node"])
+        self._rollouts = Rollouts(self, self._leader, self._policy, settings)
+        self._run: DaggerRun | None = None
+        self._waiting = self._finish = self._start = False
+        self._relabel = settings["relabel"]
+        self._message = "waiting for the other nodes"
+        self._told_s = 0.0
+        self._status = self.create_publisher(String, "dagger/status", qos.LATCHED)
+        self.create_service(Trigger, "~/start_round", self._on_start)
+        self.create_service(Trigger, "~/finish_round", self._on_finish)
+        self.create_service(Trigger, "~/relabel", self._on_relabel)
+
+    def run(self, executor: Executor, stop: Stop) -> None:
+        """Lead the rounds, then end.
+
+        Raises:
+            RobotLearningError: what a round needs cannot be had; the run can be resumed.
+        """
+        self._calls.begin(executor, stop)
+        stop.begin()
+        try:
+            self._lead()
+            stop.set(0)
+        except StopRequestedError:
+            return
+
+    def close(self) -> None:
+        """Release the node."""
+        self.destroy_node()
+
+    def _lead(self) -> None:
+        self._leader.await_graph()
+        self._calls.demand(f"{self._settings['teleop_node']}/release")
+        self._keep(self._opened())
+        phases: dict[Phase, Callable[[], None]] = {
+            Phase.COLLECTING: self._collect,
+            Phase.RELABELLING: self._relabelled,
+            Phase.TRAINING: self._train,
+            Phase.RELOADING: self._reload,
+            Phase.DONE: self._begin_next,
+        }
+        while not self._is_over:
+            phases[self._state.current.phase]()
+        self._say(f"{self._state.collected} rounds are done; the policy is {self._trained}")
+
+    @property
+    def _state(self) -> DaggerRun:
+        assert self._run is not None  # noqa: S101 (opened before any phase)
+        return self._run
+
+    @property
+    def _trained(self) -> Path:
+        return rounds.trained_checkpoint(self._folder, self._state.current.number)
+
+    @property
+    def _is_over(self) -> bool:
+        wanted, state = self._settings["rounds"], self._state
+        over = state.current.phase is Phase.DONE and 0 < wanted <= state.collected
+        return bool(over)
+
+    def _opened(self) -> DaggerRun:
+        """The run that is resumed, or a new one."""
+        given = {name: self._settings[name] for name in _TRAINING}
+        given = {name: value for name, value in given.items() if value not in ("", "auto")}
+        if self._settings["resume"]:
+            return rounds.resumed_run(self._folder, self._leader.recorder["dataset"], given)
+        checkpoint = self._settings["checkpoint"]
+        path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
+        dataset = Dataset(self._leader.recorder["dataset"])
+        rounds.refuse_used(self._folder)
+        return rounds.new_run(dataset, {**_TRAINING, **given}, path, self._relabel)
+
+    def _relabelled(self) -> None:
+        raise RobotLearningError("relabelling between rounds is not there yet")
+
+    def _collect(self) -> None:
+        current, names = self._state.current, self._settings
+        self._say(f"round {current.number}: loading {current.checkpoint}")
+        self._policy.serve(current.checkpoint)
+        metadata = {"round": current.number, "checkpoint_digest": current.checkpoint_digest}
+        self._calls.set_parameters(names["recorder_node"], metadata)
+        self._take_stock(ended=False)
+        self._finish, cut_off = False, 0
+        self._say(f"round {current.number}: the policy drives, take over when it errs")
+        while not self._is_full:
+            if names["unattended"]:
+                ended = self._rollouts.unattended()
+            else:
+                ended = self._rollouts.attended(lambda: self._is_full)
+            self._take_stock(ended)
+            cut_off = 0 if ended else cut_off + 1
+            if cut_off == _CUT_OFF_LIMIT and not self._is_full:
+                raise RobotLearningError(self._advice(self._leader.recorder["message"]))
+        if names["simulated"]:
+            self._leader.disable()
+        self._enter(Phase.TRAINING if self._relabel == "none" else Phase.RELABELLING)
+
+    @property
+    def _is_full(self) -> bool:
+        wanted = self._settings["episodes_per_round"]
+        counted = len(self._state.current.counted)
+        return (self._finish and counted > 0) or 0 < wanted <= counted
+
+    def _take_stock(self, ended: bool) -> None:
+        """Look at what the dataset holds of this round."""
+        last = self._leader.recorder["last"]
+        names = [last["episode"]] if ended and last else []
+        self._keep(rounds.with_episodes_of(self._state, Dataset(self._state.dataset), names))
+        self._say(round_text(self._state))
+
+    def _train(self) -> None:
+        state, number = self._state, self._state.current.number
+        place = rounds.training_folder(self._folder, number)
+        training = state.training
+        settings = [text for text in training["settings"].split(SEPARATOR) if text.strip()]
+        arguments = training_command(
+            state.dataset, place, training["policy"], training["preset"], settings
+        )
+        if training["command"] == EXTERNAL:
+            self._say(
+                f"round {number}: the arm holds until {self._trained} is there; train it with: "
+                f"robot-learning {' '.join(arguments)}"
+            )
+            while not (self._trained / rounds.CHECKPOINT_NAME).is_file():
+                self._pause()
+        else:
+            self._say(f"round {number}: training; the arm holds")
+            self._run_child(arguments, f"round {number}: the training failed")
+        self._enter(Phase.RELOADING)
+
+    def _run_child(self, arguments: list[str], problem: str) -> None:
+        """`robot-learning` with these arguments, to its end, with the node going on."""
+        # The loops of a real arm that holds come first; a simulated one is disabled.
+        child = Child(arguments, 0 if self._settings["simulated"] else _NICENESS)
+        try:
+            while (code := child.poll()) is None:
+                self._calls.spin()
+                self._tell(patience_s=_TELL_PERIOD_S)
+        finally:
+            child.end()
+        if code:
+            raise RobotLearningError(self._advice(f"{problem}: {child.last_line}"))
+        self.get_logger().info(child.last_line)
+
+    def _reload(self) -> None:
+        self._say(f"round {self._state.current.number}: loading {self._trained}")
+        while True:
+            try:
+                self._policy.serve(str(self._trained))
+                break
+            except RobotLearningError as problem:
+                if self._state.training["command"] != EXTERNAL:
+                    raise RobotLearningError(self._advice(str(problem))) from problem
+                # It may be copied here still.
+                self._say(f"not yet: {problem}")
+                self._calls.pause(_RETRY_S)
+        self._enter(Phase.DONE)
+
+    def _begin_next(self) -> None:
+        state = self._state
+        if state.collected and not self._settings["unattended"]:
+            self._await_start(state.current.number)
+        self._keep(rounds.next_round(state, self._folder, self._relabel))
+
+    def _await_start(self, number: int) -> None:
+        self._waiting, self._start = True, False
+        self._leader.events.clear()
+        self._say(f"round {number} is done; the key for start or ~/start_round begins the next")
+        while not (self._start or "start" in self._leader.events):
+            self._pause()
+        self._waiting = False
+
+    def _pause(self) -> None:
+        self._calls.spin()
+        self._tell(patience_s=_TELL_PERIOD_S)
+
+    def _enter(self, phase: Phase, **values: str) -> None:
+        self._keep(self._state.changed(phase=phase, **values))
+
+    def _keep(self, run: DaggerRun) -> None:
+        self._run = run
+        rounds.save_run(self._folder, run)
+        self._tell()
+
+    def _advice(self, problem: str) -> str:
+        return f"{problem}. Once that is mended, resume the run in {self._folder}"
+
+    def _say(self, text: str) -> None:
+        self._message = text
+        self.get_logger().info(text)
+        self._tell()
+
+    def _tell(self, patience_s: float = 0.0) -> None:
+        """Publish the status, unless that was done within `patience_s`."""
+        if self._run is None or time.monotonic() - self._told_s < patience_s:
+            return
+        self._told_s = time.monotonic()
+        document = status_document(
+            self._folder,
+            self._run,
+            now_ns=int(self.get_clock().now().nanoseconds),
+            waiting=self._waiting,
+            message=self._message,
+            wanted=self._settings["episodes_per_round"],
+        )
+        self._status.publish(String(data=json.dumps(document, separators=(",", ":"))))
+
+    def _on_start(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success, self._start = self._waiting, self._waiting
+        response.message = "the next round begins" if self._waiting else self._busy
+        return response
+
+    def _on_finish(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        """End the round after the episode that is being recorded, if one is."""
+        if self._run is None or self._state.current.phase is not Phase.COLLECTING:
+            response.message = self._busy
+        elif not self._state.current.counted:
+            response.message = "no episode of this round is saved yet"
+        else:
+            self._finish = response.success = True
+            response.message = "the round ends after the present episode"
+        return response
+
+    def _on_relabel(
+        self, _request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        """The expert labels the policy's rows of this round, too, before the training."""
+        if self._run is None or self._state.current.phase is not Phase.COLLECTING:
+            response.message = self._busy
+        else:
+            self._relabel, response.success = "expert", True
+            response.message = "the expert labels the policy's rows once the round ends"
+        return response
+
+    @property
+    def _busy(self) -> str:
+        return f"not now: {self._message}"
+
+
+def main() -> int:
+    """Entry point of the executable."""
+    return run_node(DaggerNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Has `policy_node` serve one checkpoint after the other, without restarting it."""
+
+from __future__ import annotations
+
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import GetState
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.session_calls import Calls
+
+# Loading PyTorch, measuring backends and warming up, on a slow machine.
+LOADING_PATIENCE_S = 120.0
+
+
+class RemotePolicy:
+    """A `policy_node` that waits to be told what to serve, or serves something already.
+
+    Attributes:
+        serves: the checkpoint that it was told to serve last; empty before the first.
+    """
+
+    def __init__(self, calls: Calls, name: str) -> None:
+        self.serves = ""
+        self._calls, self._name = calls, name
+
+    def serve(self, checkpoint: str) -> None:
+        """Serve a checkpoint from now on.
+
+        Raises:
+            RobotLearningError: the node refuses it, and goes on as before; or nobody answers.
+        """
+        if checkpoint == self.serves:
+            return
+        self._calls.set_parameters(self._name, {"checkpoint": checkpoint})
+        answer = self._calls.call(GetState, f"{self._name}/get_state", GetState.Request())
+        if answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED:
+            self._start(checkpoint)
+        else:
+            service = f"{self._name}/reload"
+            granted, text = self._calls.trigger(service, LOADING_PATIENCE_S)
+            if not granted:
+                raise RobotLearningError(f"{service}: {text}")
+        self.serves = checkpoint
+
+    def begin_episode(self) -> None:
+        """Forget history and plan."""
+        self._calls.demand(f"{self._name}/reset")
+
+    def _start(self, checkpoint: str) -> None:
+        for step in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            if not self._calls.transition(self._name, step, LOADING_PATIENCE_S):
+                text = f"{self._name} does not serve {checkpoint}; its log says why"
+                raise RobotLearningError(text)

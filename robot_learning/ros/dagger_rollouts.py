@@ -1,0 +1,114 @@
+"""Episodes in which a policy drives and somebody may take over.
+
+Attended, the operator's keys begin, end and judge them. Unattended, for the scripted operator, an
+episode ends with success, after a time, or with a fault.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.node import Node
+
+from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.dagger_policy import RemotePolicy
+from robot_learning.ros.episode_leader import START_PATIENCE_S, EpisodeLeader
+
+_PROPOSAL_PATIENCE_S = 10.0
+_HOLD_PATIENCE_S = 0.5
+
+
+class Rollouts:
+    """Leads one such episode after the other."""
+
+    def __init__(
+        self, node: Node, leader: EpisodeLeader, policy: RemotePolicy, settings: Mapping[str, Any]
+    ) -> None:
+        """`settings`: as for the leader, and `episode_timeout_s`."""
+        self._node, self._leader, self._policy = node, leader, policy
+        self._settings = settings
+        self._arbiter = settings["arbiter_node"]
+        self._asked_s = 0.0
+
+    def attended(self, cancelled: Callable[[], bool]) -> bool:
+        """One episode by the operator's keys, or none when `cancelled` says so before it begins.
+
+        Returns:
+            Whether a key has ended it.
+
+        Raises:
+            RobotLearningError: a node does not answer.
+        """
+        self._leader.reset()
+        self._node.get_logger().info("the next episode: start it")
+        return self._leader.attended_episode(self._begin, self.rest, cancelled)
+
+    def unattended(self) -> bool:
+        """One episode; whether it came to an end of its own, not cut off by the recorder.
+
+        Raises:
+            RobotLearningError: a node does not answer, or refuses what is needed.
+        """
+        leader = self._leader
+        leader.reset()
+        self._begin(START_PATIENCE_S)
+        leader.calls.demand(f"{self._settings['teleop_node']}/watch")
+        give_up_s = time.monotonic() + self._settings["episode_timeout_s"]
+        while leader.recording and leader.mode != "FAULT" and time.monotonic() < give_up_s:
+            if leader.has_succeeded:
+                break
+            leader.calls.spin()
+            self._go_on()
+        ended = leader.recording
+        if ended:
+            leader.ask("success" if leader.has_succeeded else "failure")
+        self.rest()
+        leader.await_status()
+        return ended
+
+    def rest(self) -> None:
+        """Nobody drives any more; the arm holds."""
+        self._leader.calls.demand(f"{self._settings['teleop_node']}/release")
+        self._leader.calls.trigger(f"{self._arbiter}/hold")
+
+    def _begin(self, patience_s: float = 0.0) -> None:
+        leader, now_ns = self._leader, int(self._node.get_clock().now().nanoseconds)
+        self._policy.begin_episode()
+        leader.calls.wait(
+            lambda: self._proposed_ns() >= now_ns,
+            "the policy proposes nothing; diagnostics of policy_node say why",
+            _PROPOSAL_PATIENCE_S,
+        )
+        leader.begin(patience_s)
+        granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
+        if not granted:
+            self._node.get_logger().warning(text)
+        self._asked_s = time.monotonic()
+
+    def _proposed_ns(self) -> int:
+        """Stamp of the observation that the newest proposal answers to."""
+        state = self._leader.arbiter
+        age_s = state["ages_s"]["policy"][1]
+        return 0 if age_s is None else int(state["stamp_ns"]) - seconds_to_ns(age_s)
+
+    def _go_on(self) -> None:
+        """Where nobody is there who could hand back, an arm that holds is handed back from here."""
+        now_s = time.monotonic()
+        if self._leader.mode != "HOLD":
+            self._asked_s = now_s
+        elif now_s - self._asked_s >= _HOLD_PATIENCE_S:
+            self._asked_s = now_s
+            self._leader.calls.trigger(f"{self._arbiter}/hand_back")
+
+
+def check_unattended(settings: Mapping[str, Any]) -> None:
+    """Refuse what only a person may do.
+
+    Raises:
+        RobotLearningError: a real arm is to be driven with nobody at it.
+    """
+    if settings["unattended"] and not settings["simulated"]:
+        raise RobotLearningError("unattended rounds need a simulated robot: simulated is false")

@@ -1,0 +1,130 @@
+"""The group `dagger`: what is started for which arguments, dataset and run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from robot_learning.bringup.dagger import DAGGER, DatasetFacts, dataset_facts
+from robot_learning.bringup.plan import OnExit
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.resources import share_directory
+from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, Stream
+
+SAMPLE = str(share_directory() / "data" / "sample")
+IMAGE = (4, 6, 3)
+
+
+def nodes(**given):
+    return {node.executable: node for node in DAGGER.resolve(given).nodes}
+
+
+def values(node):
+    return {k: v for entry in node.parameters if isinstance(entry, dict) for k, v in entry.items()}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Demonstrations of `push` on the bench arm, with one camera, uncompressed."""
+    streams = (
+        Stream("joint_states", 100.0, 0.05, (Column("obs/joint_position", (7,)),)),
+        Stream("wrist", 30.0, 0.1, (Column("obs/wrist", IMAGE, "uint8"),)),
+    )
+    info = DatasetInfo("bench_arm", "push", 20.0, streams, ())
+    (tmp_path / "dataset.json").write_text(info.to_json())
+    return str(tmp_path)
+
+
+def test_nobody_drives_before_the_rounds_say_so_and_they_end_everything():
+    found = nodes(dataset=SAMPLE)
+    assert list(found) == [
+        *("robot_node", "arbiter_node", "teleop_node"),
+        *("policy_node", "recorder_node", "dagger_node"),
+    ]
+    assert values(found["arbiter_node"])["autostart"] is False
+    policy = values(found["policy_node"])
+    assert (policy["autostart"], policy["drive"], policy["checkpoint"]) == (False, False, "")
+    assert found["dagger_node"].on_exit is OnExit.FINISH
+    recorder = values(found["recorder_node"])
+    assert recorder["resume"] is True
+    assert recorder["as_before"] is True
+    assert values(found["dagger_node"])["resume"] is False
+
+
+def test_robot_task_rate_and_cameras_are_those_of_the_dataset(dataset):
+    found = nodes(dataset=dataset)
+    robot, recorder = values(found["robot_node"]), values(found["recorder_node"])
+    assert robot["robot"] == recorder["robot"] == values(found["teleop_node"])["robot"]
+    assert (robot["robot"], robot["task"], recorder["rate_hz"]) == ("bench_arm", "push", 20.0)
+    assert robot["cameras"] == recorder["cameras"] == ["wrist"]
+    assert robot["image_transport"] == recorder["image_transport"] == "raw"
+    assert recorder["image_storage"] == "lossless"
+    assert values(found["dagger_node"])["run"] == "runs/push-dagger"
+
+
+def test_the_facts_of_a_dataset_with_compressed_images_and_without_images(tmp_path, dataset):
+    column = Column("images/front", IMAGE, "uint8", Encoding.JPEG)
+    info = DatasetInfo("desk_arm", "lift", 50.0, (Stream("front", 30.0, 0.1, (column,)),), ())
+    (tmp_path / "dataset.json").write_text(info.to_json())
+    assert dataset_facts(dataset) == DatasetFacts("desk_arm", "lift", 50.0, ("front",), False)
+    info = DatasetInfo("desk_arm", "lift", 50.0, (Stream("a", 30.0, 0.1, (Column("a", ()),)),), ())
+    (tmp_path / "dataset.json").write_text(info.to_json())
+    assert values(nodes(dataset=dataset)["robot_node"])["cameras"] == ["none"]
+
+
+def test_the_scripted_operator_goes_by_itself_and_leaves_the_terminal_to_the_table():
+    found = nodes(dataset=SAMPLE, device="scripted", engage_above="0.2", release_below="0.1")
+    teleop = values(found["teleop_node"])
+    assert (teleop["operator.engage_above"], teleop["operator.release_below"]) == (0.2, 0.1)
+    assert teleop["status"] == "none"
+    assert not found["teleop_node"].owns_terminal
+    assert values(found["dagger_node"])["unattended"] is True
+    person = nodes(dataset=SAMPLE)
+    assert person["teleop_node"].owns_terminal
+    assert values(person["dagger_node"])["unattended"] is False
+    assert values(person["recorder_node"])["operator"] == "keyboard"
+
+
+def test_without_a_dataset_the_checkpoint_says_what_there_is(tmp_path):
+    details = {
+        "spec": {"observations": [{"key": "images/front", "is_image": True}]},
+        "details": {"robot": "bench_arm", "task": "reach"},
+    }
+    (tmp_path / "checkpoint.json").write_text(json.dumps(details))
+    found = nodes(checkpoint=str(tmp_path), dataset=str(tmp_path / "new"))
+    assert values(found["robot_node"])["cameras"] == ["front"]
+    assert values(found["recorder_node"])["robot"] == "bench_arm"
+    assert values(found["dagger_node"])["checkpoint"] == str(tmp_path)
+
+
+def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
+    (tmp_path / "rounds.json").write_text(json.dumps({"dataset": dataset}))
+    found = nodes(out=str(tmp_path), resume="true")
+    assert values(found["recorder_node"])["dataset"] == dataset
+    assert values(found["robot_node"])["task"] == "push"
+    assert values(found["dagger_node"])["resume"] is True
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({"dataset": "/nowhere"}, r"/nowhere: no dataset here: dataset\.json is missing"),
+        ({"resume": "true"}, r"resume: name the folder of the run"),
+        ({"resume": "true", "out": "/nowhere"}, r"no rounds\.json in '/nowhere'"),
+        ({"relabel": "me"}, "Valid: expert, none"),
+        ({"rounds": "some"}, "rounds: expected a whole number"),
+        ({"device": "scripted", "engage_above": "much"}, "engage_above: expected a number"),
+    ],
+)
+def test_a_wrong_argument_says_what_is_valid(given, text):
+    with pytest.raises(ConfigurationError, match=text):
+        DAGGER.resolve({"dataset": SAMPLE, **given} if "resume" not in given else given)
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "rounds.json"])
+def test_what_is_damaged_is_named(name, tmp_path):
+    (tmp_path / name).write_text("{}")
+    given = {"dataset": str(tmp_path)} if name == "dataset.json" else {"resume": "true"}
+    with pytest.raises(ConfigurationError, match=f"{name}: damaged"):
+        DAGGER.resolve({**given, "out": str(tmp_path)})
