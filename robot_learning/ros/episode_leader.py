@@ -112,7 +112,8 @@ class EpisodeLeader:
         # The arbiter must hold where the arm stands now, not where it stood.
         calls.wait(lambda: self._measured_ns >= reset_ns, "the robot is silent", PATIENCE_S)
         calls.demand(f"{arbiter}/enable")
-        self._await_streams(reset_ns)
+        # Also the decision: in one from before there was no action that held the arm.
+        self._await_streams(int(self._node.get_clock().now().nanoseconds))
 
     def disable(self) -> None:
         """Nobody may command an arm that is about to stand somewhere else.
