@@ -160,6 +160,24 @@ def bench_recording(path: Path, seconds: float) -> list[Row]:
     ]
 
 
+def bench_hours(path: Path, hours: float) -> list[Row]:
+    """A long session, simulated as fast as it can be written: minute after minute an episode."""
+    folder = DatasetFolder.create_or_open(path, description(CAMERAS[:1]))
+    process, memory = psutil.Process(), []
+    with folder.lock():
+        for _ in range(round(60 * hours)):
+            record_fast(folder, 60.0)
+            memory.append(process.memory_info().rss / 2**20)
+    # What a process needs at first, caches and the allocator's pools, is not a leak.
+    later = memory[len(memory) // 4 :]
+    slope = float(np.polyfit(np.arange(len(later)), later, 1)[0]) if len(later) > 1 else 0.0
+    name = f"session of {hours:g} h, {len(memory)} episodes"
+    return [
+        Row(f"{name}: memory at its end", Spread.of(memory[-1:]), "MiB"),
+        Row(f"{name}: growth after the first quarter", Spread.of([slope * 60]), "MiB/h", "<= 5"),
+    ]
+
+
 def bench_stop(path: Path, repetitions: int) -> list[Row]:
     """How long the operator waits after a short and a long episode, reading it back included."""
     rows = []
@@ -196,12 +214,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0, help="of recording in real time")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--episodes", type=int, default=10_000, help="of the dataset to open")
+    parser.add_argument("--hours", type=float, default=1.0, help="of a simulated session")
     parser.add_argument("--folder", type=Path, default=None, help="where to write; on a disk")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.folder) as directory:
         root = Path(directory)
         rows = [
             *bench_recording(root / "recording", arguments.seconds),
+            *bench_hours(root / "hours", arguments.hours),
             *bench_stop(root / "stop", arguments.repetitions),
             *bench_opening(root / "opening", arguments.episodes, arguments.repetitions),
         ]

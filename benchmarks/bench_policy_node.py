@@ -95,6 +95,7 @@ class Graph:
         self._executor.add_node(self._node)
         self.figures: Figures = {}
         self.modes: dict[str, int] = {}
+        self.reasons: list[str] = []
         self._node.create_subscription(
             DiagnosticArray, "diagnostics", self._on_diagnostics, qos.DIAGNOSTICS
         )
@@ -150,8 +151,12 @@ class Graph:
                 self.figures = {entry.key: entry.value for entry in status.values}
 
     def _on_state(self, message: String) -> None:
-        mode = str(json.loads(message.data)["mode"])
+        state = json.loads(message.data)
+        mode = str(state["mode"])
         self.modes[mode] = self.modes.get(mode, 0) + 1
+        self.reasons += [
+            f"{before} -> {after}: {why}" for before, after, why in state["transitions"]
+        ]
 
 
 def _start(command: list[str], *parameters: str) -> subprocess.Popen[bytes]:
@@ -193,10 +198,13 @@ def slow(folder: Path, delay_s: float, minutes: float) -> list[Row]:
     try:
         graph.until_driving()
         graph.modes.clear()
+        graph.reasons.clear()
         graph.watch(60.0 * minutes)
         figures, modes = graph.figures, dict(graph.modes)
     finally:
         graph.close()
+    for reason in graph.reasons:
+        print(f"the arbiter changed its mode: {reason}")
     ticks = sum(modes.values())
     name = f"{delay_s * 1e3:.0f} ms slower, {minutes:g} min"
     return [
