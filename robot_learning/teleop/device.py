@@ -8,7 +8,7 @@ every device moves every robot the same way.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -182,6 +182,13 @@ class TeleopDevice(ABC):
 
     def handle(self, event: OperatorEvent) -> None:  # noqa: B027 (most devices need none)
         """Take an event that came from elsewhere: a service, or a second device."""
+
+    def on_press(self, wake: Callable[[], None]) -> None:  # noqa: B027 (some are only polled)
+        """Call `wake` when the operator pressed something, so that `poll` need not be awaited.
+
+        `wake` is called from whatever thread learns of it, once a press and not when a held
+        key repeats. A device that learns of presses only by being polled never calls it.
+        """
 
     def __enter__(self) -> TeleopDevice:
         self.open()

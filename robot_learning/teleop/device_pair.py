@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from robot_learning.teleop.device import (
@@ -60,6 +61,11 @@ class DevicePair(TeleopDevice):
         """Pass an event on to both."""
         self.motion.handle(event)
         self._panel.handle(event)
+
+    def on_press(self, wake: Callable[[], None]) -> None:
+        """A press on either wakes."""
+        self.motion.on_press(wake)
+        self._panel.on_press(wake)
 
     def describe(self) -> str:
         """Both devices' maps."""

@@ -83,6 +83,7 @@ class Gamepad(TeleopDevice):
         self._sample: JoySample | None = None
         self._pressed: list[str] = []
         self._lost = ""
+        self._wake: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Acquire the built-in driver's pad, if there is one."""
@@ -111,11 +112,11 @@ class Gamepad(TeleopDevice):
             last, self._sample = self._sample, sample
             if last is None:
                 return
-            for name, was, now in zip(
-                self._map.button_names, last.buttons, sample.buttons, strict=False
-            ):
-                if now and not was:
-                    self._pressed.append(name)
+            states = zip(self._map.button_names, last.buttons, sample.buttons, strict=False)
+            pressed = [name for name, was, now in states if now and not was]
+            self._pressed += pressed
+        if pressed and self._wake is not None:
+            self._wake()
 
     def poll(self, now_ns: int, context: TeleopContext) -> TeleopInput:
         """The pad as it is now; see `TeleopDevice.poll`."""
@@ -147,6 +148,11 @@ class Gamepad(TeleopDevice):
     def handle(self, event: OperatorEvent) -> None:
         """Let go, as a button would; only the dead-man button engages."""
         self._panel.handle(event)
+
+    def on_press(self, wake: Callable[[], None]) -> None:
+        """See `TeleopDevice.on_press`; the built-in driver is only polled, so it tells nothing."""
+        if self.is_fed:
+            self._wake = wake
 
     def _health(self, now_ns: int, sample: JoySample | None) -> Health:
         if self._lost:

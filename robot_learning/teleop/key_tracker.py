@@ -50,19 +50,20 @@ class KeyTracker:
         self._last_poll_ns: int | None = None
         self._settled_ns = 0
 
-    def press(self, code: int) -> None:
-        """A key went down, or its press was repeated."""
+    def press(self, code: int) -> bool:
+        """A key went down, or its press was repeated; whether it is one that counts."""
         with self._lock:
             if code in self._blocked or code in self._down:
-                return
+                return False
             if code not in self._modifiers and self._down & self._modifiers:
                 self._blocked.add(code)
-                return
+                return False
             self._down.add(code)
             # `physical` of the coming poll may be older than this press: judge it from the next.
             self._seen.discard(code)
             self._tapped.add(code)
             self._pressed.append(code)
+            return True
 
     def release(self, code: int) -> None:
         """A key went up."""

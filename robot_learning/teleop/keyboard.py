@@ -76,6 +76,7 @@ class Keyboard(TeleopDevice):
         self._cartesian: dict[int, str] = {}
         self._joint: dict[int, str] = {}
         self._lost: str | None = None
+        self._wake: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Connect to the keyboard.
@@ -154,6 +155,10 @@ class Keyboard(TeleopDevice):
         """Engage or let go as if the key had been pressed."""
         self._panel.handle(event)
 
+    def on_press(self, wake: Callable[[], None]) -> None:
+        """See `TeleopDevice.on_press`; `wake` comes from the listener's thread."""
+        self._wake = wake
+
     def _look(self) -> tuple[frozenset[int] | None, Health]:
         if self._state is None or self._listener is None:
             return None, Health(False, "the keyboard is not open")
@@ -173,8 +178,8 @@ class Keyboard(TeleopDevice):
 
     def _press(self, key: Any) -> None:
         code = self._code_of(key)
-        if code is not None:
-            self._tracker.press(code)
+        if code is not None and self._tracker.press(code) and self._wake is not None:
+            self._wake()
 
     def _release(self, key: Any) -> None:
         code = self._code_of(key)

@@ -29,6 +29,7 @@ from robot_learning.ros import conversions, qos
 
 pytestmark = pytest.mark.xdist_group("teleop_node")
 DEAD_MAN, TAKE_OVER, HAND_BACK = 4, 2, 6  # of the Xbox map
+PERIOD_NS = 20_000_000
 
 
 class Peer:
@@ -64,6 +65,7 @@ class Peer:
         """As at the start of a test."""
         self.position = self.profile.home.copy()
         self.commands: list[tuple[float, np.ndarray]] = []
+        self.stamps_ns: list[int] = []
         self.events: list[str] = []
         self.calls: list[str] = []
         self.buttons: set[int] = set()
@@ -75,6 +77,7 @@ class Peer:
         _, positions = conversions.parse_trajectory(message, self.profile.joint_names)
         self.commands.append((time.monotonic(), positions[-1]))
         self.position = positions[-1]
+        self.stamps_ns.append(conversions.time_ns(message.header.stamp))
 
     def _answer(self, name: str, response: Trigger.Response) -> Trigger.Response:
         self.calls.append(name)
@@ -255,6 +258,19 @@ def test_operator_events_reach_the_arbiter_and_the_topic(peer: Peer, engaged_pad
     peer.until(lambda: "hand_back" in peer.calls, "hand_back called")
     assert peer.events == ["take_over", "hand_back"]
     peer.until_quiet()
+
+
+def test_a_press_is_answered_between_two_ticks(peer: Peer, engaged_pad) -> None:
+    presses = 20
+    for _ in range(presses):
+        peer.buttons = {DEAD_MAN, TAKE_OVER}
+        peer.run(0.05)
+        peer.buttons = {DEAD_MAN}
+        peer.run(0.05)
+    peer.until(lambda: len(peer.calls) == presses, "each press is heard")
+    assert (np.diff(peer.stamps_ns) < 0.6 * PERIOD_NS).sum() >= presses // 4
+    ticks = (peer.stamps_ns[-1] - peer.stamps_ns[0]) // PERIOD_NS + 2
+    assert len(peer.stamps_ns) <= ticks + presses, "and each press once only"
 
 
 def test_a_suspended_process_lets_go(peer: Peer, engaged_pad) -> None:

@@ -74,6 +74,14 @@ def test_the_panel_s_keys_take_over_and_let_go(parts, profile) -> None:
     assert events == [OperatorEvent.TAKE_OVER, OperatorEvent.HOLD]
 
 
+def test_a_press_on_the_panel_wakes(parts) -> None:
+    woken: list[int] = []
+    parts.device.on_press(lambda: woken.append(1))
+    press(parts.panel, 0)
+    press(parts.panel, PERIOD_NS, 2)
+    assert woken == [1]
+
+
 def test_a_panel_that_cannot_be_opened_closes_the_other(parts, profile) -> None:
     def no_pad() -> None:
         raise DependencyError("no pad")

@@ -105,6 +105,16 @@ def test_a_press_between_two_polls_is_one_event(pad: Pad) -> None:
     assert pad.tick().events == ()
 
 
+def test_a_press_wakes_whoever_polls_and_holding_on_does_not(pad: Pad) -> None:
+    woken: list[int] = []
+    pad.device.on_press(lambda: woken.append(1))
+    counts = []
+    for down in ([], ["dead_man"], ["dead_man"], ["dead_man", "take_over"], [], ["dead_man"]):
+        pad.device.feed(sample(pad.map, pad.now_ns, *down))
+        counts.append(len(woken))
+    assert counts == [0, 1, 1, 2, 2, 3]
+
+
 def test_letting_go_wins_over_a_held_dead_man_button(pad: Pad) -> None:
     assert pad.tick("dead_man").engaged
     assert not pad.tick("dead_man", "hold").engaged

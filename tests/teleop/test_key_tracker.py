@@ -52,6 +52,16 @@ def test_a_key_counts_only_while_it_is_physically_down_and_was_pressed_after_a_l
         assert settled.down <= physical - stale
 
 
+def test_only_presses_that_count_are_told() -> None:
+    modifier, key = 9, 1
+    tracker = KeyTracker(frozenset({modifier}))
+    assert tracker.press(key)
+    assert not tracker.press(key), "a repeat"
+    tracker.release(key)
+    assert tracker.press(modifier)
+    assert not tracker.press(key), "meant for the window system"
+
+
 def test_without_the_physical_state_a_loss_still_releases() -> None:
     tracker = KeyTracker()
     tracker.poll(0, True, None)

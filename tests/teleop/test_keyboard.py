@@ -107,6 +107,17 @@ def test_auto_repeat_is_one_press(poll, x_server, wait_for) -> None:
     assert events == [OperatorEvent.TAKE_OVER]
 
 
+def test_each_press_wakes_whoever_polls_and_its_repeats_do_not(keyboard, poll, x_server) -> None:
+    woken: list[int] = []
+    keyboard.on_press(lambda: woken.append(1))
+    x_server.xdotool("keydown", "w", "sleep", "1", "keyup", "w", "key", "t")
+    events: list[OperatorEvent] = []
+    while not events:
+        events += poll().events
+        time.sleep(0.01)
+    assert len(woken) == 2
+
+
 def test_the_operator_keys(keyboard, poll, x_server) -> None:
     keys = ["t", "b", "space", "Escape", "Return", "p", "BackSpace", "y", "x", "question"]
     for key in keys:
