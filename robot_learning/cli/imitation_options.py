@@ -1,0 +1,174 @@
+"""The options of `bc`, `dagger` and `dart` with `--env`: any gymnasium environment, any expert.
+
+`add_options(parser)` gives a command these options, `run(arguments, algorithm)` does what they
+ask for. A command that has some of them already (`--set`, `--out`, `--resume`, …) says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.learning.imitation.config import ImitationConfig
+
+GROUP = "any gymnasium environment"
+_DEFAULT_ROUNDS = 10
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--env": {
+        "metavar": "ID",
+        "help": "id of a gymnasium environment, with module:ID if a module registers it; "
+        "robot_learning/Lift-v0 and so on are this package's tasks",
+    },
+    "--expert": {
+        "metavar": "MODULE:CALLABLE",
+        "help": "(observation, info) -> action, or a class or function that makes one, from the "
+        "environment if it takes one argument; `scripted`: that of this package's task",
+    },
+    "--env-set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "an argument of the environment; may be repeated",
+    },
+    "--policy": {"metavar": "FAMILY", "help": "family of the policy (default: deterministic)"},
+    "--gate": {
+        "metavar": "KIND",
+        "help": "dagger: none (label all), human (HG-DAgger), ensemble, thrifty",
+    },
+    "--noise": {
+        "type": float,
+        "metavar": "SIGMA",
+        "help": "on the expert while it demonstrates, as a share of half the action's range",
+    },
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "any other setting: fit.steps=5000, policy.hidden='[32, 32]', mixture.p=0.7, …",
+    },
+    "--budget": {
+        "action": "append",
+        "default": [],
+        "metavar": "labels=N|episodes=N",
+        "help": "end with so many; may be given for both",
+    },
+    "--rounds": {"type": int, "help": "at most (default: as the budget allows, or 10)"},
+    "--episodes-per-round": {"type": int, "metavar": "N"},
+    "--initial-episodes": {
+        "type": int,
+        "metavar": "N",
+        "help": "in round 0, driven by the expert (default: as in the others)",
+    },
+    "--rows-per-episode": {
+        "type": int,
+        "metavar": "N",
+        "help": "random rows of each episode that are kept as labels (default: all)",
+    },
+    "--evaluate-episodes": {"type": int, "metavar": "N", "help": "after each round"},
+    "--success-return": {
+        "type": float,
+        "metavar": "RETURN",
+        "help": "an episode with at least this return succeeded, where `info` does not say",
+    },
+    "--seeds": {"type": int, "default": 1, "metavar": "N", "help": "runs that differ in the seed"},
+    "--seed": {"type": int, "default": 0, "help": "of the first run"},
+    "--jobs": {"type": int, "default": 0, "help": "runs at a time (default: one a core)"},
+    "--out": {"type": Path, "help": "folder (default: runs/ALGORITHM-ENV)"},
+    "--resume": {"action": "store_true", "help": "go on with what is in the folder"},
+}
+
+
+def add_options(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Add the options as a group of their own.
+
+    Args:
+        parser: of the command.
+        without: options that the command has already, such as `--out`. Theirs must leave the
+            same kind of value under the same name, or the command sets it before `run`:
+            `set` and `budget` lists of texts, `out` a path or None, `resume` a bool, `rounds`,
+            `episodes_per_round`, … a number or None.
+    """
+    group = parser.add_argument_group(GROUP)
+    for name, settings in _OPTIONS.items():
+        if name not in without:
+            group.add_argument(name, **settings)
+
+
+def run(arguments: argparse.Namespace, algorithm: str) -> int:
+    """Run the seeds and show their rounds; 0 when all of them ended well.
+
+    Args:
+        arguments: parsed; `env` is given.
+        algorithm: `bc`, `dagger` or `dart`.
+
+    Raises:
+        RobotLearningError: an option, the environment or the expert is wrong.
+    """
+    from robot_learning.cli.imitation_view import show_study
+    from robot_learning.learning.imitation.expert import SCRIPTED
+    from robot_learning.learning.imitation.study import Study
+
+    if not arguments.env:
+        raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
+    if not arguments.expert and not arguments.env.startswith("robot_learning"):
+        raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
+    folder = arguments.out or Path("runs") / f"{algorithm}-{arguments.env.split('/')[-1]}"
+    study = Study(
+        config=config_of(arguments, algorithm),
+        env=arguments.env,
+        env_kwargs=_env_kwargs(arguments.env_set),
+        expert=arguments.expert or SCRIPTED,
+        folder=folder,
+        seeds=tuple(range(arguments.seed, arguments.seed + max(1, arguments.seeds))),
+        jobs=arguments.jobs,
+    )
+    return show_study(study, resume=arguments.resume)
+
+
+def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:
+    """The configuration that the options ask for.
+
+    Raises:
+        RobotLearningError: an option is wrong; the text says which.
+    """
+    from robot_learning.learning.config import parse_overrides
+    from robot_learning.learning.imitation.config import ImitationConfig
+
+    budgets = [_budget(text) for text in arguments.budget]
+    given: dict[str, Any] = {
+        "algorithm": algorithm,
+        "rounds": arguments.rounds if arguments.rounds is not None else _rounds(budgets),
+        **dict(budgets),
+        "family": arguments.policy,
+        "gate.kind": arguments.gate,
+        "noise.sigma": arguments.noise,
+        "episodes_per_round": arguments.episodes_per_round,
+        "initial_episodes": arguments.initial_episodes,
+        "rows_per_episode": arguments.rows_per_episode,
+        "evaluation.episodes": arguments.evaluate_episodes,
+        "evaluation.success_return": arguments.success_return,
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    return ImitationConfig().with_values(values).with_values(parse_overrides(arguments.set))
+
+
+def _rounds(budgets: list[tuple[str, int]]) -> int:
+    return 0 if budgets else _DEFAULT_ROUNDS
+
+
+def _budget(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in ("labels", "episodes") or not number.isdigit() or int(number) < 1:
+        raise ConfigurationError(f"--budget {text}: expected labels=N or episodes=N, N above 0")
+    return f"budget_{name}", int(number)
+
+
+def _env_kwargs(texts: list[str]) -> dict[str, Any]:
+    from robot_learning.learning.config import parse_overrides
+
+    return parse_overrides(texts)

@@ -1,0 +1,1 @@
+"""Imitation of any expert in any gymnasium environment: `run_imitation` and its parts."""
