@@ -34,6 +34,7 @@ from robot_learning.episodes.summary import summarise
 from robot_learning.episodes.trash import free_place
 
 _log = logging.getLogger(__name__)
+OTHER_FEATURES = "was recorded with other features"
 Progress = Callable[[int, int], None]
 
 
@@ -158,9 +159,9 @@ def _recover_into(folder: DatasetFolder, path: Path, report: RepairReport) -> No
 
 
 def _move_to_trash(folder: DatasetFolder, path: Path) -> None:
-    path.rename(free_place(folder, path.name))
+    path.rename(free_place(folder.path, path.name))
     with suppress(FileNotFoundError):
-        journal_path(path).rename(free_place(folder, journal_path(path).name))
+        journal_path(path).rename(free_place(folder.path, journal_path(path).name))
 
 
 def _remove_leftovers(folder: DatasetFolder, report: RepairReport) -> None:
@@ -184,7 +185,10 @@ def _repair_index(folder: DatasetFolder, report: RepairReport, progress: Progres
     summaries: dict[str, EpisodeSummary] = {}
     for number, name in enumerate(names):
         try:
-            summaries[name] = summary_of(folder.episodes_path / name)
+            with Episode(folder.episodes_path / name) as episode:
+                summaries[name] = episode.summary()
+                if difference := info_difference(folder.info, episode.info):
+                    report.damaged.append(f"{name}: {OTHER_FEATURES}: {difference}")
         except RobotLearningError as problem:
             report.damaged.append(str(problem))
         if progress:
@@ -220,7 +224,7 @@ def _episode_problems(
                 problems.append(f"{name}: the index says something else of it; repair it")
             difference = info_difference(folder.info, episode.info)
             if difference:
-                problems.append(f"{name}: was recorded with other features: {difference}")
+                problems.append(f"{name}: {OTHER_FEATURES}: {difference}")
             problems += [
                 f"{name}: '{column}' differs from what was recorded"
                 for column in episode.verify_digests()

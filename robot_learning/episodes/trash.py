@@ -30,9 +30,9 @@ class TrashedEpisode:
     version: int
 
 
-def free_place(folder: DatasetFolder, name: str) -> Path:
-    """Where a file called `name` can lie in the trash; makes the folder."""
-    trash = folder.path / TRASH_NAME
+def free_place(dataset: Path, name: str) -> Path:
+    """Where a file called `name` can lie in the trash of a dataset's folder; makes the trash."""
+    trash = dataset / TRASH_NAME
     trash.mkdir(exist_ok=True)
     number, place = 0, trash / name
     while place.exists():
@@ -67,7 +67,7 @@ def trash_episodes(folder: DatasetFolder, names: Sequence[str]) -> list[Path]:
             raise DatasetError(f"{folder.path}: {unknown_choice('episode', name, known)}")
     places = []
     for name in names:
-        place = free_place(folder, name)
+        place = free_place(folder.path, name)
         (folder.episodes_path / name).rename(place)
         places.append(place)
     _sync(folder)
@@ -91,7 +91,7 @@ def restore_episode(folder: DatasetFolder, trashed: TrashedEpisode) -> EpisodeSu
         summary = episode.named_summary(trashed.name)
     place = folder.episodes_path / trashed.name
     if place.exists():
-        place.rename(free_place(folder, trashed.name))
+        place.rename(free_place(folder.path, trashed.name))
     trashed.path.rename(place)
     _sync(folder)
     indexed = read_index(folder) if folder.index_path.exists() else {}

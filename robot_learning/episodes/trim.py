@@ -54,7 +54,7 @@ def trim_episode(
                 summary = summarise(file, name)
         with beside.open("rb") as copy:
             os.fsync(copy.fileno())
-        place = free_place(folder, name)
+        place = free_place(folder.path, name)
         # Linked first: the whole episode is in one place at least, whenever this ends.
         os.link(path, place)
         fsync_directory(place.parent)

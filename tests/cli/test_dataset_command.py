@@ -244,6 +244,21 @@ def test_a_locked_dataset_is_read_but_not_changed(dataset: Path, run: Callable) 
     assert contents(dataset) == before
 
 
+def test_a_broken_description_asks_for_the_repair_which_writes_it_anew(
+    dataset: Path, run: Callable
+) -> None:
+    (dataset / "dataset.json").write_text("{")
+    code, output, errors = run("list", dataset)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert "dataset.json" in errors
+    assert "repair the dataset" in errors
+    code, output, _ = run("repair", dataset)
+    assert code == 0
+    assert output.startswith("wrote dataset.json anew, as 4 of 4 episodes have it\n")
+    assert run("verify", dataset)[0] == 0
+    assert run("repair", dataset) == (0, f"{dataset}: nothing to repair\n", "")
+
+
 def test_a_damaged_index_asks_for_the_repair_which_mends_it(dataset: Path, run: Callable) -> None:
     (dataset / "dataset.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n torn")
     code, output, errors = run("list", dataset)

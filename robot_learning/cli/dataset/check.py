@@ -26,9 +26,10 @@ def add_verbs(verbs: Verbs) -> None:
         verbs,
         "repair",
         run_repair,
-        "recover unfinished recordings and damaged indices",
+        "recover unfinished recordings, a broken index and description",
         "Recover recordings that were cut off, up to their last flush, and write the index anew "
-        "where it is wrong. Says what was lost. Saved episodes are not changed; what cannot be "
+        "where it is wrong, and dataset.json where it is missing or broken, from what most of the "
+        "episodes say. Says what was lost. Saved episodes are not changed; what cannot be "
         "recovered is moved to the dataset's trash. The exit code is 1 when something was lost "
         "or an episode is damaged.",
     )
@@ -51,12 +52,16 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def run_repair(arguments: argparse.Namespace) -> int:
     """Print what was done and what was lost; 1 when something was."""
+    from robot_learning.episodes.description import rebuild_description
     from robot_learning.episodes.folder import DatasetFolder
     from robot_learning.episodes.recovery import repair_dataset
 
-    folder = DatasetFolder(Path(arguments.dataset))
+    path = Path(arguments.dataset)
+    rebuilt = rebuild_description(path)
+    folder = DatasetFolder(path)
     with progress_bar("repairing") as progress:
         report = repair_dataset(folder, progress)
+    report.actions[:0] = rebuilt
     for name, rows in report.recovered.items():
         print(f"recovered {name}: {rows} rows")
     for title, lines in (("", report.actions), ("lost: ", report.lost), ("", report.damaged)):
