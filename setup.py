@@ -48,7 +48,15 @@ ONNX = ["onnxruntime>=1.18", "onnxscript>=0.3"]
 # Policies, their training and serving.
 LEARNING = ["torch>=2.2", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
 # colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
-TEST = ["pytest>=7", "pytest-timeout>=2", "hypothesis>=6", "psutil>=5.9", "stable-baselines3>=2.4"]
+# imageio: gymnasium's own MuJoCo environments import it.
+TEST = [
+    "pytest>=7",
+    "pytest-timeout>=2",
+    "hypothesis>=6",
+    "psutil>=5.9",
+    "stable-baselines3>=2.4",
+    "imageio>=2.14.1",
+]
 DEV = [*TEST, "pytest-xdist>=3", "ruff>=0.12", "mypy>=1.10", "types-PyYAML"]
 
 
