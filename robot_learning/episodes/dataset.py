@@ -38,6 +38,7 @@ class Dataset:
     (`human` while the human drove, `policy` while the policy drove, else `applied`),
     overridden by the newest label layer whose mask covers the row. The rule is applied when
     the file is written, so that every reader of the file sees the same; see `labels.py`.
+    `expert_rows` tells whose label is an expert's.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -52,6 +53,7 @@ class Dataset:
         self._episodes = _all_summaries(self._folder)
         self._open = OpenEpisodes()
         self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._expert: npt.NDArray[np.bool_] | None = None
 
     @property
     def path(self) -> Path:
@@ -259,12 +261,36 @@ class Dataset:
             codes.append(known[name])
         return np.isin(self.array("control/source"), codes)
 
+    def expert_rows(self) -> npt.NDArray[np.bool_]:
+        """(rows,) whether each row's label is an expert's, read once and kept.
+
+        It is where the human drove or a label layer covers the row. A dataset that records
+        nobody's control, an imported one, holds demonstrations: every row is.
+
+        Raises:
+            EpisodeError: an episode cannot be read.
+        """
+        if self._expert is None:
+            if not self.has_column("control/source"):
+                self._expert = np.ones(self.rows, bool)
+            else:
+                self._expert = self.source_rows(["human"])
+                for summary, start in zip(self._episodes, self.row_starts(), strict=False):
+                    for layer in self.episode(summary.name).labels():
+                        self._expert[start : start + summary.rows] |= layer.mask
+        return self._expert
+
+    def has_column(self, path: str) -> bool:
+        """Whether there is such a column."""
+        return any(column.path == path for column in self.info.columns)
+
     def _with(self, matches: Callable[[EpisodeSummary], bool]) -> Dataset:
         chosen = object.__new__(Dataset)
         chosen._folder = self._folder
         chosen._episodes = [summary for summary in self._episodes if matches(summary)]
         chosen._open = self._open
         chosen._arrays = {}
+        chosen._expert = None
         return chosen
 
 

@@ -21,7 +21,7 @@ from robot_learning.episodes.attributes import (
     get_value,
     json_object,
 )
-from robot_learning.episodes.digests import ColumnDigests
+from robot_learning.episodes.digests import ColumnDigests, combine
 from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.frames import FrameReader
@@ -128,6 +128,13 @@ class Episode:
         """The digest that was stored; `verify_digests` tells whether it still holds."""
         with reading(self.path):
             return get_text(self._file, "digest")
+
+    @cached_property
+    def recording_digest(self) -> str:
+        """The digest of what was recorded, labels left out: relabelling does not change it."""
+        with reading(self.path):
+            stored = json_object(bytes(self._file["column_digests"][:]), "'column_digests'")
+            return combine({path: value for path, value in stored.items() if path != "actions"})
 
     @cached_property
     def quality(self) -> Mapping[str, Any]:

@@ -6,6 +6,9 @@ with neither there is no expert, and the label is `applied`, the action that hel
 robot. A label layer overrides this where its mask is set; of several the newest counts. The
 column `actions` always holds the result, so that every reader of the file trains on it, and
 `control/` keeps what happened, so that it can be worked out anew.
+
+An imported demonstration has no `control/`: its `actions` are all that was recorded. Before
+the first layer changes them they are kept as a layer of their own, number 0, `as recorded`.
 """
 
 from __future__ import annotations
@@ -23,13 +26,16 @@ from robot_learning.core.types import FloatArray
 from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.episode import Episode, LabelLayer, column_digests
 from robot_learning.episodes.episode_file import write_digests
-from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.index import EpisodeSummary, read_index, read_splits, write_index
 from robot_learning.episodes.journaled_file import fsync_directory
 from robot_learning.episodes.reading import reading
 from robot_learning.episodes.schema import Source, physical_path
 from robot_learning.episodes.summary import summarise
+
+# More than the attributes, tables and digests that come with a change.
+_GROWTH_BYTES = 2**17
 
 
 def clean_action(
@@ -74,6 +80,7 @@ def add_label_layer(
     author: str,
     method: str,
     created_utc: str,
+    digest: str | None = None,
 ) -> int:
     """Add a layer to the episode `name` and resolve its `actions` anew. Hold the lock.
 
@@ -88,43 +95,69 @@ def add_label_layer(
         author: who relabelled.
         method: how.
         created_utc: when, ISO 8601.
+        digest: `Episode.recording_digest` of the episode that the labels were made for; give
+            it wherever time passes in between, since an episode's name may be used again.
 
     Returns:
         The number of the layer.
 
     Raises:
-        EpisodeError: wrong shapes, NaN, or the episode cannot be read.
+        EpisodeError: made for another episode, wrong shapes or types, NaN, or the episode cannot
+            be read. Nothing is written then.
+        FileAccessError: the disk is full, say; the episode is as it was.
     """
     path = folder.episodes_path / name
     with Episode(path) as episode:
+        if digest is not None and digest != episode.recording_digest:
+            raise EpisodeError(f"{path}: the labels were made for another episode than this")
         width = episode.info.column("actions").shape
         _check_layer(path, actions, mask, (episode.rows, *width))
         layers = episode.labels()
-        number = layers[-1].number + 1 if layers else 0
-        layers.append(LabelLayer(number, author, method, created_utc, mask, actions))
-        resolved = _resolve(episode, layers)
+        added = [] if layers or _knows_sources(episode) else [_as_recorded(episode)]
+        number = layers[-1].number + 1 if layers else len(added)
+        added.append(LabelLayer(number, author, method, created_utc, mask, actions))
+        resolved = _resolve(episode, [*layers, *added])
         info = episode.info
 
     def edit(file: h5py.File) -> None:
-        group = file.create_group(f"labels/{number}")
-        for key, text in (("author", author), ("method", method), ("created_utc", created_utc)):
-            set_text(group, key, text)
-        group["mask"], group["actions"] = mask, actions
+        for layer in added:
+            write_layer(file, layer)
         file[physical_path("actions")][:] = resolved
         write_digests(file, column_digests(file, info))
 
-    rewrite_episode(folder, name, edit)
+    growth_bytes = sum(layer.actions.nbytes + layer.mask.nbytes for layer in added)
+    rewrite_episode(folder, name, edit, growth_bytes)
     return number
 
 
+def write_layer(file: h5py.File, layer: LabelLayer) -> None:
+    """Store a layer in an episode's file."""
+    group = file.create_group(f"labels/{layer.number}")
+    for key in ("author", "method", "created_utc"):
+        set_text(group, key, getattr(layer, key))
+    group["mask"], group["actions"] = layer.mask, layer.actions
+
+
 def rewrite_episode(
-    folder: DatasetFolder, name: str, edit: Callable[[h5py.File], None]
+    folder: DatasetFolder, name: str, edit: Callable[[h5py.File], None], growth_bytes: int = 0
 ) -> EpisodeSummary:
-    """Change a saved episode in a copy, swap it in, and update the index. Hold the lock."""
+    """Change a saved episode in a copy, swap it in, and update the index. Hold the lock.
+
+    Args:
+        folder: the dataset.
+        name: the episode's file name.
+        edit: changes the copy.
+        growth_bytes: the size of the arrays that it adds.
+
+    Raises:
+        FileAccessError: the disk is full, say; the episode is as it was.
+        EpisodeError: the episode cannot be read.
+    """
     path = folder.episodes_path / name
     beside = path.with_name(f".{name}.{os.getpid()}.new")
     try:
         shutil.copyfile(path, beside)
+        _reserve(beside, growth_bytes + _GROWTH_BYTES)
         with reading(path), h5py.File(beside, "r+") as file:
             edit(file)
             summary = summarise(file, name)
@@ -132,21 +165,41 @@ def rewrite_episode(
             os.fsync(copy.fileno())
         beside.replace(path)
         fsync_directory(path.parent)
+    except OSError as problem:
+        raise FileAccessError(f"{path}: not changed: {problem.strerror or problem}") from problem
     finally:
         beside.unlink(missing_ok=True)
     write_index(folder, {**read_index(folder), name: summary}.values(), read_splits(folder))
     return summary
 
 
-def _resolve(episode: Episode, layers: Sequence[LabelLayer]) -> FloatArray:
+def _reserve(path: Path, growth_bytes: int) -> None:
+    """Take the disk space for what a file will grow by; HDF5 gives back what it does not need.
+
+    A disk that fills up while HDF5 writes leaves the whole process broken.
+    """
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size + growth_bytes)
+
+
+def _knows_sources(episode: Episode) -> bool:
     paths = {column.path for column in episode.info.columns}
-    if {"control/source", "control/human", "control/policy", "control/applied"} <= paths:
+    return {"control/source", "control/human", "control/policy", "control/applied"} <= paths
+
+
+def _as_recorded(episode: Episode) -> LabelLayer:
+    actions: FloatArray = episode.column("actions")
+    mask = np.asarray(np.isfinite(actions).all(axis=1))
+    return LabelLayer(0, "", "as recorded", episode.metadata.started_utc, mask, actions)
+
+
+def _resolve(episode: Episode, layers: Sequence[LabelLayer]) -> FloatArray:
+    if _knows_sources(episode):
         sources, human, policy, applied = (
             episode.column(f"control/{column}")
             for column in ("source", "human", "policy", "applied")
         )
         return resolve_actions(sources, human, policy, applied, layers)
-    # Imported demonstrations know no sources: their actions are all there is.
     actions: FloatArray = episode.column("actions")
     for layer in layers:
         actions[layer.mask] = layer.actions[layer.mask]
@@ -161,5 +214,7 @@ def _check_layer(
             f"{path}: the labels have the shape {actions.shape} and a mask of {mask.dtype} "
             f"{mask.shape}; expected {shape} and bool {shape[:1]}"
         )
+    if actions.dtype.kind != "f":
+        raise EpisodeError(f"{path}: the labels are {actions.dtype}, expected floating point")
     if not np.isfinite(actions[mask]).all():
         raise EpisodeError(f"{path}: a label is NaN or infinite")

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import h5py
 
-from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.episode_file import (
     ROW_COLUMNS,
@@ -22,6 +21,7 @@ from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.index import EpisodeSummary, read_index, read_splits, write_index
 from robot_learning.episodes.journaled_file import fsync_directory
+from robot_learning.episodes.labels import write_layer
 from robot_learning.episodes.row_quality import quality_of_rows
 from robot_learning.episodes.schema import RowFault
 from robot_learning.episodes.summary import summarise
@@ -90,10 +90,8 @@ def _write(episode: Episode, file: h5py.File, start: int, stop: int) -> None:
     for rows in _stored_rows(episode, start, stop):
         target.append(rows)
     for layer in episode.labels():
-        group = file.create_group(f"labels/{layer.number}")
-        for key in ("author", "method", "created_utc"):
-            set_text(group, key, getattr(layer, key))
-        group["mask"], group["actions"] = layer.mask[start:stop], layer.actions[start:stop]
+        mask, actions = layer.mask[start:stop], layer.actions[start:stop]
+        write_layer(file, replace(layer, mask=mask, actions=actions))
     quality = quality_of_rows(file, episode.info, stop - start)
     quality["trimmed"] = described
     if "recovered" in episode.quality:

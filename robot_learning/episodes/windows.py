@@ -15,6 +15,7 @@ from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.schema import Encoding
 from robot_learning.episodes.worker_threads import WorkerThreads
 
+RowMask = npt.NDArray[np.bool_]
 Batch = dict[str, npt.NDArray[Any]]
 
 
@@ -48,10 +49,23 @@ class Windows:
     where the window reaches beyond its episode (the first or last row stands there instead),
     and, for actions, where a row has no usable label. Floats are float32, images uint8 (height,
     width, channels). A batch has one more axis in front.
+
+    Attributes:
+        rows: (windows,) the current row of each window, among all rows of the dataset.
+        action_valid: (rows of the dataset,) whose label is usable; padding in chunks otherwise.
+        labels: as given.
     """
 
-    def __init__(self, dataset: Dataset, spec: WindowSpec | None = None) -> None:
+    def __init__(
+        self, dataset: Dataset, spec: WindowSpec | None = None, labels: RowMask | None = None
+    ) -> None:
         """Prepare the windows of `dataset`.
+
+        Args:
+            dataset: as it is chosen.
+            spec: which windows.
+            labels: (rows,) whose label may be used beside being valid; None for all. The others
+                begin no window, and are padding in chunks.
 
         Raises:
             DatasetError: no such column, or not a single window.
@@ -59,6 +73,7 @@ class Windows:
         """
         self.spec = spec or WindowSpec()
         self.dataset = dataset
+        self.labels = labels
         if self.spec.observation_steps < 1 or self.spec.action_steps < 1:
             raise DatasetError("windows have at least one observation and one action step")
         keys = self.spec.observation_keys or tuple(
@@ -75,7 +90,9 @@ class Windows:
         dataset.load([*array_keys, self.spec.action_key, "actions", "invalid", *stream_ages])
         self._arrays = {key: dataset.array(key) for key in array_keys}
         self._actions = dataset.array(self.spec.action_key)
-        self._action_valid = dataset.action_valid()
+        self.action_valid = dataset.action_valid()
+        if labels is not None:
+            self.action_valid &= labels
         self._starts = dataset.row_starts()
         self.rows = self._chosen_rows()
         if not len(self.rows):
@@ -106,7 +123,7 @@ class Windows:
         for key in self.image_keys:
             batch[key] = self._frames(key, history_rows, episodes)
         batch["observation_is_pad"] = history < first
-        batch["action_is_pad"] = (future >= end) | ~self._action_valid[future_rows]
+        batch["action_is_pad"] = (future >= end) | ~self.action_valid[future_rows]
         batch["action"] = np.nan_to_num(self._actions[future_rows], copy=False)
         return batch
 
@@ -137,7 +154,7 @@ class Windows:
         return frames
 
     def _chosen_rows(self) -> npt.NDArray[np.int64]:
-        chosen = np.ones(self.dataset.rows, bool)
+        chosen = np.ones(self.dataset.rows, bool) if self.labels is None else self.labels.copy()
         if self.spec.valid_only:
             invalid = self.dataset.array("invalid") != 0
             before = np.concatenate([[0], np.cumsum(invalid)])
@@ -145,7 +162,7 @@ class Windows:
             episodes = np.searchsorted(self._starts, rows, "right") - 1
             first = np.maximum(rows + 1 - self.spec.observation_steps, self._starts[episodes])
             chosen &= before[rows + 1] == before[first]
-            chosen &= self._action_valid
+            chosen &= self.action_valid
         if self.spec.sources:
             chosen &= self.dataset.source_rows(self.spec.sources)
         return np.flatnonzero(chosen)
