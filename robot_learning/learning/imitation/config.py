@@ -109,7 +109,7 @@ class FitConfig:
     batch_size: int = 64
     warm_start: bool = False
     optimizer: OptimizerConfig = field(
-        default_factory=lambda: OptimizerConfig(weight_decay=0.0, warmup_steps=0)
+        default_factory=lambda: OptimizerConfig(weight_decay=0.0, gradient_clip=0.0, warmup_steps=0)
     )
     intervention_weight: Literal["none", "equal"] = "none"
     policy_rows: bool = False
@@ -151,6 +151,7 @@ class ImitationConfig:
         budget_episodes: likewise.
         rows_per_episode: a random subset of each episode's labels is kept, and only these
             count (DART's protocol: 50); 0 for all.
+        max_episode_steps: longer episodes are truncated; 0 leaves it to the environment.
         envs: environments in lockstep, one forward pass for all.
         family: of the policy.
         policy: overrides of its configuration; a deterministic one has `hidden` [64, 64] and
@@ -167,6 +168,7 @@ class ImitationConfig:
     budget_labels: int = 0
     budget_episodes: int = 0
     rows_per_episode: int = 0
+    max_episode_steps: int = 0
     envs: int = 8
     family: str = "deterministic"
     policy: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,219 @@
+"""What a round collects: who drives, with which noise, how many episodes, and what counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.types import FloatArray
+from robot_learning.learning.dagger import mixture_beta
+from robot_learning.learning.dart import error_covariance, scaled_covariance
+from robot_learning.learning.imitation.config import ImitationConfig
+from robot_learning.learning.imitation.data import (
+    Episode,
+    EpisodeFacts,
+    EpisodeFiles,
+    Rows,
+    label_count,
+)
+from robot_learning.learning.imitation.drivers import (
+    Driver,
+    ExpertDriver,
+    HumanGatedDriver,
+    MixtureDriver,
+    RobotGatedDriver,
+)
+from robot_learning.learning.imitation.gates import ensemble_doubt, fit_risk, thresholds
+from robot_learning.learning.imitation.inference import Actor, make_forward
+from robot_learning.learning.imitation.measuring import Seeds, with_success
+from robot_learning.learning.imitation.rollout import Worlds, simulate
+from robot_learning.policies.policy import Policy
+
+COLLECTION_STREAM, FORWARD_STREAM, SUBSET_STREAM, RISK_STREAM = 3, 7, 8, 9
+# What a kill may cost; more often would be dear where episodes take milliseconds.
+_SAVE_EVERY_S = 1.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of one round.
+
+    Attributes:
+        number: of the round.
+        driver: who drives.
+        episodes: how many.
+        held_out: how many of them, the first ones, are never trained on.
+        covariance: (n, n) of the noise; None for none.
+        beta: of DAgger's mixture.
+    """
+
+    number: int
+    driver: Driver
+    episodes: int
+    held_out: int = 0
+    covariance: FloatArray | None = None
+    beta: float | None = None
+
+    @property
+    def noise_trace(self) -> float:
+        """Trace of the covariance."""
+        return 0.0 if self.covariance is None else float(np.trace(self.covariance))
+
+
+class Collector:
+    """Collects the rounds of a run, and saves what it collected."""
+
+    def __init__(self, config: ImitationConfig, worlds: Worlds, folder: Path, seeds: Seeds) -> None:
+        """Prepare.
+
+        Raises:
+            ConfigurationError: the settings do not fit the action space.
+        """
+        self._config, self._worlds, self._seeds = config, worlds, seeds
+        self._files = EpisodeFiles(folder)
+        noisy = config.noise.sigma > 0 or config.algorithm == "dart"
+        if worlds.actions.choices and noisy:
+            raise ConfigurationError(
+                f"noise: {worlds.actions.space} has discrete actions, on which there is no "
+                "Gaussian noise; use bc or dagger without it"
+            )
+
+    def actor(self, policy: Policy, number: int) -> Actor:
+        """A policy that acts; what it draws follows from the round."""
+        leaves, seed = self._worlds.observations.leaves, self._seeds.of(FORWARD_STREAM, number)
+        return Actor(policy, make_forward(policy, leaves, self._worlds.actions, seed))
+
+    def plan(self, number: int, episodes: Sequence[Episode], policies: Sequence[Policy]) -> Plan:
+        """What round `number` does, given all that was collected before and the last policies."""
+        config = self._config
+        first = config.initial_episodes or config.episodes_per_round
+        count = config.episodes_per_round if number else first
+        before = [episode for episode in episodes if episode.facts.round < number]
+        if config.budget_episodes:
+            count = min(count, config.budget_episodes - len(before))
+        if config.algorithm != "dagger":
+            covariance = self._covariance(number, before, policies)
+            driver = ExpertDriver(self._worlds.actions, covariance, config.seed)
+            held_out = 0
+            if config.algorithm == "dart":
+                held_out = max(1, round(config.noise.held_out_share * count))
+            return Plan(number, driver, count, held_out, covariance)
+        if number == 0:
+            return Plan(number, ExpertDriver(self._worlds.actions, None, config.seed), count)
+        if config.is_gated:
+            return Plan(number, self._gated(number, before, policies), count)
+        mixture = config.mixture
+        beta = mixture_beta(mixture.schedule, number, mixture.p, mixture.over_rounds)
+        actor = self.actor(policies[0], number)
+        return Plan(number, MixtureDriver(actor, beta, mixture.per, config.seed), count, beta=beta)
+
+    def collect(self, plan: Plan, episodes: Sequence[Episode]) -> list[Episode]:
+        """All episodes, with what is left of the round simulated, and saved.
+
+        Raises:
+            ExpertError: the expert failed; what was whole before is saved.
+            TrainingError: it cannot be saved.
+        """
+        found, unsaved, saved_at = list(episodes), [], time.perf_counter()
+        try:
+            for wave in self._waves(plan, found):
+                found += wave
+                unsaved += wave
+                if time.perf_counter() - saved_at > _SAVE_EVERY_S:
+                    self._files.save(unsaved)
+                    unsaved, saved_at = [], time.perf_counter()
+        finally:
+            self._files.save(unsaved)
+        return found
+
+    def _waves(self, plan: Plan, found: list[Episode]) -> Iterator[list[Episode]]:
+        """Simulate one wave after another, until round or budget are over."""
+        config = self._config
+        begin = sum(episode.facts.round < plan.number for episode in found)
+        while len(found) < begin + plan.episodes:
+            left: int | None = None
+            count = min(self._worlds.count, begin + plan.episodes - len(found))
+            if config.budget_labels:
+                left = config.budget_labels - label_count(found)
+                if left <= 0:
+                    return
+                count = min(count, max(1, round(left / self._labels_of_one(found))))
+            numbers = range(len(found), len(found) + count)
+            noise = () if plan.covariance is None else plan.covariance.tolist()
+            wave = simulate(
+                self._worlds,
+                plan.driver,
+                [
+                    EpisodeFacts(n, plan.number, n - begin < plan.held_out, noise=noise)
+                    for n in numbers
+                ],
+                [self._seeds.of(COLLECTION_STREAM, n) for n in numbers],
+                label_budget=left,
+                labels_per_episode=config.rows_per_episode,
+            )
+            wave = with_success(wave, config.evaluation.success_return)
+            yield [self._subset(episode) for episode in wave]
+
+    def _labels_of_one(self, found: Sequence[Episode]) -> float:
+        """How many labels an episode gives, by the latest ones or the environment's limit."""
+        latest = [np.count_nonzero(e.labelled) for e in found[-self._worlds.count :]]
+        if latest:
+            return max(1.0, float(np.mean(latest)))
+        spec = self._worlds.envs[0].spec
+        limits = (self._worlds.max_steps, getattr(spec, "max_episode_steps", None))
+        longest = min((limit for limit in limits if limit), default=1)
+        return float(min(longest, self._config.rows_per_episode or longest))
+
+    def _subset(self, episode: Episode) -> Episode:
+        """With a random part of its labels, where only so many are wanted."""
+        wanted, labelled = self._config.rows_per_episode, np.flatnonzero(episode.labelled)
+        if not wanted or len(labelled) <= wanted:
+            return episode
+        seed = self._seeds.of(SUBSET_STREAM, episode.facts.number)
+        kept = np.zeros(episode.rows, np.bool_)
+        kept[np.random.default_rng(seed).choice(labelled, wanted, replace=False)] = True
+        return replace(episode, labelled=kept)
+
+    def _covariance(
+        self, number: int, before: Sequence[Episode], policies: Sequence[Policy]
+    ) -> FloatArray | None:
+        """Of this round's noise, in the action's units."""
+        noise, actions = self._config.noise, self._worlds.actions
+        scale = np.outer(actions.scale, actions.scale)
+        if self._config.algorithm != "dart" or number == 0:
+            return noise.sigma**2 * np.eye(actions.size) * scale if noise.sigma else None
+        held_out = [e for e in before if e.facts.held_out and e.facts.round == number - 1]
+        actor = self.actor(policies[0], number)
+        chosen = [actor.at_every_row(e.observation) / actions.scale for e in held_out]
+        labels = [e.label / actions.scale for e in held_out]
+        estimate = error_covariance(np.concatenate(chosen), np.concatenate(labels))
+        steps = max(1, round(float(np.mean([e.rows for e in held_out]))))
+        scaled = scaled_covariance(estimate, noise.alpha or None, steps, noise.trace_cap or None)
+        return np.asarray(scaled * scale)
+
+    def _gated(self, number: int, before: Sequence[Episode], policies: Sequence[Policy]) -> Driver:
+        config, actions = self._config, self._worlds.actions
+        leaves, index = self._worlds.observations.leaves, config.first_action_index
+        seed = self._seeds.of(FORWARD_STREAM, number)
+        members = [make_forward(policy, leaves, actions, seed) for policy in policies]
+        doubt = ensemble_doubt(members, actions, index) if len(members) > 1 else None
+        actor = self.actor(policies[0], number)
+        if config.gate.kind == "human" or doubt is None:
+            return HumanGatedDriver(actor, actions, config.gate, doubt)
+        risk = None
+        if config.gate.kind == "thrifty":
+            risk = fit_risk(before, config, actions, self._seeds.of(RISK_STREAM, number))
+        rows = Rows.of(before)
+        assert rows is not None  # noqa: S101 (round 0 collects)
+        chosen = np.concatenate([actor.at_every_row(e.observation) for e in before if e.rows])
+        limits = thresholds(
+            rows, chosen, actions, doubt=doubt, risk=risk, rate=config.gate.target_rate
+        )
+        return RobotGatedDriver(
+            actor, actions, limits, doubt=doubt, risk=risk, hold_steps=config.gate.hold_steps
+        )

@@ -1,0 +1,192 @@
+"""What was collected: episodes of rows, and the files that they are saved in.
+
+A row is a visited state. Its label is the expert's clean action there, if it was asked; its
+action is what was executed, noise included. `labelled` says which labels count: all that were
+asked for with DAgger, those of the rows that the expert drove in a gated run, a random subset
+where one is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.episodes.folder import write_atomically
+from robot_learning.learning.dagger import BoolArray
+from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.learning.imitation.spaces import Float32Array
+
+_ROWS = ("observation", "label", "action", "labelled", "expert_drove", "doubt")
+
+
+@dataclass(frozen=True)
+class EpisodeFacts:
+    """What is known of an episode as a whole.
+
+    Attributes:
+        number: counted over the run; it seeds whatever is drawn in the episode.
+        round: in which it was collected.
+        held_out: never trained on.
+        reward: summed up.
+        success: None where nothing says.
+        terminated: by the environment; False if truncated or cut off.
+        cut_off: the budget of labels was spent.
+        clipped, numbers: of the expert's numbers, how many lay outside the action space.
+        noise: (n, n) covariance on the expert's actions, as lists; empty for none.
+    """
+
+    number: int
+    round: int
+    held_out: bool = False
+    reward: float = 0.0
+    success: bool | None = None
+    terminated: bool = False
+    cut_off: bool = False
+    clipped: int = 0
+    numbers: int = 0
+    noise: Sequence[Sequence[float]] = ()
+
+
+@dataclass(frozen=True)
+class Episode:
+    """T rows and what is known of them.
+
+    Attributes:
+        facts: of the whole.
+        observation: (T, D).
+        label: (T, n), NaN where the expert was not asked.
+        action: (T, n) that was executed.
+        labelled: (T,) whether the label counts.
+        expert_drove: (T,).
+        doubt: (T,) of the ensemble, NaN without one.
+    """
+
+    facts: EpisodeFacts
+    observation: Float32Array
+    label: Float32Array
+    action: Float32Array
+    labelled: BoolArray
+    expert_drove: BoolArray
+    doubt: Float32Array
+
+    @property
+    def rows(self) -> int:
+        """T."""
+        return len(self.observation)
+
+
+class EpisodeFiles:
+    """The episodes of a run in `episodes/<first number>.npz`, each file written once and whole."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "episodes"
+
+    def save(self, episodes: Sequence[Episode]) -> None:
+        """Write episodes into a file of their own.
+
+        Raises:
+            TrainingError: they cannot be written; what was saved before stays.
+        """
+        if not episodes:
+            return
+        arrays: dict[str, Any] = {
+            name: np.concatenate([getattr(e, name) for e in episodes]) for name in _ROWS
+        }
+        facts = json.dumps([{**asdict(e.facts), "rows": e.rows} for e in episodes])
+        data = io.BytesIO()
+        np.savez(data, facts=np.frombuffer(facts.encode(), np.uint8), **arrays)
+        path = self.folder / f"{episodes[0].facts.number:06d}.npz"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, data.getvalue())
+        except OSError as problem:
+            raise TrainingError(f"{path}: cannot be written: {problem}") from problem
+
+    def load(self) -> list[Episode]:
+        """All that were saved, in the order of their numbers.
+
+        Raises:
+            RunError: a file is damaged, or one is missing between others.
+        """
+        found: list[Episode] = []
+        for path in sorted(self.folder.glob("*.npz")):
+            found += _read(path)
+            numbers = [episode.facts.number for episode in found]
+            if numbers != list(range(len(found))):
+                raise RunError(f"{self.folder}: episodes before {path.name} are missing")
+        return found
+
+
+def _read(path: Path) -> list[Episode]:
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in _ROWS}
+            facts: list[dict[str, Any]] = json.loads(file["facts"].tobytes())
+        ends = np.cumsum([item.pop("rows") for item in facts])
+        if {len(array) for array in arrays.values()} != {int(ends[-1])}:
+            raise ValueError("its columns differ in length")
+        parts = {name: np.split(array, ends[:-1]) for name, array in arrays.items()}
+        return [
+            Episode(EpisodeFacts(**item), **{name: parts[name][k] for name in _ROWS})
+            for k, item in enumerate(facts)
+        ]
+    except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as problem:
+        raise RunError(f"{path}: damaged: {problem}") from problem
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of several episodes, one after another; see `Episode` for the columns.
+
+    Attributes:
+        round: (N,) in which a row was collected.
+        first: (N,) whether an episode begins with it.
+        begin, end: (N,) the range of rows of its episode.
+    """
+
+    observation: Float32Array
+    label: Float32Array
+    action: Float32Array
+    labelled: BoolArray
+    expert_drove: BoolArray
+    doubt: Float32Array
+    round: npt.NDArray[np.int64]
+    first: BoolArray
+    begin: npt.NDArray[np.int64]
+    end: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, episodes: Iterable[Episode]) -> Rows | None:
+        """The rows of episodes; None without any."""
+        kept = [episode for episode in episodes if episode.rows]
+        if not kept:
+            return None
+        lengths = np.array([episode.rows for episode in kept])
+        ends = np.cumsum(lengths)
+        begins = ends - lengths
+        first = np.zeros(int(ends[-1]), np.bool_)
+        first[begins] = True
+        return cls(
+            **{name: np.concatenate([getattr(e, name) for e in kept]) for name in _ROWS},
+            round=np.repeat(np.array([e.facts.round for e in kept]), lengths),
+            first=first,
+            begin=np.repeat(begins, lengths),
+            end=np.repeat(ends, lengths),
+        )
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.observation)
+
+
+def label_count(episodes: Iterable[Episode]) -> int:
+    """How many labels count, held-out ones included."""
+    return sum(int(np.count_nonzero(episode.labelled)) for episode in episodes)

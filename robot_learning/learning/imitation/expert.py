@@ -1,0 +1,172 @@
+"""Experts: any callable (observation, info) -> action, found, made, asked and checked."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import gymnasium
+
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, IntArray
+
+Expert = Callable[[Any, Mapping[str, Any]], Any]
+SCRIPTED = "scripted"
+"""Name of the scripted expert of this package's task."""
+_TWO_ARGUMENTS = 2
+
+
+class ExpertError(RobotLearningError):
+    """The expert raised, or answered with something that is no action."""
+
+
+class ExpertSource:
+    """Where experts come from: one for each environment that runs at the same time.
+
+    A class, or a function with at most one argument that must be given, makes experts: it is
+    called with the environment, or with nothing. Everything else is an expert itself. One that
+    has `reset` keeps something from step to step and serves one environment only.
+    """
+
+    def __init__(self, given: str | Callable[..., Any]) -> None:
+        """Find what `module:callable` names, or take a callable.
+
+        Raises:
+            ConfigurationError: there is no such module or callable.
+        """
+        self.name = given if isinstance(given, str) else _name_of(given)
+        self._found: Callable[..., Any] = _scripted if given == SCRIPTED else _find(given)
+        self._arguments = _required_arguments(self._found)
+        self._is_factory = inspect.isclass(self._found) or (
+            self._arguments is not None and self._arguments < _TWO_ARGUMENTS
+        )
+
+    @property
+    def serves_one(self) -> bool:
+        """Whether there is a single expert, which can follow a single environment."""
+        return not self._is_factory and hasattr(self._found, "reset")
+
+    def make(self, env: gymnasium.Env[Any, Any]) -> Expert:
+        """An expert for an environment.
+
+        Raises:
+            ExpertError: it cannot be made.
+        """
+        expert: Expert = self._found
+        if not self._is_factory:
+            return expert
+        try:
+            expert = self._found(env) if self._arguments else self._found()
+        except RobotLearningError:
+            raise
+        except Exception as problem:
+            raise ExpertError(f"the expert {self.name} cannot be made: {problem!r}") from problem
+        if not callable(expert):
+            raise ExpertError(
+                f"the expert {self.name} made {type(expert).__name__}, which cannot be called with "
+                "(observation, info)"
+            )
+        return expert
+
+
+class Labeller:
+    """Asks experts for labels, and checks them.
+
+    Attributes:
+        seconds: spent in experts so far.
+    """
+
+    def __init__(self, name: str, actions: ActionLayout) -> None:
+        self._who, self._actions = f"the expert {name}", actions
+        self.seconds = 0.0
+
+    def labels(
+        self,
+        experts: Sequence[Expert],
+        observations: Sequence[Any],
+        infos: Sequence[Mapping[str, Any]],
+    ) -> tuple[Float32Array, IntArray]:
+        """(k, n) the actions of k experts, clipped, and (k,) how many numbers that changed.
+
+        Raises:
+            ExpertError: one raised, or answered with no action.
+        """
+        begin = time.perf_counter()
+        try:
+            answers = [
+                expert(observation, info)
+                for expert, observation, info in zip(experts, observations, infos, strict=True)
+            ]
+        except Exception as problem:
+            raise ExpertError(f"{self._who} raised {problem!r}") from problem
+        self.seconds += time.perf_counter() - begin
+        try:
+            return self._actions.read(answers, self._who)
+        except ConfigurationError as problem:
+            raise ExpertError(str(problem)) from None
+
+
+def begin_episode(expert: Expert, seed: int) -> None:
+    """Tell an expert that has `reset` that an episode begins; it draws its choices from `seed`."""
+    reset = getattr(expert, "reset", None)
+    if callable(reset):
+        reset(seed)
+
+
+def _find(given: str | Callable[..., Any]) -> Callable[..., Any]:
+    if not isinstance(given, str):
+        if not callable(given):
+            raise ConfigurationError(f"the expert {given!r} cannot be called")
+        return given
+    module_name, colon, name = given.partition(":")
+    if not (module_name and colon and name):
+        raise ConfigurationError(f"expert '{given}': expected module:callable")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as problem:
+        raise ConfigurationError(
+            f"expert '{given}': the module '{module_name}' cannot be imported: {problem}"
+        ) from problem
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ConfigurationError(f"expert '{given}': '{module_name}' has no '{name}'")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ConfigurationError(f"expert '{given}': it cannot be called")
+    return found  # type: ignore[no-any-return]
+
+
+def _scripted(env: gymnasium.Env[Any, Any]) -> Expert:
+    from robot_learning.sim.env import RobotEnv
+    from robot_learning.sim.experts import make_expert
+
+    inner = env.unwrapped
+    if not isinstance(inner, RobotEnv):
+        raise ConfigurationError(
+            f"'{SCRIPTED}' experts know this package's tasks, not {env}; name a module:callable"
+        )
+    return make_expert(inner.task.name, inner.profile)
+
+
+def _required_arguments(found: Callable[..., Any]) -> int | None:
+    """How many must be given by place; None where nobody can tell."""
+    try:
+        parameters = inspect.signature(found).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters) and not inspect.isclass(found):
+        return None
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    places = [p for p in parameters if p.kind in by_place]
+    required = sum(p.default is p.empty for p in places)
+    # `def expert(observation, info=None)` is an expert; so is the __call__ of an object.
+    is_expert = not inspect.isclass(found) and len(places) >= _TWO_ARGUMENTS
+    return max(required, _TWO_ARGUMENTS) if is_expert else required
+
+
+def _name_of(given: object) -> str:
+    name = getattr(given, "__qualname__", type(given).__name__)
+    return f"{getattr(given, '__module__', '')}:{name}".lstrip(":")

@@ -1,0 +1,240 @@
+"""Fitting a policy to rows that lie in memory.
+
+`learning.trainer` reads recorded datasets, decodes images, validates, logs, averages weights and
+resumes within a training. Here a fit takes seconds, its rows are a few small tensors, and a round
+that was killed is fitted again: what is left is a loop that does nothing but gradient steps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from robot_learning.learning.dagger import equal_mass_weights, rows_before_takeover
+from robot_learning.learning.errors import TrainingError
+from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
+from robot_learning.learning.imitation.data import Rows
+from robot_learning.learning.imitation.inference import columns
+from robot_learning.learning.imitation.perceptron import PerceptronFit
+from robot_learning.learning.imitation.spaces import (
+    ActionLayout,
+    Float32Array,
+    IntArray,
+    Leaf,
+)
+from robot_learning.learning.optimization import learning_rate_at, make_optimizer
+from robot_learning.learning.order import SampleOrder
+from robot_learning.policies.families import make_policy
+from robot_learning.policies.normalization import MeasuredStatistics
+from robot_learning.policies.policy import (
+    ACTION,
+    ACTION_IS_PAD,
+    OBSERVATION_IS_PAD,
+    Policy,
+    PolicySpec,
+)
+
+_TAIL = 0.1
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a fit draws from: M windows into N rows.
+
+    Attributes:
+        observation: (N, D).
+        target: (N, n).
+        history: (M, T_o) rows of the observation window; None where it is the row alone.
+        chunk: (M, T_a) rows of the actions; likewise.
+        chunk_is_pad: (M, T_a) beyond the episode, or without a label.
+        history_is_pad: (M, T_o) before the episode.
+        row: (M,) the row that each window belongs to.
+        weight: (M,) or None where all are 1.
+    """
+
+    observation: torch.Tensor
+    target: torch.Tensor
+    row: torch.Tensor
+    history: torch.Tensor
+    history_is_pad: torch.Tensor
+    chunk: torch.Tensor
+    chunk_is_pad: torch.Tensor
+    weight: torch.Tensor | None
+
+    def __len__(self) -> int:
+        """M."""
+        return len(self.row)
+
+    def batch(self, indices: torch.Tensor, leaves: Sequence[Leaf]) -> dict[str, torch.Tensor]:
+        """The batch that policies take of the windows `indices` (B,)."""
+        history, chunk = self.history[indices], self.chunk[indices]
+        batch = columns(self.observation[history], leaves)
+        batch[OBSERVATION_IS_PAD] = self.history_is_pad[indices]
+        batch[ACTION] = self.target[chunk]
+        batch[ACTION_IS_PAD] = self.chunk_is_pad[indices]
+        return batch
+
+
+def make_samples(rows: Rows, config: ImitationConfig) -> Samples:
+    """The windows of every row whose target counts.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    fit = config.fit
+    used, target = rows.labelled.copy(), np.where(np.isnan(rows.label), 0.0, rows.label)
+    takeover = rows.expert_drove & (rows.round > 0)
+    if fit.policy_rows and config.is_gated:
+        before = rows_before_takeover(takeover, rows.first, fit.drop_before_takeover)
+        own = ~rows.expert_drove & ~before
+        target = np.where((own & ~used)[:, None], rows.action, target)
+        used |= own
+    chosen = np.flatnonzero(used)
+    if not len(chosen):
+        raise TrainingError("there is no labelled row to train on; raise the budget")
+    history, history_is_pad = _windows(rows, chosen, -config.observation_steps + 1, 1)
+    first = -config.first_action_index
+    chunk, chunk_is_pad = _windows(rows, chosen, first, first + config.action_steps)
+    weight = None
+    if fit.intervention_weight == "equal":
+        weight = torch.from_numpy(equal_mass_weights(takeover[chosen]))
+    return Samples(
+        observation=torch.from_numpy(rows.observation),
+        target=torch.from_numpy(target.astype(np.float32)),
+        row=torch.from_numpy(chosen),
+        history=torch.from_numpy(history),
+        history_is_pad=torch.from_numpy(history_is_pad),
+        chunk=torch.from_numpy(chunk),
+        chunk_is_pad=torch.from_numpy(chunk_is_pad | ~used[chunk]),
+        weight=weight,
+    )
+
+
+def _windows(
+    rows: Rows, chosen: IntArray, begin: int, end: int
+) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
+    """(M, end - begin) rows around the chosen ones, and whether they lie outside the episode."""
+    wanted = chosen[:, None] + np.arange(begin, end)
+    first, last = rows.begin[chosen, None], rows.end[chosen, None] - 1
+    inside = np.clip(wanted, first, last)
+    return inside, inside != wanted
+
+
+def new_policy(
+    samples: Samples, spec: PolicySpec, config: ImitationConfig, leaves: Sequence[Leaf], seed: int
+) -> Policy:
+    """A policy of `spec` with the samples' normalisation and weights that follow from `seed`."""
+    rows = samples.row.numpy()
+    observed: Float32Array = samples.observation.numpy()[rows]
+    statistics = {
+        leaf.spec.key: MeasuredStatistics.of(
+            observed[:, leaf.begin : leaf.end].reshape(-1, *leaf.spec.shape)
+        )
+        for leaf in leaves
+    }
+    statistics[ACTION] = MeasuredStatistics.of(samples.target.numpy()[rows])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return make_policy(config.family, spec, statistics, dict(config.policy_overrides))
+
+
+def policy_spec(
+    config: ImitationConfig,
+    leaves: Sequence[Leaf],
+    actions: ActionLayout,
+    rate_hz: float = 50.0,
+    names: tuple[str, ...] = (),
+) -> PolicySpec:
+    """What goes into the policies of a run and comes out."""
+    return PolicySpec(
+        observations=tuple(leaf.spec for leaf in leaves),
+        action_dim=actions.size,
+        action_names=names,
+        discrete_actions=actions.choices,
+        observation_steps=config.observation_steps,
+        action_steps=config.action_steps,
+        executed_steps=config.executed_steps,
+        first_action_index=config.first_action_index,
+        rate_hz=rate_hz,
+    )
+
+
+def gradient_steps(config: FitConfig, samples: int) -> int:
+    """How many a fit takes."""
+    if config.epochs > 0:
+        return math.ceil(config.epochs * samples / config.batch_size)
+    return config.steps
+
+
+def fit(
+    policy: Policy, samples: Samples, config: FitConfig, leaves: Sequence[Leaf], seed: int
+) -> float:
+    """Take the gradient steps of one round; the policy is in evaluation mode afterwards.
+
+    Args:
+        policy: is changed.
+        samples: to draw from, an epoch after another in an order that follows from `seed`.
+        config: see there.
+        leaves: the columns of a row.
+        seed: of all that is drawn, dropout included.
+
+    Returns:
+        The mean loss over the last tenth of the steps.
+
+    Raises:
+        TrainingError: the loss is not finite.
+    """
+    steps = gradient_steps(config, len(samples))
+    order = SampleOrder(len(samples), min(config.batch_size, len(samples)), seed)
+    tail = max(1, math.ceil(_TAIL * steps))
+    quick = PerceptronFit.of(policy, samples, config)
+    if quick is not None:
+        mean = quick.run(order, steps, tail)
+    else:
+        mean = fit_in_torch(
+            policy, samples, config, leaves, order=order, seed=seed, steps=steps, tail=tail
+        )
+    policy.eval()
+    if not math.isfinite(mean):
+        raise TrainingError(f"the loss is {mean}; try a smaller fit.optimizer.learning_rate")
+    return mean
+
+
+def fit_in_torch(
+    policy: Policy,
+    samples: Samples,
+    config: FitConfig,
+    leaves: Sequence[Leaf],
+    *,
+    order: SampleOrder,
+    seed: int,
+    steps: int,
+    tail: int,
+) -> float:
+    """The same for any family; returns the mean loss of the last `tail` steps."""
+    optimizer = make_optimizer(policy.parameters(), config.optimizer)
+    total, clip = torch.zeros(()), config.optimizer.gradient_clip
+    policy.train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
+        for step in range(steps):
+            indices = order.batch(step)
+            per_sample = policy.loss(samples.batch(indices, leaves), generator).per_sample
+            if samples.weight is not None:
+                per_sample = per_sample * samples.weight[indices]
+            loss = per_sample.mean()
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            if clip:
+                torch.nn.utils.clip_grad_norm_(policy.parameters(), clip)
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate_at(step, steps, config.optimizer)
+            optimizer.step()
+            if step >= steps - tail:
+                total += loss.detach()
+    return float(total) / tail

@@ -1,0 +1,331 @@
+"""The loop that all algorithms share: collect, aggregate, fit, measure, save; round after round.
+
+    BC           the expert demonstrates, alone or with isotropic noise
+    DART         with the noise that the policy's error on held-out demonstrations asks for
+    DAgger       the policy drives (or a mixture), the expert labels every state (Ross et al. 2011)
+    HG-DAgger    the policy drives until the human takes over, whose rows are the labels
+    robot-gated  until the policy asks for help (EnsembleDAgger, ThriftyDAgger)
+
+Round 0 is the same for all: the expert demonstrates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.learning.dagger import doubt_threshold, takeover_rows
+from robot_learning.learning.imitation import state as saved
+from robot_learning.learning.imitation.collecting import Collector, Plan
+from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
+from robot_learning.learning.imitation.data import Episode, EpisodeFiles, Rows, label_count
+from robot_learning.learning.imitation.drivers import ExpertDriver, PolicyDriver
+from robot_learning.learning.imitation.expert import ExpertSource
+from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
+from robot_learning.learning.imitation.measuring import (
+    EVALUATION_STREAM,
+    REFERENCE_STREAM,
+    Seeds,
+    executed_error,
+    measure,
+    outcome_figures,
+    reference_error,
+    with_success,
+)
+from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
+from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
+from robot_learning.policies.policy import Policy
+
+FIT_STREAM = 6
+Tell = Callable[["Progress"], None]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    Attributes:
+        round: under way.
+        phase: `collecting`, `fitting`, `measuring` or `done`.
+        results: of the rounds that are done.
+    """
+
+    round: int
+    phase: str
+    results: tuple[RoundResult, ...]
+
+
+def run_imitation(
+    config: ImitationConfig,
+    folder: Path | str,
+    *,
+    env: str | Callable[[], Env],
+    expert: str | Callable[..., Any],
+    env_kwargs: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    tell: Tell | None = None,
+) -> list[RoundResult]:
+    """Run an algorithm until its rounds or its budget are spent.
+
+    A run that was killed at any instant and is resumed ends with the same data, weights and
+    figures, bit for bit, as one that was not; seconds excepted.
+
+    Args:
+        config: algorithm and settings.
+        folder: of the run: `state.json`, `episodes/`, `checkpoints/`, `best/`.
+        env: a gymnasium id (`module:id` imports a module first), or what makes environments.
+        expert: (observation, info) -> action, or what makes such experts; see `ExpertSource`.
+            One that has `reset(seed)` is told so when an episode begins.
+        env_kwargs: arguments for the id.
+        resume: go on with what is in the folder, or begin if there is nothing.
+        tell: is told where the run is.
+
+    Returns:
+        The figures of each round; of the best one, `best/` is the policy.
+
+    Raises:
+        ExpertError: the expert raised or answered nonsense; what was collected before is saved.
+        RobotLearningError: settings, environment, expert and folder do not fit each other.
+    """
+    place = Path(folder)
+    source = ExpertSource(expert)
+    name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
+    identity = saved.identity_of(config, f"{name} {dict(env_kwargs or {})}", source.name)
+    with saved.locked(place), _one_thread():
+        state = saved.begun(place, identity, resume)
+        worlds = Worlds(env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps)
+        try:
+            return _Run(config, place, worlds, state, tell).results()
+        finally:
+            worlds.close()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Small networks are fastest so, and their results do not depend on the machine's cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class _Run:
+    def __init__(
+        self,
+        config: ImitationConfig,
+        folder: Path,
+        worlds: Worlds,
+        state: saved.RunState,
+        tell: Tell | None,
+    ) -> None:
+        self._config, self._folder, self._worlds, self._state = config, folder, worlds, state
+        self._tell = tell
+        self._seeds = Seeds(config.seed)
+        rate_hz = rate_of(worlds.envs[0], config)
+        self._step_s = 1.0 / rate_hz
+        self._spec = policy_spec(
+            config, worlds.observations.leaves, worlds.actions, rate_hz, self._joint_names()
+        )
+        self._episodes = EpisodeFiles(folder).load()
+        self._collector = Collector(config, worlds, folder, self._seeds)
+        self._policies = self._stored_policies()
+        self._references: dict[float | None, list[Episode]] = {}
+
+    def results(self) -> list[RoundResult]:
+        while not self._is_done():
+            self._round(len(self._state.results))
+        self._say("done")
+        return self._state.results
+
+    def _is_done(self) -> bool:
+        config, results = self._config, self._state.results
+        if not results:
+            return False
+        spent = (
+            config.rounds and len(results) >= config.rounds,
+            config.budget_labels and results[-1].labels >= config.budget_labels,
+            config.budget_episodes and results[-1].episodes >= config.budget_episodes,
+        )
+        return any(spent)
+
+    def _round(self, number: int) -> None:
+        begin = time.perf_counter()
+        self._worlds.clock, self._worlds.labeller.seconds = Clock(), 0.0
+        self._say("collecting")
+        plan = self._collector.plan(number, self._episodes, self._policies)
+        self._episodes = self._collector.collect(plan, self._episodes)
+        simulated, labelling = replace(self._worlds.clock), self._worlds.labeller.seconds
+        self._say("fitting")
+        fitted = time.perf_counter()
+        loss = self._fit(number)
+        train_s = time.perf_counter() - fitted
+        self._say("measuring")
+        measured = time.perf_counter()
+        figures = self._figures(plan)
+        spent: dict[str, Any] = {
+            "simulate_s": simulated.simulate_s,
+            "act_s": simulated.act_s,
+            "label_s": labelling,
+            "train_s": train_s,
+            "evaluate_s": time.perf_counter() - measured,
+        }
+        counts = self._counts(plan)
+        details = self._details(number, counts["labels"])
+        self._save_policies(number, details)
+        wall = time.perf_counter() - begin
+        spent |= {"wall_s": wall, "overhead_s": wall - sum(spent.values())}
+        result = RoundResult(round=number, training_loss=loss, **counts, **figures, **spent)
+        self._finish(result, details)
+
+    def _fit(self, number: int) -> float:
+        rows = Rows.of(e for e in self._episodes if not e.facts.held_out)
+        if rows is None:
+            raise ConfigurationError("every episode is held out; raise the budget")
+        config, leaves = self._config, self._worlds.observations.leaves
+        samples = make_samples(rows, config)
+        policies, losses = [], []
+        for member in range(config.ensemble_members):
+            seed = self._seeds.of(FIT_STREAM, number * config.ensemble_members + member)
+            if config.fit.warm_start and self._policies:
+                policy = self._policies[member]
+            else:
+                policy = new_policy(samples, self._spec, config, leaves, seed)
+            losses.append(fit(policy, samples, config.fit, leaves, seed))
+            policies.append(policy)
+        self._policies = policies
+        return losses[0]
+
+    def _figures(self, plan: Plan) -> dict[str, Any]:
+        """What the evaluation gives; the collection's clocks have been read."""
+        config, worlds = self._config.evaluation, self._worlds
+        actor = self._collector.actor(self._policies[0], plan.number)
+        figures: dict[str, Any] = {}
+        if config.episodes:
+            driver = PolicyDriver(actor, config.error)
+            episodes = measure(worlds, driver, config.episodes, self._seeds, EVALUATION_STREAM)
+            figures = outcome_figures(with_success(episodes, config.success_return))
+            if config.error:
+                figures["on_policy_error"] = executed_error(episodes, worlds.actions)
+        if config.reference_episodes and config.error:
+            reference = self._reference(plan)
+            figures["off_policy_error"] = reference_error(reference, actor, worlds.actions)
+        return figures
+
+    def _reference(self, plan: Plan) -> list[Episode]:
+        """Episodes of the expert with the round's noise; kept while the noise is the same."""
+        trace = plan.noise_trace
+        if trace not in self._references:
+            driver = ExpertDriver(self._worlds.actions, plan.covariance, self._config.seed)
+            count = self._config.evaluation.reference_episodes
+            found = measure(self._worlds, driver, count, self._seeds, REFERENCE_STREAM)
+            self._references = {trace: found}
+        return self._references[trace]
+
+    def _counts(self, plan: Plan) -> dict[str, Any]:
+        rows, of_round = Rows.of(self._episodes), self._of_round(plan.number)
+        assert rows is not None  # noqa: S101 (a round collects)
+        asked = rows.expert_drove | rows.labelled
+        watched = rows.round >= 0 if self._config.gate.kind == "human" else asked
+        numbers = sum(e.facts.numbers for e in self._episodes)
+        counts: dict[str, Any] = {
+            "labels": label_count(self._episodes),
+            "episodes": len(self._episodes),
+            "env_steps": len(rows),
+            "expert_s": float(np.count_nonzero(asked)) * self._step_s,
+            "watched_s": float(np.count_nonzero(watched)) * self._step_s,
+            "clipped_share": sum(e.facts.clipped for e in self._episodes) / max(1, numbers),
+            "noise_trace": plan.noise_trace,
+            "beta": plan.beta,
+        }
+        if self._config.is_gated and plan.number:
+            takeovers = takeover_rows(rows.expert_drove, rows.first) & (rows.round > 0)
+            drove = np.concatenate([episode.expert_drove for episode in of_round])
+            counts["intervention_rate"] = float(drove.mean())
+            counts["takeovers"] = int(np.count_nonzero(takeovers & (rows.round == plan.number)))
+            doubts = rows.doubt[takeovers].astype(np.float64)
+            counts["doubt_threshold"] = doubt_threshold(doubts[np.isfinite(doubts)])
+        return counts
+
+    def _of_round(self, number: int) -> Sequence[Episode]:
+        return [episode for episode in self._episodes if episode.facts.round == number]
+
+    def _save_policies(self, number: int, details: CheckpointDetails) -> None:
+        for member, policy in enumerate(self._policies):
+            path = saved.checkpoint_path(self._folder, number, member)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_checkpoint(path, policy, details)
+
+    def _finish(self, result: RoundResult, details: CheckpointDetails) -> None:
+        """The policies lie there; a round is done when the state says so."""
+        results = [*self._state.results, result]
+        best = max(range(len(results)), key=lambda k: _goodness(results[k]))
+        if best == result.round:
+            save_checkpoint(self._folder / saved.BEST, self._policies[0], details)
+        self._state.results, self._state.best = results, best
+        saved.save(self._folder, self._state)
+        saved.forget_members(self._folder, result.round)
+
+    def _details(self, number: int, labels: int) -> CheckpointDetails:
+        env = self._worlds.envs[0].unwrapped
+        return CheckpointDetails(
+            robot=getattr(getattr(env, "profile", None), "name", ""),
+            joint_names=self._joint_names(),
+            task=getattr(getattr(env, "task", None), "name", ""),
+            training={"imitation": self._state.identity, "round": number, "labels": labels},
+        )
+
+    def _joint_names(self) -> tuple[str, ...]:
+        """Of this package's robots; none elsewhere."""
+        profile = getattr(self._worlds.envs[0].unwrapped, "profile", None)
+        return tuple(getattr(profile, "joint_names", ()))
+
+    def _stored_policies(self) -> list[Policy]:
+        if not self._state.results:
+            return []
+        number = len(self._state.results) - 1
+        members = range(self._config.ensemble_members)
+        paths = [saved.checkpoint_path(self._folder, number, member) for member in members]
+        return [load_checkpoint(path).policy for path in paths]
+
+    def _say(self, phase: str) -> None:
+        if self._tell is not None:
+            results = tuple(self._state.results)
+            self._tell(Progress(len(results), phase, results))
+
+
+def _goodness(result: RoundResult) -> tuple[float, float, float, int]:
+    """Of rounds: success, then return, then a small error; of equal ones the earliest.
+
+    Where nothing was measured, the latest.
+    """
+    lowest = float("-inf")
+    if result.return_mean is None:
+        return (lowest, lowest, lowest, result.round)
+    error = result.on_policy_error
+    return (
+        lowest if result.success is None else result.success,
+        result.return_mean,
+        lowest if error is None else -error,
+        -result.round,
+    )
+
+
+def rate_of(env: Env, config: ImitationConfig) -> float:
+    """Steps a second of an environment's own time; 1 where nothing says."""
+    if config.evaluation.rate_hz:
+        return config.evaluation.rate_hz
+    step_s = getattr(env.unwrapped, "dt", None)
+    if isinstance(step_s, int | float) and step_s > 0:
+        return 1.0 / float(step_s)
+    rate = (env.metadata or {}).get("render_fps")
+    return float(rate) if isinstance(rate, int | float) and rate > 0 else 1.0

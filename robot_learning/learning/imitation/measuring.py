@@ -1,0 +1,93 @@
+"""What a policy is worth: success, return and errors, over episodes simulated to measure them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from robot_learning.learning.imitation.data import Episode, EpisodeFacts
+from robot_learning.learning.imitation.drivers import Driver
+from robot_learning.learning.imitation.inference import Actor
+from robot_learning.learning.imitation.rollout import Worlds, simulate
+from robot_learning.learning.imitation.spaces import ActionLayout
+from robot_learning.learning.intervals import Z_95, wilson
+
+# Numbers of episodes that only measure begin here, away from those of a run.
+MEASURED = 1_000_000
+EVALUATION_STREAM, REFERENCE_STREAM = 4, 5
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Seeds that follow from a run's seed, a purpose, and a number."""
+
+    seed: int
+
+    def of(self, stream: int, number: int) -> int:
+        """A seed below 2^32."""
+        return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
+
+
+def measure(worlds: Worlds, driver: Driver, count: int, seeds: Seeds, stream: int) -> list[Episode]:
+    """Simulate `count` episodes, the same initial states whatever drives."""
+    found: list[Episode] = []
+    while len(found) < count:
+        wave = range(len(found), min(count, len(found) + worlds.count))
+        facts = [EpisodeFacts(MEASURED + number, 0) for number in wave]
+        found += simulate(worlds, driver, facts, [seeds.of(stream, n) for n in wave])
+    return found
+
+
+def with_success(episodes: Sequence[Episode], success_return: float | None) -> list[Episode]:
+    """With successes by the return, where a threshold is given."""
+    if success_return is None:
+        return list(episodes)
+    return [
+        replace(e, facts=replace(e.facts, success=e.facts.reward >= success_return))
+        for e in episodes
+    ]
+
+
+def outcome_figures(episodes: Sequence[Episode]) -> dict[str, Any]:
+    """Success and return with their 95 % intervals, as fields of a `RoundResult`."""
+    if not episodes:
+        return {}
+    rewards = np.array([episode.facts.reward for episode in episodes])
+    mean, spread = float(rewards.mean()), 0.0
+    if len(rewards) > 1:
+        spread = Z_95 * float(rewards.std(ddof=1)) / math.sqrt(len(rewards))
+    figures = {"return_mean": mean, "return_low": mean - spread, "return_high": mean + spread}
+    successes = [episode.facts.success for episode in episodes]
+    if any(success is None for success in successes):
+        return figures
+    share = wilson(sum(map(bool, successes)), len(successes))
+    return {
+        **figures,
+        "success": share.share,
+        "success_low": share.low,
+        "success_high": share.high,
+    }
+
+
+def executed_error(episodes: Sequence[Episode], actions: ActionLayout) -> float | None:
+    """E |executed - expert's|^2 over the rows of episodes that the policy drove."""
+    errors = [actions.error(episode.action, episode.label) for episode in episodes]
+    return float(np.concatenate(errors).mean()) if errors else None
+
+
+def reference_error(
+    episodes: Sequence[Episode], actor: Actor, actions: ActionLayout
+) -> float | None:
+    """E |policy - expert|^2 over the states of episodes that the expert drove.
+
+    Where the policy executes chunks, it is asked for a new one at every state.
+    """
+    errors = [
+        actions.error(actor.at_every_row(episode.observation), episode.label)
+        for episode in episodes
+    ]
+    return float(np.concatenate(errors).mean()) if errors else None

@@ -1,0 +1,280 @@
+"""Episodes in lockstep: one forward pass for all environments, and one step of each.
+
+Whatever is drawn in an episode follows from its number, so that one that was lost with a killed
+process comes out the same when it is simulated again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.learning.dagger import BoolArray
+from robot_learning.learning.imitation.data import Episode, EpisodeFacts
+from robot_learning.learning.imitation.drivers import Driver, Step
+from robot_learning.learning.imitation.expert import (
+    Expert,
+    ExpertSource,
+    Labeller,
+    begin_episode,
+)
+from robot_learning.learning.imitation.spaces import (
+    ActionLayout,
+    Float32Array,
+    IntArray,
+    ObservationLayout,
+)
+
+Env = gymnasium.Env[Any, Any]
+OWN_IDS = "robot_learning/"
+
+
+@dataclass
+class Clock:
+    """Seconds, summed up."""
+
+    simulate_s: float = 0.0
+    act_s: float = 0.0
+
+
+def env_maker(
+    env: str | Callable[[], Env], kwargs: Mapping[str, Any] | None = None
+) -> Callable[[], Env]:
+    """What makes environments: from a gymnasium id, or a callable as it is."""
+    if callable(env):
+        return env
+
+    def make() -> Env:
+        if env.startswith(OWN_IDS):
+            from robot_learning.sim.registration import register_envs
+
+            register_envs()
+        try:
+            return gymnasium.make(env, disable_env_checker=True, **(kwargs or {}))
+        except RobotLearningError:
+            raise
+        except Exception as problem:
+            raise ConfigurationError(f"--env {env}: cannot be made: {problem}") from problem
+
+    return make
+
+
+class Worlds:
+    """Environments, each with an expert; made when they are first needed."""
+
+    def __init__(
+        self, make_env: Callable[[], Env], source: ExpertSource, count: int, max_steps: int = 0
+    ) -> None:
+        """Make the first one.
+
+        Args:
+            make_env: makes an environment.
+            source: makes its expert.
+            count: how many may run at a time.
+            max_steps: after which an episode is truncated; 0 for the environment's own limit.
+
+        Raises:
+            RobotLearningError: environment or expert cannot be made, or its spaces not be used.
+        """
+        self._make_env, self._source = make_env, source
+        self.envs: list[Env] = []
+        self.experts: list[Expert] = []
+        self.max_steps = max_steps
+        self.count = 1 if source.serves_one else count
+        self.ensure(1)
+        self.observations = ObservationLayout(self.envs[0].observation_space)
+        self.actions = ActionLayout(self.envs[0].action_space)
+        self.labeller = Labeller(source.name, self.actions)
+        self.clock = Clock()
+
+    def ensure(self, count: int) -> None:
+        """Have at least `count` environments."""
+        while len(self.envs) < count:
+            env = self._make_env()
+            self.envs.append(env)
+            self.experts.append(self._source.make(env))
+
+    def close(self) -> None:
+        """Close them."""
+        for env in self.envs:
+            env.close()
+
+
+def simulate(
+    worlds: Worlds,
+    driver: Driver,
+    facts: Sequence[EpisodeFacts],
+    seeds: Sequence[int],
+    *,
+    label_budget: int | None = None,
+    labels_per_episode: int = 0,
+) -> list[Episode]:
+    """Simulate episodes at the same time, one in each world.
+
+    Args:
+        worlds: at least as many as there are episodes.
+        driver: who drives.
+        facts: of each episode, as far as they are known before.
+        seeds: of each episode's environment, and its expert's free choices.
+        label_budget: all episodes are cut off when so many labels were given.
+        labels_per_episode: of each, at most so many count against the budget; 0 for all.
+
+    Raises:
+        ExpertError: the expert failed; nothing of these episodes is kept.
+    """
+    worlds.ensure(len(facts))
+    return _Wave(worlds, driver, facts, labels_per_episode).run(seeds, label_budget)
+
+
+class _Wave:
+    """Episodes under way. Arrays are N wide until the last one ends; what follows is dropped."""
+
+    def __init__(
+        self, worlds: Worlds, driver: Driver, facts: Sequence[EpisodeFacts], cap: int
+    ) -> None:
+        self._worlds, self._driver, self._facts, self._cap = worlds, driver, list(facts), cap
+        count = len(facts)
+        self._observations: list[Any] = [None] * count
+        self._infos: list[Mapping[str, Any]] = [{}] * count
+        self._rows: Float32Array = np.zeros((count, worlds.observations.size), np.float32)
+        self._active: BoolArray = np.ones(count, np.bool_)
+        self._slots = list(range(count))
+        self._lengths: IntArray = np.zeros(count, np.int64)
+        self._labels: IntArray = np.zeros(count, np.int64)
+        self._clipped: IntArray = np.zeros(count, np.int64)
+        self._asked: IntArray = np.zeros(count, np.int64)
+        self._rewards = [0.0] * count
+        self._success: list[bool | None] = [None] * count
+        self._count = 0
+        self._steps: list[tuple[Float32Array, Step]] = []
+        self._labelled: list[BoolArray] = []
+
+    def run(self, seeds: Sequence[int], budget: int | None) -> list[Episode]:
+        worlds = self._worlds
+        self._reset(seeds)
+        while self._slots:
+            step = self._decided()
+            labelled, spent = self._counted(step.labelled, budget)
+            self._steps.append((self._rows.copy(), step))
+            self._labelled.append(labelled)
+            self._execute([worlds.actions.to_env(step.action[slot]) for slot in self._slots])
+            if spent:
+                self._cut_off()
+        return self._episodes()
+
+    def _reset(self, seeds: Sequence[int]) -> None:
+        worlds = self._worlds
+        self._driver.begin([facts.number for facts in self._facts])
+        begin = time.perf_counter()
+        for slot, seed in enumerate(seeds):
+            begin_episode(worlds.experts[slot], seed)
+            self._observations[slot], self._infos[slot] = worlds.envs[slot].reset(seed=seed)
+            worlds.observations.write(self._observations[slot], self._rows[slot])
+        worlds.clock.simulate_s += time.perf_counter() - begin
+
+    def _decided(self) -> Step:
+        worlds = self._worlds
+        begin, asked = time.perf_counter(), worlds.labeller.seconds
+        step = self._driver.step(self._rows, self._active.copy(), self._ask)
+        labelling = worlds.labeller.seconds - asked
+        worlds.clock.act_s += time.perf_counter() - begin - labelling
+        return step
+
+    def _ask(self, mask: BoolArray) -> Float32Array:
+        worlds = self._worlds
+        slots = self._slots if mask.all() else np.flatnonzero(mask).tolist()
+        labels = np.full((len(mask), worlds.actions.size), np.nan, np.float32)
+        if slots:
+            labels[slots], clipped = worlds.labeller.labels(
+                [worlds.experts[slot] for slot in slots],
+                [self._observations[slot] for slot in slots],
+                [self._infos[slot] for slot in slots],
+            )
+            self._clipped[slots] += clipped
+            self._asked[slots] += worlds.actions.size
+        return labels
+
+    def _counted(self, labelled: BoolArray, budget: int | None) -> tuple[BoolArray, bool]:
+        """Which labels count, and whether the budget is spent with them."""
+        if budget is None:
+            return labelled, False
+        counting = labelled & (self._labels < self._cap) if self._cap else labelled
+        excess = self._count + int(np.count_nonzero(counting)) - budget
+        if excess > 0:
+            dropped = np.flatnonzero(counting)[-excess:]
+            labelled, counting = labelled.copy(), counting.copy()
+            labelled[dropped] = counting[dropped] = False
+        self._labels += counting
+        self._count += int(np.count_nonzero(counting))
+        return labelled, self._count >= budget
+
+    def _execute(self, actions: Sequence[Any]) -> None:
+        worlds = self._worlds
+        begin = time.perf_counter()
+        results = [
+            worlds.envs[slot].step(action)
+            for slot, action in zip(self._slots, actions, strict=True)
+        ]
+        worlds.clock.simulate_s += time.perf_counter() - begin
+        ended = []
+        for slot, (observation, reward, terminated, truncated, info) in zip(
+            self._slots, results, strict=True
+        ):
+            self._observations[slot], self._infos[slot] = observation, info
+            worlds.observations.write(observation, self._rows[slot])
+            self._rewards[slot] += float(reward)
+            if info.get("success"):
+                self._success[slot] = True
+            if terminated or truncated or len(self._steps) == worlds.max_steps:
+                ended.append(slot)
+                self._end(slot, bool(terminated))
+        for slot in ended:
+            self._slots.remove(slot)
+
+    def _end(self, slot: int, terminated: bool, cut_off: bool = False) -> None:
+        self._active[slot] = False
+        self._lengths[slot] = len(self._steps)
+        info = self._infos[slot]
+        if "is_success" in info:
+            self._success[slot] = bool(info["is_success"])
+        elif "success" in info:
+            self._success[slot] = bool(self._success[slot])
+        self._facts[slot] = replace(
+            self._facts[slot],
+            reward=self._rewards[slot],
+            success=self._success[slot],
+            terminated=terminated,
+            cut_off=cut_off,
+            clipped=int(self._clipped[slot]),
+            numbers=int(self._asked[slot]),
+        )
+
+    def _cut_off(self) -> None:
+        for slot in self._slots:
+            self._end(slot, terminated=False, cut_off=True)
+        self._slots = []
+
+    def _episodes(self) -> list[Episode]:
+        """Each environment's column of what was recorded, as far as its episode went."""
+        steps = [step for _, step in self._steps]
+        nothing = np.full(len(self._facts), np.nan)
+        recorded = {
+            "observation": np.array([rows for rows, _ in self._steps]),
+            "label": np.array([step.label for step in steps]),
+            "action": np.array([step.action for step in steps]),
+            "labelled": np.array(self._labelled),
+            "expert_drove": np.array([step.expert_drove for step in steps]),
+            "doubt": np.array(
+                [nothing if step.doubt is None else step.doubt for step in steps], np.float32
+            ),
+        }
+        return [
+            Episode(facts, **{k: v[: self._lengths[slot], slot] for k, v in recorded.items()})
+            for slot, facts in enumerate(self._facts)
+        ]

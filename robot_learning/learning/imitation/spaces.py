@@ -1,0 +1,213 @@
+"""From a gymnasium environment's spaces to the columns of a policy, and back to its actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium import spaces
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.policies.policy import ObservationSpec
+
+Float32Array = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+PREFIX, FLAT_NAME = "obs", "observation"
+_IMAGE_AXES = 3
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One entry of the observation: where to find it, and where it lies in a row."""
+
+    path: tuple[str, ...]
+    spec: ObservationSpec
+    begin: int
+    end: int
+    one_hot_start: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Numbers in a row."""
+        return self.end - self.begin
+
+
+class ObservationLayout:
+    """Observations as rows (D,) float32, one entry of the space after another.
+
+    Boxes are taken as they are, discrete ones as one-hot vectors. The columns are called as in
+    recorded datasets: `obs/<key>`, with `/` for dictionaries within, or `obs/observation`.
+    """
+
+    def __init__(self, space: spaces.Space[Any]) -> None:
+        """Prepare for a space.
+
+        Raises:
+            ConfigurationError: it has images, or an entry that is no vector.
+        """
+        self.leaves: list[Leaf] = []
+        self._add(space, ())
+        if not self.leaves:
+            raise ConfigurationError("the observation space is empty")
+        self.size = self.leaves[-1].end
+        self.specs = tuple(leaf.spec for leaf in self.leaves)
+        # The usual case, which is worth a shortcut.
+        self._is_flat = not self.leaves[0].path and self.leaves[0].one_hot_start is None
+
+    def write(self, observation: Any, row: Float32Array) -> None:
+        """Put an observation into `row` (D,)."""
+        if self._is_flat:
+            row[:] = observation.ravel() if isinstance(observation, np.ndarray) else observation
+            return
+        for leaf in self.leaves:
+            value = observation
+            for key in leaf.path:
+                value = value[key]
+            part = row[leaf.begin : leaf.end]
+            if leaf.one_hot_start is None:
+                part[:] = np.ravel(value)
+            else:
+                part[:] = 0.0
+                part[int(value) - leaf.one_hot_start] = 1.0
+
+    def _add(self, space: spaces.Space[Any], path: tuple[str, ...]) -> None:
+        if isinstance(space, spaces.Dict):
+            for key, inner in space.spaces.items():
+                self._add(inner, (*path, str(key)))
+            return
+        name = "/".join((PREFIX, *(path or (FLAT_NAME,))))
+        start = int(space.start) if isinstance(space, spaces.Discrete) else None
+        begin = self.leaves[-1].end if self.leaves else 0
+        shape = _shape(space, name)
+        self.leaves.append(
+            Leaf(path, ObservationSpec(name, shape), begin, begin + prod(shape), start)
+        )
+
+
+def _shape(space: spaces.Space[Any], name: str) -> tuple[int, ...]:
+    if isinstance(space, spaces.Discrete):
+        return (int(space.n),)
+    if isinstance(space, spaces.Box | spaces.MultiBinary | spaces.MultiDiscrete):
+        shape = tuple(space.shape)
+        if len(shape) >= _IMAGE_AXES and space.dtype == np.uint8:
+            raise ConfigurationError(
+                f"{name}: images {shape} are not taken here; record a dataset and use "
+                "`robot-learning train`, or leave the images out"
+            )
+        return shape or (1,)
+    raise ConfigurationError(
+        f"{name}: observations of {type(space).__name__} are not taken; valid are Box, "
+        "Discrete, MultiBinary, MultiDiscrete, and Dict of these"
+    )
+
+
+class ActionLayout:
+    """Actions as rows (n,) float32; discrete ones as (1,) with their index from 0.
+
+    Attributes:
+        size: n.
+        choices: of a discrete space, or 0.
+        low, high: (n,) bounds.
+        scale: (n,) half the range of a bounded dimension, 1 of an unbounded one.
+    """
+
+    def __init__(self, space: spaces.Space[Any]) -> None:
+        """Prepare for a space.
+
+        Raises:
+            ConfigurationError: it is neither a Box of floats nor Discrete.
+        """
+        self.space = space
+        self.choices, self._start = 0, 0
+        if isinstance(space, spaces.Discrete):
+            self.choices, self._start, self.size = int(space.n), int(space.start), 1
+            self.low, self.high = np.zeros(1), np.full(1, space.n - 1.0)
+            self.shape: tuple[int, ...] = ()
+        elif isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
+            self.shape, self.size = tuple(space.shape), prod(space.shape)
+            self.low = space.low.astype(np.float64).ravel()
+            self.high = space.high.astype(np.float64).ravel()
+        else:
+            raise ConfigurationError(
+                f"actions of {space} are not taken; valid are Box of floats, and Discrete"
+            )
+        half = (self.high - self.low) / 2
+        bounded = np.isfinite(half) & (half > 0) & (not self.choices)
+        self.scale = np.where(bounded, half, 1.0)
+        self._low32, self._high32 = self.low.astype(np.float32), self.high.astype(np.float32)
+        self.to_env = self._converter()
+
+    def clipped(self, rows: npt.NDArray[np.floating[Any]]) -> Float32Array:
+        """(k, n) within the bounds."""
+        bounded = np.minimum(np.maximum(rows, self._low32), self._high32)
+        return np.asarray(bounded, np.float32)
+
+    def error(self, rows: Float32Array, labels: Float32Array) -> npt.NDArray[np.float64]:
+        """(k,) |row - label|^2 in the action's units; of discrete actions, 1 where they differ."""
+        if self.choices:
+            return np.asarray(rows[:, 0] != labels[:, 0], np.float64)
+        difference = rows.astype(np.float64) - labels
+        return np.asarray(np.einsum("kn,kn->k", difference, difference))
+
+    def deviation(self, rows: Float32Array, labels: Float32Array) -> npt.NDArray[np.float64]:
+        """(k,) |row - label|, scaled; of discrete actions, 1 where they differ."""
+        if self.choices:
+            return self.error(rows, labels)
+        scaled = (rows.astype(np.float64) - labels) / self.scale
+        return np.asarray(np.sqrt(np.einsum("kn,kn->k", scaled, scaled)))
+
+    def read(self, given: Sequence[Any], who: str) -> tuple[Float32Array, IntArray]:
+        """An expert's answers as rows (k, n), clipped, and (k,) how many numbers were clipped.
+
+        Raises:
+            ConfigurationError: NaN, infinity, another shape, no choice; names `who`.
+        """
+        for answer in given:
+            if np.shape(answer) != self.shape:
+                raise ConfigurationError(
+                    f"{who} answered with the shape {np.shape(answer)}, {_text(answer)}; expected "
+                    f"{self.shape}, an action of {self.space}"
+                )
+        try:
+            rows = np.array(given, np.float64).reshape(len(given), self.size)
+        except (TypeError, ValueError):
+            raise ConfigurationError(
+                f"{who} answered {_text(given[0])}; expected numbers, an action of {self.space}"
+            ) from None
+        if not np.isfinite(rows).all():
+            raise ConfigurationError(
+                f"{who} answered {_text(rows[~np.isfinite(rows).all(axis=1)][0])}; expected finite "
+                f"numbers, an action of {self.space}"
+            )
+        if self.choices:
+            return self._choices(rows, who), np.zeros(len(rows), np.int64)
+        outside = (rows < self.low) | (rows > self.high)
+        return self.clipped(rows), np.count_nonzero(outside, axis=1)
+
+    def _choices(self, rows: npt.NDArray[np.float64], who: str) -> Float32Array:
+        index = rows - self._start
+        bad = (index != np.round(index)) | (index < 0) | (index >= self.choices)
+        if bad.any():
+            raise ConfigurationError(
+                f"{who} chose {rows[bad][0]:g}; expected a whole number from {self._start} to "
+                f"{self._start + self.choices - 1}"
+            )
+        return index.astype(np.float32)
+
+    def _converter(self) -> Callable[[Float32Array], Any]:
+        """From a row to what `env.step` takes; a copy, since environments may keep it."""
+        if self.choices:
+            start = self._start
+            return lambda row: np.int64(row[0]) + start
+        dtype, shape = self.space.dtype, self.shape
+        if len(shape) == 1:
+            return lambda row: row.astype(dtype)
+        return lambda row: row.astype(dtype).reshape(shape)
+
+
+def _text(answer: object) -> str:
+    return " ".join(repr(answer).split())[:80]

@@ -1,0 +1,156 @@
+"""What a killed run goes on from, in its folder.
+
+`state.json` holds the figures of the rounds that are done and is replaced whole after each;
+`episodes/` what was collected, `checkpoints/<round>/` the policies, `best/` a copy of the best.
+Everything random follows from the seed and from numbers of rounds and episodes, so that a round
+which was killed is made again as it was.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from robot_learning.episodes.folder import write_atomically
+from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
+
+STATE_NAME = "state.json"
+BEST = "best"
+_VERSION = 1
+# What a run may be resumed with other values of.
+_LIMITS = ("rounds", "budget_labels", "budget_episodes")
+
+
+@dataclass
+class RunState:
+    """How far a run is.
+
+    Attributes:
+        identity: which run this is: its settings, environment and expert.
+        results: of the rounds that are done.
+        best: the round whose policy is in `best/`.
+    """
+
+    identity: dict[str, Any]
+    results: list[RoundResult] = field(default_factory=list)
+    best: int = 0
+
+
+def identity_of(config: ImitationConfig, env: str, expert: str) -> dict[str, Any]:
+    """What must be the same for a run to be resumed."""
+    plain = {k: v for k, v in config.to_plain().items() if k not in _LIMITS}
+    return json.loads(json.dumps({**plain, "env": env, "expert": expert}))  # type: ignore[no-any-return]
+
+
+def save(folder: Path, state: RunState) -> None:
+    """Replace the state.
+
+    Raises:
+        TrainingError: it cannot be written; the one before stays.
+    """
+    plain = {
+        "version": _VERSION,
+        "identity": state.identity,
+        "best": state.best,
+        "results": [asdict(result) for result in state.results],
+    }
+    path = folder / STATE_NAME
+    try:
+        write_atomically(path, (json.dumps(plain, indent=2) + "\n").encode())
+    except OSError as problem:
+        raise TrainingError(f"{path}: cannot be written: {problem}") from problem
+
+
+def load(folder: Path) -> RunState:
+    """The state in a folder.
+
+    Raises:
+        RunError: there is none, it is damaged, or a newer version wrote it.
+    """
+    path = folder / STATE_NAME
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain["version"] > _VERSION:
+            raise RunError(f"{path}: written by a newer version of this package; update it")
+        results = [RoundResult(**item) for item in plain["results"]]
+        return RunState(dict(plain["identity"]), results, int(plain["best"]))
+    except FileNotFoundError:
+        raise RunError(f"{folder}: there is no run here: {STATE_NAME} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RunError(f"{path}: damaged: {problem!r}") from problem
+
+
+def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
+    """The state to go on from: a new one, or what is there.
+
+    A run that was killed before its first state may be resumed too.
+
+    Raises:
+        RunError: there is a run and it is not to be resumed, or it is another one.
+        TrainingError: the folder cannot be written.
+    """
+    if (folder / STATE_NAME).exists():
+        if not resume:
+            raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
+        state = load(folder)
+        _refuse_others(folder, state.identity, identity)
+        return state
+    if folder.exists() and any(path.name != ".lock" for path in folder.iterdir()):
+        raise RunError(f"{folder}: holds something else; choose another folder")
+    state = RunState(identity)
+    save(folder, state)
+    return state
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Make the folder and be the only one that works in it; the kernel frees it for the dead.
+
+    Raises:
+        RunError: another process works in it.
+        TrainingError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as problem:
+        raise TrainingError(f"{folder}: cannot be written: {problem}") from problem
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"{folder}: another process works in it; end it first") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def checkpoint_path(folder: Path, number: int, member: int = 0) -> Path:
+    """The policy of a round; with an ensemble, member 0 is the one that acts."""
+    return folder / "checkpoints" / f"{number:03d}" / str(member)
+
+
+def forget_members(folder: Path, before: int) -> None:
+    """Remove the ensembles of rounds before one, but not the policies that acted."""
+    for round_folder in (folder / "checkpoints").glob("[0-9]*"):
+        if int(round_folder.name) < before:
+            for member in round_folder.iterdir():
+                if member.name != "0":
+                    shutil.rmtree(member, ignore_errors=True)
+
+
+def _refuse_others(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            raise RunError(
+                f"{folder}: was started with {name} {before.get(name)!r}, now it is "
+                f"{now.get(name)!r}; resume with the same, or choose another folder"
+            )
