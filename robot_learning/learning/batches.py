@@ -22,7 +22,7 @@ from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.torch_view import TensorBatch
 from robot_learning.episodes.windows import Windows, WindowSpec
 from robot_learning.learning.config import DataConfig
-from robot_learning.learning.weights import row_weights
+from robot_learning.learning.weights import row_weights, usable_labels
 
 # Left out of the default observation: effort is not measured everywhere, and velocity tempts
 # a policy to go on with what it is doing.
@@ -61,7 +61,9 @@ class Batches:
         spec = WindowSpec(
             keys, config.observation_steps, config.action_steps, sources=config.sources
         )
-        self._windows = windows = Windows(dataset, spec)
+        labels = usable_labels(dataset, config)
+        self._windows = windows = Windows(dataset, spec, labels)
+        self._action_valid = torch.from_numpy(windows.action_valid).to(device)
         self.image_keys = windows.image_keys
         self.keys = tuple(key for key in keys if key not in windows.image_keys)
         chosen = _subset(windows.rows, dataset.row_starts(), config.rows_per_episode, seed)
@@ -69,7 +71,7 @@ class Batches:
         self._place_windows(dataset, chosen)
         self._place_columns(dataset)
         self._images = self._cached_images(dataset)
-        self.weights = torch.from_numpy(row_weights(dataset, config)[chosen]).to(device)
+        self.weights = torch.from_numpy(row_weights(dataset, config, chosen)).to(device)
         if not float(self.weights.sum()) > 0:
             raise DatasetError(f"{dataset.path}: every row that is trained on has weight 0")
 
@@ -166,7 +168,6 @@ class Batches:
         self._table = torch.from_numpy(table.astype(np.float32, copy=False)).to(self.device)
         actions = np.nan_to_num(dataset.array("actions"))
         self._actions = torch.from_numpy(actions).to(self.device)
-        self._action_valid = torch.from_numpy(dataset.action_valid()).to(self.device)
 
     def _cached_images(self, dataset: Dataset) -> dict[str, torch.Tensor]:
         shapes = {key: dataset.column(key).shape for key in self.image_keys}
@@ -191,7 +192,7 @@ class _Decoder(TorchDataset[TensorBatch]):
 
     def __init__(self, windows: Windows) -> None:
         spec = replace(windows.spec, observation_keys=windows.image_keys)
-        self._windows = Windows(windows.dataset, spec)
+        self._windows = Windows(windows.dataset, spec, windows.labels)
 
     def __len__(self) -> int:
         return len(self._windows)

@@ -18,6 +18,8 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
+# Families that learn repeated actions where a chunk is padded, unless they are told not to.
+_LEARN_PADDING = ("diffusion", "flow")
 _T = TypeVar("_T")
 
 
@@ -38,6 +40,12 @@ class DataConfig:
         sources: rows to train on, by who was in control; empty for all.
         intervention_weight: of rows in which a person had taken over; others count 1.
         source_weights: by who was in control (`human`, `policy`, `none`), multiplied in.
+        intervention_balance: rows in which a person had taken over and all others get the same
+            weight in total (IWR, Mandlekar et al. 2020, https://arxiv.org/abs/2012.06733).
+        expert_labels_only: rows whose label is neither the human's nor from a label layer are
+            not trained on, and are padding in chunks (HG-DAgger, Kelly et al. 2019).
+        drop_before_intervention_s: the same for rows that the policy drove and labels, this
+            long before a person took over: they led to what had to be corrected.
         rows_per_episode: a random subset of each episode's rows; 0 for all.
         image_cache_mib: images up to this size in all are kept in memory, uncompressed.
     """
@@ -53,6 +61,9 @@ class DataConfig:
     sources: tuple[str, ...] = ()
     intervention_weight: float = 1.0
     source_weights: Mapping[str, float] = field(default_factory=dict)
+    intervention_balance: bool = False
+    expert_labels_only: bool = False
+    drop_before_intervention_s: float = 0.0
     rows_per_episode: int = 0
     image_cache_mib: int = 4096
 
@@ -308,6 +319,25 @@ def _check(config: TrainConfig) -> None:
     for name, value in weights.items():
         if not 0 <= value < float("inf"):
             raise ConfigurationError(f"data.{name}: a weight is at least 0, found {value}")
+    if not 0 <= data.drop_before_intervention_s < float("inf"):
+        raise ConfigurationError(
+            "data.drop_before_intervention_s: expected at least 0, found "
+            f"{data.drop_before_intervention_s}"
+        )
+    if data.intervention_balance and data.intervention_weight != 1.0:
+        raise ConfigurationError(
+            "data.intervention_balance already says how much interventions count; leave "
+            f"data.intervention_weight at 1 (found {data.intervention_weight:g})"
+        )
+    has_gaps = data.action_steps > 1 and (
+        data.expert_labels_only or data.drop_before_intervention_s > 0
+    )
+    if has_gaps and config.family in _LEARN_PADDING and config.policy.get("train_on_padding", True):
+        raise ConfigurationError(
+            f"{config.family}: chunks with rows left out (data.expert_labels_only, "
+            "data.drop_before_intervention_s) would be learnt with repeated actions in the gaps; "
+            "set policy.train_on_padding=false"
+        )
     choices = {
         "optimizer.schedule": (optimizer.schedule, SCHEDULES),
         "compute.precision": (compute.precision, PRECISIONS),

@@ -42,6 +42,7 @@ def test_overrides_reach_their_sections() -> None:
         ("data.validation_share=1.0", "expected 0 to below 1"),
         ("data.executed_steps=9", "do not fit into a chunk of 1"),
         ("data.intervention_weight=-1", "a weight is at least 0"),
+        ("data.drop_before_intervention_s=-1", "expected at least 0, found -1"),
         ("steps=[1", "not a value"),
     ],
 )
@@ -58,3 +59,19 @@ def test_a_preset_survives_json(family: str, size: str) -> None:
     again = TrainConfig.from_plain(json.loads(json.dumps(config.to_plain())))
     assert again == config
     assert again.family == family
+
+
+@pytest.mark.parametrize("gap", [["expert_labels_only=true"], ["drop_before_intervention_s=0.5"]])
+@pytest.mark.parametrize("family", ["diffusion", "flow"])
+def test_a_family_that_learns_padding_is_not_given_gaps(gap: list[str], family: str) -> None:
+    given = [f"family={family}", "data.action_steps=8", *(f"data.{text}" for text in gap)]
+    with pytest.raises(ConfigurationError, match="train_on_padding=false"):
+        TrainConfig().with_values(parse_overrides(given))
+    given.append("policy.train_on_padding=false")
+    assert TrainConfig().with_values(parse_overrides(given)).family == family
+
+
+def test_interventions_are_balanced_or_weighted_but_not_both() -> None:
+    given = ["data.intervention_balance=true", "data.intervention_weight=2"]
+    with pytest.raises(ConfigurationError, match="already says how much interventions count"):
+        TrainConfig().with_values(parse_overrides(given))
