@@ -68,15 +68,11 @@ def parse_rows(text: str, rows: int) -> tuple[int, int]:
     Raises:
         ConfigurationError: it is no slice.
     """
-    first, colon, end = text.partition(":")
-    try:
-        if not colon:
-            raise ValueError
-        bounds = slice(int(first) if first else None, int(end) if end else None)
-    except ValueError:
-        raise ConfigurationError(f"'{text}': expected rows as first:end, 25:100 say") from None
+    from robot_learning.episodes.row_choice import parse_range
+
+    start, end = parse_range(text)
     # Only negative numbers count from the end; beyond the end is a mistake, which trim names.
-    start, stop = bounds.start or 0, rows if bounds.stop is None else bounds.stop
+    stop = rows if end is None else end
     return start + rows * (start < 0), stop + rows * (stop < 0)
 
 

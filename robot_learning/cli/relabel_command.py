@@ -1,0 +1,137 @@
+"""`robot-learning relabel`: labels for recorded rollouts, by an expert or by a person."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.dataset.console import progress_bar
+from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
+
+if TYPE_CHECKING:
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.episodes.row_choice import RowChoice
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+BY_EXPERT = "expert"
+
+_EPILOG = """\
+Nothing that was recorded is changed: the labels are a layer of their own, with who, when, how
+and which rows, and `actions` is resolved anew (the newest layer that covers a row counts).
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `relabel`."""
+    parser = subparsers.add_parser(
+        "relabel",
+        help="label recorded rollouts afterwards, by an expert",
+        description="Walk through recorded episodes and give corrective actions for their states.",
+        epilog=_EPILOG,
+    )
+    parser.add_argument("dataset", help="folder of the dataset")
+    parser.add_argument(
+        "episodes",
+        nargs="*",
+        metavar="episode",
+        help="numbers, ranges such as 3-7, file names, or 'last'; default: all that match",
+    )
+    parser.add_argument("--list", action="store_true", help="list the label layers there are")
+    parser.add_argument(
+        "--by", choices=(BY_EXPERT,), default=BY_EXPERT, help="who labels; default: %(default)s"
+    )
+    parser.add_argument(
+        "--expert",
+        metavar="MODULE:CALLABLE",
+        help="any callable (observation, info) -> action; default: the task's scripted expert",
+    )
+    parser.add_argument("--author", help="who labels; default: the expert, or this user")
+    add_filters(parser)
+    rows = parser.add_argument_group("choose rows")
+    rows.add_argument("--rows", default=":", metavar="FIRST:END", help="as in Python: 25:, :-10")
+    rows.add_argument("--only", choices=SOURCES, default="", help="rows in which it was in control")
+    rows.add_argument("--every", type=int, default=1, help="every so many of them; default: 1")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Relabel, and say what was labelled."""
+    from robot_learning.episodes.names import find_episodes
+
+    dataset = open_chosen(arguments)
+    names = [summary.name for summary in dataset.episodes]
+    if arguments.episodes:
+        names = find_episodes(arguments.episodes, names)
+    if arguments.list:
+        return _list_layers(dataset, names)
+    return _by_expert(arguments, dataset, names)
+
+
+def _list_layers(dataset: Dataset, names: list[str]) -> int:
+    from robot_learning.cli.dataset.console import make_console, make_table
+
+    columns = ("episode", "layer", "rows", "author", "when", "how")
+    table = make_table(*columns, right=("layer", "rows"))
+    for name in names:
+        for layer in dataset.episode(name).labels():
+            rows = f"{layer.mask.sum()} of {len(layer.mask)}"
+            facts = (str(layer.number), rows, layer.author, layer.created_utc, layer.method)
+            table.add_row(name.removesuffix(".hdf5"), *facts)
+    make_console().print(table)
+    return 0
+
+
+def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.learning.imitation.expert import SCRIPTED
+    from robot_learning.learning.relabel import dataset_expert, joint_limits, relabel_by_expert
+
+    folder = DatasetFolder(dataset.path)
+    is_scripted = arguments.expert in (None, SCRIPTED)
+    who = f"the scripted expert of {dataset.info.task}" if is_scripted else arguments.expert
+    expert = dataset_expert(dataset.info, arguments.expert or SCRIPTED)
+    labelled = 0
+    with folder.lock(), progress_bar("relabelling rows") as progress:
+        for done in relabel_by_expert(
+            folder,
+            names,
+            expert,
+            author=arguments.author or who,
+            method=f"asked {who}",
+            choice=row_choice(arguments),
+            bounds=joint_limits(dataset.info),
+            images=not is_scripted,
+            progress=progress,
+        ):
+            labelled += done.rows
+            clipped = f", {done.clipped} numbers clipped to the limits" if done.clipped else ""
+            unseen = f", {done.unseen} without an observation left out" if done.unseen else ""
+            layer = f"layer {done.layer}" if done.layer is not None else "no layer"
+            print(
+                f"{done.name.removesuffix('.hdf5')}: {layer}, {done.rows} rows labelled, "
+                f"changed by {done.change:.4f} rad or m (rms){clipped}{unseen}",
+                flush=True,
+            )
+    return _said_if_none(labelled)
+
+
+def _said_if_none(labelled: int) -> int:
+    if labelled:
+        return 0
+    print("no row was labelled: none was chosen, or none has an observation")
+    return 1
+
+
+def row_choice(arguments: argparse.Namespace) -> RowChoice:
+    """The rows that `--rows`, `--only` and `--every` choose."""
+    from robot_learning.episodes.row_choice import RowChoice, parse_range
+
+    first, end = parse_range(arguments.rows)
+    return RowChoice(first, end, arguments.only, arguments.every)
+
+
+def user_name() -> str:
+    """Who is logged in here."""
+    return getpass.getuser()
