@@ -109,7 +109,25 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
     Raises:
         RobotLearningError: an option, the environment or the expert is wrong.
     """
-    raise ConfigurationError(f"{algorithm} --env: the command is not there yet")
+    from robot_learning.cli.imitation_view import show_study
+    from robot_learning.learning.imitation.expert import SCRIPTED
+    from robot_learning.learning.imitation.study import Study
+
+    if not arguments.env:
+        raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
+    if not arguments.expert and not arguments.env.startswith("robot_learning"):
+        raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
+    folder = arguments.out or Path("runs") / f"{algorithm}-{arguments.env.split('/')[-1]}"
+    study = Study(
+        config=config_of(arguments, algorithm),
+        env=arguments.env,
+        env_kwargs=_env_kwargs(arguments.env_set),
+        expert=arguments.expert or SCRIPTED,
+        folder=folder,
+        seeds=tuple(range(arguments.seed, arguments.seed + max(1, arguments.seeds))),
+        jobs=arguments.jobs,
+    )
+    return show_study(study, resume=arguments.resume)
 
 
 def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:

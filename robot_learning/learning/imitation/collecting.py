@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +15,6 @@ from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import (
     Episode,
     EpisodeFacts,
-    EpisodeFiles,
     Rows,
     label_count,
 )
@@ -35,8 +32,6 @@ from robot_learning.learning.imitation.rollout import Worlds, simulate
 from robot_learning.policies.policy import Policy
 
 COLLECTION_STREAM, FORWARD_STREAM, SUBSET_STREAM, RISK_STREAM = 3, 7, 8, 9
-# What a kill may cost; more often would be dear where episodes take milliseconds.
-_SAVE_EVERY_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,16 +61,15 @@ class Plan:
 
 
 class Collector:
-    """Collects the rounds of a run, and saves what it collected."""
+    """Collects the rounds of a run."""
 
-    def __init__(self, config: ImitationConfig, worlds: Worlds, folder: Path, seeds: Seeds) -> None:
+    def __init__(self, config: ImitationConfig, worlds: Worlds, seeds: Seeds) -> None:
         """Prepare.
 
         Raises:
             ConfigurationError: the settings do not fit the action space.
         """
         self._config, self._worlds, self._seeds = config, worlds, seeds
-        self._files = EpisodeFiles(folder)
         noisy = config.noise.sigma > 0 or config.algorithm == "dart"
         if worlds.actions.choices and noisy:
             raise ConfigurationError(
@@ -112,24 +106,20 @@ class Collector:
         actor = self.actor(policies[0], number)
         return Plan(number, MixtureDriver(actor, beta, mixture.per, config.seed), count, beta=beta)
 
-    def collect(self, plan: Plan, episodes: Sequence[Episode]) -> list[Episode]:
-        """All episodes, with what is left of the round simulated, and saved.
+    def collect(self, plan: Plan, episodes: list[Episode], is_whole: Callable[[], None]) -> None:
+        """Simulate what is left of the round, and append it.
+
+        Args:
+            plan: of the round.
+            episodes: that there are; those of this round are not simulated again.
+            is_whole: called after each wave, when everything may be saved.
 
         Raises:
-            ExpertError: the expert failed; what was whole before is saved.
-            TrainingError: it cannot be saved.
+            ExpertError: the expert failed; the waves before it are whole.
         """
-        found, unsaved, saved_at = list(episodes), [], time.perf_counter()
-        try:
-            for wave in self._waves(plan, found):
-                found += wave
-                unsaved += wave
-                if time.perf_counter() - saved_at > _SAVE_EVERY_S:
-                    self._files.save(unsaved)
-                    unsaved, saved_at = [], time.perf_counter()
-        finally:
-            self._files.save(unsaved)
-        return found
+        for wave in self._waves(plan, episodes):
+            episodes += wave
+            is_whole()
 
     def _waves(self, plan: Plan, found: list[Episode]) -> Iterator[list[Episode]]:
         """Simulate one wave after another, until round or budget are over."""

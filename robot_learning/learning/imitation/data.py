@@ -84,7 +84,7 @@ class Episode:
 
 
 class EpisodeFiles:
-    """The episodes of a run in `episodes/<first number>.npz`, each file written once and whole."""
+    """The episodes of a run in `episodes/<first number>.npz`, files written once and whole."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "episodes"
@@ -110,15 +110,21 @@ class EpisodeFiles:
         except OSError as problem:
             raise TrainingError(f"{path}: cannot be written: {problem}") from problem
 
-    def load(self) -> list[Episode]:
-        """All that were saved, in the order of their numbers.
+    def load(self, rounds: int) -> list[Episode]:
+        """What was saved of the first `rounds` rounds, in order.
+
+        A file that goes beyond was written just before a kill, and is removed.
 
         Raises:
             RunError: a file is damaged, or one is missing between others.
         """
         found: list[Episode] = []
         for path in sorted(self.folder.glob("*.npz")):
-            found += _read(path)
+            episodes = _read(path)
+            if episodes[-1].facts.round >= rounds:
+                path.unlink()
+                continue
+            found += episodes
             numbers = [episode.facts.number for episode in found]
             if numbers != list(range(len(found))):
                 raise RunError(f"{self.folder}: episodes before {path.name} are missing")

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from robot_learning.learning.dagger import doubt_threshold, takeover_rows
 from robot_learning.learning.imitation import state as saved
 from robot_learning.learning.imitation.collecting import Collector, Plan
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
-from robot_learning.learning.imitation.data import Episode, EpisodeFiles, Rows, label_count
+from robot_learning.learning.imitation.data import Episode, Rows, label_count
 from robot_learning.learning.imitation.drivers import ExpertDriver, PolicyDriver
 from robot_learning.learning.imitation.expert import ExpertSource
 from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
@@ -41,8 +42,7 @@ from robot_learning.learning.imitation.measuring import (
     with_success,
 )
 from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
-from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
-from robot_learning.policies.policy import Policy
+from robot_learning.policies.checkpoint import CheckpointDetails
 
 FIT_STREAM = 6
 Tell = Callable[["Progress"], None]
@@ -100,9 +100,9 @@ def run_imitation(
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
     identity = saved.identity_of(config, f"{name} {dict(env_kwargs or {})}", source.name)
     with saved.locked(place), _one_thread():
-        state = saved.begun(place, identity, resume)
         worlds = Worlds(env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps)
         try:
+            state = saved.begun(place, identity, resume)
             return _Run(config, place, worlds, state, tell).results()
         finally:
             worlds.close()
@@ -128,22 +128,26 @@ class _Run:
         state: saved.RunState,
         tell: Tell | None,
     ) -> None:
-        self._config, self._folder, self._worlds, self._state = config, folder, worlds, state
-        self._tell = tell
+        self._config, self._worlds, self._state, self._tell = config, worlds, state, tell
         self._seeds = Seeds(config.seed)
         rate_hz = rate_of(worlds.envs[0], config)
         self._step_s = 1.0 / rate_hz
         self._spec = policy_spec(
             config, worlds.observations.leaves, worlds.actions, rate_hz, self._joint_names()
         )
-        self._episodes = EpisodeFiles(folder).load()
-        self._collector = Collector(config, worlds, folder, self._seeds)
-        self._policies = self._stored_policies()
+        self._collector = Collector(config, worlds, self._seeds)
+        self._store = saved.Store(folder, state, config.ensemble_members)
+        self._episodes = self._store.episodes()
+        self._policies = self._store.policies()
         self._references: dict[float | None, list[Episode]] = {}
 
     def results(self) -> list[RoundResult]:
-        while not self._is_done():
-            self._round(len(self._state.results))
+        try:
+            while not self._is_done():
+                self._round(len(self._state.results))
+        finally:
+            # Also what was whole when an expert failed.
+            self._store.save(self._episodes)
         self._say("done")
         return self._state.results
 
@@ -163,7 +167,8 @@ class _Run:
         self._worlds.clock, self._worlds.labeller.seconds = Clock(), 0.0
         self._say("collecting")
         plan = self._collector.plan(number, self._episodes, self._policies)
-        self._episodes = self._collector.collect(plan, self._episodes)
+        whole = partial(self._store.save_now_and_then, self._episodes)
+        self._collector.collect(plan, self._episodes, whole)
         simulated, labelling = replace(self._worlds.clock), self._worlds.labeller.seconds
         self._say("fitting")
         fitted = time.perf_counter()
@@ -180,12 +185,14 @@ class _Run:
             "evaluate_s": time.perf_counter() - measured,
         }
         counts = self._counts(plan)
-        details = self._details(number, counts["labels"])
-        self._save_policies(number, details)
         wall = time.perf_counter() - begin
         spent |= {"wall_s": wall, "overhead_s": wall - sum(spent.values())}
         result = RoundResult(round=number, training_loss=loss, **counts, **figures, **spent)
-        self._finish(result, details)
+        results = [*self._state.results, result]
+        best = max(range(len(results)), key=lambda k: _goodness(results[k]))
+        self._state.results, self._state.best = results, best
+        self._store.add(self._policies, self._details(number, counts["labels"]))
+        self._store.save_now_and_then(self._episodes)
 
     def _fit(self, number: int) -> float:
         rows = Rows.of(e for e in self._episodes if not e.facts.held_out)
@@ -259,22 +266,6 @@ class _Run:
     def _of_round(self, number: int) -> Sequence[Episode]:
         return [episode for episode in self._episodes if episode.facts.round == number]
 
-    def _save_policies(self, number: int, details: CheckpointDetails) -> None:
-        for member, policy in enumerate(self._policies):
-            path = saved.checkpoint_path(self._folder, number, member)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            save_checkpoint(path, policy, details)
-
-    def _finish(self, result: RoundResult, details: CheckpointDetails) -> None:
-        """The policies lie there; a round is done when the state says so."""
-        results = [*self._state.results, result]
-        best = max(range(len(results)), key=lambda k: _goodness(results[k]))
-        if best == result.round:
-            save_checkpoint(self._folder / saved.BEST, self._policies[0], details)
-        self._state.results, self._state.best = results, best
-        saved.save(self._folder, self._state)
-        saved.forget_members(self._folder, result.round)
-
     def _details(self, number: int, labels: int) -> CheckpointDetails:
         env = self._worlds.envs[0].unwrapped
         return CheckpointDetails(
@@ -288,14 +279,6 @@ class _Run:
         """Of this package's robots; none elsewhere."""
         profile = getattr(self._worlds.envs[0].unwrapped, "profile", None)
         return tuple(getattr(profile, "joint_names", ()))
-
-    def _stored_policies(self) -> list[Policy]:
-        if not self._state.results:
-            return []
-        number = len(self._state.results) - 1
-        members = range(self._config.ensemble_members)
-        paths = [saved.checkpoint_path(self._folder, number, member) for member in members]
-        return [load_checkpoint(path).policy for path in paths]
 
     def _say(self, phase: str) -> None:
         if self._tell is not None:

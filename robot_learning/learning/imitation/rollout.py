@@ -175,8 +175,8 @@ class _Wave:
         for slot, seed in enumerate(seeds):
             begin_episode(worlds.experts[slot], seed)
             self._observations[slot], self._infos[slot] = worlds.envs[slot].reset(seed=seed)
-            worlds.observations.write(self._observations[slot], self._rows[slot])
         worlds.clock.simulate_s += time.perf_counter() - begin
+        worlds.observations.write_all(self._observations, self._rows, self._slots)
 
     def _decided(self) -> Step:
         worlds = self._worlds
@@ -222,16 +222,17 @@ class _Wave:
             for slot, action in zip(self._slots, actions, strict=True)
         ]
         worlds.clock.simulate_s += time.perf_counter() - begin
+        worlds.observations.write_all([result[0] for result in results], self._rows, self._slots)
+        is_last = len(self._steps) == worlds.max_steps
         ended = []
         for slot, (observation, reward, terminated, truncated, info) in zip(
             self._slots, results, strict=True
         ):
             self._observations[slot], self._infos[slot] = observation, info
-            worlds.observations.write(observation, self._rows[slot])
             self._rewards[slot] += float(reward)
-            if info.get("success"):
+            if info and info.get("success"):
                 self._success[slot] = True
-            if terminated or truncated or len(self._steps) == worlds.max_steps:
+            if terminated or truncated or is_last:
                 ended.append(slot)
                 self._end(slot, bool(terminated))
         for slot in ended:

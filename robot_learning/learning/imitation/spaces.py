@@ -56,13 +56,19 @@ class ObservationLayout:
         self.size = self.leaves[-1].end
         self.specs = tuple(leaf.spec for leaf in self.leaves)
         # The usual case, which is worth a shortcut.
-        self._is_flat = not self.leaves[0].path and self.leaves[0].one_hot_start is None
+        self._is_vector = isinstance(space, spaces.Box) and len(space.shape) == 1
 
-    def write(self, observation: Any, row: Float32Array) -> None:
-        """Put an observation into `row` (D,)."""
-        if self._is_flat:
-            row[:] = observation.ravel() if isinstance(observation, np.ndarray) else observation
+    def write_all(
+        self, observations: Sequence[Any], rows: Float32Array, slots: Sequence[int]
+    ) -> None:
+        """Put an observation into each of the rows (N, D) that `slots` names."""
+        if self._is_vector:
+            rows[slots] = observations
             return
+        for slot, observation in zip(slots, observations, strict=True):
+            self._write(observation, rows[slot])
+
+    def _write(self, observation: Any, row: Float32Array) -> None:
         for leaf in self.leaves:
             value = observation
             for key in leaf.path:

@@ -1,18 +1,20 @@
 """What a killed run goes on from, in its folder.
 
-`state.json` holds the figures of the rounds that are done and is replaced whole after each;
-`episodes/` what was collected, `checkpoints/<round>/` the policies, `best/` a copy of the best.
-Everything random follows from the seed and from numbers of rounds and episodes, so that a round
-which was killed is made again as it was.
+`state.json` holds the figures of the rounds that are done and is replaced whole; `episodes/` what
+was collected, `checkpoints/<round>/` the policies, `best/` a copy of the best. Everything random
+follows from the seed and from numbers of rounds and episodes, so that what was lost with a kill
+is made again as it was. It is saved once a second at most, since rounds may take milliseconds.
 """
 
 from __future__ import annotations
 
+import copy
 import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,10 +23,15 @@ from typing import Any
 from robot_learning.episodes.folder import write_atomically
 from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
+from robot_learning.learning.imitation.data import Episode, EpisodeFiles
+from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
+from robot_learning.policies.policy import Policy
 
 STATE_NAME = "state.json"
 BEST = "best"
 _VERSION = 1
+# What a kill may cost.
+_SAVE_EVERY_S = 1.0
 # What a run may be resumed with other values of.
 _LIMITS = ("rounds", "budget_labels", "budget_episodes")
 
@@ -88,6 +95,13 @@ def load(folder: Path) -> RunState:
         raise RunError(f"{path}: damaged: {problem!r}") from problem
 
 
+def holds_run(folder: Path) -> bool:
+    """Whether there is a run that has saved anything."""
+    if not (folder / STATE_NAME).exists():
+        return False
+    return any((folder / "episodes").glob("*.npz")) or bool(load(folder).results)
+
+
 def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
     """The state to go on from: a new one, or what is there.
 
@@ -97,13 +111,14 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
         RunError: there is a run and it is not to be resumed, or it is another one.
         TrainingError: the folder cannot be written.
     """
-    if (folder / STATE_NAME).exists():
+    if holds_run(folder):
         if not resume:
             raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
         state = load(folder)
         _refuse_others(folder, state.identity, identity)
         return state
-    if folder.exists() and any(path.name != ".lock" for path in folder.iterdir()):
+    (folder / STATE_NAME).unlink(missing_ok=True)
+    if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise RunError(f"{folder}: holds something else; choose another folder")
     state = RunState(identity)
     save(folder, state)
@@ -133,17 +148,87 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def checkpoint_path(folder: Path, number: int, member: int = 0) -> Path:
-    """The policy of a round; with an ensemble, member 0 is the one that acts."""
-    return folder / "checkpoints" / f"{number:03d}" / str(member)
+class Store:
+    """Saves a run: episodes first, then policies, then the state, which says that they count."""
 
+    def __init__(self, folder: Path, state: RunState, members: int) -> None:
+        """Save into a folder of which the lock is held.
 
-def forget_members(folder: Path, before: int) -> None:
-    """Remove the ensembles of rounds before one, but not the policies that acted."""
-    for round_folder in (folder / "checkpoints").glob("[0-9]*"):
-        if int(round_folder.name) < before:
-            for member in round_folder.iterdir():
-                if member.name != "0":
+        Args:
+            folder: of the run.
+            state: that is saved, as it is then.
+            members: policies of a round.
+        """
+        self._folder, self._state, self._members = folder, state, members
+        self._files, self._saved_episodes = EpisodeFiles(folder), 0
+        self._saved_at = time.perf_counter()
+        self._policies: list[Policy] = []
+        self._details = CheckpointDetails()
+        self._best: tuple[Policy, CheckpointDetails] | None = None
+
+    def episodes(self) -> list[Episode]:
+        """Those of the rounds that are done, and of the one after them.
+
+        Raises:
+            RunError: they are damaged.
+        """
+        found = self._files.load(len(self._state.results) + 1)
+        self._saved_episodes = len(found)
+        return found
+
+    def policies(self) -> list[Policy]:
+        """Of the last round that is done; empty before the first.
+
+        Raises:
+            CheckpointError: they are damaged.
+        """
+        number = len(self._state.results) - 1
+        if number < 0:
+            return []
+        paths = [self._place(number, member) for member in range(self._members)]
+        return [load_checkpoint(path).policy for path in paths]
+
+    def add(self, policies: list[Policy], details: CheckpointDetails) -> None:
+        """Take the policies of the round that the state ends with."""
+        self._policies, self._details = policies, details
+        if self._state.best == len(self._state.results) - 1:
+            # A copy: the next round may go on with the weights of this one.
+            self._best = copy.deepcopy(policies[0]), details
+
+    def save_now_and_then(self, episodes: Sequence[Episode]) -> None:
+        """As `save`, if the last time is long enough ago."""
+        if time.perf_counter() - self._saved_at > _SAVE_EVERY_S:
+            self.save(episodes)
+
+    def save(self, episodes: Sequence[Episode]) -> None:
+        """Save what is new.
+
+        Raises:
+            TrainingError, CheckpointError: it cannot be written; what was saved before stays.
+        """
+        self._files.save(episodes[self._saved_episodes :])
+        self._saved_episodes = len(episodes)
+        if self._policies:
+            number = len(self._state.results) - 1
+            self._place(number, 0).parent.mkdir(parents=True, exist_ok=True)
+            for member, policy in enumerate(self._policies):
+                save_checkpoint(self._place(number, member), policy, self._details)
+            if self._best is not None:
+                save_checkpoint(self._folder / BEST, *self._best)
+            save(self._folder, self._state)
+            self._policies, self._best = [], None
+            self._forget_members(number)
+        self._saved_at = time.perf_counter()
+
+    def _place(self, number: int, member: int) -> Path:
+        """With an ensemble, member 0 is the policy that acts."""
+        return self._folder / "checkpoints" / f"{number:03d}" / str(member)
+
+    def _forget_members(self, before: int) -> None:
+        """Remove the ensembles of rounds before one, but not the policies that acted."""
+        for round_folder in (self._folder / "checkpoints").glob("[0-9]*"):
+            if int(round_folder.name) < before:
+                for member in round_folder.glob("[1-9]*"):
                     shutil.rmtree(member, ignore_errors=True)
 
 

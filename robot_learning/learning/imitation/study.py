@@ -1,0 +1,200 @@
+"""The same run with several seeds, each in a process of its own, and what they say together."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.leash import leashed
+from robot_learning.episodes.folder import write_atomically
+from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
+from robot_learning.learning.imitation.state import holds_run, load
+from robot_learning.learning.imitation.summary import summarize
+
+_POLL_S = 0.1
+_END_S = 5.0
+_WORKER = "robot_learning.learning.imitation.worker"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is run.
+
+    Attributes:
+        config: of each run, but for its seed.
+        env: id of a gymnasium environment.
+        expert: `module:callable`, or `scripted`.
+        folder: of the study; `seed_<seed>/` is that of a run.
+        seeds: of the runs.
+        env_kwargs: arguments of the environment.
+        jobs: runs at a time; 0 for one a core.
+    """
+
+    config: ImitationConfig
+    env: str
+    expert: str
+    folder: Path
+    seeds: tuple[int, ...] = (0,)
+    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    jobs: int = 0
+
+    def run_folder(self, seed: int) -> Path:
+        """The folder of a run."""
+        return self.folder / f"seed_{seed}"
+
+    def results(self) -> dict[int, list[RoundResult]]:
+        """What the runs have saved so far, by their seeds."""
+        found: dict[int, list[RoundResult]] = {}
+        for seed in self.seeds:
+            try:
+                found[seed] = load(self.run_folder(seed)).results
+            except RunError:
+                found[seed] = []
+        return found
+
+
+Tell = Callable[[dict[int, list[RoundResult]]], None]
+
+
+def run_study(
+    study: Study, *, resume: bool = False, tell: Tell | None = None
+) -> dict[int, list[RoundResult]]:
+    """Run all seeds; `results.json` and `metrics.csv` in the folder hold their figures.
+
+    Args:
+        study: what to run.
+        resume: go on with the runs that are in the folder, and begin the others.
+        tell: is given what there is, ten times a second.
+
+    Returns:
+        The rounds of each seed.
+
+    Raises:
+        RunError: there are runs already and they are not to be resumed.
+        TrainingError: a run failed; the text says which and why. The others are finished first.
+    """
+    if len(set(study.seeds)) != len(study.seeds) or not study.seeds:
+        raise ConfigurationError(f"seeds: expected different ones, found {study.seeds}")
+    if not resume:
+        _refuse_used(study)
+    failures = _run_all(study, resume, tell)
+    results = study.results()
+    _write(study, results)
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        seed, text = min(failures.items())
+        saved = holds_run(study.run_folder(seed))
+        hint = "; what was collected is saved, go on with --resume" if saved else ""
+        raise TrainingError(f"seed {seed}: {text}{more}{hint}")
+    return results
+
+
+class _Worker:
+    """The process of one run."""
+
+    def __init__(self, study: Study, seed: int, resume: bool) -> None:
+        self.seed = seed
+        order = {
+            "config": replace(study.config, seed=seed).to_plain(),
+            "env": study.env,
+            "env_kwargs": dict(study.env_kwargs),
+            "expert": study.expert,
+            "folder": str(study.run_folder(seed)),
+            "resume": resume,
+        }
+        # A file, since a pipe that nobody reads would stop a process with much to say.
+        self._said = tempfile.TemporaryFile(  # noqa: SIM115 (closed in last_words)
+            "w+", encoding="utf-8", errors="replace"
+        )
+        # One thread a run: the processes share the cores.
+        self.process = subprocess.Popen(
+            leashed([sys.executable, "-m", _WORKER, json.dumps(order)]),
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+        )
+
+    def last_words(self) -> str:
+        """Why it failed; empty if it did not."""
+        code = self.process.returncode
+        self._said.seek(0)
+        lines = self._said.read().split("\n")
+        self._said.close()
+        if code == 0:
+            return ""
+        if code < 0:
+            return f"the process was ended by signal {-code}"
+        return next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+
+
+def _run_all(study: Study, resume: bool, tell: Tell | None) -> dict[int, str]:
+    """The last words of the runs that failed, by their seeds."""
+    waiting, running = list(study.seeds), list[_Worker]()
+    jobs = study.jobs or len(os.sched_getaffinity(0))
+    failures: dict[int, str] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                running.append(_Worker(study, waiting.pop(0), resume))
+            time.sleep(_POLL_S)
+            for worker in [worker for worker in running if worker.process.poll() is not None]:
+                running.remove(worker)
+                text = worker.last_words()
+                if text:
+                    failures[worker.seed] = text
+            if tell is not None:
+                tell(study.results())
+    finally:
+        for worker in running:
+            worker.process.terminate()
+        for worker in running:
+            try:
+                worker.process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+    return failures
+
+
+def _refuse_used(study: Study) -> None:
+    for seed in study.seeds:
+        folder = study.run_folder(seed)
+        if holds_run(folder):
+            raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
+
+
+def _write(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> None:
+    """`results.json` and `metrics.csv`."""
+    plain = {
+        "config": study.config.to_plain(),
+        "env": study.env,
+        "expert": study.expert,
+        "seeds": {str(seed): [asdict(r) for r in rounds] for seed, rounds in results.items()},
+        "summary": summarize(list(results.values())),
+    }
+    names = ["seed", *(item.name for item in fields(RoundResult))]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for seed, rounds in results.items():
+        writer.writerows({"seed": seed, **asdict(result)} for result in rounds)
+    try:
+        study.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(
+            study.folder / "results.json", (json.dumps(plain, indent=2) + "\n").encode()
+        )
+        write_atomically(study.folder / "metrics.csv", text.getvalue().encode())
+    except OSError as problem:
+        raise TrainingError(f"{study.folder}: cannot be written: {problem}") from problem
