@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from robot_learning.learning.evaluation import Comparison, Evaluation, EvaluationConfig
+    from robot_learning.learning.intervals import Share
     from robot_learning.policies.checkpoint import Checkpoint
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -55,13 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.min_success is not None and not 0 <= arguments.min_success <= 1:
         raise ConfigurationError(f"--min-success {arguments.min_success}: a share from 0 to 1")
-    first = _load(arguments.checkpoint, arguments.device)
+    first = load_run_or_checkpoint(arguments.checkpoint, arguments.device)
     config = _config(arguments, first)
     names = [arguments.checkpoint]
     others = []
     if arguments.compare:
         names.append(arguments.compare)
-        others.append(_load(arguments.compare, arguments.device))
+        others.append(load_run_or_checkpoint(arguments.compare, arguments.device))
     evaluations = [evaluate(checkpoint.policy, config) for checkpoint in (first, *others)]
     comparison = compare(evaluations[0], evaluations[1]) if others else None
     named = dict(zip(map(str, names), evaluations, strict=True))
@@ -73,10 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
 
         write_video(evaluations[0], arguments.video, arguments.video_episodes)
         print(f"video: {arguments.video}")
-    return _gate(arguments, evaluations[0])
+    return _exit_code(arguments, evaluations[0])
 
 
-def _load(path: Path, device: str) -> Checkpoint:
+def load_run_or_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
+    """The checkpoint in a folder, or the best one of the run in it.
+
+    Raises:
+        CheckpointError: there is none, or it is damaged.
+    """
     from robot_learning.learning.run_folder import BEST
     from robot_learning.policies.checkpoint import DETAILS_NAME, load_checkpoint
 
@@ -142,13 +149,31 @@ def _write_json(
         raise ConfigurationError(f"--json {path}: cannot be written: {problem}") from problem
 
 
-def _gate(arguments: argparse.Namespace, evaluation: Evaluation) -> int:
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The success that is asked for: of the share, or of the lower end of its interval."""
+
+    min_success: float
+    lower_bound: bool = False
+
+    def is_passed(self, success: Share) -> bool:
+        """Whether it is reached."""
+        return self._found(success) >= self.min_success
+
+    def verdict(self, success: Share) -> str:
+        """The same for people."""
+        which = "the lower end of its interval" if self.lower_bound else "success"
+        verdict = "passed" if self.is_passed(success) else "missed"
+        found = self._found(success)
+        return f"gate {verdict}: {which} is {found:.3f}, asked are {self.min_success:.3f}"
+
+    def _found(self, success: Share) -> float:
+        return success.low if self.lower_bound else success.share
+
+
+def _exit_code(arguments: argparse.Namespace, evaluation: Evaluation) -> int:
     if arguments.min_success is None:
         return 0
-    success = evaluation.success
-    found = success.low if arguments.lower_bound else success.share
-    passed = found >= arguments.min_success
-    which = "the lower end of its interval" if arguments.lower_bound else "success"
-    verdict = "passed" if passed else "missed"
-    print(f"gate {verdict}: {which} is {found:.3f}, asked are {arguments.min_success:.3f}")
-    return 0 if passed else 1
+    gate = Gate(arguments.min_success, arguments.lower_bound)
+    print(gate.verdict(evaluation.success))
+    return 0 if gate.is_passed(evaluation.success) else 1

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from robot_learning import __version__
 from robot_learning.cli import (
+    bc_command,
+    ci_command,
     dagger_command,
     dataset_command,
     demo_command,
@@ -37,8 +39,10 @@ COMMANDS = (
     relabel_command,
     train_command,
     serve_command,
+    bc_command,
     dagger_command,
     evaluate_command,
+    ci_command,
     profile_command,
     doctor_command,
 )

@@ -48,7 +48,7 @@ def run_robots(_arguments: argparse.Namespace) -> int:
     broken = 0
     for name, path in robots.items():
         try:
-            text = _summary(load_profile(path))
+            text = summary(load_profile(path))
         except ConfigurationError as error:
             text, broken = f"broken: {error}", broken + 1
         print(f"{name:{width}}  {text}")
@@ -61,14 +61,19 @@ def run_check(arguments: argparse.Namespace) -> int:
     from robot_learning.core.profile_loader import load_profile
 
     profile = load_profile(arguments.robot)
-    print(f"{profile.path}: {_summary(profile)}")
+    print(f"{profile.path}: {summary(profile)}")
     if not arguments.no_model:
-        print(_check_model(profile))
+        print(check_model(profile))
     print(_joint_table(profile))
     return 0
 
 
-def _check_model(profile: RobotProfile) -> str:
+def check_model(profile: RobotProfile) -> str:
+    """Compile the model of a profile; what was found, and warnings, a line each.
+
+    Raises:
+        ProfileError: it does not compile, or lacks what the profile names.
+    """
     if profile.sim is None:
         return "no simulation interface, so there is no model to check"
     from robot_learning.sim.model import compile_robot
@@ -84,7 +89,8 @@ def _check_model(profile: RobotProfile) -> str:
     return "\n".join([fits, *warnings])
 
 
-def _summary(profile: RobotProfile) -> str:
+def summary(profile: RobotProfile) -> str:
+    """A profile in a line."""
     arms = ", ".join(arm.name for arm in profile.arms)
     cameras = ", ".join(camera.name for camera in profile.cameras) or "none"
     count = f"{len(profile.joints)} joints; arms: {arms}; cameras: {cameras}"

@@ -61,11 +61,13 @@ def run_replay(arguments: argparse.Namespace) -> int:
     folder = DatasetFolder(Path(arguments.dataset))
     name = find_episode(arguments.episode, folder.episode_names())
     path = folder.episodes_path / name
-    with Episode(path) as episode:
-        if arguments.ros:
-            return _replay_over_ros(path, arguments)
-        result = _replay_in_simulation(episode, arguments)
-        outcome = episode.outcome
+    if arguments.ros:
+        # Opened, so that what cannot be read is told before anything is started.
+        Episode(path).close()
+        return _replay_over_ros(path, arguments)
+    result, outcome = replay_in_simulation(
+        path, arguments.column, robot=arguments.robot, task=arguments.task
+    )
     print("\n".join(result.lines()))
     if result.solved is not None:
         print(f"task solved: {'yes' if result.solved else 'no'}; recorded outcome: {outcome}")
@@ -73,30 +75,50 @@ def run_replay(arguments: argparse.Namespace) -> int:
 
 
 def exit_code(result: ReplayResult, bound: float | None) -> int:
-    """1 when the arm strayed too far, or was not driven throughout."""
+    """1 when the replay was not faithful."""
+    return 0 if is_faithful(result, bound) else 1
+
+
+def is_faithful(result: ReplayResult, bound: float | None) -> bool:
+    """Whether the arm was driven throughout, and strayed by no more than the bound, rad or m."""
     strayed = bound is not None and float(result.largest.max()) > bound
-    return 1 if strayed or set(result.modes) - {"POLICY"} else 0
+    return not (strayed or set(result.modes) - {"POLICY"})
 
 
-def _replay_in_simulation(episode: Episode, arguments: argparse.Namespace) -> ReplayResult:
+def replay_in_simulation(
+    path: Path, column: str = "applied", *, robot: str | None = None, task: str | None = None
+) -> tuple[ReplayResult, str]:
+    """Replay an episode's file; the result, and the outcome that was recorded.
+
+    Raises:
+        EpisodeError: it cannot be read or replayed.
+        ConfigurationError: robot or task do not fit it.
+    """
+    from robot_learning.episodes.episode import Episode
+
+    with Episode(path) as episode:
+        return _replay(episode, column, robot, task), episode.outcome
+
+
+def _replay(episode: Episode, column: str, robot: str | None, task: str | None) -> ReplayResult:
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.robots.mujoco_robot import MujocoRobot
     from robot_learning.runtime.replay import read_recording, replay, start_options
     from robot_learning.sim.tasks import make_task
 
-    profile = load_profile(arguments.robot or episode.info.robot)
-    task = make_task(arguments.task or episode.info.task)
-    recording = read_recording(episode, arguments.column, profile)
-    options = start_options(episode, task.objects, profile)
+    profile = load_profile(robot or episode.info.robot)
+    scene = make_task(task or episode.info.task)
+    recording = read_recording(episode, column, profile)
+    options = start_options(episode, scene.objects, profile)
     seed = episode.metadata.seed
-    unplaced = [name for name in task.objects if name not in options["poses"]]
+    unplaced = [name for name in scene.objects if name not in options["poses"]]
     if unplaced:
         how = "at random" if seed is None else f"as the recorded seed {seed} places it"
         print(f"the pose of {', '.join(unplaced)} was not recorded; it stands {how}")
     if recording.left_out:
         print(f"{recording.left_out} rows have no such action and are left out")
-    with MujocoRobot(profile, task) as robot, progress_bar("replaying") as progress:
-        return replay(recording, robot, options, seed=seed, solved=robot.success, progress=progress)
+    with MujocoRobot(profile, scene) as ghost, progress_bar("replaying") as progress:
+        return replay(recording, ghost, options, seed=seed, solved=ghost.success, progress=progress)
 
 
 def _replay_over_ros(path: Path, arguments: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""`robot-learning ci`: what a team's pipeline checks on every change."""

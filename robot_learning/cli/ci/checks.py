@@ -1,0 +1,128 @@
+"""The checks of a pipeline, each a function that tells what it found or raises."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.ci.report import Result, Verdict
+from robot_learning.cli.ci.settings import DatasetCheck, Pipeline, PolicyCheck
+from robot_learning.core.errors import RobotLearningError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    Check = Callable[[], str]
+
+
+class CheckFailedError(RobotLearningError):
+    """A check was made and its answer is bad news."""
+
+
+def run_checks(pipeline: Pipeline) -> Iterator[Result]:
+    """Make every check, one after the other; none keeps another from being made."""
+    for group, name, check in _checks(pipeline):
+        begin_s = time.monotonic()
+        verdict = Verdict.PASSED
+        try:
+            text = check()
+        except CheckFailedError as problem:
+            verdict, text = Verdict.FAILED, str(problem)
+        except (RobotLearningError, OSError) as problem:
+            verdict, text = Verdict.ERROR, str(problem)
+        yield Result(group, name, verdict, text, time.monotonic() - begin_s)
+
+
+def _checks(pipeline: Pipeline) -> Iterator[tuple[str, str, Check]]:
+    for name in pipeline.profiles:
+        yield "profile", name, partial(check_profile, name)
+    for dataset in pipeline.datasets:
+        yield "dataset", str(dataset.path), partial(verify, dataset.path)
+        for episode in dataset.replay:
+            yield "replay", f"{dataset.path} {episode}", partial(check_replay, dataset, episode)
+    for policy in pipeline.policies:
+        yield "policy", str(policy.checkpoint), partial(check_policy, policy)
+
+
+def check_profile(name: str) -> str:
+    """Read a profile strictly and compile its model.
+
+    Raises:
+        ProfileError: something is wrong with it.
+    """
+    from robot_learning.cli.profile_command import check_model, summary
+    from robot_learning.core.profile_loader import load_profile
+
+    profile = load_profile(name)
+    return f"{profile.path}: {summary(profile)}\n{check_model(profile)}"
+
+
+def verify(path: Path) -> str:
+    """Check every invariant and digest of a dataset.
+
+    Raises:
+        CheckFailedError: it is empty, or has problems.
+        DatasetError: there is none.
+    """
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.recovery import verify_dataset
+
+    folder = DatasetFolder(path)
+    count = len(folder.episode_names())
+    if not count:
+        raise CheckFailedError(f"{path}: has no episode")
+    problems = verify_dataset(folder)
+    if problems:
+        raise CheckFailedError("\n".join(problems))
+    return f"{count} episodes, everything is sound"
+
+
+def check_replay(check: DatasetCheck, episode: str) -> str:
+    """Send an episode's applied actions through the arbiter in simulation once more.
+
+    Raises:
+        CheckFailedError: a joint strayed too far, or the arbiter did not let it drive.
+    """
+    from robot_learning.cli.dataset.replay import is_faithful, replay_in_simulation
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.names import find_episode
+
+    folder = DatasetFolder(check.path)
+    name = find_episode(episode, folder.episode_names())
+    result, _ = replay_in_simulation(folder.episodes_path / name)
+    most = float(result.largest.max())
+    text = "\n".join(
+        [f"strayed by at most {most:.4f}, allowed are {check.bound:g}", *result.lines()]
+    )
+    if not is_faithful(result, check.bound):
+        raise CheckFailedError(text)
+    return text
+
+
+def check_policy(check: PolicyCheck) -> str:
+    """Simulate a checkpoint and hold its success against what is asked.
+
+    Raises:
+        CheckFailedError: it succeeds too rarely.
+        CheckpointError: there is none, or it is damaged.
+    """
+    from robot_learning.cli.evaluate_command import Gate, load_run_or_checkpoint
+    from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+
+    checkpoint = load_run_or_checkpoint(check.checkpoint)
+    config = EvaluationConfig(
+        task=check.task or checkpoint.details.task,
+        robot=check.robot or checkpoint.details.robot,
+        episodes=check.episodes,
+        seed=check.seed,
+        ask_expert=False,
+        reward="sparse",
+    )
+    success = evaluate(checkpoint.policy, config).success
+    gate = Gate(check.min_success, check.lower_bound)
+    text = f"{config.task} on {config.robot}: success {success}; {gate.verdict(success)}"
+    if not gate.is_passed(success):
+        raise CheckFailedError(text)
+    return text

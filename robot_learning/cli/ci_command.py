@@ -1,0 +1,121 @@
+"""`robot-learning ci`: profiles, datasets and policies as one check that can fail a build."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.ci.settings import DEFAULT_BOUND
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.cli.ci.settings import Pipeline
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_EPILOG = """\
+a file holds the same, for several at once (paths are relative to it):
+  profiles: [desk_arm]
+  datasets:
+    - {path: data/sample, replay: [last], bound: 0.05}
+  policies:
+    - {checkpoint: runs/lift, min_success: 0.9, lower_bound: true, episodes: 200}
+"""
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `ci`."""
+    parser = subparsers.add_parser(
+        "ci",
+        help="check profiles, datasets and policies, as a build would",
+        description="Check profiles, verify and replay datasets, and simulate checkpoints. The "
+        "exit code is 1 when any of it fails or could not be checked, and 2 when nothing is "
+        "asked for.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", nargs="?", type=Path, help="YAML file of what is checked")
+    parser.add_argument(
+        "--profile", action="append", default=[], help="robot to check; may be repeated"
+    )
+    parser.add_argument(
+        "--dataset", action="append", default=[], type=Path, help="to verify; may be repeated"
+    )
+    parser.add_argument(
+        "--replay",
+        action="append",
+        metavar="EPISODE",
+        help="of each dataset, in simulation (default: last); may be repeated",
+    )
+    parser.add_argument(
+        "--bound",
+        type=float,
+        default=DEFAULT_BOUND,
+        metavar="RAD",
+        help="how far a joint may stray in it (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--checkpoint", action="append", default=[], type=Path, help="to simulate; may be repeated"
+    )
+    parser.add_argument("--min-success", type=float, help="share that each checkpoint must reach")
+    parser.add_argument(
+        "--lower-bound",
+        action="store_true",
+        help="hold it against the lower end of the 95 %% interval",
+    )
+    parser.add_argument("--episodes", type=int, help="that are simulated (default: 100)")
+    parser.add_argument("--seed", type=int, help="of the first one (default: 100000)")
+    parser.add_argument("--junit", type=Path, help="XML file to write the results to")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the checks, a line each; 1 when one did not pass."""
+    from robot_learning.cli.ci.checks import run_checks
+    from robot_learning.cli.ci.report import Verdict, write_junit
+    from robot_learning.cli.ci.settings import read_pipeline
+
+    pipeline = _asked_for(arguments)
+    if arguments.file:
+        pipeline = read_pipeline(arguments.file) + pipeline
+    pipeline.refuse_empty()
+    results = []
+    for result in run_checks(pipeline):
+        results.append(result)
+        first, *more = result.text.splitlines() or [""]
+        print(f"{result.verdict.value:7} {result.group:8} {result.name} ({result.wall_s:.1f} s)")
+        shown = [first] if result.verdict is Verdict.PASSED else [first, *more]
+        print("\n".join(f"        {line}" for line in shown), flush=True)
+    if arguments.junit:
+        write_junit(arguments.junit, results)
+    passed = sum(result.verdict is Verdict.PASSED for result in results)
+    print(f"{passed} passed, {len(results) - passed} failed")
+    return 0 if passed == len(results) else 1
+
+
+def _asked_for(arguments: argparse.Namespace) -> Pipeline:
+    """What the options ask for."""
+    from robot_learning.cli.ci.settings import LAST, DatasetCheck, Pipeline, PolicyCheck
+
+    chosen = {"episodes": arguments.episodes, "seed": arguments.seed}
+    given = {name: value for name, value in chosen.items() if value is not None}
+    if arguments.checkpoint and arguments.min_success is None:
+        raise ConfigurationError("--checkpoint wants --min-success: what share must succeed?")
+    for option, value, needs, there in (
+        ("--min-success", arguments.min_success, "--checkpoint", arguments.checkpoint),
+        ("--replay", arguments.replay, "--dataset", arguments.dataset),
+    ):
+        if value is not None and not there:
+            raise ConfigurationError(f"{option} goes with {needs}")
+    return Pipeline(
+        profiles=tuple(arguments.profile),
+        datasets=tuple(
+            DatasetCheck(path, tuple(arguments.replay or [LAST]), arguments.bound)
+            for path in arguments.dataset
+        ),
+        policies=tuple(
+            PolicyCheck(path, arguments.min_success, arguments.lower_bound, **given)
+            for path in arguments.checkpoint
+        ),
+    )
