@@ -55,7 +55,10 @@ ARGUMENTS = (
     LaunchArgument("rounds", "2", "Rounds before it ends; 0: as many as are started"),
     LaunchArgument("episodes_per_round", "5", "Episodes of a round; 0: until ~/finish_round"),
     LaunchArgument(
-        "relabel", "none", "Who labels the policy's rows after a round", ("none", "expert")
+        "relabel",
+        "auto",
+        "Who labels the policy's rows after a round; auto: nobody, or as before",
+        ("auto", "none", "expert"),
     ),
     LaunchArgument("policy", "", "Family that is trained; by default deterministic, or as before"),
     LaunchArgument(
@@ -83,6 +86,11 @@ ARGUMENTS = (
         "Scripted operator: takes over above this deviation from the expert (share of the range)",
     ),
     LaunchArgument("release_below", "0.03", "Scripted operator: hands back below this deviation"),
+    LaunchArgument(
+        "step_in_s",
+        "10",
+        "Scripted operator: takes over from a policy that gets nowhere for so long, seconds",
+    ),
     LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
     LaunchArgument(
         "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
@@ -240,8 +248,9 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
         "command": arguments["train_command"],
         "unattended": arguments["device"] == SCRIPTED,
         "simulated": parse_flag("sim", arguments["sim"]),
-        "episode_timeout_s": parse_number("episode_timeout_s", arguments["episode_timeout_s"]),
     }
+    seconds = ("episode_timeout_s", "step_in_s")
+    parameters |= {name: parse_number(name, arguments[name]) for name in seconds}
     return NodeSpec(
         executable="dagger_node",
         name="dagger_node",

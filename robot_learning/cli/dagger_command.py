@@ -1,60 +1,91 @@
-"""`robot-learning dagger`: rounds of DAgger, with the nodes of `dagger.launch.py`."""
+"""`robot-learning dagger`: rounds of DAgger, over ROS nodes or in any gymnasium environment.
+
+Over ROS they are the nodes of `dagger.launch.py`, with a person or the scripted operator; with
+`--env` there are no nodes, and any expert that can be called.
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.plan import LaunchPlan
+from robot_learning.cli import imitation_options
 from robot_learning.cli.up_command import add_launch_options, launch_arguments
+from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
+# Options that mean the same both ways; each is a launch argument, too.
+_SHARED: dict[str, dict[str, Any]] = {
+    "--out": {"type": Path, "help": "folder of the run (default: runs/TASK-dagger)"},
+    "--resume": {"action": "store_true", "help": "go on with the run in that folder"},
+    "--policy": {"metavar": "FAMILY", "help": "that is trained (default: deterministic)"},
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "a setting of the training: as for `train`; with --env, of the algorithm; may be "
+        "repeated",
+    },
+    "--rounds": {"type": int, "help": "before it ends (default: 2; with --env by the budget)"},
+    "--episodes-per-round": {"type": int, "metavar": "N", "help": "default: 5"},
+    "--seed": {"type": int, "default": 0, "help": "of the first scene, or of the first run"},
+}
+_SETTINGS, _SEPARATOR = "settings", ";"
+_ONLY_WITH_ENV = ("expert", "gate", "noise", "budget")
+
 
 def add_parser(subparsers: Subparsers) -> None:
-    """Add `dagger`; its options are the launch arguments, two of them in another form."""
+    """Add `dagger`; its options are the launch arguments, and those for `--env`."""
     parser = subparsers.add_parser(
         "dagger",
         help="rounds in which a policy drives, somebody corrects it, and it is trained anew",
         description="Start robot, arbiter, device, policy and recorder as ROS nodes, and lead "
-        "rounds of DAgger. A run that was ended or killed at any point goes on with --resume.",
-        epilog="Arguments may also be given as name:=value, as for ros2 launch.",
+        "rounds of DAgger. With --env: the same in any gymnasium environment, without ROS. A run "
+        "that was ended or killed at any point goes on with --resume.",
+        epilog="Launch arguments may also be given as name:=value, as for ros2 launch.",
     )
-    parser.add_argument(
-        "--resume",
-        dest="launch_resume",
-        action="store_const",
-        const="true",
-        default=argparse.SUPPRESS,
-        help="go on with the run in the folder --out",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a setting of the training, as for `robot-learning train`; may be repeated",
-    )
-    add_launch_options(parser, DAGGER.name, without=("resume", "settings"))
+    for name, settings in _SHARED.items():
+        parser.add_argument(name, **settings)
+    add_launch_options(parser, DAGGER.name, without=[*map(_destination, _SHARED), _SETTINGS])
+    imitation_options.add_options(parser, without=_SHARED)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the rounds, with a table of them; the exit code is that of the rounds."""
+    given = launch_arguments(arguments)
+    if arguments.env:
+        if given:
+            raise ConfigurationError(f"--env: '{min(given)}' belongs to rounds over ROS nodes")
+        return imitation_options.run(arguments, "dagger")
+    for name in _ONLY_WITH_ENV:
+        if getattr(arguments, name):
+            raise ConfigurationError(f"--{name} belongs to --env, rounds without ROS nodes")
     from robot_learning.cli.rounds_view import rounds_view
     from robot_learning.cli.supervisor import Supervisor
 
-    given = launch_arguments(arguments)
-    if arguments.set:
-        given["settings"] = ";".join(arguments.set)
-    plan = DAGGER.resolve(given)
+    plan = DAGGER.resolve({**_shared_arguments(arguments), **given})
     # A person's status line has the terminal for itself.
     drawn = any(node.owns_terminal for node in plan.nodes)
     with rounds_view(_run_folder(plan), live=not drawn):
         return Supervisor(plan).run()
+
+
+def _destination(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
+def _shared_arguments(arguments: argparse.Namespace) -> dict[str, str]:
+    """The shared options as launch arguments."""
+    values = {name: getattr(arguments, name) for name in map(_destination, _SHARED)}
+    settings = _SEPARATOR.join(values.pop("set"))
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    return {**given, _SETTINGS: settings, "resume": str(arguments.resume).lower()}
 
 
 def _run_folder(plan: LaunchPlan) -> Path:

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 
+from robot_learning.cli.dataset.console import make_console
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.learning.round_table import rounds_table
 from robot_learning.learning.rounds import Phase, load_run, steps_trained
@@ -22,7 +23,7 @@ def rounds_view(folder: Path, *, live: bool) -> Iterator[None]:
 
     Until then what is printed goes above the table.
     """
-    console = Console()
+    console = make_console()
     try:
         if live and console.is_terminal:
             with Live(

@@ -18,8 +18,8 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
-# Families that learn repeated actions where a chunk is padded, unless they are told not to.
-_LEARN_PADDING = ("diffusion", "flow")
+LEARN_PADDING = ("diffusion", "flow")
+"""Families that learn repeated actions where a chunk is padded, unless they are told not to."""
 _T = TypeVar("_T")
 
 
@@ -332,7 +332,7 @@ def _check(config: TrainConfig) -> None:
     has_gaps = data.action_steps > 1 and (
         data.expert_labels_only or data.drop_before_intervention_s > 0
     )
-    if has_gaps and config.family in _LEARN_PADDING and config.policy.get("train_on_padding", True):
+    if has_gaps and config.family in LEARN_PADDING and config.policy.get("train_on_padding", True):
         raise ConfigurationError(
             f"{config.family}: chunks with rows left out (data.expert_labels_only, "
             "data.drop_before_intervention_s) would be learnt with repeated actions in the gaps; "

@@ -30,6 +30,7 @@ from robot_learning.learning.errors import RunError
 STATE_NAME = "rounds.json"
 VERSION = 1
 CHECKPOINT_NAME = "checkpoint.json"
+RELABEL, NOBODY, EXPERT = "relabel", "none", "expert"
 _BEST, _DIGEST = "best", "weights_sha256"
 _METRICS, _TAIL_BYTES = "metrics.csv", 4096
 
@@ -84,7 +85,7 @@ class Round:
     phase: Phase
     checkpoint: str = ""
     checkpoint_digest: str = ""
-    relabel: str = "none"
+    relabel: str = NOBODY
     episodes: tuple[EpisodeFigures, ...] = ()
 
     @property
@@ -125,7 +126,7 @@ class DaggerRun:
     Attributes:
         dataset: folder of the demonstrations and of every round.
         rate_hz: rows a second.
-        training: what each training is given: policy, preset, settings, command.
+        training: what comes after each round: policy, preset, settings, command, relabel.
         demonstrations: episodes that were there at the start.
         demonstration_rows: in them.
         rounds: oldest first.
@@ -157,9 +158,7 @@ class DaggerRun:
         return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
 
 
-def new_run(
-    dataset: Dataset, training: Mapping[str, str], checkpoint: str, relabel: str = "none"
-) -> DaggerRun:
+def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> DaggerRun:
     """A run that begins with a checkpoint, or without one by training from what is there.
 
     Rounds are numbered on from those that the dataset holds already.
@@ -181,7 +180,7 @@ def new_run(
     )
     newest = max((summary.round for summary in dataset.episodes), default=0)
     if checkpoint:
-        return run.begun(_collecting(newest + 1, checkpoint, relabel))
+        return run.begun(_collecting(run, newest + 1, checkpoint))
     return run.begun(Round(newest, Phase.TRAINING))
 
 
@@ -194,7 +193,9 @@ def resumed_run(folder: Path, dataset: str, training: Mapping[str, str]) -> Dagg
     run = load_run(folder)
     if Path(dataset).resolve() != Path(run.dataset):
         raise RunError(f"{folder}: is a run with the dataset {run.dataset}, not {dataset}")
-    return replace(run, training={**run.training, **training})
+    run = replace(run, training={**run.training, **training})
+    collecting = run.current.phase is Phase.COLLECTING and RELABEL in training
+    return run.changed(relabel=training[RELABEL]) if collecting else run
 
 
 def refuse_used(folder: Path) -> None:
@@ -207,18 +208,19 @@ def refuse_used(folder: Path) -> None:
         raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
 
 
-def next_round(run: DaggerRun, folder: Path, relabel: str = "none") -> DaggerRun:
+def next_round(run: DaggerRun, folder: Path) -> DaggerRun:
     """Begin the round after the newest one, with the checkpoint that it trained.
 
     Raises:
         RunError: there is no such checkpoint.
     """
     before = run.current.number
-    return run.begun(_collecting(before + 1, str(trained_checkpoint(folder, before)), relabel))
+    return run.begun(_collecting(run, before + 1, str(trained_checkpoint(folder, before))))
 
 
-def _collecting(number: int, checkpoint: str, relabel: str) -> Round:
+def _collecting(run: DaggerRun, number: int, checkpoint: str) -> Round:
     digest = checkpoint_digest(checkpoint)
+    relabel = run.training.get(RELABEL, NOBODY)
     return Round(number, Phase.COLLECTING, checkpoint, digest, relabel)
 
 

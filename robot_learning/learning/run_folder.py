@@ -14,6 +14,7 @@ from typing import Any
 
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import write_atomically
+from robot_learning.episodes.index import EpisodeSummary
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.training_state import STATE_NAME, Standing
@@ -23,6 +24,9 @@ from robot_learning.policies.policy import Policy
 
 RUN_NAME = "run.json"
 BEST, LAST = "best", "last"
+TRAINED_ON = "trained_on"
+"""What checkpoints call the marks of the episodes that they were trained on."""
+_MARK_DIGITS = 16
 
 
 def refuse_used(folder: Path) -> None:
@@ -77,8 +81,17 @@ def checkpoint_details(dataset: Dataset, config: TrainConfig) -> CheckpointDetai
         joint_names=info.joint_names,
         task=info.task,
         dataset_digest=dataset.digest,
-        training={"config": config.to_plain(), "episodes": len(dataset)},
+        training={
+            "config": config.to_plain(),
+            "episodes": len(dataset),
+            TRAINED_ON: [episode_mark(summary) for summary in dataset.episodes],
+        },
     )
+
+
+def episode_mark(summary: EpisodeSummary) -> str:
+    """What an episode is known by, whatever its file is called: a part of its digest."""
+    return summary.digest[:_MARK_DIGITS]
 
 
 def save(place: Path, policy: Policy, details: CheckpointDetails, standing: Standing) -> None:

@@ -29,7 +29,7 @@ from robot_learning.ros import qos
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.dagger_rollouts import Rollouts, check_unattended
 from robot_learning.ros.dagger_status import status_document
-from robot_learning.ros.dagger_training import Child, training_command
+from robot_learning.ros.dagger_training import Child, relabel_command, training_command
 from robot_learning.ros.episode_leader import EpisodeLeader
 from robot_learning.ros.node_base import Stop, declare_parameters, run_node
 from robot_learning.ros.parameters import DAGGER_NODE
@@ -37,7 +37,13 @@ from robot_learning.ros.session_calls import StopRequestedError
 
 EXTERNAL = "external"
 SEPARATOR = ";"
-_TRAINING = {"policy": "deterministic", "preset": "small", "settings": "", "command": "here"}
+_TRAINING = {
+    "policy": "deterministic",
+    "preset": "small",
+    "settings": "",
+    "command": "here",
+    rounds.RELABEL: rounds.NOBODY,
+}
 _NICENESS = 10
 _RETRY_S = 5.0
 _TELL_PERIOD_S = 1.0
@@ -59,7 +65,6 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._rollouts = Rollouts(self, self._leader, self._policy, settings)
         self._run: DaggerRun | None = None
         self._waiting = self._finish = self._start = False
-        self._relabel = settings["relabel"]
         self._message = "waiting for the other nodes"
         self._told_s = 0.0
         self._status = self.create_publisher(String, "dagger/status", qos.LATCHED)
@@ -91,7 +96,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._keep(self._opened())
         phases: dict[Phase, Callable[[], None]] = {
             Phase.COLLECTING: self._collect,
-            Phase.RELABELLING: self._relabelled,
+            Phase.RELABELLING: self._relabel_round,
             Phase.TRAINING: self._train,
             Phase.RELOADING: self._reload,
             Phase.DONE: self._begin_next,
@@ -125,10 +130,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
         dataset = Dataset(self._leader.recorder["dataset"])
         rounds.refuse_used(self._folder)
-        return rounds.new_run(dataset, {**_TRAINING, **given}, path, self._relabel)
-
-    def _relabelled(self) -> None:
-        raise RobotLearningError("relabelling between rounds is not there yet")
+        return rounds.new_run(dataset, {**_TRAINING, **given}, path)
 
     def _collect(self) -> None:
         current, names = self._state.current, self._settings
@@ -150,7 +152,8 @@ class DaggerNode(Node):  # type: ignore[misc]
                 raise RobotLearningError(self._advice(self._leader.recorder["message"]))
         if names["simulated"]:
             self._leader.disable()
-        self._enter(Phase.TRAINING if self._relabel == "none" else Phase.RELABELLING)
+        relabel = self._state.current.relabel != rounds.NOBODY
+        self._enter(Phase.RELABELLING if relabel else Phase.TRAINING)
 
     @property
     def _is_full(self) -> bool:
@@ -164,6 +167,16 @@ class DaggerNode(Node):  # type: ignore[misc]
         names = [last["episode"]] if ended and last else []
         self._keep(rounds.with_episodes_of(self._state, Dataset(self._state.dataset), names))
         self._say(round_text(self._state))
+
+    def _relabel_round(self) -> None:
+        number = self._state.current.number
+        self._say(f"round {number}: the expert labels what the policy did; the arm holds")
+        arguments = relabel_command(Dataset(self._state.dataset), number)
+        if arguments:
+            with self._leader.recorder_paused():
+                self._run_child(arguments, f"round {number}: the relabelling failed")
+        self._take_stock(ended=False)
+        self._enter(Phase.TRAINING)
 
     def _train(self) -> None:
         state, number = self._state, self._state.current.number
@@ -217,7 +230,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         state = self._state
         if state.collected and not self._settings["unattended"]:
             self._await_start(state.current.number)
-        self._keep(rounds.next_round(state, self._folder, self._relabel))
+        self._keep(rounds.next_round(state, self._folder))
 
     def _await_start(self, number: int) -> None:
         self._waiting, self._start = True, False
@@ -231,8 +244,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._calls.spin()
         self._tell(patience_s=_TELL_PERIOD_S)
 
-    def _enter(self, phase: Phase, **values: str) -> None:
-        self._keep(self._state.changed(phase=phase, **values))
+    def _enter(self, phase: Phase) -> None:
+        self._keep(self._state.changed(phase=phase))
 
     def _keep(self, run: DaggerRun) -> None:
         self._run = run
@@ -285,7 +298,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         if self._run is None or self._state.current.phase is not Phase.COLLECTING:
             response.message = self._busy
         else:
-            self._relabel, response.success = "expert", True
+            self._keep(self._state.changed(relabel=rounds.EXPERT))
+            response.success = True
             response.message = "the expert labels the policy's rows once the round ends"
         return response
 

@@ -19,6 +19,8 @@ from robot_learning.ros.episode_leader import START_PATIENCE_S, EpisodeLeader
 
 _PROPOSAL_PATIENCE_S = 10.0
 _HOLD_PATIENCE_S = 0.5
+# Who pressed the key for start waits for a stream that was silent for a moment.
+_KEY_PATIENCE_S = 2.0
 
 
 class Rollouts:
@@ -27,11 +29,11 @@ class Rollouts:
     def __init__(
         self, node: Node, leader: EpisodeLeader, policy: RemotePolicy, settings: Mapping[str, Any]
     ) -> None:
-        """`settings`: as for the leader, and `episode_timeout_s`."""
+        """`settings`: as for the leader, with `episode_timeout_s` and `step_in_s`."""
         self._node, self._leader, self._policy = node, leader, policy
         self._settings = settings
         self._arbiter = settings["arbiter_node"]
-        self._asked_s = 0.0
+        self._asked_s = self._human_s = 0.0
 
     def attended(self, cancelled: Callable[[], bool]) -> bool:
         """One episode by the operator's keys, or none when `cancelled` says so before it begins.
@@ -74,7 +76,7 @@ class Rollouts:
         self._leader.calls.demand(f"{self._settings['teleop_node']}/release")
         self._leader.calls.trigger(f"{self._arbiter}/hold")
 
-    def _begin(self, patience_s: float = 0.0) -> None:
+    def _begin(self, patience_s: float = _KEY_PATIENCE_S) -> None:
         leader, now_ns = self._leader, int(self._node.get_clock().now().nanoseconds)
         self._policy.begin_episode()
         leader.calls.wait(
@@ -86,7 +88,7 @@ class Rollouts:
         granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
         if not granted:
             self._node.get_logger().warning(text)
-        self._asked_s = time.monotonic()
+        self._asked_s = self._human_s = time.monotonic()
 
     def _proposed_ns(self) -> int:
         """Stamp of the observation that the newest proposal answers to."""
@@ -95,13 +97,22 @@ class Rollouts:
         return 0 if age_s is None else int(state["stamp_ns"]) - seconds_to_ns(age_s)
 
     def _go_on(self) -> None:
-        """Where nobody is there who could hand back, an arm that holds is handed back from here."""
-        now_s = time.monotonic()
-        if self._leader.mode != "HOLD":
+        """What a person would do besides correcting.
+
+        An arm that holds is handed back, and one whose policy errs nowhere but gets nowhere
+        either is taken over.
+        """
+        now_s, mode = time.monotonic(), self._leader.mode
+        if mode != "HOLD":
             self._asked_s = now_s
-        elif now_s - self._asked_s >= _HOLD_PATIENCE_S:
+        if mode == "HUMAN":
+            self._human_s = now_s
+        if now_s - self._asked_s >= _HOLD_PATIENCE_S:
             self._asked_s = now_s
             self._leader.calls.trigger(f"{self._arbiter}/hand_back")
+        elif now_s - self._human_s >= self._settings["step_in_s"]:
+            self._human_s = now_s
+            self._leader.calls.demand(f"{self._settings['teleop_node']}/engage")
 
 
 def check_unattended(settings: Mapping[str, Any]) -> None:

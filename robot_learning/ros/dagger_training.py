@@ -15,8 +15,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from robot_learning.core.leash import leashed
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.learning.config import LEARN_PADDING
 
-EXPERT_LABELS = "data.sources=human"
+EXPERT_LABELS = "data.expert_labels_only=true"
+NO_PADDING = "policy.train_on_padding=false"
 _STATE_NAME = "state.safetensors"
 _LINES = 20
 _END_PATIENCE_S = 3.0
@@ -30,9 +33,24 @@ def training_command(
     Labels are an expert's only (HG-DAgger), unless `settings` say otherwise.
     """
     command = ["train", dataset, "--policy", policy, "--preset", preset, "--out", str(folder)]
-    for setting in (EXPERT_LABELS, *settings):
+    default = [EXPERT_LABELS, *([NO_PADDING] if policy in LEARN_PADDING else [])]
+    for setting in (*default, *settings):
         command += ["--set", setting]
     return [*command, *(["--resume"] if (folder / _STATE_NAME).is_file() else [])]
+
+
+def relabel_command(dataset: Dataset, number: int) -> list[str]:
+    """The arguments that have the task's expert label what the policy did in a round.
+
+    Episodes with a label layer are left as they are: they were relabelled before this was killed,
+    or a person has. Empty where there is nothing to do.
+    """
+    names = [
+        summary.name
+        for summary in dataset.select(rounds=[number], sources=["policy"]).episodes
+        if not dataset.episode(summary.name).labels()
+    ]
+    return ["relabel", str(dataset.path), *names, "--only", "policy"] if names else []
 
 
 class Child:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
 from std_msgs.msg import Bool, String
 
@@ -134,15 +136,25 @@ class EpisodeLeader:
         raise RobotLearningError(f"{arbiter} was not disabled: {text}")
 
     def begin(self, patience_s: float) -> None:
-        """Start to record, at the latest after `patience_s`.
+        """Start to record; streams that are silent are waited for.
 
         Raises:
-            RobotLearningError: the recorder refuses.
+            RobotLearningError: one was silent for `patience_s`, or the recorder refuses.
         """
         # What the task said of an episode before does not count.
         self._succeeded_s = None
-        self.calls.demand(f"{self._settings['recorder_node']}/start", patience_s)
-        self.await_status()
+        service, give_up_s = (
+            f"{self._settings['recorder_node']}/start",
+            time.monotonic() + patience_s,
+        )
+        while True:
+            granted, text = self.calls.trigger(service)
+            self.await_status()
+            if granted:
+                return
+            if not self.recorder["silent"] or time.monotonic() > give_up_s:
+                raise RobotLearningError(f"{service}: {text}")
+            self.calls.pause(_RETRY_S)
 
     def ask(self, request: str) -> None:
         """Ask something of the recorder; a refusal is only logged."""
@@ -154,6 +166,25 @@ class EpisodeLeader:
         """Until the recorder has told how it stands now."""
         heard = self.recorder
         self.calls.wait(lambda: self.recorder is not heard, "the recorder is silent", PATIENCE_S)
+
+    @contextmanager
+    def recorder_paused(self) -> Iterator[None]:
+        """Meanwhile the recorder holds no dataset, so that somebody else may write to it.
+
+        Raises:
+            RobotLearningError: it does not let go of it, or could not go on with it afterwards.
+        """
+        self._change_recorder(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+        try:
+            yield
+        finally:
+            self._change_recorder(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
+
+    def _change_recorder(self, *steps: int) -> None:
+        recorder = self._settings["recorder_node"]
+        for step in steps:
+            if not self.calls.transition(recorder, step):
+                raise RobotLearningError(f"{recorder} cannot be paused or resumed; see its log")
 
     def attended_episode(
         self,

@@ -443,9 +443,9 @@ DAGGER_NODE = (
     ),
     ParameterSpec(
         "relabel",
-        "none",
-        "Who labels the policy's rows after a round",
-        choices=("none", "expert"),
+        "auto",
+        "Who labels the policy's rows after a round; auto: nobody, or as before",
+        choices=("auto", "none", "expert"),
     ),
     ParameterSpec("policy", "", "Family that is trained; empty: deterministic, or as before"),
     ParameterSpec(
@@ -460,6 +460,12 @@ DAGGER_NODE = (
         "auto",
         "Where it is trained; external waits for the checkpoint; auto: here, or as before",
         choices=("auto", "here", "external"),
+    ),
+    ParameterSpec(
+        "step_in_s",
+        10.0,
+        "Unattended: the operator takes over from a policy that gets nowhere for so long",
+        minimum=0.5,
     ),
     *(spec for spec in SESSION_NODE if spec.name != "episodes"),
     ParameterSpec("policy_node", "policy_node", "Name of the node that serves the policy"),

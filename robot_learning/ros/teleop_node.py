@@ -44,7 +44,8 @@ from robot_learning.teleop.teleop_controller import (
 
 STATUS_PERIOD_S = 0.1
 SUSPENDED_S = 0.3
-"""After a pause of the loop longer than this the operator must engage again."""
+"""After a pause of the loop longer than this the operator must engage again: a person whom the
+arm could surprise, not a script."""
 LARGEST_PART = 0.9
 """Of a tick's step, that a press may take beforehand."""
 SERVICES = {"align": OperatorEvent.ALIGN, "engage": OperatorEvent.TAKE_OVER}
@@ -68,9 +69,9 @@ class TeleopNode(Node):  # type: ignore[misc]
         )
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
-        self._engaged = False
         self._arbiter: Mapping[str, Any] = {}
         self._recorder: Mapping[str, Any] = {}
+        self._rounds: Mapping[str, Any] = {}
         self._pacer = Pacer(settings["rate_hz"])
         self._period_s = 1.0 / settings["rate_hz"]
         self._last_ns: int | None = None
@@ -82,6 +83,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
+        self.create_subscription(String, "dagger/status", self._on_rounds, qos.LATCHED)
         self._arbiter_calls = {
             event: self.create_client(Trigger, f"{settings['arbiter_node']}/{service}")
             for event, service in ARBITER_SERVICES.items()
@@ -124,14 +126,10 @@ class TeleopNode(Node):  # type: ignore[misc]
         """Poll, publish and show; `step_s` is how far the target moves on."""
         pause_s = 0.0 if self._last_ns is None else (now_ns - self._last_ns) / NS_PER_S
         self._last_ns = now_ns
-        if pause_s > SUSPENDED_S:
+        if pause_s > SUSPENDED_S and not self._scripted:
             self._device.handle(OperatorEvent.HOLD)
-            if self._scripted and self._engaged:
-                # A script is nobody whom a moving arm could surprise.
-                self._device.handle(OperatorEvent.TAKE_OVER)
         context = self._inputs.context(now_ns)
         wanted = self._device.poll(now_ns, context)
-        self._engaged = wanted.engaged
         for event in wanted.events:
             self._raise_event(event)
         self._state, command = self._controller.step(self._state, wanted, context, step_s)
@@ -149,7 +147,13 @@ class TeleopNode(Node):  # type: ignore[misc]
                 limits, age_s = command.warnings, self._inputs.age_s("arbiter", now_ns)
                 self._terminal.show(
                     operator_status(
-                        self._arbiter, age_s, wanted, limits, rate_hz, recorder=self._recorder
+                        self._arbiter,
+                        age_s,
+                        wanted,
+                        limits,
+                        rate_hz,
+                        recorder=self._recorder,
+                        rounds=self._rounds,
                     )
                 )
 
@@ -189,6 +193,9 @@ class TeleopNode(Node):  # type: ignore[misc]
 
     def _on_recorder(self, message: String) -> None:
         self._recorder = read_state(message.data) or {}
+
+    def _on_rounds(self, message: String) -> None:
+        self._rounds = read_state(message.data) or {}
 
     def _log_health(self, wanted: TeleopInput) -> None:
         """Once for each change."""

@@ -41,6 +41,7 @@ def operator_status(
     rate_hz: float,
     *,
     recorder: Mapping[str, Any] | None = None,
+    rounds: Mapping[str, Any] | None = None,
 ) -> Status:
     """What the status line shows.
 
@@ -51,10 +52,12 @@ def operator_status(
         warnings: what holds the device's own target back.
         rate_hz: of the teleoperation loop.
         recorder: the newest `recorder/status`; None or empty without a recorder.
+        rounds: the newest `dagger/status`; likewise.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
     hit = limit_texts(state.get("limits_hit", {}))
+    doing = (recording_text(recorder or {}), round_text(rounds or {}))
     mode, reasons = state.get("mode"), state.get("reasons") or ()
     ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
     return Status(
@@ -69,7 +72,7 @@ def operator_status(
         notes=wanted.notes,
         problem=wanted.health.reason,
         reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
-        recording=recording_text(recorder or {}),
+        recording=" ".join(filter(None, doing)),
         alarm=(recorder or {}).get("warning", ""),
     )
 
@@ -89,6 +92,22 @@ def recording_text(recorder: Mapping[str, Any]) -> str:
     return (
         f"{RUNNING} {recorder.get('duration_s', 0.0):.1f}s {f'{bad} bad rows, ' * bool(bad)}{saved}"
     )
+
+
+def round_text(rounds: Mapping[str, Any]) -> str:
+    """Few words of `dagger/status`; empty without one.
+
+    >>> round_text({"round": 1, "phase": "collecting", "episodes": 2, "wanted": 5})
+    'round 1 2/5'
+    >>> round_text({"round": 1, "phase": "training", "episodes": 5, "wanted": 5})
+    'round 1 training'
+    """
+    if not rounds:
+        return ""
+    wanted = f"/{rounds['wanted']}" if rounds.get("wanted") else ""
+    collecting = rounds.get("phase") == "collecting"
+    standing = f"{rounds.get('episodes', 0)}{wanted}" if collecting else rounds.get("phase", "")
+    return f"round {rounds.get('round', '?')} {standing}"
 
 
 def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:

@@ -31,6 +31,8 @@ from robot_learning.teleop.device import (
 
 Expert = Callable[[Mapping[str, Any], Mapping[str, Any] | None], FloatArray]
 """(observation, info) -> action (n,), the label an expert would give."""
+PAUSE_S = 0.3
+"""After a longer pause between two polls the hand starts from where the robot is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class ScriptedOperator(TeleopDevice):
         if self._first_ns is None:
             self._first_ns = now_ns
         dt_s, self._last_ns = max(0, now_ns - self._last_ns) / NS_PER_S, now_ns
+        if dt_s > PAUSE_S:
+            self._hand = None
         if self._asked and not self._engaged:
             self._step_in(now_ns)
         self._asked = False

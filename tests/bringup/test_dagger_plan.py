@@ -112,7 +112,7 @@ def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
         ({"dataset": "/nowhere"}, r"/nowhere: no dataset here: dataset\.json is missing"),
         ({"resume": "true"}, r"resume: name the folder of the run"),
         ({"resume": "true", "out": "/nowhere"}, r"no rounds\.json in '/nowhere'"),
-        ({"relabel": "me"}, "Valid: expert, none"),
+        ({"relabel": "me"}, "Valid: auto, expert, none"),
         ({"rounds": "some"}, "rounds: expected a whole number"),
         ({"device": "scripted", "engage_above": "much"}, "engage_above: expected a number"),
     ],

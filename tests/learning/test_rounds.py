@@ -169,6 +169,8 @@ def test_a_run_is_kept_whole_and_gone_on_with(run, folder, tmp_path):
     assert load_run(tmp_path / "run") == run
     again = resumed_run(tmp_path / "run", str(folder.path), {"preset": "small"})
     assert again == replace(run, training={"policy": "gmm", "preset": "small"})
+    again = resumed_run(tmp_path / "run", str(folder.path), {"relabel": "expert"})
+    assert (run.current.relabel, again.current.relabel) == ("none", "expert")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["rounds.json"]
     with pytest.raises(RunError, match="resume it"):
         refuse_used(tmp_path / "run")

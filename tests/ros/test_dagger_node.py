@@ -69,7 +69,7 @@ def dagger(start, robot, tmp_path):
     def one(*arguments, min_free_mib=1):
         patient = tmp_path / f"patient_{min_free_mib}.yaml"
         patient.write_text(PATIENT.format(min_free_mib=min_free_mib))
-        fixed = ("--robot", robot, "--task", "reach", "--cameras", "none")
+        fixed = ("--robot", robot, "--task", "reach", "--cameras", "none", "--backend", "eager")
         places = ("--dataset", str(tmp_path / "set"), "--out", str(tmp_path / "run"))
         return start(CLI, "dagger", *fixed, *places, "--params-file", str(patient), *arguments)
 
@@ -119,11 +119,14 @@ def kill(running, what):
 
 
 def rebuilt_labels(episode):
-    """The labels by the rule of `episodes.labels`, from what happened row by row."""
+    """The labels by the rule of `episodes.labels`, from what happened row by row, and layers."""
     source = episode.column("control/source")
     columns = [episode.column(f"control/{name}") for name in ("applied", "human", "policy")]
     chosen = np.select([source == Source.HUMAN, source == Source.POLICY], [1, 2], 0)
-    return np.stack(columns)[chosen, np.arange(len(source))]
+    labels = np.stack(columns)[chosen, np.arange(len(source))]
+    for layer in episode.labels():
+        labels[layer.mask] = layer.actions[layer.mask]
+    return labels
 
 
 def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is(
@@ -177,7 +180,7 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     assert 0 < trained < STEPS
     # To the end of this round, and one more with the checkpoint that came of it.
     watch.forget()
-    one = dagger(*given, "--resume", "--rounds", "2")
+    one = dagger(*given, "--resume", "--rounds", "2", "--relabel", "expert")
     watch.until(one, lambda: watch.dagger.get("round") == 2)
     assert watch.dagger["checkpoint_digest"] == checkpoint_digest(folder / "round_1" / "best")
     assert watch.dagger["rounds"][0]["episodes"] == 2
@@ -208,9 +211,16 @@ def check_run(folder, path, checkpoint):
         assert (source[takeover] == Source.HUMAN).all()
         assert (source == Source.POLICY).any()
         intervened += int(takeover.sum())
+        # In the second round the expert was asked what it would have done instead of the policy.
+        layers = [layer.mask for layer in episode.labels()]
+        relabelled = layers[0] if summary.round == 2 else np.zeros(len(source), bool)
+        assert len(layers) == (summary.round == 2)
+        assert (source[relabelled] == Source.POLICY).all()
+        assert not (source == Source.POLICY)[~relabelled & episode.valid].any() or not layers
         np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))
     assert intervened > 0
     assert intervened == sum(round_.intervention_rows for round_ in run.rounds)
+    assert run.rounds[1].labels > run.rounds[1].intervention_rows
 
 
 def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(

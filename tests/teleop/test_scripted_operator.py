@@ -147,6 +147,17 @@ def test_the_hand_is_no_faster_than_its_speed(make, profile) -> None:
     assert speed.max() > 0.0
 
 
+def test_after_a_pause_it_drives_on_from_where_the_robot_is(make, profile) -> None:
+    device = make(intervenes=False, speed_fraction=0.1, tremor_rad=0.0, reaction_s=0.0)
+    run(device, lambda _: context_at(profile.home - 0.3), 60)
+    later_ns = 60 * PERIOD_NS + 5_000_000_000
+    wanted = device.poll(later_ns, context_at(profile.home - 0.2))
+    assert wanted.engaged
+    (motion,) = wanted.motions
+    held = np.clip(profile.home - 0.2, profile.position_min, profile.position_max)
+    np.testing.assert_allclose(motion.position, held)
+
+
 def test_the_tremor_has_its_size_and_its_band() -> None:
     tremor = HandTremor(np.full(6, 0.01), (3.0, 8.0), seed=0)
     times_s = np.arange(0.0, 60.0, 0.01)
