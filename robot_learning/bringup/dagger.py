@@ -40,6 +40,7 @@ SHARED = (
 )
 INFO_NAME, STATE_NAME = "dataset.json", "rounds.json"
 _STATUS_RATE_HZ = 20.0
+_ASK = {"never": 0.0, "auto": -1.0}
 
 ARGUMENTS = (
     LaunchArgument(
@@ -70,6 +71,17 @@ ARGUMENTS = (
         "auto",
         "Where it is trained: external waits for the checkpoint; auto: here, or as before",
         ("auto", "here", "external"),
+    ),
+    LaunchArgument(
+        "members",
+        "0",
+        "Policies trained in each round, whose disagreement is the doubt; 0: one, or as before",
+    ),
+    LaunchArgument(
+        "ask_above",
+        "never",
+        "Doubt above which the policy asks for help and the arm holds: a number, never, or auto: "
+        "that at the takeovers so far",
     ),
     LaunchArgument("robot", "", "Robot profile; by default the dataset's"),
     LaunchArgument("task", "", "Task whose scene the robot stands in; by default the dataset's"),
@@ -240,7 +252,7 @@ def _operator(arguments: Mapping[str, str]) -> NodeSpec:
 def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
     names = ("relabel", "policy", "preset", "settings", "checkpoint")
     parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
-    numbers = ("rounds", "episodes_per_round", "seed")
+    numbers = ("rounds", "episodes_per_round", "seed", "members")
     parameters |= {name: parse_integer(name, arguments[name]) for name in numbers}
     parameters |= {
         "run": arguments["out"],
@@ -248,6 +260,7 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
         "command": arguments["train_command"],
         "unattended": arguments["device"] == SCRIPTED,
         "simulated": parse_flag("sim", arguments["sim"]),
+        "ask_above": _ask_above(arguments["ask_above"]),
     }
     seconds = ("episode_timeout_s", "step_in_s")
     parameters |= {name: parse_number(name, arguments[name]) for name in seconds}
@@ -259,6 +272,11 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
         log_level=arguments["log_level"],
         on_exit=OnExit.FINISH,
     )
+
+
+def _ask_above(text: str) -> float:
+    """As `dagger_node` takes it."""
+    return _ASK[text] if text in _ASK else parse_number("ask_above", text)
 
 
 DAGGER = LaunchGroup(

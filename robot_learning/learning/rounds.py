@@ -25,6 +25,7 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.folder import write_atomically
 from robot_learning.episodes.schema import Source
+from robot_learning.learning.dagger import doubt_threshold
 from robot_learning.learning.errors import RunError
 
 STATE_NAME = "rounds.json"
@@ -32,6 +33,11 @@ VERSION = 1
 CHECKPOINT_NAME = "checkpoint.json"
 RELABEL, NOBODY, EXPERT = "relabel", "none", "expert"
 _BEST, _DIGEST = "best", "weights_sha256"
+CHECKPOINT = Path(_BEST, CHECKPOINT_NAME)
+"""What a training has written once it has a checkpoint, in its folder."""
+_MEMBER = "_member_"
+# Runs of before know nothing of it.
+_SINCE_ENSEMBLES = "doubts"
 _METRICS, _TAIL_BYTES = "metrics.csv", 4096
 
 
@@ -79,6 +85,7 @@ class Round:
         checkpoint_digest: as its episodes store it.
         relabel: who labels the policy's rows afterwards: `expert` or `none`.
         episodes: that were collected, those that were cut off included.
+        doubts: of the policy's ensemble at each takeover; empty without an ensemble.
     """
 
     number: int
@@ -87,6 +94,7 @@ class Round:
     checkpoint_digest: str = ""
     relabel: str = NOBODY
     episodes: tuple[EpisodeFigures, ...] = ()
+    doubts: tuple[float, ...] = ()
 
     @property
     def counted(self) -> tuple[EpisodeFigures, ...]:
@@ -126,7 +134,8 @@ class DaggerRun:
     Attributes:
         dataset: folder of the demonstrations and of every round.
         rate_hz: rows a second.
-        training: what comes after each round: policy, preset, settings, command, relabel.
+        training: what comes after each round: policy, preset, settings, command, relabel,
+            members.
         demonstrations: episodes that were there at the start.
         demonstration_rows: in them.
         rounds: oldest first.
@@ -156,6 +165,11 @@ class DaggerRun:
     def collected(self) -> int:
         """Rounds in which episodes were collected, to their end."""
         return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
+
+    @property
+    def doubt_threshold(self) -> float | None:
+        """How much doubt was too much, by the takeovers so far; None where nothing tells."""
+        return doubt_threshold(np.array([doubt for r in self.rounds for doubt in r.doubts]))
 
 
 def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> DaggerRun:
@@ -227,6 +241,20 @@ def _collecting(run: DaggerRun, number: int, checkpoint: str) -> Round:
 def training_folder(folder: Path, number: int) -> Path:
     """Where round `number` of the run in `folder` is trained."""
     return folder / f"round_{number}"
+
+
+def member_folders(folder: Path, number: int, members: int) -> list[Path]:
+    """Where the policies of round `number` are trained; the first one drives."""
+    first = training_folder(folder, number)
+    others = [first.with_name(f"{first.name}{_MEMBER}{k}") for k in range(2, members + 1)]
+    return [first, *others]
+
+
+def ensemble_members(checkpoint: str) -> list[str]:
+    """The other members' checkpoints of the ensemble whose first one this is; may be none."""
+    first = Path(checkpoint).parent
+    found = first.parent.glob(f"{first.name}{_MEMBER}*/{CHECKPOINT}")
+    return sorted(str(path.parent) for path in found)
 
 
 def trained_checkpoint(folder: Path, number: int) -> Path:
@@ -337,7 +365,10 @@ def load_run(folder: Path) -> DaggerRun:
 
 def _round(plain: Mapping[str, Any]) -> Round:
     names = {item.name for item in fields(Round)}
-    if plain.keys() != names:
+    if plain.keys() | {_SINCE_ENSEMBLES} != names:
         raise ValueError(f"a round has {', '.join(sorted(names))}")
     episodes = tuple(EpisodeFigures(**episode) for episode in plain["episodes"])
-    return Round(**{**plain, "phase": Phase(plain["phase"]), "episodes": episodes})
+    doubts = tuple(plain.get(_SINCE_ENSEMBLES, ()))
+    return Round(
+        **{**plain, "phase": Phase(plain["phase"]), "episodes": episodes, "doubts": doubts}
+    )

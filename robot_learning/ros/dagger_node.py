@@ -26,6 +26,7 @@ from robot_learning.learning import rounds
 from robot_learning.learning.round_table import round_text
 from robot_learning.learning.rounds import DaggerRun, Phase
 from robot_learning.ros import qos
+from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.dagger_rollouts import Rollouts, check_unattended
 from robot_learning.ros.dagger_status import status_document
@@ -36,14 +37,16 @@ from robot_learning.ros.parameters import DAGGER_NODE
 from robot_learning.ros.session_calls import StopRequestedError
 
 EXTERNAL = "external"
-SEPARATOR = ";"
 _TRAINING = {
     "policy": "deterministic",
     "preset": "small",
     "settings": "",
     "command": "here",
     rounds.RELABEL: rounds.NOBODY,
+    "members": "1",
 }
+# Values of parameters that mean: as before, or the default.
+_AS_BEFORE = ("", "auto", "0")
 _NICENESS = 10
 _RETRY_S = 5.0
 _TELL_PERIOD_S = 1.0
@@ -62,7 +65,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._leader = EpisodeLeader(self, settings)
         self._calls = self._leader.calls
         self._policy = RemotePolicy(self._calls, settings["policy_node"])
-        self._rollouts = Rollouts(self, self._leader, self._policy, settings)
+        self._doubt = PolicyDoubt(self)
+        self._rollouts = Rollouts(self, self._leader, self._policy, self._doubt, settings)
         self._run: DaggerRun | None = None
         self._waiting = self._finish = self._start = False
         self._message = "waiting for the other nodes"
@@ -122,8 +126,8 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _opened(self) -> DaggerRun:
         """The run that is resumed, or a new one."""
-        given = {name: self._settings[name] for name in _TRAINING}
-        given = {name: value for name, value in given.items() if value not in ("", "auto")}
+        given = {name: str(self._settings[name]) for name in _TRAINING}
+        given = {name: value for name, value in given.items() if value not in _AS_BEFORE}
         if self._settings["resume"]:
             return rounds.resumed_run(self._folder, self._leader.recorder["dataset"], given)
         checkpoint = self._settings["checkpoint"]
@@ -135,7 +139,7 @@ class DaggerNode(Node):  # type: ignore[misc]
     def _collect(self) -> None:
         current, names = self._state.current, self._settings
         self._say(f"round {current.number}: loading {current.checkpoint}")
-        self._policy.serve(current.checkpoint)
+        self._policy.serve(current.checkpoint, self._ask_above)
         metadata = {"round": current.number, "checkpoint_digest": current.checkpoint_digest}
         self._calls.set_parameters(names["recorder_node"], metadata)
         self._take_stock(ended=False)
@@ -156,6 +160,12 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._enter(Phase.RELABELLING if relabel else Phase.TRAINING)
 
     @property
+    def _ask_above(self) -> float:
+        """Doubt above which the policy asks for help; 0: never."""
+        wanted = float(self._settings["ask_above"])
+        return (self._state.doubt_threshold or 0.0) if wanted < 0.0 else wanted
+
+    @property
     def _is_full(self) -> bool:
         wanted = self._settings["episodes_per_round"]
         counted = len(self._state.current.counted)
@@ -165,7 +175,9 @@ class DaggerNode(Node):  # type: ignore[misc]
         """Look at what the dataset holds of this round."""
         last = self._leader.recorder["last"]
         names = [last["episode"]] if ended and last else []
-        self._keep(rounds.with_episodes_of(self._state, Dataset(self._state.dataset), names))
+        doubts = (*self._state.current.doubts, *self._doubt.take())
+        state = self._state.changed(doubts=doubts)
+        self._keep(rounds.with_episodes_of(state, Dataset(state.dataset), names))
         self._say(round_text(self._state))
 
     def _relabel_round(self) -> None:
@@ -179,23 +191,24 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._enter(Phase.TRAINING)
 
     def _train(self) -> None:
-        state, number = self._state, self._state.current.number
-        place = rounds.training_folder(self._folder, number)
-        training = state.training
-        settings = [text for text in training["settings"].split(SEPARATOR) if text.strip()]
-        arguments = training_command(
-            state.dataset, place, training["policy"], training["preset"], settings
-        )
+        training, number = self._state.training, self._state.current.number
+        places = rounds.member_folders(self._folder, number, int(training["members"]))
+        commands = [
+            training_command(self._state.dataset, place, training, member)
+            for member, place in enumerate(places)
+        ]
         if training["command"] == EXTERNAL:
+            text = " && ".join(f"robot-learning {' '.join(command)}" for command in commands)
             self._say(
                 f"round {number}: the arm holds until {self._trained} is there; train it with: "
-                f"robot-learning {' '.join(arguments)}"
+                f"{text}"
             )
-            while not (self._trained / rounds.CHECKPOINT_NAME).is_file():
+            while not all((place / rounds.CHECKPOINT).is_file() for place in places):
                 self._pause()
         else:
             self._say(f"round {number}: training; the arm holds")
-            self._run_child(arguments, f"round {number}: the training failed")
+            for command in commands:
+                self._run_child(command, f"round {number}: the training failed")
         self._enter(Phase.RELOADING)
 
     def _run_child(self, arguments: list[str], problem: str) -> None:
@@ -216,7 +229,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._say(f"round {self._state.current.number}: loading {self._trained}")
         while True:
             try:
-                self._policy.serve(str(self._trained))
+                self._policy.serve(str(self._trained), self._ask_above)
                 break
             except RobotLearningError as problem:
                 if self._state.training["command"] != EXTERNAL:

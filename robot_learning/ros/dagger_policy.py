@@ -6,6 +6,7 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import GetState
 
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.learning.rounds import ensemble_members
 from robot_learning.ros.session_calls import Calls
 
 # Loading PyTorch, measuring backends and warming up, on a slow machine.
@@ -16,22 +17,28 @@ class RemotePolicy:
     """A `policy_node` that waits to be told what to serve, or serves something already.
 
     Attributes:
-        serves: the checkpoint that it was told to serve last; empty before the first.
+        serves: checkpoint and doubt threshold that it was told last; None before the first.
     """
 
     def __init__(self, calls: Calls, name: str) -> None:
-        self.serves = ""
+        self.serves: tuple[str, float] | None = None
         self._calls, self._name = calls, name
 
-    def serve(self, checkpoint: str) -> None:
-        """Serve a checkpoint from now on.
+    def serve(self, checkpoint: str, ask_above: float = 0.0) -> None:
+        """Serve a checkpoint, with the ensemble that it is of, from now on.
+
+        Args:
+            checkpoint: its folder.
+            ask_above: doubt above which it asks for help; 0: never.
 
         Raises:
             RobotLearningError: the node refuses it, and goes on as before; or nobody answers.
         """
-        if checkpoint == self.serves:
+        if (checkpoint, ask_above) == self.serves:
             return
-        self._calls.set_parameters(self._name, {"checkpoint": checkpoint})
+        members = ";".join(ensemble_members(checkpoint))
+        named = {"checkpoint": checkpoint, "members": members, "ask_above": ask_above}
+        self._calls.set_parameters(self._name, named)
         answer = self._calls.call(GetState, f"{self._name}/get_state", GetState.Request())
         if answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED:
             self._start(checkpoint)
@@ -40,7 +47,7 @@ class RemotePolicy:
             granted, text = self._calls.trigger(service, LOADING_PATIENCE_S)
             if not granted:
                 raise RobotLearningError(f"{service}: {text}")
-        self.serves = checkpoint
+        self.serves = (checkpoint, ask_above)
 
     def begin_episode(self) -> None:
         """Forget history and plan."""

@@ -14,6 +14,7 @@ from rclpy.node import Node
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.episode_leader import START_PATIENCE_S, EpisodeLeader
 
@@ -27,10 +28,15 @@ class Rollouts:
     """Leads one such episode after the other."""
 
     def __init__(
-        self, node: Node, leader: EpisodeLeader, policy: RemotePolicy, settings: Mapping[str, Any]
+        self,
+        node: Node,
+        leader: EpisodeLeader,
+        policy: RemotePolicy,
+        doubt: PolicyDoubt,
+        settings: Mapping[str, Any],
     ) -> None:
         """`settings`: as for the leader, with `episode_timeout_s` and `step_in_s`."""
-        self._node, self._leader, self._policy = node, leader, policy
+        self._node, self._leader, self._policy, self._doubt = node, leader, policy, doubt
         self._settings = settings
         self._arbiter = settings["arbiter_node"]
         self._asked_s = self._human_s = 0.0
@@ -99,18 +105,21 @@ class Rollouts:
     def _go_on(self) -> None:
         """What a person would do besides correcting.
 
-        An arm that holds is handed back, and one whose policy errs nowhere but gets nowhere
-        either is taken over.
+        An arm that holds is handed back. One is taken over whose policy asks for help, or errs
+        nowhere but gets nowhere either.
         """
         now_s, mode = time.monotonic(), self._leader.mode
         if mode != "HOLD":
             self._asked_s = now_s
         if mode == "HUMAN":
             self._human_s = now_s
-        if now_s - self._asked_s >= _HOLD_PATIENCE_S:
-            self._asked_s = now_s
+        patient = now_s - self._human_s < self._settings["step_in_s"]
+        if patient and now_s - self._asked_s < _HOLD_PATIENCE_S:
+            return
+        self._asked_s = now_s
+        if patient and not self._doubt.asks:
             self._leader.calls.trigger(f"{self._arbiter}/hand_back")
-        elif now_s - self._human_s >= self._settings["step_in_s"]:
+        else:
             self._human_s = now_s
             self._leader.calls.demand(f"{self._settings['teleop_node']}/engage")
 

@@ -10,10 +10,11 @@ episodes, wanted   that count, and that the round ends with (0: by `~/finish_rou
 cut_off            episodes that were recorded to no end
 interventions      how often the human took over
 intervention_rate, intervention_s   share of the rows in which they had, and how long that was
+doubt_threshold    how much doubt was too much, by the takeovers so far; null: unknown
 labels             rows of the round whose label is an expert's
 success            counted episodes that succeeded
 trained_steps      of the round's training
-rounds             one such object for every earlier round, without the first six keys
+rounds             one such object for every earlier round, without what is said of the run
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def status_document(
         "waiting": waiting,
         "message": message,
         "wanted": wanted,
+        "doubt_threshold": run.doubt_threshold,
         **_round_document(run, current),
         "trained_steps": steps_trained(folder, current.number) if trains else 0,
         "rounds": [_round_document(run, round_) for round_ in run.rounds[:-1]],

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from robot_learning.core.leash import leashed
@@ -20,21 +20,33 @@ from robot_learning.learning.config import LEARN_PADDING
 
 EXPERT_LABELS = "data.expert_labels_only=true"
 NO_PADDING = "policy.train_on_padding=false"
+SEPARATOR = ";"
+# Away from the seeds that people choose.
+_MEMBER_SEEDS = 7_919_000
 _STATE_NAME = "state.safetensors"
 _LINES = 20
 _END_PATIENCE_S = 3.0
 
 
 def training_command(
-    dataset: str, folder: Path, policy: str, preset: str, settings: Sequence[str]
+    dataset: str, folder: Path, training: Mapping[str, str], member: int = 0
 ) -> list[str]:
     """The arguments of `robot-learning` that train a round, or go on with it if it was killed.
 
-    Labels are an expert's only (HG-DAgger), unless `settings` say otherwise.
+    Labels are an expert's only (HG-DAgger), unless the settings say otherwise.
+
+    Args:
+        dataset: its folder.
+        folder: where it is trained.
+        training: `policy`, `preset`, and `settings` separated by semicolons.
+        member: of an ensemble; those after the first (0) have seeds of their own.
     """
-    command = ["train", dataset, "--policy", policy, "--preset", preset, "--out", str(folder)]
+    policy, given = training["policy"], training["settings"].split(SEPARATOR)
+    command = ["train", dataset, "--policy", policy]
+    command += ["--preset", training["preset"], "--out", str(folder)]
     default = [EXPERT_LABELS, *([NO_PADDING] if policy in LEARN_PADDING else [])]
-    for setting in (*default, *settings):
+    seed = [f"seed={_MEMBER_SEEDS + member}"] if member else []
+    for setting in (*default, *(text for text in given if text.strip()), *seed):
         command += ["--set", setting]
     return [*command, *(["--resume"] if (folder / _STATE_NAME).is_file() else [])]
 

@@ -462,6 +462,21 @@ DAGGER_NODE = (
         choices=("auto", "here", "external"),
     ),
     ParameterSpec(
+        "members",
+        0,
+        "Policies that are trained in each round; their disagreement is the doubt of the first, "
+        "which drives; 0: one, or as before",
+        minimum=0,
+        maximum=20,
+    ),
+    ParameterSpec(
+        "ask_above",
+        0.0,
+        "Doubt above which the policy asks for help, and the arm holds; 0: never, -1: as much as "
+        "there was at the takeovers so far",
+        minimum=-1.0,
+    ),
+    ParameterSpec(
         "step_in_s",
         10.0,
         "Unattended: the operator takes over from a policy that gets nowhere for so long",
@@ -488,6 +503,19 @@ POLICY_NODE = (
         "arms",
         ["."],
         "Namespaces of the arms that are served in one batch; '.' is the node's own",
+    ),
+    ParameterSpec(
+        "members",
+        "",
+        "Folders of further checkpoints, a;b: their disagreement with the first is its doubt",
+        read_only=False,
+    ),
+    ParameterSpec(
+        "ask_above",
+        0.0,
+        "Doubt above which the policy asks for help, and the arm holds; 0: never",
+        minimum=0.0,
+        read_only=False,
     ),
     ParameterSpec("device", "auto", "Where the network is computed", choices=POLICY_DEVICES),
     ParameterSpec(

@@ -15,6 +15,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
 from robot_learning.ros import conversions, qos
+from robot_learning.ros.policy_doubt import DoubtOutput
 from robot_learning.ros.policy_inputs import ArmInputs
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
 from robot_learning.serving.observation_history import Gap, ObservationHistory
@@ -58,6 +59,7 @@ class PolicyArm:
         self.prefix = prefix
         self.runner = PolicyRunner(served.client.spec, served.runner, number)
         self.mode = ""
+        self._doubt = DoubtOutput(node, prefix, self.runner)
         self._node, self._profile = node, profile
         self._submit, self._wake = submit, wake
         self._heartbeat_ns = seconds_to_ns(heartbeat_s)
@@ -86,14 +88,15 @@ class PolicyArm:
     def take(self, result: InferenceResult) -> None:
         """Take the policy's answer; what follows from it is sent at once."""
         runner = self.runner
-        problems = runner.counts.refused + runner.counts.failed
+        problems = runner.counts.problems
         if runner.take(result, self.now()):
             self._publish(self.now())
             took_s = (time.monotonic_ns() - result.request.asked_ns) / NS_PER_S
             runner.times.overhead.add(took_s - result.inference_s)
-        elif runner.counts.refused + runner.counts.failed > problems:
+        elif runner.counts.problems > problems:
             text = f"{self.prefix}policy: {runner.counts.last_problem}"
             self._node.get_logger().error(text, throttle_duration_sec=1.0)
+        self._doubt.tell()
 
     def tick(self) -> None:
         """Once in each step of the policy: count what starves, repeat the plan as a heartbeat."""
@@ -159,6 +162,7 @@ class PolicyArm:
         self.inputs.close()
         self._node.destroy_subscription(self._state)
         self._node.destroy_publisher(self._publisher)
+        self._doubt.close()
         if self._hand_back is not None:
             self._node.destroy_client(self._hand_back)
 
@@ -190,7 +194,10 @@ class PolicyArm:
 
     def _on_state(self, message: String) -> None:
         state = json.loads(message.data)
-        epoch, self.mode = int(state["policy_epoch"]), str(state["mode"])
+        epoch, mode = int(state["policy_epoch"]), str(state["mode"])
+        if mode != self.mode:
+            self.mode = mode
+            self._doubt.notice_mode(mode)
         self.runner.driving = state["source"] == "POLICY"
         if self._arbiter_epoch is not None and epoch != self._arbiter_epoch:
             self.runner.reset(int(state["stamp_ns"]))

@@ -11,7 +11,7 @@ from robot_learning.ros import conversions, qos
 from robot_learning.ros.policy_arm import PolicyArm
 from robot_learning.serving.served_policy import ServedPolicy
 
-_WATCHED = ("refused", "failed", "late", "starved_ticks")
+_WATCHED = ("refused", "failed", "asked", "late", "starved_ticks")
 
 
 class PolicyDiagnostics:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from robot_learning.serving.served_policy import ServedPolicy
 
 OWN_NAMESPACE = "."
+RELOADED = ("checkpoint", "members", "ask_above")
+"""Parameters that may be changed while the node runs; `~/reload` takes them up."""
+MEMBER_SEPARATOR = ";"
 # How long this loop may keep the interpreter from the inference thread, and the other way round;
 # Python's own 5 ms would be most of what serving a small policy takes.
 SWITCH_INTERVAL_S = 0.0002
@@ -62,6 +66,7 @@ class PolicyNode(BuiltNode):
         self._pacer = Pacer(50.0)
         self._reported_ns = 0
         self._loading: Loading | None = None
+        self._wanted: dict[str, Any] = {}
         self._adopting_since_ns: int | None = None
         self._answer: Future[tuple[bool, str]] | None = None
         self._last_reload = ""
@@ -100,20 +105,24 @@ class PolicyNode(BuiltNode):
         self._pacer = Pacer(self._served.client.spec.rate_hz)
         return super().on_activate(state)
 
-    def _load(self, path: str, beside: bool = False) -> ServedPolicy:
+    def _named(self) -> dict[str, Any]:
+        """The settings with what has been named since the start."""
+        return self._settings | {name: self.get_parameter(name).value for name in RELOADED}
+
+    def _load(self, given: Mapping[str, Any], beside: bool = False) -> ServedPolicy:
         # Imported here, so that a missing PyTorch is one line and no traceback.
         try:
             from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
         except ImportError as error:
             text = f"policies need PyTorch ({error.name} is missing)"
             raise DependencyError(f"{text}: pip install 'robot_learning[learning]'") from error
-        if not path:
+        if not given["checkpoint"]:
             raise ConfigurationError("parameter 'checkpoint': name the folder of a checkpoint")
         names = {field.name for field in fields(ServingSettings)}
-        chosen = {name: value for name, value in self._settings.items() if name in names}
-        arms = len(self._settings["arms"])
-        settings = ServingSettings(**{**chosen, "arms": arms})
-        return serve_checkpoint(path, self._profile, settings, beside=beside)
+        chosen = {name: value for name, value in given.items() if name in names}
+        members = tuple(filter(None, given["members"].split(MEMBER_SEPARATOR)))
+        settings = ServingSettings(**{**chosen, "arms": len(given["arms"]), "members": members})
+        return serve_checkpoint(given["checkpoint"], self._profile, settings, beside=beside)
 
     def _build(self) -> None:
         from robot_learning.ros.policy_arm import PolicyArm
@@ -121,9 +130,8 @@ class PolicyNode(BuiltNode):
         from robot_learning.serving.inference_worker import InferenceWorker
 
         settings = self._settings
-        # It may have been named since the node was started.
-        settings["checkpoint"] = str(self.get_parameter("checkpoint").value)
-        served = self._served = self._load(settings["checkpoint"])
+        settings.update(self._named())
+        served = self._served = self._load(settings)
         names = list(settings["arms"])
         worker = InferenceWorker(
             served.client,
@@ -193,7 +201,7 @@ class PolicyNode(BuiltNode):
     async def _on_reload(
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        """Load the folder that the parameter `checkpoint` names, and go on with it."""
+        """Load what the parameters name, `RELOADED`, and go on with it."""
         from robot_learning.ros.policy_reload import Loading
 
         if self._served is None:
@@ -202,10 +210,10 @@ class PolicyNode(BuiltNode):
         if self._answer is not None:
             response.message = "a checkpoint is being loaded already"
             return response
-        path = str(self.get_parameter("checkpoint").value)
+        wanted = self._wanted = self._named()
         answer: Future[tuple[bool, str]] = Future(executor=self.executor)
         self._answer = answer
-        self._loading = Loading(path, lambda: self._load(path, beside=True), self._ready.trigger)
+        self._loading = Loading(lambda: self._load(wanted, beside=True), self._ready.trigger)
         response.success, response.message = await answer
         return response
 
@@ -240,7 +248,7 @@ class PolicyNode(BuiltNode):
         if served.client.spec.rate_hz != self._served.client.spec.rate_hz:
             self._pacer = Pacer(served.client.spec.rate_hz)
         self._served = served
-        self._settings["checkpoint"] = self._loading.path if self._loading else ""
+        self._settings.update(self._wanted)
 
     def _finish_reload(self, success: bool, text: str) -> None:
         answer, self._answer = self._answer, None
@@ -251,9 +259,8 @@ class PolicyNode(BuiltNode):
             text = f"not reloaded, the policy before goes on: {text}"
             for arm in self._arms:
                 arm.abandon()
-            # The parameter goes on to name what is served.
-            before = Parameter("checkpoint", value=self._settings["checkpoint"])
-            self.set_parameters([before])
+            # The parameters go on to name what is served.
+            self.set_parameters([Parameter(n, value=self._settings[n]) for n in RELOADED])
         log = self.get_logger()
         self._last_reload = text
         if success:

@@ -13,10 +13,7 @@ from robot_learning.serving.served_policy import ServedPolicy
 class Loading:
     """A checkpoint that is being loaded; `done` tells when `served` or `problem` is there."""
 
-    def __init__(
-        self, path: str, load: Callable[[], ServedPolicy], wake: Callable[[], None]
-    ) -> None:
-        self.path = path
+    def __init__(self, load: Callable[[], ServedPolicy], wake: Callable[[], None]) -> None:
         self.served: ServedPolicy | None = None
         self.problem = ""
         self._load, self._wake = load, wake

@@ -33,7 +33,7 @@ from robot_learning.ros.node_base import (
 from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
 from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
-from robot_learning.ros.teleop_status import operator_status, read_state
+from robot_learning.ros.teleop_status import help_text, operator_status, read_state
 from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import StatusTerminal
 from robot_learning.teleop.teleop_controller import (
@@ -72,6 +72,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._arbiter: Mapping[str, Any] = {}
         self._recorder: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
+        self._doubt: Mapping[str, Any] = {}
         self._pacer = Pacer(settings["rate_hz"])
         self._period_s = 1.0 / settings["rate_hz"]
         self._last_ns: int | None = None
@@ -84,6 +85,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
         self.create_subscription(String, "dagger/status", self._on_rounds, qos.LATCHED)
+        self.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
         self._arbiter_calls = {
             event: self.create_client(Trigger, f"{settings['arbiter_node']}/{service}")
             for event, service in ARBITER_SERVICES.items()
@@ -154,6 +156,7 @@ class TeleopNode(Node):  # type: ignore[misc]
                         rate_hz,
                         recorder=self._recorder,
                         rounds=self._rounds,
+                        doubt=self._doubt,
                     )
                 )
 
@@ -196,6 +199,11 @@ class TeleopNode(Node):  # type: ignore[misc]
 
     def _on_rounds(self, message: String) -> None:
         self._rounds = read_state(message.data) or {}
+
+    def _on_doubt(self, message: String) -> None:
+        before, self._doubt = self._doubt, read_state(message.data) or {}
+        if (text := help_text(self._doubt)) and not help_text(before):
+            self._warn(f"{text}: correct it, or hand back to let it go on")
 
     def _log_health(self, wanted: TeleopInput) -> None:
         """Once for each change."""

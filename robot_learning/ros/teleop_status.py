@@ -42,6 +42,7 @@ def operator_status(
     *,
     recorder: Mapping[str, Any] | None = None,
     rounds: Mapping[str, Any] | None = None,
+    doubt: Mapping[str, Any] | None = None,
 ) -> Status:
     """What the status line shows.
 
@@ -53,6 +54,7 @@ def operator_status(
         rate_hz: of the teleoperation loop.
         recorder: the newest `recorder/status`; None or empty without a recorder.
         rounds: the newest `dagger/status`; likewise.
+        doubt: the newest `policy/doubt`; likewise.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
@@ -73,7 +75,7 @@ def operator_status(
         problem=wanted.health.reason,
         reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
         recording=" ".join(filter(None, doing)),
-        alarm=(recorder or {}).get("warning", ""),
+        alarm=" ".join(filter(None, ((recorder or {}).get("warning"), help_text(doubt or {})))),
     )
 
 
@@ -108,6 +110,15 @@ def round_text(rounds: Mapping[str, Any]) -> str:
     collecting = rounds.get("phase") == "collecting"
     standing = f"{rounds.get('episodes', 0)}{wanted}" if collecting else rounds.get("phase", "")
     return f"round {rounds.get('round', '?')} {standing}"
+
+
+def help_text(doubt: Mapping[str, Any]) -> str:
+    """Few words of `policy/doubt` while the policy asks for help; empty otherwise.
+
+    >>> help_text({"asks": True, "doubt": 0.31, "ask_above": 0.2})
+    'the policy asks for help'
+    """
+    return "the policy asks for help" if doubt.get("asks") else ""
 
 
 def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:

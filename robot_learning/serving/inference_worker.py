@@ -43,6 +43,7 @@ class InferenceResult:
         problem: why it failed; empty otherwise.
         started_ns: steady time at which the policy was called.
         finished_ns: steady time at which it returned.
+        doubt: how little they are to be trusted; None where nothing tells.
     """
 
     request: InferenceRequest
@@ -50,6 +51,7 @@ class InferenceResult:
     problem: str
     started_ns: int
     finished_ns: int
+    doubt: float | None = None
 
     @property
     def inference_s(self) -> float:
@@ -157,11 +159,14 @@ def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[Infe
     windows = [request.window for request in requests]
     started_ns = time.monotonic_ns()
     actions: FloatArray | None = None
+    doubts: FloatArray | None = None
     problem = ""
     try:
         actions = client.infer(windows, [request.prefix for request in requests])
         if len(actions) != len(requests):
             problem = f"{len(requests)} windows gave {len(actions)} chunks"
+        else:
+            doubts = client.doubt(windows, actions)
     except Exception as error:  # whatever a policy does, the loop beside it goes on
         problem = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     finished_ns = time.monotonic_ns()
@@ -172,6 +177,7 @@ def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[Infe
             problem,
             started_ns,
             finished_ns,
+            None if problem or doubts is None else float(doubts[index]),
         )
         for index, request in enumerate(requests)
     ]

@@ -32,6 +32,13 @@ class PolicyClient(ABC):
         another shape is refused by the runner. An exception counts as a failed inference.
         """
 
+    def doubt(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
+        """(len(windows),) how little the chunks that it has just given are to be trusted.
+
+        None where nothing tells. Called right after `infer`, in the same thread.
+        """
+        return None
+
     def close(self) -> None:
         """Release connections, processes, memory."""
         return

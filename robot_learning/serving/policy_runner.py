@@ -7,6 +7,7 @@ computes, and brings the results back. The same object serves live and in lockst
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,7 @@ class RunnerSettings:
         silence_s: how long nothing is sent after an output was refused. Longer than the
             arbiter's patience, so that it holds instead of going on with an older chunk.
         overdue_s: age of an unanswered request beyond which the policy counts as stuck.
+        ask_above: doubt above which a policy that drives asks for help instead.
     """
 
     planner: PlannerSettings
@@ -49,6 +51,7 @@ class RunnerSettings:
     expected_delay_s: float = 0.0
     silence_s: float = 0.5
     overdue_s: float = 2.0
+    ask_above: float = math.inf
 
 
 @dataclass
@@ -59,6 +62,7 @@ class RunnerCounts:
         chunks: outputs that became part of the plan.
         refused: outputs with NaN, infinity or another shape.
         failed: inferences that ended with an exception.
+        asked: how often it asked for help.
         late: outputs all of whose steps were past when they arrived.
         superseded: outputs older than the plan, or from before a reset.
         starved_ticks: ticks for which the plan had no step left.
@@ -68,11 +72,17 @@ class RunnerCounts:
     chunks: int = 0
     refused: int = 0
     failed: int = 0
+    asked: int = 0
     late: int = 0
     superseded: int = 0
     starved_ticks: int = 0
     skipped_steps: int = 0
     last_problem: str = ""
+
+    @property
+    def problems(self) -> int:
+        """Answers after which the policy fell silent."""
+        return self.refused + self.failed + self.asked
 
 
 @dataclass
@@ -85,12 +95,21 @@ class RunnerTimes:
 
 
 class PolicyRunner:
-    """The policy of one arm. One thread."""
+    """The policy of one arm. One thread.
+
+    Attributes:
+        driving: whether it drives, as far as the caller knows.
+        asks: whether it asks for help. Then it sends nothing as long as it drives, so that the
+            arbiter holds; who answers sets it back.
+        doubt: of the newest chunk; None where nothing tells.
+    """
 
     def __init__(self, spec: PolicySpec, settings: RunnerSettings, arm: int = 0) -> None:
         self.arm = arm
         self.epoch = 0
         self.driving = False
+        self.asks = False
+        self.doubt: float | None = None
         self.counts = RunnerCounts()
         self.times = RunnerTimes()
         self._pending: InferenceRequest | None = None
@@ -179,6 +198,10 @@ class PolicyRunner:
             counts.refused += 1
             self._fall_silent(f"the policy's output was refused: {problem}", now)
             return False
+        self.doubt = result.doubt
+        if self.driving and (self.asks or self._is_doubtful):
+            self._ask(now)
+            return False
         actions = np.asarray(result.actions, np.float64)
         stamp_ns = request.window.stamp_ns
         verdict = self.planner.accept(stamp_ns, actions, now.ros_ns, self.driving)
@@ -195,7 +218,7 @@ class PolicyRunner:
 
     def output(self, now: Instant) -> ActionChunk | None:
         """The plan, to be sent now; None when there is none, or while nothing may be sent."""
-        if now.steady_ns < self._silent_until_ns:
+        if now.steady_ns < self._silent_until_ns or (self.driving and self.asks):
             return None
         plan = self.planner.plan
         if plan is None or now.ros_ns - plan.end_ns > seconds_to_ns(self.settings.silence_s):
@@ -220,6 +243,18 @@ class PolicyRunner:
             return 0.0
         waited_s = (now.steady_ns - self._pending.asked_ns) / NS_PER_S
         return waited_s if waited_s > self.settings.overdue_s else 0.0
+
+    @property
+    def _is_doubtful(self) -> bool:
+        # Also where the doubt is not a number.
+        return self.doubt is not None and not self.doubt <= self.settings.ask_above
+
+    def _ask(self, now: Instant) -> None:
+        if not self.asks:
+            self.asks = True
+            self.counts.asked += 1
+            limit = self.settings.ask_above
+            self._fall_silent(f"it asks for help: doubt {self.doubt:.3g} above {limit:.3g}", now)
 
     def _problem(self, actions: npt.NDArray[Any]) -> str:
         wanted = (self.spec.action_steps, self.spec.action_dim)

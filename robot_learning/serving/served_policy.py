@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from robot_learning.serving import backend_probe, devices
 from robot_learning.serving.backend_probe import ProbeReport, choose_backend
 from robot_learning.serving.chunk_planner import AUTO, PlannerSettings, planner_settings
 from robot_learning.serving.compatibility import Sources, check_policy
+from robot_learning.serving.ensemble import Ensemble
 from robot_learning.serving.local_policy import LocalPolicy
 from robot_learning.serving.policy_client import PolicyClient
 from robot_learning.serving.policy_runner import RunnerSettings
@@ -36,6 +38,8 @@ class ServingSettings:
         image_max_age_s: the same of images.
         seed: of the policy's noise.
         arms: how many arms are served in one batch.
+        members: further checkpoints, whose disagreement with the first is its doubt.
+        ask_above: doubt above which a policy that drives asks for help; 0: never.
     """
 
     device: str = devices.AUTO
@@ -48,6 +52,8 @@ class ServingSettings:
     image_max_age_s: float = 0.3
     seed: int = 0
     arms: int = 1
+    members: tuple[str, ...] = ()
+    ask_above: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,7 @@ def serve_checkpoint(
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged, or of another version.
-        ConfigurationError: it does not fit the robot, or a setting is wrong.
+        ConfigurationError: it does not fit the robot, its members differ, or a setting is wrong.
     """
     settings = settings or ServingSettings()
     device = devices.choose_device(settings.device)
@@ -122,20 +128,37 @@ def serve_checkpoint(
             threads=settings.threads,
             beside=folder if beside else None,
         )
+        client: PolicyClient = LocalPolicy(policy, backend, settings.seed)
+        if settings.members:
+            others = [_member(name, profile, settings, device) for name in settings.members]
+            client = Ensemble([client, *others], profile.position_max - profile.position_min)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ConfigurationError(f"{folder}: not enough memory on {device} for it") from error
     ages_s = dict.fromkeys([*sources.joints, *sources.poses], settings.max_age_s)
     ages_s |= dict.fromkeys(sources.cameras, settings.image_max_age_s)
     return ServedPolicy(
-        client=LocalPolicy(policy, backend, settings.seed),
+        client=client,
         family=policy.family,
-        runner=runner_settings(planner, ages_s, probe.median_s),
+        runner=replace(
+            runner_settings(planner, ages_s, probe.median_s * (1 + len(settings.members))),
+            ask_above=settings.ask_above or math.inf,
+        ),
         sources=sources,
         details=checkpoint.details,
         digest=checkpoint.digest,
         device=device,
         probe=probe,
     )
+
+
+def _member(
+    folder: str, profile: RobotProfile, settings: ServingSettings, device: str
+) -> LocalPolicy:
+    """A further checkpoint; nobody waits for it alone, so that its backend is not measured."""
+    checkpoint = load_checkpoint(folder, device)
+    policy = checkpoint.policy.requires_grad_(False)
+    check_policy(policy.spec, checkpoint.details, profile, folder)
+    return LocalPolicy(policy, seed=settings.seed)
 
 
 def runner_settings(

@@ -1,0 +1,44 @@
+"""What the rounds hear of the policy's doubt: whether it asks for help, and when it was taken over.
+
+Kelly et al., "HG-DAgger", ICRA 2019, https://arxiv.org/abs/1810.02890: what the human could not
+watch any longer tells how much doubt is too much.
+"""
+
+from __future__ import annotations
+
+import json
+
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from robot_learning.ros import qos
+
+
+class PolicyDoubt:
+    """Listens to `policy/doubt` and `arbiter/state`.
+
+    Attributes:
+        asks: whether the policy waits for an answer.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.asks = False
+        self._doubt: float | None = None
+        self._at_takeovers: list[float] = []
+        self._mode = ""
+        node.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
+        node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+
+    def take(self) -> tuple[float, ...]:
+        """The doubts at takeovers from the policy since the last call, oldest first."""
+        taken, self._at_takeovers = tuple(self._at_takeovers), []
+        return taken
+
+    def _on_doubt(self, message: String) -> None:
+        document = json.loads(message.data)
+        self.asks, self._doubt = document["asks"], document["doubt"]
+
+    def _on_arbiter(self, message: String) -> None:
+        before, self._mode = self._mode, json.loads(message.data)["mode"]
+        if (before, self._mode) == ("POLICY", "HUMAN") and self._doubt is not None:
+            self._at_takeovers.append(self._doubt)

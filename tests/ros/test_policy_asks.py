@@ -1,0 +1,97 @@
+"""A policy of two members over real nodes: in doubt it asks for help, and the arm holds."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from rcl_interfaces.srv import SetParameters
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+from steering_policy import save_steering
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros import conversions, qos
+
+# A busy machine must not be taken for a dead source.
+PATIENT = {"policy_timeout_s": 0.6, "measured_timeout_s": 1.5, "measured_fault_s": 9.0}
+PATIENT |= {"human_timeout_s": 0.5, "tracking_rad": 3.0, "autostart": True}
+
+
+def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(peer, start_node, tmp_path):
+    profile = load_profile("desk_arm")
+    target = profile.home + np.array([0.4, 0.1, -0.1, 0.2, 0.0, 0.3, -0.02])
+    long = {"action_steps": 60, "executed_steps": 20}
+    folders = [
+        save_steering(tmp_path / name, profile, target + shift, 0.01, **long)
+        for name, shift in (("first", 0.0), ("second", -0.2))
+    ]
+    states, told = [], []
+    listen = peer.node.create_subscription
+    listen(String, "arbiter/state", lambda m: states.append(json.loads(m.data)), qos.LATCHED)
+    listen(String, "policy/doubt", lambda m: told.append(json.loads(m.data)), qos.LATCHED)
+    teleop = peer.node.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
+    start_node("robot_node", cameras="[none]")
+    start_node("arbiter_node", **PATIENT)
+    policy = start_node(
+        "policy_node", checkpoint=folders[0], members=folders[1], device="cpu", backend="eager"
+    )
+
+    def until_mode(mode):
+        peer.spin_until(lambda: states and states[-1]["mode"] == mode)
+
+    def ask_above(value):
+        request = SetParameters.Request(
+            parameters=[Parameter("ask_above", value=value).to_parameter_msg()]
+        )
+        assert peer.call(SetParameters, "policy_node/set_parameters", request).results[0].successful
+        answer = peer.call(Trigger, "policy_node/reload")
+        assert answer.success, answer.message
+
+    def hand_back():
+        """As soon as it proposes again, which it does once the arm holds."""
+        peer.spin_until(lambda: peer.call(Trigger, "arbiter_node/hand_back").success)
+
+    def drive():
+        """A person's hand, until the arbiter says so."""
+        names, held = profile.joint_names, profile.home
+        while states[-1]["mode"] != "HUMAN":
+            stamp_ns = peer.node.get_clock().now().nanoseconds
+            teleop.publish(conversions.trajectory_message(names, held, stamp_ns=stamp_ns))
+            peer.executor.spin_once(timeout_sec=0.02)
+
+    until_mode("HOLD")
+    peer.spin_until(lambda: told)
+    doubt = told[-1]["doubt"]
+    assert doubt > 0.0
+    assert (told[-1]["ask_above"], told[-1]["asks"]) == (None, False)
+    hand_back()
+    until_mode("POLICY")
+    heard = len(told)
+    peer.spin_until(lambda: len(told) > heard + 3)
+    assert states[-1]["mode"] == "POLICY"
+    # Its doubt is the same wherever the arm stands.
+    ask_above(0.5 * doubt)
+    until_mode("HOLD")
+    assert told[-1]["asks"]
+    assert "it asks for help: doubt" in policy.output
+    heard, seen = len(told), len(states)
+    peer.spin_until(lambda: len(told) > heard + 3)
+    assert {state["mode"] for state in states[seen:]} == {"HOLD"}, "nobody has answered yet"
+    assert told[-1]["asks"]
+    drive()
+    peer.spin_until(lambda: not told[-1]["asks"])
+    until_mode("HOLD")
+    # Back where it was it asks again.
+    hand_back()
+    peer.spin_until(lambda: told[-1]["asks"])
+    until_mode("HOLD")
+    ask_above(2.0 * doubt)
+    hand_back()
+    peer.spin_until(lambda: not told[-1]["asks"])
+    heard = len(told)
+    peer.spin_until(lambda: len(told) > heard + 3)
+    assert states[-1]["mode"] == "POLICY"
+    assert policy.output.count("asks for help") == 2
