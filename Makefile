@@ -23,11 +23,11 @@ unexport LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test check bench clean
+.PHONY: help setup setup-tests demo test check bench bench-imitation clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 setup: $(VENV)/.stamp-run ## virtual environment, pinned packages, system libraries
 setup-tests: $(VENV)/.stamp-tests ## the same, with the test tools
@@ -46,9 +46,13 @@ check: $(VENV)/.stamp-tests ## set up, then lint and type check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.stamp-tests ## set up, then every benchmark: tables here, JSON in benchmarks/results
-	@for script in benchmarks/bench_*.py; do \
+bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next: tables here, JSON in benchmarks/results
+	@for script in $(filter-out benchmarks/bench_imitation.py,$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# Goes on where a stopped one ended. Options: make bench-imitation BENCH="--quick"
+bench-imitation: $(VENV)/.stamp-tests ## set up, then five ways of imitation in four environments (an hour)
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_imitation.py $(BENCH)
 
 clean: ## remove the environment, builds, caches and results, but no recording
 	rm -rf $(VENV) build dist install log outputs benchmarks/results *.egg-info

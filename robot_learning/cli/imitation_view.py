@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 _COLUMNS = (
     ("episodes", "episodes", 6, "", False),
     ("labels", "labels", 6, "", False),
-    ("expert_s", "expert", 4, " s", False),
-    ("success", "success", 3, "", True),
-    ("return_mean", "return", 4, "", True),
+    ("expert_s", "expert", 3, " s", False),
+    ("success", "success", 2, "", True),
+    ("return_mean", "return", 3, "", True),
     ("on_policy_error", "on-policy", 2, "", True),
     ("off_policy_error", "off-policy", 2, "", True),
     ("intervention_rate", "driven", 2, "", True),
     ("wall_s", "wall", 2, " s", False),
 )
+
+_WIDTH = 100
 
 
 def show_study(study: Study, *, resume: bool) -> int:
@@ -38,6 +40,9 @@ def show_study(study: Study, *, resume: bool) -> int:
     from robot_learning.learning.imitation.study import run_study
 
     console = Console()
+    if not console.is_terminal:
+        # A file or another program: nothing is gained by narrow columns.
+        console = Console(width=_WIDTH)
     try:
         if console.is_terminal:
             with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -73,7 +78,8 @@ def study_table(results: Mapping[int, Sequence[RoundResult]], title: str = "") -
     lines = summarize(runs)
     columns = [c for c in _COLUMNS if any(line[c[0]] is not None for line in lines)]
     several = len(results) > 1
-    table = Table(title=title or None, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=title or None, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table.padding = (0, 1, 0, 0)
     for heading in ("round", *(["seeds"] if several else []), *(c[1] for c in columns)):
         table.add_column(heading, no_wrap=True, justify="right")
     for number, line in enumerate(lines):
@@ -93,7 +99,7 @@ def _intervals(result: RoundResult) -> dict[str, str]:
         cells["success"] = f"{result.success:.2f} [{low:.2f}, {high:.2f}]"
     if result.return_mean is not None:
         half = (result.return_high or 0.0) - result.return_mean
-        cells["return_mean"] = _text((result.return_mean, half), 4, "", True)
+        cells["return_mean"] = _text((result.return_mean, half), 3, "", True)
     return cells
 
 
@@ -105,8 +111,8 @@ def _text(value: Sequence[float | None] | None, digits: int, unit: str, differs:
 
 
 def _number(value: float, digits: int) -> str:
-    """Significant digits, without an exponent where whole numbers do."""
-    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
+    """Significant digits; without an exponent from 100 on."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
 def _remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> list[str]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -144,7 +144,7 @@ def _read(path: Path) -> list[Episode]:
             Episode(EpisodeFacts(**item), **{name: parts[name][k] for name in _ROWS})
             for k, item in enumerate(facts)
         ]
-    except (OSError, ValueError, KeyError, TypeError, IndexError, zipfile.BadZipFile) as problem:
+    except (OSError, EOFError, ValueError, LookupError, TypeError, BadZipFile) as problem:
         raise RunError(f"{path}: damaged: {problem}") from problem
 
 

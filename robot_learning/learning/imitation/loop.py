@@ -139,7 +139,7 @@ class _Run:
         self._store = saved.Store(folder, state, config.ensemble_members)
         self._episodes = self._store.episodes()
         self._policies = self._store.policies()
-        self._references: dict[float | None, list[Episode]] = {}
+        self._references: dict[bytes, list[Episode]] = {}
 
     def results(self) -> list[RoundResult]:
         try:
@@ -230,13 +230,13 @@ class _Run:
 
     def _reference(self, plan: Plan) -> list[Episode]:
         """Episodes of the expert with the round's noise; kept while the noise is the same."""
-        trace = plan.noise_trace
-        if trace not in self._references:
+        noise = b"" if plan.covariance is None else plan.covariance.tobytes()
+        if noise not in self._references:
             driver = ExpertDriver(self._worlds.actions, plan.covariance, self._config.seed)
             count = self._config.evaluation.reference_episodes
             found = measure(self._worlds, driver, count, self._seeds, REFERENCE_STREAM)
-            self._references = {trace: found}
-        return self._references[trace]
+            self._references = {noise: found}
+        return self._references[noise]
 
     def _counts(self, plan: Plan) -> dict[str, Any]:
         rows, of_round = Rows.of(self._episodes), self._of_round(plan.number)

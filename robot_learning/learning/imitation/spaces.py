@@ -18,6 +18,7 @@ Float32Array = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 PREFIX, FLAT_NAME = "obs", "observation"
 _IMAGE_AXES = 3
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,9 @@ class ActionLayout:
             )
         if self.choices:
             return self._choices(rows, who), np.zeros(len(rows), np.int64)
-        outside = (rows < self.low) | (rows > self.high)
+        # What rounding to the space's float32 did is not worth a word.
+        allowance = _ROUNDING * self.scale
+        outside = (rows < self.low - allowance) | (rows > self.high + allowance)
         return self.clipped(rows), np.count_nonzero(outside, axis=1)
 
     def _choices(self, rows: npt.NDArray[np.float64], who: str) -> Float32Array:

@@ -117,8 +117,9 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
         state = load(folder)
         _refuse_others(folder, state.identity, identity)
         return state
-    (folder / STATE_NAME).unlink(missing_ok=True)
-    if folder.exists() and any(not path.name.startswith(".") for path in folder.iterdir()):
+    # A run that was killed before it had saved anything begins anew.
+    is_ours = (folder / STATE_NAME).exists()
+    if not is_ours and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise RunError(f"{folder}: holds something else; choose another folder")
     state = RunState(identity)
     save(folder, state)

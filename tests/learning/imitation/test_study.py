@@ -1,0 +1,137 @@
+"""Runs in processes of their own; one of them is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.learning.imitation.config import ImitationConfig
+from robot_learning.learning.imitation.data import EpisodeFiles
+from robot_learning.learning.imitation.state import load
+from robot_learning.learning.imitation.study import Study, run_study
+from robot_learning.learning.imitation.summary import mean_and_half_width, summarize
+from robot_learning.policies.checkpoint import load_checkpoint
+
+EXPERT = """
+import time
+import numpy as np
+
+def swing(observation, info):
+    cosine, sine, velocity = observation
+    return np.array([-10.0 * np.arctan2(sine, cosine) - 2.0 * velocity])
+
+def slow(observation, info):
+    time.sleep(0.001)
+    return swing(observation, info)
+
+def picky(observation, info):
+    assert observation[0] < 0.99, "too upright"
+    return swing(observation, info)
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an expert's module, which is where commands are given."""
+    (tmp_path / "my_expert.py").write_text(EXPERT)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def study_of(place: Path, config: ImitationConfig, **changed: Any) -> Study:
+    values: dict[str, Any] = {"expert": "my_expert:swing", "folder": place / "out", **changed}
+    return Study(config, "Pendulum-v1", **values)
+
+
+@pytest.mark.timeout(120)
+def test_seeds_run_beside_each_other_and_make_one_table(
+    place: Path, quick: ImitationConfig
+) -> None:
+    study = study_of(place, quick.with_values({"rounds": 2}), seeds=(3, 4), jobs=2)
+    told: list[Any] = []
+    results = run_study(study, tell=told.append)
+    assert {seed: len(rounds) for seed, rounds in results.items()} == {3: 2, 4: 2}
+    assert results[3][0].return_mean != results[4][0].return_mean
+    assert told[-1] == results
+    written = json.loads((study.folder / "results.json").read_text())
+    assert written["seeds"]["3"][1]["labels"] == 1200
+    assert written["summary"][1]["seeds"] == 2
+    assert len((study.folder / "metrics.csv").read_text().splitlines()) == 5
+    with pytest.raises(RunError, match="there is a run already"):
+        run_study(study)
+
+
+@pytest.mark.timeout(120)
+def test_a_run_that_fails_says_which_and_why(place: Path, quick: ImitationConfig) -> None:
+    study = study_of(place, quick, expert="my_expert:picky", seeds=(1,))
+    text = r"seed 1: the expert my_expert:picky raised AssertionError\('too upright'\)"
+    with pytest.raises(TrainingError, match=text):
+        run_study(study)
+
+
+@pytest.mark.timeout(200)
+def test_a_killed_process_goes_on_as_if_nothing_had_been(
+    place: Path, quick: ImitationConfig
+) -> None:
+    config = quick.with_values(
+        {
+            **{"rounds": 4, "envs": 1, "gate.kind": "ensemble", "gate.members": 2},
+            **{"fit.warm_start": True, "evaluation.error": False},
+        }
+    )
+
+    def order(folder: Path) -> list[str]:
+        text = json.dumps(
+            {
+                **{"config": config.to_plain(), "folder": str(folder), "resume": True},
+                **{"env": "Pendulum-v1", "env_kwargs": {}, "expert": "my_expert:slow"},
+            }
+        )
+        return [sys.executable, "-m", "robot_learning.learning.imitation.worker", text]
+
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run(order(place / "whole"), env=environment, check=True)
+    killed = place / "killed"
+
+    def episodes() -> int:
+        return len(list((killed / "episodes").glob("*.npz")))
+
+    kills = 0
+    while True:
+        process = subprocess.Popen(order(killed), env=environment)
+        before = episodes()
+        # As soon as something more was saved, which is at no particular point.
+        while process.poll() is None and (episodes() == before or kills == 2):
+            time.sleep(0.005)
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert process.returncode == 0 and kills == 2
+    for name in ("whole", "killed"):
+        assert len(load(place / name).results) == 4
+    assert figures(killed) == figures(place / "whole")
+
+
+def figures(folder: Path) -> Any:
+    results = [
+        {k: v for k, v in asdict(r).items() if not k.endswith("_s")} for r in load(folder).results
+    ]
+    rows = [(e.facts, e.action.tobytes(), e.label.tobytes()) for e in EpisodeFiles(folder).load(9)]
+    members = [load_checkpoint(folder / "checkpoints" / "003" / m).digest for m in ("0", "1")]
+    return results, rows, members, load_checkpoint(folder / "best").digest
+
+
+def test_intervals_over_seeds() -> None:
+    mean, half = mean_and_half_width([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (mean, half) == (3.0, pytest.approx(2.776 * 2.5**0.5 / 5**0.5))
+    assert summarize([]) == []
