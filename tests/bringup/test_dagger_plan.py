@@ -113,6 +113,8 @@ def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
         ({"resume": "true"}, r"resume: name the folder of the run"),
         ({"resume": "true", "out": "/nowhere"}, r"no rounds\.json in '/nowhere'"),
         ({"relabel": "me"}, "Valid: auto, expert, none"),
+        ({"ask_above": "often"}, "ask_above: expected a number"),
+        ({"members": "many"}, "members: expected a whole number"),
         ({"rounds": "some"}, "rounds: expected a whole number"),
         ({"device": "scripted", "engage_above": "much"}, "engage_above: expected a number"),
     ],
@@ -128,3 +130,9 @@ def test_what_is_damaged_is_named(name, tmp_path):
     given = {"dataset": str(tmp_path)} if name == "dataset.json" else {"resume": "true"}
     with pytest.raises(ConfigurationError, match=f"{name}: damaged"):
         DAGGER.resolve({**given, "out": str(tmp_path)})
+
+
+@pytest.mark.parametrize(("given", "taken"), [("never", 0.0), ("auto", -1.0), ("0.25", 0.25)])
+def test_when_the_policy_asks_for_help(dataset, given, taken):
+    found = values(nodes(dataset=dataset, ask_above=given, members="3")["dagger_node"])
+    assert (found["ask_above"], found["members"]) == (taken, 3)

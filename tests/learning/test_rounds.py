@@ -27,7 +27,9 @@ from robot_learning.learning.rounds import (
     EpisodeFigures,
     Phase,
     Round,
+    ensemble_members,
     load_run,
+    member_folders,
     new_run,
     next_round,
     refuse_used,
@@ -214,6 +216,30 @@ def test_a_damaged_state_is_one_line_that_names_the_file(run, tmp_path, change, 
         load_run(tmp_path)
     with pytest.raises(RunError, match="there is no run here"):
         load_run(tmp_path / "nowhere")
+
+
+def test_a_run_of_before_ensembles_is_read_and_doubt_is_that_of_the_latest_takeovers(run, tmp_path):
+    save_run(tmp_path, run)
+    plain = json.loads((tmp_path / "rounds.json").read_text())
+    for round_ in plain["rounds"]:
+        del round_["doubts"]
+    (tmp_path / "rounds.json").write_text(json.dumps(plain))
+    assert load_run(tmp_path) == run
+    assert run.doubt_threshold is None
+    run = run.changed(doubts=(0.1, 0.2, 0.3, 0.4, 0.6)).begun(Round(2, Phase.COLLECTING))
+    save_run(tmp_path, run)
+    # The last quarter of five, rounded up.
+    assert load_run(tmp_path).doubt_threshold == pytest.approx(0.5)
+
+
+def test_the_members_of_an_ensemble_lie_beside_the_one_that_drives(tmp_path):
+    first, *others = member_folders(tmp_path, 3, 3)
+    assert first == training_folder(tmp_path, 3)
+    assert ensemble_members(str(first / "best")) == []
+    for place in (first, *others):
+        write_checkpoint(place / "best", "0123456789")
+    assert ensemble_members(str(first / "best")) == [str(place / "best") for place in others]
+    assert member_folders(tmp_path, 3, 1) == [first]
 
 
 def test_the_progress_of_a_training_is_that_of_its_last_whole_line(tmp_path):
