@@ -1,6 +1,6 @@
 """How often do the scripted experts succeed? Undisturbed, with action noise, from odd starts.
 
-python benchmarks/bench_experts.py [--seeds 200] [--processes 2]
+python benchmarks/bench_experts.py [--seeds 200] [--processes 2] [--tasks push ...]
 
 `noise`: zero-mean Gaussian noise on the action, in rad, drawn anew every five steps and held.
 `perturbed`: the arm starts at home plus Gaussian noise, in rad, on every joint.
@@ -18,6 +18,7 @@ import numpy as np
 from harness import Row, Spread, report
 
 from robot_learning.core.profile import JointKind
+from robot_learning.learning.intervals import wilson
 from robot_learning.sim.env import RobotEnv
 from robot_learning.sim.experts import make_expert
 
@@ -44,7 +45,6 @@ CONDITIONS = (
 )
 NOISE_HOLD_STEPS = 5
 RATE_HZ = 50.0
-Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,10 @@ class Outcome:
     expert_us: float
 
 
-def wilson(successes: int, trials: int) -> Spread:
-    """A share with its 95 % Wilson score interval."""
-    share = successes / trials
-    spread = Z_95 * math.sqrt(share * (1 - share) / trials + Z_95**2 / (4 * trials**2))
-    middle, scale = share + Z_95**2 / (2 * trials), 1 + Z_95**2 / trials
-    return Spread(share, (middle - spread) / scale, (middle + spread) / scale, trials)
+def interval(outcome: Outcome, trials: int) -> Spread:
+    """The share of successes with its 95 % Wilson interval."""
+    share = wilson(outcome.successes, trials)
+    return Spread(share.share, share.low, share.high, trials)
 
 
 def measure(job: Job) -> Outcome:
@@ -120,6 +118,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Success of the scripted experts.")
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
+    tasks = sorted({task for task, _, _ in CASES})
+    parser.add_argument("--tasks", nargs="+", choices=tasks, default=tasks)
     arguments = parser.parse_args()
     jobs = [
         Job(
@@ -133,11 +133,12 @@ def main() -> int:
         )
         for name, noise, start in CONDITIONS
         for task, robot, bound in CASES
+        if task in arguments.tasks
     ]
     with ProcessPoolExecutor(arguments.processes) as pool:
         outcomes = list(pool.map(measure, jobs))
     rows = [
-        Row(job.name, wilson(outcome.successes, job.seeds), "share", job.bound)
+        Row(job.name, interval(outcome, job.seeds), "share", job.bound)
         for job, outcome in zip(jobs, outcomes, strict=True)
     ]
     details = {job.name: asdict(outcome) for job, outcome in zip(jobs, outcomes, strict=True)} | {
