@@ -48,6 +48,11 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._interrupted = False
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether SIGINT or SIGTERM has ended it."""
+        return self._interrupted
+
     def run(self) -> int:
         """Run until a node ends that the others depend on, or until SIGINT or SIGTERM.
 

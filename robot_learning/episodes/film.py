@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from robot_learning.episodes.recovery import Progress
 HEIGHT_PX = 480
 _BAR_PX, _LINE_PX, _TEXT_PX = 40, 16, 22
 _DARK = (24, 24, 24)
+Draw = Callable[[int], UInt8Array]
+"""The picture (height, width, 3) of a row."""
 
 
 def save_film(episode: Episode, path: Path, progress: Progress | None = None) -> None:
@@ -29,7 +33,7 @@ def save_film(episode: Episode, path: Path, progress: Progress | None = None) ->
         DependencyError: PyAV, matplotlib or Pillow is not installed.
         EpisodeError: it has no camera, is damaged, or the file cannot be written.
     """
-    reel = _Reel(episode)
+    reel = Reel(episode)
     beside = path.with_name(f".{path.stem}.new{path.suffix}")
     rate_hz = max(1, round(episode.info.rate_hz))
     try:
@@ -45,21 +49,33 @@ def save_film(episode: Episode, path: Path, progress: Progress | None = None) ->
         beside.unlink(missing_ok=True)
 
 
-class _Reel:
-    def __init__(self, episode: Episode) -> None:
-        self._episode = episode
+class Reel:
+    """The frames of one episode's film, for whoever writes them."""
+
+    def __init__(self, episode: Episode, draw: Draw | None = None, title: str = "") -> None:
+        """Prepare.
+
+        Args:
+            episode: open.
+            draw: makes the picture of a row; by default the cameras were recorded.
+            title: is written beside the name of who is in control.
+
+        Raises:
+            DependencyError: matplotlib or Pillow is not installed.
+            EpisodeError: it has no camera.
+        """
+        self._episode, self._title = episode, title
         self._image = require("PIL.Image", "making films")
         self._draw = require("PIL.ImageDraw", "making films").Draw
         fonts = require("matplotlib.font_manager", "making films")
         font = fonts.findfont(fonts.FontProperties(family="DejaVu Sans", weight="bold"))
         self._font = require("PIL.ImageFont", "making films").truetype(font, _TEXT_PX)
-        self._cameras = [column for column in episode.info.columns if column.is_image]
-        if not self._cameras:
+        self._views = [draw] if draw else _recorded(episode)
+        if not self._views:
             raise EpisodeError(f"{episode.path}: has no camera, so there is nothing to film")
+        shapes = [view(0).shape for view in self._views]
         # Colour at half resolution needs even sizes.
-        self._widths = [
-            round(column.shape[1] * HEIGHT_PX / column.shape[0] / 2) * 2 for column in self._cameras
-        ]
+        self._widths = [round(shape[1] * HEIGHT_PX / shape[0] / 2) * 2 for shape in shapes]
         self.shape = (HEIGHT_PX + _BAR_PX + _LINE_PX, sum(self._widths), 3)
         self._controllers = controllers(episode) or ["nobody"] * episode.rows
         self._interventions = interventions(episode)
@@ -72,9 +88,8 @@ class _Reel:
         """The film's frame for a row, (height, width, 3)."""
         canvas = self._image.new("RGB", (self.shape[1], self.shape[0]), _DARK)
         left = 0
-        for column, width in zip(self._cameras, self._widths, strict=True):
-            pixels = visible_pixels(self._episode.frame(column.path, row))
-            image = self._image.fromarray(pixels)
+        for view, width in zip(self._views, self._widths, strict=True):
+            image = self._image.fromarray(view(row))
             if image.size != (width, HEIGHT_PX):
                 image = image.resize((width, HEIGHT_PX))
             canvas.paste(image, (left, _BAR_PX))
@@ -94,6 +109,9 @@ class _Reel:
         draw.rectangle((0, 0, text_width + 24, _BAR_PX - 1), fill=COLOURS[name])
         middle = _BAR_PX // 2
         draw.text((12, middle), text, fill="white", font=self._font, anchor="lm")
+        draw.text(
+            (text_width + 36, middle), self._title, fill="white", font=self._font, anchor="lm"
+        )
         rows = self._episode.rows
         right = f"{self._times_s[row]:6.2f} s   {row + 1}/{rows}"
         if self._invalid[row]:
@@ -110,3 +128,13 @@ class _Reel:
         for row in np.flatnonzero(self._invalid):
             draw.rectangle((round(row * scale), 0, round((row + 1) * scale), 3), fill="red")
         return line
+
+
+def _recorded(episode: Episode) -> list[Draw]:
+    """The pictures of each camera that was recorded."""
+    cameras = [column.path for column in episode.info.columns if column.is_image]
+    return [partial(_picture, episode, path) for path in cameras]
+
+
+def _picture(episode: Episode, path: str, row: int) -> UInt8Array:
+    return visible_pixels(episode.frame(path, row))

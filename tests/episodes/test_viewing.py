@@ -9,7 +9,7 @@ import pytest
 from robot_learning.episodes.controllers import COLOURS, Spell, spells
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.film import save_film
+from robot_learning.episodes.film import Reel, save_film
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.picture import save_picture
 from robot_learning.episodes.schema import Column, DatasetInfo, EpisodeMetadata, Stream
@@ -61,6 +61,20 @@ def test_a_film_has_a_frame_a_row_with_the_controller_in_it(
     corner = frames[10][5:30, 2:10].reshape(-1, 3).mean(axis=0)
     np.testing.assert_allclose(corner, rgb(COLOURS["human"]), atol=12)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.mp4"]
+
+
+def test_the_frames_of_a_film_can_show_pictures_that_were_drawn_afterwards(
+    episode: Episode,
+) -> None:
+    def drawn(row: int) -> np.ndarray:
+        return np.full((480, 64, 3), row, np.uint8)
+
+    reel, titled = Reel(episode, drawn), Reel(episode, drawn, "III")
+    assert reel.shape == (536, 64, 3)
+    assert (reel.frame(7)[50:500] == 7).all()
+    wide = Reel(episode, lambda row: np.zeros((480, 640, 3), np.uint8), "III").frame(0)
+    assert (wide[:40, 150:320] == 255).any()
+    assert titled.shape == reel.shape
 
 
 def test_a_foreign_episode_of_one_row_without_cameras_or_control_is_drawn(
