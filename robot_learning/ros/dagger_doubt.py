@@ -25,6 +25,7 @@ class PolicyDoubt:
         self.asks = False
         self._doubt: float | None = None
         self._at_takeovers: list[float] = []
+        self._left_with: float | None = None
         self._mode = ""
         node.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
         node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
@@ -40,5 +41,10 @@ class PolicyDoubt:
 
     def _on_arbiter(self, message: String) -> None:
         before, self._mode = self._mode, json.loads(message.data)["mode"]
-        if (before, self._mode) == ("POLICY", "HUMAN") and self._doubt is not None:
-            self._at_takeovers.append(self._doubt)
+        if before == "POLICY" != self._mode:
+            # Who asked for help itself was not judged by the human.
+            self._left_with = None if self.asks else self._doubt
+        if before != "HUMAN" == self._mode and self._left_with is not None:
+            # Perhaps by way of HOLD, until the human's first command is there.
+            self._at_takeovers.append(self._left_with)
+            self._left_with = None

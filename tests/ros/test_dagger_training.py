@@ -108,5 +108,13 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
     for mode in ("POLICY", "HUMAN", "HOLD", "HUMAN"):
         enter(mode)
     assert doubt.take() == (0.3,), "once: the second takeover was from nobody"
+    for mode in ("POLICY", "HOLD", "HUMAN"):
+        enter(mode)
+    assert doubt.take() == (0.3,), "the human's first command came a little later"
+    for mode in ("POLICY", "HOLD", "POLICY"):
+        enter(mode)
     assert doubt.take() == ()
     say(told, lambda: doubt.asks, doubt=0.5, asks=True)
+    for mode in ("HOLD", "HUMAN"):
+        enter(mode)
+    assert doubt.take() == (), "it was the policy that asked"
