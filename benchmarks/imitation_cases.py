@@ -43,10 +43,10 @@ class Case:
 
 CASES: Mapping[str, Case] = {
     "lift": Case(
-        "lift (desk_arm)", "robot_learning/Lift-v0", "scripted", "rad²", 200, 5, 0.01, 0.02
+        "lift (desk_arm)", "robot_learning/Lift-v0", "scripted", "rad²", 200, 10, 0.01, 0.15
     ),
     "push": Case(
-        "push (desk_arm)", "robot_learning/Push-v0", "scripted", "rad²", 250, 5, 0.01, 0.02
+        "push (desk_arm)", "robot_learning/Push-v0", "scripted", "rad²", 250, 10, 0.01, 0.15
     ),
     "pendulum": Case(
         "Pendulum-v1, energy and LQR",
@@ -82,7 +82,7 @@ class Effort:
     reference_episodes: int
 
 
-FULL = Effort(rounds=8, steps=2000, episodes=25, reference_episodes=10)
+FULL = Effort(rounds=8, steps=2000, episodes=20, reference_episodes=5)
 QUICK = Effort(rounds=2, steps=100, episodes=3, reference_episodes=2)
 
 
