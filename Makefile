@@ -32,7 +32,7 @@ help: ## this list
 setup: $(VENV)/.stamp-run ## virtual environment, pinned packages, system libraries
 setup-tests: $(VENV)/.stamp-tests ## the same, with the test tools
 
-demo: $(VENV)/.stamp-run ## set up, then let the simulated arm lift a cube over ROS 2
+demo: $(VENV)/.stamp-run ## set up, then the whole loop over ROS 2 in simulation: record, train, correct, evaluate
 	@$(BIN)/robot-learning demo
 
 # The tests of ROS nodes run last and alone: they tell time, and must not measure other tests. Exit

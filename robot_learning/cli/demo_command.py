@@ -1,31 +1,94 @@
-"""`robot-learning demo`: the simulated arm does its task over ROS topics, filmed and measured."""
+"""`robot-learning demo`: the whole loop in simulation, over ROS nodes; or one filmed pick."""
 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from robot_learning.bringup.demo import DEMO
 from robot_learning.cli.up_command import add_launch_options, launch_arguments
+from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from robot_learning.cli.demo.settings import DemoSettings
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+_SHARED = ("robot", "task", "seed")
+_SIZES = {
+    "demonstrations": "episodes of each of the two recordings (default: 8)",
+    "rounds": "of HG-DAgger (default: 2)",
+    "episodes_per_round": "in which the policy drives (default: 5)",
+    "steps": "of each training (default: 1500)",
+    "evaluations": "episodes that every policy is judged by (default: 100)",
+}
 
 
 def add_parser(subparsers: Subparsers) -> None:
     """Add `demo`."""
     parser = subparsers.add_parser(
         "demo",
-        help="let the simulated arm lift a cube over ROS 2, and film it",
-        description="Start the simulated robot, its scripted expert and a monitor as ROS nodes. "
-        "The exit code is 0 only when the task was done.",
+        help="the whole loop in simulation: record, train, serve, correct, retrain, evaluate",
+        description="Record demonstrations with and without DART noise over ROS nodes, train, "
+        "serve, correct the policy in two rounds of HG-DAgger with the scripted operator, and "
+        "evaluate all policies on the same scenes; about four minutes. Ends with a table, a plot, "
+        "a film and datasets that were verified.",
     )
-    add_launch_options(parser, DEMO.name)
+    parser.add_argument("--robot", help="profile of the simulated robot (default: desk_arm)")
+    parser.add_argument("--task", help="with a scripted expert (default: obstacle; pick: lift)")
+    parser.add_argument("--seed", type=int, help="of the first scene (default: 0)")
+    for name, text in _SIZES.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=text)
+    parser.add_argument(
+        "--out", type=Path, help="folder of the results (default: outputs/demo-<time>)"
+    )
+    parser.add_argument(
+        "--pick",
+        action="store_true",
+        help="only let the scripted expert lift a cube, measured and filmed; the options below, "
+        "also as name:=value, belong to this",
+    )
+    add_launch_options(parser, DEMO.name, without=_SHARED)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the demonstration; 0 when the task was done."""
+    """Run the loop or the pick; 0 when it did what it shows."""
+    return _pick(arguments) if arguments.pick else _loop(arguments)
+
+
+def _pick(arguments: argparse.Namespace) -> int:
     from robot_learning.cli.supervisor import Supervisor
 
-    return Supervisor(DEMO.resolve(launch_arguments(arguments))).run()
+    for name in (*_SIZES, "out"):
+        if getattr(arguments, name) is not None:
+            raise ConfigurationError(f"--{name.replace('_', '-')} does not go with --pick")
+    shared = {name: str(value) for name, value in _given(arguments, _SHARED).items()}
+    given = launch_arguments(arguments)
+    for name in shared.keys() & given.keys():
+        raise ConfigurationError(f"the argument '{name}' is given twice")
+    return Supervisor(DEMO.resolve({**shared, **given})).run()
+
+
+def _loop(arguments: argparse.Namespace) -> int:
+    given = launch_arguments(arguments)
+    if given:
+        raise ConfigurationError(f"'{min(given)}' belongs to --pick")
+    from robot_learning.cli.demo.loop import run_loop
+    from robot_learning.cli.demo.screen import Screen
+
+    return run_loop(_settings(arguments), Screen())
+
+
+def _settings(arguments: argparse.Namespace) -> DemoSettings:
+    from robot_learning.cli.demo.settings import DemoSettings
+
+    folder = arguments.out or Path("outputs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
+    return DemoSettings(folder, **_given(arguments, (*_SHARED, *_SIZES)))
+
+
+def _given(arguments: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    values = {name: getattr(arguments, name) for name in names}
+    return {name: value for name, value in values.items() if value is not None}

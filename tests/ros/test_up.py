@@ -90,7 +90,7 @@ def test_a_node_that_refuses_its_parameters_ends_everything(start):
 
 def test_the_demonstration_lifts_the_cube_and_films_it(start, tmp_path):
     video = tmp_path / "films" / "lift.mp4"
-    demo = start(CLI, "demo", "--video", str(video))
+    demo = start(CLI, "demo", "--pick", "--video", str(video))
     assert demo.wait() == 0, demo.output
     for text in ("reached", "lifted", "control loop", "limits hit", "lift.mp4"):
         assert text in demo.output.replace("\n", "")
@@ -101,7 +101,7 @@ def test_the_demonstration_lifts_the_cube_and_films_it(start, tmp_path):
 
 
 def test_a_demonstration_that_fails_says_so(start):
-    demo = start(CLI, "demo", "video:=", "timeout_s:=1")
+    demo = start(CLI, "demo", "--pick", "video:=", "timeout_s:=1")
     assert demo.wait() == 1
     assert "not done after 1 s" in demo.output
 

@@ -1,0 +1,1 @@
+"""`robot-learning demo`: the whole loop, from demonstrations to corrected policies."""

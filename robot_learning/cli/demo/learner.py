@@ -1,0 +1,67 @@
+"""What the loop finds out about each policy that it trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.evaluation import Comparison, Evaluation
+
+BC, DART = "BC", "DART"
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A policy, and what it was trained from.
+
+    Attributes:
+        name: for people.
+        checkpoint: its folder.
+        episodes: in the training set.
+        labels: rows in which the expert drove.
+        expert_s: how long that was, seconds.
+    """
+
+    name: str
+    checkpoint: Path
+    episodes: int
+    labels: int
+    expert_s: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A policy with its evaluation, and the paired comparison with the first one."""
+
+    learnt: Learnt
+    evaluation: Evaluation
+    against_first: Comparison | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """For JSON."""
+        from dataclasses import asdict
+
+        return {
+            **asdict(self.learnt),
+            "checkpoint": str(self.learnt.checkpoint),
+            "evaluation": self.evaluation.to_plain(),
+            "against_first": asdict(self.against_first) if self.against_first else None,
+        }
+
+
+def learnt_from(name: str, checkpoint: Path, dataset: Dataset) -> Learnt:
+    """Count what a dataset teaches."""
+    from robot_learning.learning.rounds import episode_figures
+
+    labels = sum(
+        episode_figures(dataset.episode(summary.name)).labels for summary in dataset.episodes
+    )
+    return Learnt(name, checkpoint, len(dataset), labels, labels / dataset.info.rate_hz)
+
+
+def round_name(number: int) -> str:
+    """What the policy that round `number` trained is called."""
+    return f"HG-DAgger {number}"

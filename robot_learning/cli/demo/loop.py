@@ -1,0 +1,134 @@
+"""The whole loop: demonstrate, train, serve and correct in rounds, evaluate, show.
+
+Demonstrations and rounds run over ROS nodes in real time; the evaluation is in lockstep, on the
+same scenes for every policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt
+from robot_learning.cli.demo.nodes import recording_plan, rounds_plan, run_nodes
+from robot_learning.cli.demo.screen import Screen
+from robot_learning.cli.demo.settings import DemoSettings, prepare_folder
+from robot_learning.core.errors import DependencyError
+
+
+def run_loop(settings: DemoSettings, screen: Screen) -> int:
+    """Run it; 0 when it came to its end and its datasets are sound.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; nothing runs any more.
+        RobotLearningError: a phase failed; what was made so far stays in the folder.
+    """
+    prepare_folder(settings.folder)
+    logs = settings.folder / "logs"
+    count, task = settings.demonstrations, settings.task
+    with screen.phase(f"record: {count} demonstrations of '{task}' over ROS"):
+        run_nodes(recording_plan(settings, dart=False), logs / "record.log", screen)
+    noise = f"{settings.dart_sigma:g} rad on the arm, labels clean"
+    with screen.phase(f"record: {count} more of the same scenes with DART noise ({noise})"):
+        run_nodes(recording_plan(settings, dart=True), logs / "record_dart.log", screen)
+    learnt = [
+        _train(BC, settings.dataset, settings, screen),
+        _train(DART, settings.dart_dataset, settings, screen),
+    ]
+    rounds, episodes = settings.rounds, settings.episodes_per_round
+    with screen.phase(
+        f"serve {BC} over ROS: {rounds} rounds of {episodes} episodes, the scripted operator takes "
+        "over, and it is trained anew after each"
+    ):
+        plan = rounds_plan(settings, learnt[0].checkpoint)
+        run_nodes(plan, logs / "dagger.log", screen)
+    return _conclude(settings, learnt, screen)
+
+
+def _train(name: str, dataset: Path, settings: DemoSettings, screen: Screen) -> Learnt:
+    from robot_learning.cli.demo.policies import train_policy
+
+    with screen.phase(f"train {name}: {settings.steps} steps on {dataset.name}"):
+        screen.live("training")
+        learnt = train_policy(name, dataset, settings.folder / f"policy_{name.lower()}", settings)
+        screen.say(f"{learnt.episodes} episodes, {learnt.labels} labelled rows")
+    return learnt
+
+
+def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> int:
+    from robot_learning.cli.demo.policies import compared, policies_of_rounds
+    from robot_learning.cli.demo.report import result_table, verdicts, write_json
+    from robot_learning.learning.round_table import rounds_table
+    from robot_learning.learning.rounds import load_run
+
+    run = load_run(settings.dagger_run)
+    with screen.phase(f"evaluate: {settings.evaluations} episodes, the same for every policy"):
+        judged = compared(
+            [_judge(each, settings, screen) for each in (*learnt, *policies_of_rounds(settings))]
+        )
+    folder = settings.folder
+    title = f"{settings.robot}, {settings.task}: {settings.evaluations} episodes each, same scenes"
+    with screen.phase("draw the plot and the film"):
+        _try(screen, "plot", lambda: _plot(judged, settings, title))
+        _try(screen, "film", lambda: _film(settings))
+    with screen.phase("verify the datasets"):
+        problems = [
+            problem
+            for path in (settings.dataset, settings.dart_dataset)
+            for problem in _problems(path, screen)
+        ]
+    write_json(folder / "result.json", judged, run, screen.elapsed_s)
+    screen.console.print(rounds_table(run, "rounds over ROS: the operator corrects the policy"))
+    screen.console.print(result_table(judged, title))
+    for line in verdicts(judged, run):
+        screen.console.print(f"- {line}", soft_wrap=True)
+    screen.console.print(f"\n{screen.elapsed_s:.0f} s; everything is in {folder}", soft_wrap=True)
+    return 1 if problems else 0
+
+
+def _judge(learnt: Learnt, settings: DemoSettings, screen: Screen) -> Judged:
+    from robot_learning.cli.demo.policies import judge
+
+    judged = judge(learnt, settings)
+    screen.live(f"{learnt.name}: success {judged.evaluation.success}")
+    return judged
+
+
+def _plot(judged: list[Judged], settings: DemoSettings, title: str) -> str:
+    from robot_learning.cli.demo.plot import save_plot
+    from robot_learning.learning.rounds import load_run
+
+    path = settings.folder / "result.png"
+    save_plot(judged, load_run(settings.dagger_run), path, title)
+    return str(path)
+
+
+def _film(settings: DemoSettings) -> str:
+    from robot_learning.cli.demo.film import save_rounds_film
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.rounds import load_run
+
+    path = settings.folder / "rounds.mp4"
+    frames = save_rounds_film(Dataset(settings.dataset), load_run(settings.dagger_run), path)
+    return f"{path} ({frames} frames)"
+
+
+def _try(screen: Screen, what: str, make: Callable[[], str]) -> None:
+    """Make it, or say what is missing: the figures do not depend on it."""
+    try:
+        screen.say(f"{what}: {make()}")
+    except DependencyError as problem:
+        screen.say(f"no {what}: {problem}")
+
+
+def _problems(path: Path, screen: Screen) -> list[str]:
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.recovery import verify_dataset
+
+    folder = DatasetFolder(path)
+    problems = verify_dataset(folder)
+    for problem in problems:
+        screen.say(problem)
+    if not problems:
+        screen.say(f"{path}: {len(folder.episode_names())} episodes, everything is sound")
+    return problems

@@ -1,0 +1,82 @@
+"""The phases over ROS nodes: the very plans of `robot-learning record` and `dagger`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from robot_learning.bringup.groups import GROUPS
+from robot_learning.bringup.plan import LaunchPlan, shipped_parameters
+from robot_learning.cli.demo.screen import NodeOutput, Screen
+from robot_learning.cli.demo.settings import DemoSettings
+from robot_learning.cli.supervisor import Supervisor
+from robot_learning.core.errors import RobotLearningError
+
+OPERATOR = "demo_operator"
+_SEPARATOR = ";"
+
+
+def recording_plan(settings: DemoSettings, *, dart: bool) -> LaunchPlan:
+    """The scripted operator demonstrates, with or without noise on what it commands."""
+    given = {
+        **_shared(settings),
+        "task": settings.task,
+        "robot": settings.robot,
+        "dataset": str(settings.dart_dataset if dart else settings.dataset),
+        "episodes": str(settings.demonstrations),
+    }
+    if dart:
+        given |= {"dart": "true", "dart_sigma": str(settings.dart_sigma)}
+    return _quiet(GROUPS["teleop_record"].resolve(given))
+
+
+def rounds_plan(settings: DemoSettings, checkpoint: Path) -> LaunchPlan:
+    """The policy drives, the scripted operator takes over, and it is trained anew; in rounds."""
+    given = {
+        **_shared(settings),
+        "dataset": str(settings.dataset),
+        "out": str(settings.dagger_run),
+        "checkpoint": str(checkpoint),
+        "rounds": str(settings.rounds),
+        "episodes_per_round": str(settings.episodes_per_round),
+        "policy": "deterministic",
+        "settings": _SEPARATOR.join(settings.training),
+        "step_in_s": str(settings.step_in_s),
+        # Which backend is the fastest is measured for seconds; this network is small.
+        "backend": "eager",
+    }
+    return _quiet(GROUPS["dagger"].resolve(given))
+
+
+def run_nodes(plan: LaunchPlan, log: Path, screen: Screen) -> None:
+    """Run a plan to its end; everything that its nodes say goes into `log`.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; every node has ended.
+        RobotLearningError: a node failed; the text has its last lines.
+        DependencyError: ROS 2 is not installed.
+    """
+    with NodeOutput(log, screen.live) as output:
+        supervisor = Supervisor(plan, output)
+        code = supervisor.run()
+        if supervisor.interrupted:
+            raise KeyboardInterrupt
+        if code:
+            said = " | ".join(list(output.last_lines)[-3:])
+            raise RobotLearningError(f"the nodes ended with exit code {code}; see {log}: {said}")
+
+
+def _shared(settings: DemoSettings) -> Mapping[str, str]:
+    return {
+        "device": "scripted",
+        "seed": str(settings.seed),
+        "cameras": "none",
+        "params_file": str(shipped_parameters(OPERATOR)),
+        "episode_timeout_s": str(settings.episode_timeout_s),
+    }
+
+
+def _quiet(plan: LaunchPlan) -> LaunchPlan:
+    """The terminal belongs to the loop's own live line."""
+    return replace(plan, nodes=tuple(replace(node, owns_terminal=False) for node in plan.nodes))

@@ -1,0 +1,99 @@
+"""The loop's result as a picture: success, errors and interventions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robot_learning.cli.demo.learner import Judged
+from robot_learning.episodes.controllers import COLOURS
+from robot_learning.episodes.optional import require
+
+if TYPE_CHECKING:
+    from robot_learning.learning.rounds import DaggerRun
+
+_SIZE_IN, _DPI = (15.0, 4.6), 100
+_ON, _OFF = "#d55e00", "#56b4e9"
+
+
+def save_plot(judged: Sequence[Judged], run: DaggerRun, path: Path, title: str) -> None:
+    """Draw a PNG file.
+
+    Raises:
+        DependencyError: matplotlib is not installed.
+    """
+    figure = require("matplotlib.figure", "drawing the plot").Figure(
+        figsize=_SIZE_IN, layout="constrained"
+    )
+    figure.suptitle(title, fontsize=13)
+    success, errors, interventions = figure.subplots(1, 3)
+    _success(success, judged)
+    _errors(errors, judged)
+    _interventions(interventions, run)
+    figure.savefig(path, dpi=_DPI)
+
+
+def _success(axis: Any, judged: Sequence[Judged]) -> None:
+    shares = [each.evaluation.success for each in judged]
+    heights = [share.share for share in shares]
+    below = [share.share - share.low for share in shares]
+    above = [share.high - share.share for share in shares]
+    places = range(len(judged))
+    axis.bar(places, heights, color=COLOURS["policy"], width=0.6)
+    axis.errorbar(places, heights, yerr=[below, above], fmt="none", ecolor="black", capsize=5)
+    for place, share in zip(places, shares, strict=True):
+        text = f"{share.successes}/{share.trials}"
+        axis.annotate(
+            text, (place, share.high), (0, 4), textcoords="offset points", ha="center", fontsize=9
+        )
+    axis.set_ylim(0.0, 1.12)
+    axis.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0])
+    _name(axis, judged, "success, 95 % Wilson interval")
+
+
+def _errors(axis: Any, judged: Sequence[Judged]) -> None:
+    width = 0.36
+    places = range(len(judged))
+    series = (
+        ("on the policy's own states", _ON, [e.evaluation.on_policy_error for e in judged]),
+        ("on the expert's states", _OFF, [e.evaluation.off_policy_error for e in judged]),
+    )
+    for number, (label, colour, values) in enumerate(series):
+        shifted = [place + (number - 0.5) * width for place in places]
+        axis.bar(shifted, values, width=width, color=colour, label=label)
+        for place, value in zip(shifted, values, strict=True):
+            axis.annotate(
+                f"{value:.3f}", (place, value), (0, 2), textcoords="offset points",
+                ha="center", fontsize=8,
+            )  # fmt: skip
+    axis.margins(y=0.12)
+    axis.legend(fontsize=9, frameon=False)
+    _name(axis, judged, "squared error of the action\n(joints as shares of their range)")
+
+
+def _interventions(axis: Any, run: DaggerRun) -> None:
+    numbers = [round_.number for round_ in run.rounds]
+    rates = [round_.intervention_rate for round_ in run.rounds]
+    for round_ in run.rounds:
+        shares = [e.intervention_rows / e.rows for e in round_.episodes if e.rows]
+        axis.plot(
+            [round_.number] * len(shares), shares, "o", color=COLOURS["human"], alpha=0.55,
+            label="an episode" if round_ is run.rounds[0] else None,
+        )  # fmt: skip
+    axis.plot(numbers, rates, "-s", color="black", label="all rows of the round")
+    for number, rate in zip(numbers, rates, strict=True):
+        axis.annotate(f"{rate:.0%}", (number, rate), (10, 2), textcoords="offset points")
+    axis.set_ylim(-0.03, 1.03)
+    axis.set_xlim(min(numbers) - 0.5, max(numbers) + 0.5)
+    axis.set_xticks(numbers, [f"round {number}" for number in numbers])
+    axis.set_title("the operator's share of the rows", fontsize=10)
+    axis.grid(axis="y", alpha=0.25)
+    axis.legend(fontsize=9, frameon=False)
+
+
+def _name(axis: Any, judged: Sequence[Judged], title: str) -> None:
+    axis.set_xticks(range(len(judged)), [each.learnt.name for each in judged], fontsize=9)
+    axis.set_title(title, fontsize=10)
+    axis.grid(axis="y", alpha=0.25)
+    axis.set_axisbelow(True)

@@ -1,0 +1,83 @@
+"""Training and judging the policies of the loop, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from robot_learning.cli.demo.learner import Judged, Learnt, learnt_from, round_name
+from robot_learning.cli.demo.settings import DemoSettings
+
+_WORLDS = 50
+_EXPERT_EVERY = 5
+_SHADOW_EPISODES = 20
+
+
+def train_policy(name: str, dataset_path: Path, folder: Path, settings: DemoSettings) -> Learnt:
+    """Train on a dataset as `robot-learning train` does.
+
+    Raises:
+        RobotLearningError: there is nothing to train on, or the training failed.
+    """
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.config import parse_overrides
+    from robot_learning.learning.presets import preset
+    from robot_learning.learning.trainer import train
+
+    dataset = Dataset(dataset_path)
+    config = preset("deterministic").with_values(parse_overrides(settings.training))
+    result = train(dataset, config, folder, show_progress=True)
+    return learnt_from(name, result.checkpoint, dataset)
+
+
+def policies_of_rounds(settings: DemoSettings) -> list[Learnt]:
+    """What each round of the run has trained, and from how much."""
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.rounds import load_run, trained_checkpoint
+
+    dataset = Dataset(settings.dataset)
+    numbers = [round_.number for round_ in load_run(settings.dagger_run).rounds]
+    return [
+        learnt_from(
+            round_name(number),
+            trained_checkpoint(settings.dagger_run, number),
+            dataset.select(rounds=range(number + 1)),
+        )
+        for number in numbers
+    ]
+
+
+def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
+    """Evaluate a policy on the scenes that every policy is evaluated on.
+
+    Raises:
+        RobotLearningError: its checkpoint cannot be read, or does not fit.
+    """
+    from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+    from robot_learning.policies.checkpoint import load_checkpoint
+
+    config = EvaluationConfig(
+        task=settings.task,
+        robot=settings.robot,
+        episodes=settings.evaluations,
+        seed=settings.evaluation_seed,
+        worlds=_WORLDS,
+        expert_every=_EXPERT_EVERY,
+        shadow_episodes=_SHADOW_EPISODES,
+    )
+    return Judged(learnt, evaluate(load_checkpoint(learnt.checkpoint).policy, config))
+
+
+def compared(judged: Sequence[Judged]) -> list[Judged]:
+    """Each with the paired comparison of the first one with it."""
+    from robot_learning.learning.evaluation import compare
+
+    first = judged[0]
+    return [
+        first,
+        *(
+            replace(each, against_first=compare(first.evaluation, each.evaluation))
+            for each in judged[1:]
+        ),
+    ]

@@ -1,0 +1,101 @@
+"""The loop's result: a table, what follows from it in words, and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.dataset.console import make_table
+from robot_learning.cli.demo.learner import DART, Judged
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from robot_learning.learning.rounds import DaggerRun
+
+COLUMNS = (
+    *("policy", "episodes", "labels", "expert", "success [95 %]"),
+    *("on-policy error", "off-policy error", "against BC"),
+)
+SIGNIFICANT = 0.05
+
+
+def result_table(judged: Sequence[Judged], title: str) -> Table:
+    """A row a policy."""
+    table = make_table(*COLUMNS, right=COLUMNS[1:4], title=title)
+    for each in judged:
+        learnt, evaluation = each.learnt, each.evaluation
+        table.add_row(
+            learnt.name,
+            str(learnt.episodes),
+            str(learnt.labels),
+            f"{learnt.expert_s:.0f} s",
+            str(evaluation.success),
+            f"{evaluation.on_policy_error:.4f}",
+            f"{evaluation.off_policy_error:.4f}",
+            _against(each),
+        )
+    return table
+
+
+def _against(each: Judged) -> str:
+    found = each.against_first
+    if found is None:
+        return ""
+    return f"+{found.only_second} -{found.only_first}, p = {found.p_value:.2g}"
+
+
+def verdicts(judged: Sequence[Judged], run: DaggerRun) -> list[str]:
+    """What the figures say in words, also where a method did not help."""
+    lines = [_success_verdict(judged[0], each) for each in judged[1:]]
+    lines += [_gap_verdict(judged[0], each) for each in judged if each.learnt.name == DART]
+    rates = [round_.intervention_rate for round_ in run.rounds]
+    if len(rates) > 1:
+        word = _moved(rates[0], rates[-1])
+        steps = " -> ".join(f"{rate:.0%}" for rate in rates)
+        lines.append(f"the operator's share of the rows over the rounds {word}: {steps}")
+    lines.append("one training of each, few episodes: make bench-imitation has several seeds")
+    return lines
+
+
+def _success_verdict(first: Judged, each: Judged) -> str:
+    found = each.against_first
+    assert found is not None  # noqa: S101 (all but the first are compared)
+    names = f"{each.learnt.name} against {first.learnt.name}"
+    shares = f"{first.evaluation.success.share:.0%} -> {each.evaluation.success.share:.0%}"
+    if found.p_value >= SIGNIFICANT:
+        return f"{names}: no difference shown, success {shares} (p = {found.p_value:.2g})"
+    word = "better" if found.only_second > found.only_first else "WORSE"
+    return f"{names}: {word}, success {shares} (p = {found.p_value:.2g})"
+
+
+def _gap_verdict(first: Judged, each: Judged) -> str:
+    gaps = [
+        judged.evaluation.on_policy_error - judged.evaluation.off_policy_error
+        for judged in (first, each)
+    ]
+    word = "smaller" if gaps[1] < gaps[0] else "NOT smaller"
+    return (
+        f"on-policy minus off-policy error with {each.learnt.name}: {word} than with "
+        f"{first.learnt.name}, {gaps[0]:.4f} -> {gaps[1]:.4f}"
+    )
+
+
+def _moved(before: float, after: float) -> str:
+    if after < before:
+        return "fell"
+    return "rose" if after > before else "stayed"
+
+
+def write_json(path: Path, judged: Sequence[Judged], run: DaggerRun, wall_s: float) -> None:
+    """Everything as JSON."""
+    document = {
+        "policies": [each.to_plain() for each in judged],
+        "rounds": [asdict(round_) for round_ in run.rounds],
+        "verdicts": verdicts(judged, run),
+        "wall_s": wall_s,
+    }
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

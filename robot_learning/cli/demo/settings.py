@@ -1,0 +1,98 @@
+"""What the demonstration of the whole loop does, and where it puts what it makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from robot_learning.core.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class DemoSettings:
+    """Sizes that fit five minutes on two cores.
+
+    Attributes:
+        folder: of everything that is made.
+        robot: profile of the simulated robot.
+        task: with a scripted expert.
+        seed: of the first scene; the two recordings see the same scenes.
+        demonstrations: episodes of each of the two recordings.
+        dart_sigma: standard deviation of the noise on every arm joint, rad.
+        rounds: of HG-DAgger.
+        episodes_per_round: in which the policy drives and may be taken over.
+        episode_timeout_s: after which an episode has failed.
+        step_in_s: after which the operator takes over from a policy that gets nowhere.
+        steps: of the optimiser, in each training.
+        evaluations: episodes, the same ones for every policy.
+        evaluation_seed: of the first of them.
+    """
+
+    folder: Path
+    robot: str = "desk_arm"
+    task: str = "obstacle"
+    seed: int = 0
+    demonstrations: int = 8
+    dart_sigma: float = 0.03
+    rounds: int = 2
+    episodes_per_round: int = 5
+    episode_timeout_s: float = 8.0
+    step_in_s: float = 4.0
+    steps: int = 1500
+    evaluations: int = 100
+    evaluation_seed: int = 100_000
+
+    def __post_init__(self) -> None:
+        counts = {
+            "demonstrations": self.demonstrations,
+            "rounds": self.rounds,
+            "episodes-per-round": self.episodes_per_round,
+            "steps": self.steps,
+            "evaluations": self.evaluations,
+        }
+        for name, count in counts.items():
+            if count < 1:
+                raise ConfigurationError(f"--{name} {count}: expected at least 1")
+
+    @property
+    def dataset(self) -> Path:
+        """The demonstrations without noise, and later the rounds."""
+        return self.folder / "dataset"
+
+    @property
+    def dart_dataset(self) -> Path:
+        """The demonstrations with noise."""
+        return self.folder / "dataset_dart"
+
+    @property
+    def dagger_run(self) -> Path:
+        """The run of the rounds."""
+        return self.folder / "dagger"
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """How every policy is trained, as for `train --set`: the same for all of them."""
+        return (
+            f"steps={self.steps}",
+            f"save_every_steps={self.steps}",
+            "batch_size=128",
+            "policy.hidden=[256, 256]",
+            # So few episodes are all needed; how good a policy is, the evaluation says.
+            "data.validation_share=0",
+            "data.expert_labels_only=true",
+            "validation.rollout_episodes=0",
+            f"validation.every_steps={self.steps}",
+            "compute.threads=1",
+            "compute.device=cpu",
+        )
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of the results.
+
+    Raises:
+        ConfigurationError: something is in it already.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ConfigurationError(f"--out {folder}: holds something already; name another folder")
+    folder.mkdir(parents=True, exist_ok=True)

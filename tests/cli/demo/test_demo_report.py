@@ -1,0 +1,106 @@
+"""The loop's table, its words, its plot and its file, from figures that are made up."""
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt, round_name
+from robot_learning.cli.demo.plot import save_plot
+from robot_learning.cli.demo.policies import compared
+from robot_learning.cli.demo.report import result_table, verdicts, write_json
+from robot_learning.learning.evaluation import Evaluation, EvaluationConfig
+from robot_learning.learning.rollout import EpisodeRecord
+from robot_learning.learning.rounds import DaggerRun, EpisodeFigures, Phase, Round
+
+TRIALS = 40
+
+
+def judged(name: str, successes: int, on_error: float, off_error: float) -> Judged:
+    episodes = tuple(
+        EpisodeRecord(seed, seed < successes, 0.0, np.zeros((5, 2)), np.full(3, on_error))
+        for seed in range(TRIALS)
+    )
+    evaluation = Evaluation(EvaluationConfig(), episodes, 50.0, (True, True), off_error, 1.0)
+    return Judged(Learnt(name, Path("there"), 8, 500, 10.0), evaluation)
+
+
+def run_of(*rates: int) -> DaggerRun:
+    episodes = [EpisodeFigures("e", 100, "success", 1, rate, rate) for rate in rates]
+    rounds = tuple(
+        Round(number, Phase.DONE, "c", "d", episodes=(episode,))
+        for number, episode in enumerate(episodes, start=1)
+    )
+    return DaggerRun("set", 50.0, demonstrations=8, demonstration_rows=500, rounds=rounds)
+
+
+@pytest.fixture
+def four() -> list[Judged]:
+    return compared(
+        [
+            judged(BC, 10, 0.5, 0.1),
+            judged(DART, 12, 0.2, 0.15),
+            judged(round_name(1), 30, 0.1, 0.1),
+            judged(round_name(2), 2, 0.9, 0.1),
+        ]
+    )
+
+
+def test_the_table_has_a_row_a_policy_with_intervals(four: list[Judged]) -> None:
+    file = io.StringIO()
+    Console(width=200, file=file).print(result_table(four, "title"))
+    text = file.getvalue()
+    assert "0.250 [0.142, 0.402]" in text
+    assert "+2 -0, p = 0.5" in text
+    assert text.index(BC) < text.index(DART) < text.index("HG-DAgger 2")
+
+
+def test_the_words_follow_the_figures(four: list[Judged]) -> None:
+    lines = verdicts(four, run_of(60, 20))
+    assert lines[0].startswith("DART against BC: no difference shown, success 25% -> 30%")
+    assert lines[1].startswith("HG-DAgger 1 against BC: better, success 25% -> 75%")
+    assert lines[2].startswith("HG-DAgger 2 against BC: WORSE, success 25% -> 5%")
+    assert "smaller than with BC, 0.4000 -> 0.0500" in lines[3]
+    assert lines[4] == "the operator's share of the rows over the rounds fell: 60% -> 20%"
+
+
+@pytest.mark.parametrize(("rates", "word"), [((20, 60), "rose"), ((20, 20), "stayed")])
+def test_interventions_that_do_not_fall_are_told(
+    four: list[Judged], rates: tuple[int, int], word: str
+) -> None:
+    assert f"over the rounds {word}: 20%" in " ".join(verdicts(four, run_of(*rates)))
+
+
+def test_a_gap_that_grows_is_told() -> None:
+    wider = compared([judged(BC, 10, 0.2, 0.1), judged(DART, 10, 0.9, 0.1)])
+    assert "NOT smaller" in " ".join(verdicts(wider, run_of(10)))
+
+
+def test_the_file_holds_every_figure(four: list[Judged], tmp_path: Path) -> None:
+    write_json(tmp_path / "result.json", four, run_of(60, 20), 200.0)
+    document = json.loads((tmp_path / "result.json").read_text())
+    assert [each["name"] for each in document["policies"]] == [
+        *(BC, DART, "HG-DAgger 1", "HG-DAgger 2")
+    ]
+    assert document["policies"][2]["against_first"]["only_second"] == 20
+    assert math.isclose(document["policies"][0]["evaluation"]["success"], 0.25)
+    assert document["rounds"][0]["episodes"][0]["intervention_rows"] == 60
+
+
+def test_the_plot_shows_success_errors_and_interventions(
+    four: list[Judged], tmp_path: Path
+) -> None:
+    save_plot(four, run_of(60, 20), tmp_path / "result.png", "title")
+    image = pytest.importorskip("PIL.Image").open(tmp_path / "result.png").convert("RGB")
+    pixels = np.asarray(image)
+    assert pixels.shape == (460, 1500, 3)
+    third = pixels.shape[1] // 3
+    blue = (pixels[:, :third] == (0, 0x72, 0xB2)).all(axis=2)
+    orange = (pixels[:, third : 2 * third] == (0xD5, 0x5E, 0x00)).all(axis=2)
+    # The bars of 75 % and of 5 % differ in height; that of 0.9 is higher than those of 0.1.
+    assert blue.any(axis=1).sum() > 150
+    assert orange.sum(axis=0).max() > 5 * np.unique(orange.sum(axis=0))[1]
