@@ -51,6 +51,8 @@ class OperatorTraits:
             fraction of the joints' range (largest joint).
         release_below: deviation below which the policy gets the robot back.
         min_engaged_s: an intervention lasts at least so long.
+        min_asked_s: the same of one that was asked for: whoever is called to a robot that gets
+            nowhere brings it past that place.
         patience_s: the deviation must last so long before the operator steps in.
     """
 
@@ -63,13 +65,16 @@ class OperatorTraits:
     engage_above: float = 0.08
     release_below: float = 0.03
     min_engaged_s: float = 1.0
+    min_asked_s: float = 4.0
     patience_s: float = 0.1
 
     def __post_init__(self) -> None:
         low, high = self.tremor_hz
         checks = {
-            "reaction_s, tremor_rad, min_engaged_s and patience_s must not be negative": min(
-                self.reaction_s, self.tremor_rad, self.min_engaged_s, self.patience_s
+            "reaction_s, tremor_rad, min_engaged_s, min_asked_s and patience_s must not be "
+            "negative": min(
+                *(self.reaction_s, self.tremor_rad, self.patience_s),
+                *(self.min_engaged_s, self.min_asked_s),
             )
             >= 0.0,
             "speed_fraction must lie in (0, 1]": 0.0 < self.speed_fraction <= 1.0,
@@ -141,7 +146,7 @@ class ScriptedOperator(TeleopDevice):
         self._engaged = False
         self._released = False
         self._asked = False
-        self._engaged_ns = 0
+        self._engaged_until_ns = 0
         self._apart_ns: int | None = None
 
     def close(self) -> None:
@@ -172,7 +177,7 @@ class ScriptedOperator(TeleopDevice):
         if dt_s > PAUSE_S:
             self._hand = None
         if self._asked and not self._engaged:
-            self._step_in(now_ns)
+            self._step_in(now_ns, self._traits.min_asked_s)
         self._asked = False
         action, deviation = self._perceive(now_ns, context)
         events = self._decide(now_ns, deviation)
@@ -221,7 +226,7 @@ class ScriptedOperator(TeleopDevice):
         if deviation is None or self._released:
             return ()
         if self._engaged:
-            long_enough = now_ns - self._engaged_ns >= seconds_to_ns(traits.min_engaged_s)
+            long_enough = now_ns >= self._engaged_until_ns
             if traits.intervenes and long_enough and deviation < traits.release_below:
                 self._engaged, self._apart_ns = False, None
                 return (OperatorEvent.HAND_BACK,)
@@ -233,8 +238,9 @@ class ScriptedOperator(TeleopDevice):
         apart_ns = -1 if self._apart_ns is None else now_ns - self._apart_ns
         if traits.intervenes and apart_ns < seconds_to_ns(traits.patience_s):
             return ()
-        return self._step_in(now_ns)
+        return self._step_in(now_ns, traits.min_engaged_s)
 
-    def _step_in(self, now_ns: int) -> tuple[OperatorEvent, ...]:
-        self._engaged, self._engaged_ns, self._hand = True, now_ns, None
+    def _step_in(self, now_ns: int, least_s: float) -> tuple[OperatorEvent, ...]:
+        self._engaged, self._hand = True, None
+        self._engaged_until_ns = now_ns + seconds_to_ns(least_s)
         return (OperatorEvent.TAKE_OVER,)

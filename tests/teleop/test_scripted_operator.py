@@ -147,6 +147,17 @@ def test_the_hand_is_no_faster_than_its_speed(make, profile) -> None:
     assert speed.max() > 0.0
 
 
+def test_who_is_called_stays_longer_than_who_steps_in_by_himself(make, profile) -> None:
+    device = make(reaction_s=0.0, min_engaged_s=0.2, min_asked_s=1.0)
+    agreeing = context_at(profile.home, policy=profile.home + 0.05)
+    device.poll(0, agreeing)
+    device.handle(OperatorEvent.TAKE_OVER)
+    polled = [device.poll(tick * PERIOD_NS, agreeing) for tick in range(1, 200)]
+    engaged = [wanted.engaged for wanted in polled]
+    assert engaged == sorted(engaged, reverse=True)
+    assert engaged.count(True) * PERIOD_NS == 1_000_000_000
+
+
 def test_after_a_pause_it_drives_on_from_where_the_robot_is(make, profile) -> None:
     device = make(intervenes=False, speed_fraction=0.1, tremor_rad=0.0, reaction_s=0.0)
     run(device, lambda _: context_at(profile.home - 0.3), 60)
