@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from rclpy.executors import Executor
@@ -129,7 +130,9 @@ class DaggerNode(Node):  # type: ignore[misc]
         given = {name: str(self._settings[name]) for name in _TRAINING}
         given = {name: value for name, value in given.items() if value not in _AS_BEFORE}
         if self._settings["resume"]:
-            return rounds.resumed_run(self._folder, self._leader.recorder["dataset"], given)
+            run = rounds.resumed_run(self._folder, self._leader.recorder["dataset"], given)
+            # An older version may have known fewer of them.
+            return replace(run, training={**_TRAINING, **run.training})
         checkpoint = self._settings["checkpoint"]
         path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
         dataset = Dataset(self._leader.recorder["dataset"])
