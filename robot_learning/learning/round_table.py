@@ -54,8 +54,13 @@ def round_text(run: DaggerRun) -> str:
     return (
         f"round {round_.number}: {episodes_text(round_)} episodes, {round_.successes} succeeded; "
         f"interventions {round_.intervention_rate:.0%} of the rows, {seconds:.1f} s; "
-        f"{round_.labels} labels"
+        f"{round_.labels} labels{_doubt_text(run)}"
     )
+
+
+def _doubt_text(run: DaggerRun) -> str:
+    threshold = run.doubt_threshold
+    return "" if threshold is None else f"; doubt at takeovers {threshold:.3g}"
 
 
 def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:

@@ -230,6 +230,7 @@ def test_a_run_of_before_ensembles_is_read_and_doubt_is_that_of_the_latest_takeo
     save_run(tmp_path, run)
     # The last quarter of five, rounded up.
     assert load_run(tmp_path).doubt_threshold == pytest.approx(0.5)
+    assert round_text(run).endswith("0 labels; doubt at takeovers 0.5")
 
 
 def test_the_members_of_an_ensemble_lie_beside_the_one_that_drives(tmp_path):
