@@ -82,7 +82,7 @@ class Effort:
     reference_episodes: int
 
 
-FULL = Effort(rounds=8, steps=2000, episodes=20, reference_episodes=5)
+FULL = Effort(rounds=6, steps=2000, episodes=12, reference_episodes=5)
 QUICK = Effort(rounds=2, steps=100, episodes=3, reference_episodes=2)
 
 
