@@ -203,7 +203,7 @@ class TeleopNode(Node):  # type: ignore[misc]
     def _on_doubt(self, message: String) -> None:
         before, self._doubt = self._doubt, read_state(message.data) or {}
         if (text := help_text(self._doubt)) and not help_text(before):
-            self._warn(f"{text}: correct it, or hand back to let it go on")
+            self._warn(f"{text}: take over, bring it past this place, and hand back")
 
     def _log_health(self, wanted: TeleopInput) -> None:
         """Once for each change."""
