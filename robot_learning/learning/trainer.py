@@ -29,7 +29,7 @@ from robot_learning.learning.logs import ProgressBar, RunLog
 from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
 from robot_learning.learning.order import SampleOrder
 from robot_learning.learning.training_state import Standing, load_state, save_state
-from robot_learning.learning.validation import Rollout, Validator, autocast, is_better
+from robot_learning.learning.validation import Rollout, Validator, autocast, is_better, is_progress
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
@@ -334,12 +334,11 @@ class Training:
         self.policy.train()
         if log and figures:
             log.write(self.standing.step, {f"validation_{name}": v for name, v in figures.items()})
+        progress = is_progress(figures, self.standing.best)
+        self.standing.waited = 0 if progress else self.standing.waited + 1
         if is_better(figures, self.standing.best):
             self.standing.best = {**figures, "step": float(self.standing.step)}
-            self.standing.waited = 0
             self._save_checkpoint(run_folder.BEST)
-        else:
-            self.standing.waited += 1
         patience = self.config.validation.patience
         return bool(patience and self.standing.waited >= patience)
 

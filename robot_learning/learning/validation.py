@@ -78,7 +78,19 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 
 def is_better(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
-    """Higher success, then lower loss; without either, newer."""
+    """Higher success, or as high and newer; without success lower loss; without either, newer.
+
+    Success soon reaches its ceiling over few episodes, and the validation loss then tells little
+    about it (Mandlekar et al. 2021, https://arxiv.org/abs/2108.03298, section 5.3): it is lowest
+    long before the policy is at its best.
+    """
+    if "success" in figures and "success" in best:
+        return figures["success"] >= best["success"]
+    return is_progress(figures, best)
+
+
+def is_progress(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
+    """Whether patience begins anew: higher success, as high at a lower loss, or nothing known."""
     if not best or not figures:
         return True
     ours = figures.get("success", 0.0), -figures.get("loss", 0.0)
