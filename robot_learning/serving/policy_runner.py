@@ -246,8 +246,9 @@ class PolicyRunner:
 
     @property
     def _is_doubtful(self) -> bool:
+        limit = self.settings.ask_above
         # Also where the doubt is not a number.
-        return self.doubt is not None and not self.doubt <= self.settings.ask_above
+        return self.doubt is not None and limit < math.inf and not self.doubt <= limit
 
     def _ask(self, now: Instant) -> None:
         if not self.asks:

@@ -105,3 +105,9 @@ def test_while_somebody_else_drives_doubt_silences_nobody(runner):
     runner.driving = False
     assert answer(runner, PERIOD_NS, 0.9) is not None
     assert (runner.asks, runner.doubt) == (False, 0.9)
+
+
+def test_who_is_never_to_ask_does_not_whatever_the_doubt(runner):
+    runner.settings = replace(runner.settings, ask_above=float("inf"))
+    assert answer(runner, PERIOD_NS, float("nan")) is not None
+    assert not runner.asks
