@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -79,23 +78,6 @@ class Eyes:
     def _on_command(self, message: JointTrajectory) -> None:
         _, positions = conversions.parse_trajectory(message, self._profile.joint_names)
         self.commands.append(positions[-1])
-
-
-@pytest.fixture
-def display() -> Iterator[str]:
-    if not shutil.which("Xvfb") or not shutil.which("xdotool"):
-        pytest.skip("needs Xvfb and xdotool (Debian: apt install xvfb xdotool)")
-    read_fd, write_fd = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_fd), "-nolisten", "tcp", "-noreset"],
-        pass_fds=[write_fd],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_fd)
-    with os.fdopen(read_fd) as reply:
-        yield f":{reply.readline().strip()}"
-    server.kill()
-    server.wait()
 
 
 @pytest.fixture

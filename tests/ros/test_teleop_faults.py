@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from std_srvs.srv import Trigger
 
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
+from robot_learning.ros.teleop_node import SUSPENDED_S
 
 TIMEOUT_S = 0.15
 MOVING_RAD_S = 0.05
@@ -104,6 +106,23 @@ def test_a_teleop_process_that_dies_or_freezes_holds_the_arm(session, number):
         session.teleop.process.send_signal(signal.SIGCONT)
     session.drive_on()
     session.assert_no_jump()
+
+
+def test_a_script_whose_process_stalls_before_it_sees_the_robot_drives_all_the_same(
+    start_node, peer
+):
+    modes: list[str] = []
+    peer.node.create_subscription(
+        String, "arbiter/state", lambda m: modes.append(json.loads(m.data)["mode"]), qos.LATCHED
+    )
+    teleop = start_node("teleop_node", device="scripted")
+    teleop.await_output("the robot was not heard yet")
+    teleop.process.send_signal(signal.SIGSTOP)
+    time.sleep(2.0 * SUSPENDED_S)
+    teleop.process.send_signal(signal.SIGCONT)
+    start_node("robot_node", cameras="none")
+    start_node("arbiter_node", autostart=True)
+    peer.spin_until(lambda: modes and modes[-1] == "HUMAN")
 
 
 def test_a_robot_process_that_freezes_is_not_moved_until_it_is_enabled_again(session):
