@@ -23,11 +23,16 @@ _SMALL: Mapping[str, Mapping[str, Any]] = {
     "gmm": {"steps": 6000, "data": _CHUNK},
     "rnn_gmm": {"steps": 6000, "batch_size": 128},
     "autoregressive": {
-        "steps": 4000,
+        "steps": 3000,
         "batch_size": 64,
         "data": {"action_steps": 8, "executed_steps": 8},
-        "policy": {"temperature": 0.5},
-        "optimizer": {"learning_rate": 5e-4},
+        "policy": {
+            "head": "logistics",
+            "hidden": [512, 512],
+            "width": 64,
+            "temperature": 0.5,
+        },
+        "optimizer": {"learning_rate": 1e-3},
     },
     "act": {
         "steps": 6000,

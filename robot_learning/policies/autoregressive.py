@@ -3,24 +3,33 @@
 π(a|o) = Π_i π(a_i | a_1 … a_{i-1}, o), each factor a softmax over bins, by a causal transformer
 (RT-1, Brohan et al. 2022, https://arxiv.org/abs/2212.06817, section 5.1, bins; Metz et al. 2017,
 https://arxiv.org/abs/1705.05035, one dimension after another). A chunk's steps follow each other.
+
+A softmax does not know that neighbouring bins are alike, and learns few demonstrations by heart. A
+discretised mixture of logistics knows (`logistics.py`), and still has several modes. Its means lie
+round what a perceptron makes of the observation, so that tokens only have to tell the difference.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from robot_learning.policies.backbones.attention import Cache, PreNormBlock
+from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.categorical import choose
 from robot_learning.policies.config import PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
+from robot_learning.policies.logistics import log_bin_shares
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
+
+_FIRST_LOG_SCALE = -2.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,11 @@ class AutoregressiveConfig(PolicyConfig):
     Attributes:
         bins: equal parts of the normalised range [-1, 1]; what lies beyond goes into the
             outermost. Discrete actions have their own number instead.
+        head: what gives the shares of the bins: `softmax`, free for each bin, or `logistics`, a
+            mixture of smooth bumps. Discrete actions always have the first.
+        components: of the mixture of logistics.
+        hidden: widths of the perceptron between the observation and the tokens; none for a
+            linear map.
         width: of a token.
         layers: of the transformer.
         heads: of its attention.
@@ -38,6 +52,9 @@ class AutoregressiveConfig(PolicyConfig):
     """
 
     bins: int = 256
+    head: Literal["softmax", "logistics"] = "softmax"
+    components: int = 5
+    hidden: tuple[int, ...] = ()
     width: int = 128
     layers: int = 2
     heads: int = 4
@@ -67,9 +84,15 @@ class AutoregressivePolicy(Policy):
         self.tokens = spec.action_steps * spec.action_dim
         self.encoder = ObservationEncoder(spec, statistics, config)
         inputs = spec.observation_steps * self.encoder.features
+        self.is_smooth = config.head == "logistics" and not spec.discrete_actions
         # The observation stands in front of the first token, and is added to every later one.
-        self.condition = nn.Linear(inputs, config.width)
-        self.embedding = nn.Embedding(self.choices, config.width)
+        centres = self.tokens if self.is_smooth else 0
+        self.condition = mlp(inputs, config.hidden, config.width + centres)
+        self.embedding = (
+            nn.Embedding(self.choices, config.width)
+            if spec.discrete_actions
+            else nn.Linear(1, config.width)
+        )
         self.positions = nn.Parameter(0.02 * torch.randn(self.tokens, config.width))
         blocks = [
             PreNormBlock(config.width, config.heads, config.dropout, with_memory=False)
@@ -77,7 +100,10 @@ class AutoregressivePolicy(Policy):
         ]
         self.blocks: Sequence[PreNormBlock] = nn.ModuleList(blocks)  # type: ignore[assignment]
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, self.choices)
+        outputs = 3 * config.components if self.is_smooth else self.choices
+        self.head = nn.Linear(config.width, outputs)
+        if self.is_smooth:
+            nn.init.constant_(self.head.bias[-config.components :], _FIRST_LOG_SCALE)
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
@@ -89,34 +115,54 @@ class AutoregressivePolicy(Policy):
         targets, is_pad = self.targets(batch)
         tokens = self.to_tokens(targets).flatten(1)
         features = self.encoder(batch, self.training, generator)
-        logits = self.logits(features, tokens)
-        per_token = functional.cross_entropy(logits.mT, tokens, reduction="none")
+        outputs = self._outputs(features, tokens)
+        if self.is_smooth:
+            per_token = -log_bin_shares(outputs, self._middles(tokens), self.choices)
+        else:
+            per_token = functional.cross_entropy(outputs.mT, tokens, reduction="none")
         per_step = torch.unflatten(per_token, 1, (self.spec.action_steps, -1)).sum(dim=-1)
-        hits = (logits.argmax(-1) == tokens).to(logits.dtype).mean().detach()
-        return Loss(mean_unpadded(per_step, is_pad), {"accuracy": hits})
+        return Loss(mean_unpadded(per_step, is_pad))
 
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
         """Draw one token after another."""
-        condition = self.condition(self.encoder(observation).flatten(1))
+        condition, centres = self._conditions(self.encoder(observation))
         caches: list[Cache | None] = [None] * len(self.blocks)
         previous, drawn = torch.zeros_like(condition), []
         for number in range(self.tokens):
             hidden = (condition + previous + self.positions[number]).unsqueeze(1)
             for index, block in enumerate(self.blocks):
                 hidden, caches[index] = block.step(hidden, caches[index])
-            logits = self.head(self.norm(hidden[:, 0])) / self.config.temperature
+            outputs = self._around(self.head(self.norm(hidden[:, 0])), centres[:, number])
+            logits = self._shares(outputs) / self.config.temperature
             drawn.append(choose(logits, noise[:, number]))
-            previous = self.embedding(drawn[-1])
+            previous = self._embedded(drawn[-1])
         return self.from_tokens(torch.stack(drawn, dim=1))
 
     def logits(self, features: Tensor, tokens: Tensor) -> Tensor:
         """(B, L, choices) for each of `tokens` (B, L), from those before it."""
-        before = functional.pad(self.embedding(tokens[:, :-1]), (0, 0, 1, 0))
-        hidden = self.condition(features.flatten(1)).unsqueeze(1) + before + self.positions
+        return self._shares(self._outputs(features, tokens))
+
+    def _outputs(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """What the head gives for each of `tokens`, (B, L, ...)."""
+        before = functional.pad(self._embedded(tokens[:, :-1]), (0, 0, 1, 0))
+        condition, centres = self._conditions(features)
+        hidden = condition.unsqueeze(1) + before + self.positions
         for block in self.blocks:
             hidden = block(hidden)
-        found: Tensor = self.head(self.norm(hidden))
-        return found
+        return self._around(self.head(self.norm(hidden)), centres)
+
+    def _conditions(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to each token (B, width), and where each token's means lie (B, L)."""
+        found = self.condition(features.flatten(1))
+        centres = found[:, self.config.width :] if self.is_smooth else found.new_zeros(self.tokens)
+        return found[:, : self.config.width], centres.expand(len(found), self.tokens)
+
+    def _around(self, outputs: Tensor, centres: Tensor) -> Tensor:
+        """The head's outputs with the means of a mixture (..., M) moved to `centres` (...)."""
+        if not self.is_smooth:
+            return outputs
+        weights, means, scales = outputs.chunk(3, dim=-1)
+        return torch.cat([weights, means + centres.unsqueeze(-1), scales], dim=-1)
 
     def to_tokens(self, targets: Tensor) -> Tensor:
         """Normalised actions as the bins that they lie in; discrete ones are tokens already."""
@@ -128,5 +174,22 @@ class AutoregressivePolicy(Policy):
         """The middle of each bin in the dataset's units, (B, T_a, n); discrete ones (B, T_a)."""
         if self.spec.discrete_actions:
             return tokens
-        middle = (tokens.to(self.positions.dtype) + 0.5) / self.choices * 2 - 1
-        return self.to_actions(torch.unflatten(middle, 1, (self.spec.action_steps, -1)))
+        middle = torch.unflatten(self._middles(tokens), 1, (self.spec.action_steps, -1))
+        return self.to_actions(middle)
+
+    def _shares(self, outputs: Tensor) -> Tensor:
+        """The logits (..., choices) that the head's outputs stand for."""
+        if not self.is_smooth:
+            return outputs
+        middles = self._middles(torch.arange(self.choices, device=outputs.device))
+        return log_bin_shares(outputs.unsqueeze(-2), middles, self.choices)
+
+    def _embedded(self, tokens: Tensor) -> Tensor:
+        """(..., width). Of a bin its middle goes in, so that neighbours are alike."""
+        values = tokens if self.spec.discrete_actions else self._middles(tokens).unsqueeze(-1)
+        found: Tensor = self.embedding(values)
+        return found
+
+    def _middles(self, tokens: Tensor) -> Tensor:
+        """The middle of each bin, normalised."""
+        return (tokens.to(self.positions.dtype) + 0.5) / self.choices * 2 - 1

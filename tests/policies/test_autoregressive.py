@@ -31,9 +31,12 @@ def test_a_token_changes_the_logits_of_later_ones_only(case: Any) -> None:
         assert changed[:, position + 1 :].all()
 
 
+@pytest.mark.parametrize("head", ["softmax", "logistics"])
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
-def test_sampling_token_by_token_follows_the_likelihood(case: Any, temperature: float) -> None:
-    policy, batch = built(case, temperature=temperature)
+def test_sampling_token_by_token_follows_the_likelihood(
+    case: Any, temperature: float, head: str
+) -> None:
+    policy, batch = built(case, temperature=temperature, head=head)
     noise = policy.draw_noise(5, torch.Generator().manual_seed(0))
     normalized = policy.action_normalizer.normalize(policy.act(batch, noise))
     tokens = policy.to_tokens(normalized).flatten(1)
@@ -50,3 +53,15 @@ def test_bins_and_their_middles(case: Any) -> None:
     torch.testing.assert_close(
         middles.flatten(1)[0], -1 + (torch.arange(12) + 0.5) / 8, atol=1e-5, rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("head", ["softmax", "logistics"])
+def test_the_loss_is_the_cross_entropy_of_the_logits(case: Any, head: str) -> None:
+    policy, batch = built(case, head=head)
+    targets, is_pad = policy.targets(batch)
+    tokens = policy.to_tokens(targets)
+    shares = policy.logits(policy.encoder(batch), tokens.flatten(1)).log_softmax(-1)
+    found = shares.gather(2, tokens.flatten(1)[..., None])[..., 0].unflatten(1, tokens.shape[1:])
+    per_step = -found.sum(dim=2)
+    expected = (per_step * ~is_pad).sum(dim=1) / (~is_pad).sum(dim=1)
+    torch.testing.assert_close(policy.loss(batch).per_sample, expected, atol=1e-3, rtol=1e-4)
