@@ -34,12 +34,11 @@ def plot(runs: Runs, evaluation_episodes: int, path: Path) -> None:
     import matplotlib.pyplot as plt
 
     cases = [case for case in CASES if any(runs.get((case, method)) for method in METHODS)]
-    figure, grid = plt.subplots(
-        2 * len(cases), len(COSTS), figsize=(11.5, 4.6 * len(cases)), squeeze=False, sharey="row"
-    )
-    for number, case in enumerate(cases):
-        for column, cost in enumerate(COSTS):
-            above, below = grid[2 * number][column], grid[2 * number + 1][column]
+    figure = plt.figure(figsize=(11.5, 3.9 * len(cases)), layout="constrained")
+    parts = figure.subfigures(len(cases), 1, squeeze=False)[:, 0]
+    for case, part in zip(cases, parts, strict=True):
+        grid = part.subplots(2, len(COSTS), sharex="col", sharey="row")
+        for (above, below), cost in zip(grid.T, COSTS, strict=True):
             for method in METHODS:
                 seeds = runs.get((case, method))
                 if seeds:
@@ -47,10 +46,12 @@ def plot(runs: Runs, evaluation_episodes: int, path: Path) -> None:
                     costs = [sum(at_round(seeds, k, cost)) / len(seeds) for k in range(len(shares))]
                     _line(above, method, costs, shares)
                     _line(below, method, costs, errors)
-            _finish(above, below, cost, case, first=column == 0)
-    handles, names = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="upper center", ncol=len(names), frameon=False, fontsize=11)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.1 / len(cases)))
+            _finish(above, below, cost)
+        part.suptitle(CASES[case].title, x=0.01, ha="left", fontweight="bold")
+        grid[0, 0].set_ylabel("success")
+        grid[1, 0].set_ylabel(f"on-policy error, {CASES[case].unit}")
+    handles, names = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper center", ncol=len(names), frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=75)
     plt.close(figure)
@@ -78,15 +79,10 @@ def _line(axes: Axes, method: str, costs: Sequence[float], values: Sequence[Inte
     )
 
 
-def _finish(above: Axes, below: Axes, cost: str, case: str, first: bool) -> None:
+def _finish(above: Axes, below: Axes, cost: str) -> None:
     above.set_ylim(-0.03, 1.03)
     below.set_yscale("log")
     below.set_xlabel(COSTS[cost])
-    above.tick_params(labelbottom=False)
+    below.set_xlim(left=0)
     for axes in (above, below):
-        axes.set_xlim(left=0)
         axes.grid(alpha=0.3)
-    if first:
-        above.set_title(CASES[case].title, loc="left", fontweight="bold")
-        above.set_ylabel("success")
-        below.set_ylabel(f"on-policy error, {CASES[case].unit}")
