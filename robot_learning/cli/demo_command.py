@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHARED = ("robot", "task", "seed")
 _SIZES = {
-    "demonstrations": "episodes of each of the two recordings (default: 8)",
+    "demonstrations": "episodes of each of the two recordings (default: 6)",
     "rounds": "of HG-DAgger (default: 2)",
     "episodes_per_round": "in which the policy drives (default: 5)",
     "steps": "of each training (default: 1500)",

@@ -58,7 +58,7 @@ class Reel:
         Args:
             episode: open.
             draw: makes the picture of a row; by default the cameras were recorded.
-            title: is written beside the name of who is in control.
+            title: is written into the lower left corner of the picture.
 
         Raises:
             DependencyError: matplotlib or Pillow is not installed.
@@ -97,6 +97,8 @@ class Reel:
         canvas.paste(self._line, (0, self.shape[0] - _LINE_PX))
         draw = self._draw(canvas)
         self._write_bar(draw, row)
+        if self._title:
+            self._write_title(draw)
         x = round((row + 0.5) / self._episode.rows * self.shape[1])
         draw.rectangle((x - 1, self.shape[0] - _LINE_PX, x + 1, self.shape[0]), fill="white")
         pixels_out: UInt8Array = np.asarray(canvas)
@@ -109,14 +111,17 @@ class Reel:
         draw.rectangle((0, 0, text_width + 24, _BAR_PX - 1), fill=COLOURS[name])
         middle = _BAR_PX // 2
         draw.text((12, middle), text, fill="white", font=self._font, anchor="lm")
-        draw.text(
-            (text_width + 36, middle), self._title, fill="white", font=self._font, anchor="lm"
-        )
         rows = self._episode.rows
         right = f"{self._times_s[row]:6.2f} s   {row + 1}/{rows}"
         if self._invalid[row]:
             right = f"INVALID   {right}"
         draw.text((self.shape[1] - 12, middle), right, fill="white", font=self._font, anchor="rm")
+
+    def _write_title(self, draw: Any) -> None:
+        corner = (12, self.shape[0] - _LINE_PX - 12)
+        around = draw.textbbox(corner, self._title, font=self._font, anchor="lb")
+        draw.rectangle((0, around[1] - 8, around[2] + 12, self.shape[0] - _LINE_PX), fill=_DARK)
+        draw.text(corner, self._title, fill="white", font=self._font, anchor="lb")
 
     def _time_line(self) -> Any:
         line = self._image.new("RGB", (self.shape[1], _LINE_PX), _DARK)

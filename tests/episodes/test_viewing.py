@@ -72,9 +72,10 @@ def test_the_frames_of_a_film_can_show_pictures_that_were_drawn_afterwards(
     reel, titled = Reel(episode, drawn), Reel(episode, drawn, "III")
     assert reel.shape == (536, 64, 3)
     assert (reel.frame(7)[50:500] == 7).all()
-    wide = Reel(episode, lambda row: np.zeros((480, 640, 3), np.uint8), "III").frame(0)
-    assert (wide[:40, 150:320] == 255).any()
     assert titled.shape == reel.shape
+    corner = titled.frame(7)[480:520]
+    assert (corner == 255).any()
+    assert not (reel.frame(7)[480:520] == 255).any()
 
 
 def test_a_foreign_episode_of_one_row_without_cameras_or_control_is_drawn(

@@ -14,38 +14,41 @@ from robot_learning.cli.demo.learner import DART, Judged
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from robot_learning.learning.intervals import Share
     from robot_learning.learning.rounds import DaggerRun
 
-COLUMNS = (
-    *("policy", "episodes", "labels", "expert", "success [95 %]"),
-    *("on-policy error", "off-policy error", "against BC"),
-)
+COLUMNS = ("policy", "episodes", "labels", "success [95 %]", "on/off policy", "p vs BC")
 SIGNIFICANT = 0.05
 
 
 def result_table(judged: Sequence[Judged], title: str) -> Table:
-    """A row a policy."""
-    table = make_table(*COLUMNS, right=COLUMNS[1:4], title=title)
+    """A row a policy, in 80 columns.
+
+    Labels are rows and seconds; `on/off policy` is the mean squared error of the action over the
+    policy's own states and over the expert's; p is that of the exact McNemar test.
+    """
+    table = make_table(*COLUMNS, right=COLUMNS[1:3], title=title)
     for each in judged:
         learnt, evaluation = each.learnt, each.evaluation
         table.add_row(
             learnt.name,
             str(learnt.episodes),
-            str(learnt.labels),
-            f"{learnt.expert_s:.0f} s",
-            str(evaluation.success),
-            f"{evaluation.on_policy_error:.4f}",
-            f"{evaluation.off_policy_error:.4f}",
-            _against(each),
+            f"{learnt.labels} ({learnt.expert_s:.0f} s)",
+            _percent(evaluation.success),
+            f"{evaluation.on_policy_error:.4f}/{evaluation.off_policy_error:.4f}",
+            f"{each.against_first.p_value:.2g}" if each.against_first else "",
         )
     return table
 
 
-def _against(each: Judged) -> str:
-    found = each.against_first
-    if found is None:
-        return ""
-    return f"+{found.only_second} -{found.only_first}, p = {found.p_value:.2g}"
+def _percent(success: Share) -> str:
+    """A share and its interval.
+
+    >>> from robot_learning.learning.intervals import wilson
+    >>> _percent(wilson(19, 20))
+    '95 % [76, 99]'
+    """
+    return f"{100 * success.share:.0f} % [{100 * success.low:.0f}, {100 * success.high:.0f}]"
 
 
 def verdicts(judged: Sequence[Judged], run: DaggerRun) -> list[str]:

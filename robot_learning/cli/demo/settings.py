@@ -32,7 +32,7 @@ class DemoSettings:
     robot: str = "desk_arm"
     task: str = "obstacle"
     seed: int = 0
-    demonstrations: int = 8
+    demonstrations: int = 6
     dart_sigma: float = 0.03
     rounds: int = 2
     episodes_per_round: int = 5
