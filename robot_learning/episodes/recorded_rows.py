@@ -49,7 +49,12 @@ class RecordedRows:
     @property
     def poses(self) -> Mapping[str, FloatArray]:
         """The recorded poses by name, each (T, 7)."""
-        return {name: rows for name, rows in self._arrays.items() if rows.shape[1:] == _POSE}
+        joints = (_POSITION, _VELOCITY, _EFFORT)  # of a robot with as many as a pose has numbers
+        return {
+            name: rows
+            for name, rows in self._arrays.items()
+            if rows.shape[1:] == _POSE and name not in joints
+        }
 
     def array(self, name: str) -> FloatArray:
         """(T, …) an observation by its name.

@@ -121,6 +121,15 @@ class World:
         self._effort[:] = 0.0
         self._update_kinematics()
 
+    def set_joint_velocity(self, joint_velocity: npt.ArrayLike) -> None:
+        """Let the robot's joints move at `joint_velocity` (n,), rad/s or m/s, where they are.
+
+        Raises:
+            CommandError: wrong size, or not finite.
+        """
+        self.mj_data.qvel[self.simulation.dof_addresses] = self._checked(joint_velocity)
+        self._update_kinematics()
+
     def apply(self, position: npt.ArrayLike) -> FloatArray:
         """Take a position target for every joint, as a servo drive does.
 

@@ -1,0 +1,221 @@
+"""Labels for the rows of a recorded rollout from somebody at a teleoperation device.
+
+A ghost arm stands where the recorded one stood, and the device moves it; the real arm stays still.
+
+- By `step`: the ghost is put back to each row, the first action of the device there is the row's
+  label, and the next row is shown. The label is what the operator would do in the state that was
+  visited, as DAgger asks for it (Ross et al. 2011, https://arxiv.org/abs/1011.0686).
+- By `segment`: the ghost is put back to the first row and is then demonstrated with, a row for
+  each row's time; the label of a row is the command at that time. The ghost leaves the states that
+  were recorded, and how far is told.
+
+What the operator asks for: `hand_back` passes over a row (or ends the segment early), `failure`
+takes the last label back (or begins the segment again), `stop` and `success` end and keep the
+labels, `discard` and `halt` throw them away. Without an action nothing goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.types import FloatArray
+from robot_learning.runtime.ghost import Ghost
+from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput
+from robot_learning.teleop.teleop_controller import DISENGAGED, TeleopController, TeleopState
+
+_KEEPING = (OperatorEvent.STOP, OperatorEvent.SUCCESS)
+_DISCARDING = (OperatorEvent.DISCARD, OperatorEvent.HALT)
+
+
+class Method(str, Enum):
+    """How the rows are labelled."""
+
+    STEP = "step"
+    SEGMENT = "segment"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Labels:
+    """What came of it.
+
+    Attributes:
+        actions: (T, n) rad or m; NaN where there is no label.
+        mask: (T,) where there is one.
+        strayed: the largest distance of a joint of the ghost from the recorded one at a labelled
+            row, rad or m; 0 by step.
+        exact: labelled rows whose whole simulated state was restored, or had been to begin with.
+    """
+
+    actions: FloatArray
+    mask: npt.NDArray[np.bool_]
+    strayed: float
+    exact: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What to show after a poll. `row` is the one that waits for its label."""
+
+    row: int
+    labelled: int
+    left: int
+    wanted: TeleopInput
+    label: FloatArray | None = None
+
+
+@dataclass
+class RelabelSession:
+    """Walks through the chosen rows; poll it until `done`.
+
+    Attributes:
+        ghost: of the episode.
+        device: open.
+        controller: of the robot.
+        chosen: (T,) rows that may be labelled; a segment is from the first to the last of them.
+        method: how.
+        rate_hz: rows a second.
+        done: nothing is left to label, or the operator ended it.
+        discarded: the operator wants none of it kept.
+    """
+
+    ghost: Ghost
+    device: TeleopDevice
+    controller: TeleopController
+    chosen: npt.NDArray[np.bool_]
+    method: Method
+    rate_hz: float
+    done: bool = False
+    discarded: bool = False
+    _at: int = 0
+    _state: TeleopState = DISENGAGED
+    _held: FloatArray | None = None
+    _given: dict[int, FloatArray] = field(default_factory=dict)
+    _strayed: dict[int, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rows = np.flatnonzero(self.chosen & self.ghost.rows.visible)
+        if not rows.size:
+            raise ConfigurationError(
+                "no row was chosen, or none of them has a whole observation: nothing can be shown"
+            )
+        if self.method is Method.SEGMENT:
+            rows = np.arange(rows[0], rows[-1] + 1)
+        self._rows: list[int] = rows.tolist()
+        episode = self.ghost.rows.episode
+        recorded = {column.path for column in episode.info.columns}
+        policy = "control/policy"
+        self._policy = episode.column(policy) if policy in recorded else None
+        self._begin()
+
+    @property
+    def row(self) -> int:
+        """The row that waits for its label."""
+        return self._rows[min(self._at, len(self._rows) - 1)]
+
+    def poll(self, now_ns: int) -> View:
+        """Ask the device once, at `now_ns`, and take what it says.
+
+        Raises:
+            RobotLearningError: the device or the simulation cannot go on.
+        """
+        context = self.context(now_ns)
+        wanted = self.device.poll(now_ns, context)
+        label = None
+        obeyed = [self._obeyed(event) for event in wanted.events]
+        if not any(obeyed) and self._acts(wanted):
+            label = self._labelled(wanted, context)
+        return View(self.row, len(self._given), len(self._rows) - self._at, wanted, label)
+
+    def context(self, now_ns: int) -> TeleopContext:
+        """What the device is shown now: the ghost, and what was commanded and proposed there."""
+        row = self.row
+        policy = None if self._policy is None else self._policy[row]
+        return TeleopContext(
+            replace(self.ghost.observe(), stamp_ns=now_ns),
+            applied=self.ghost.held(row) if self._held is None else self._held,
+            policy=policy if policy is not None and np.isfinite(policy).all() else None,
+        )
+
+    def labels(self) -> Labels:
+        """The labels so far."""
+        episode = self.ghost.rows.episode
+        actions = np.full((episode.rows, *episode.info.column("actions").shape), np.nan)
+        mask = np.zeros(episode.rows, bool)
+        for row, label in self._given.items():
+            actions[row], mask[row] = label, True
+        begun_exactly = self.ghost.is_exact(self._rows[0])
+        by_step = self.method is Method.STEP
+        exact = sum(self.ghost.is_exact(row) if by_step else begun_exactly for row in self._given)
+        return Labels(actions, mask, max(self._strayed.values(), default=0.0), exact)
+
+    def _begin(self) -> None:
+        self._at = 0
+        self._given.clear()
+        self._strayed.clear()
+        self._state, self._held = DISENGAGED, None
+        self.ghost.restore(self.row)
+
+    def _acts(self, wanted: TeleopInput) -> bool:
+        """Whether this is an action: by step, holding still is none, since keys do so between."""
+        if self.done or not wanted.engaged:
+            self._state = DISENGAGED
+            return False
+        if self.method is Method.SEGMENT or wanted.motions or wanted.grip:
+            return True
+        self._state = DISENGAGED
+        return False
+
+    def _labelled(self, wanted: TeleopInput, context: TeleopContext) -> FloatArray | None:
+        if self.method is Method.STEP and context.applied is not None:
+            # The arm stands elsewhere now; what stays is how far keys have ramped up.
+            self._state = TeleopState(context.applied, {}, self._state.deflection)
+        self._state, command = self.controller.step(
+            self._state, wanted, context, 1.0 / self.rate_hz
+        )
+        if command.position is None:
+            return None
+        label: FloatArray = command.position.copy()
+        row = self.row
+        if self.chosen[row] and self.ghost.rows.visible[row]:
+            self._given[row] = label
+            recorded = self.ghost.rows.array("joint_position")[row]
+            assert context.observation is not None  # noqa: S101 (made by context)
+            apart = np.abs(context.observation.joint_position - recorded)
+            self._strayed[row] = float(apart.max())
+        self._next(label)
+        return label
+
+    def _next(self, command: FloatArray | None) -> None:
+        self._at += 1
+        self.done = self.done or self._at >= len(self._rows)
+        if self.method is Method.SEGMENT and command is not None:
+            self._held = command
+            self.ghost.follow(command)
+        elif not self.done:
+            self.ghost.restore(self.row)
+
+    def _obeyed(self, event: OperatorEvent) -> bool:
+        """Do what was asked for; False for what is no business of this session."""
+        if self.done:
+            return False
+        if event in _KEEPING or event in _DISCARDING:
+            self.done, self.discarded = True, event in _DISCARDING
+        elif event is OperatorEvent.HAND_BACK and self.method is Method.STEP:
+            self._next(None)
+        elif event is OperatorEvent.HAND_BACK:
+            self.done = True
+        elif event is OperatorEvent.FAILURE and self.method is Method.STEP:
+            self._at = max(0, self._at - 1)
+            self._given.pop(self.row, None)
+            self._strayed.pop(self.row, None)
+            self.ghost.restore(self.row)
+        elif event is OperatorEvent.FAILURE:
+            self._begin()
+        else:
+            return False
+        return True
