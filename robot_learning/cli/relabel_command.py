@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import argparse
 import getpass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import progress_bar
 from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
+from robot_learning.cli.relabel_device import (
+    DEVICES,
+    DeviceChoice,
+    check_choice,
+    relabel_by_device,
+)
+from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from robot_learning.episodes.dataset import Dataset
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BY_EXPERT = "expert"
+STEP, SEGMENT = "step", "segment"
 
 _EPILOG = """\
 Nothing that was recorded is changed: the labels are a layer of their own, with who, when, how
@@ -27,7 +36,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `relabel`."""
     parser = subparsers.add_parser(
         "relabel",
-        help="label recorded rollouts afterwards, by an expert",
+        help="label recorded rollouts afterwards, by an expert or with a teleoperation device",
         description="Walk through recorded episodes and give corrective actions for their states.",
         epilog=_EPILOG,
     )
@@ -42,6 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--by", choices=(BY_EXPERT,), default=BY_EXPERT, help="who labels; default: %(default)s"
     )
+    _add_device_options(parser)
     parser.add_argument(
         "--expert",
         metavar="MODULE:CALLABLE",
@@ -56,6 +66,35 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.set_defaults(run=run)
 
 
+def _add_device_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "with a teleoperation device",
+        "A ghost arm stands where the recorded one stood, in simulation where the scene is known, "
+        "and is moved by the device. Nothing else moves.",
+    )
+    group.add_argument("--device", metavar="NAME", help=f"one of {', '.join(DEVICES)}")
+    group.add_argument(
+        "--method",
+        choices=(STEP, SEGMENT),
+        default=STEP,
+        help="step: back to each row, the device's action there is its label; segment: back to "
+        "the first of --rows, from there on it is demonstrated (default: step)",
+    )
+    group.add_argument("--map", default="", help="of the device's keys")
+    group.add_argument(
+        "--speed",
+        type=float,
+        help="of the recording's, at which rows go by (default: 0.2 by step, 1 by segment)",
+    )
+    group.add_argument("--window", action="store_true", help="show the ghost in MuJoCo's window")
+    group.add_argument(
+        "--picture",
+        type=Path,
+        metavar="FILE",
+        help="a JPEG file, drawn anew five times a second: the recorded frames and the ghost",
+    )
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Relabel, and say what was labelled."""
     from robot_learning.episodes.names import find_episodes
@@ -66,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
         names = find_episodes(arguments.episodes, names)
     if arguments.list:
         return _list_layers(dataset, names)
+    if arguments.device:
+        return _by_device(arguments, dataset, names)
     return _by_expert(arguments, dataset, names)
 
 
@@ -115,6 +156,31 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
                 flush=True,
             )
     return _said_if_none(labelled)
+
+
+def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
+    from robot_learning.episodes.folder import DatasetFolder
+
+    if not arguments.episodes:
+        raise ConfigurationError("--device: name the episodes that you want to go through")
+    if arguments.expert:
+        raise ConfigurationError("--expert and --device: only one of them can label")
+    by_step = arguments.method == STEP
+    chosen = DeviceChoice(
+        device=arguments.device,
+        method=arguments.method,
+        choice=row_choice(arguments),
+        author=arguments.author or user_name(),
+        map_name=arguments.map,
+        speed=arguments.speed if arguments.speed is not None else 0.2 if by_step else 1.0,
+        window=arguments.window,
+        picture=arguments.picture,
+    )
+    check_choice(chosen)
+    folder = DatasetFolder(dataset.path)
+    with folder.lock():
+        labelled = sum(relabel_by_device(folder, name, chosen) for name in names)
+    return 0 if labelled else 1
 
 
 def _said_if_none(labelled: int) -> int:

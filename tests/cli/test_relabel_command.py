@@ -7,6 +7,8 @@ import pytest
 
 from robot_learning.cli.main import main
 from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 
 ALWAYS_ONE = """
@@ -58,3 +60,63 @@ def test_by_any_callable_until_it_raises(
     assert labelled == [["ana"], []]
     rows = Dataset(dataset).episodes[0].rows
     assert (np.isclose(Dataset(dataset).array("actions")[:rows, 0], 1.0)).all()
+
+
+@pytest.fixture
+def rollout(tmp_path: Path) -> Path:
+    path = tmp_path / "lift"
+    record_demonstrations(DemonstrationConfig("lift", episodes=1, noise=0.01), path)
+    return path
+
+
+@pytest.mark.parametrize("method", ["step", "segment"])
+def test_with_a_device(
+    rollout: Path, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Dataset(rollout).episode("episode_000000.hdf5") as episode:
+        before = {column.path: episode.column(column.path) for column in episode.info.columns}
+        rows = episode.rows
+    picture = tmp_path / "live.jpg"
+    arguments = ["relabel", str(rollout), "0", "--device", "scripted", "--method", method]
+    # A hand that reacts late has nothing to say for the first 0.2 s, in which no time passes.
+    assert main([*arguments, "--rows", "20:40", "--author", "ana", "--picture", str(picture)]) == 0
+    said = capsys.readouterr().out
+    assert f"simulated state restored exactly in {rows} of {rows} rows" in said
+    assert "layer 0, 20 rows labelled; state restored exactly for 20 of 20 rows" in said
+    assert picture.read_bytes()[:2] == b"\xff\xd8"
+
+    dataset = Dataset(rollout)
+    episode = dataset.episode("episode_000000.hdf5")
+    (layer,) = episode.labels()
+    assert (layer.author, layer.method.split(";")[0]) == ("ana", f"scripted, by {method}")
+    assert layer.created_utc
+    assert np.flatnonzero(layer.mask).tolist() == list(range(20, 40))
+    for path, values in before.items():
+        if path != "actions":
+            np.testing.assert_array_equal(episode.column(path), values)
+    # The rule: the newest layer where it covers a row, else what the human meant.
+    expected = np.where(layer.mask[:, None], layer.actions, before["control/human"])
+    np.testing.assert_array_equal(episode.column("actions"), expected)
+    assert np.isfinite(layer.actions[20:40]).all()
+    assert (layer.actions[20:40] != before["actions"][20:40]).any()
+    assert verify_dataset(DatasetFolder(rollout)) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["0", "--device", "keybord"], "did you mean 'keyboard'"),
+        (["0", "--device", "leader_arm"], "a leader arm is heard over ROS"),
+        (["--device", "scripted"], "name the episodes"),
+        (["0", "--device", "scripted", "--expert", "a:b"], "only one of them can label"),
+        (["0", "--device", "scripted", "--speed", "0"], "--speed: expected above 0"),
+        (["0", "--device", "scripted", "--picture", "x.gif"], r"ends with .jpg"),
+        (["0", "--device", "scripted", "--rows", "5:5"], "no row was chosen"),
+    ],
+)
+def test_a_device_that_cannot_label_is_one_line(
+    dataset: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["relabel", str(dataset), *arguments]) == 2
+    error = capsys.readouterr().err.strip()
+    assert said in error and "\n" not in error

@@ -1,0 +1,241 @@
+"""`robot-learning relabel --device`: a person or the scripted operator labels with a ghost arm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+
+if TYPE_CHECKING:
+    from robot_learning.core.profile import RobotProfile
+    from robot_learning.episodes.episode import Episode
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.recorded_rows import RecordedRows
+    from robot_learning.episodes.row_choice import RowChoice
+    from robot_learning.runtime.ghost import Ghost
+    from robot_learning.runtime.relabel_session import Labels, RelabelSession, View
+    from robot_learning.teleop.device import TeleopDevice
+    from robot_learning.teleop.kinematics import Kinematics
+
+SCRIPTED = "scripted"
+GAMEPAD, LEADER = "gamepad", "leader_arm"
+DEVICES = ("keyboard", GAMEPAD, "spacemouse", SCRIPTED)
+_NEEDS_ROS = {
+    LEADER: "a leader arm is heard over ROS: let it take over in `robot-learning dagger`, or "
+    "relabel with another device",
+}
+_FIRST_SEED = 0
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """How a person labels.
+
+    Attributes:
+        device: of `DEVICES`.
+        method: `step` or `segment`.
+        choice: of rows.
+        author: who labels.
+        map_name: of the device's keys; empty for its own.
+        speed: of the recording's, at which rows go by while the device acts.
+        window: show the ghost in MuJoCo's window.
+        picture: a JPEG file that is drawn anew while rows go by.
+    """
+
+    device: str
+    method: str
+    choice: RowChoice
+    author: str
+    map_name: str = ""
+    speed: float = 0.2
+    window: bool = False
+    picture: Path | None = None
+
+
+def check_choice(chosen: DeviceChoice) -> None:
+    """Refuse what cannot work, before anything is opened.
+
+    Raises:
+        ConfigurationError: an unknown device, one that needs ROS, or a speed of nothing.
+    """
+    if chosen.device in _NEEDS_ROS:
+        raise ConfigurationError(f"--device {chosen.device}: {_NEEDS_ROS[chosen.device]}")
+    if chosen.device not in DEVICES:
+        raise ConfigurationError(unknown_choice("device", chosen.device, DEVICES))
+    if not 0.0 < chosen.speed <= 1.0:
+        raise ConfigurationError(f"--speed: expected above 0, at most 1, found {chosen.speed:g}")
+    if chosen.picture is not None and chosen.picture.suffix not in (".jpg", ".jpeg"):
+        raise ConfigurationError(f"--picture {chosen.picture}: its name ends with .jpg")
+
+
+def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> int:
+    """Label one episode, and add the layer; returns how many rows have a new label.
+
+    Raises:
+        RobotLearningError: the episode, the robot or the device is not fit for it; the episode
+            is as it was.
+    """
+    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.episodes.episode import Episode
+    from robot_learning.episodes.labels import add_label_layer
+    from robot_learning.episodes.recorded_rows import RecordedRows
+    from robot_learning.runtime.relabel_session import Method, RelabelSession
+    from robot_learning.teleop.teleop_controller import TeleopController
+
+    with ExitStack() as stack:
+        episode = stack.enter_context(Episode(folder.episodes_path / name))
+        profile = load_profile(episode.info.robot)
+        _refuse_other_joints(episode, profile)
+        rows = RecordedRows(episode, images=chosen.picture is not None)
+        ghost = stack.enter_context(_ghost(rows, profile))
+        print(_about(ghost))
+        device = stack.enter_context(_device(chosen, episode, profile))
+        session = RelabelSession(
+            ghost,
+            device,
+            TeleopController(profile, _kinematics(profile)),
+            chosen.choice.of(episode),
+            Method(chosen.method),
+            episode.info.rate_hz,
+        )
+        _walk(session, chosen, stack)
+        labels, digest = session.labels(), episode.recording_digest
+    count = int(labels.mask.sum())
+    if session.discarded or not count:
+        print("thrown away: the episode is as it was" if session.discarded else "no row labelled")
+        return 0
+    layer = add_label_layer(
+        folder,
+        name,
+        labels.actions,
+        labels.mask,
+        author=chosen.author,
+        method=_method(chosen, labels),
+        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        digest=digest,
+    )
+    print(f"{name.removesuffix('.hdf5')}: layer {layer}, {count} rows labelled; {_found(labels)}")
+    return count
+
+
+def _refuse_other_joints(episode: Episode, profile: RobotProfile) -> None:
+    if tuple(episode.info.joint_names) != profile.joint_names:
+        raise ConfigurationError(
+            f"{episode.path}: recorded with the joints {', '.join(episode.info.joint_names)}; the "
+            f"robot '{profile.name}' has {', '.join(profile.joint_names)}"
+        )
+
+
+@contextmanager
+def _ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
+    """Simulated where the scene is known: task, robot, and where its objects were."""
+    from robot_learning.robots.mujoco_robot import MujocoRobot
+    from robot_learning.runtime.ghost import RecordedGhost, SimulatedGhost
+    from robot_learning.sim.tasks import TASKS, make_task
+
+    info = rows.episode.info
+    task = make_task(info.task) if info.task in TASKS and profile.sim else None
+    if task is None or not set(task.objects) <= set(rows.poses):
+        yield RecordedGhost(rows)
+        return
+    with MujocoRobot(replace(profile, control_rate_hz=info.rate_hz), task) as robot:
+        yield SimulatedGhost(rows, robot)
+
+
+def _about(ghost: Ghost) -> str:
+    from robot_learning.runtime.ghost import SimulatedGhost
+
+    if not isinstance(ghost, SimulatedGhost):
+        return "not a simulated scene: recorded joints and images are shown"
+    count, rows = ghost.exact_rows, len(ghost.rows)
+    text = f"simulated state restored exactly in {count} of {rows} rows"
+    return text if count == rows else f"{text}; in the others joints and objects as recorded"
+
+
+@contextmanager
+def _device(
+    chosen: DeviceChoice, episode: Episode, profile: RobotProfile
+) -> Iterator[TeleopDevice]:
+    if chosen.device == SCRIPTED:
+        device = _scripted(chosen, episode, profile)
+    else:
+        from robot_learning.teleop.devices import make_device
+
+        name = "gamepad_direct" if chosen.device == GAMEPAD else chosen.device
+        device = make_device(name, profile, chosen.map_name)
+    with device:
+        yield device
+
+
+def _scripted(chosen: DeviceChoice, episode: Episode, profile: RobotProfile) -> TeleopDevice:
+    from robot_learning.sim.experts import make_expert
+    from robot_learning.sim.observation import observation_dict
+    from robot_learning.teleop.scripted_operator import OperatorTraits, ScriptedOperator
+
+    seed = episode.metadata.seed if episode.metadata.seed is not None else _FIRST_SEED
+    expert = make_expert(episode.info.task, profile, seed)
+    expert.reset(seed)
+    traits = OperatorTraits(seed=seed, intervenes=False)
+    if chosen.method == "step":
+        # Whoever is shown one row at a time has all the time to look at it.
+        traits = replace(traits, reaction_s=0.0, speed_fraction=1.0)
+    return ScriptedOperator(profile, expert, observation_dict, traits)
+
+
+def _kinematics(profile: RobotProfile) -> Kinematics | None:
+    if profile.sim is None:
+        return None
+    from robot_learning.sim.model import compile_robot
+    from robot_learning.teleop.inverse_kinematics import InverseKinematics
+
+    model = compile_robot(profile)
+    return InverseKinematics(model.mj_model, profile, model.qpos_addresses, model.dof_addresses)
+
+
+def _walk(session: RelabelSession, chosen: DeviceChoice, stack: ExitStack) -> None:
+    """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
+    from robot_learning.cli.relabel_display import RelabelDisplay
+    from robot_learning.core.pacing import Pacer
+
+    period_ns = round(1e9 / session.rate_hz)
+    display = stack.enter_context(RelabelDisplay(session, chosen.window, chosen.picture))
+    if chosen.device == SCRIPTED:
+        # The hand takes hold, and moves from then on.
+        session.device.poll(0, session.context(0))
+        _poll_until_done(session, display.show, lambda polls: (polls + 1) * period_ns)
+        return
+    display.explain(session.device.describe())
+    pacer = Pacer(session.rate_hz * chosen.speed)
+
+    def wait(_polls: int) -> int:
+        pacer.wait()
+        return time.monotonic_ns()
+
+    _poll_until_done(session, display.show, wait)
+
+
+def _poll_until_done(
+    session: RelabelSession, show: Callable[[View], None], clock: Callable[[int], int]
+) -> None:
+    polls = 0
+    while not session.done:
+        show(session.poll(clock(polls)))
+        polls += 1
+
+
+def _method(chosen: DeviceChoice, labels: Labels) -> str:
+    return f"{chosen.device}, by {chosen.method}; {_found(labels)}"
+
+
+def _found(labels: Labels) -> str:
+    count = int(labels.mask.sum())
+    return (
+        f"state restored exactly for {labels.exact} of {count} rows, "
+        f"joints at most {labels.strayed:.4f} rad or m from the recorded ones"
+    )
