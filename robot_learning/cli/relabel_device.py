@@ -203,30 +203,30 @@ def _walk(session: RelabelSession, chosen: DeviceChoice, stack: ExitStack) -> No
     from robot_learning.cli.relabel_display import RelabelDisplay
     from robot_learning.core.pacing import Pacer
 
-    period_ns = round(1e9 / session.rate_hz)
     display = stack.enter_context(RelabelDisplay(session, chosen.window, chosen.picture))
     if chosen.device == SCRIPTED:
-        # The hand takes hold, and moves from then on.
-        session.device.poll(0, session.context(0))
-        _poll_until_done(session, display.show, lambda polls: (polls + 1) * period_ns)
+        _walk_as_scripted(session, display.show)
         return
     display.explain(session.device.describe())
     pacer = Pacer(session.rate_hz * chosen.speed)
-
-    def wait(_polls: int) -> int:
-        pacer.wait()
-        return time.monotonic_ns()
-
-    _poll_until_done(session, display.show, wait)
-
-
-def _poll_until_done(
-    session: RelabelSession, show: Callable[[View], None], clock: Callable[[int], int]
-) -> None:
-    polls = 0
     while not session.done:
-        show(session.poll(clock(polls)))
-        polls += 1
+        pacer.wait()
+        display.show(session.poll(time.monotonic_ns()))
+
+
+def _walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> None:
+    """The hand takes hold wherever the arm was put, and moves from there a row at a time."""
+    from robot_learning.teleop.scripted_operator import PAUSE_S
+
+    period_ns, pause_ns = round(1e9 / session.rate_hz), round(2e9 * PAUSE_S)
+    now_ns, row = 0, None
+    while not session.done:
+        if row is None or session.row not in (row, row + 1):
+            now_ns += pause_ns
+            session.device.poll(now_ns, session.context(now_ns))
+        row = session.row
+        now_ns += period_ns
+        show(session.poll(now_ns))
 
 
 def _method(chosen: DeviceChoice, labels: Labels) -> str:

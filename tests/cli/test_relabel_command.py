@@ -102,6 +102,16 @@ def test_with_a_device(
     assert verify_dataset(DatasetFolder(rollout)) == []
 
 
+def test_the_scripted_hand_starts_over_where_rows_are_left_out(rollout: Path) -> None:
+    chosen = ["relabel", str(rollout), "0", "--rows", "20:", "--every", "10"]
+    assert main(chosen) == 0
+    assert main([*chosen, "--device", "scripted"]) == 0
+    asked, moved = Dataset(rollout).episode("episode_000000.hdf5").labels()
+    np.testing.assert_array_equal(asked.mask, moved.mask)
+    # The hand trembles by 2 mrad, and gets as far as the joints do within a row.
+    assert np.abs(asked.actions - moved.actions)[asked.mask].max() < 0.02
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
