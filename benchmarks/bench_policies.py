@@ -1,7 +1,7 @@
 """What every family of policy learns from demonstrations: success on held-out seeds.
 
 python benchmarks/bench_policies.py [--tasks lift obstacle] [--families ...] [--seeds 0 1 2]
-    [--episodes 200] [--folder DIR]
+    [--episodes 200] [--folder DIR] [--report-only]
 
 For each task 100 demonstrations of the scripted expert are recorded (with noise on the arm, as DART
 does; the labels are clean), each family is trained with its small preset, and simulated on seeds
@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], help="as of `train`")
     parser.add_argument("--cameras", nargs="*", default=[], help="learn from their images instead")
     parser.add_argument("--threads", type=int, default=0, help="of PyTorch")
+    parser.add_argument("--report-only", action="store_true", help="what is there; train nothing")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
@@ -164,6 +165,8 @@ def main() -> int:
     jobs = [
         Job(t, f, s) for s in arguments.seeds for t in arguments.tasks for f in arguments.families
     ]
+    if arguments.report_only:
+        jobs = [job for job in jobs if (arguments.folder / f"{job.name}.json").exists()]
     datasets = {
         task: dataset_of(task, arguments.folder, arguments.cameras) for task in arguments.tasks
     }
