@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 KEYS = """\
 A motion labels the row that is shown and goes on to the next; without one nothing goes on.
 hand back: passes over a row, or ends the segment; failure: takes the last label back, or begins the
-segment again; stop or success: keep the labels; discard: throw them away"""
+segment again; stop, success or Ctrl-C: keep the labels; discard: throw them away.
+Keys count while this terminal is in front: click on it again once another window has opened."""
 _PICTURE_PERIOD_S, _PICTURE_PX, _JPEG_QUALITY = 0.2, (480, 640), 85
 
 

@@ -1,6 +1,7 @@
 """`relabel` as it is typed."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.teleop.device import TeleopInput
+from robot_learning.teleop.scripted_operator import ScriptedOperator
 
 ALWAYS_ONE = """
 import numpy as np
@@ -130,3 +133,22 @@ def test_a_device_that_cannot_label_is_one_line(
     assert main(["relabel", str(dataset), *arguments]) == 2
     error = capsys.readouterr().err.strip()
     assert said in error and "\n" not in error
+
+
+def test_an_interruption_keeps_what_is_labelled(
+    rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    polled, poll = 0, ScriptedOperator.poll
+
+    def interrupted(*arguments: Any) -> TeleopInput:
+        nonlocal polled
+        polled += 1
+        if polled > 5:
+            raise KeyboardInterrupt
+        return poll(*arguments)
+
+    monkeypatch.setattr(ScriptedOperator, "poll", interrupted)
+    assert main(["relabel", str(rollout), "0", "--device", "scripted", "--rows", "10:40"]) == 0
+    assert "4 rows labelled" in capsys.readouterr().out
+    (layer,) = Dataset(rollout).episode("episode_000000.hdf5").labels()
+    assert np.flatnonzero(layer.mask).tolist() == [10, 11, 12, 13]
