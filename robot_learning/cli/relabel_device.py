@@ -104,7 +104,10 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
             Method(chosen.method),
             episode.info.rate_hz,
         )
-        _walk(session, chosen, stack)
+        try:
+            _walk(session, chosen, stack)
+        except KeyboardInterrupt:
+            print("\ninterrupted: what is labelled is kept")
         labels, digest = session.labels(), episode.recording_digest
     count = int(labels.mask.sum())
     if session.discarded or not count:
