@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from robot_learning.learning.rounds import DaggerRun, EpisodeFigures
     from robot_learning.sim.film import Film
 
-EPISODES_PER_ROUND = 2
+EPISODES_PER_ROUND = 1
 _EVERY_ROW, _PAUSE_FRAMES = 2, 12
 
 

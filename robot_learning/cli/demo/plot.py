@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from robot_learning.learning.rounds import DaggerRun
 
 _SIZE_IN, _DPI = (15.0, 4.6), 100
-_ON, _OFF = "#d55e00", "#56b4e9"
 
 
 def save_plot(judged: Sequence[Judged], run: DaggerRun, path: Path, title: str) -> None:
@@ -53,38 +52,34 @@ def _success(axis: Any, judged: Sequence[Judged]) -> None:
 
 
 def _errors(axis: Any, judged: Sequence[Judged]) -> None:
-    width = 0.36
-    places = range(len(judged))
-    series = (
-        ("on the policy's own states", _ON, [e.evaluation.on_policy_error for e in judged]),
-        ("on the expert's states", _OFF, [e.evaluation.off_policy_error for e in judged]),
-    )
-    for number, (label, colour, values) in enumerate(series):
-        shifted = [place + (number - 0.5) * width for place in places]
-        axis.bar(shifted, values, width=width, color=colour, label=label)
-        for place, value in zip(shifted, values, strict=True):
-            axis.annotate(
-                f"{value:.3f}", (place, value), (0, 2), textcoords="offset points",
-                ha="center", fontsize=8,
-            )  # fmt: skip
+    values = [each.evaluation.on_policy_error for each in judged]
+    axis.bar(range(len(judged)), values, color=COLOURS["fault"], width=0.6)
+    for place, value in enumerate(values):
+        axis.annotate(
+            f"{value:.4f}", (place, value), (0, 3), textcoords="offset points", ha="center",
+            fontsize=9,
+        )  # fmt: skip
     axis.margins(y=0.12)
-    axis.legend(fontsize=9, frameon=False)
-    _name(axis, judged, "squared error of the action\n(joints as shares of their range)")
+    _name(
+        axis, judged, "squared error on the policy's own states\n(joints as shares of their range)"
+    )
 
 
 def _interventions(axis: Any, run: DaggerRun) -> None:
     numbers = [round_.number for round_ in run.rounds]
     rates = [round_.intervention_rate for round_ in run.rounds]
+    top = max(rates)
     for round_ in run.rounds:
         shares = [e.intervention_rows / e.rows for e in round_.episodes if e.rows]
+        top = max(top, *shares)
         axis.plot(
-            [round_.number] * len(shares), shares, "o", color=COLOURS["human"], alpha=0.55,
-            label="an episode" if round_ is run.rounds[0] else None,
+            [round_.number] * len(shares), shares, "o", color=COLOURS["human"], alpha=0.6,
+            clip_on=False, label="an episode" if round_ is run.rounds[0] else None,
         )  # fmt: skip
     axis.plot(numbers, rates, "-s", color="black", label="all rows of the round")
     for number, rate in zip(numbers, rates, strict=True):
         axis.annotate(f"{rate:.0%}", (number, rate), (10, 2), textcoords="offset points")
-    axis.set_ylim(-0.03, 1.03)
+    axis.set_ylim(0.0, max(0.1, 1.25 * top))
     axis.set_xlim(min(numbers) - 0.5, max(numbers) + 0.5)
     axis.set_xticks(numbers, [f"round {number}" for number in numbers])
     axis.set_title("the operator's share of the rows", fontsize=10)

@@ -10,8 +10,7 @@ from robot_learning.cli.demo.learner import Judged, Learnt, learnt_from, round_n
 from robot_learning.cli.demo.settings import DemoSettings
 
 _WORLDS = 50
-_EXPERT_EVERY = 5
-_SHADOW_EPISODES = 20
+_EXPERT_EVERY = 10
 
 
 def train_policy(name: str, dataset_path: Path, folder: Path, settings: DemoSettings) -> Learnt:
@@ -64,7 +63,9 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
         seed=settings.evaluation_seed,
         worlds=_WORLDS,
         expert_every=_EXPERT_EVERY,
-        shadow_episodes=_SHADOW_EPISODES,
+        # On its own states only: where experts choose freely, as at the post, one that drives
+        # may choose otherwise than the demonstrator did, and that is no error.
+        shadow_episodes=0,
     )
     return Judged(learnt, evaluate(load_checkpoint(learnt.checkpoint).policy, config))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import make_table
-from robot_learning.cli.demo.learner import DART, Judged
+from robot_learning.cli.demo.learner import Judged
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from robot_learning.learning.intervals import Share
     from robot_learning.learning.rounds import DaggerRun
 
-COLUMNS = ("policy", "episodes", "labels", "success [95 %]", "on/off policy", "p vs BC")
+COLUMNS = ("policy", "episodes", "labels", "success [95 %]", "error", "p vs BC")
 SIGNIFICANT = 0.05
 
 
 def result_table(judged: Sequence[Judged], title: str) -> Table:
     """A row a policy, in 80 columns.
 
-    Labels are rows and seconds; `on/off policy` is the mean squared error of the action over the
-    policy's own states and over the expert's; p is that of the exact McNemar test.
+    Labels are rows and seconds; `error` is the mean squared error of the action over the policy's
+    own states; p is that of the exact McNemar test.
     """
     table = make_table(*COLUMNS, right=COLUMNS[1:3], title=title)
     for each in judged:
@@ -35,7 +35,7 @@ def result_table(judged: Sequence[Judged], title: str) -> Table:
             str(learnt.episodes),
             f"{learnt.labels} ({learnt.expert_s:.0f} s)",
             _percent(evaluation.success),
-            f"{evaluation.on_policy_error:.4f}/{evaluation.off_policy_error:.4f}",
+            f"{evaluation.on_policy_error:.4f}",
             f"{each.against_first.p_value:.2g}" if each.against_first else "",
         )
     return table
@@ -54,7 +54,12 @@ def _percent(success: Share) -> str:
 def verdicts(judged: Sequence[Judged], run: DaggerRun) -> list[str]:
     """What the figures say in words, also where a method did not help."""
     lines = [_success_verdict(judged[0], each) for each in judged[1:]]
-    lines += [_gap_verdict(judged[0], each) for each in judged if each.learnt.name == DART]
+    errors = [each.evaluation.on_policy_error for each in judged]
+    lines += [
+        f"error of {each.learnt.name} on its own states against {judged[0].learnt.name}: "
+        f"{_moved(errors[0], error)}, {errors[0]:.4f} -> {error:.4f}"
+        for each, error in zip(judged[1:], errors[1:], strict=True)
+    ]
     rates = [round_.intervention_rate for round_ in run.rounds]
     if len(rates) > 1:
         word = _moved(rates[0], rates[-1])
@@ -73,18 +78,6 @@ def _success_verdict(first: Judged, each: Judged) -> str:
         return f"{names}: no difference shown, success {shares} (p = {found.p_value:.2g})"
     word = "better" if found.only_second > found.only_first else "WORSE"
     return f"{names}: {word}, success {shares} (p = {found.p_value:.2g})"
-
-
-def _gap_verdict(first: Judged, each: Judged) -> str:
-    gaps = [
-        judged.evaluation.on_policy_error - judged.evaluation.off_policy_error
-        for judged in (first, each)
-    ]
-    word = "smaller" if gaps[1] < gaps[0] else "NOT smaller"
-    return (
-        f"on-policy minus off-policy error with {each.learnt.name}: {word} than with "
-        f"{first.learnt.name}, {gaps[0]:.4f} -> {gaps[1]:.4f}"
-    )
 
 
 def _moved(before: float, after: float) -> str:
