@@ -48,8 +48,9 @@ def run_loop(settings: DemoSettings, screen: Screen) -> int:
 def _train(name: str, dataset: Path, settings: DemoSettings, screen: Screen) -> Learnt:
     from robot_learning.cli.demo.policies import train_policy
 
-    with screen.phase(f"train {name}: {settings.steps} steps on {dataset.name}"):
-        screen.live("training")
+    title = f"train {name}: {settings.steps} steps on {dataset.name}"
+    # The training has a progress bar of its own.
+    with screen.phase(title, draws=False):
         learnt = train_policy(name, dataset, settings.folder / f"policy_{name.lower()}", settings)
         screen.say(f"{learnt.episodes} episodes, {learnt.labels} labelled rows")
     return learnt
@@ -89,8 +90,9 @@ def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> i
 def _judge(learnt: Learnt, settings: DemoSettings, screen: Screen) -> Judged:
     from robot_learning.cli.demo.policies import judge
 
+    screen.live(f"{learnt.name}: evaluating")
     judged = judge(learnt, settings)
-    screen.live(f"{learnt.name}: success {judged.evaluation.success}")
+    screen.say(f"{learnt.name}: success {judged.evaluation.success}")
     return judged
 
 

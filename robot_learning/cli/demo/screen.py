@@ -34,9 +34,15 @@ class Screen:
         return time.monotonic() - self._begin_s
 
     @contextmanager
-    def phase(self, title: str) -> Iterator[None]:
-        """Announce a phase, and draw its live line until the body is done."""
+    def phase(self, title: str, *, draws: bool = True) -> Iterator[None]:
+        """Announce a phase, and draw its live line until the body is done.
+
+        Without `draws` the body has the terminal for a progress bar of its own.
+        """
         self.console.print(f"[{self.elapsed_s:4.0f} s] {title}", style="bold", soft_wrap=True)
+        if not draws:
+            yield
+            return
         with self.console.status("starting") as status:
             self._status = status
             try:

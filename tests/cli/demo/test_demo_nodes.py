@@ -80,6 +80,20 @@ def test_phases_are_told_in_lines_where_there_is_no_terminal() -> None:
     assert file.getvalue().endswith("1 of 8\n")
 
 
+def test_on_a_terminal_the_live_line_is_drawn_in_place_and_gone_in_the_end() -> None:
+    file = io.StringIO()
+    screen = Screen(Console(file=file, force_terminal=True, markup=False, width=80))
+    with screen.phase("one"):
+        screen.live("1 of 8")
+        screen.say("stays")
+    with screen.phase("two", draws=False):
+        screen.live("said")
+    text = file.getvalue()
+    assert text.index("one") < text.index("stays\n") < text.index("two") < text.index("said\n")
+    up_and_erase = "\x1b[1A\x1b[2K"
+    assert up_and_erase in text[text.rindex("1 of 8") : text.index("two")]
+
+
 def test_a_size_below_one_is_refused(settings: DemoSettings) -> None:
     with pytest.raises(ConfigurationError, match="--episodes-per-round 0: expected at least 1"):
         replace(settings, episodes_per_round=0)
