@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BY_EXPERT = "expert"
 STEP, SEGMENT = "step", "segment"
+ALL_ROWS = ":"
 
 _EPILOG = """\
 Nothing that was recorded is changed: the labels are a layer of their own, with who, when, how
@@ -60,7 +61,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--author", help="who labels; default: the expert, or this user")
     add_filters(parser)
     rows = parser.add_argument_group("choose rows")
-    rows.add_argument("--rows", default=":", metavar="FIRST:END", help="as in Python: 25:, :-10")
+    rows.add_argument(
+        "--rows", default=ALL_ROWS, metavar="FIRST:END", help="as in Python: 25:, :-10"
+    )
     rows.add_argument("--only", choices=SOURCES, default="", help="rows in which it was in control")
     rows.add_argument("--every", type=int, default=1, help="every so many of them; default: 1")
     parser.set_defaults(run=run)
@@ -78,7 +81,8 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
         choices=(STEP, SEGMENT),
         default=STEP,
         help="step: back to each row, the device's action there is its label; segment: back to "
-        "the first of --rows, from there on it is demonstrated (default: step)",
+        "the first of --rows, from there on it is demonstrated; without --rows the recording "
+        "plays, and start marks the segment (default: step)",
     )
     group.add_argument("--map", default="", help="of the device's keys")
     group.add_argument(
@@ -175,6 +179,7 @@ def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
         speed=arguments.speed if arguments.speed is not None else 0.2 if by_step else 1.0,
         window=arguments.window,
         picture=arguments.picture,
+        marks=not by_step and arguments.rows == ALL_ROWS and not arguments.only,
     )
     check_choice(chosen)
     folder = DatasetFolder(dataset.path)

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from robot_learning.cli.relabel_display import RelabelDisplay
     from robot_learning.core.profile import RobotProfile
     from robot_learning.episodes.episode import Episode
     from robot_learning.episodes.folder import DatasetFolder
@@ -46,6 +50,7 @@ class DeviceChoice:
         speed: of the recording's, at which rows go by while the device acts.
         window: show the ghost in MuJoCo's window.
         picture: a JPEG file that is drawn anew while rows go by.
+        marks: the rows are not `choice` but a segment that is marked while the recording plays.
     """
 
     device: str
@@ -56,6 +61,7 @@ class DeviceChoice:
     speed: float = 0.2
     window: bool = False
     picture: Path | None = None
+    marks: bool = False
 
 
 def check_choice(chosen: DeviceChoice) -> None:
@@ -68,6 +74,8 @@ def check_choice(chosen: DeviceChoice) -> None:
         raise ConfigurationError(f"--device {chosen.device}: {_NEEDS_ROS[chosen.device]}")
     if chosen.device not in DEVICES:
         raise ConfigurationError(unknown_choice("device", chosen.device, DEVICES))
+    if chosen.marks and chosen.device == SCRIPTED:
+        raise ConfigurationError("--device scripted cannot mark a segment: give it as --rows")
     if not 0.0 < chosen.speed <= 1.0:
         raise ConfigurationError(f"--speed: expected above 0, at most 1, found {chosen.speed:g}")
     if chosen.picture is not None and chosen.picture.suffix not in (".jpg", ".jpeg"):
@@ -81,6 +89,7 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         RobotLearningError: the episode, the robot or the device is not fit for it; the episode
             is as it was.
     """
+    from robot_learning.cli.relabel_display import RelabelDisplay
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.episode import Episode
     from robot_learning.episodes.labels import add_label_layer
@@ -96,16 +105,21 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         ghost = stack.enter_context(_ghost(rows, profile))
         print(_about(ghost))
         device = stack.enter_context(_device(chosen, episode, profile))
+        display = stack.enter_context(RelabelDisplay(ghost, device, chosen.window, chosen.picture))
+        rows_chosen = _chosen_rows(ghost, device, chosen, display)
+        if rows_chosen is None:
+            print("no segment was marked: the episode is as it was")
+            return 0
         session = RelabelSession(
             ghost,
             device,
             TeleopController(profile, _kinematics(profile)),
-            chosen.choice.of(episode),
+            rows_chosen,
             Method(chosen.method),
             episode.info.rate_hz,
         )
         try:
-            _walk(session, chosen, stack)
+            _walk(session, chosen, display)
         except KeyboardInterrupt:
             print("\ninterrupted: what is labelled is kept")
         labels, digest = session.labels(), episode.recording_digest
@@ -201,16 +215,33 @@ def _kinematics(profile: RobotProfile) -> Kinematics | None:
     return InverseKinematics(model.mj_model, profile, model.qpos_addresses, model.dof_addresses)
 
 
-def _walk(session: RelabelSession, chosen: DeviceChoice, stack: ExitStack) -> None:
+def _chosen_rows(
+    ghost: Ghost, device: TeleopDevice, chosen: DeviceChoice, display: RelabelDisplay
+) -> npt.NDArray[np.bool_] | None:
+    """(T,) the rows that were named, or those of the segment that is marked now; None for none."""
+    from robot_learning.cli.relabel_display import MARKING_KEYS
+    from robot_learning.core.pacing import Pacer
+    from robot_learning.runtime.segment_marking import SegmentMarking
+
+    if not chosen.marks:
+        return chosen.choice.of(ghost.rows.episode)
+    display.explain(MARKING_KEYS)
+    marking = SegmentMarking(ghost, device)
+    pacer = Pacer(ghost.rows.episode.info.rate_hz * chosen.speed)
+    while not marking.done:
+        pacer.wait()
+        display.show_marking(marking.row, marking.first, marking.poll(time.monotonic_ns()))
+    return None if marking.discarded else marking.chosen
+
+
+def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
     """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
-    from robot_learning.cli.relabel_display import RelabelDisplay
     from robot_learning.core.pacing import Pacer
 
-    display = stack.enter_context(RelabelDisplay(session, chosen.window, chosen.picture))
     if chosen.device == SCRIPTED:
         _walk_as_scripted(session, display.show)
         return
-    display.explain(session.device.describe())
+    display.explain()
     pacer = Pacer(session.rate_hz * chosen.speed)
     while not session.done:
         pacer.wait()

@@ -16,8 +16,13 @@ from robot_learning.teleop.status_line import StatusTerminal
 
 if TYPE_CHECKING:
     from robot_learning.core.types import UInt8Array
-    from robot_learning.runtime.relabel_session import RelabelSession, View
+    from robot_learning.runtime.ghost import Ghost
+    from robot_learning.runtime.relabel_session import View
+    from robot_learning.teleop.device import TeleopDevice, TeleopInput
 
+MARKING_KEYS = """\
+The recording plays. start: marks the first row of the segment, and then its end; hold: stands
+still, and goes on; failure: takes the mark back; discard: gives up. Then demonstrate it."""
 KEYS = """\
 A motion labels the row that is shown and goes on to the next; without one nothing goes on.
 hand back: passes over a row, or ends the segment; failure: takes the last label back, or begins the
@@ -27,10 +32,12 @@ _PICTURE_PERIOD_S, _PICTURE_PX, _JPEG_QUALITY = 0.2, (480, 640), 85
 
 
 class RelabelDisplay:
-    """Shows a session. Window and picture show the ghost where it stands."""
+    """Shows a ghost where it stands, and what its device says."""
 
-    def __init__(self, session: RelabelSession, window: bool, picture: Path | None) -> None:
-        self._session, self._picture = session, picture
+    def __init__(
+        self, ghost: Ghost, device: TeleopDevice, window: bool, picture: Path | None
+    ) -> None:
+        self._ghost, self._device, self._picture = ghost, device, picture
         self._terminal = StatusTerminal()
         self._stack = ExitStack()
         self._window_wanted = window
@@ -61,17 +68,25 @@ class RelabelDisplay:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def explain(self, keys: str) -> None:
+    def explain(self, meaning: str = KEYS) -> None:
         """Print what the device's keys do, and what they mean here."""
-        self._terminal.print(f"{keys}\n{KEYS}")
+        self._terminal.print(f"{self._device.describe()}\n{meaning}")
 
     def show(self, view: View) -> None:
         """Show what came of a poll."""
-        if OperatorEvent.HELP in view.wanted.events:
-            self.explain(self._session.device.describe())
+        self._show(view.row, f"{view.labelled} labelled, {view.left} left", view.wanted)
+
+    def show_marking(self, row: int, first: int | None, wanted: TeleopInput) -> None:
+        """Show a recording that plays, and where its segment begins."""
+        text = "mark the first row" if first is None else f"from {first}; mark the end"
+        self._show(row, text, wanted, MARKING_KEYS)
+
+    def _show(self, row: int, text: str, wanted: TeleopInput, meaning: str = KEYS) -> None:
+        if OperatorEvent.HELP in wanted.events:
+            self.explain(meaning)
         console = self._terminal.console
         if console.is_terminal:
-            line = self._line(view)
+            line = self._line(row, text, wanted)
             line.truncate(console.width - 1, overflow="ellipsis")
             self._terminal.clear()
             console.print(line, end="")
@@ -79,28 +94,26 @@ class RelabelDisplay:
             self._viewer.show(time.monotonic_ns())
         if self._picture is not None and time.monotonic() - self._drawn_s >= _PICTURE_PERIOD_S:
             self._drawn_s = time.monotonic()
-            self._draw(self._picture)
+            self._draw(self._picture, row)
 
-    def _line(self, view: View) -> Text:
-        exact = self._session.ghost.is_exact(view.row)
-        text = Text(no_wrap=True)
-        text.append(f" row {view.row} ", "bold black on yellow" if view.wanted.engaged else "bold")
-        text.append(f" {view.labelled} labelled, {view.left} left")
-        text.append(" exact state" if exact else " as recorded", "dim")
-        text.append(f" {' '.join(view.wanted.notes)}", "cyan")
-        if not view.wanted.health.alive:
-            text.append(f" {view.wanted.health.reason}", "bold red")
-        return text
+    def _line(self, row: int, text: str, wanted: TeleopInput) -> Text:
+        line = Text(no_wrap=True)
+        line.append(f" row {row} ", "bold black on yellow" if wanted.engaged else "bold")
+        line.append(f" {text}")
+        line.append(" exact state" if self._ghost.is_exact(row) else " as recorded", "dim")
+        line.append(f" {' '.join(wanted.notes)}", "cyan")
+        if not wanted.health.alive:
+            line.append(f" {wanted.health.reason}", "bold red")
+        return line
 
     def _robot(self) -> Any:
-        return getattr(self._session.ghost, "robot", None)
+        return getattr(self._ghost, "robot", None)
 
-    def _draw(self, path: Path) -> None:
+    def _draw(self, path: Path, row: int) -> None:
         """The recorded frames and the ghost beside each other; the file is replaced whole."""
         from robot_learning.episodes.images import encode_jpeg
 
-        ghost = self._session.ghost
-        tiles = list(ghost.rows.images(self._session.row).values())
+        tiles = list(self._ghost.rows.images(row).values())
         if self._renderer is not None:
             self._renderer.update(self._robot().world)
             tiles.append(self._renderer.render(None, _PICTURE_PX))

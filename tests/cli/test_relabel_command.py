@@ -122,6 +122,7 @@ def test_the_scripted_hand_starts_over_where_rows_are_left_out(rollout: Path) ->
         (["0", "--device", "leader_arm"], "a leader arm is heard over ROS"),
         (["--device", "scripted"], "name the episodes"),
         (["0", "--device", "scripted", "--expert", "a:b"], "only one of them can label"),
+        (["0", "--device", "scripted", "--method", "segment"], "give it as --rows"),
         (["0", "--device", "scripted", "--speed", "0"], "--speed: expected above 0"),
         (["0", "--device", "scripted", "--picture", "x.gif"], r"ends with .jpg"),
         (["0", "--device", "scripted", "--rows", "5:5"], "no row was chosen"),
