@@ -7,16 +7,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_learning.control.arbiter import Arbiter
+from robot_learning.control.modes import Request
+from robot_learning.control.settings import arbiter_settings
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recorded_rows import RecordedRows
+from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.schema import EpisodeMetadata
+from robot_learning.episodes.writer import WriterSettings
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.robots.mujoco_robot import MujocoRobot
+from robot_learning.runtime.function_source import FunctionSource
 from robot_learning.runtime.ghost import Ghost, RecordedGhost, SimulatedGhost
+from robot_learning.runtime.recording import SessionRecording, session_info
 from robot_learning.runtime.relabel_session import Method, RelabelSession, View
+from robot_learning.runtime.session import Session
 from robot_learning.sim.experts import make_expert
 from robot_learning.sim.observation import observation_dict
 from robot_learning.sim.tasks import make_task
@@ -249,3 +258,31 @@ def test_rows_that_cannot_be_shown_are_refused(
         session = make_session(RecordedGhost(rows), ListedDevice(go(home)), slice(5, 8), method)
         walk(session)
         assert np.flatnonzero(session.labels().mask).tolist() == [5, 7]
+
+
+@pytest.mark.parametrize(("rate_hz", "exact"), [(100.0, 1.0), (50.0, 0.0)])
+def test_a_session_is_exact_where_every_decision_was_recorded(
+    rate_hz: float,
+    exact: float,
+    tmp_path: Path,
+    profile: RobotProfile,
+    make_robot: Callable[[], MujocoRobot],
+    make_expert_source: Callable[[], FunctionSource],
+) -> None:
+    robot = make_robot()
+    info = session_info(profile, "lift", rate_hz, poses=robot.pose_names)
+    folder = DatasetFolder.create_or_open(tmp_path, info)
+    with folder.lock():
+        settings = WriterSettings(min_free_bytes=0, sync=False)
+        recording = SessionRecording(Recorder(folder, settings=settings))
+        arbiter = Arbiter(arbiter_settings(profile))
+        session = Session(robot, arbiter, policy=make_expert_source(), subscribers=[recording])
+        session.reset(SEED, requests=(Request.ENABLE, Request.HAND_BACK))
+        recording.start(EpisodeMetadata(seed=SEED))
+        session.run(60)
+        saved = recording.stop()
+    again = MujocoRobot(replace(profile, control_rate_hz=rate_hz), make_task("lift"))
+    with Episode(folder.episodes_path / saved.summary.name) as episode, again:
+        ghost = SimulatedGhost(RecordedRows(episode), again)
+        # The first row is the placement by the seed, whatever came after it.
+        assert ghost.exact_rows == max(1, exact * episode.rows)
