@@ -163,7 +163,7 @@ class _Wave:
             labelled, spent = self._counted(step.labelled, budget)
             self._steps.append((self._rows.copy(), step))
             self._labelled.append(labelled)
-            self._execute([worlds.actions.to_env(step.action[slot]) for slot in self._slots])
+            self._execute(worlds.actions.to_env(step.action[self._slots]))
             if spent:
                 self._cut_off()
         return self._episodes()

@@ -173,18 +173,13 @@ class ActionLayout:
         Raises:
             ConfigurationError: NaN, infinity, another shape, no choice; names `who`.
         """
-        for answer in given:
-            if np.shape(answer) != self.shape:
-                raise ConfigurationError(
-                    f"{who} answered with the shape {np.shape(answer)}, {_text(answer)}; expected "
-                    f"{self.shape}, an action of {self.space}"
-                )
         try:
-            rows = np.array(given, np.float64).reshape(len(given), self.size)
+            rows = np.array(given, np.float64)
         except (TypeError, ValueError):
-            raise ConfigurationError(
-                f"{who} answered {_text(given[0])}; expected numbers, an action of {self.space}"
-            ) from None
+            rows = np.empty(0)
+        if rows.shape != (len(given), *self.shape):
+            raise self._misfit(given, who)
+        rows = rows.reshape(len(given), self.size)
         if not np.isfinite(rows).all():
             raise ConfigurationError(
                 f"{who} answered {_text(rows[~np.isfinite(rows).all(axis=1)][0])}; expected finite "
@@ -197,6 +192,17 @@ class ActionLayout:
         outside = (rows < self.low - allowance) | (rows > self.high + allowance)
         return self.clipped(rows), np.count_nonzero(outside, axis=1)
 
+    def _misfit(self, given: Sequence[Any], who: str) -> ConfigurationError:
+        for answer in given:
+            if np.shape(answer) != self.shape:
+                return ConfigurationError(
+                    f"{who} answered with the shape {np.shape(answer)}, {_text(answer)}; expected "
+                    f"{self.shape}, an action of {self.space}"
+                )
+        return ConfigurationError(
+            f"{who} answered {_text(given[0])}; expected numbers, an action of {self.space}"
+        )
+
     def _choices(self, rows: npt.NDArray[np.float64], who: str) -> Float32Array:
         index = rows - self._start
         bad = (index != np.round(index)) | (index < 0) | (index >= self.choices)
@@ -207,15 +213,13 @@ class ActionLayout:
             )
         return index.astype(np.float32)
 
-    def _converter(self) -> Callable[[Float32Array], Any]:
-        """From a row to what `env.step` takes; a copy, since environments may keep it."""
+    def _converter(self) -> Callable[[Float32Array], list[Any]]:
+        """From rows (k, n) to what `env.step` takes; copies, since environments may keep them."""
         if self.choices:
             start = self._start
-            return lambda row: np.int64(row[0]) + start
+            return lambda rows: list(rows[:, 0].astype(np.int64) + start)
         dtype, shape = self.space.dtype, self.shape
-        if len(shape) == 1:
-            return lambda row: row.astype(dtype)
-        return lambda row: row.astype(dtype).reshape(shape)
+        return lambda rows: list(rows.astype(dtype).reshape(-1, *shape))
 
 
 def _text(answer: object) -> str:

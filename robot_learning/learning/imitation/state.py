@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from robot_learning.episodes.folder import write_atomically
 from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
@@ -165,7 +167,7 @@ class Store:
         self._saved_at = time.perf_counter()
         self._policies: list[Policy] = []
         self._details = CheckpointDetails()
-        self._best: tuple[Policy, CheckpointDetails] | None = None
+        self._best: tuple[Mapping[str, torch.Tensor], CheckpointDetails] | None = None
 
     def episodes(self) -> list[Episode]:
         """Those of the rounds that are done, and of the one after them.
@@ -193,8 +195,9 @@ class Store:
         """Take the policies of the round that the state ends with."""
         self._policies, self._details = policies, details
         if self._state.best == len(self._state.results) - 1:
-            # A copy: the next round may go on with the weights of this one.
-            self._best = copy.deepcopy(policies[0]), details
+            # Copies: the next round may go on with the weights of this one.
+            weights = {name: value.clone() for name, value in policies[0].state_dict().items()}
+            self._best = weights, details
 
     def save_now_and_then(self, episodes: Sequence[Episode]) -> None:
         """As `save`, if the last time is long enough ago."""
@@ -215,7 +218,10 @@ class Store:
             for member, policy in enumerate(self._policies):
                 save_checkpoint(self._place(number, member), policy, self._details)
             if self._best is not None:
-                save_checkpoint(self._folder / BEST, *self._best)
+                weights, details = self._best
+                best = copy.deepcopy(self._policies[0])
+                best.load_state_dict(weights)
+                save_checkpoint(self._folder / BEST, best, details)
             save(self._folder, self._state)
             self._policies, self._best = [], None
             self._forget_members(number)

@@ -82,7 +82,7 @@ def test_choices_are_counted_from_the_spaces_start() -> None:
     actions = ActionLayout(spaces.Discrete(3, start=1))
     rows, _ = actions.read([1, np.int64(3)], "it")
     assert rows.tolist() == [[0], [2]]
-    assert actions.to_env(rows[1]) == 3
+    assert actions.to_env(rows)[1] == 3
     for wrong in (0, 4, 1.5):
         with pytest.raises(ConfigurationError, match="whole number from 1 to 3"):
             actions.read([wrong], "it")
@@ -98,5 +98,5 @@ def test_errors_are_in_units_and_deviations_in_half_ranges() -> None:
 def test_actions_of_several_axes_keep_their_shape() -> None:
     actions = ActionLayout(spaces.Box(-1, 1, (2, 2), np.float64))
     rows, _ = actions.read([np.full((2, 2), 0.5)], "it")
-    taken = actions.to_env(rows[0])
+    taken = actions.to_env(rows)[0]
     assert taken.shape == (2, 2) and taken.dtype == np.float64
