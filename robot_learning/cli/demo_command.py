@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import gc
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,7 +81,14 @@ def _loop(arguments: argparse.Namespace) -> int:
     from robot_learning.cli.demo.loop import run_loop
     from robot_learning.cli.demo.screen import Screen
 
-    return run_loop(_settings(arguments), Screen())
+    settings = _settings(arguments)
+    try:
+        return run_loop(settings, Screen())
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; what was made so far is in {settings.folder}", file=sys.stderr)
+        # Else the interpreter, before it ends, looks through all that torch has made.
+        gc.freeze()
+        raise
 
 
 def _settings(arguments: argparse.Namespace) -> DemoSettings:

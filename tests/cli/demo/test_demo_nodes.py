@@ -1,5 +1,6 @@
 """What the loop starts over ROS, and what it shows of what the nodes say."""
 
+import gc
 import io
 from dataclasses import replace
 from pathlib import Path
@@ -126,3 +127,17 @@ def test_options_of_the_other_demonstration_are_refused(
     assert main(["demo", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_an_interruption_tells_where_the_results_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("robot_learning.cli.demo.loop.run_loop", interrupted)
+    try:
+        assert main(["demo", "--out", str(tmp_path / "out")]) == 130
+    finally:
+        gc.unfreeze()
+    assert capsys.readouterr().err.endswith(f"what was made so far is in {tmp_path / 'out'}\n")
