@@ -110,6 +110,8 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         if rows_chosen is None:
             print("no segment was marked: the episode is as it was")
             return 0
+        if unseen := int((rows_chosen & ~rows.visible).sum()):
+            print(f"{unseen} of the chosen rows have no whole observation and are left out")
         session = RelabelSession(
             ghost,
             device,
