@@ -11,6 +11,7 @@ import time
 import numpy as np
 import psutil
 import pytest
+from keyboard_pilot import Typist
 from recording_graph import small_robot
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -66,12 +67,13 @@ def checkpoint(tmp_path, robot):
 def dagger(start, robot, tmp_path):
     """`robot-learning dagger` of the task `reach`, without images, into `set` and `run`."""
 
-    def one(*arguments, min_free_mib=1):
+    def one(*arguments, min_free_mib=1, **environment):
         patient = tmp_path / f"patient_{min_free_mib}.yaml"
         patient.write_text(PATIENT.format(min_free_mib=min_free_mib))
         fixed = ("--robot", robot, "--task", "reach", "--cameras", "none", "--backend", "eager")
         places = ("--dataset", str(tmp_path / "set"), "--out", str(tmp_path / "run"))
-        return start(CLI, "dagger", *fixed, *places, "--params-file", str(patient), *arguments)
+        given = (*fixed, *places, "--params-file", str(patient), *arguments)
+        return start(CLI, "dagger", *given, **environment)
 
     return one
 
@@ -81,8 +83,9 @@ class Watch:
 
     def __init__(self, peer):
         self.peer = peer
-        self.recorder, self.dagger = {}, {}
+        self.recorder, self.dagger, self.arbiter = {}, {}, {}
         listen = peer.node.create_subscription
+        listen(String, "arbiter/state", self._on("arbiter"), qos.LATCHED)
         listen(String, "recorder/status", self._on("recorder"), qos.LATCHED)
         listen(String, "dagger/status", self._on("dagger"), qos.LATCHED)
 
@@ -96,8 +99,12 @@ class Watch:
             assert time.monotonic() < give_up_s, (self.dagger, self.recorder, running.output)
             self.peer.executor.spin_once(timeout_sec=0.05)
 
+    @property
+    def mode(self):
+        return self.arbiter.get("mode", "")
+
     def forget(self):
-        self.recorder, self.dagger = {}, {}
+        self.recorder, self.dagger, self.arbiter = {}, {}, {}
 
 
 @pytest.fixture
@@ -178,9 +185,10 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     ]
     trained = steps_trained(folder, 1)
     assert 0 < trained < STEPS
-    # To the end of this round, and one more with the checkpoint that came of it.
+    # To the end of this round, and one more with the ensemble that came of it.
     watch.forget()
-    one = dagger(*given, "--resume", "--rounds", "2", "--relabel", "expert")
+    more = ("--rounds", "2", "--relabel", "expert", "--members", "2", "--ask-above", "auto")
+    one = dagger(*given, "--resume", *more)
     watch.until(one, lambda: watch.dagger.get("round") == 2)
     assert watch.dagger["checkpoint_digest"] == checkpoint_digest(folder / "round_1" / "best")
     assert watch.dagger["rounds"][0]["episodes"] == 2
@@ -188,6 +196,45 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     assert code == 0, output
     assert output.count("reload") + output.count("serving ") >= 2
     check_run(folder, tmp_path / "set", checkpoint)
+    check_ensemble(folder)
+
+
+def check_ensemble(folder):
+    """Of two members since the first round's training, whose doubt was kept at each takeover."""
+    run = load_run(folder)
+    first, second = (folder / name / "best" for name in ("round_1", "round_1_member_2"))
+    assert checkpoint_digest(first) != checkpoint_digest(second)
+    assert run.rounds[0].doubts == (), "a single checkpoint does not doubt"
+    assert 0 < len(run.rounds[1].doubts) <= sum(e.interventions for e in run.rounds[1].episodes)
+    assert 0.0 < run.doubt_threshold < 1.0
+
+
+def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
+    dagger, watch, checkpoint, tmp_path
+):
+    given = ("--device", "scripted", "--episodes-per-round", "4", "--rounds", "1", *TINY)
+    more = ("--checkpoint", str(checkpoint))
+    flushed = []
+    for number, node in enumerate(("robot_node", "arbiter_node", "teleop_node")):
+        one = dagger(*given, *more)
+        # By its name: what the session before had said may still come in.
+        name = f"episode_{number:06d}.hdf5"
+        watch.until(one, lambda: watch.recorder.get("episode") == name)  # noqa: B023
+        watch.until(one, lambda: watch.recorder["flushed_rows"] > 5)
+        flushed.append(watch.recorder["flushed_rows"])
+        kill(one, f"robot_learning.ros.{node}")
+        code, output = ended(one)
+        assert code != 0
+        assert f"{node} was ended by SIGKILL; ending everything" in output
+        more = ("--resume",)
+    assert load_run(tmp_path / "run").current.phase is Phase.COLLECTING
+    assert verify_dataset(DatasetFolder(tmp_path / "set")) == []
+    dataset = Dataset(tmp_path / "set")
+    assert [summary.outcome for summary in dataset.episodes] == ["unknown"] * 3
+    for summary, rows in zip(dataset.episodes, flushed, strict=True):
+        assert summary.rows >= rows
+        episode = dataset.episode(summary.name)
+        np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))
 
 
 def check_run(folder, path, checkpoint):
@@ -231,9 +278,6 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
         *("--checkpoint", str(checkpoint), "--train-command", "external"),
     )
     keys = peer.node.create_publisher(String, "teleop/event", qos.EVENT)
-    modes = []
-    listen = peer.node.create_subscription
-    listen(String, "arbiter/state", lambda m: modes.append(json.loads(m.data)["mode"]), qos.LATCHED)
 
     def press(key, reaction):
         while not reaction():
@@ -243,9 +287,9 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
 
     def record_one(key, reaction):
         press("start", lambda: watch.recorder.get("recording"))
-        watch.until(one, lambda: watch.recorder["rows"] > 3 and modes[-1] == "POLICY")
+        watch.until(one, lambda: watch.recorder["rows"] > 3 and watch.mode == "POLICY")
         press(key, reaction)
-        watch.until(one, lambda: modes[-1] != "POLICY")
+        watch.until(one, lambda: watch.mode != "POLICY")
 
     def ask(name):
         return peer.call(Trigger, f"dagger_node/{name}")
@@ -262,7 +306,7 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
     assert ask("finish_round").success
     watch.until(one, lambda: "robot-learning train" in watch.dagger["message"])
     assert watch.dagger["phase"] == "training"
-    watch.until(one, lambda: modes[-1] == "DISABLED")
+    watch.until(one, lambda: watch.mode == "DISABLED")
     shutil.copytree(checkpoint, tmp_path / "run" / "round_1" / "best")
     watch.until(one, lambda: watch.dagger["waiting"])
     assert watch.dagger["phase"] == "done"
@@ -275,3 +319,42 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
         ["success", "unknown"],
         ["success"],
     ]
+
+
+def test_real_keys_take_over_jog_hand_back_and_judge(dagger, watch, checkpoint, display, tmp_path):
+    given = ("--device", "keyboard", "--rounds", "1", "--episodes-per-round", "1")
+    one = dagger(
+        *(*given, "--checkpoint", str(checkpoint), "--train-command", "external"), DISPLAY=display
+    )
+    typist = Typist(display)
+
+    def until_mode(mode):
+        watch.until(one, lambda: watch.mode == mode)
+
+    def press(key, reaction):
+        """Again and again, as a person would on a machine that is busy."""
+        while not reaction():
+            typist.hold({key})
+            end_s = time.monotonic() + 0.5
+            watch.until(one, lambda: reaction() or time.monotonic() > end_s)  # noqa: B023
+            typist.hold(set())
+
+    watch.until(one, lambda: "the next episode: start it" in one.output)
+    press("Return", lambda: watch.recorder["recording"])
+    until_mode("POLICY")
+    for key in ("w", "a"):
+        rows = watch.recorder["rows"]
+        watch.until(one, lambda: watch.recorder["rows"] > rows + 10)  # noqa: B023
+        press(key, lambda: watch.mode == "HUMAN")
+        press("b", lambda: watch.mode == "POLICY")
+    press("y", lambda: watch.recorder["saved"] == 1)
+    watch.until(one, lambda: "robot-learning train" in watch.dagger["message"])
+    typist.close()
+    assert one.interrupt() == 0
+    (summary,) = Dataset(tmp_path / "set").episodes
+    assert (summary.outcome, summary.operator) == ("success", "keyboard")
+    (figures,) = load_run(tmp_path / "run").current.episodes
+    assert figures.interventions == 2
+    assert 0 < figures.labels == figures.intervention_rows < figures.rows
+    episode = Dataset(tmp_path / "set").episode(summary.name)
+    np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))
