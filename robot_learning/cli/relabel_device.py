@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from robot_learning.episodes.row_choice import RowChoice
     from robot_learning.runtime.ghost import Ghost
     from robot_learning.runtime.relabel_session import Labels, RelabelSession, View
+    from robot_learning.sim.world import World
     from robot_learning.teleop.device import TeleopDevice
     from robot_learning.teleop.kinematics import Kinematics
 
@@ -105,7 +106,10 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         ghost = stack.enter_context(_ghost(rows, profile))
         print(_about(ghost))
         device = stack.enter_context(_device(chosen, episode, profile))
-        display = stack.enter_context(RelabelDisplay(ghost, device, chosen.window, chosen.picture))
+        world = _drawn_world(ghost, profile)
+        display = stack.enter_context(
+            RelabelDisplay(ghost, device, world, window=chosen.window, picture=chosen.picture)
+        )
         rows_chosen = _chosen_rows(ghost, device, chosen, display)
         if rows_chosen is None:
             print("no segment was marked: the episode is as it was")
@@ -165,6 +169,20 @@ def _ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
         return
     with MujocoRobot(replace(profile, control_rate_hz=info.rate_hz), task) as robot:
         yield SimulatedGhost(rows, robot)
+
+
+def _drawn_world(ghost: Ghost, profile: RobotProfile) -> World | None:
+    """The simulated ghost's own; else one with the robot alone, where it has a model."""
+    from robot_learning.runtime.ghost import SimulatedGhost
+
+    if isinstance(ghost, SimulatedGhost):
+        return ghost.robot.world
+    if profile.sim is None:
+        return None
+    from robot_learning.sim.model import compile_robot
+    from robot_learning.sim.world import World
+
+    return World(compile_robot(profile))
 
 
 def _about(ghost: Ghost) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from robot_learning.core.types import UInt8Array
     from robot_learning.runtime.ghost import Ghost
     from robot_learning.runtime.relabel_session import View
+    from robot_learning.sim.world import World
     from robot_learning.teleop.device import TeleopDevice, TeleopInput
 
 MARKING_KEYS = """\
@@ -35,9 +36,26 @@ class RelabelDisplay:
     """Shows a ghost where it stands, and what its device says."""
 
     def __init__(
-        self, ghost: Ghost, device: TeleopDevice, window: bool, picture: Path | None
+        self,
+        ghost: Ghost,
+        device: TeleopDevice,
+        world: World | None,
+        *,
+        window: bool,
+        picture: Path | None,
     ) -> None:
+        """Prepare.
+
+        Args:
+            ghost: that is shown.
+            device: that moves it.
+            world: to draw: that of a simulated ghost, or one with the robot alone, which is put
+                where the ghost stands; None where the robot has no model.
+            window: open MuJoCo's window on it.
+            picture: a JPEG file to draw; None for none.
+        """
         self._ghost, self._device, self._picture = ghost, device, picture
+        self._world = world
         self._terminal = StatusTerminal()
         self._stack = ExitStack()
         self._window_wanted = window
@@ -52,16 +70,15 @@ class RelabelDisplay:
             DependencyError: there is no display, or no OpenGL.
         """
         self._stack.enter_context(self._terminal)
-        robot = self._robot()
-        if self._window_wanted and robot is not None:
+        if self._window_wanted and self._world is not None:
             from robot_learning.robots.viewer import Viewer
 
-            self._viewer = Viewer(robot.world)
+            self._viewer = Viewer(self._world)
             self._stack.callback(self._viewer.close)
-        if self._picture is not None and robot is not None:
+        if self._picture is not None and self._world is not None:
             from robot_learning.sim.rendering import Renderer
 
-            renderer = Renderer(robot.world.simulation, max_size_px=_PICTURE_PX)
+            renderer = Renderer(self._world.simulation, max_size_px=_PICTURE_PX)
             self._renderer = self._stack.enter_context(renderer)
         return self
 
@@ -82,6 +99,8 @@ class RelabelDisplay:
         self._show(row, text, wanted, MARKING_KEYS)
 
     def _show(self, row: int, text: str, wanted: TeleopInput, meaning: str = KEYS) -> None:
+        from robot_learning.runtime.ghost import SimulatedGhost
+
         if OperatorEvent.HELP in wanted.events:
             self.explain(meaning)
         console = self._terminal.console
@@ -90,6 +109,8 @@ class RelabelDisplay:
             line.truncate(console.width - 1, overflow="ellipsis")
             self._terminal.clear()
             console.print(line, end="")
+        if self._world is not None and not isinstance(self._ghost, SimulatedGhost):
+            self._world.set_joint_position(self._ghost.observe().joint_position)
         if self._viewer is not None:
             self._viewer.show(time.monotonic_ns())
         if self._picture is not None and time.monotonic() - self._drawn_s >= _PICTURE_PERIOD_S:
@@ -106,16 +127,13 @@ class RelabelDisplay:
             line.append(f" {wanted.health.reason}", "bold red")
         return line
 
-    def _robot(self) -> Any:
-        return getattr(self._ghost, "robot", None)
-
     def _draw(self, path: Path, row: int) -> None:
         """The recorded frames and the ghost beside each other; the file is replaced whole."""
         from robot_learning.episodes.images import encode_jpeg
 
         tiles = list(self._ghost.rows.images(row).values())
         if self._renderer is not None:
-            self._renderer.update(self._robot().world)
+            self._renderer.update(self._world)
             tiles.append(self._renderer.render(None, _PICTURE_PX))
         if not tiles:
             return

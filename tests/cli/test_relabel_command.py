@@ -9,6 +9,7 @@ import pytest
 from robot_learning.cli.main import main
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.images import decode_jpeg
 from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.teleop.device import TeleopInput
@@ -153,3 +154,23 @@ def test_an_interruption_keeps_what_is_labelled(
     assert "4 rows labelled" in capsys.readouterr().out
     (layer,) = Dataset(rollout).episode("episode_000000.hdf5").labels()
     assert np.flatnonzero(layer.mask).tolist() == [10, 11, 12, 13]
+
+
+def test_a_recording_of_no_known_scene_is_shown_with_the_robot_alone(
+    rollout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # As a real arm's: its task is none that could be simulated.
+    monkeypatch.setattr("robot_learning.sim.tasks.TASKS", {})
+    picture = tmp_path / "live.jpg"
+    arguments = ["relabel", str(rollout), "0", "--device", "scripted", "--picture", str(picture)]
+    assert main([*arguments, "--rows", "20:40"]) == 0
+    said = capsys.readouterr().out
+    assert "not a simulated scene: recorded joints and images are shown" in said
+    assert (
+        "20 rows labelled; state restored exactly for 0 of 20 rows, joints at most 0.0000" in said
+    )
+    pixels = decode_jpeg(picture.read_bytes(), 480, 640)
+    assert pixels.std() > 10
