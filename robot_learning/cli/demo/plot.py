@@ -36,8 +36,9 @@ def save_plot(judged: Sequence[Judged], run: DaggerRun, path: Path, title: str) 
 def _success(axis: Any, judged: Sequence[Judged]) -> None:
     shares = [each.evaluation.success for each in judged]
     heights = [share.share for share in shares]
-    below = [share.share - share.low for share in shares]
-    above = [share.high - share.share for share in shares]
+    # By rounding, a bound of no or of all successes may lie a little on the wrong side.
+    below = [max(0.0, share.share - share.low) for share in shares]
+    above = [max(0.0, share.high - share.share) for share in shares]
     places = range(len(judged))
     axis.bar(places, heights, color=COLOURS["policy"], width=0.6)
     axis.errorbar(places, heights, yerr=[below, above], fmt="none", ecolor="black", capsize=5)

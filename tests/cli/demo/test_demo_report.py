@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,3 +103,11 @@ def test_the_plot_shows_success_errors_and_interventions(
     # The bars of 75 % and of 5 % differ in height; that of 0.9 is higher than those of 0.1.
     assert blue.any(axis=1).sum() > 150
     assert orange.sum(axis=0).max() > 5 * np.unique(orange.sum(axis=0))[1]
+
+
+@pytest.mark.parametrize("successes", [0, 10])
+def test_no_or_all_successes_of_ten_are_drawn(successes: int, tmp_path: Path) -> None:
+    every = judged(BC, successes, 0.1)
+    ten = replace(every.evaluation, episodes=every.evaluation.episodes[:10])
+    save_plot([replace(every, evaluation=ten)], run_of(10), tmp_path / "result.png", "title")
+    assert (tmp_path / "result.png").stat().st_size > 1000
