@@ -216,6 +216,7 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _run_child(self, arguments: list[str], problem: str) -> None:
         """`robot-learning` with these arguments, to its end, with the node going on."""
+        self._policy.rest()
         # The loops of a real arm that holds come first; a simulated one is disabled.
         child = Child(arguments, 0 if self._settings["simulated"] else _NICENESS)
         try:

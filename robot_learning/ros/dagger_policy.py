@@ -23,6 +23,7 @@ class RemotePolicy:
     def __init__(self, calls: Calls, name: str) -> None:
         self.serves: tuple[str, float] | None = None
         self._calls, self._name = calls, name
+        self._rests = False
 
     def serve(self, checkpoint: str, ask_above: float = 0.0) -> None:
         """Serve a checkpoint, with the ensemble that it is of, from now on.
@@ -34,7 +35,7 @@ class RemotePolicy:
         Raises:
             RobotLearningError: the node refuses it, and goes on as before; or nobody answers.
         """
-        if (checkpoint, ask_above) == self.serves:
+        if (checkpoint, ask_above) == self.serves and not self._rests:
             return
         members = ";".join(ensemble_members(checkpoint))
         named = {"checkpoint": checkpoint, "members": members, "ask_above": ask_above}
@@ -47,7 +48,15 @@ class RemotePolicy:
             granted, text = self._calls.trigger(service, LOADING_PATIENCE_S)
             if not granted:
                 raise RobotLearningError(f"{service}: {text}")
-        self.serves = (checkpoint, ask_above)
+            if self._rests:
+                self._change(Transition.TRANSITION_ACTIVATE, checkpoint)
+        self.serves, self._rests = (checkpoint, ask_above), False
+
+    def rest(self) -> None:
+        """Propose nothing until `serve`: others have the processor meanwhile."""
+        if self.serves is not None and not self._rests:
+            self._change(Transition.TRANSITION_DEACTIVATE, self.serves[0])
+            self._rests = True
 
     def begin_episode(self) -> None:
         """Forget history and plan."""
@@ -55,6 +64,9 @@ class RemotePolicy:
 
     def _start(self, checkpoint: str) -> None:
         for step in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
-            if not self._calls.transition(self._name, step, LOADING_PATIENCE_S):
-                text = f"{self._name} does not serve {checkpoint}; its log says why"
-                raise RobotLearningError(text)
+            self._change(step, checkpoint)
+
+    def _change(self, step: int, checkpoint: str) -> None:
+        if not self._calls.transition(self._name, step, LOADING_PATIENCE_S):
+            text = f"{self._name} does not serve {checkpoint}; its log says why"
+            raise RobotLearningError(text)
