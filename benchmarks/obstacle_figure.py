@@ -102,7 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="How policies pass the post.")
     parser.add_argument("--folder", type=Path, default=Path("runs/bench_policies"))
     parser.add_argument(
-        "--runs", nargs="+", default=["deterministic_l2-1", "gaussian-1", "gmm-0", "diffusion-0"]
+        "--runs",
+        nargs="+",
+        default=["deterministic_l2-1", "gmm-0", "diffusion-0"],
     )
     parser.add_argument("--plot", type=Path, default=Path("benchmarks/figures/obstacle.png"))
     options = parser.parse_args(arguments)
