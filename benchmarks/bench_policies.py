@@ -110,7 +110,8 @@ def measure(
         "parameters": parameters,
         "steps": trained.steps,
         "training_s": trained.wall_s,
-        "training_processor_s": processor_s,
+        # Of a training that was cut off only the last part is known.
+        "training_processor_s": None if resume else processor_s,
         "evaluation_s": time.monotonic() - begin_s - trained.wall_s,
         "successes": evaluation.success.successes,
         "episodes": episodes,
@@ -132,13 +133,15 @@ def rows_of(task: str, family: str, found: Sequence[Mapping[str, Any]]) -> list[
     spread = Spread(share.share, share.low, share.high, len(found))
     fails = task == "obstacle" and family in UNIMODAL
     limit = LONG_MIN if family in LONG else SHORT_MIN
-    minutes = Spread.of([figures["training_processor_s"] / 60 for figures in found])
     name = f"{task}, {family}"
-    return [
-        Row(f"{name}: success", spread, "share", "" if fails else f">= {EXPERT_SHARE}"),
-        # Of the processor: what it takes on one idle core, also when others worked meanwhile.
-        Row(f"{name}: training", minutes, "processor min", f"<= {limit:g}"),
+    rows = [Row(f"{name}: success", spread, "share", "" if fails else f">= {EXPERT_SHARE}")]
+    # Of the processor: what it takes on one idle core, also when others worked meanwhile.
+    whole = [
+        figures["training_processor_s"] / 60 for figures in found if figures["training_processor_s"]
     ]
+    if whole:
+        rows.append(Row(f"{name}: training", Spread.of(whole), "processor min", f"<= {limit:g}"))
+    return rows
 
 
 def main() -> int:
