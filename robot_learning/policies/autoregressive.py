@@ -89,9 +89,9 @@ class AutoregressivePolicy(Policy):
         centres = self.tokens if self.is_smooth else 0
         self.condition = mlp(inputs, config.hidden, config.width + centres)
         self.embedding = (
-            nn.Embedding(self.choices, config.width)
-            if spec.discrete_actions
-            else nn.Linear(1, config.width)
+            nn.Linear(1, config.width)
+            if self.is_smooth
+            else nn.Embedding(self.choices, config.width)
         )
         self.positions = nn.Parameter(0.02 * torch.randn(self.tokens, config.width))
         blocks = [
@@ -185,8 +185,8 @@ class AutoregressivePolicy(Policy):
         return log_bin_shares(outputs.unsqueeze(-2), middles, self.choices)
 
     def _embedded(self, tokens: Tensor) -> Tensor:
-        """(..., width). Of a bin its middle goes in, so that neighbours are alike."""
-        values = tokens if self.spec.discrete_actions else self._middles(tokens).unsqueeze(-1)
+        """(..., width). For a mixture a bin's middle goes in, so that neighbours are alike."""
+        values = self._middles(tokens).unsqueeze(-1) if self.is_smooth else tokens
         found: Tensor = self.embedding(values)
         return found
 
