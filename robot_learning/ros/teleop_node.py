@@ -35,6 +35,7 @@ from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
 from robot_learning.ros.teleop_status import help_text, operator_status, read_state
 from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
+from robot_learning.teleop.engagement import Retaking
 from robot_learning.teleop.status_line import StatusTerminal
 from robot_learning.teleop.teleop_controller import (
     DISENGAGED,
@@ -46,6 +47,8 @@ STATUS_PERIOD_S = 0.1
 SUSPENDED_S = 0.3
 """After a pause of the loop longer than this the operator must engage again: a person whom the
 arm could surprise, not a script."""
+RETAKEN_S = 0.3
+"""Twice the arbiter's usual patience with a silent operator."""
 LARGEST_PART = 0.9
 """Of a tick's step, that a press may take beforehand."""
 SERVICES = {"align": OperatorEvent.ALIGN, "engage": OperatorEvent.TAKE_OVER}
@@ -69,6 +72,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         )
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
+        self._retaking = Retaking(RETAKEN_S)
         self._arbiter: Mapping[str, Any] = {}
         self._recorder: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
@@ -141,6 +145,8 @@ class TeleopNode(Node):  # type: ignore[misc]
                 self._profile.joint_names, command.position, stamp_ns=stamp_ns
             )
             self._commands.publish(message)
+        if self._retaking.update(now_ns, wanted.engaged):
+            self._ask_arbiter(OperatorEvent.TAKE_OVER)
         self._log_health(wanted)
         if now_ns - self._shown_ns >= STATUS_PERIOD_S * NS_PER_S:
             self._shown_ns = now_ns
@@ -164,6 +170,9 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._events.publish(String(data=event.value))
         if event is OperatorEvent.HELP:
             self._terminal.print(self._device.describe())
+        self._ask_arbiter(event)
+
+    def _ask_arbiter(self, event: OperatorEvent) -> None:
         client = self._arbiter_calls.get(event)
         if client is None:
             return

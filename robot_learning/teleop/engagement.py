@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum
 
+from robot_learning.core.clocks import NS_PER_S
 from robot_learning.teleop.device import RELEASING_EVENTS, OperatorEvent
 
 
@@ -57,3 +58,26 @@ class Engagement:
         elif wanted or taken:
             self._engaged = True
         return self._engaged
+
+
+class Retaking:
+    """Tells when an operator takes hold again so soon that no silence came between.
+
+    The arbiter takes silence for letting go. Whoever hands back and takes hold within its patience
+    was never silent, counts there as somebody who has yielded and still sends, and would not be
+    heard until they let go for longer: they have to ask.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._engaged = False
+        self._let_go_ns: int | None = None
+
+    def update(self, now_ns: int, engaged: bool) -> bool:
+        """Whether the operator has taken hold now, and had let go within the patience."""
+        if self._engaged and not engaged:
+            self._let_go_ns = now_ns
+        taken, self._engaged = engaged and not self._engaged, engaged
+        if not taken or self._let_go_ns is None:
+            return False
+        return (now_ns - self._let_go_ns) / NS_PER_S <= self._patience_s

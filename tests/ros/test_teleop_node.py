@@ -260,6 +260,22 @@ def test_operator_events_reach_the_arbiter_and_the_topic(peer: Peer, engaged_pad
     peer.until_quiet()
 
 
+def test_who_takes_hold_before_a_silence_was_heard_asks_for_the_arm(
+    peer: Peer, engaged_pad
+) -> None:
+    peer.buttons = {DEAD_MAN, HAND_BACK}
+    peer.until(lambda: "hand_back" in peer.calls, "hand_back called")
+    peer.buttons = set()
+    peer.run(0.05)
+    peer.buttons = {DEAD_MAN}
+    peer.until(lambda: peer.calls == ["hand_back", "take_over"], "take_over called, once")
+    peer.buttons = set()
+    peer.until_quiet()
+    peer.buttons = {DEAD_MAN}
+    peer.until(peer.commands.copy, "commands after a silence")
+    assert peer.run(0.3) and peer.calls == ["hand_back", "take_over"], "nothing more was asked"
+
+
 def test_a_press_is_answered_between_two_ticks(peer: Peer, engaged_pad) -> None:
     presses = 20
     for _ in range(presses):
