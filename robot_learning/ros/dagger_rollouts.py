@@ -16,12 +16,10 @@ from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_policy import RemotePolicy
-from robot_learning.ros.episode_leader import START_PATIENCE_S, EpisodeLeader
+from robot_learning.ros.episode_leader import KEY_PATIENCE_S, START_PATIENCE_S, EpisodeLeader
 
 _PROPOSAL_PATIENCE_S = 10.0
 _HOLD_PATIENCE_S = 0.5
-# Who pressed the key for start waits for a stream that was silent for a moment.
-_KEY_PATIENCE_S = 2.0
 
 
 class Rollouts:
@@ -82,7 +80,7 @@ class Rollouts:
         self._leader.calls.demand(f"{self._settings['teleop_node']}/release")
         self._leader.calls.trigger(f"{self._arbiter}/hold")
 
-    def _begin(self, patience_s: float = _KEY_PATIENCE_S) -> None:
+    def _begin(self, patience_s: float = KEY_PATIENCE_S) -> None:
         leader, now_ns = self._leader, int(self._node.get_clock().now().nanoseconds)
         self._policy.begin_episode()
         leader.calls.wait(

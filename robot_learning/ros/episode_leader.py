@@ -24,6 +24,8 @@ from robot_learning.ros.session_calls import PATIENCE_S, Calls
 from robot_learning.teleop.device import OperatorEvent
 
 START_PATIENCE_S = 15.0
+# Who pressed the key for start waits for a stream that was silent for a moment.
+KEY_PATIENCE_S = 2.0
 _RETRY_S = 0.1
 _RECORDER_EVENTS = {
     event.value
@@ -147,12 +149,15 @@ class EpisodeLeader:
             f"{self._settings['recorder_node']}/start",
             time.monotonic() + patience_s,
         )
+        refusals = 0
         while True:
             granted, text = self.calls.trigger(service)
             self.await_status()
             if granted:
                 return
-            if not self.recorder["silent"] or time.monotonic() > give_up_s:
+            # A stream that was silent for a moment may be heard again by now: asked once more.
+            refusals = 0 if self.recorder["silent"] else refusals + 1
+            if refusals > 1 or time.monotonic() > give_up_s:
                 raise RobotLearningError(f"{service}: {text}")
             self.calls.pause(_RETRY_S)
 

@@ -12,7 +12,7 @@ import time
 from rclpy.executors import Executor
 from rclpy.node import Node
 
-from robot_learning.ros.episode_leader import START_PATIENCE_S, EpisodeLeader
+from robot_learning.ros.episode_leader import KEY_PATIENCE_S, START_PATIENCE_S, EpisodeLeader
 from robot_learning.ros.node_base import Stop, declare_parameters, run_node
 from robot_learning.ros.parameters import SESSION_NODE
 from robot_learning.ros.session_calls import StopRequestedError
@@ -58,7 +58,7 @@ class SessionNode(Node):  # type: ignore[misc]
                 self._unattended_episode()
             else:
                 self.get_logger().info(f"episode {self._saved + 1} of {wanted}: start it")
-                leader.attended_episode(lambda: self._begin(0.0), self._end_demonstration)
+                leader.attended_episode(self._begin, self._end_demonstration)
             self.get_logger().info(f"{self._saved} of {wanted} episodes are saved")
         self.get_logger().info(f"done: {self._saved} episodes saved")
 
@@ -74,7 +74,7 @@ class SessionNode(Node):  # type: ignore[misc]
         leader.await_status()
         leader.calls.demand(f"{names['teleop_node']}/release")
 
-    def _begin(self, patience_s: float) -> None:
+    def _begin(self, patience_s: float = KEY_PATIENCE_S) -> None:
         self._leader.begin(patience_s)
         self._demonstrate(True)
 
