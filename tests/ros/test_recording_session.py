@@ -120,7 +120,8 @@ def test_a_whole_session_is_killed_and_resumed(record, peer, status, tmp_path):
             episode.column("actions")[human], episode.column("control/human")[human]
         )
         if summary.outcome == "success":
-            assert episode.column("task/success")[-1]
+            # The noise may push the arm out again before the recorder has stopped.
+            assert episode.column("task/success")[-25:].any()
     assert len(seeds) == 2
     episode = dataset.episode(before.name)
     assert np.abs(episode.column("control/noise")).max() > 0
