@@ -23,7 +23,7 @@ _SIZES = {
     "demonstrations": "episodes of each of the two recordings (default: 6)",
     "rounds": "of HG-DAgger (default: 2)",
     "episodes_per_round": "in which the policy drives (default: 5)",
-    "steps": "of each training (default: 1500)",
+    "steps": "of each training (default: 4000)",
     "evaluations": "episodes that every policy is judged by (default: 100)",
 }
 

@@ -38,7 +38,7 @@ class DemoSettings:
     episodes_per_round: int = 5
     episode_timeout_s: float = 8.0
     step_in_s: float = 4.0
-    steps: int = 1500
+    steps: int = 4000
     evaluations: int = 100
     evaluation_seed: int = 100_000
 
