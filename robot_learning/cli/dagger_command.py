@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 # Options that mean the same both ways; each is a launch argument, too.
 _SHARED: dict[str, dict[str, Any]] = {
     "--out": {"type": Path, "help": "folder of the run (default: runs/TASK-dagger)"},
-    "--resume": {"action": "store_true", "help": "go on with the run in that folder"},
-    "--policy": {"metavar": "FAMILY", "help": "that is trained (default: deterministic)"},
-    "--set": {
-        "action": "append",
-        "default": [],
-        "metavar": "NAME=VALUE",
-        "help": "a setting of the training: as for `train`; with --env, of the algorithm; may be "
-        "repeated",
-    },
+    **imitation_options.SHARED,
     "--rounds": {"type": int, "help": "before it ends (default: 2; with --env by the budget)"},
     "--episodes-per-round": {"type": int, "metavar": "N", "help": "default: 5"},
     "--seed": {"type": int, "default": 0, "help": "of the first scene, or of the first run"},

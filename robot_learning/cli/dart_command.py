@@ -30,15 +30,7 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "folder of the run (default: runs/TASK-dart); with --estimate the .npz file "
         "(default: psi.npz)",
     },
-    "--resume": {"action": "store_true", "help": "go on with the run in that folder"},
-    "--policy": {"metavar": "FAMILY", "help": "that is trained (default: deterministic)"},
-    "--set": {
-        "action": "append",
-        "default": [],
-        "metavar": "NAME=VALUE",
-        "help": "a setting of the training: as for `train`; with --env, of the algorithm; may be "
-        "repeated",
-    },
+    **imitation_options.SHARED,
     "--seed": {"type": int, "default": 0, "help": "of the first episode, or of the first run"},
     "--evaluate-episodes": {
         "type": int,

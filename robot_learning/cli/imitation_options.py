@@ -17,6 +17,18 @@ if TYPE_CHECKING:
     from robot_learning.learning.imitation.config import ImitationConfig
 
 GROUP = "any gymnasium environment"
+# What `dagger` and `dart` take with --env and without it, in words that fit both.
+SHARED: dict[str, dict[str, Any]] = {
+    "--resume": {"action": "store_true", "help": "go on with the run in that folder"},
+    "--policy": {"metavar": "FAMILY", "help": "that is trained (default: deterministic)"},
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "a setting of the training: as for `train`; with --env, of the algorithm; may be "
+        "repeated",
+    },
+}
 _DEFAULT_ROUNDS = 10
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--env": {

@@ -7,7 +7,6 @@ k, and `iteration_<k>/`, the training at its end.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.episodes.folder import write_atomically
 from robot_learning.learning.dart_estimate import NoiseSize
 from robot_learning.learning.errors import RunError
+from robot_learning.learning.state_file import read_state, write_state
 
 STATE_NAME = "dart.json"
 _VERSION = 1
@@ -163,12 +162,11 @@ def save_run(folder: Path, run: DartRun) -> None:
     Raises:
         RunError: it cannot be written; the state before stays.
     """
-    text = json.dumps({"version": _VERSION, **asdict(run)}, indent=2)
+    path = folder / STATE_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / STATE_NAME, (text + "\n").encode())
+        write_state(path, _VERSION, asdict(run))
     except OSError as problem:
-        raise RunError(f"{folder / STATE_NAME}: cannot be written: {problem}") from problem
+        raise RunError(f"{path}: cannot be written: {problem}") from problem
 
 
 def load_run(folder: Path) -> DartRun:
@@ -178,19 +176,15 @@ def load_run(folder: Path) -> DartRun:
         RunError: there is none, it is damaged, or a newer version wrote it.
     """
     path = folder / STATE_NAME
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain["version"] > _VERSION:
-            raise RunError(f"{path}: written by a newer version of this package; update it")
-        iterations = tuple(_iteration(item) for item in plain["iterations"])
-        settings = _settings(plain["settings"])
-    except FileNotFoundError:
-        raise RunError(f"{folder}: there is no DART run here: {STATE_NAME} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise RunError(f"{path}: damaged: {problem!r}") from problem
-    if not iterations:
+    run = read_state(path, _VERSION, _run, "DART run")
+    if not run.iterations:
         raise RunError(f"{path}: damaged: it names no iteration")
-    return DartRun(settings, iterations)
+    return run
+
+
+def _run(plain: Mapping[str, Any]) -> DartRun:
+    iterations = tuple(_iteration(item) for item in plain["iterations"])
+    return DartRun(_settings(plain["settings"]), iterations)
 
 
 def _settings(plain: Mapping[str, Any]) -> DartSettings:

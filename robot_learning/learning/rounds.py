@@ -23,10 +23,10 @@ import numpy as np
 
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.folder import write_atomically
 from robot_learning.episodes.schema import Source
 from robot_learning.learning.dagger import doubt_threshold
 from robot_learning.learning.errors import RunError
+from robot_learning.learning.state_file import read_state, write_state
 
 STATE_NAME = "rounds.json"
 VERSION = 1
@@ -330,13 +330,9 @@ def save_run(folder: Path, run: DaggerRun) -> None:
         RunError: it cannot be written; the state before stays.
     """
     path = folder / STATE_NAME
-    text = json.dumps({"version": VERSION, **asdict(run)}, indent=2)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, (text + "\n").encode())
+        write_state(path, VERSION, asdict(run))
     except OSError as problem:
-        for beside in folder.glob(f".{STATE_NAME}.*.new"):
-            beside.unlink(missing_ok=True)
         raise RunError(f"{path}: cannot be written: {problem}") from problem
 
 
@@ -347,20 +343,14 @@ def load_run(folder: Path) -> DaggerRun:
         RunError: there is none, it is damaged, or a newer version wrote it.
     """
     path = folder / STATE_NAME
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        version = plain.pop("version")
-        if version > VERSION:
-            raise RunError(f"{path}: written by a newer version of this package; update it")
-        rounds = tuple(_round(item) for item in plain.pop("rounds"))
-        run = DaggerRun(**{**plain, "rounds": rounds})
-    except FileNotFoundError:
-        raise RunError(f"{folder}: there is no run here: {STATE_NAME} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
-        raise RunError(f"{path}: damaged: {problem!r}") from problem
+    run = read_state(path, VERSION, _run)
     if not run.rounds:
         raise RunError(f"{path}: damaged: it names no round")
     return run
+
+
+def _run(plain: Mapping[str, Any]) -> DaggerRun:
+    return DaggerRun(**{**plain, "rounds": tuple(_round(item) for item in plain["rounds"])})
 
 
 def _round(plain: Mapping[str, Any]) -> Round:

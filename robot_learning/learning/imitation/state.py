@@ -22,10 +22,10 @@ from typing import Any
 
 import torch
 
-from robot_learning.episodes.folder import write_atomically
 from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
+from robot_learning.learning.state_file import read_state, write_state
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
 from robot_learning.policies.policy import Policy
 
@@ -65,15 +65,9 @@ def save(folder: Path, state: RunState) -> None:
     Raises:
         TrainingError: it cannot be written; the one before stays.
     """
-    plain = {
-        "version": _VERSION,
-        "identity": state.identity,
-        "best": state.best,
-        "results": [asdict(result) for result in state.results],
-    }
     path = folder / STATE_NAME
     try:
-        write_atomically(path, (json.dumps(plain, indent=2) + "\n").encode())
+        write_state(path, _VERSION, asdict(state))
     except OSError as problem:
         raise TrainingError(f"{path}: cannot be written: {problem}") from problem
 
@@ -84,17 +78,12 @@ def load(folder: Path) -> RunState:
     Raises:
         RunError: there is none, it is damaged, or a newer version wrote it.
     """
-    path = folder / STATE_NAME
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain["version"] > _VERSION:
-            raise RunError(f"{path}: written by a newer version of this package; update it")
-        results = [RoundResult(**item) for item in plain["results"]]
-        return RunState(dict(plain["identity"]), results, int(plain["best"]))
-    except FileNotFoundError:
-        raise RunError(f"{folder}: there is no run here: {STATE_NAME} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise RunError(f"{path}: damaged: {problem!r}") from problem
+    return read_state(folder / STATE_NAME, _VERSION, _state)
+
+
+def _state(plain: Mapping[str, Any]) -> RunState:
+    results = [RoundResult(**item) for item in plain["results"]]
+    return RunState(dict(plain["identity"]), results, int(plain["best"]))
 
 
 def holds_run(folder: Path) -> bool:

@@ -209,7 +209,7 @@ def test_a_run_that_dies_at_any_write_ends_as_if_it_had_not(
     whole = run_imitation(config, tmp_path / "whole", env=slide, expert=experts["slide"])
     writers = {
         (saved, "save_checkpoint"): saved.save_checkpoint,
-        (saved, "write_atomically"): saved.write_atomically,
+        (saved, "write_state"): saved.write_state,
         (EpisodeFiles, "save"): EpisodeFiles.save,
     }
     left = 0
