@@ -13,7 +13,7 @@ from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt
 from robot_learning.cli.demo.nodes import recording_plan, rounds_plan, run_nodes
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings, prepare_folder
-from robot_learning.core.errors import DependencyError
+from robot_learning.core.errors import RobotLearningError
 
 
 def run_loop(settings: DemoSettings, screen: Screen) -> int:
@@ -68,17 +68,18 @@ def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> i
             [_judge(each, settings, screen) for each in (*learnt, *policies_of_rounds(settings))]
         )
     folder = settings.folder
+    # Before anything is drawn: whatever drawing comes to, the figures are there.
+    write_json(folder / "result.json", judged, run, screen.elapsed_s)
     title = f"{settings.robot}, {settings.task}: {settings.evaluations} episodes each, same scenes"
-    with screen.phase("draw the plot and the film"):
-        _try(screen, "plot", lambda: _plot(judged, settings, title))
-        _try(screen, "film", lambda: _film(settings))
     with screen.phase("verify the datasets"):
         problems = [
             problem
             for path in (settings.dataset, settings.dart_dataset)
             for problem in _problems(path, screen)
         ]
-    write_json(folder / "result.json", judged, run, screen.elapsed_s)
+    with screen.phase("draw the plot and the film"):
+        _try(screen, "plot", lambda: _plot(judged, settings, title))
+        _try(screen, "film", lambda: _film(settings))
     screen.console.print(rounds_table(run, "rounds over ROS: the operator corrects the policy"))
     screen.console.print(result_table(judged, title))
     for line in verdicts(judged, run):
@@ -116,11 +117,13 @@ def _film(settings: DemoSettings) -> str:
 
 
 def _try(screen: Screen, what: str, make: Callable[[], str]) -> None:
-    """Make it, or say what is missing: the figures do not depend on it."""
+    """Make it, or say why not: the figures do not depend on it, whatever goes wrong."""
     try:
         screen.say(f"{what}: {make()}")
-    except DependencyError as problem:
+    except RobotLearningError as problem:
         screen.say(f"no {what}: {problem}")
+    except Exception as problem:
+        screen.say(f"no {what}: {problem!r}")
 
 
 def _problems(path: Path, screen: Screen) -> list[str]:

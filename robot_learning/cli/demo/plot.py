@@ -78,9 +78,14 @@ def _interventions(axis: Any, run: DaggerRun) -> None:
             clip_on=False, label="an episode" if round_ is run.rounds[0] else None,
         )  # fmt: skip
     axis.plot(numbers, rates, "-s", color="black", label="all rows of the round")
-    for number, rate in zip(numbers, rates, strict=True):
-        axis.annotate(f"{rate:.0%}", (number, rate), (10, 2), textcoords="offset points")
-    axis.set_ylim(0.0, max(0.1, 1.25 * top))
+    for number, rate, following in zip(numbers, rates, [*rates[1:], None], strict=True):
+        # To the right of the dots, on that side of the line to the next round where it is not.
+        side = "center" if following is None else "top" if following > rate else "bottom"
+        axis.annotate(
+            f"{rate:.0%}", (number, rate), (10, 0), textcoords="offset points", va=side
+        )  # fmt: skip
+    high = max(0.1, 1.25 * top)
+    axis.set_ylim(-0.08 * high, high)
     axis.set_xlim(min(numbers) - 0.5, max(numbers) + 0.5)
     axis.set_xticks(numbers, [f"round {number}" for number in numbers])
     axis.set_title("the operator's share of the rows", fontsize=10)

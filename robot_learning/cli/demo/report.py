@@ -87,7 +87,7 @@ def _moved(before: float, after: float) -> str:
 
 
 def write_json(path: Path, judged: Sequence[Judged], run: DaggerRun, wall_s: float) -> None:
-    """Everything as JSON."""
+    """Everything as JSON; `wall_s` is how long it took by now."""
     document = {
         "policies": [each.to_plain() for each in judged],
         "rounds": [asdict(round_) for round_ in run.rounds],

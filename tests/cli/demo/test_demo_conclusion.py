@@ -1,0 +1,57 @@
+"""The end of the loop: its figures are on the disk whatever becomes of the drawing."""
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from robot_learning.cli.demo import loop
+from robot_learning.cli.demo.learner import Judged, Learnt
+from robot_learning.cli.demo.screen import Screen
+from robot_learning.cli.demo.settings import DemoSettings
+from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.learning.evaluation import Evaluation, EvaluationConfig
+from robot_learning.learning.rollout import EpisodeRecord
+from robot_learning.learning.rounds import DaggerRun
+
+
+def test_a_failure_of_drawing_loses_no_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = DemoSettings(tmp_path / "out")
+    figures = settings.folder / "result.json"
+    run = DaggerRun(str(settings.dataset), 50.0)
+
+    def no_nodes(*_: object) -> None:
+        for path in (settings.dataset, settings.dart_dataset):
+            if not path.exists():
+                record_demonstrations(DemonstrationConfig(task="reach", episodes=1), path)
+
+    def learnt(name: str, *_: object) -> Learnt:
+        return Learnt(name, tmp_path, 8, 500, 10.0)
+
+    def judged(policy: Learnt, _: object) -> Judged:
+        episode = EpisodeRecord(0, True, 0.0, np.zeros((5, 2)), np.zeros(3))
+        evaluation = Evaluation(EvaluationConfig(), (episode,), 50.0, (True, True), math.nan, 1.0)
+        return Judged(policy, evaluation)
+
+    def broken(*_: object) -> None:
+        assert len(json.loads(figures.read_text())["policies"]) == 2
+        raise RuntimeError("no font")
+
+    monkeypatch.setattr(loop, "run_nodes", no_nodes)
+    monkeypatch.setattr("robot_learning.learning.rounds.load_run", lambda _: run)
+    for name, made in (("train_policy", learnt), ("judge", judged)):
+        monkeypatch.setattr(f"robot_learning.cli.demo.policies.{name}", made)
+    monkeypatch.setattr("robot_learning.cli.demo.policies.policies_of_rounds", lambda _: [])
+    monkeypatch.setattr("robot_learning.cli.demo.plot.save_plot", broken)
+    monkeypatch.setattr("robot_learning.cli.demo.film.save_rounds_film", broken)
+    said = io.StringIO()
+    assert loop.run_loop(settings, Screen(Console(file=said, markup=False, width=200))) == 0
+    assert "no plot: RuntimeError('no font')" in said.getvalue()
+    assert "no film: RuntimeError('no font')" in said.getvalue()
+    assert f"everything is in {settings.folder}" in said.getvalue()
