@@ -75,14 +75,15 @@ def test_the_same_seed_gives_the_same_weights(
         assert_equal_weights(tmp_path / "first", tmp_path / "other")
 
 
+@pytest.mark.parametrize(("every_steps", "every_s"), [(20, 30.0), (1000, 0.05)])
 def test_killed_and_resumed_is_as_never_killed(
-    demonstrations: Dataset, make_config: Make, tmp_path: Path
+    demonstrations: Dataset, make_config: Make, tmp_path: Path, every_steps: int, every_s: float
 ) -> None:
     # Noise, dropout, order, moving average and the best so far all have to be continued.
     config = make_config(
         family="flow",
         steps=200,
-        save_every_steps=20,
+        save_every_steps=every_steps,
         batch_size=8,
         policy={"backbone": "transformer", "width": 16, "layers": 1, "heads": 2},
         validation={"every_steps": 50, "batches": 1},
@@ -95,13 +96,14 @@ def test_killed_and_resumed_is_as_never_killed(
         "import sys, json; from pathlib import Path\n"
         "from robot_learning.episodes.dataset import Dataset\n"
         "from robot_learning.learning.config import TrainConfig\n"
-        "from robot_learning.learning.trainer import train\n"
+        "from robot_learning.learning import trainer\n"
+        "trainer.SAVE_EVERY_S = float(sys.argv[4])\n"
         "config = TrainConfig.from_plain(json.loads(sys.argv[3]))\n"
-        "train(Dataset(sys.argv[1]), config, Path(sys.argv[2]))\n"
+        "trainer.train(Dataset(sys.argv[1]), config, Path(sys.argv[2]))\n"
     )
-    text = json.dumps(config.to_plain())
+    arguments = (demonstrations.path, killed, json.dumps(config.to_plain()), every_s)
     process = subprocess.Popen(
-        [sys.executable, "-c", program, str(demonstrations.path), str(killed), text],
+        [sys.executable, "-c", program, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     while not (killed / "state.safetensors").exists():
