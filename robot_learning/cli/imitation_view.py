@@ -115,6 +115,22 @@ def _number(value: float, digits: int) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.{digits}g}"
 
 
+def _asked_remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> list[str]:
+    """Of robot-gated runs: why help was asked for, and what it could not be asked for."""
+    gated = [r for run in results.values() for r in run if r.asked_novelty is not None]
+    if not gated:
+        return []
+    novelty = sum(result.asked_novelty or 0 for result in gated)
+    risk = sum(result.asked_risk or 0 for result in gated)
+    remarks = [f"help was asked for {novelty} times because of novelty, {risk} because of risk"]
+    if study.config.gate.kind == "thrifty" and gated[-1].asked_risk is None:
+        remarks.append(
+            "novelty alone asked: no risk can be learnt before some episodes are known to have "
+            "succeeded and some to have failed; where `info` does not say, --success-return does"
+        )
+    return remarks
+
+
 def _remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> list[str]:
     """What a reader of the table must know, and where everything lies."""
     last = [run[-1] for run in results.values() if run]
@@ -124,6 +140,7 @@ def _remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> list
         remarks.append(
             f"{clipped:.1%} of the expert's numbers lay outside the action space and were clipped"
         )
+    remarks += _asked_remarks(study, results)
     spent = sum(result.wall_s for run in results.values() for result in run)
     overhead = sum(result.overhead_s for run in results.values() for result in run)
     if spent:

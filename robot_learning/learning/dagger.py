@@ -11,11 +11,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
+from robot_learning.policies.gate import Thresholds
 
 BoolArray = npt.NDArray[np.bool_]
 SCHEDULES = ("none", "linear", "exponential")
@@ -85,6 +88,30 @@ def budget_threshold(values: npt.ArrayLike, rate: float) -> float:
     """The threshold that a share `rate` of `values` (N,) exceeds; infinity without values."""
     found = np.asarray(values, np.float64)
     return float(np.quantile(found, 1.0 - rate)) if found.size else float("inf")
+
+
+def budget_thresholds(
+    doubts: FloatArray, risks: FloatArray | None, discrepancies: FloatArray, rate: float
+) -> Thresholds:
+    """ThriftyDAgger's thresholds, such that a share `rate` of the steps exceeds each of the two.
+
+    Doubt and risk ask above their quantiles 1 - rate over what the policy visits; it goes on
+    where risk is at most its median and the discrepancy at most the mean over the labels.
+
+    Args:
+        doubts: (N,) of the present ensemble at states that the policy visited.
+        risks: (N,) of the present policy there; None where nothing tells: doubt asks alone.
+        discrepancies: (K,) |policy - expert|^2 at labelled states.
+        rate: of the steps.
+    """
+    novelty = Thresholds(
+        doubt=budget_threshold(doubts, rate),
+        discrepancy=float(np.mean(discrepancies)) if len(discrepancies) else 0.0,
+    )
+    if risks is None or not len(risks):
+        return novelty
+    calm_risk = float(np.median(risks))
+    return replace(novelty, risk=budget_threshold(risks, rate), calm_risk=calm_risk)
 
 
 def doubt_threshold(doubts: FloatArray) -> float | None:

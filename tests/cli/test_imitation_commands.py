@@ -82,6 +82,23 @@ def test_a_user_runs_dagger(
     assert main([*command, "--resume"]) == 0
 
 
+@pytest.mark.timeout(120)
+def test_a_thrifty_run_says_who_asked_and_what_it_could_not_know(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "user_expert.py").write_text(EXPERT)
+    monkeypatch.chdir(tmp_path)
+    command = [
+        *("dagger", "--env", "Pendulum-v1", "--expert", "user_expert:swing", "--gate", "thrifty"),
+        *("--rounds", "2", "--episodes-per-round", "2", "--evaluate-episodes", "0"),
+        *("--set", "fit.steps=50", "--set", "max_episode_steps=50"),
+    ]
+    assert main([*command, "--out", "run"]) == 0
+    shown = capsys.readouterr().out
+    assert "times because of novelty, 0 because of risk" in shown
+    assert "novelty alone asked" in shown and "--success-return" in shown
+
+
 def test_what_is_missing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bc"]) == 2
     assert "--env: name a gymnasium environment" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from robot_learning.core.types import FloatArray
 from robot_learning.learning.dagger import mixture_beta
 from robot_learning.learning.dart import error_covariance, scaled_covariance
 from robot_learning.learning.imitation.config import ImitationConfig
+from robot_learning.learning.imitation.critic import critic_risk, fit_critic
 from robot_learning.learning.imitation.data import (
     Episode,
     EpisodeFacts,
@@ -25,7 +26,7 @@ from robot_learning.learning.imitation.drivers import (
     MixtureDriver,
     RobotGatedDriver,
 )
-from robot_learning.learning.imitation.gates import ensemble_doubt, fit_risk, thresholds
+from robot_learning.learning.imitation.gates import ensemble_doubt, thresholds
 from robot_learning.learning.imitation.inference import Actor, make_forward
 from robot_learning.learning.imitation.measuring import Seeds, with_success
 from robot_learning.learning.imitation.rollout import Worlds, simulate
@@ -197,7 +198,8 @@ class Collector:
             return HumanGatedDriver(actor, actions, config.gate, doubt)
         risk = None
         if config.gate.kind == "thrifty":
-            risk = fit_risk(before, config, actions, self._seeds.of(RISK_STREAM, number))
+            critic = fit_critic(before, config.fit, actions, self._seeds.of(RISK_STREAM, number))
+            risk = None if critic is None else critic_risk(critic, actions)
         rows = Rows.of(before)
         assert rows is not None  # noqa: S101 (round 0 collects)
         chosen = np.concatenate([actor.at_every_row(e.observation) for e in before if e.rows])

@@ -46,7 +46,8 @@ class GateConfig:
     Attributes:
         kind: `none` labels every visited state (Ross et al. 2011); `human`: a simulated human
             watches (HG-DAgger); `ensemble`: the policies' disagreement asks for help
-            (EnsembleDAgger); `thrifty`: disagreement or risk asks (ThriftyDAgger).
+            (EnsembleDAgger); `thrifty`: disagreement or risk asks (ThriftyDAgger), and
+            disagreement alone until there are episodes that succeeded and such that failed.
         takeover_deviation: `human` takes over where |policy - expert|, scaled, is above this
             (for discrete actions it is 0 or 1).
         hand_back_deviation: and hands back where it stays below this.
@@ -244,6 +245,8 @@ class RoundResult:
         off_policy_error: the same over states of the expert, with the noise of the round.
         intervention_rate: of this round: rows in which the expert drove; None without a gate.
         takeovers: of this round.
+        asked_novelty, asked_risk: of this round: how often the policy asked for help, by reason;
+            None where it never does, and risk where nothing tells what a risk is.
         doubt_threshold: HG-DAgger's: the ensemble's mean doubt in the last quarter of the
             takeovers so far.
         clipped_share: of the expert's numbers, how many lay outside the action space.
@@ -272,6 +275,8 @@ class RoundResult:
     off_policy_error: float | None = None
     intervention_rate: float | None = None
     takeovers: int = 0
+    asked_novelty: int | None = None
+    asked_risk: int | None = None
     doubt_threshold: float | None = None
     clipped_share: float = 0.0
     beta: float | None = None

@@ -41,6 +41,7 @@ class EpisodeFacts:
         cut_off: the budget of labels was spent.
         clipped, numbers: of the expert's numbers, how many lay outside the action space.
         noise: (n, n) covariance on the expert's actions, as lists; empty for none.
+        asked_novelty, asked_risk: how often the policy asked for help, by reason.
     """
 
     number: int
@@ -53,6 +54,8 @@ class EpisodeFacts:
     clipped: int = 0
     numbers: int = 0
     noise: Sequence[Sequence[float]] = ()
+    asked_novelty: int = 0
+    asked_risk: int = 0
 
 
 @dataclass(frozen=True)

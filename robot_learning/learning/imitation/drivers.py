@@ -17,6 +17,7 @@ from robot_learning.learning.dagger import BoolArray
 from robot_learning.learning.imitation.config import GateConfig
 from robot_learning.learning.imitation.inference import Actor
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
+from robot_learning.policies.gate import Thresholds
 
 Ask = Callable[[BoolArray], Float32Array]
 Doubt = Callable[[Float32Array, Float32Array], FloatArray]
@@ -34,6 +35,8 @@ class Step:
         labelled: (N,) which labels count.
         expert_drove: (N,).
         doubt: (N,) or None.
+        asked: (N, 2) where a policy asked for help with this step, because of novelty or risk
+            (`policies.gate.REASONS`); None where it does not.
     """
 
     action: Float32Array
@@ -41,6 +44,7 @@ class Step:
     labelled: BoolArray
     expert_drove: BoolArray
     doubt: FloatArray | None = None
+    asked: BoolArray | None = None
 
 
 class Driver(Protocol):
@@ -168,25 +172,15 @@ class HumanGatedDriver:
         return Step(action, label, drove, drove, doubt)
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """When a policy asks for help, and when it goes on alone; see `gates.thresholds`.
-
-    Attributes:
-        doubt: above it, help is asked for.
-        risk: likewise.
-        discrepancy: |policy - expert|^2 below which the policy goes on.
-    """
-
-    doubt: float
-    risk: float
-    discrepancy: float
-
-
 class RobotGatedDriver:
     """The policy asks for help where its ensemble disagrees, or (ThriftyDAgger) risk is high.
 
-    The expert is asked only while it drives: nobody watches.
+    The expert is asked only while it drives: nobody watches. The policy goes on after
+    `hold_steps` steps in a row in which nothing alarms it, it agrees with the expert, and its
+    risk is below the median.
+
+    Attributes:
+        knows_risk: whether it asks because of risk, too.
     """
 
     def __init__(
@@ -202,6 +196,7 @@ class RobotGatedDriver:
         """Gate `actor`."""
         self._actor, self._actions, self._thresholds = actor, actions, thresholds
         self._doubt, self._risk, self._hold_steps = doubt, risk, hold_steps
+        self.knows_risk = risk is not None
 
     def begin(self, numbers: Sequence[int]) -> None:
         """The policy drives first."""
@@ -214,15 +209,17 @@ class RobotGatedDriver:
         limits = self._thresholds
         policy = self._actor.act(observations, self._human)
         doubt = self._doubt(observations, policy)
-        alarm = doubt > limits.doubt
-        if self._risk is not None:
-            alarm |= self._risk(observations, policy) > limits.risk
+        risk = np.zeros(len(doubt)) if self._risk is None else self._risk(observations, policy)
+        novel, risky = doubt > limits.doubt, risk > limits.risk
+        alarm = novel | risky
+        asked = np.stack([novel, risky & ~novel], axis=1) & (active & ~self._human)[:, None]
         self._human |= alarm
         drove = self._human & active
         label = ask(drove)
         action = np.where(drove[:, None], label, policy)
         # Where nobody was asked the label is NaN, and no comparison holds.
-        agrees = (self._actions.error(policy, label) <= limits.discrepancy) & ~alarm
+        agrees = self._actions.error(policy, label) <= limits.discrepancy
+        agrees &= ~alarm & (risk <= limits.calm_risk)
         self._calm = np.where(agrees & drove, self._calm + 1, 0)
         self._human = drove & (self._calm < self._hold_steps)
-        return Step(action, label, drove, drove, doubt)
+        return Step(action, label, drove, drove, doubt, asked)

@@ -12,22 +12,21 @@ Round 0 is the same for all: the expert demonstrates.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.dagger import doubt_threshold, takeover_rows
 from robot_learning.learning.imitation import state as saved
 from robot_learning.learning.imitation.collecting import Collector, Plan
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
-from robot_learning.learning.imitation.data import Episode, Rows, label_count
+from robot_learning.learning.imitation.counting import round_counts
+from robot_learning.learning.imitation.data import Episode, Rows
 from robot_learning.learning.imitation.drivers import ExpertDriver, PolicyDriver
 from robot_learning.learning.imitation.expert import ExpertSource
 from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
@@ -184,7 +183,7 @@ class _Run:
             "train_s": train_s,
             "evaluate_s": time.perf_counter() - measured,
         }
-        counts = self._counts(plan)
+        counts = round_counts(self._config, self._episodes, plan, self._step_s)
         wall = time.perf_counter() - begin
         spent |= {"wall_s": wall, "overhead_s": wall - sum(spent.values())}
         result = RoundResult(round=number, training_loss=loss, **counts, **figures, **spent)
@@ -237,34 +236,6 @@ class _Run:
             found = measure(self._worlds, driver, count, self._seeds, REFERENCE_STREAM)
             self._references = {noise: found}
         return self._references[noise]
-
-    def _counts(self, plan: Plan) -> dict[str, Any]:
-        rows, of_round = Rows.of(self._episodes), self._of_round(plan.number)
-        assert rows is not None  # noqa: S101 (a round collects)
-        asked = rows.expert_drove | rows.labelled
-        watched = rows.round >= 0 if self._config.gate.kind == "human" else asked
-        numbers = sum(e.facts.numbers for e in self._episodes)
-        counts: dict[str, Any] = {
-            "labels": label_count(self._episodes),
-            "episodes": len(self._episodes),
-            "env_steps": len(rows),
-            "expert_s": float(np.count_nonzero(asked)) * self._step_s,
-            "watched_s": float(np.count_nonzero(watched)) * self._step_s,
-            "clipped_share": sum(e.facts.clipped for e in self._episodes) / max(1, numbers),
-            "noise_trace": plan.noise_trace,
-            "beta": plan.beta,
-        }
-        if self._config.is_gated and plan.number:
-            takeovers = takeover_rows(rows.expert_drove, rows.first) & (rows.round > 0)
-            drove = np.concatenate([episode.expert_drove for episode in of_round])
-            counts["intervention_rate"] = float(drove.mean())
-            counts["takeovers"] = int(np.count_nonzero(takeovers & (rows.round == plan.number)))
-            doubts = rows.doubt[takeovers].astype(np.float64)
-            counts["doubt_threshold"] = doubt_threshold(doubts[np.isfinite(doubts)])
-        return counts
-
-    def _of_round(self, number: int) -> Sequence[Episode]:
-        return [episode for episode in self._episodes if episode.facts.round == number]
 
     def _details(self, number: int, labels: int) -> CheckpointDetails:
         env = self._worlds.envs[0].unwrapped

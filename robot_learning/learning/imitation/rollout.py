@@ -30,6 +30,7 @@ from robot_learning.learning.imitation.spaces import (
     IntArray,
     ObservationLayout,
 )
+from robot_learning.policies.gate import REASONS
 
 Env = gymnasium.Env[Any, Any]
 OWN_IDS = "robot_learning/"
@@ -149,6 +150,7 @@ class _Wave:
         self._labels: IntArray = np.zeros(count, np.int64)
         self._clipped: IntArray = np.zeros(count, np.int64)
         self._asked: IntArray = np.zeros(count, np.int64)
+        self._calls: IntArray = np.zeros((count, len(REASONS)), np.int64)
         self._rewards = [0.0] * count
         self._success: list[bool | None] = [None] * count
         self._count = 0
@@ -163,6 +165,8 @@ class _Wave:
             labelled, spent = self._counted(step.labelled, budget)
             self._steps.append((self._rows.copy(), step))
             self._labelled.append(labelled)
+            if step.asked is not None:
+                self._calls += step.asked
             self._execute(worlds.actions.to_env(step.action[self._slots]))
             if spent:
                 self._cut_off()
@@ -254,6 +258,8 @@ class _Wave:
             cut_off=cut_off,
             clipped=int(self._clipped[slot]),
             numbers=int(self._asked[slot]),
+            asked_novelty=int(self._calls[slot, 0]),
+            asked_risk=int(self._calls[slot, 1]),
         )
 
     def _cut_off(self) -> None:

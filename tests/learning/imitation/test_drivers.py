@@ -10,9 +10,9 @@ from robot_learning.learning.imitation.drivers import (
     HumanGatedDriver,
     MixtureDriver,
     RobotGatedDriver,
-    Thresholds,
 )
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
+from robot_learning.policies.gate import Thresholds
 
 ACTIONS = ActionLayout(spaces.Box(-1, 1, (1,)))
 BOTH = np.ones(2, bool)
@@ -101,6 +101,28 @@ def test_risk_alone_asks_too() -> None:
         hold_steps=1,
     )
     assert drives(driver, 3) == [True, True, True]
+
+
+def test_who_asks_says_why_and_goes_on_only_below_the_median_of_risk() -> None:
+    doubts, risks = iter([2.0, 0.0, 0.0, 0.0, 2.0]), iter([0.9, 0.6, 0.4, 0.8, 0.0])
+    driver = RobotGatedDriver(
+        Constant([0.0] * 5),  # type: ignore[arg-type]
+        ACTIONS,
+        Thresholds(doubt=1.0, risk=0.7, discrepancy=0.1, calm_risk=0.5),
+        doubt=lambda rows, chosen: np.full(2, next(doubts)),
+        risk=lambda rows, chosen: np.full(2, next(risks)),
+        hold_steps=1,
+    )
+    driver.begin([0, 1])
+    first_only = np.array([True, False])
+    steps = [driver.step(np.zeros((2, 1), np.float32), first_only, zeros) for _ in range(5)]
+    # It agrees throughout: in the second step it is still riskier than half of the states.
+    assert [bool(step.expert_drove[0]) for step in steps] == [True, True, True, True, True]
+    asked = np.array([step.asked for step in steps])
+    assert asked[:, 0].tolist() == [
+        *([True, False], [False, False], [False, False], [False, True], [False, False])
+    ]
+    assert not asked[:, 1].any(), "nothing is asked in an environment that is over"
 
 
 @pytest.mark.parametrize("per", ["step", "episode"])

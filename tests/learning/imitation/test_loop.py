@@ -313,9 +313,36 @@ def test_progress_is_told(
     assert [p.phase for p in told] == ["collecting", "fitting", "measuring", "done"]
 
 
-def test_thrifty_needs_to_know_what_succeeds(
+def test_thrifty_asks_by_novelty_alone_where_nothing_says_what_succeeds(
     quick: ImitationConfig, experts: Experts, tmp_path: Path
 ) -> None:
     config = quick.with_values({"gate.kind": "thrifty", "max_episode_steps": 20})
-    with pytest.raises(RobotLearningError, match="give evaluation"):
-        run_imitation(config, tmp_path, env="Pendulum-v1", expert=experts["swing"])
+    results = run_imitation(config, tmp_path, env="Pendulum-v1", expert=experts["swing"])
+    assert [result.asked_risk for result in results] == [None] * 3
+    assert results[0].asked_novelty is None and results[1].asked_novelty is not None
+    asked = sum(episode.facts.asked_novelty for episode in episodes_of(tmp_path))
+    assert asked == sum(result.asked_novelty or 0 for result in results) > 0
+
+
+def test_thrifty_learns_the_risk_once_it_has_seen_success_and_failure(
+    quick: ImitationConfig, experts: Experts, tmp_path: Path
+) -> None:
+    """Of the demonstrations half count as successes: the risk is known from the first round on."""
+    config = quick.with_values(
+        {"gate.kind": "thrifty", "max_episode_steps": 40, "initial_episodes": 8}
+    )
+    place: dict[str, Any] = {"env": "Pendulum-v1", "expert": experts["swing"]}
+    rewards = [
+        episode.facts.reward
+        for episode in episodes_of_run(config.with_values({"rounds": 1}), tmp_path / "a", place)
+    ]
+    middle = {"evaluation.success_return": float(np.median(rewards))}
+    run_imitation(config.with_values(middle), tmp_path / "b", **place)
+    results = saved.load(tmp_path / "b").results
+    assert all(result.asked_risk is not None for result in results[1:])
+    assert sum((r.asked_risk or 0) + (r.asked_novelty or 0) for r in results) > 0
+
+
+def episodes_of_run(config: ImitationConfig, folder: Path, place: dict[str, Any]) -> list[Episode]:
+    run_imitation(config, folder, **place)
+    return episodes_of(folder)

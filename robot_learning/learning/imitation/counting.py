@@ -1,0 +1,61 @@
+"""What a round has cost and given: labels, steps, the expert's time, who drove and who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from robot_learning.learning.dagger import doubt_threshold, takeover_rows
+from robot_learning.learning.imitation.collecting import Plan
+from robot_learning.learning.imitation.config import ImitationConfig
+from robot_learning.learning.imitation.data import Episode, Rows, label_count
+from robot_learning.learning.imitation.drivers import RobotGatedDriver
+
+
+def round_counts(
+    config: ImitationConfig, episodes: Sequence[Episode], plan: Plan, step_s: float
+) -> dict[str, Any]:
+    """Fields of a `RoundResult` that count.
+
+    Args:
+        config: of the run.
+        episodes: collected so far, those of the round among them.
+        plan: of the round.
+        step_s: seconds of the environment's time in a step.
+    """
+    rows = Rows.of(episodes)
+    assert rows is not None  # noqa: S101 (a round collects)
+    asked = rows.expert_drove | rows.labelled
+    watched = rows.round >= 0 if config.gate.kind == "human" else asked
+    numbers = sum(episode.facts.numbers for episode in episodes)
+    counts: dict[str, Any] = {
+        "labels": label_count(episodes),
+        "episodes": len(episodes),
+        "env_steps": len(rows),
+        "expert_s": float(np.count_nonzero(asked)) * step_s,
+        "watched_s": float(np.count_nonzero(watched)) * step_s,
+        "clipped_share": sum(e.facts.clipped for e in episodes) / max(1, numbers),
+        "noise_trace": plan.noise_trace,
+        "beta": plan.beta,
+    }
+    if config.is_gated and plan.number:
+        counts |= _gated_counts(rows, [e for e in episodes if e.facts.round == plan.number], plan)
+    return counts
+
+
+def _gated_counts(rows: Rows, of_round: Sequence[Episode], plan: Plan) -> dict[str, Any]:
+    takeovers = takeover_rows(rows.expert_drove, rows.first) & (rows.round > 0)
+    drove = np.concatenate([episode.expert_drove for episode in of_round])
+    doubts = rows.doubt[takeovers].astype(np.float64)
+    counts: dict[str, Any] = {
+        "intervention_rate": float(drove.mean()),
+        "takeovers": int(np.count_nonzero(takeovers & (rows.round == plan.number))),
+        "doubt_threshold": doubt_threshold(doubts[np.isfinite(doubts)]),
+    }
+    if isinstance(plan.driver, RobotGatedDriver):
+        counts["asked_novelty"] = sum(episode.facts.asked_novelty for episode in of_round)
+        if plan.driver.knows_risk:
+            counts["asked_risk"] = sum(episode.facts.asked_risk for episode in of_round)
+    return counts

@@ -1,0 +1,102 @@
+"""The risk of ThriftyDAgger: a critic of states and actions, learnt from how episodes ended.
+
+Hoque et al., CoRL 2021, https://arxiv.org/abs/2109.08273, section 4.2: risk is 1 - Q(x, u), with Q
+the discounted probability of reaching the goal. Here Q is fitted to gamma^(steps to the goal), 0
+where an episode failed: of those who drove, where the paper bootstraps that of the policy alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from gymnasium import spaces
+
+from robot_learning.core.types import FloatArray
+from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
+from robot_learning.learning.imitation.data import Episode, Rows
+from robot_learning.learning.imitation.drivers import Doubt
+from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
+from robot_learning.learning.imitation.inference import make_forward
+from robot_learning.learning.imitation.spaces import (
+    ActionLayout,
+    Float32Array,
+    ObservationLayout,
+)
+from robot_learning.policies.policy import Policy
+
+DISCOUNT = 0.9999
+"""A step, as in the paper's code: an episode that ends well has little risk from its beginning."""
+_VALUES = ActionLayout(spaces.Box(0.0, 1.0, (1,)))
+
+
+def fit_critic(
+    episodes: Sequence[Episode], config: FitConfig, actions: ActionLayout, seed: int
+) -> Policy | None:
+    """Fit Q to episodes; None while nothing tells good from bad: until both were seen.
+
+    It takes `obs/observation`, a state and the action taken there, (D + n,) as `critic_input`.
+
+    Args:
+        episodes: those that were cut off tell nothing. Where any says whether it succeeded, those
+            that do not have not.
+        config: how; interventions count like everything else.
+        actions: the action space.
+        seed: of weights and order.
+    """
+    whole = [e for e in episodes if not e.facts.cut_off and e.rows]
+    if len({bool(episode.facts.success) for episode in whole}) < 2:
+        return None
+    rows = Rows.of(_valued(episode, actions) for episode in whole)
+    assert rows is not None  # noqa: S101 (episodes with rows)
+    layout = _layout(rows.observation.shape[1])
+    plain = ImitationConfig(fit=replace(config, intervention_weight="none"))
+    samples = make_samples(rows, plain)
+    spec = policy_spec(plain, layout.leaves, _VALUES)
+    critic = new_policy(samples, spec, plain, layout.leaves, seed)
+    fit(critic, samples, plain.fit, layout.leaves, seed)
+    return critic
+
+
+def critic_risk(critic: Policy, actions: ActionLayout) -> Doubt:
+    """1 - Q: the risk that an action, and what is done after it, does not reach the goal."""
+    (column,) = critic.spec.observations
+    forward = make_forward(critic, _layout(column.shape[0]).leaves, _VALUES)
+
+    def risk(observations: Float32Array, chosen: Float32Array) -> FloatArray:
+        pairs = critic_input(observations, chosen, actions)
+        return 1.0 - np.asarray(forward(pairs[:, None])[:, 0, 0], np.float64)
+
+    return risk
+
+
+def critic_input(
+    observations: Float32Array, chosen: Float32Array, actions: ActionLayout
+) -> Float32Array:
+    """(N, D + n) of states (N, D) and actions (N, n), scaled; discrete ones as one-hot."""
+    if actions.choices:
+        features = np.eye(actions.choices, dtype=np.float32)[chosen[:, 0].astype(np.int64)]
+    else:
+        features = np.asarray(chosen / actions.scale, np.float32)
+    return np.concatenate([observations, features], axis=1)
+
+
+def _layout(size: int) -> ObservationLayout:
+    return ObservationLayout(spaces.Box(-np.inf, np.inf, (size,)))
+
+
+def _valued(episode: Episode, actions: ActionLayout) -> Episode:
+    """With states and actions as observations, and discounted success as what to predict."""
+    to_go = np.arange(episode.rows - 1, -1, -1)
+    value = DISCOUNT**to_go if episode.facts.success else np.zeros(episode.rows)
+    everything = np.ones(episode.rows, np.bool_)
+    return Episode(
+        episode.facts,
+        observation=critic_input(episode.observation, episode.action, actions),
+        label=value.astype(np.float32)[:, None],
+        action=episode.action,
+        labelled=everything,
+        expert_drove=everything,
+        doubt=episode.doubt,
+    )

@@ -1,0 +1,63 @@
+"""What a robot-gated policy goes by: its ensemble's disagreement, and when that is too much.
+
+- Menda, Driggs-Campbell, Kochenderfer, "EnsembleDAgger", IROS 2019,
+  https://arxiv.org/abs/1807.08364, and Kelly et al., "HG-DAgger", ICRA 2019,
+  https://arxiv.org/abs/1810.02890: doubt is the norm of the variances of the members' actions.
+- Hoque et al., "ThriftyDAgger", CoRL 2021, https://arxiv.org/abs/2109.08273: help is asked for
+  where novelty (doubt) or risk is above its threshold; the policy goes on where it agrees with
+  the human and risk is below the median.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.types import FloatArray
+
+NOVELTY, RISK = "novelty", "risk"
+REASONS = (NOVELTY, RISK)
+"""Why help is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """When a policy asks for help, and when it goes on alone; infinity for never, and always.
+
+    Attributes:
+        doubt: of the ensemble, above which help is asked for; no unit (`disagreement`).
+        risk: likewise; 1 - the discounted probability of success, from 0 to 1.
+        discrepancy: |policy - expert|^2 up to which the policy goes on, in the action's units
+            squared.
+        calm_risk: risk up to which it does.
+    """
+
+    doubt: float = inf
+    risk: float = inf
+    discrepancy: float = inf
+    calm_risk: float = inf
+
+    def reason(self, doubt: float | None, risk: float | None) -> str:
+        """Why help is asked for, one of `REASONS`; empty where it is not.
+
+        What is not a number is above every threshold but infinity; None is above none.
+        """
+        for name, value, limit in ((NOVELTY, doubt, self.doubt), (RISK, risk, self.risk)):
+            if value is not None and limit < inf and not value <= limit:
+                return name
+        return ""
+
+    def is_calm(self, doubt: float | None, risk: float | None) -> bool:
+        """Whether the policy may go on alone, as far as it can tell without the human."""
+        calm = risk is None or self.calm_risk == inf or risk <= self.calm_risk
+        return calm and not self.reason(doubt, risk)
+
+
+def disagreement(answers: npt.NDArray[np.floating[Any]], scale: FloatArray) -> FloatArray:
+    """(...) norm of the variances of M members' actions (M, ..., n), divided by `scale` (n,)."""
+    variance = np.var(answers.astype(np.float64) / scale, axis=0)
+    return np.asarray(np.linalg.norm(variance, axis=-1))
