@@ -29,7 +29,9 @@ ALL_ROWS = ":"
 
 _EPILOG = """\
 Nothing that was recorded is changed: the labels are a layer of their own, with who, when, how
-and which rows, and `actions` is resolved anew (the newest layer that covers a row counts).
+and which rows, and `actions` is resolved anew (the newest layer that covers a row counts). With a
+device every label is on the disk before the next row is shown: what was cut off goes on when the
+same command is given again.
 """
 
 
@@ -90,6 +92,12 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="of the recording's, at which rows go by (default: 0.2 by step, 1 by segment)",
     )
+    group.add_argument(
+        "--anew",
+        action="store_true",
+        help="begin again instead of going on with a sitting that was cut off, by a kill say; what "
+        "was labelled in it goes to the trash",
+    )
     group.add_argument("--window", action="store_true", help="show the ghost in MuJoCo's window")
     group.add_argument(
         "--picture",
@@ -116,6 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _list_layers(dataset: Dataset, names: list[str]) -> int:
     from robot_learning.cli.dataset.console import make_console, make_table
+    from robot_learning.runtime.relabel_journal import unfinished
 
     columns = ("episode", "layer", "rows", "author", "when", "how")
     table = make_table(*columns, right=("layer", "rows"))
@@ -124,6 +133,8 @@ def _list_layers(dataset: Dataset, names: list[str]) -> int:
             rows = f"{layer.mask.sum()} of {len(layer.mask)}"
             facts = (str(layer.number), rows, layer.author, layer.created_utc, layer.method)
             table.add_row(name.removesuffix(".hdf5"), *facts)
+        if unfinished(dataset.path, name):
+            table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on")
     make_console().print(table)
     return 0
 
@@ -179,6 +190,7 @@ def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
         speed=arguments.speed if arguments.speed is not None else 0.2 if by_step else 1.0,
         window=arguments.window,
         picture=arguments.picture,
+        anew=arguments.anew,
         marks=not by_step and arguments.rows == ALL_ROWS and not arguments.only,
     )
     check_choice(chosen)

@@ -6,11 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.cli.relabel_ghost import (
+    about,
+    drawn_world,
+    kinematics,
+    make_ghost,
+    refuse_other_joints,
+)
+from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,13 +26,10 @@ if TYPE_CHECKING:
     from robot_learning.core.profile import RobotProfile
     from robot_learning.episodes.episode import Episode
     from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.recorded_rows import RecordedRows
     from robot_learning.episodes.row_choice import RowChoice
     from robot_learning.runtime.ghost import Ghost
-    from robot_learning.runtime.relabel_session import Labels, RelabelSession, View
-    from robot_learning.sim.world import World
+    from robot_learning.runtime.relabel_session import RelabelSession, View
     from robot_learning.teleop.device import TeleopDevice
-    from robot_learning.teleop.kinematics import Kinematics
 
 SCRIPTED = "scripted"
 GAMEPAD, LEADER = "gamepad", "leader_arm"
@@ -52,6 +55,7 @@ class DeviceChoice:
         window: show the ghost in MuJoCo's window.
         picture: a JPEG file that is drawn anew while rows go by.
         marks: the rows are not `choice` but a segment that is marked while the recording plays.
+        anew: do not go on with a sitting that was cut off.
     """
 
     device: str
@@ -63,6 +67,7 @@ class DeviceChoice:
     window: bool = False
     picture: Path | None = None
     marks: bool = False
+    anew: bool = False
 
 
 def check_choice(chosen: DeviceChoice) -> None:
@@ -86,31 +91,34 @@ def check_choice(chosen: DeviceChoice) -> None:
 def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> int:
     """Label one episode, and add the layer; returns how many rows have a new label.
 
+    What is labelled is in the journal at once; a sitting that was cut off is gone on with.
+
     Raises:
         RobotLearningError: the episode, the robot or the device is not fit for it; the episode
-            is as it was.
+            is as it was, and what was labelled is in the journal.
     """
     from robot_learning.cli.relabel_display import RelabelDisplay
+    from robot_learning.cli.relabel_sitting import cut_off, keep, new_journal, rows_of, short
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.episode import Episode
-    from robot_learning.episodes.labels import add_label_layer
     from robot_learning.episodes.recorded_rows import RecordedRows
     from robot_learning.runtime.relabel_session import Method, RelabelSession
     from robot_learning.teleop.teleop_controller import TeleopController
 
     with ExitStack() as stack:
         episode = stack.enter_context(Episode(folder.episodes_path / name))
+        journal = cut_off(folder, episode, chosen)
         profile = load_profile(episode.info.robot)
-        _refuse_other_joints(episode, profile)
+        refuse_other_joints(episode, profile)
         rows = RecordedRows(episode, images=chosen.picture is not None)
-        ghost = stack.enter_context(_ghost(rows, profile))
-        print(_about(ghost))
+        ghost = stack.enter_context(make_ghost(rows, profile))
+        print(about(ghost))
         device = stack.enter_context(_device(chosen, episode, profile))
-        world = _drawn_world(ghost, profile)
+        world = drawn_world(ghost, profile)
         display = stack.enter_context(
             RelabelDisplay(ghost, device, world, window=chosen.window, picture=chosen.picture)
         )
-        rows_chosen = _chosen_rows(ghost, device, chosen, display)
+        rows_chosen = rows_of(journal) if journal else _chosen_rows(ghost, device, chosen, display)
         if rows_chosen is None:
             print("no segment was marked: the episode is as it was")
             return 0
@@ -119,80 +127,29 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         session = RelabelSession(
             ghost,
             device,
-            TeleopController(profile, _kinematics(profile)),
+            TeleopController(profile, kinematics(profile)),
             rows_chosen,
             Method(chosen.method),
             episode.info.rate_hz,
         )
+        if journal:
+            session.replay(journal.entries)
+            print(
+                f"{short(name)}: goes on from a sitting that was cut off: {session.labelled} rows "
+                f"labelled, row {session.row} is next (--anew begins again)"
+            )
+        journal = journal or new_journal(folder, episode, chosen, rows_chosen)
+        stack.callback(journal.close)
+        journal.begin(chosen.device)
+        session.record = journal.add
         try:
             _walk(session, chosen, display)
         except KeyboardInterrupt:
             print("\ninterrupted: what is labelled is kept")
-        labels, digest = session.labels(), episode.recording_digest
-    count = int(labels.mask.sum())
-    if session.discarded or not count:
-        print("thrown away: the episode is as it was" if session.discarded else "no row labelled")
-        return 0
-    layer = add_label_layer(
-        folder,
-        name,
-        labels.actions,
-        labels.mask,
-        author=chosen.author,
-        method=_method(chosen, labels),
-        created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        digest=digest,
-    )
-    print(f"{name.removesuffix('.hdf5')}: layer {layer}, {count} rows labelled; {_found(labels)}")
-    return count
-
-
-def _refuse_other_joints(episode: Episode, profile: RobotProfile) -> None:
-    if tuple(episode.info.joint_names) != profile.joint_names:
-        raise ConfigurationError(
-            f"{episode.path}: recorded with the joints {', '.join(episode.info.joint_names)}; the "
-            f"robot '{profile.name}' has {', '.join(profile.joint_names)}"
-        )
-
-
-@contextmanager
-def _ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
-    """Simulated where the scene is known: task, robot, and where its objects were."""
-    from robot_learning.robots.mujoco_robot import MujocoRobot
-    from robot_learning.runtime.ghost import RecordedGhost, SimulatedGhost
-    from robot_learning.sim.tasks import TASKS, make_task
-
-    info = rows.episode.info
-    task = make_task(info.task) if info.task in TASKS and profile.sim else None
-    if task is None or not set(task.objects) <= set(rows.poses):
-        yield RecordedGhost(rows)
-        return
-    with MujocoRobot(replace(profile, control_rate_hz=info.rate_hz), task) as robot:
-        yield SimulatedGhost(rows, robot)
-
-
-def _drawn_world(ghost: Ghost, profile: RobotProfile) -> World | None:
-    """The simulated ghost's own; else one with the robot alone, where it has a model."""
-    from robot_learning.runtime.ghost import SimulatedGhost
-
-    if isinstance(ghost, SimulatedGhost):
-        return ghost.robot.world
-    if profile.sim is None:
-        return None
-    from robot_learning.sim.model import compile_robot
-    from robot_learning.sim.world import World
-
-    return World(compile_robot(profile))
-
-
-def _about(ghost: Ghost) -> str:
-    from robot_learning.runtime.ghost import SimulatedGhost
-
-    if not isinstance(ghost, SimulatedGhost):
-        return "not a simulated scene: recorded joints and images are shown"
-    count, rows = ghost.exact_rows, len(ghost.rows)
-    text = f"simulated state restored exactly in {count} of {rows} rows"
-    return text if count == rows else f"{text}; in the others joints and objects as recorded"
+        except RobotLearningError:
+            print("\nwhat was labelled so far is kept: the same command goes on from there")
+            raise
+    return keep(folder, session, journal)
 
 
 @contextmanager
@@ -223,16 +180,6 @@ def _scripted(chosen: DeviceChoice, episode: Episode, profile: RobotProfile) -> 
         # Whoever is shown one row at a time has all the time to look at it.
         traits = replace(traits, reaction_s=0.0, speed_fraction=1.0)
     return ScriptedOperator(profile, expert, observation_dict, traits)
-
-
-def _kinematics(profile: RobotProfile) -> Kinematics | None:
-    if profile.sim is None:
-        return None
-    from robot_learning.sim.model import compile_robot
-    from robot_learning.teleop.inverse_kinematics import InverseKinematics
-
-    model = compile_robot(profile)
-    return InverseKinematics(model.mj_model, profile, model.qpos_addresses, model.dof_addresses)
 
 
 def _chosen_rows(
@@ -281,15 +228,3 @@ def _walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> 
         row = session.row
         now_ns += period_ns
         show(session.poll(now_ns))
-
-
-def _method(chosen: DeviceChoice, labels: Labels) -> str:
-    return f"{chosen.device}, by {chosen.method}; {_found(labels)}"
-
-
-def _found(labels: Labels) -> str:
-    count = int(labels.mask.sum())
-    return (
-        f"state restored exactly for {labels.exact} of {count} rows, "
-        f"joints at most {labels.strayed:.4f} rad or m from the recorded ones"
-    )

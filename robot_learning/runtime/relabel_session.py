@@ -16,6 +16,7 @@ labels, `discard` and `halt` throw them away. Without an action nothing goes on.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -24,7 +25,9 @@ import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
+from robot_learning.episodes.errors import DatasetError
 from robot_learning.runtime.ghost import Ghost
+from robot_learning.runtime.relabel_journal import Entry, Kind
 from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput
 from robot_learning.teleop.teleop_controller import DISENGAGED, TeleopController, TeleopState
 
@@ -79,6 +82,7 @@ class RelabelSession:
         chosen: (T,) rows that may be labelled; a segment is from the first to the last of them.
         method: how.
         rate_hz: rows a second.
+        record: is told what is done with a row, before anything comes of it.
         done: nothing is left to label, or the operator ended it.
         discarded: the operator wants none of it kept.
     """
@@ -89,6 +93,7 @@ class RelabelSession:
     chosen: npt.NDArray[np.bool_]
     method: Method
     rate_hz: float
+    record: Callable[[Entry], None] = lambda _: None
     done: bool = False
     discarded: bool = False
     _at: int = 0
@@ -129,7 +134,27 @@ class RelabelSession:
         obeyed = [self._obeyed(event) for event in wanted.events]
         if not any(obeyed) and self._acts(wanted):
             label = self._labelled(wanted, context)
-        return View(self.row, len(self._given), len(self._rows) - self._at, wanted, label)
+        return View(self.row, self.labelled, len(self._rows) - self._at, wanted, label)
+
+    def replay(self, entries: Iterable[Entry]) -> None:
+        """Do once more what was recorded of a sitting with the same rows and method.
+
+        Raises:
+            DatasetError: it does not follow from the start of this one.
+        """
+        for number, entry in enumerate(entries):
+            if self.done or entry.row != self.row:
+                raise DatasetError(
+                    f"entry {number} of the sitting that was cut off is about row {entry.row}, but "
+                    f"{'none' if self.done else f'row {self.row}'} was to be labelled; --anew "
+                    "moves it to the trash and begins again"
+                )
+            self._apply(entry)
+
+    @property
+    def labelled(self) -> int:
+        """Rows that have a label by now."""
+        return len(self._given)
 
     def context(self, now_ns: int) -> TeleopContext:
         """What the device is shown now: the ghost, and what was commanded and proposed there."""
@@ -180,15 +205,32 @@ class RelabelSession:
         if command.position is None:
             return None
         label: FloatArray = command.position.copy()
-        row = self.row
-        if self.chosen[row] and self.ghost.rows.visible[row]:
-            self._given[row] = label
-            recorded = self.ghost.rows.array("joint_position")[row]
-            assert context.observation is not None  # noqa: S101 (made by context)
-            apart = np.abs(context.observation.joint_position - recorded)
-            self._strayed[row] = float(apart.max())
-        self._next(label)
+        recorded = self.ghost.rows.array("joint_position")[self.row]
+        assert context.observation is not None  # noqa: S101 (made by context)
+        apart = float(np.abs(context.observation.joint_position - recorded).max())
+        # Where nothing was recorded, nothing is known.
+        self._take(Entry(Kind.LABELLED, self.row, label, apart if np.isfinite(apart) else 0.0))
         return label
+
+    def _take(self, entry: Entry) -> None:
+        self.record(entry)
+        self._apply(entry)
+
+    def _apply(self, entry: Entry) -> None:
+        row = entry.row
+        if entry.kind is Kind.LABELLED:
+            if entry.action is not None and self.chosen[row] and self.ghost.rows.visible[row]:
+                self._given[row], self._strayed[row] = entry.action, entry.strayed
+            self._next(entry.action)
+        elif entry.kind is Kind.PASSED:
+            self._next(None)
+        elif entry.kind is Kind.TAKEN_BACK:
+            self._at = max(0, self._at - 1)
+            self._given.pop(self.row, None)
+            self._strayed.pop(self.row, None)
+            self.ghost.restore(self.row)
+        else:
+            self._begin()
 
     def _next(self, command: FloatArray | None) -> None:
         self._at += 1
@@ -206,16 +248,12 @@ class RelabelSession:
         if event in _KEEPING or event in _DISCARDING:
             self.done, self.discarded = True, event in _DISCARDING
         elif event is OperatorEvent.HAND_BACK and self.method is Method.STEP:
-            self._next(None)
+            self._take(Entry(Kind.PASSED, self.row))
         elif event is OperatorEvent.HAND_BACK:
             self.done = True
-        elif event is OperatorEvent.FAILURE and self.method is Method.STEP:
-            self._at = max(0, self._at - 1)
-            self._given.pop(self.row, None)
-            self._strayed.pop(self.row, None)
-            self.ghost.restore(self.row)
         elif event is OperatorEvent.FAILURE:
-            self._begin()
+            by_step = self.method is Method.STEP
+            self._take(Entry(Kind.TAKEN_BACK if by_step else Kind.BEGUN_AGAIN, self.row))
         else:
             return False
         return True

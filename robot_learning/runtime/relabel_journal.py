@@ -1,0 +1,287 @@
+"""The journal of a sitting: what somebody has labelled is on the disk before the next row is shown.
+
+One text file an episode, in `relabelling/` of the dataset. Its first line says what the sitting is
+for, every further line is one thing that was done, in order; each begins with its CRC-32. A line is
+handed to the kernel whole, so that a process that is killed loses nothing, and twice a second to
+the disk, so that a loss of power costs half a second. A torn last line did not happen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_learning.core.types import FloatArray
+from robot_learning.episodes.errors import DatasetError, FileAccessError
+from robot_learning.episodes.folder import write_atomically
+from robot_learning.episodes.trash import free_place
+
+FOLDER_NAME = "relabelling"
+_VERSION = 1
+_SYNC_PERIOD_S = 0.5
+_CRC_DIGITS = 8
+
+
+class Kind(str, Enum):
+    """What was done with a row."""
+
+    LABELLED = "labelled"
+    PASSED = "passed over"
+    TAKEN_BACK = "taken back"
+    BEGUN_AGAIN = "begun again"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One thing that was done while `row` waited for its label.
+
+    Attributes:
+        kind: what.
+        row: see there.
+        action: (n,) rad or m; None unless it was labelled.
+        strayed: largest distance of a joint of the ghost from the recorded one, rad or m.
+    """
+
+    kind: Kind
+    row: int
+    action: FloatArray | None = None
+    strayed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """What a journal belongs to.
+
+    Attributes:
+        episode: its file name.
+        digest: `Episode.recording_digest`.
+        length: its rows.
+        joints: numbers of a label.
+        author: who labels.
+        method: how, `step` or `segment`.
+        rows: that were chosen, ascending.
+    """
+
+    episode: str
+    digest: str
+    length: int
+    joints: int
+    author: str
+    method: str
+    rows: tuple[int, ...]
+
+    def __str__(self) -> str:
+        span = f" from {self.rows[0]} to {self.rows[-1]}" if self.rows else ""
+        rows = f"{len(self.rows)} rows{span}"
+        return f"{rows}, by {self.method}, author {self.author}"
+
+
+class RelabelJournal:
+    """A journal on the disk.
+
+    Attributes:
+        path: of the file.
+        sitting: what it belongs to.
+        devices: that labelled so far, in order.
+        entries: what was done so far, oldest first.
+    """
+
+    def __init__(self, path: Path, sitting: Sitting) -> None:
+        """Not on the disk before `begin`."""
+        self.path, self.sitting = path, sitting
+        self.devices: list[str] = []
+        self.entries: list[Entry] = []
+        self._descriptor = -1
+        self._whole_bytes = 0
+        self._synced_s = 0.0
+
+    def begin(self, device: str) -> None:
+        """Write down that `device` labels from now on, at first what the journal is for.
+
+        Raises:
+            FileAccessError: the disk is full, say; labels would not be kept.
+        """
+        try:
+            if not self._whole_bytes:
+                self.path.parent.mkdir(exist_ok=True)
+                head = _line({"version": _VERSION, **asdict(self.sitting)})
+                write_atomically(self.path, head)
+                self._whole_bytes = len(head)
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+            os.ftruncate(self._descriptor, self._whole_bytes)
+        except OSError as problem:
+            raise self._unwritten(problem) from problem
+        self.devices.append(device)
+        self._write({"device": device})
+
+    def add(self, entry: Entry) -> None:
+        """Write an entry down.
+
+        Raises:
+            FileAccessError: the disk is full, say; what was written before stays.
+        """
+        self.entries.append(entry)
+        self._write(_entry_to_plain(entry))
+
+    def close(self) -> None:
+        """Hand everything to the disk; the file stays."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.fsync(descriptor)
+            os.close(descriptor)
+
+    def remove(self) -> None:
+        """The sitting has come to its end: its labels are in a layer, or were thrown away."""
+        self.close()
+        self.path.unlink(missing_ok=True)
+
+    def _write(self, plain: Mapping[str, Any]) -> None:
+        line = _line(plain)
+        try:
+            written = os.pwrite(self._descriptor, line, self._whole_bytes)
+            if written < len(line):
+                raise OSError(None, "the disk is full")
+            self._whole_bytes += written
+            if time.monotonic() - self._synced_s >= _SYNC_PERIOD_S:
+                os.fdatasync(self._descriptor)
+                self._synced_s = time.monotonic()
+        except OSError as problem:
+            raise self._unwritten(problem) from problem
+
+    def _unwritten(self, problem: OSError) -> FileAccessError:
+        return FileAccessError(
+            f"{self.path}: cannot be written: {problem.strerror or problem}; what was labelled "
+            "before is kept there"
+        )
+
+
+def journal_path(dataset: Path, episode: str) -> Path:
+    """Where the journal of an episode, given by its file name, lies."""
+    return dataset / FOLDER_NAME / f"{Path(episode).stem}.jsonl"
+
+
+def unfinished(dataset: Path, episode: str) -> bool:
+    """Whether a sitting with an episode was cut off."""
+    return journal_path(dataset, episode).exists()
+
+
+def read_journal(path: Path) -> RelabelJournal:
+    """A sitting that was cut off, to go on with.
+
+    Raises:
+        DatasetError: the file is damaged, or none of ours; it is left as it is.
+        FileAccessError: it cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as problem:
+        raise FileAccessError(f"{path}: cannot be read: {problem.strerror}") from problem
+    whole = data[: data.rfind(b"\n") + 1]
+    number = 1
+    try:
+        head, *lines = whole.splitlines()
+        journal = RelabelJournal(path, _sitting(_checked(head)))
+        for number, line in enumerate(lines, 2):  # noqa: B007 (named in the error)
+            plain = _checked(line)
+            if "device" in plain:
+                journal.devices.append(str(plain["device"]))
+            else:
+                journal.entries.append(_entry(plain, journal.sitting))
+    except (ValueError, KeyError, TypeError) as problem:
+        reason = f"{problem} is missing" if isinstance(problem, KeyError) else problem
+        raise DatasetError(
+            f"{path}: the journal of a relabelling that was cut off is damaged in line {number} "
+            f"({reason}); --anew moves it to the trash and begins again"
+        ) from problem
+    journal._whole_bytes = len(whole)
+    return journal
+
+
+def set_aside(dataset: Path, episode: str) -> Path | None:
+    """Move the journal of an episode to the trash; None where there is none. Hold the lock."""
+    path = journal_path(dataset, episode)
+    if not path.exists():
+        return None
+    place = free_place(dataset, path.name)
+    path.rename(place)
+    return place
+
+
+def _line(plain: Mapping[str, Any]) -> bytes:
+    text = json.dumps(plain, allow_nan=False).encode()
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def _checked(line: bytes) -> dict[str, Any]:
+    text = line[_CRC_DIGITS + 1 :]
+    if line[: _CRC_DIGITS + 1] != b"%08x " % zlib.crc32(text):
+        raise ValueError("its checksum is wrong")
+    plain = json.loads(text)
+    if not isinstance(plain, dict):
+        raise ValueError("no mapping")
+    return plain
+
+
+def _sitting(plain: dict[str, Any]) -> Sitting:
+    version = plain.pop("version")
+    if version != _VERSION:
+        raise ValueError(f"version {version}, and this package writes {_VERSION}")
+    sitting = Sitting(**{**plain, "rows": tuple(map(int, plain["rows"]))})
+    rows = sitting.rows
+    if not rows or sorted({*rows}) != [*rows] or not 0 <= rows[0] <= rows[-1] < sitting.length:
+        raise ValueError(f"rows that are none of {sitting.length}, or not in order")
+    return sitting
+
+
+def _entry_to_plain(entry: Entry) -> dict[str, Any]:
+    plain: dict[str, Any] = {"kind": entry.kind.value, "row": entry.row}
+    if entry.action is not None:
+        plain |= {"action": entry.action.tolist(), "strayed": entry.strayed}
+    return plain
+
+
+def _entry(plain: Mapping[str, Any], sitting: Sitting) -> Entry:
+    kind, row = Kind(plain["kind"]), int(plain["row"])
+    if kind is not Kind.LABELLED:
+        return Entry(kind, row)
+    action = np.asarray(plain["action"], np.float64)
+    if action.shape != (sitting.joints,) or not np.isfinite(action).all():
+        raise ValueError(f"a label of shape {action.shape}, expected {sitting.joints} numbers")
+    return Entry(kind, row, action, float(plain["strayed"]))
+
+
+def fits(journal: RelabelJournal, wanted: Sitting, *, any_rows: bool = False) -> None:
+    """Refuse to go on with a journal in another sitting than its own.
+
+    Args:
+        journal: that was read.
+        wanted: what is asked for now.
+        any_rows: none were asked for: those of the journal will do.
+
+    Raises:
+        DatasetError: it belongs to another recording, person, method, or other rows.
+    """
+    own = journal.sitting
+    if (own.episode, own.digest, own.length, own.joints) != (
+        *(wanted.episode, wanted.digest, wanted.length, wanted.joints),
+    ):
+        raise DatasetError(
+            f"{journal.path}: the journal was made for another recording than "
+            f"{wanted.episode} is now; --anew moves it to the trash and begins again"
+        )
+    same_rows = any_rows or own.rows == wanted.rows
+    if (own.author, own.method) != (wanted.author, wanted.method) or not same_rows:
+        raise DatasetError(
+            f"{wanted.episode}: a sitting was cut off ({own}), and this is another ({wanted}); "
+            "go on with the same rows, method and author, or give --anew, which moves what was "
+            "labelled to the trash"
+        )
