@@ -201,6 +201,19 @@ def test_the_obstacle_is_passed_on_either_side_equally_often() -> None:
     assert sides.count(1) + sides.count(-1) == 400
 
 
+def test_the_scene_does_not_tell_which_side_the_obstacle_expert_takes() -> None:
+    """Scene and expert share an episode's seed; a policy must not read the side off the scene."""
+    env, expert = env_and_expert("obstacle", "desk_arm")
+    sides, scenes = [], []
+    for seed in range(300):
+        observation, _ = env.reset(seed=seed)
+        expert.reset(seed)
+        sides.append(expert.side)
+        scenes.append([*observation["post"][:2], *observation["goal"][:2]])
+    correlations = np.corrcoef(np.column_stack([sides, scenes]), rowvar=False)[0, 1:]
+    assert np.abs(correlations).max() < 0.2, correlations
+
+
 @pytest.mark.parametrize("seed", [0, 2])
 def test_the_obstacle_expert_keeps_its_side(seed: int) -> None:
     _, expert = env_and_expert("obstacle", "desk_arm")

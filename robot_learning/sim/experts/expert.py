@@ -13,6 +13,9 @@ from robot_learning.core.types import FloatArray
 from robot_learning.sim.experts.motion import ArmMotion
 from robot_learning.sim.model import compile_robot
 
+# Second word of the seed of what experts choose.
+_CHOICE_STREAM = 1
+
 
 class Expert(ABC):
     """Solves one task from any state, by feedback alone.
@@ -41,8 +44,12 @@ class Expert(ABC):
         self.reset(seed)
 
     def reset(self, seed: int | None = None) -> None:
-        """Begin an episode; draws what the expert may choose freely."""
-        self._rng = np.random.default_rng(seed)
+        """Begin an episode; draws what the expert may choose freely.
+
+        The scene is usually drawn from the same seed. The expert has a stream of its own, so that
+        what it chooses says nothing of where the objects lie, nor they of it.
+        """
+        self._rng = np.random.default_rng(None if seed is None else (seed, _CHOICE_STREAM))
 
     def __call__(
         self, observation: Mapping[str, Any], info: Mapping[str, Any] | None = None
