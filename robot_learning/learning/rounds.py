@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core import ensemble_folders
+from robot_learning.core.ensemble_folders import CHECKPOINT_NAME
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.schema import Source
@@ -30,12 +32,10 @@ from robot_learning.learning.state_file import read_state, write_state
 
 STATE_NAME = "rounds.json"
 VERSION = 1
-CHECKPOINT_NAME = "checkpoint.json"
 RELABEL, NOBODY, EXPERT = "relabel", "none", "expert"
 _BEST, _DIGEST = "best", "weights_sha256"
 CHECKPOINT = Path(_BEST, CHECKPOINT_NAME)
 """What a training has written once it has a checkpoint, in its folder."""
-_MEMBER = "_member_"
 # Runs of before know nothing of it.
 _SINCE_ENSEMBLES = "doubts"
 _METRICS, _TAIL_BYTES = "metrics.csv", 4096
@@ -245,16 +245,7 @@ def training_folder(folder: Path, number: int) -> Path:
 
 def member_folders(folder: Path, number: int, members: int) -> list[Path]:
     """Where the policies of round `number` are trained; the first one drives."""
-    first = training_folder(folder, number)
-    others = [first.with_name(f"{first.name}{_MEMBER}{k}") for k in range(2, members + 1)]
-    return [first, *others]
-
-
-def ensemble_members(checkpoint: str) -> list[str]:
-    """The other members' checkpoints of the ensemble whose first one this is; may be none."""
-    first = Path(checkpoint).parent
-    found = first.parent.glob(f"{first.name}{_MEMBER}*/{CHECKPOINT}")
-    return sorted(str(path.parent) for path in found)
+    return ensemble_folders.member_folders(training_folder(folder, number), members)
 
 
 def trained_checkpoint(folder: Path, number: int) -> Path:

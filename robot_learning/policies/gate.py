@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray
+from robot_learning.policies.policy import PolicySpec
 
 NOVELTY, RISK = "novelty", "risk"
 REASONS = (NOVELTY, RISK)
@@ -55,6 +56,18 @@ class Thresholds:
         """Whether the policy may go on alone, as far as it can tell without the human."""
         calm = risk is None or self.calm_risk == inf or risk <= self.calm_risk
         return calm and not self.reason(doubt, risk)
+
+
+NEVER = Thresholds()
+
+
+def executed_disagreement(
+    answers: npt.NDArray[np.floating[Any]], spec: PolicySpec, scale: FloatArray
+) -> FloatArray:
+    """(B,) disagreement in the most doubtful executed step of M chunks (M, B, T_a, n)."""
+    first = spec.first_action_index
+    executed = answers[:, :, first : first + spec.executed_steps]
+    return np.asarray(disagreement(executed, scale).max(axis=-1))
 
 
 def disagreement(answers: npt.NDArray[np.floating[Any]], scale: FloatArray) -> FloatArray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import GetState
 
+from robot_learning.core.ensemble_folders import ensemble_members
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.learning.rounds import ensemble_members
 from robot_learning.ros.session_calls import Calls
 
 # Loading PyTorch, measuring backends and warming up, on a slow machine.

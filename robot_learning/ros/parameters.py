@@ -513,8 +513,14 @@ POLICY_NODE = (
     ParameterSpec(
         "ask_above",
         0.0,
-        "Doubt above which the policy asks for help, and the arm holds; 0: never",
+        "Doubt above which the policy asks for help, and the arm holds; 0: as its gate says",
         minimum=0.0,
+        read_only=False,
+    ),
+    ParameterSpec(
+        "gate",
+        "",
+        "Folder that says above which doubt and risk it asks (robot-learning gate); empty: never",
         read_only=False,
     ),
     ParameterSpec("device", "auto", "Where the network is computed", choices=POLICY_DEVICES),

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from robot_learning.serving.served_policy import ServedPolicy
 
 OWN_NAMESPACE = "."
-RELOADED = ("checkpoint", "members", "ask_above")
+RELOADED = ("checkpoint", "members", "ask_above", "gate")
 """Parameters that may be changed while the node runs; `~/reload` takes them up."""
 MEMBER_SEPARATOR = ";"
 # How long this loop may keep the interpreter from the inference thread, and the other way round;

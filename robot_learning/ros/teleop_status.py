@@ -59,7 +59,7 @@ def operator_status(
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
     hit = limit_texts(state.get("limits_hit", {}))
-    doing = (recording_text(recorder or {}), round_text(rounds or {}))
+    doing = (recording_text(recorder or {}), round_text(rounds or {}), ready_text(doubt or {}))
     mode, reasons = state.get("mode"), state.get("reasons") or ()
     ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
     return Status(
@@ -115,10 +115,20 @@ def round_text(rounds: Mapping[str, Any]) -> str:
 def help_text(doubt: Mapping[str, Any]) -> str:
     """Few words of `policy/doubt` while the policy asks for help; empty otherwise.
 
-    >>> help_text({"asks": True, "doubt": 0.31, "ask_above": 0.2})
-    'the policy asks for help'
+    >>> help_text({"asks": True, "reason": "novelty"})
+    'the policy asks for help (novelty)'
     """
-    return "the policy asks for help" if doubt.get("asks") else ""
+    reason = f" ({doubt['reason']})" if doubt.get("reason") else ""
+    return f"the policy asks for help{reason}" if doubt.get("asks") else ""
+
+
+def ready_text(doubt: Mapping[str, Any]) -> str:
+    """Few words of `policy/doubt` while a person drives and may hand back; empty otherwise.
+
+    >>> ready_text({"asks": False, "ready": True})
+    'the policy would go on'
+    """
+    return "the policy would go on" if doubt.get("ready") else ""
 
 
 def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:

@@ -1,8 +1,7 @@
 """Several policies of one task: the first one acts, the others tell how far it is to be trusted.
 
-Menda, Driggs-Campbell, Kochenderfer, "EnsembleDAgger", IROS 2019,
-https://arxiv.org/abs/1807.08364, and Kelly et al., "HG-DAgger", ICRA 2019,
-https://arxiv.org/abs/1810.02890: doubt is the norm of the variances of the members' actions.
+`policies.gate` names the papers: doubt is the norm of the variances of the members' actions, and
+a critic may tell the risk of what the first one is about to do.
 """
 
 from __future__ import annotations
@@ -13,6 +12,8 @@ import numpy as np
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
+from robot_learning.policies.gate import executed_disagreement
+from robot_learning.policies.gate_folder import Critic
 from robot_learning.serving.chunk_planner import ActionPrefix
 from robot_learning.serving.observation_history import Window
 from robot_learning.serving.policy_client import PolicyClient
@@ -24,22 +25,28 @@ class Ensemble(PolicyClient):
     Args:
         members: at least two, that see and do the same.
         scale: (n,) by which actions are divided before they are compared: the joints' ranges.
+        critic: tells risk; None where nothing does.
 
     Raises:
-        ConfigurationError: too few, or they differ in what they see or do.
+        ConfigurationError: too few, they differ in what they see or do, or the critic sees or
+            judges something else.
     """
 
-    def __init__(self, members: Sequence[PolicyClient], scale: FloatArray) -> None:
+    def __init__(
+        self, members: Sequence[PolicyClient], scale: FloatArray, critic: Critic | None = None
+    ) -> None:
         if len(members) < 2:
             raise ConfigurationError("an ensemble has two members or more")
         self._first, *self._others = members
         self.spec = self._first.spec
         self.takes_prefix = self._first.takes_prefix
-        self._scale = scale
+        self._scale, self._critic = scale, critic
         for number, member in enumerate(self._others, 2):
             if member.spec != self.spec:
                 text = f"member {number} of the ensemble sees or does something else than the first"
                 raise ConfigurationError(f"{text}: {member.spec}, not {self.spec}")
+        if critic is not None:
+            self._refuse_foreign(critic)
 
     def infer(
         self, windows: Sequence[Window], prefixes: Sequence[ActionPrefix | None]
@@ -51,10 +58,26 @@ class Ensemble(PolicyClient):
         """(len(windows),) norm of the members' variances in the most doubtful executed step."""
         nothing = [None] * len(windows)
         answers = [actions, *(member.infer(windows, nothing) for member in self._others)]
-        first = self.spec.first_action_index
-        executed = np.stack(answers)[:, :, first : first + self.spec.executed_steps]
-        variance = np.var(executed / self._scale, axis=0)
-        return np.asarray(np.linalg.norm(variance, axis=-1).max(axis=-1))
+        return executed_disagreement(np.stack(answers), self.spec, self._scale)
+
+    def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
+        """(len(windows),) of the first action of each chunk, at the newest row of each window."""
+        if self._critic is None:
+            return None
+        observation = {
+            key: np.stack([window.values[key][-1] for window in windows])
+            for key in self._critic.observation_keys
+        }
+        return self._critic.risk(observation, actions[:, self.spec.first_action_index])
+
+    def _refuse_foreign(self, critic: Critic) -> None:
+        seen = {column.key for column in self.spec.observations}
+        if missing := [key for key in critic.observation_keys if key not in seen]:
+            text = f"the gate's critic sees {', '.join(missing)}; the policy has"
+            raise ConfigurationError(f"{text} {', '.join(sorted(seen))}")
+        if len(critic.action_scale) != self.spec.action_dim:
+            text = f"the gate's critic judges actions of {len(critic.action_scale)} numbers"
+            raise ConfigurationError(f"{text}; the policy's have {self.spec.action_dim}")
 
     def close(self) -> None:
         """Close every member."""

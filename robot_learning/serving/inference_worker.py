@@ -44,6 +44,7 @@ class InferenceResult:
         started_ns: steady time at which the policy was called.
         finished_ns: steady time at which it returned.
         doubt: how little they are to be trusted; None where nothing tells.
+        risk: the probability that it ends badly; likewise.
     """
 
     request: InferenceRequest
@@ -52,6 +53,7 @@ class InferenceResult:
     started_ns: int
     finished_ns: int
     doubt: float | None = None
+    risk: float | None = None
 
     @property
     def inference_s(self) -> float:
@@ -160,6 +162,7 @@ def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[Infe
     started_ns = time.monotonic_ns()
     actions: FloatArray | None = None
     doubts: FloatArray | None = None
+    risks: FloatArray | None = None
     problem = ""
     try:
         actions = client.infer(windows, [request.prefix for request in requests])
@@ -167,6 +170,7 @@ def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[Infe
             problem = f"{len(requests)} windows gave {len(actions)} chunks"
         else:
             doubts = client.doubt(windows, actions)
+            risks = client.risk(windows, actions)
     except Exception as error:  # whatever a policy does, the loop beside it goes on
         problem = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     finished_ns = time.monotonic_ns()
@@ -178,6 +182,7 @@ def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[Infe
             started_ns,
             finished_ns,
             None if problem or doubts is None else float(doubts[index]),
+            None if problem or risks is None else float(risks[index]),
         )
         for index, request in enumerate(requests)
     ]

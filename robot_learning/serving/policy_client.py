@@ -39,6 +39,13 @@ class PolicyClient(ABC):
         """
         return None
 
+    def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
+        """(len(windows),) probability that what the chunks begin does not end well, 0 to 1.
+
+        None where nothing tells. Called right after `doubt`, in the same thread.
+        """
+        return None
+
     def close(self) -> None:
         """Release connections, processes, memory."""
         return

@@ -7,7 +7,6 @@ computes, and brings the results back. The same object serves live and in lockst
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.policies.gate import NEVER, RISK, Thresholds
 from robot_learning.policies.policy import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 from robot_learning.serving.chunk_planner import ChunkPlanner, PlannerSettings, Verdict
@@ -43,7 +43,7 @@ class RunnerSettings:
         silence_s: how long nothing is sent after an output was refused. Longer than the
             arbiter's patience, so that it holds instead of going on with an older chunk.
         overdue_s: age of an unanswered request beyond which the policy counts as stuck.
-        ask_above: doubt above which a policy that drives asks for help instead.
+        limits: of doubt and risk, above which a policy that drives asks for help instead.
     """
 
     planner: PlannerSettings
@@ -51,7 +51,7 @@ class RunnerSettings:
     expected_delay_s: float = 0.0
     silence_s: float = 0.5
     overdue_s: float = 2.0
-    ask_above: float = math.inf
+    limits: Thresholds = NEVER
 
 
 @dataclass
@@ -101,7 +101,8 @@ class PolicyRunner:
         driving: whether it drives, as far as the caller knows.
         asks: whether it asks for help. Then it sends nothing as long as it drives, so that the
             arbiter holds; who answers sets it back.
-        doubt: of the newest chunk; None where nothing tells.
+        doubt, risk: of the newest chunk; None where nothing tells.
+        reason: why it asked last, one of `policies.gate.REASONS`; empty before.
     """
 
     def __init__(self, spec: PolicySpec, settings: RunnerSettings, arm: int = 0) -> None:
@@ -110,6 +111,8 @@ class PolicyRunner:
         self.driving = False
         self.asks = False
         self.doubt: float | None = None
+        self.risk: float | None = None
+        self.reason = ""
         self.counts = RunnerCounts()
         self.times = RunnerTimes()
         self._pending: InferenceRequest | None = None
@@ -198,9 +201,10 @@ class PolicyRunner:
             counts.refused += 1
             self._fall_silent(f"the policy's output was refused: {problem}", now)
             return False
-        self.doubt = result.doubt
-        if self.driving and (self.asks or self._is_doubtful):
-            self._ask(now)
+        self.doubt, self.risk = result.doubt, result.risk
+        reason = self.settings.limits.reason(self.doubt, self.risk)
+        if self.driving and (self.asks or reason):
+            self._ask(reason, now)
             return False
         actions = np.asarray(result.actions, np.float64)
         stamp_ns = request.window.stamp_ns
@@ -245,17 +249,21 @@ class PolicyRunner:
         return waited_s if waited_s > self.settings.overdue_s else 0.0
 
     @property
-    def _is_doubtful(self) -> bool:
-        limit = self.settings.ask_above
-        # Also where the doubt is not a number.
-        return self.doubt is not None and limit < math.inf and not self.doubt <= limit
+    def is_calm(self) -> bool:
+        """Whether it may go on alone, as far as it can tell."""
+        return self.settings.limits.is_calm(self.doubt, self.risk)
 
-    def _ask(self, now: Instant) -> None:
+    def _ask(self, reason: str, now: Instant) -> None:
         if not self.asks:
-            self.asks = True
+            self.asks, self.reason = True, reason
             self.counts.asked += 1
-            limit = self.settings.ask_above
-            self._fall_silent(f"it asks for help: doubt {self.doubt:.3g} above {limit:.3g}", now)
+            limits = self.settings.limits
+            name, value, limit = (
+                ("risk", self.risk, limits.risk)
+                if reason == RISK
+                else ("doubt", self.doubt, limits.doubt)
+            )
+            self._fall_silent(f"it asks for help: {name} {value:.3g} above {limit:.3g}", now)
 
     def _problem(self, actions: npt.NDArray[Any]) -> str:
         wanted = (self.spec.action_steps, self.spec.action_dim)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ import torch
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint
+from robot_learning.policies.gate import NEVER, Thresholds
+from robot_learning.policies.gate_folder import Gate, load_gate
 from robot_learning.serving import backend_probe, devices
 from robot_learning.serving.backend_probe import ProbeReport, choose_backend
 from robot_learning.serving.chunk_planner import AUTO, PlannerSettings, planner_settings
@@ -39,7 +40,8 @@ class ServingSettings:
         seed: of the policy's noise.
         arms: how many arms are served in one batch.
         members: further checkpoints, whose disagreement with the first is its doubt.
-        ask_above: doubt above which a policy that drives asks for help; 0: never.
+        ask_above: doubt above which a policy that drives asks for help; 0: as the gate says.
+        gate: folder that says so (`policies.gate_folder`), of risk too; empty for never.
     """
 
     device: str = devices.AUTO
@@ -54,6 +56,7 @@ class ServingSettings:
     arms: int = 1
     members: tuple[str, ...] = ()
     ask_above: float = 0.0
+    gate: str = ""
 
 
 @dataclass(frozen=True)
@@ -129,9 +132,14 @@ def serve_checkpoint(
             beside=folder if beside else None,
         )
         client: PolicyClient = LocalPolicy(policy, backend, settings.seed)
+        gate = load_gate(settings.gate, device) if settings.gate else Gate(NEVER)
         if settings.members:
             others = [_member(name, profile, settings, device) for name in settings.members]
-            client = Ensemble([client, *others], profile.position_max - profile.position_min)
+            ranges = profile.position_max - profile.position_min
+            client = Ensemble([client, *others], ranges, gate.critic)
+        elif settings.gate:
+            text = "says when an ensemble asks for help; name its further members, too"
+            raise ConfigurationError(f"gate: {settings.gate} {text}")
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise ConfigurationError(f"{folder}: not enough memory on {device} for it") from error
     ages_s = dict.fromkeys([*sources.joints, *sources.poses], settings.max_age_s)
@@ -141,7 +149,7 @@ def serve_checkpoint(
         family=policy.family,
         runner=replace(
             runner_settings(planner, ages_s, probe.median_s * (1 + len(settings.members))),
-            ask_above=settings.ask_above or math.inf,
+            limits=_limits(gate.thresholds, settings.ask_above),
         ),
         sources=sources,
         details=checkpoint.details,
@@ -149,6 +157,10 @@ def serve_checkpoint(
         device=device,
         probe=probe,
     )
+
+
+def _limits(thresholds: Thresholds, ask_above: float) -> Thresholds:
+    return replace(thresholds, doubt=ask_above) if ask_above else thresholds
 
 
 def _member(

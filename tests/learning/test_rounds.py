@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, ensemble_members
 from robot_learning.episodes.changes import move_to_trash, set_outcome
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
@@ -22,12 +23,10 @@ from robot_learning.episodes.writer import WriterSettings
 from robot_learning.learning.errors import RunError
 from robot_learning.learning.round_table import COLUMNS, round_text, rounds_table, table_rows
 from robot_learning.learning.rounds import (
-    CHECKPOINT_NAME,
     DaggerRun,
     EpisodeFigures,
     Phase,
     Round,
-    ensemble_members,
     load_run,
     member_folders,
     new_run,

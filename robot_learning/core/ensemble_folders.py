@@ -1,0 +1,39 @@
+"""Where the parts of an ensemble lie: beside the training of the member that drives.
+
+NAME/best             the checkpoint that drives
+NAME_member_2/best    of further members, whose disagreement with it is its doubt
+NAME_gate             when it asks for help (`policies.gate_folder`)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CHECKPOINT_NAME, GATE_NAME = "checkpoint.json", "gate.json"
+_MEMBER, _GATE = "_member_", "_gate"
+
+
+def member_folders(first: Path, members: int) -> list[Path]:
+    """Where the members of an ensemble are trained, the one that drives in `first`."""
+    others = [first.with_name(f"{first.name}{_MEMBER}{k}") for k in range(2, members + 1)]
+    return [first, *others]
+
+
+def ensemble_members(checkpoint: str | Path) -> list[str]:
+    """The other members' checkpoints of the ensemble whose first one this is; may be none."""
+    first = Path(checkpoint).parent
+    name = Path(checkpoint).name
+    found = first.parent.glob(f"{first.name}{_MEMBER}*/{name}/{CHECKPOINT_NAME}")
+    return sorted(str(path.parent) for path in found)
+
+
+def gate_folder(checkpoint: str | Path) -> Path:
+    """Where it is kept when this checkpoint asks for help, if that was found out."""
+    first = Path(checkpoint).parent
+    return first.with_name(f"{first.name}{_GATE}")
+
+
+def known_gate(checkpoint: str | Path) -> str:
+    """That folder, or nothing where there is no gate."""
+    folder = gate_folder(checkpoint)
+    return str(folder) if (folder / GATE_NAME).is_file() else ""

@@ -1,0 +1,135 @@
+"""The folder beside an ensemble that says when it asks for help, and how risk is told.
+
+gate.json     thresholds (`policies.gate`), what the critic sees, and where they come from
+critic/       a checkpoint: from a state and an action to Q; missing where nothing tells risk
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from robot_learning.core.ensemble_folders import GATE_NAME
+from robot_learning.core.types import FloatArray
+from robot_learning.policies.checkpoint import (
+    CheckpointDetails,
+    load_checkpoint,
+    save_checkpoint,
+)
+from robot_learning.policies.errors import CheckpointError
+from robot_learning.policies.exchange import move_whole
+from robot_learning.policies.gate import Thresholds
+from robot_learning.policies.policy import Policy
+
+VERSION = 1
+_CRITIC = "critic"
+
+
+@dataclass(frozen=True)
+class Critic:
+    """Tells the risk of an action in a state (`learning.imitation.critic` says how it is learnt).
+
+    Attributes:
+        policy: takes one column, (D + n,) of a state and a scaled action; its action is Q.
+        observation_keys: columns that make up the state, in this order; no images.
+        action_scale: (n,) by which actions are divided, in their units.
+    """
+
+    policy: Policy
+    observation_keys: tuple[str, ...]
+    action_scale: FloatArray
+
+    def risk(
+        self, observation: Mapping[str, npt.NDArray[Any]], actions: npt.NDArray[Any]
+    ) -> FloatArray:
+        """(B,) 1 - Q, from 0 to 1, of columns (B, ...) and actions (B, n)."""
+        count = len(actions)
+        parts = [np.reshape(observation[key], (count, -1)) for key in self.observation_keys]
+        pairs = np.concatenate([*parts, actions / self.action_scale], axis=1)
+        (column,) = self.policy.spec.observations
+        rows = torch.from_numpy(pairs.astype(np.float32)[:, None]).to(self.policy.device)
+        values = self.policy.predict({column.key: rows})[:, 0, 0].cpu().numpy()
+        return 1.0 - np.clip(values.astype(np.float64), 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """When an ensemble asks for help.
+
+    Attributes:
+        thresholds: of doubt and risk.
+        critic: tells risk; None where nothing does, and doubt asks alone.
+        source: what they were taken from, as JSON can hold it.
+    """
+
+    thresholds: Thresholds
+    critic: Critic | None = None
+    source: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> None:
+    """Write the folder whole, in place of one that stands there.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    place = Path(folder)
+    beside = place.with_name(f".{place.name}.{os.getpid()}.new")
+    critic = gate.critic
+    plain = {
+        "version": VERSION,
+        "thresholds": {k: _finite(v) for k, v in asdict(gate.thresholds).items()},
+        "observation_keys": list(critic.observation_keys) if critic else [],
+        "action_scale": critic.action_scale.tolist() if critic else [],
+        "source": dict(gate.source),
+    }
+    try:
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        if critic is not None:
+            save_checkpoint(beside / _CRITIC, critic.policy, details)
+        text = json.dumps(plain, indent=2, allow_nan=False)
+        (beside / GATE_NAME).write_text(text + "\n", encoding="utf-8")
+        move_whole(beside, place)
+    except (OSError, ValueError, TypeError) as problem:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise CheckpointError(f"{place}: cannot be saved: {problem}") from problem
+
+
+def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
+    """Read such a folder.
+
+    Raises:
+        CheckpointError: it is missing, damaged, or of a newer version.
+    """
+    path = Path(folder) / GATE_NAME
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain["version"] > VERSION:
+            raise CheckpointError(f"{path}: written by a newer version of this package; update it")
+        limits = {k: math.inf if v is None else float(v) for k, v in plain["thresholds"].items()}
+        thresholds = Thresholds(**limits)
+        keys, scale = tuple(plain["observation_keys"]), np.array(plain["action_scale"], np.float64)
+        source = dict(plain["source"])
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder}: no gate here: {GATE_NAME} is missing") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
+        raise CheckpointError(f"{path}: damaged: {problem!r}") from problem
+    if not keys:
+        return Gate(thresholds, None, source)
+    policy = load_checkpoint(path.with_name(_CRITIC), device).policy.requires_grad_(False)
+    return Gate(thresholds, Critic(policy, keys, scale), source)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,61 @@
+"""Rounds in which the policy asks for help by itself: the arm holds, and the operator answers."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+from dagger_rounds import ended, rebuilt_labels
+from std_msgs.msg import String
+
+from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.schema import Source
+from robot_learning.learning.rounds import Phase, load_run
+from robot_learning.ros import qos
+
+# An operator that steps in for nothing but a call.
+CALLED_ONLY = ("--device", "scripted", "--engage-above", "9", "--step-in-s", "600")
+
+
+def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
+    dagger, watch, peer, doubtful, tmp_path
+):
+    seen, told = [], []
+    listen = peer.node.create_subscription
+    listen(String, "arbiter/state", lambda m: seen.append(json.loads(m.data)["mode"]), qos.LATCHED)
+    listen(
+        String, "policy/doubt", lambda m: told.append((len(seen), json.loads(m.data))), qos.LATCHED
+    )
+    one = dagger(
+        *CALLED_ONLY,
+        *("--checkpoint", str(doubtful), "--ask-above", "0.00001", "--train-command", "external"),
+        *("--rounds", "1", "--episodes-per-round", "1"),
+    )
+    watch.until(one, lambda: "robot-learning train" in watch.dagger.get("message", ""))
+    # Once it has asked nobody drives before the operator does.
+    asked_at, document = next(item for item in told if item[1]["asks"])
+    assert document["doubt"] > document["ask_above"] == 0.00001
+    assert (document["reason"], document["risk"], document["ready"]) == ("novelty", None, None)
+    after = [mode for mode in seen[asked_at:] if mode != "POLICY"]
+    assert after[0] == "HOLD"
+    assert after.index("HUMAN") < len(after)
+    assert set(after[: after.index("HUMAN")]) == {"HOLD"}
+    assert "the policy asks for help (novelty): take over" in one.output
+    # The round ends as any other, with the operator's rows as labels.
+    shutil.copytree(doubtful, tmp_path / "run" / "round_1" / "best")
+    code, output = ended(one)
+    assert code == 0, output
+    (round_,) = load_run(tmp_path / "run").rounds
+    assert round_.phase is Phase.DONE
+    (figures,) = round_.counted
+    assert figures.interventions >= 1
+    assert figures.labels == figures.intervention_rows > 0
+    (summary,) = Dataset(tmp_path / "set").episodes
+    episode = Dataset(tmp_path / "set").episode(summary.name)
+    source = episode.column("control/source")
+    asking = np.flatnonzero(source == Source.NONE)
+    assert len(asking), "the arm held"
+    assert (source[: asking[0]] == Source.POLICY).all()
+    np.testing.assert_array_equal(episode.column("intervention") != 0, source == Source.HUMAN)
+    np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))

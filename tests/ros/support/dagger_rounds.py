@@ -1,0 +1,70 @@
+"""Watching rounds of DAgger that run as processes, and what must be true of what they record."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import numpy as np
+import psutil
+from std_msgs.msg import String
+
+from robot_learning.episodes.schema import Source
+from robot_learning.ros import qos
+
+PATIENCE_S = 120.0
+
+
+class Watch:
+    """What the nodes tell, and the run beside it."""
+
+    def __init__(self, peer):
+        self.peer = peer
+        self.recorder, self.dagger, self.arbiter = {}, {}, {}
+        listen = peer.node.create_subscription
+        listen(String, "arbiter/state", self._on("arbiter"), qos.LATCHED)
+        listen(String, "recorder/status", self._on("recorder"), qos.LATCHED)
+        listen(String, "dagger/status", self._on("dagger"), qos.LATCHED)
+
+    def _on(self, name):
+        return lambda message: setattr(self, name, json.loads(message.data))
+
+    def until(self, running, condition):
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert running.process.poll() is None, running.output
+            assert time.monotonic() < give_up_s, (self.dagger, self.recorder, running.output)
+            self.peer.executor.spin_once(timeout_sec=0.05)
+
+    @property
+    def mode(self):
+        return self.arbiter.get("mode", "")
+
+    def forget(self):
+        self.recorder, self.dagger, self.arbiter = {}, {}, {}
+
+
+def ended(running):
+    """The exit code, and its last line of the rounds."""
+    code = running.process.wait(PATIENCE_S)
+    return code, running.output
+
+
+def kill(running, what):
+    """SIGKILL for the process below `running` whose command line names `what`."""
+    below = psutil.Process(running.process.pid).children(recursive=True)
+    (found,) = [process for process in below if what in process.cmdline()]
+    os.kill(found.pid, signal.SIGKILL)
+
+
+def rebuilt_labels(episode):
+    """The labels by the rule of `episodes.labels`, from what happened row by row, and layers."""
+    source = episode.column("control/source")
+    columns = [episode.column(f"control/{name}") for name in ("applied", "human", "policy")]
+    chosen = np.select([source == Source.HUMAN, source == Source.POLICY], [1, 2], 0)
+    labels = np.stack(columns)[chosen, np.arange(len(source))]
+    for layer in episode.labels():
+        labels[layer.mask] = layer.actions[layer.mask]
+    return labels
