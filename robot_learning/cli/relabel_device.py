@@ -203,16 +203,18 @@ def _chosen_rows(
 
 def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
     """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
+    from robot_learning.cli.relabel_display import SEGMENT_KEYS, STEP_KEYS
     from robot_learning.core.pacing import Pacer
 
     if chosen.device == SCRIPTED:
         _walk_as_scripted(session, display.show)
         return
-    display.explain()
+    meaning = STEP_KEYS if chosen.method == "step" else SEGMENT_KEYS
+    display.explain(meaning)
     pacer = Pacer(session.rate_hz * chosen.speed)
     while not session.done:
         pacer.wait()
-        display.show(session.poll(time.monotonic_ns()))
+        display.show(session.poll(time.monotonic_ns()), meaning)
 
 
 def _walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> None:

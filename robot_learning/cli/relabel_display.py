@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
+from robot_learning.episodes.controllers import controllers
 from robot_learning.teleop.device import OperatorEvent
 from robot_learning.teleop.status_line import StatusTerminal
 
 if TYPE_CHECKING:
-    from robot_learning.core.types import UInt8Array
+    from robot_learning.core.types import FloatArray, UInt8Array
     from robot_learning.runtime.ghost import Ghost
     from robot_learning.runtime.relabel_session import View
     from robot_learning.sim.world import World
@@ -24,11 +25,20 @@ if TYPE_CHECKING:
 MARKING_KEYS = """\
 The recording plays. start: marks the first row of the segment, and then its end; hold: stands
 still, and goes on; failure: takes the mark back; discard: gives up. Then demonstrate it."""
-KEYS = """\
-A motion labels the row that is shown and goes on to the next; without one nothing goes on.
-hand back: passes over a row, or ends the segment; failure: takes the last label back, or begins the
-segment again; stop, success or Ctrl-C: keep the labels; discard: throw them away.
+_ENDING_KEYS = """\
+stop, success or Ctrl-C: keep the labels; discard: throw them away. Every label is on the disk at
+once: after a crash the same command goes on.
 Keys count while this terminal is in front: click on it again once another window has opened."""
+STEP_KEYS = f"""\
+A motion labels the row that is shown and goes on to the next; without one nothing goes on.
+hand back: passes over a row; failure: takes the last label back;
+{_ENDING_KEYS}"""
+SEGMENT_KEYS = f"""\
+Time begins with your first motion, and each row is labelled with what you command at its time.
+hold: stands still, a motion goes on; failure: begins again; hand back: ends the segment here;
+{_ENDING_KEYS}"""
+# Below, two arms would be drawn in the same place (rad or m).
+_APART = 1e-3
 _PICTURE_PERIOD_S, _PICTURE_PX, _JPEG_QUALITY = 0.2, (480, 640), 85
 
 
@@ -60,6 +70,10 @@ class RelabelDisplay:
         self._stack = ExitStack()
         self._window_wanted = window
         self._viewer: Any = None
+        self._shadow: Any = None
+        episode = ghost.rows.episode
+        self._drove = controllers(episode)
+        self._layers = episode.labels()
         self._renderer: Any = None
         self._drawn_s = 0.0
 
@@ -70,12 +84,18 @@ class RelabelDisplay:
             DependencyError: there is no display, or no OpenGL.
         """
         self._stack.enter_context(self._terminal)
-        if self._window_wanted and self._world is not None:
+        if self._world is None:
+            return self
+        if self._window_wanted or self._picture is not None:
+            from robot_learning.sim.shadow import Shadow
+
+            self._shadow = Shadow(self._world.simulation)
+        if self._window_wanted:
             from robot_learning.robots.viewer import Viewer
 
-            self._viewer = Viewer(self._world)
+            self._viewer = Viewer(self._world, panels=False)
             self._stack.callback(self._viewer.close)
-        if self._picture is not None and self._world is not None:
+        if self._picture is not None:
             from robot_learning.sim.rendering import Renderer
 
             renderer = Renderer(self._world.simulation, max_size_px=_PICTURE_PX)
@@ -85,20 +105,20 @@ class RelabelDisplay:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def explain(self, meaning: str = KEYS) -> None:
+    def explain(self, meaning: str) -> None:
         """Print what the device's keys do, and what they mean here."""
         self._terminal.print(f"{self._device.describe()}\n{meaning}")
 
-    def show(self, view: View) -> None:
-        """Show what came of a poll."""
-        self._show(view.row, f"{view.labelled} labelled, {view.left} left", view.wanted)
+    def show(self, view: View, meaning: str = STEP_KEYS) -> None:
+        """Show what came of a poll, and what the keys mean if that was asked."""
+        self._show(view.row, f"{view.labelled} labelled, {view.left} left", view.wanted, meaning)
 
     def show_marking(self, row: int, first: int | None, wanted: TeleopInput) -> None:
         """Show a recording that plays, and where its segment begins."""
         text = "mark the first row" if first is None else f"from {first}; mark the end"
         self._show(row, text, wanted, MARKING_KEYS)
 
-    def _show(self, row: int, text: str, wanted: TeleopInput, meaning: str = KEYS) -> None:
+    def _show(self, row: int, text: str, wanted: TeleopInput, meaning: str) -> None:
         from robot_learning.runtime.ghost import SimulatedGhost
 
         if OperatorEvent.HELP in wanted.events:
@@ -112,7 +132,7 @@ class RelabelDisplay:
         if self._world is not None and not isinstance(self._ghost, SimulatedGhost):
             self._world.set_joint_position(self._ghost.observe().joint_position)
         if self._viewer is not None:
-            self._viewer.show(time.monotonic_ns())
+            self._show_in_window(row, text, wanted)
         if self._picture is not None and time.monotonic() - self._drawn_s >= _PICTURE_PERIOD_S:
             self._drawn_s = time.monotonic()
             self._draw(self._picture, row)
@@ -121,11 +141,38 @@ class RelabelDisplay:
         line = Text(no_wrap=True)
         line.append(f" row {row} ", "bold black on yellow" if wanted.engaged else "bold")
         line.append(f" {text}")
-        line.append(" exact state" if self._ghost.is_exact(row) else " as recorded", "dim")
+        facts = "; ".join(f"{name} {value}" for name, value in self._facts(row).items())
+        line.append(f" ({facts})", "dim")
         line.append(f" {' '.join(wanted.notes)}", "cyan")
         if not wanted.health.alive:
             line.append(f" {wanted.health.reason}", "bold red")
         return line
+
+    def _show_in_window(self, row: int, text: str, wanted: TeleopInput) -> None:
+        apart = self._recorded_apart(row)
+        facts = {"row": f"{row}: {text}", **self._facts(row)}
+        facts["hand"] = "drives" if wanted.engaged else "has let go"
+        notes = [*wanted.notes, wanted.health.reason]
+        if apart is not None:
+            notes.append("blue: where the recorded arm stood")
+        self._viewer.caption(facts, "\n".join(filter(None, notes)))
+        self._viewer.shade(self._shadow, apart)
+        self._viewer.show(time.monotonic_ns())
+
+    def _recorded_apart(self, row: int) -> FloatArray | None:
+        """(n,) where the recorded arm stood, unless the ghost stands there, too."""
+        recorded = self._ghost.rows.array("joint_position")[row]
+        apart = np.abs(self._ghost.observe().joint_position - recorded).max()
+        return recorded if apart > _APART else None
+
+    def _facts(self, row: int) -> dict[str, str]:
+        """What is known of a recorded row."""
+        facts = {"drove": self._drove[row]} if self._drove else {}
+        covering = [layer for layer in self._layers if layer.mask[row]]
+        newest = covering[-1] if covering else None
+        facts["label"] = f"layer {newest.number}, {newest.author}" if newest else "as recorded"
+        facts["state"] = "exact" if self._ghost.is_exact(row) else "as recorded"
+        return facts
 
     def _draw(self, path: Path, row: int) -> None:
         """The recorded frames and the ghost beside each other; the file is replaced whole."""
@@ -134,6 +181,7 @@ class RelabelDisplay:
         tiles = list(self._ghost.rows.images(row).values())
         if self._renderer is not None:
             self._renderer.update(self._world)
+            self._renderer.shade(self._shadow, self._recorded_apart(row))
             tiles.append(self._renderer.render(None, _PICTURE_PX))
         if not tiles:
             return
@@ -147,6 +195,9 @@ def _side_by_side(tiles: list[UInt8Array]) -> UInt8Array:
 
     shown = [visible_pixels(tile) for tile in tiles]
     height = max(tile.shape[0] for tile in shown)
+    # Small frames are seen better a few times as large.
+    scales = [height // tile.shape[0] for tile in shown]
+    shown = [tile.repeat(k, 0).repeat(k, 1) for tile, k in zip(shown, scales, strict=True)]
     padded = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0))) for tile in shown]
     joined: UInt8Array = np.concatenate(padded, axis=1)
     return joined

@@ -6,9 +6,12 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import DependencyError
+from robot_learning.core.types import FloatArray
+from robot_learning.sim.shadow import Shadow
 from robot_learning.sim.world import World
 
 FRAME_PERIOD_NS = NS_PER_S // 60
@@ -18,8 +21,8 @@ CLOSE_TIMEOUT_S = 2.0
 class Viewer:
     """A window that shows a world; closing it does not end the simulation."""
 
-    def __init__(self, world: World) -> None:
-        """Open the window.
+    def __init__(self, world: World, *, panels: bool = True) -> None:
+        """Open the window, with MuJoCo's panels of settings at its sides or without.
 
         Raises:
             DependencyError: there is no display, or no window can be opened on it.
@@ -37,15 +40,42 @@ class Viewer:
             if not glfw.init():
                 raise DependencyError(f"the display '{named}' cannot be opened")
         before = set(threading.enumerate())
-        self._viewer = mujoco.viewer.launch_passive(world.mj_model, world.mj_data)
+        self._viewer = mujoco.viewer.launch_passive(
+            world.mj_model, world.mj_data, show_left_ui=panels, show_right_ui=panels
+        )
         self._threads = set(threading.enumerate()) - before
+        self._aim(world)
         self._shown_ns = -FRAME_PERIOD_NS
+
+    def _aim(self, world: World) -> None:
+        """Look at the robot and where it works, as pictures of it do; the mouse moves the view."""
+        from robot_learning.sim.rendering import FREE_AZIMUTH_DEG, FREE_ELEVATION_DEG, free_view
+
+        with self._viewer.lock():
+            camera = self._viewer.cam
+            camera.lookat[:], camera.distance = free_view(world.simulation)
+            camera.azimuth, camera.elevation = FREE_AZIMUTH_DEG, FREE_ELEVATION_DEG
 
     def show(self, now_ns: int) -> None:
         """Show the world as it is, 60 times a second of its own time at most."""
         if self._viewer.is_running() and now_ns - self._shown_ns >= FRAME_PERIOD_NS:
             self._viewer.sync()
             self._shown_ns = now_ns
+
+    def caption(self, facts: Mapping[str, str], note: str = "") -> None:
+        """Write names and values into a corner of the window, and a note into another."""
+        import mujoco
+
+        font, at = mujoco.mjtFontScale.mjFONTSCALE_150, mujoco.mjtGridPos
+        named = (font, at.mjGRID_TOPLEFT, "\n".join(facts), "\n".join(facts.values()))
+        self._viewer.set_texts([named, (font, at.mjGRID_BOTTOMLEFT, note, "")])
+
+    def shade(self, shadow: Shadow, joint_position: FloatArray | None) -> None:
+        """Draw a shadow of the robot at `joint_position` (n,), from now on; None for none."""
+        scene = self._viewer.user_scn
+        scene.ngeom = 0
+        if joint_position is not None:
+            shadow.add_to(scene, joint_position)
 
     def close(self) -> None:
         """Close the window and wait until it is gone: GLFW must not be taken down around it."""

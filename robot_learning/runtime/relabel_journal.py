@@ -13,6 +13,7 @@ import os
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -143,6 +144,8 @@ class RelabelJournal:
         """The sitting has come to its end: its labels are in a layer, or were thrown away."""
         self.close()
         self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # other sittings were cut off, too
+            self.path.parent.rmdir()
 
     def _write(self, plain: Mapping[str, Any]) -> None:
         line = _line(plain)

@@ -21,6 +21,7 @@ from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.sim.gl_context import open_context
 from robot_learning.sim.model import CameraView, SimModel, home_qpos
+from robot_learning.sim.shadow import Shadow
 from robot_learning.sim.world import World
 
 
@@ -84,7 +85,8 @@ class Renderer:
         self._data = mujoco.MjData(self._model)
         self._option, self._camera = mujoco.MjvOption(), mujoco.MjvCamera()
         self._scene = empty_scene(self._model, quality)
-        self._center, self._distance_m = _free_view(simulation)
+        self._center, self._distance_m = free_view(simulation)
+        self._shade: tuple[Shadow, FloatArray] | None = None
         self._scratch: dict[tuple[int, int], UInt8Array] = {}
         self._gl = open_context(self._max_width_px, self._max_height_px)
         self.backend = self._gl.backend
@@ -111,6 +113,11 @@ class Renderer:
             mujoco.mj_comPos(model, data)
             mujoco.mj_camlight(model, data)
             mujoco.mj_tendon(model, data)
+
+    def shade(self, shadow: Shadow, joint_position: FloatArray | None) -> None:
+        """Draw a shadow of the robot at `joint_position` (n,), from now on; None for none."""
+        with self._lock:
+            self._shade = None if joint_position is None else (shadow, joint_position)
 
     def render(self, camera: str | None, size_px: tuple[int, int] | None = None) -> UInt8Array:
         """Draw one image.
@@ -197,6 +204,9 @@ class Renderer:
             mujoco.mjtCatBit.mjCAT_ALL,
             self._scene,
         )
+        if self._shade is not None:
+            shadow, joint_position = self._shade
+            shadow.add_to(self._scene, joint_position)
 
 
 def drawn_model(
@@ -231,7 +241,7 @@ def _make_planes_plain(model: mujoco.MjModel) -> None:
             model.mat_texid[material] = -1
 
 
-def _free_view(simulation: SimModel) -> tuple[FloatArray, float]:
+def free_view(simulation: SimModel) -> tuple[FloatArray, float]:
     """Point to look at (3,) and distance in metres, to see the arms at home and where they work."""
     model, data = simulation.mj_model, mujoco.MjData(simulation.mj_model)
     data.qpos[:] = home_qpos(simulation)

@@ -14,13 +14,17 @@ from robot_learning.sim.world import World
 SHOW = """
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.robots.viewer import Viewer
+from robot_learning.sim.shadow import Shadow
 from robot_learning.sim.tasks import make_task
 from robot_learning.sim.world import World
 
 world = World(make_task("lift").compose(load_profile("desk_arm")))
-viewer = Viewer(world)
+viewer = Viewer(world, panels=False)
+shadow = Shadow(world.simulation)
 for tick in range(10):
     world.step()
+    viewer.caption({"row": str(tick), "drove": "human"}, "blue: as recorded")
+    viewer.shade(shadow, world.joint_position + 0.2 if tick % 2 else None)
     viewer.show(tick * 20_000_000)
 viewer.close()
 print("shown")

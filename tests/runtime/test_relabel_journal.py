@@ -186,4 +186,5 @@ def test_it_is_set_aside_in_the_trash_and_removed_in_the_end(
     second.begin("keyboard")
     assert unfinished(tmp_path, EPISODE)
     second.remove()
+    assert not path.parent.exists()
     assert not unfinished(tmp_path, EPISODE)
