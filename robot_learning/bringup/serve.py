@@ -17,10 +17,12 @@ from robot_learning.bringup.plan import (
     middleware_environment,
     parse_flag,
     parse_integer,
+    parse_number,
     shipped_parameters,
     user_parameters,
 )
 from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
+from robot_learning.core.ensemble_folders import ensemble_members, known_gate
 from robot_learning.core.errors import ConfigurationError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -33,6 +35,7 @@ FIXED = {"sim_speed": "1.0", "use_sim_time": "false", "autostart": "true"}
 """Arguments of `sim` that serving decides itself: it is done in real time."""
 SHARED = ("seed", "headless", "namespace", "params_file", "log_level")
 DETAILS_NAME = "checkpoint.json"
+AUTO, MEMBER_SEPARATOR = "auto", ";"
 
 ARGUMENTS = (
     LaunchArgument("checkpoint", "", "Folder of the checkpoint"),
@@ -57,6 +60,23 @@ ARGUMENTS = (
     LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
     LaunchArgument(
         "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
+    ),
+    LaunchArgument(
+        "members",
+        "",
+        "Further checkpoints, a;b, whose disagreement with the first is its doubt; auto: those "
+        "that dagger has trained beside it",
+    ),
+    LaunchArgument(
+        "gate",
+        "",
+        "Folder that says above which doubt and risk the policy asks for help (robot-learning "
+        "gate); auto: the one beside the checkpoint",
+    ),
+    LaunchArgument(
+        "ask_above",
+        "auto",
+        "Doubt above which it asks, and the arm holds; auto: as the gate says, without one never",
     ),
     LaunchArgument("device", "auto", "Where the network is computed", DEVICES),
     LaunchArgument("backend", "auto", "What computes it; auto measures", BACKENDS),
@@ -111,8 +131,38 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     }
     if arguments["cameras"] == "auto":
         chosen["cameras"] = ",".join(facts.cameras) or "none"
-    nodes = [*robot_and_arbiter(chosen), policy_node(chosen)]
+    nodes = [*robot_and_arbiter(chosen), policy_node(chosen, _asking(arguments))]
     return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+
+
+def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
+    """When the policy asks for help, as parameters of its node."""
+    checkpoint, members, gate = (arguments[name] for name in ("checkpoint", "members", "gate"))
+    folders = members.split(MEMBER_SEPARATOR)
+    if members == AUTO:
+        folders = ensemble_members(checkpoint)
+        if not folders:
+            raise ConfigurationError(f"members: none were trained beside '{checkpoint}'; name them")
+    if gate == AUTO:
+        gate = known_gate(checkpoint)
+        if not gate:
+            raise ConfigurationError(
+                f"gate: there is none beside '{checkpoint}'; robot-learning gate makes one"
+            )
+    for folder in filter(None, folders):
+        checkpoint_facts(folder)
+    ask_above = arguments["ask_above"]
+    if (gate or ask_above != AUTO) and not members:
+        raise ConfigurationError("gate, ask_above: doubt is that of an ensemble; name its members")
+    return {
+        "members": MEMBER_SEPARATOR.join(_resolved(folder) for folder in folders),
+        "gate": _resolved(gate),
+        "ask_above": 0.0 if ask_above == AUTO else parse_number("ask_above", ask_above),
+    }
+
+
+def _resolved(folder: str) -> str:
+    return str(Path(folder).expanduser().resolve()) if folder else ""
 
 
 def policy_node(
@@ -123,7 +173,7 @@ def policy_node(
     parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
     folder = arguments["checkpoint"]
     parameters |= {
-        "checkpoint": str(Path(folder).expanduser().resolve()) if folder else "",
+        "checkpoint": _resolved(folder),
         "executed_steps": parse_integer("executed_steps", arguments["executed_steps"]),
         "seed": parse_integer("seed", arguments["seed"]),
         "drive": parse_flag("drive", arguments["drive"]),

@@ -21,7 +21,7 @@ def member_folders(first: Path, members: int) -> list[Path]:
 
 def ensemble_members(checkpoint: str | Path) -> list[str]:
     """The other members' checkpoints of the ensemble whose first one this is; may be none."""
-    first = Path(checkpoint).parent
+    first = Path(checkpoint).expanduser().resolve().parent
     name = Path(checkpoint).name
     found = first.parent.glob(f"{first.name}{_MEMBER}*/{name}/{CHECKPOINT_NAME}")
     return sorted(str(path.parent) for path in found)
@@ -29,7 +29,7 @@ def ensemble_members(checkpoint: str | Path) -> list[str]:
 
 def gate_folder(checkpoint: str | Path) -> Path:
     """Where it is kept when this checkpoint asks for help, if that was found out."""
-    first = Path(checkpoint).parent
+    first = Path(checkpoint).expanduser().resolve().parent
     return first.with_name(f"{first.name}{_GATE}")
 
 

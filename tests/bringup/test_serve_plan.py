@@ -66,11 +66,36 @@ def test_the_policy_drives_only_when_asked_to(checkpoint):
     assert values(nodes(checkpoint=str(checkpoint), drive="true")["policy_node"])["drive"] is True
 
 
+def test_an_ensemble_and_its_gate_are_named_or_found_beside_the_checkpoint(tmp_path):
+    profile = load_profile("desk_duo")
+    first, second = (
+        save_steering(tmp_path / name / "best", profile, profile.home)
+        for name in ("round_1", "round_1_member_2")
+    )
+    gate = tmp_path / "round_1_gate"
+    gate.mkdir()
+    (gate / "gate.json").write_text("{}")
+    alone = values(nodes(checkpoint=str(first))["policy_node"])
+    assert (alone["members"], alone["gate"], alone["ask_above"]) == ("", "", 0.0)
+    found = values(nodes(checkpoint=str(first), members="auto", gate="auto")["policy_node"])
+    assert (found["members"], found["gate"], found["ask_above"]) == (str(second), str(gate), 0.0)
+    named = {"members": f"{second};{first}", "ask_above": "0.25"}
+    policy = values(nodes(checkpoint=str(first), **named)["policy_node"])
+    assert (policy["members"], policy["ask_above"]) == (f"{second};{first}", 0.25)
+    with pytest.raises(ConfigurationError, match="ask_above: expected a number"):
+        nodes(checkpoint=str(first), **{**named, "ask_above": "often"})
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         ({"checkpoint": "/nowhere"}, "/nowhere: no checkpoint here"),
         ({"execution": "ensembling"}, "did you mean 'temporal_ensembling'"),
+        ({"members": "/nowhere"}, "/nowhere: no checkpoint here"),
+        ({"members": "auto"}, "members: none were trained beside ''; name them"),
+        ({"gate": "auto"}, "robot-learning gate makes one"),
+        ({"gate": "/somewhere"}, "name its members"),
+        ({"ask_above": "0.2"}, "name its members"),
         ({"executed_steps": "some"}, "executed_steps: expected a whole number"),
         ({"sim": "false"}, "has no ros2_control interface"),
     ],
