@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 SCRIPTED = "scripted"
 GAMEPAD, LEADER = "gamepad", "leader_arm"
 DEVICES = ("keyboard", GAMEPAD, "spacemouse", SCRIPTED)
+# They have no buttons for keeping, taking back and throwing away.
+_WITHOUT_KEYS = (GAMEPAD, "spacemouse")
 _NEEDS_ROS = {
     LEADER: "a leader arm is heard over ROS: let it take over in `robot-learning dagger`, or "
     "relabel with another device",
@@ -162,9 +165,16 @@ def _device(
         from robot_learning.teleop.devices import make_device
 
         name = "gamepad_direct" if chosen.device == GAMEPAD else chosen.device
-        device = make_device(name, profile, chosen.map_name)
+        panel = "keyboard" if chosen.device in _WITHOUT_KEYS and _has_keyboard() else "none"
+        if chosen.device in _WITHOUT_KEYS and panel == "none":
+            print("no keyboard here (no display): Ctrl-C keeps the labels, nothing takes one back")
+        device = make_device(name, profile, chosen.map_name, panel)
     with device:
         yield device
+
+
+def _has_keyboard() -> bool:
+    return any(os.environ.get(name) for name in ("DISPLAY", "PYNPUT_BACKEND_KEYBOARD"))
 
 
 def _scripted(chosen: DeviceChoice, episode: Episode, profile: RobotProfile) -> TeleopDevice:

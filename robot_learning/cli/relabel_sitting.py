@@ -54,17 +54,22 @@ def rows_of(journal: RelabelJournal) -> npt.NDArray[np.bool_]:
 
 
 def keep(folder: DatasetFolder, session: RelabelSession, journal: RelabelJournal) -> int:
-    """Make a layer of what was labelled, unless it is thrown away; returns how many rows.
+    """Make a layer of what was labelled, or move it to the trash; returns how many rows.
 
     Raises:
         EpisodeError: the layer cannot be added; the journal stays.
     """
     from robot_learning.episodes.labels import add_label_layer
+    from robot_learning.runtime.relabel_journal import set_aside
 
     name, labels = journal.sitting.episode, session.labels()
     count = int(labels.mask.sum())
-    if session.discarded or not count:
-        print("thrown away: the episode is as it was" if session.discarded else "no row labelled")
+    if session.discarded and count:
+        place = set_aside(folder.path, name)
+        print(f"thrown away: the episode is as it was; what was labelled lies in {place}")
+        return 0
+    if not count:
+        print("no row labelled: the episode is as it was")
         journal.remove()
         return 0
     layer = _layer_of(folder, name, labels)

@@ -50,6 +50,7 @@ class EvdevGamepad:
         self._ranges: dict[int, AxisRange] = {}
         self._axes: dict[int, float] = {}
         self._buttons: dict[int, int] = {}
+        self._pressed: set[int] = set()
 
     def open(self) -> None:
         """Open the pad.
@@ -80,7 +81,7 @@ class EvdevGamepad:
             device.close()
 
     def read(self, now_ns: int) -> JoySample:
-        """The pad as it is now.
+        """The pad as it is now; a button that was pressed and let go since the last read is down.
 
         Raises:
             RobotConnectionError: it was unplugged.
@@ -92,19 +93,24 @@ class EvdevGamepad:
                 self._take(event)
         except OSError as problem:
             raise RobotConnectionError(f"the gamepad is gone: {problem.strerror}") from problem
-        return JoySample(now_ns, tuple(self._axes.values()), tuple(self._buttons.values()))
+        pressed, self._pressed = self._pressed, set()
+        buttons = (int(down or code in pressed) for code, down in self._buttons.items())
+        return JoySample(now_ns, tuple(self._axes.values()), tuple(buttons))
 
     def _take(self, event: Any) -> None:
         if event.type == _EV_ABS and event.code in self._ranges:
             self._axes[event.code] = self._ranges[event.code].normalise(event.value)
         elif event.type == _EV_KEY and event.code in self._buttons:
             self._buttons[event.code] = int(event.value != 0)
+            if event.value:
+                self._pressed.add(event.code)
         elif event.type == _EV_SYN and event.code == _SYN_DROPPED:
             self._resynchronise()
 
     def _resynchronise(self) -> None:
         """Ask for the state itself: on opening, and when the kernel dropped events."""
         down = set(self._device.active_keys())
+        self._pressed.clear()
         self._buttons = {code: int(code in down) for code in self._buttons}
         for code, limits in self._ranges.items():
             self._axes[code] = limits.normalise(self._device.absinfo(code).value)

@@ -226,6 +226,7 @@ def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
     assert len(Dataset(rollout).episode("episode_000000.hdf5").labels()) == 1
     assert not journal.exists()
 
+    journal.parent.mkdir()
     journal.write_text("mine")
     assert main(sitting) == 2
     error = capsys.readouterr().err.strip()

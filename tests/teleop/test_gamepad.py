@@ -224,6 +224,16 @@ def test_the_built_in_driver_speaks_joy() -> None:
     assert moved.buttons[4] == 1
 
 
+def test_a_tap_between_two_reads_of_the_built_in_driver_is_seen_once() -> None:
+    kernel = KernelPad()
+    driver = EvdevGamepad("event0", lambda _: kernel)
+    driver.open()
+    assert driver.read(0).buttons[6] == 0
+    kernel.send(1, 0x13A, 1)
+    kernel.send(1, 0x13A, 0)
+    assert [driver.read(now_ns).buttons[6] for now_ns in (1, 2)] == [1, 0]
+
+
 def test_the_built_in_driver_asks_again_after_dropped_events() -> None:
     kernel = KernelPad()
     driver = EvdevGamepad("event0", lambda _: kernel)
