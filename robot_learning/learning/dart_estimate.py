@@ -117,7 +117,7 @@ def estimate(policy: Policy, dataset: Dataset, profile: RobotProfile, gripper: b
         ConfigurationError: policy, dataset and robot do not fit each other.
         DatasetError: there is no row in which a person or expert drove.
     """
-    _refuse_misfits(policy, dataset, profile)
+    refuse_misfits(policy, dataset, profile)
     covariance = error_covariance(*_actions(policy, dataset))
     if not gripper:
         covariance = _without_grippers(covariance, profile)
@@ -173,7 +173,12 @@ def _without_grippers(covariance: FloatArray, profile: RobotProfile) -> FloatArr
     return frozen(covariance * np.outer(kept, kept))
 
 
-def _refuse_misfits(policy: Policy, dataset: Dataset, profile: RobotProfile) -> None:
+def refuse_misfits(policy: Policy, dataset: Dataset, profile: RobotProfile) -> None:
+    """Refuse what cannot be compared row by row.
+
+    Raises:
+        ConfigurationError: policy, dataset and robot differ in joints or rate.
+    """
     spec, info = policy.spec, dataset.info
     if spec.discrete_actions:
         raise ConfigurationError("the policy chooses among discrete actions, which have no noise")

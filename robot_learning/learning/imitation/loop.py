@@ -12,14 +12,12 @@ Round 0 is the same for all: the expert demonstrates.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.imitation import state as saved
@@ -41,6 +39,7 @@ from robot_learning.learning.imitation.measuring import (
     with_success,
 )
 from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
+from robot_learning.learning.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails
 
 FIT_STREAM = 6
@@ -98,24 +97,13 @@ def run_imitation(
     source = ExpertSource(expert)
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
     identity = saved.identity_of(config, f"{name} {dict(env_kwargs or {})}", source.name)
-    with saved.locked(place), _one_thread():
+    with saved.locked(place), one_thread():
         worlds = Worlds(env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps)
         try:
             state = saved.begun(place, identity, resume)
             return _Run(config, place, worlds, state, tell).results()
         finally:
             worlds.close()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Small networks are fastest so, and their results do not depend on the machine's cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class _Run:

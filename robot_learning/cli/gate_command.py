@@ -1,0 +1,93 @@
+"""`robot-learning gate`: when an ensemble asks for help; `dagger` runs it in each round."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
+
+if TYPE_CHECKING:
+    from robot_learning.policies.gate_folder import Gate
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `gate`."""
+    parser = subparsers.add_parser(
+        "gate",
+        help="find out above which doubt and risk an ensemble is to ask for help",
+        description="Thresholds of the members' disagreement (novelty) and of a learned risk, such "
+        "that each asks in a given share of the policy's steps (ThriftyDAgger); serve and "
+        "policy_node take them as gate:=FOLDER.",
+    )
+    parser.add_argument("dataset", type=Path, help="folder of demonstrations and rounds")
+    parser.add_argument("checkpoint", type=Path, help="of the member that drives")
+    parser.add_argument(
+        "--members",
+        nargs="+",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="of the others (default: those that dagger has trained beside it)",
+    )
+    parser.add_argument(
+        "--kind",
+        choices=("ensemble", "thrifty"),
+        default="thrifty",
+        help="ensemble: novelty asks; thrifty: novelty or risk (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--target-rate",
+        type=float,
+        default=0.1,
+        metavar="SHARE",
+        help="of the policy's steps in which each of the two asks (default: %(default)s)",
+    )
+    parser.add_argument("--robot", help="default: the dataset's")
+    parser.add_argument("--seed", type=int, default=0, help="of what learns the risk")
+    parser.add_argument("--out", type=Path, help="folder (default: beside the checkpoint)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Find it out, write it, and say what was found.
+
+    Raises:
+        RobotLearningError: dataset, checkpoints and robot do not fit each other.
+    """
+    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.recorded_gate import GateSettings, recorded_gate
+    from robot_learning.learning.threads import one_thread
+    from robot_learning.policies.checkpoint import load_checkpoint
+    from robot_learning.policies.gate_folder import save_gate
+
+    settings = GateSettings(
+        kind=arguments.kind, target_rate=arguments.target_rate, seed=arguments.seed
+    )
+    dataset = Dataset(arguments.dataset)
+    others = arguments.members or ensemble_members(arguments.checkpoint)
+    members = [load_checkpoint(folder) for folder in (arguments.checkpoint, *others)]
+    profile = load_profile(arguments.robot or dataset.info.robot)
+    with one_thread():
+        gate = recorded_gate(dataset, members, profile, settings)
+    place = arguments.out or gate_folder(arguments.checkpoint)
+    save_gate(place, gate, members[0].details)
+    print(f"{place}: {gate_text(gate)}")
+    return 0
+
+
+def gate_text(gate: Gate) -> str:
+    """A gate in a line."""
+    source, limits = gate.source, gate.thresholds
+    rows = f"by {source['rows']} rows of {source['rows_of']}"
+    if gate.critic is not None:
+        ends = f"{source['succeeded']} episodes that succeeded and {source['failed']} that failed"
+        risk = f" or risk above {limits.risk:.3g}, learnt from {ends}"
+    elif source["kind"] == "thrifty":
+        risk = "; no risk yet: that takes episodes that succeeded and such that failed"
+    else:
+        risk = ""
+    return f"asks for help with doubt above {limits.doubt:.3g}{risk}; {rows}"
