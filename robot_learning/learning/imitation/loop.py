@@ -18,7 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.imitation import state as saved
 from robot_learning.learning.imitation.collecting import Collector, Plan
