@@ -52,7 +52,9 @@ Collect = Callable[[DartRun, int, Path], None]
 Tell = Callable[[DartRun], None]
 
 
-def run_iterations(folder: Path, run: DartRun, collect: Collect, tell: Tell) -> DartRun:
+def run_iterations(
+    folder: Path, run: DartRun, collect: Collect, tell: Tell, *, show_progress: bool = False
+) -> DartRun:
     """Do what is left of a run, phase by phase.
 
     Args:
@@ -60,6 +62,7 @@ def run_iterations(folder: Path, run: DartRun, collect: Collect, tell: Tell) -> 
         run: a new one, or what `load_run` gave.
         collect: records demonstrations into the dataset of the run.
         tell: is given the run whenever it has changed.
+        show_progress: of each training, a bar on the terminal.
 
     Raises:
         RunError: no demonstration was recorded that succeeded; what there are stay, and count.
@@ -76,7 +79,7 @@ def run_iterations(folder: Path, run: DartRun, collect: Collect, tell: Tell) -> 
         if run.current.phase is Phase.COLLECTING:
             run = _collected(folder, run, collect)
         elif run.current.phase is Phase.TRAINING:
-            run = _trained(folder, run, profile)
+            run = _trained(folder, run, profile, show_progress)
         else:
             trace = run.current.next_trace or 0.0
             following = DartIteration(run.current.number + 1, trace=trace)
@@ -144,7 +147,7 @@ def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
     return run.changed(phase=Phase.TRAINING, episodes=names, held_out=apart)
 
 
-def _trained(folder: Path, run: DartRun, profile: RobotProfile) -> DartRun:
+def _trained(folder: Path, run: DartRun, profile: RobotProfile, show_progress: bool) -> DartRun:
     settings, number = run.settings, run.current.number
     every = Dataset(settings.dataset)
     apart = {name for iteration in run.iterations for name in iteration.held_out}
@@ -152,7 +155,14 @@ def _trained(folder: Path, run: DartRun, profile: RobotProfile) -> DartRun:
     training = every.select(names=[name for name in known if name not in apart])
     config, place = TrainConfig.from_plain(settings.training), training_folder(folder, number)
     resume = (place / TRAINING_STATE).exists()
-    train(training, config, place, resume=resume, rollout=rollout_for(training, config))
+    train(
+        training,
+        config,
+        place,
+        resume=resume,
+        rollout=rollout_for(training, config),
+        show_progress=show_progress,
+    )
     policy, found = _judged(place / BEST, every.select(names=run.current.held_out), run, profile)
     noise = found.noise(settings.size)
     save_covariance(psi_path(folder, number + 1), noise, profile)
