@@ -11,8 +11,9 @@ from rich.live import Live
 
 from robot_learning.cli.dataset.console import make_console
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.learning.round_folders import steps_trained
 from robot_learning.learning.round_table import rounds_table
-from robot_learning.learning.rounds import Phase, load_run, steps_trained
+from robot_learning.learning.rounds import Phase, load_run
 
 _REFRESHES_PER_S = 2.0
 

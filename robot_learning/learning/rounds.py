@@ -11,8 +11,6 @@ since the labels in it are as good as any; it does not count, and another one is
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
@@ -21,24 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.core import ensemble_folders
-from robot_learning.core.ensemble_folders import CHECKPOINT_NAME
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.schema import Source
 from robot_learning.learning.dagger import doubt_threshold
 from robot_learning.learning.errors import RunError
+from robot_learning.learning.round_folders import checkpoint_digest, trained_checkpoint
 from robot_learning.learning.state_file import read_state, write_state
 
 STATE_NAME = "rounds.json"
 VERSION = 1
 RELABEL, NOBODY, EXPERT = "relabel", "none", "expert"
-_BEST, _DIGEST = "best", "weights_sha256"
-CHECKPOINT = Path(_BEST, CHECKPOINT_NAME)
-"""What a training has written once it has a checkpoint, in its folder."""
-# Runs of before know nothing of it.
-_SINCE_ENSEMBLES = "doubts"
-_METRICS, _TAIL_BYTES = "metrics.csv", 4096
+# Runs of before know nothing of them.
+_LATER = ("doubts", "requests")
 
 
 class Phase(str, Enum):
@@ -75,6 +68,19 @@ class EpisodeFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class HelpRequest:
+    """The policy asked for help.
+
+    Attributes:
+        reason: novelty or risk (`policies.gate.REASONS`).
+        stamp_ns: when; the row of an episode is the first whose `tick_ns` is not before it.
+    """
+
+    reason: str
+    stamp_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """One round.
 
@@ -86,6 +92,7 @@ class Round:
         relabel: who labels the policy's rows afterwards: `expert` or `none`.
         episodes: that were collected, those that were cut off included.
         doubts: of the policy's ensemble at each takeover; empty without an ensemble.
+        requests: for help, oldest first.
     """
 
     number: int
@@ -95,6 +102,7 @@ class Round:
     relabel: str = NOBODY
     episodes: tuple[EpisodeFigures, ...] = ()
     doubts: tuple[float, ...] = ()
+    requests: tuple[HelpRequest, ...] = ()
 
     @property
     def counted(self) -> tuple[EpisodeFigures, ...]:
@@ -121,6 +129,10 @@ class Round:
         """Rows whose label is an expert's."""
         return sum(episode.labels for episode in self.episodes)
 
+    def asked(self, reason: str) -> int:
+        """How often the policy asked for help for this reason."""
+        return sum(request.reason == reason for request in self.requests)
+
     @property
     def successes(self) -> int:
         """Counted episodes that succeeded."""
@@ -135,7 +147,7 @@ class DaggerRun:
         dataset: folder of the demonstrations and of every round.
         rate_hz: rows a second.
         training: what comes after each round: policy, preset, settings, command, relabel,
-            members.
+            members, gate, target_rate.
         demonstrations: episodes that were there at the start.
         demonstration_rows: in them.
         rounds: oldest first.
@@ -238,47 +250,6 @@ def _collecting(run: DaggerRun, number: int, checkpoint: str) -> Round:
     return Round(number, Phase.COLLECTING, checkpoint, digest, relabel)
 
 
-def training_folder(folder: Path, number: int) -> Path:
-    """Where round `number` of the run in `folder` is trained."""
-    return folder / f"round_{number}"
-
-
-def member_folders(folder: Path, number: int, members: int) -> list[Path]:
-    """Where the policies of round `number` are trained; the first one drives."""
-    return ensemble_folders.member_folders(training_folder(folder, number), members)
-
-
-def trained_checkpoint(folder: Path, number: int) -> Path:
-    """The checkpoint that this training ends with."""
-    return training_folder(folder, number).resolve() / _BEST
-
-
-def steps_trained(folder: Path, number: int) -> int:
-    """How many steps the training of a round has made, by its figures; 0 where there are none."""
-    try:
-        with (training_folder(folder, number) / _METRICS).open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            steps = [line.partition(b",")[0] for line in file.read().splitlines()]
-    except OSError:
-        return 0
-    return max((int(step) for step in steps if step.isdigit()), default=0)
-
-
-def checkpoint_digest(checkpoint: str | Path) -> str:
-    """The digest that a checkpoint states of itself; whoever loads it checks it.
-
-    Raises:
-        RunError: it is no checkpoint, or damaged.
-    """
-    path = Path(checkpoint) / CHECKPOINT_NAME
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))[_DIGEST])
-    except FileNotFoundError:
-        raise RunError(f"{checkpoint}: no checkpoint here: {CHECKPOINT_NAME} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise RunError(f"{path}: damaged: {problem!r}") from problem
-
-
 def episode_figures(episode: Episode, cut_off: bool = False) -> EpisodeFigures:
     """What is told of a saved episode."""
     took_over = np.asarray(episode.column("intervention"), bool)
@@ -346,10 +317,11 @@ def _run(plain: Mapping[str, Any]) -> DaggerRun:
 
 def _round(plain: Mapping[str, Any]) -> Round:
     names = {item.name for item in fields(Round)}
-    if plain.keys() | {_SINCE_ENSEMBLES} != names:
+    if plain.keys() | set(_LATER) != names:
         raise ValueError(f"a round has {', '.join(sorted(names))}")
-    episodes = tuple(EpisodeFigures(**episode) for episode in plain["episodes"])
-    doubts = tuple(plain.get(_SINCE_ENSEMBLES, ()))
-    return Round(
-        **{**plain, "phase": Phase(plain["phase"]), "episodes": episodes, "doubts": doubts}
-    )
+    lists: dict[str, Any] = {
+        "episodes": tuple(EpisodeFigures(**episode) for episode in plain["episodes"]),
+        "doubts": tuple(plain.get("doubts", ())),
+        "requests": tuple(HelpRequest(**request) for request in plain.get("requests", ())),
+    }
+    return Round(**{**plain, **lists, "phase": Phase(plain["phase"])})

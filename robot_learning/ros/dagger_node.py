@@ -24,6 +24,7 @@ from std_srvs.srv import Trigger
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning import rounds
+from robot_learning.learning.round_folders import CHECKPOINT, member_folders, trained_checkpoint
 from robot_learning.learning.round_table import round_text
 from robot_learning.learning.rounds import DaggerRun, Phase
 from robot_learning.ros import qos
@@ -117,7 +118,7 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     @property
     def _trained(self) -> Path:
-        return rounds.trained_checkpoint(self._folder, self._state.current.number)
+        return trained_checkpoint(self._folder, self._state.current.number)
 
     @property
     def _is_over(self) -> bool:
@@ -195,7 +196,7 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _train(self) -> None:
         training, number = self._state.training, self._state.current.number
-        places = rounds.member_folders(self._folder, number, int(training["members"]))
+        places = member_folders(self._folder, number, int(training["members"]))
         commands = [
             training_command(self._state.dataset, place, training, member)
             for member, place in enumerate(places)
@@ -206,7 +207,7 @@ class DaggerNode(Node):  # type: ignore[misc]
                 f"round {number}: the arm holds until {self._trained} is there; train it with: "
                 f"{text}"
             )
-            while not all((place / rounds.CHECKPOINT).is_file() for place in places):
+            while not all((place / CHECKPOINT).is_file() for place in places):
                 self._pause()
         else:
             self._say(f"round {number}: training; the arm holds")

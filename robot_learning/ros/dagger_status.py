@@ -22,7 +22,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from robot_learning.learning.rounds import DaggerRun, Phase, Round, steps_trained
+from robot_learning.learning.round_folders import steps_trained
+from robot_learning.learning.rounds import DaggerRun, Phase, Round
 
 
 def status_document(

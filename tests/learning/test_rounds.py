@@ -21,22 +21,25 @@ from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import Column, DatasetInfo, EpisodeMetadata, Source, Stream
 from robot_learning.episodes.writer import WriterSettings
 from robot_learning.learning.errors import RunError
+from robot_learning.learning.round_folders import (
+    member_folders,
+    steps_trained,
+    trained_checkpoint,
+    training_folder,
+)
 from robot_learning.learning.round_table import COLUMNS, round_text, rounds_table, table_rows
 from robot_learning.learning.rounds import (
     DaggerRun,
     EpisodeFigures,
+    HelpRequest,
     Phase,
     Round,
     load_run,
-    member_folders,
     new_run,
     next_round,
     refuse_used,
     resumed_run,
     save_run,
-    steps_trained,
-    trained_checkpoint,
-    training_folder,
     with_episodes_of,
 )
 
@@ -225,10 +228,15 @@ def test_a_run_of_before_ensembles_is_read_and_doubt_is_that_of_the_latest_takeo
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     assert load_run(tmp_path) == run
     assert run.doubt_threshold is None
-    run = run.changed(doubts=(0.1, 0.2, 0.3, 0.4, 0.6)).begun(Round(2, Phase.COLLECTING))
+    asked = (HelpRequest("novelty", 5), HelpRequest("risk", 7), HelpRequest("novelty", 9))
+    run = run.changed(doubts=(0.1, 0.2, 0.3, 0.4, 0.6), requests=asked).begun(
+        Round(2, Phase.COLLECTING)
+    )
     save_run(tmp_path, run)
     # The last quarter of five, rounded up.
     assert load_run(tmp_path).doubt_threshold == pytest.approx(0.5)
+    assert load_run(tmp_path) == run
+    assert (run.rounds[0].asked("novelty"), run.rounds[0].asked("risk")) == (2, 1)
     assert round_text(run).endswith("0 labels; doubt at takeovers 0.5")
 
 

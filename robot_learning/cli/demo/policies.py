@@ -33,7 +33,8 @@ def train_policy(name: str, dataset_path: Path, folder: Path, settings: DemoSett
 def policies_of_rounds(settings: DemoSettings) -> list[Learnt]:
     """What each round of the run has trained, and from how much."""
     from robot_learning.episodes.dataset import Dataset
-    from robot_learning.learning.rounds import load_run, trained_checkpoint
+    from robot_learning.learning.round_folders import trained_checkpoint
+    from robot_learning.learning.rounds import load_run
 
     dataset = Dataset(settings.dataset)
     numbers = [round_.number for round_ in load_run(settings.dagger_run).rounds]

@@ -9,7 +9,8 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.episodes.schema import Source
-from robot_learning.learning.rounds import Phase, checkpoint_digest, load_run, steps_trained
+from robot_learning.learning.round_folders import checkpoint_digest, steps_trained
+from robot_learning.learning.rounds import Phase, load_run
 
 STEPS = 400
 TINY = (
