@@ -109,9 +109,15 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Relabel, and say what was labelled."""
+    from robot_learning.episodes.folder import DatasetFolder
     from robot_learning.episodes.names import find_episodes
 
     dataset = open_chosen(arguments)
+    if unfinished := DatasetFolder(dataset.path).partial_paths():
+        print(
+            f"{len(unfinished)} episode(s) were cut off while they were recorded, and cannot be "
+            f"labelled before `robot-learning dataset repair {arguments.dataset}`"
+        )
     names = [summary.name for summary in dataset.episodes]
     if arguments.episodes:
         names = find_episodes(arguments.episodes, names)

@@ -135,6 +135,7 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
             Method(chosen.method),
             episode.info.rate_hz,
         )
+        was_cut_off = journal is not None
         if journal:
             session.replay(journal.entries)
             print(
@@ -152,7 +153,7 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         except RobotLearningError:
             print("\nwhat was labelled so far is kept: the same command goes on from there")
             raise
-    return keep(folder, session, journal)
+    return keep(folder, session, journal, was_cut_off=was_cut_off)
 
 
 @contextmanager

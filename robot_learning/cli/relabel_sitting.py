@@ -53,8 +53,12 @@ def rows_of(journal: RelabelJournal) -> npt.NDArray[np.bool_]:
     return rows
 
 
-def keep(folder: DatasetFolder, session: RelabelSession, journal: RelabelJournal) -> int:
+def keep(
+    folder: DatasetFolder, session: RelabelSession, journal: RelabelJournal, *, was_cut_off: bool
+) -> int:
     """Make a layer of what was labelled, or move it to the trash; returns how many rows.
+
+    A sitting may have been cut off after its layer was made: it is not made twice.
 
     Raises:
         EpisodeError: the layer cannot be added; the journal stays.
@@ -72,7 +76,7 @@ def keep(folder: DatasetFolder, session: RelabelSession, journal: RelabelJournal
         print("no row labelled: the episode is as it was")
         journal.remove()
         return 0
-    layer = _layer_of(folder, name, labels)
+    layer = _newest_layer(folder, name, labels) if was_cut_off else None
     if layer is None:
         layer = add_label_layer(
             folder,
@@ -108,16 +112,16 @@ def _sitting(episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]
     )
 
 
-def _layer_of(folder: DatasetFolder, name: str, labels: Labels) -> int | None:
-    """The layer that these labels are already: a kill may come before the journal is removed."""
+def _newest_layer(folder: DatasetFolder, name: str, labels: Labels) -> int | None:
+    """The number of the newest layer, if these labels are in it already."""
     from robot_learning.episodes.episode import Episode
 
     with Episode(folder.episodes_path / name) as episode:
-        for layer in episode.labels():
-            same_rows = np.array_equal(layer.mask, labels.mask)
-            if same_rows and np.array_equal(layer.actions[layer.mask], labels.actions[labels.mask]):
-                return layer.number
-    return None
+        layers = episode.labels()
+    if not layers or not np.array_equal(layers[-1].mask, labels.mask):
+        return None
+    same = np.array_equal(layers[-1].actions[labels.mask], labels.actions[labels.mask])
+    return layers[-1].number if same else None
 
 
 def _method(journal: RelabelJournal, labels: Labels) -> str:

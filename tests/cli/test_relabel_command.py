@@ -209,6 +209,16 @@ def test_a_sitting_that_was_killed_goes_on(
     assert verify_dataset(DatasetFolder(rollout)) == []
 
 
+def test_episodes_that_are_still_cut_off_are_told(
+    rollout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (rollout / "episodes" / "episode_000001.hdf5.partial").write_bytes(b"")
+    assert main(["relabel", str(rollout), "1", "--device", "scripted"]) == 2
+    said = capsys.readouterr()
+    assert "1 episode(s) were cut off while they were recorded" in said.out
+    assert f"dataset repair {rollout}" in said.out and "unknown episode '1'" in said.err
+
+
 def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
     rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -225,6 +235,9 @@ def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
     assert "layer 0, 10 rows labelled" in capsys.readouterr().out
     assert len(Dataset(rollout).episode("episode_000000.hdf5").labels()) == 1
     assert not journal.exists()
+    # The same labels in a sitting of its own are a layer of their own: they are the newest again.
+    assert main(sitting) == 0
+    assert "layer 1, 10 rows labelled" in capsys.readouterr().out
 
     journal.parent.mkdir()
     journal.write_text("mine")
