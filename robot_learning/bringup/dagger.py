@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
+from robot_learning.bringup.dataset_facts import INFO_NAME, DatasetFacts, dataset_facts
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -38,7 +39,7 @@ SHARED = (
     *("seed", "headless", "namespace", "params_file", "log_level"),
     *("sim", "device", "map", "panel"),
 )
-INFO_NAME, STATE_NAME = "dataset.json", "rounds.json"
+STATE_NAME = "rounds.json"
 _STATUS_RATE_HZ = 20.0
 _ASK = {"never": 0.0, "auto": -1.0}
 
@@ -73,15 +74,29 @@ ARGUMENTS = (
         ("auto", "here", "external"),
     ),
     LaunchArgument(
+        "gate",
+        "auto",
+        "Who decides on takeovers: human (HG-DAgger); ensemble or thrifty: the policy asks for "
+        "help in doubt (or at risk), by a budget, and the arm holds; auto: human, or as before",
+        ("auto", "human", "ensemble", "thrifty"),
+    ),
+    LaunchArgument(
+        "target_rate",
+        "0",
+        "That budget: share of the policy's steps in which doubt, and risk, asks; 0: 0.1, or as "
+        "before",
+    ),
+    LaunchArgument(
         "members",
         "0",
-        "Policies trained in each round, whose disagreement is the doubt; 0: one, or as before",
+        "Policies trained in each round, whose disagreement is the doubt; 0: one (3 for one that "
+        "asks), or as before",
     ),
     LaunchArgument(
         "ask_above",
         "never",
-        "Doubt above which the policy asks for help and the arm holds: a number, never, or auto: "
-        "that at the takeovers so far",
+        "With the gate human, doubt above which the policy asks all the same: a number, never, or "
+        "auto: that at the takeovers so far",
     ),
     LaunchArgument("robot", "", "Robot profile; by default the dataset's"),
     LaunchArgument("task", "", "Task whose scene the robot stands in; by default the dataset's"),
@@ -110,56 +125,6 @@ ARGUMENTS = (
     LaunchArgument("compute", "auto", "Where the network is computed", COMPUTE_DEVICES),
     LaunchArgument("backend", "auto", "What computes it; auto measures", BACKENDS),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetFacts:
-    """What starting needs to know of the dataset; the recorder checks the rest.
-
-    Attributes:
-        robot: name of its profile.
-        task: that it is of.
-        rate_hz: rows a second.
-        cameras: whose images it holds.
-        lossless: whether it holds them uncompressed.
-    """
-
-    robot: str
-    task: str
-    rate_hz: float = 50.0
-    cameras: tuple[str, ...] = ()
-    lossless: bool = False
-
-
-def dataset_facts(folder: str) -> DatasetFacts:
-    """Read them from a dataset's description.
-
-    Raises:
-        ConfigurationError: there is no dataset, or it is damaged.
-    """
-    path = Path(folder).expanduser() / INFO_NAME
-    if not path.is_file():
-        raise ConfigurationError(f"{folder}: no dataset here: {INFO_NAME} is missing")
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        columns = [
-            (stream["name"], column) for stream in plain["streams"] for column in stream["columns"]
-        ]
-        cameras = {name: column for name, column in columns if _is_image(name, column["path"])}
-        return DatasetFacts(
-            str(plain["robot"]),
-            str(plain["task"]),
-            float(plain["rate_hz"]),
-            tuple(cameras),
-            any(column["path"].startswith("obs/") for column in cameras.values()),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
-
-
-def _is_image(stream: str, path: str) -> bool:
-    """A camera's stream bears its name, and holds nothing but its images."""
-    return path in (f"images/{stream}", f"obs/{stream}")
 
 
 def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
@@ -260,7 +225,9 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
         "command": arguments["train_command"],
         "unattended": arguments["device"] == SCRIPTED,
         "simulated": parse_flag("sim", arguments["sim"]),
-        "ask_above": _ask_above(arguments["ask_above"]),
+        "ask_above": _ask_above(arguments),
+        "gate": arguments["gate"],
+        "target_rate": _share("target_rate", arguments["target_rate"]),
     }
     seconds = ("episode_timeout_s", "step_in_s")
     parameters |= {name: parse_number(name, arguments[name]) for name in seconds}
@@ -274,9 +241,21 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
     )
 
 
-def _ask_above(text: str) -> float:
+def _ask_above(arguments: Mapping[str, str]) -> float:
     """As `dagger_node` takes it."""
+    text, gate = arguments["ask_above"], arguments["gate"]
+    if text != "never" and gate in ("ensemble", "thrifty"):
+        raise ConfigurationError(
+            f"ask_above: the gate {gate} finds out itself when the policy asks; give target_rate"
+        )
     return _ASK[text] if text in _ASK else parse_number("ask_above", text)
+
+
+def _share(name: str, text: str) -> float:
+    share = parse_number(name, text)
+    if not 0.0 <= share <= 1.0:
+        raise ConfigurationError(f"{name}: expected a share from 0 to 1, found {text}")
+    return share
 
 
 DAGGER = LaunchGroup(

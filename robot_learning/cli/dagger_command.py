@@ -23,12 +23,18 @@ if TYPE_CHECKING:
 _SHARED: dict[str, dict[str, Any]] = {
     "--out": {"type": Path, "help": "folder of the run (default: runs/TASK-dagger)"},
     **imitation_options.SHARED,
+    "--gate": {
+        "metavar": "KIND",
+        "help": "who decides on takeovers: human (the default; HG-DAgger); ensemble, thrifty: the "
+        "policy asks for help by itself (EnsembleDAgger, ThriftyDAgger); with --env also none "
+        "(the default there): the expert labels everything",
+    },
     "--rounds": {"type": int, "help": "before it ends (default: 2; with --env by the budget)"},
     "--episodes-per-round": {"type": int, "metavar": "N", "help": "default: 5"},
     "--seed": {"type": int, "default": 0, "help": "of the first scene, or of the first run"},
 }
 _SETTINGS, _SEPARATOR = "settings", ";"
-_ONLY_WITH_ENV = ("expert", "gate", "noise", "budget")
+_ONLY_WITH_ENV = ("expert", "noise", "budget")
 
 
 def add_parser(subparsers: Subparsers) -> None:

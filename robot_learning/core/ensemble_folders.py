@@ -36,4 +36,9 @@ def gate_folder(checkpoint: str | Path) -> Path:
 def known_gate(checkpoint: str | Path) -> str:
     """That folder, or nothing where there is no gate."""
     folder = gate_folder(checkpoint)
-    return str(folder) if (folder / GATE_NAME).is_file() else ""
+    return str(folder) if has_gate(folder) else ""
+
+
+def has_gate(folder: Path) -> bool:
+    """Whether there is a gate in it."""
+    return (folder / GATE_NAME).is_file()

@@ -7,8 +7,11 @@ from pathlib import Path
 from rich.table import Table
 
 from robot_learning.learning.rounds import DaggerRun, Phase, Round
+from robot_learning.policies.gate import REASONS
 
-COLUMNS = ("round", "checkpoint", "episodes", "interventions", "time", "labels", "success", "")
+COLUMNS = (
+    *("round", "checkpoint", "episodes", "asked", "interventions", "time", "labels", "success", ""),
+)
 _DIGITS = 8
 
 
@@ -16,7 +19,7 @@ def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
     """A row of texts for the demonstrations and for each round, under `COLUMNS`."""
     rows = []
     if run.demonstrations:
-        counts = (str(run.demonstrations), "", "", str(run.demonstration_rows))
+        counts = (str(run.demonstrations), "", "", "", str(run.demonstration_rows))
         rows.append(("demonstrations", "", *counts, "", ""))
     return [*rows, *(_row(run, round_) for round_ in run.rounds)]
 
@@ -24,11 +27,12 @@ def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
 def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:
     phase = "" if round_.phase is Phase.DONE else round_.phase.value
     if not round_.checkpoint:
-        return (str(round_.number), *("",) * 6, phase or "trained")
+        return (str(round_.number), *("",) * 7, phase or "trained")
     return (
         str(round_.number),
         f"{_short(round_.checkpoint)} {round_.checkpoint_digest[:_DIGITS]}",
         episodes_text(round_),
+        asked_text(round_),
         f"{round_.intervention_rate:.0%}",
         f"{round_.intervention_rows / run.rate_hz:.1f} s",
         str(round_.labels),
@@ -47,6 +51,16 @@ def episodes_text(round_: Round) -> str:
     return f"{len(round_.counted)}{f' + {cut_off} cut off' if cut_off else ''}"
 
 
+def asked_text(round_: Round) -> str:
+    """How often the policy asked for help, by reason; empty where it did not.
+
+    >>> asked_text(Round(1, Phase.COLLECTING))
+    ''
+    """
+    counts = ((round_.asked(reason), reason) for reason in REASONS)
+    return ", ".join(f"{count} {reason}" for count, reason in counts if count)
+
+
 def round_text(run: DaggerRun) -> str:
     """The newest round in a line."""
     round_ = run.current
@@ -54,8 +68,13 @@ def round_text(run: DaggerRun) -> str:
     return (
         f"round {round_.number}: {episodes_text(round_)} episodes, {round_.successes} succeeded; "
         f"interventions {round_.intervention_rate:.0%} of the rows, {seconds:.1f} s; "
-        f"{round_.labels} labels{_doubt_text(run)}"
+        f"{round_.labels} labels{_asked_text(round_)}{_doubt_text(run)}"
     )
+
+
+def _asked_text(round_: Round) -> str:
+    asked = asked_text(round_)
+    return f"; help was asked for: {asked}" if asked else ""
 
 
 def _doubt_text(run: DaggerRun) -> str:

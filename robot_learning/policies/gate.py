@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray
-from robot_learning.policies.policy import PolicySpec
+
+if TYPE_CHECKING:
+    # Who wants nothing but thresholds needs no PyTorch.
+    from robot_learning.policies.policy import PolicySpec
 
 NOVELTY, RISK = "novelty", "risk"
 REASONS = (NOVELTY, RISK)

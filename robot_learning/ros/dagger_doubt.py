@@ -1,4 +1,4 @@
-"""What the rounds hear of the policy's doubt: whether it asks for help, and when it was taken over.
+"""What the rounds hear of the policy's doubt: when it asks for help, and when it was taken over.
 
 Kelly et al., "HG-DAgger", ICRA 2019, https://arxiv.org/abs/1810.02890: what the human could not
 watch any longer tells how much doubt is too much.
@@ -11,6 +11,7 @@ import json
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from robot_learning.learning.rounds import HelpRequest
 from robot_learning.ros import qos
 
 
@@ -19,10 +20,13 @@ class PolicyDoubt:
 
     Attributes:
         asks: whether the policy waits for an answer.
+        ready: how many times in a row it has told that a person may hand back.
     """
 
     def __init__(self, node: Node) -> None:
         self.asks = False
+        self.ready = 0
+        self._requests: list[HelpRequest] = []
         self._doubt: float | None = None
         self._at_takeovers: list[float] = []
         self._left_with: float | None = None
@@ -35,9 +39,17 @@ class PolicyDoubt:
         taken, self._at_takeovers = tuple(self._at_takeovers), []
         return taken
 
+    def take_requests(self) -> tuple[HelpRequest, ...]:
+        """The requests for help since the last call, oldest first."""
+        taken, self._requests = tuple(self._requests), []
+        return taken
+
     def _on_doubt(self, message: String) -> None:
         document = json.loads(message.data)
+        if document["asks"] and not self.asks:
+            self._requests.append(HelpRequest(document["reason"], document["stamp_ns"]))
         self.asks, self._doubt = document["asks"], document["doubt"]
+        self.ready = self.ready + 1 if document["ready"] else 0
 
     def _on_arbiter(self, message: String) -> None:
         before, self._mode = self._mode, json.loads(message.data)["mode"]

@@ -13,7 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from rclpy.executors import Executor
@@ -24,32 +24,21 @@ from std_srvs.srv import Trigger
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning import rounds
-from robot_learning.learning.round_folders import CHECKPOINT, member_folders, trained_checkpoint
 from robot_learning.learning.round_table import round_text
 from robot_learning.learning.rounds import DaggerRun, Phase
 from robot_learning.ros import qos
 from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.dagger_rollouts import Rollouts, check_unattended
+from robot_learning.ros.dagger_run import EXTERNAL, opened_run
 from robot_learning.ros.dagger_status import status_document
-from robot_learning.ros.dagger_training import Child, relabel_command, training_command
+from robot_learning.ros.dagger_training import relabel_command
+from robot_learning.ros.dagger_work import RoundWork
 from robot_learning.ros.episode_leader import EpisodeLeader
 from robot_learning.ros.node_base import Stop, declare_parameters, run_node
 from robot_learning.ros.parameters import DAGGER_NODE
 from robot_learning.ros.session_calls import StopRequestedError
 
-EXTERNAL = "external"
-_TRAINING = {
-    "policy": "deterministic",
-    "preset": "small",
-    "settings": "",
-    "command": "here",
-    rounds.RELABEL: rounds.NOBODY,
-    "members": "1",
-}
-# Values of parameters that mean: as before, or the default.
-_AS_BEFORE = ("", "auto", "0")
-_NICENESS = 10
 _RETRY_S = 5.0
 _TELL_PERIOD_S = 1.0
 # So many episodes in a row that the recorder ends by itself mean that something is wrong with it.
@@ -69,6 +58,14 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._policy = RemotePolicy(self._calls, settings["policy_node"])
         self._doubt = PolicyDoubt(self)
         self._rollouts = Rollouts(self, self._leader, self._policy, self._doubt, settings)
+        self._work = RoundWork(
+            self._folder,
+            self._calls,
+            self._policy,
+            settings,
+            say=self._say,
+            tell=partial(self._tell, _TELL_PERIOD_S),
+        )
         self._run: DaggerRun | None = None
         self._waiting = self._finish = self._start = False
         self._message = "waiting for the other nodes"
@@ -99,7 +96,7 @@ class DaggerNode(Node):  # type: ignore[misc]
     def _lead(self) -> None:
         self._leader.await_graph()
         self._calls.demand(f"{self._settings['teleop_node']}/release")
-        self._keep(self._opened())
+        self._keep(opened_run(self._folder, self._leader.recorder["dataset"], self._settings))
         phases: dict[Phase, Callable[[], None]] = {
             Phase.COLLECTING: self._collect,
             Phase.RELABELLING: self._relabel_round,
@@ -109,7 +106,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         }
         while not self._is_over:
             phases[self._state.current.phase]()
-        self._say(f"{self._state.collected} rounds are done; the policy is {self._trained}")
+        trained = self._work.trained(self._state)
+        self._say(f"{self._state.collected} rounds are done; the policy is {trained}")
 
     @property
     def _state(self) -> DaggerRun:
@@ -117,33 +115,15 @@ class DaggerNode(Node):  # type: ignore[misc]
         return self._run
 
     @property
-    def _trained(self) -> Path:
-        return trained_checkpoint(self._folder, self._state.current.number)
-
-    @property
     def _is_over(self) -> bool:
         wanted, state = self._settings["rounds"], self._state
         over = state.current.phase is Phase.DONE and 0 < wanted <= state.collected
         return bool(over)
 
-    def _opened(self) -> DaggerRun:
-        """The run that is resumed, or a new one."""
-        given = {name: str(self._settings[name]) for name in _TRAINING}
-        given = {name: value for name, value in given.items() if value not in _AS_BEFORE}
-        if self._settings["resume"]:
-            run = rounds.resumed_run(self._folder, self._leader.recorder["dataset"], given)
-            # An older version may have known fewer of them.
-            return replace(run, training={**_TRAINING, **run.training})
-        checkpoint = self._settings["checkpoint"]
-        path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
-        dataset = Dataset(self._leader.recorder["dataset"])
-        rounds.refuse_used(self._folder)
-        return rounds.new_run(dataset, {**_TRAINING, **given}, path)
-
     def _collect(self) -> None:
         current, names = self._state.current, self._settings
         self._say(f"round {current.number}: loading {current.checkpoint}")
-        self._policy.serve(current.checkpoint, self._ask_above)
+        gate = self._serve(current.checkpoint, current.number - 1)
         metadata = {"round": current.number, "checkpoint_digest": current.checkpoint_digest}
         self._calls.set_parameters(names["recorder_node"], metadata)
         self._take_stock(ended=False)
@@ -151,13 +131,13 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._say(f"round {current.number}: the policy drives, take over when it errs")
         while not self._is_full:
             if names["unattended"]:
-                ended = self._rollouts.unattended()
+                ended = self._rollouts.unattended(on_call=bool(gate))
             else:
                 ended = self._rollouts.attended(lambda: self._is_full)
             self._take_stock(ended)
             cut_off = 0 if ended else cut_off + 1
             if cut_off == _CUT_OFF_LIMIT and not self._is_full:
-                raise RobotLearningError(self._advice(self._leader.recorder["message"]))
+                raise RobotLearningError(self._work.advice(self._leader.recorder["message"]))
         if names["simulated"]:
             self._leader.disable()
         relabel = self._state.current.relabel != rounds.NOBODY
@@ -179,8 +159,11 @@ class DaggerNode(Node):  # type: ignore[misc]
         """Look at what the dataset holds of this round."""
         last = self._leader.recorder["last"]
         names = [last["episode"]] if ended and last else []
-        doubts = (*self._state.current.doubts, *self._doubt.take())
-        state = self._state.changed(doubts=doubts)
+        current = self._state.current
+        state = self._state.changed(
+            doubts=(*current.doubts, *self._doubt.take()),
+            requests=(*current.requests, *self._doubt.take_requests()),
+        )
         self._keep(rounds.with_episodes_of(state, Dataset(state.dataset), names))
         self._say(round_text(self._state))
 
@@ -190,55 +173,30 @@ class DaggerNode(Node):  # type: ignore[misc]
         arguments = relabel_command(Dataset(self._state.dataset), number)
         if arguments:
             with self._leader.recorder_paused():
-                self._run_child(arguments, f"round {number}: the relabelling failed")
+                self._work.do(arguments, f"round {number}: the relabelling failed")
         self._take_stock(ended=False)
         self._enter(Phase.TRAINING)
 
     def _train(self) -> None:
-        training, number = self._state.training, self._state.current.number
-        places = member_folders(self._folder, number, int(training["members"]))
-        commands = [
-            training_command(self._state.dataset, place, training, member)
-            for member, place in enumerate(places)
-        ]
-        if training["command"] == EXTERNAL:
-            text = " && ".join(f"robot-learning {' '.join(command)}" for command in commands)
-            self._say(
-                f"round {number}: the arm holds until {self._trained} is there; train it with: "
-                f"{text}"
-            )
-            while not all((place / CHECKPOINT).is_file() for place in places):
-                self._pause()
-        else:
-            self._say(f"round {number}: training; the arm holds")
-            for command in commands:
-                self._run_child(command, f"round {number}: the training failed")
+        self._work.train(self._state)
         self._enter(Phase.RELOADING)
 
-    def _run_child(self, arguments: list[str], problem: str) -> None:
-        """`robot-learning` with these arguments, to its end, with the node going on."""
-        self._policy.rest()
-        # The loops of a real arm that holds come first; a simulated one is disabled.
-        child = Child(arguments, 0 if self._settings["simulated"] else _NICENESS)
-        try:
-            while (code := child.poll()) is None:
-                self._calls.spin()
-                self._tell(patience_s=_TELL_PERIOD_S)
-        finally:
-            child.end()
-        if code:
-            raise RobotLearningError(self._advice(f"{problem}: {child.last_line}"))
-        self.get_logger().info(child.last_line)
+    def _serve(self, checkpoint: str, trained_in: int) -> str:
+        """From now on this policy proposes; the folder that says when it asks for help."""
+        gate = self._work.gate(self._state, checkpoint, trained_in)
+        self._policy.serve(checkpoint, self._ask_above, gate)
+        return gate
 
     def _reload(self) -> None:
-        self._say(f"round {self._state.current.number}: loading {self._trained}")
+        number, trained = self._state.current.number, self._work.trained(self._state)
+        self._say(f"round {number}: loading {trained}")
         while True:
             try:
-                self._policy.serve(str(self._trained), self._ask_above)
+                self._serve(str(trained), number)
                 break
             except RobotLearningError as problem:
                 if self._state.training["command"] != EXTERNAL:
-                    raise RobotLearningError(self._advice(str(problem))) from problem
+                    raise RobotLearningError(self._work.advice(str(problem))) from problem
                 # It may be copied here still.
                 self._say(f"not yet: {problem}")
                 self._calls.pause(_RETRY_S)
@@ -269,9 +227,6 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._run = run
         rounds.save_run(self._folder, run)
         self._tell()
-
-    def _advice(self, problem: str) -> str:
-        return f"{problem}. Once that is mended, resume the run in {self._folder}"
 
     def _say(self, text: str) -> None:
         self._message = text

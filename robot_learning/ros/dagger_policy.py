@@ -17,29 +17,31 @@ class RemotePolicy:
     """A `policy_node` that waits to be told what to serve, or serves something already.
 
     Attributes:
-        serves: checkpoint and doubt threshold that it was told last; None before the first.
+        serves: checkpoint, doubt threshold and gate that it was told last; None before the first.
     """
 
     def __init__(self, calls: Calls, name: str) -> None:
-        self.serves: tuple[str, float] | None = None
+        self.serves: tuple[str, float, str] | None = None
         self._calls, self._name = calls, name
         self._rests = False
 
-    def serve(self, checkpoint: str, ask_above: float = 0.0) -> None:
+    def serve(self, checkpoint: str, ask_above: float = 0.0, gate: str = "") -> None:
         """Serve a checkpoint, with the ensemble that it is of, from now on.
 
         Args:
             checkpoint: its folder.
-            ask_above: doubt above which it asks for help; 0: never.
+            ask_above: doubt above which it asks for help; 0: as the gate says.
+            gate: folder that says so; empty: never.
 
         Raises:
             RobotLearningError: the node refuses it, and goes on as before; or nobody answers.
         """
-        if (checkpoint, ask_above) == self.serves and not self._rests:
+        wanted = checkpoint, ask_above, gate
+        if wanted == self.serves and not self._rests:
             return
         members = ";".join(ensemble_members(checkpoint))
-        named = {"checkpoint": checkpoint, "members": members, "ask_above": ask_above}
-        self._calls.set_parameters(self._name, named)
+        named = {"checkpoint": checkpoint, "members": members, "gate": gate}
+        self._calls.set_parameters(self._name, {**named, "ask_above": ask_above})
         answer = self._calls.call(GetState, f"{self._name}/get_state", GetState.Request())
         if answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED:
             self._start(checkpoint)
@@ -50,7 +52,7 @@ class RemotePolicy:
                 raise RobotLearningError(f"{service}: {text}")
             if self._rests:
                 self._change(Transition.TRANSITION_ACTIVATE, checkpoint)
-        self.serves, self._rests = (checkpoint, ask_above), False
+        self.serves, self._rests = wanted, False
 
     def rest(self) -> None:
         """Propose nothing until `serve`: others have the processor meanwhile."""

@@ -15,11 +15,11 @@ from rclpy.node import Node
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.dagger_doubt import PolicyDoubt
+from robot_learning.ros.dagger_operator import SimulatedOperator
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.episode_leader import KEY_PATIENCE_S, START_PATIENCE_S, EpisodeLeader
 
 _PROPOSAL_PATIENCE_S = 10.0
-_HOLD_PATIENCE_S = 0.5
 
 
 class Rollouts:
@@ -34,10 +34,10 @@ class Rollouts:
         settings: Mapping[str, Any],
     ) -> None:
         """`settings`: as for the leader, with `episode_timeout_s` and `step_in_s`."""
-        self._node, self._leader, self._policy, self._doubt = node, leader, policy, doubt
+        self._node, self._leader, self._policy = node, leader, policy
         self._settings = settings
         self._arbiter = settings["arbiter_node"]
-        self._asked_s = self._human_s = 0.0
+        self._operator = SimulatedOperator(leader, doubt, settings)
 
     def attended(self, cancelled: Callable[[], bool]) -> bool:
         """One episode by the operator's keys, or none when `cancelled` says so before it begins.
@@ -52,8 +52,11 @@ class Rollouts:
         self._node.get_logger().info("the next episode: start it")
         return self._leader.attended_episode(self._begin, self.rest, cancelled)
 
-    def unattended(self) -> bool:
+    def unattended(self, on_call: bool) -> bool:
         """One episode; whether it came to an end of its own, not cut off by the recorder.
+
+        Args:
+            on_call: the operator does not watch, and takes over when the policy asks.
 
         Raises:
             RobotLearningError: a node does not answer, or refuses what is needed.
@@ -61,13 +64,13 @@ class Rollouts:
         leader = self._leader
         leader.reset()
         self._begin(START_PATIENCE_S)
-        leader.calls.demand(f"{self._settings['teleop_node']}/watch")
+        self._operator.begin(on_call)
         give_up_s = time.monotonic() + self._settings["episode_timeout_s"]
         while leader.recording and leader.mode != "FAULT" and time.monotonic() < give_up_s:
             if leader.has_succeeded:
                 break
             leader.calls.spin()
-            self._go_on()
+            self._operator.go_on()
         ended = leader.recording
         if ended:
             leader.ask("success" if leader.has_succeeded else "failure")
@@ -92,34 +95,12 @@ class Rollouts:
         granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
         if not granted:
             self._node.get_logger().warning(text)
-        self._asked_s = self._human_s = time.monotonic()
 
     def _proposed_ns(self) -> int:
         """Stamp of the observation that the newest proposal answers to."""
         state = self._leader.arbiter
         age_s = state["ages_s"]["policy"][1]
         return 0 if age_s is None else int(state["stamp_ns"]) - seconds_to_ns(age_s)
-
-    def _go_on(self) -> None:
-        """What a person would do besides correcting.
-
-        An arm that holds is handed back. One is taken over whose policy asks for help, or errs
-        nowhere but gets nowhere either.
-        """
-        now_s, mode = time.monotonic(), self._leader.mode
-        if mode != "HOLD":
-            self._asked_s = now_s
-        if mode == "HUMAN":
-            self._human_s = now_s
-        patient = now_s - self._human_s < self._settings["step_in_s"]
-        if patient and now_s - self._asked_s < _HOLD_PATIENCE_S:
-            return
-        self._asked_s = now_s
-        if patient and not self._doubt.asks:
-            self._leader.calls.trigger(f"{self._arbiter}/hand_back")
-        else:
-            self._human_s = now_s
-            self._leader.calls.demand(f"{self._settings['teleop_node']}/engage")
 
 
 def check_unattended(settings: Mapping[str, Any]) -> None:

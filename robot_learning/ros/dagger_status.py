@@ -11,6 +11,8 @@ cut_off            episodes that were recorded to no end
 interventions      how often the human took over
 intervention_rate, intervention_s   share of the rows in which they had, and how long that was
 doubt_threshold    how much doubt was too much, by the takeovers so far; null: unknown
+gate               who decides on takeovers: human, ensemble or thrifty
+asked              how often the policy asked for help, by reason (novelty, risk)
 labels             rows of the round whose label is an expert's
 success            counted episodes that succeeded
 trained_steps      of the round's training
@@ -24,6 +26,7 @@ from typing import Any
 
 from robot_learning.learning.round_folders import steps_trained
 from robot_learning.learning.rounds import DaggerRun, Phase, Round
+from robot_learning.policies.gate import REASONS
 
 
 def status_document(
@@ -39,6 +42,7 @@ def status_document(
         "waiting": waiting,
         "message": message,
         "wanted": wanted,
+        "gate": run.training.get("gate", ""),
         "doubt_threshold": run.doubt_threshold,
         **_round_document(run, current),
         "trained_steps": steps_trained(folder, current.number) if trains else 0,
@@ -57,6 +61,7 @@ def _round_document(run: DaggerRun, round_: Round) -> dict[str, Any]:
         "interventions": sum(episode.interventions for episode in round_.episodes),
         "intervention_rate": round(round_.intervention_rate, 4),
         "intervention_s": round(round_.intervention_rows / run.rate_hz, 3),
+        "asked": {reason: round_.asked(reason) for reason in REASONS},
         "labels": round_.labels,
         "success": round_.successes,
     }

@@ -51,6 +51,21 @@ def training_command(
     return [*command, *(["--resume"] if (folder / _STATE_NAME).is_file() else [])]
 
 
+def gate_command(
+    dataset: str, checkpoint: str, folder: Path, training: Mapping[str, str]
+) -> list[str]:
+    """The arguments that find out when an ensemble asks for help.
+
+    Args:
+        dataset: its folder.
+        checkpoint: of the member that drives; the others lie beside it.
+        folder: where it is written.
+        training: `gate` and `target_rate`.
+    """
+    command = ["gate", dataset, checkpoint, "--out", str(folder)]
+    return [*command, "--kind", training["gate"], "--target-rate", training["target_rate"]]
+
+
 def relabel_command(dataset: Dataset, number: int) -> list[str]:
     """The arguments that have the task's expert label what the policy did in a round.
 

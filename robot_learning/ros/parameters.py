@@ -477,6 +477,21 @@ DAGGER_NODE = (
         minimum=-1.0,
     ),
     ParameterSpec(
+        "gate",
+        "auto",
+        "Who decides on takeovers: human; ensemble: the policy asks when in doubt; thrifty: or at "
+        "risk; both by a budget. auto: human, or as before",
+        choices=("auto", "human", "ensemble", "thrifty"),
+    ),
+    ParameterSpec(
+        "target_rate",
+        0.0,
+        "That budget: share of the policy's steps in which doubt, and risk, asks for help; 0: 0.1, "
+        "or as before",
+        minimum=0.0,
+        maximum=1.0,
+    ),
+    ParameterSpec(
         "step_in_s",
         10.0,
         "Unattended: the operator takes over from a policy that gets nowhere for so long",

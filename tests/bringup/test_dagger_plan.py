@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from robot_learning.bringup.dagger import DAGGER, DatasetFacts, dataset_facts
+from robot_learning.bringup.dagger import DAGGER
+from robot_learning.bringup.dataset_facts import DatasetFacts, dataset_facts
 from robot_learning.bringup.plan import OnExit
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import share_directory
@@ -114,6 +115,9 @@ def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
         ({"resume": "true", "out": "/nowhere"}, r"no rounds\.json in '/nowhere'"),
         ({"relabel": "me"}, "Valid: auto, expert, none"),
         ({"ask_above": "often"}, "ask_above: expected a number"),
+        ({"ask_above": "auto", "gate": "thrifty"}, "ask_above: the gate thrifty finds out itself"),
+        ({"gate": "none"}, "Valid: auto, ensemble, human, thrifty"),
+        ({"target_rate": "2"}, "target_rate: expected a share from 0 to 1, found 2"),
         ({"members": "many"}, "members: expected a whole number"),
         ({"rounds": "some"}, "rounds: expected a whole number"),
         ({"device": "scripted", "engage_above": "much"}, "engage_above: expected a number"),
@@ -136,3 +140,10 @@ def test_what_is_damaged_is_named(name, tmp_path):
 def test_when_the_policy_asks_for_help(dataset, given, taken):
     found = values(nodes(dataset=dataset, ask_above=given, members="3")["dagger_node"])
     assert (found["ask_above"], found["members"]) == (taken, 3)
+
+
+def test_a_gate_and_its_budget(dataset):
+    found = values(nodes(dataset=dataset, gate="thrifty", target_rate="0.05")["dagger_node"])
+    assert (found["gate"], found["target_rate"], found["ask_above"]) == ("thrifty", 0.05, 0.0)
+    plain = values(nodes(dataset=dataset)["dagger_node"])
+    assert (plain["gate"], plain["target_rate"]) == ("auto", 0.0)

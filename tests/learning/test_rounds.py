@@ -236,6 +236,10 @@ def test_a_run_of_before_ensembles_is_read_and_doubt_is_that_of_the_latest_takeo
     # The last quarter of five, rounded up.
     assert load_run(tmp_path).doubt_threshold == pytest.approx(0.5)
     assert load_run(tmp_path) == run
+    assert table_rows(run)[1][3] == "2 novelty, 1 risk"
+    assert "help was asked for: 2 novelty, 1 risk; doubt" in round_text(
+        replace(run, rounds=run.rounds[:1])
+    )
     assert (run.rounds[0].asked("novelty"), run.rounds[0].asked("risk")) == (2, 1)
     assert round_text(run).endswith("0 labels; doubt at takeovers 0.5")
 
@@ -266,10 +270,20 @@ def test_the_table_has_a_line_for_the_demonstrations_and_for_each_round(run, fol
     write_checkpoint(trained_checkpoint(tmp_path, 1), "0123456789")
     run = next_round(run, tmp_path)
     demonstrations, first, second = table_rows(run)
-    assert demonstrations == ("demonstrations", "", "2", "", "", "8", "", "")
+    assert demonstrations == ("demonstrations", "", "2", "", "", "", "8", "", "")
     assert first[0] == "1"
-    assert first[2:] == ("2 + 1 cut off", "28%", "0.5 s", "5", "1/2", "")
-    assert second == ("2", "round_1/best 01234567", "0", "0%", "0.0 s", "0", "0/0", "collecting")
+    assert first[2:] == ("2 + 1 cut off", "", "28%", "0.5 s", "5", "1/2", "")
+    assert second == (
+        "2",
+        "round_1/best 01234567",
+        "0",
+        "",
+        "0%",
+        "0.0 s",
+        "0",
+        "0/0",
+        "collecting",
+    )
     assert all(len(row) == len(COLUMNS) for row in table_rows(run))
     console = Console(width=120, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115
     console.print(rounds_table(run, "runs/x", "training"))

@@ -17,6 +17,7 @@ from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import Column, DatasetInfo, EpisodeMetadata, Source, Stream
 from robot_learning.episodes.writer import WriterSettings
 from robot_learning.learning.config import LEARN_PADDING
+from robot_learning.learning.rounds import HelpRequest
 from robot_learning.ros import qos
 from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_training import relabel_command, training_command
@@ -95,6 +96,8 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
     )
 
     def say(publisher, reaction, **document):
+        if publisher is told:
+            document = {"ready": None, "reason": "", "stamp_ns": 7, **document}
         publisher.publish(String(data=json.dumps(document)))
         peer.spin_until(reaction)
 
@@ -114,7 +117,13 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
     for mode in ("POLICY", "HOLD", "POLICY"):
         enter(mode)
     assert doubt.take() == ()
-    say(told, lambda: doubt.asks, doubt=0.5, asks=True)
+    assert doubt.take_requests() == ()
+    say(told, lambda: doubt.asks, doubt=0.5, asks=True, reason="risk")
+    say(told, lambda: doubt._doubt == 0.6, doubt=0.6, asks=True, reason="risk")
+    assert doubt.take_requests() == (HelpRequest("risk", 7),), "the same one, told again"
     for mode in ("HOLD", "HUMAN"):
         enter(mode)
     assert doubt.take() == (), "it was the policy that asked"
+    for count in (1, 2):
+        say(told, lambda: doubt.ready == count, doubt=0.1, asks=False, ready=True)  # noqa: B023
+    say(told, lambda: doubt.ready == 0, doubt=0.1, asks=False, ready=False)

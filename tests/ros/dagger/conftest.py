@@ -31,12 +31,12 @@ def robot(tmp_path):
     return small_robot(tmp_path)
 
 
-def astray(folder, robot, shift=0.0):
+def astray(folder, robot, shift=0.0, rate_hz=25.0):
     """A policy that steers there, or `shift` (rad) beside it."""
     profile = load_profile(robot)
     middle = (profile.position_min + profile.position_max) / 2
     target = np.clip(middle + ASTRAY + shift, profile.position_min, profile.position_max)
-    return save_steering(folder, profile, target, rate_hz=25.0)
+    return save_steering(folder, profile, target, rate_hz=rate_hz)
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def checkpoint(tmp_path, robot):
 @pytest.fixture
 def doubtful(tmp_path, robot):
     """The first of two such policies that disagree, in the places that a round trains them in."""
-    astray(tmp_path / "first_member_2" / "best", robot, shift=0.3)
-    return astray(tmp_path / "first" / "best", robot)
+    astray(tmp_path / "first_member_2" / "best", robot, shift=0.3, rate_hz=50.0)
+    return astray(tmp_path / "first" / "best", robot, rate_hz=50.0)
 
 
 @pytest.fixture
