@@ -141,11 +141,11 @@ class RelabelDisplay:
         line = Text(no_wrap=True)
         line.append(f" row {row} ", "bold black on yellow" if wanted.engaged else "bold")
         line.append(f" {text}")
-        facts = "; ".join(f"{name} {value}" for name, value in self._facts(row).items())
-        line.append(f" ({facts})", "dim")
-        line.append(f" {' '.join(wanted.notes)}", "cyan")
         if not wanted.health.alive:
             line.append(f" {wanted.health.reason}", "bold red")
+        line.append(f" {' '.join(wanted.notes)}", "cyan")
+        facts = "; ".join(f"{name} {value}" for name, value in self._facts(row).items())
+        line.append(f" ({facts})", "dim")
         return line
 
     def _show_in_window(self, row: int, text: str, wanted: TeleopInput) -> None:

@@ -250,6 +250,27 @@ def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
     assert (rollout / "trash" / journal.name).read_text() == "mine"
 
 
+def test_what_was_cut_off_comes_first(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sitting = ["relabel", str(dataset), "0", "1", "--device", "scripted", "--rows", "5:15"]
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScriptedOperator, "poll", killed)
+        with pytest.raises(SystemExit):
+            main(["relabel", str(dataset), "1", *sitting[4:]])
+    capsys.readouterr()
+    assert main(sitting) == 0
+    said = capsys.readouterr().out
+    assert said.index("episode_000001: goes on from a sitting") < said.index(
+        "episode_000001: layer"
+    )
+    assert said.index("episode_000001: layer") < said.index("episode_000000: layer")
+
+
 def test_what_a_broken_device_labelled_is_kept(
     rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

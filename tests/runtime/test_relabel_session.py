@@ -14,6 +14,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.episode import Episode
+from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recorded_rows import RecordedRows
 from robot_learning.episodes.recorder import Recorder
@@ -24,6 +25,7 @@ from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.function_source import FunctionSource
 from robot_learning.runtime.ghost import Ghost, RecordedGhost, SimulatedGhost
 from robot_learning.runtime.recording import SessionRecording, session_info
+from robot_learning.runtime.relabel_journal import Entry
 from robot_learning.runtime.relabel_session import Method, RelabelSession, View
 from robot_learning.runtime.session import Session
 from robot_learning.sim.experts import make_expert
@@ -228,6 +230,51 @@ def test_what_the_operator_asks_for(
     segment = make_session(RecordedGhost(rows), ListedDevice(*said), slice(10, 30), Method.SEGMENT)
     walk(segment)
     assert np.flatnonzero(segment.labels().mask).tolist() == [10]
+
+
+@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize("simulated", [True, False])
+def test_what_was_recorded_of_a_sitting_leads_to_where_it_stood(
+    rows: RecordedRows,
+    robot: MujocoRobot,
+    make_session: Callable[..., RelabelSession],
+    method: Method,
+    simulated: bool,
+) -> None:
+    def ghost() -> Ghost:
+        return SimulatedGhost(rows, robot) if simulated else RecordedGhost(rows)
+
+    target = rows.array("joint_position")[30] + 0.05
+    by_step = method is Method.STEP
+    said = [
+        *(go(target), go(target), says(OperatorEvent.FAILURE), go(target), go(target)),
+        *([says(OperatorEvent.HAND_BACK)] if by_step else []),
+        *(go(target), TeleopInput(0, False)),
+    ]
+    written: list[Entry] = []
+    first = make_session(ghost(), ListedDevice(*said), slice(30, 50), method)
+    first.record = written.append
+    for poll in range(len(said)):
+        first.poll(round(poll * 1e9 / RATE_HZ))
+    stood = first.ghost.observe()
+
+    second = make_session(ghost(), ListedDevice(TeleopInput(0, False)), slice(30, 50), method)
+    second.replay(written)
+    assert (second.row, second.labelled) == (first.row, first.labelled)
+    before, after = first.labels(), second.labels()
+    np.testing.assert_array_equal(after.actions, before.actions)
+    assert (after.strayed, after.exact) == (before.strayed, before.exact)
+    again = second.ghost.observe()
+    np.testing.assert_array_equal(again.joint_position, stood.joint_position)
+    for name, pose in stood.poses.items():
+        np.testing.assert_array_equal(again.poses[name], pose)
+    context, expected = second.context(0), first.context(0)
+    assert context.applied is not None and expected.applied is not None
+    np.testing.assert_array_equal(context.applied, expected.applied)
+
+    third = make_session(ghost(), ListedDevice(TeleopInput(0, False)), slice(31, 50), method)
+    with pytest.raises(DatasetError, match="is about row 30, but row 31 was to be labelled"):
+        third.replay(written)
 
 
 def test_a_recording_without_a_scene_is_shown_as_it_is(
