@@ -12,6 +12,9 @@ from std_msgs.msg import String
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.schema import Source
 from robot_learning.learning.rounds import Phase, load_run
+from robot_learning.policies.checkpoint import CheckpointDetails
+from robot_learning.policies.gate import Thresholds
+from robot_learning.policies.gate_folder import Gate, load_gate, save_gate
 from robot_learning.ros import qos
 
 # An operator that steps in for nothing but a call.
@@ -59,3 +62,36 @@ def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
     assert (source[: asking[0]] == Source.POLICY).all()
     np.testing.assert_array_equal(episode.column("intervention") != 0, source == Source.HUMAN)
     np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))
+
+
+def test_a_round_is_gated_by_what_was_found_out_before_it_and_finds_out_anew_after_it(
+    dagger, watch, doubtful, tmp_path
+):
+    run = tmp_path / "run"
+    gate = Gate(Thresholds(doubt=1e-5, discrepancy=0.0), source={"rows": 1})
+    save_gate(run / "round_0_gate", gate, CheckpointDetails())
+    one = dagger(
+        *("--device", "scripted", "--checkpoint", str(doubtful), "--train-command", "external"),
+        *("--rounds", "1", "--episodes-per-round", "1", "--gate", "thrifty", "--members", "2"),
+        *("--target-rate", "0.3"),
+    )
+    watch.until(one, lambda: "robot-learning train" in watch.dagger.get("message", ""))
+    for name in ("round_1", "round_1_member_2"):
+        shutil.copytree(doubtful, run / name / "best")
+    code, output = ended(one)
+    assert code == 0, output
+    (round_,) = load_run(run).rounds
+    requests = round_.requests
+    assert {request.reason for request in requests} == {"novelty"}
+    assert watch.dagger["asked"] == {"novelty": len(requests), "risk": 0}
+    # Each request is in the episode, in a row that the policy drove or that held.
+    (summary,) = Dataset(tmp_path / "set").episodes
+    episode = Dataset(tmp_path / "set").episode(summary.name)
+    ticks = episode.column("tick_ns")
+    rows = [int(np.searchsorted(ticks, request.stamp_ns)) for request in requests]
+    source = episode.column("control/source")
+    assert all(source[row] != Source.HUMAN for row in rows), (rows, source.tolist())
+    found = load_gate(run / "round_1_gate")
+    assert found.source["target_rate"] == 0.3
+    assert found.critic is None, "nothing has failed yet"
+    assert f"help was asked for: {len(requests)} novelty" in output
