@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ import rclpy
 from arbiter_graph import Graph, running_graph
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from x_server import start_x_server
 
 MARK = "ROBOT_LEARNING_TEST"
 PATIENCE_S = 90.0
@@ -198,19 +198,9 @@ def peer(_own_graph: None, worker_domain: int) -> Iterator[Peer]:
 @pytest.fixture
 def display() -> Iterator[str]:
     """An X server without a screen, as `DISPLAY` names it."""
-    if not shutil.which("Xvfb") or not shutil.which("xdotool"):
-        pytest.skip("needs Xvfb and xdotool (Debian: apt install xvfb xdotool)")
-    read_fd, write_fd = os.pipe()
-    server = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write_fd), "-nolisten", "tcp", "-noreset"],
-        pass_fds=[write_fd],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write_fd)
-    with os.fdopen(read_fd) as reply:
-        yield f":{reply.readline().strip()}"
-    server.kill()
-    server.wait()
+    server = start_x_server()
+    yield server.display
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from x_server import XServer, start_x_server
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
@@ -24,42 +22,9 @@ def duo() -> RobotProfile:
     return load_profile("desk_duo")
 
 
-class XServer:
-    """An Xvfb on a display number that it picks itself."""
-
-    def __init__(self) -> None:
-        read_fd, write_fd = os.pipe()
-        command = ["Xvfb", "-displayfd", str(write_fd), "-screen", "0", "640x480x24"]
-        self.process = subprocess.Popen(
-            [*command, "-nolisten", "tcp", "-noreset"],
-            pass_fds=[write_fd],
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(write_fd)
-        with os.fdopen(read_fd) as reply:
-            self.display = f":{reply.readline().strip()}"
-
-    def xdotool(self, *arguments: str) -> str:
-        environment = {**os.environ, "DISPLAY": self.display}
-        command = ["xdotool", *arguments]
-        return subprocess.run(
-            command, env=environment, check=True, capture_output=True, text=True
-        ).stdout
-
-    def stop(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-
-def _start() -> XServer:
-    if not shutil.which("Xvfb") or not shutil.which("xdotool"):
-        pytest.skip("needs Xvfb and xdotool (Debian: apt install xvfb xdotool)")
-    return XServer()
-
-
 @pytest.fixture(scope="session")
 def shared_x_server() -> Iterator[XServer]:
-    server = _start()
+    server = start_x_server()
     yield server
     server.stop()
 
@@ -76,7 +41,7 @@ def x_server(shared_x_server: XServer, monkeypatch: pytest.MonkeyPatch) -> Itera
 @pytest.fixture
 def doomed_x_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[XServer]:
     """An X server that the test may kill."""
-    server = _start()
+    server = start_x_server()
     monkeypatch.setenv("DISPLAY", server.display)
     monkeypatch.delenv("WINDOWID", raising=False)
     yield server

@@ -1,0 +1,43 @@
+"""X servers of the tests' own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+
+class XServer:
+    """An Xvfb on a display number that it picks itself."""
+
+    def __init__(self) -> None:
+        read_fd, write_fd = os.pipe()
+        command = ["Xvfb", "-displayfd", str(write_fd), "-screen", "0", "640x480x24"]
+        self.process = subprocess.Popen(
+            [*command, "-nolisten", "tcp", "-noreset"],
+            pass_fds=[write_fd],
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(write_fd)
+        with os.fdopen(read_fd) as reply:
+            self.display = f":{reply.readline().strip()}"
+
+    def xdotool(self, *arguments: str) -> str:
+        environment = {**os.environ, "DISPLAY": self.display}
+        command = ["xdotool", *arguments]
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+def start_x_server() -> XServer:
+    """Start one; skips the test where the programs are not installed."""
+    if not shutil.which("Xvfb") or not shutil.which("xdotool"):
+        pytest.skip("needs Xvfb and xdotool (Debian: apt install xvfb xdotool)")
+    return XServer()
