@@ -42,6 +42,8 @@ SHARED = (
 STATE_NAME = "rounds.json"
 _STATUS_RATE_HZ = 20.0
 _ASK = {"never": 0.0, "auto": -1.0}
+AUTO, BUDGETED = "auto", ("ensemble", "thrifty")
+_CALLED_S = 0.5
 
 ARGUMENTS = (
     LaunchArgument(
@@ -78,7 +80,7 @@ ARGUMENTS = (
         "auto",
         "Who decides on takeovers: human (HG-DAgger); ensemble or thrifty: the policy asks for "
         "help in doubt (or at risk), by a budget, and the arm holds; auto: human, or as before",
-        ("auto", "human", "ensemble", "thrifty"),
+        (AUTO, "human", *BUDGETED),
     ),
     LaunchArgument(
         "target_rate",
@@ -160,7 +162,8 @@ def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
     """The arguments, completed by what dataset, checkpoint and a resumed run say."""
     resume = parse_flag("resume", arguments["resume"])
     out = arguments["out"]
-    dataset = arguments["dataset"] or (_resumed_dataset(out) if resume else "")
+    before = _resumed(out) if resume and (out or not arguments["dataset"]) else ("", AUTO)
+    dataset = arguments["dataset"] or before[0]
     facts = _facts(dataset, arguments["checkpoint"])
     robot, task = arguments["robot"] or facts.robot, arguments["task"] or facts.task
     device = arguments["device"]
@@ -176,6 +179,7 @@ def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
         "image_storage": "lossless" if facts.lossless else "jpeg",
         "rate_hz": str(facts.rate_hz),
         "operator": arguments["operator"] or device,
+        "gate_in_force": before[1] if arguments["gate"] == AUTO else arguments["gate"],
         "round": "0",
         # The dataset holds the demonstrations already; whether the run is new, dagger_node asks.
         "resume": "true",
@@ -195,13 +199,15 @@ def _facts(dataset: str, checkpoint: str) -> DatasetFacts:
     return DatasetFacts(facts.robot or "desk_arm", facts.task or "lift", cameras=facts.cameras)
 
 
-def _resumed_dataset(out: str) -> str:
+def _resumed(out: str) -> tuple[str, str]:
+    """Dataset and gate of the run that is resumed."""
     path = Path(out).expanduser() / STATE_NAME
     if not out or not path.is_file():
         raise ConfigurationError(f"resume: name the folder of the run: no {STATE_NAME} in '{out}'")
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))["dataset"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        return str(plain["dataset"]), str(plain.get("training", {}).get("gate", AUTO))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(f"{path}: damaged: {error!r}") from error
 
 
@@ -210,6 +216,9 @@ def _operator(arguments: Mapping[str, str]) -> NodeSpec:
         return teleop_node(arguments)
     names = ("engage_above", "release_below")
     traits = {f"operator.{name}": parse_number(name, arguments[name]) for name in names}
+    if arguments["gate_in_force"] in BUDGETED:
+        # Who is called by a budget goes again as soon as the policy would do the same.
+        traits["operator.min_asked_s"] = _CALLED_S
     # Nobody reads the status line of a script.
     return replace(teleop_node(arguments, {"status": "none", **traits}), owns_terminal=False)
 
@@ -244,7 +253,7 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
 def _ask_above(arguments: Mapping[str, str]) -> float:
     """As `dagger_node` takes it."""
     text, gate = arguments["ask_above"], arguments["gate"]
-    if text != "never" and gate in ("ensemble", "thrifty"):
+    if text != "never" and gate in BUDGETED:
         raise ConfigurationError(
             f"ask_above: the gate {gate} finds out itself when the policy asks; give target_rate"
         )

@@ -4,8 +4,8 @@ Watching (HG-DAgger), the operator takes over from a policy that errs by itself;
 is handed back, one whose policy gets nowhere or asks for help is taken over.
 
 On call (ThriftyDAgger, Hoque et al. 2021, https://arxiv.org/abs/2109.08273) nobody watches: the
-operator takes over when the policy asks, and hands back once it would do much the same and its
-risk is below the median.
+operator takes over when the policy asks, and hands back once it is ready (`ros.policy_doubt`), or
+would do what the operator means to: whose hand follows late, so that what it does differs longer.
 """
 
 from __future__ import annotations

@@ -177,6 +177,12 @@ TELEOP_NODE = (
         f"{TRAIT}min_engaged_s", 1.0, "Scripted operator: shortest intervention", minimum=0.0
     ),
     ParameterSpec(
+        f"{TRAIT}min_asked_s",
+        4.0,
+        "Scripted operator: the same of one that was asked for",
+        minimum=0.0,
+    ),
+    ParameterSpec(
         f"{TRAIT}patience_s",
         0.1,
         "Scripted operator: how long the deviation lasts before they take over",

@@ -142,6 +142,18 @@ def test_when_the_policy_asks_for_help(dataset, given, taken):
     assert (found["ask_above"], found["members"]) == (taken, 3)
 
 
+def test_an_operator_who_is_called_by_a_budget_goes_again_soon(dataset, tmp_path):
+    def shortest(**given):
+        return values(nodes(device="scripted", **given)["teleop_node"]).get("operator.min_asked_s")
+
+    assert shortest(dataset=dataset) is None
+    assert shortest(dataset=dataset, gate="thrifty") == 0.5
+    for gate, expected in (("ensemble", 0.5), ("human", None)):
+        plain = {"dataset": dataset, "training": {"gate": gate}}
+        (tmp_path / "rounds.json").write_text(json.dumps(plain))
+        assert shortest(out=str(tmp_path), resume="true") == expected
+
+
 def test_a_gate_and_its_budget(dataset):
     found = values(nodes(dataset=dataset, gate="thrifty", target_rate="0.05")["dagger_node"])
     assert (found["gate"], found["target_rate"], found["ask_above"]) == ("thrifty", 0.05, 0.0)
