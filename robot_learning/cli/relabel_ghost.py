@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from robot_learning.core.errors import ConfigurationError
@@ -48,17 +49,18 @@ def make_ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
 
 
 def drawn_world(ghost: Ghost, profile: RobotProfile) -> World | None:
-    """The simulated ghost's own; else one with the robot alone, where it has a model."""
+    """The simulated ghost's own; else one with the robot at a table, where it has a model."""
     from robot_learning.runtime.ghost import SimulatedGhost
 
     if isinstance(ghost, SimulatedGhost):
         return ghost.robot.world
     if profile.sim is None:
         return None
-    from robot_learning.sim.model import compile_robot
+    from robot_learning.sim.model import compose
+    from robot_learning.sim.tasks.layout import SCENES, fit_mat
     from robot_learning.sim.world import World
 
-    return World(compile_robot(profile))
+    return World(compose(profile, SCENES / "table.xml", partial(fit_mat, profile=profile)))
 
 
 def about(ghost: Ghost) -> str:
