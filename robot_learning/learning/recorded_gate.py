@@ -69,8 +69,9 @@ def recorded_gate(
     """Thresholds and critic for an ensemble, from every episode of a dataset.
 
     Thresholds are taken over the rows that a policy drove; while these are fewer than
-    `FEWEST_ROWS`, over episodes that the ensemble was not trained on, or over all. Risk is learnt
-    once some episodes have succeeded and some failed; those of unknown outcome tell nothing.
+    `FEWEST_ROWS`, over episodes that the ensemble was not trained on, or over all. So is the
+    discrepancy, over what a person did. Risk is learnt once some episodes have succeeded and some
+    failed; those of unknown outcome tell nothing.
 
     Args:
         dataset: demonstrations and rounds.
@@ -89,7 +90,8 @@ def recorded_gate(
     low, high = (end.astype(np.float32) for end in (profile.position_min, profile.position_max))
     actions = ActionLayout(spaces.Box(low, high))
     judged = _judged(dataset, members, profile.position_max - profile.position_min)
-    chosen, where = _representative(dataset, members[0], judged)
+    unseen = _unseen(dataset, members[0], judged)
+    chosen, where = _representative(judged, unseen)
     critic, risks = None, None
     if settings.kind == "thrifty" and judged.keys:
         episodes = _episodes(dataset, judged)
@@ -99,6 +101,7 @@ def recorded_gate(
             risk = critic_risk(policy, actions)
             risks = risk(judged.observation[chosen], judged.action[chosen])
     human = judged.source == Source.HUMAN
+    human = human & unseen if (human & unseen).any() else human
     discrepancies = actions.error(judged.action[human], judged.label[human])
     limits = budget_thresholds(judged.doubt[chosen], risks, discrepancies, settings.target_rate)
     outcomes = [summary.outcome for summary in dataset.episodes]
@@ -174,18 +177,22 @@ def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray)
     )
 
 
-def _representative(dataset: Dataset, first: Checkpoint, judged: _Judged) -> tuple[BoolArray, str]:
-    """(N,) rows like those that the policy will visit, and in words whose they are."""
-    driven = judged.source == Source.POLICY
-    if np.count_nonzero(driven) >= FEWEST_ROWS:
-        return driven, "the policy"
+def _unseen(dataset: Dataset, first: Checkpoint, judged: _Judged) -> BoolArray:
+    """(N,) rows of episodes that the first member was certainly not trained on."""
     try:
         names = {e.name for e in held_out(dataset, first.details.training, "").episodes}
     except ConfigurationError:
         names = set()
     numbers = [k for k, summary in enumerate(dataset.episodes) if summary.name in names]
-    unseen = np.isin(_episode_numbers(dataset, judged), numbers)
-    if np.count_nonzero(unseen) >= FEWEST_ROWS:
+    return np.isin(_episode_numbers(dataset, judged), numbers)
+
+
+def _representative(judged: _Judged, unseen: BoolArray) -> tuple[BoolArray, str]:
+    """(N,) rows like those that the policy will visit, and in words whose they are."""
+    driven = judged.source == Source.POLICY
+    if np.count_nonzero(driven) >= FEWEST_ROWS:
+        return driven, "the policy"
+    if unseen.any():
         return unseen, "held-out episodes"
     return np.ones(len(judged.rows), np.bool_), "all"
 

@@ -34,7 +34,7 @@ class Thresholds:
 
     Attributes:
         doubt: of the ensemble, above which help is asked for; no unit (`disagreement`).
-        risk: likewise; 1 - the discounted probability of success, from 0 to 1.
+        risk: likewise; 1 - the discounted probability of success, about 0 to 1 (a regression).
         discrepancy: |policy - expert|^2 up to which the policy goes on, in the action's units
             squared.
         calm_risk: risk up to which it does.

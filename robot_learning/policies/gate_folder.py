@@ -52,14 +52,14 @@ class Critic:
     def risk(
         self, observation: Mapping[str, npt.NDArray[Any]], actions: npt.NDArray[Any]
     ) -> FloatArray:
-        """(B,) 1 - Q, from 0 to 1, of columns (B, ...) and actions (B, n)."""
+        """(B,) 1 - Q, about 0 to 1, of columns (B, ...) and actions (B, n)."""
         count = len(actions)
         parts = [np.reshape(observation[key], (count, -1)) for key in self.observation_keys]
         pairs = np.concatenate([*parts, actions / self.action_scale], axis=1)
         (column,) = self.policy.spec.observations
         rows = torch.from_numpy(pairs.astype(np.float32)[:, None]).to(self.policy.device)
         values = self.policy.predict({column.key: rows})[:, 0, 0].cpu().numpy()
-        return 1.0 - np.clip(values.astype(np.float64), 0.0, 1.0)
+        return 1.0 - np.asarray(values, np.float64)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.dagger import mixture_beta
+from robot_learning.learning.dagger import budget_threshold, mixture_beta
 from robot_learning.learning.dart import error_covariance, scaled_covariance
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.critic import critic_risk, fit_critic
@@ -26,13 +26,16 @@ from robot_learning.learning.imitation.drivers import (
     MixtureDriver,
     RobotGatedDriver,
 )
-from robot_learning.learning.imitation.gates import ensemble_doubt, thresholds
+from robot_learning.learning.imitation.gates import ensemble_doubt, has_driven, thresholds
 from robot_learning.learning.imitation.inference import Actor, make_forward
 from robot_learning.learning.imitation.measuring import Seeds, with_success
 from robot_learning.learning.imitation.rollout import Worlds, simulate
+from robot_learning.learning.imitation.unseen import unseen_figures
+from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.policy import Policy
 
 COLLECTION_STREAM, FORWARD_STREAM, SUBSET_STREAM, RISK_STREAM = 3, 7, 8, 9
+UNSEEN_STREAM = 10
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,32 @@ class Collector:
         limits = thresholds(
             rows, chosen, actions, doubt=doubt, risk=risk, rate=config.gate.target_rate
         )
+        limits = self._unseen(limits, number, before, policies)
         return RobotGatedDriver(
             actor, actions, limits, doubt=doubt, risk=risk, hold_steps=config.gate.hold_steps
         )
+
+    def _unseen(
+        self, limits: Thresholds, number: int, before: Sequence[Episode], policies: Sequence[Policy]
+    ) -> Thresholds:
+        """What must not be taken from rows that were trained on, from such that were left out."""
+        told = [episode for episode in before if episode.labelled.any()]
+        if len(told) < 2:
+            return limits
+        rows = Rows.of(before)
+        driven = rows is not None and has_driven(rows)
+        # Once the policy has driven, doubt is taken from its own states.
+        count = 1 if driven else len(policies)
+        doubts, discrepancies = unseen_figures(
+            told,
+            self._config,
+            policies[0].spec,
+            leaves=self._worlds.observations.leaves,
+            actions=self._worlds.actions,
+            seeds=[self._seeds.of(UNSEEN_STREAM, number * count + k) for k in range(count)],
+        )
+        if len(discrepancies):
+            limits = replace(limits, discrepancy=float(np.mean(discrepancies)))
+        if driven:
+            return limits
+        return replace(limits, doubt=budget_threshold(doubts, self._config.gate.target_rate))

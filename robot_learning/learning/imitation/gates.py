@@ -42,6 +42,11 @@ def ensemble_doubt(members: Sequence[Forward], actions: ActionLayout, index: int
     return doubt
 
 
+def has_driven(rows: Rows) -> bool:
+    """Whether a policy has driven enough for thresholds to be taken from its own states."""
+    return int(np.count_nonzero(~rows.expert_drove)) >= FEWEST_ROWS
+
+
 def thresholds(
     rows: Rows,
     policy_actions: Float32Array,
@@ -62,7 +67,7 @@ def thresholds(
         rate: of the steps.
     """
     driven = ~rows.expert_drove
-    if np.count_nonzero(driven) < FEWEST_ROWS:
+    if not has_driven(rows):
         driven = np.ones(len(rows), np.bool_)
     observed, chosen = rows.observation[driven], policy_actions[driven]
     labelled = rows.labelled

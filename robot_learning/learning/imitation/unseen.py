@@ -1,0 +1,60 @@
+"""What policies make of states that they were not trained on: each fifth episode is left out once.
+
+Hoque et al., "ThriftyDAgger", CoRL 2021, https://arxiv.org/abs/2109.08273, takes the first
+threshold of novelty from demonstrations that were held out and are trained on afterwards. About
+what it has learnt by heart an ensemble is never in doubt, and there it agrees with the expert
+exactly: the discrepancy at which it may go on, for which the paper takes the mean over what was
+trained on, is that over the episodes left out, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robot_learning.core.types import FloatArray
+from robot_learning.learning.imitation.config import ImitationConfig
+from robot_learning.learning.imitation.data import Episode, Rows
+from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy
+from robot_learning.learning.imitation.gates import ensemble_doubt
+from robot_learning.learning.imitation.inference import Actor, make_forward
+from robot_learning.learning.imitation.spaces import ActionLayout, Leaf
+from robot_learning.policies.policy import PolicySpec
+
+_EVERY = 5
+
+
+def unseen_figures(
+    episodes: Sequence[Episode],
+    config: ImitationConfig,
+    spec: PolicySpec,
+    *,
+    leaves: Sequence[Leaf],
+    actions: ActionLayout,
+    seeds: Sequence[int],
+) -> tuple[FloatArray, FloatArray]:
+    """(N,) doubts about the rows left out, and (K,) |policy - expert|^2 at their labels.
+
+    Args:
+        episodes: at least two with labels.
+        config: how policies are fitted to the others.
+        spec: of the policies.
+        leaves: the columns of a row.
+        actions: the action space.
+        seeds: one for each member that is fitted; of a single one the doubts are 0.
+    """
+    out = episodes[::_EVERY]
+    rows = Rows.of(e for k, e in enumerate(episodes) if k % _EVERY)
+    unseen = Rows.of(out)
+    assert rows is not None and unseen is not None  # noqa: S101 (episodes with rows)
+    samples = make_samples(rows, config)
+    policies = [new_policy(samples, spec, config, leaves, seed) for seed in seeds]
+    for policy, seed in zip(policies, seeds, strict=True):
+        fit(policy, samples, config.fit, leaves, seed)
+    forwards = [make_forward(p, leaves, actions, s) for p, s in zip(policies, seeds, strict=True)]
+    doubts = ensemble_doubt(forwards, actions, config.first_action_index)
+    actor = Actor(policies[0], forwards[0])
+    chosen = np.concatenate([actor.at_every_row(episode.observation) for episode in out])
+    error = actions.error(chosen[unseen.labelled], unseen.label[unseen.labelled])
+    return doubts(unseen.observation, unseen.action), error
