@@ -29,6 +29,12 @@ _SHARED: dict[str, dict[str, Any]] = {
         "policy asks for help by itself (EnsembleDAgger, ThriftyDAgger); with --env also none "
         "(the default there): the expert labels everything",
     },
+    "--target-rate": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "the budget of ensemble and thrifty: share of the policy's steps in which doubt, "
+        "and risk, asks for help (default: 0.1, or as before)",
+    },
     "--rounds": {"type": int, "help": "before it ends (default: 2; with --env by the budget)"},
     "--episodes-per-round": {"type": int, "metavar": "N", "help": "default: 5"},
     "--seed": {"type": int, "default": 0, "help": "of the first scene, or of the first run"},

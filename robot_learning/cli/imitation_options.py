@@ -52,6 +52,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "KIND",
         "help": "dagger: none (label all), human (HG-DAgger), ensemble, thrifty",
     },
+    "--target-rate": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "the budget of ensemble and thrifty: share of the policy's steps in which doubt, "
+        "and risk, asks for help (default: 0.1)",
+    },
     "--noise": {
         "type": float,
         "metavar": "SIGMA",
@@ -158,6 +164,7 @@ def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:
         **dict(budgets),
         "family": arguments.policy,
         "gate.kind": arguments.gate,
+        "gate.target_rate": arguments.target_rate,
         "noise.sigma": arguments.noise,
         "episodes_per_round": arguments.episodes_per_round,
         "initial_episodes": arguments.initial_episodes,

@@ -28,12 +28,14 @@ def test_options_become_a_configuration() -> None:
     config = config_of(
         options(
             *("--budget", "labels=2000", "--budget", "episodes=9", "--gate", "human"),
+            *("--target-rate", "0.05"),
             *("--set", "policy.hidden=[16, 16]", "--set", "fit.optimizer.learning_rate=1e-4"),
             *("--episodes-per-round", "2", "--success-return", "-200", "--evaluate-episodes", "0"),
         ),
         "dagger",
     )
     assert (config.rounds, config.budget_labels, config.budget_episodes) == (0, 2000, 9)
+    assert config.gate.target_rate == 0.05
     assert config.gate.kind == "human" and config.policy_overrides["hidden"] == [16, 16]
     assert config.fit.optimizer.learning_rate == 1e-4
     assert config.evaluation.success_return == -200 and config.evaluation.episodes == 0
