@@ -165,17 +165,28 @@ def _device(
     else:
         from robot_learning.teleop.devices import make_device
 
-        name = "gamepad_direct" if chosen.device == GAMEPAD else chosen.device
-        panel = "keyboard" if chosen.device in _WITHOUT_KEYS and _has_keyboard() else "none"
+        panel = "keyboard" if _has_panel(chosen) else "none"
         if chosen.device in _WITHOUT_KEYS and panel == "none":
             print("no keyboard here (no display): Ctrl-C keeps the labels, nothing takes one back")
-        device = make_device(name, profile, chosen.map_name, panel)
+        device = make_device(_driver(chosen), profile, chosen.map_name, panel)
     with device:
         yield device
 
 
-def _has_keyboard() -> bool:
-    return any(os.environ.get(name) for name in ("DISPLAY", "PYNPUT_BACKEND_KEYBOARD"))
+def _driver(chosen: DeviceChoice) -> str:
+    return "gamepad_direct" if chosen.device == GAMEPAD else chosen.device
+
+
+def _has_panel(chosen: DeviceChoice) -> bool:
+    """Whether the keyboard's keys count beside the device."""
+    found = any(os.environ.get(name) for name in ("DISPLAY", "PYNPUT_BACKEND_KEYBOARD"))
+    return found and chosen.device in _WITHOUT_KEYS
+
+
+def _pressed(chosen: DeviceChoice) -> dict[str, list[str]]:
+    from robot_learning.cli.relabel_keys import pressed_for
+
+    return pressed_for(_driver(chosen), chosen.map_name, keyboard=_has_panel(chosen))
 
 
 def _scripted(chosen: DeviceChoice, episode: Episode, profile: RobotProfile) -> TeleopDevice:
@@ -197,13 +208,13 @@ def _chosen_rows(
     ghost: Ghost, device: TeleopDevice, chosen: DeviceChoice, display: RelabelDisplay
 ) -> npt.NDArray[np.bool_] | None:
     """(T,) the rows that were named, or those of the segment that is marked now; None for none."""
-    from robot_learning.cli.relabel_display import MARKING_KEYS
+    from robot_learning.cli.relabel_keys import marking_text
     from robot_learning.core.pacing import Pacer
     from robot_learning.runtime.segment_marking import SegmentMarking
 
     if not chosen.marks:
         return chosen.choice.of(ghost.rows.episode)
-    display.explain(MARKING_KEYS)
+    display.explain(marking_text(_pressed(chosen)))
     marking = SegmentMarking(ghost, device)
     pacer = Pacer(ghost.rows.episode.info.rate_hz * chosen.speed)
     while not marking.done:
@@ -214,18 +225,17 @@ def _chosen_rows(
 
 def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
     """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
-    from robot_learning.cli.relabel_display import SEGMENT_KEYS, STEP_KEYS
+    from robot_learning.cli.relabel_keys import labelling_text
     from robot_learning.core.pacing import Pacer
 
     if chosen.device == SCRIPTED:
         _walk_as_scripted(session, display.show)
         return
-    meaning = STEP_KEYS if chosen.method == "step" else SEGMENT_KEYS
-    display.explain(meaning)
+    display.explain(labelling_text(chosen.method, _pressed(chosen)))
     pacer = Pacer(session.rate_hz * chosen.speed)
     while not session.done:
         pacer.wait()
-        display.show(session.poll(time.monotonic_ns()), meaning)
+        display.show(session.poll(time.monotonic_ns()))
 
 
 def _walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> None:

@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from robot_learning.sim.world import World
     from robot_learning.teleop.device import TeleopDevice, TeleopInput
 
-MARKING_KEYS = """\
-The recording plays. start: marks the first row of the segment, and then its end; hold: stands
-still, and goes on; failure: takes the mark back; discard: gives up. Then demonstrate it."""
-_ENDING_KEYS = """\
-stop, success or Ctrl-C: keep the labels; discard: throw them away. Every label is on the disk at
-once: after a crash the same command goes on.
-Keys count while this terminal is in front: click on it again once another window has opened."""
-STEP_KEYS = f"""\
-A motion labels the row that is shown and goes on to the next; without one nothing goes on.
-hand back: passes over a row; failure: takes the last label back;
-{_ENDING_KEYS}"""
-SEGMENT_KEYS = f"""\
-Time begins with your first motion, and each row is labelled with what you command at its time.
-hold: stands still, a motion goes on; failure: begins again; hand back: ends the segment here;
-{_ENDING_KEYS}"""
 # Below, two arms would be drawn in the same place (rad or m).
 _APART = 1e-3
 _PICTURE_PERIOD_S, _PICTURE_PX, _JPEG_QUALITY = 0.2, (480, 640), 85
@@ -76,6 +61,7 @@ class RelabelDisplay:
         self._layers = episode.labels()
         self._renderer: Any = None
         self._drawn_s = 0.0
+        self._meaning = ""
 
     def __enter__(self) -> RelabelDisplay:
         """Open what was asked for.
@@ -106,23 +92,24 @@ class RelabelDisplay:
         self._stack.close()
 
     def explain(self, meaning: str) -> None:
-        """Print what the device's keys do, and what they mean here."""
+        """Print what the device's keys do, and what they mean from now on."""
+        self._meaning = meaning
         self._terminal.print(f"{self._device.describe()}\n{meaning}")
 
-    def show(self, view: View, meaning: str = STEP_KEYS) -> None:
-        """Show what came of a poll, and what the keys mean if that was asked."""
-        self._show(view.row, f"{view.labelled} labelled, {view.left} left", view.wanted, meaning)
+    def show(self, view: View) -> None:
+        """Show what came of a poll."""
+        self._show(view.row, f"{view.labelled} labelled, {view.left} left", view.wanted)
 
     def show_marking(self, row: int, first: int | None, wanted: TeleopInput) -> None:
         """Show a recording that plays, and where its segment begins."""
         text = "mark the first row" if first is None else f"from {first}; mark the end"
-        self._show(row, text, wanted, MARKING_KEYS)
+        self._show(row, text, wanted)
 
-    def _show(self, row: int, text: str, wanted: TeleopInput, meaning: str) -> None:
+    def _show(self, row: int, text: str, wanted: TeleopInput) -> None:
         from robot_learning.runtime.ghost import SimulatedGhost
 
         if OperatorEvent.HELP in wanted.events:
-            self.explain(meaning)
+            self.explain(self._meaning)
         console = self._terminal.console
         if console.is_terminal:
             line = self._line(row, text, wanted)

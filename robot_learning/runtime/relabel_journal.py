@@ -24,6 +24,7 @@ import numpy as np
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.errors import DatasetError, FileAccessError
 from robot_learning.episodes.folder import write_atomically
+from robot_learning.episodes.journaled_file import fsync_directory
 from robot_learning.episodes.trash import free_place
 
 FOLDER_NAME = "relabelling"
@@ -114,6 +115,7 @@ class RelabelJournal:
         try:
             if not self._whole_bytes:
                 self.path.parent.mkdir(exist_ok=True)
+                fsync_directory(self.path.parent.parent)
                 head = _line({"version": _VERSION, **asdict(self.sitting)})
                 write_atomically(self.path, head)
                 self._whole_bytes = len(head)
