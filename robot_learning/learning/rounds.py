@@ -73,7 +73,8 @@ class HelpRequest:
 
     Attributes:
         reason: novelty or risk (`policies.gate.REASONS`).
-        stamp_ns: when; the row of an episode is the first whose `tick_ns` is not before it.
+        stamp_ns: when; the row of an episode is the first whose `tick_ns` is not before it, and
+            none where the episode ended meanwhile.
     """
 
     reason: str
