@@ -83,8 +83,10 @@ def check_choice(chosen: DeviceChoice) -> None:
         raise ConfigurationError(f"--device {chosen.device}: {_NEEDS_ROS[chosen.device]}")
     if chosen.device not in DEVICES:
         raise ConfigurationError(unknown_choice("device", chosen.device, DEVICES))
-    if chosen.marks and chosen.device == SCRIPTED:
-        raise ConfigurationError("--device scripted cannot mark a segment: give it as --rows")
+    if chosen.marks and "start" not in _pressed(chosen):
+        raise ConfigurationError(
+            f"--device {chosen.device} cannot mark a segment: give it as --rows"
+        )
     if not 0.0 < chosen.speed <= 1.0:
         raise ConfigurationError(f"--speed: expected above 0, at most 1, found {chosen.speed:g}")
     if chosen.picture is not None and chosen.picture.suffix not in (".jpg", ".jpeg"):

@@ -107,6 +107,14 @@ def test_what_is_thrown_away_lies_in_the_trash(
     assert layers(rollout) == []
 
 
+def test_a_segment_cannot_be_marked_without_a_key_for_it(
+    rollout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sitting = ["relabel", str(rollout), "0", "--device", "spacemouse", "--method", "segment"]
+    assert main(sitting) == 2
+    assert "--device spacemouse cannot mark a segment: give it" in capsys.readouterr().err
+
+
 def test_with_a_spacemouse_by_segment(
     rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
