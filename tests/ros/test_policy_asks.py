@@ -13,6 +13,9 @@ from steering_policy import save_steering
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.policies.checkpoint import CheckpointDetails
+from robot_learning.policies.gate import Thresholds
+from robot_learning.policies.gate_folder import Gate, save_gate
 from robot_learning.ros import conversions, qos
 
 # A busy machine must not be taken for a dead source.
@@ -95,3 +98,42 @@ def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(peer, start_node
     peer.spin_until(lambda: len(told) > heard + 3)
     assert states[-1]["mode"] == "POLICY"
     assert policy.output.count("asks for help") == 2
+
+
+def test_a_person_is_told_when_the_policy_would_go_on(peer, start_node, tmp_path):
+    profile = load_profile("desk_arm")
+    folders = [save_steering(tmp_path / name, profile, profile.home) for name in ("one", "two")]
+    # Whatever the person does, and only what the policy would do to the last bit.
+    for name, discrepancy in (("easy", 1e9), ("strict", 0.0)):
+        gate = Gate(Thresholds(doubt=9.0, discrepancy=discrepancy))
+        save_gate(tmp_path / name, gate, CheckpointDetails())
+    states, told = [], []
+    listen = peer.node.create_subscription
+    listen(String, "arbiter/state", lambda m: states.append(json.loads(m.data)), qos.LATCHED)
+    listen(String, "policy/doubt", lambda m: told.append(json.loads(m.data)), qos.LATCHED)
+    teleop = peer.node.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
+    start_node("robot_node", cameras="[none]")
+    start_node("arbiter_node", **PATIENT)
+    served = {"checkpoint": folders[0], "members": folders[1], "gate": tmp_path / "easy"}
+    start_node("policy_node", device="cpu", backend="eager", **served)
+
+    def drive_until(condition):
+        beside = profile.home + 0.05
+        while not condition():
+            stamp_ns = peer.node.get_clock().now().nanoseconds
+            names = profile.joint_names
+            teleop.publish(conversions.trajectory_message(names, beside, stamp_ns=stamp_ns))
+            peer.executor.spin_once(timeout_sec=0.02)
+
+    peer.spin_until(lambda: told and states and states[-1]["mode"] == "HOLD")
+    assert (told[-1]["ready"], told[-1]["risk"]) == (False, None), "nobody drives"
+    drive_until(lambda: told[-1]["ready"])
+    assert states[-1]["mode"] == "HUMAN"
+    strict = Parameter("gate", value=str(tmp_path / "strict")).to_parameter_msg()
+    request = SetParameters.Request(parameters=[strict])
+    assert peer.call(SetParameters, "policy_node/set_parameters", request).results[0].successful
+    answer = peer.call(Trigger, "policy_node/reload")
+    assert answer.success, answer.message
+    heard = len(told)
+    drive_until(lambda: len(told) > heard + 5 and states[-1]["mode"] == "HUMAN")
+    assert not any(document["ready"] for document in told[heard + 2 :])
