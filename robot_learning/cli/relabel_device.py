@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from robot_learning.episodes.folder import DatasetFolder
     from robot_learning.episodes.row_choice import RowChoice
     from robot_learning.runtime.ghost import Ghost
+    from robot_learning.runtime.relabel_journal import RelabelJournal
     from robot_learning.runtime.relabel_session import RelabelSession, View
     from robot_learning.teleop.device import TeleopDevice
 
@@ -42,6 +43,7 @@ _NEEDS_ROS = {
     "relabel with another device",
 }
 _FIRST_SEED = 0
+_GOES_ON = "what was labelled so far is kept: the same command goes on from there"
 
 
 @dataclass(frozen=True)
@@ -102,17 +104,32 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         RobotLearningError: the episode, the robot or the device is not fit for it; the episode
             is as it was, and what was labelled is in the journal.
     """
-    from robot_learning.cli.relabel_display import RelabelDisplay
-    from robot_learning.cli.relabel_sitting import cut_off, keep, new_journal, rows_of, short
-    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.cli.relabel_sitting import cut_off, keep
     from robot_learning.episodes.episode import Episode
+
+    with Episode(folder.episodes_path / name) as episode:
+        journal = cut_off(folder, episode, chosen)
+        sat = _sit(folder, episode, chosen, journal)
+    if sat is None:
+        print("no segment was marked: the episode is as it was")
+        return 0
+    try:
+        return keep(folder, *sat, was_cut_off=journal is not None)
+    except RobotLearningError:
+        print(_GOES_ON)
+        raise
+
+
+def _sit(
+    folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, cut_off: RelabelJournal | None
+) -> tuple[RelabelSession, RelabelJournal] | None:
+    """A sitting from its start, or from where it was cut off, to its end; None if none began."""
+    from robot_learning.cli.relabel_display import RelabelDisplay
+    from robot_learning.cli.relabel_sitting import new_journal, rows_of
+    from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.recorded_rows import RecordedRows
-    from robot_learning.runtime.relabel_session import Method, RelabelSession
-    from robot_learning.teleop.teleop_controller import TeleopController
 
     with ExitStack() as stack:
-        episode = stack.enter_context(Episode(folder.episodes_path / name))
-        journal = cut_off(folder, episode, chosen)
         profile = load_profile(episode.info.robot)
         refuse_other_joints(episode, profile)
         rows = RecordedRows(episode, images=chosen.picture is not None)
@@ -123,28 +140,15 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         display = stack.enter_context(
             RelabelDisplay(ghost, device, world, window=chosen.window, picture=chosen.picture)
         )
-        rows_chosen = rows_of(journal) if journal else _chosen_rows(ghost, device, chosen, display)
+        rows_chosen = rows_of(cut_off) if cut_off else _chosen_rows(ghost, device, chosen, display)
         if rows_chosen is None:
-            print("no segment was marked: the episode is as it was")
-            return 0
+            return None
         if unseen := int((rows_chosen & ~rows.visible).sum()):
             print(f"{unseen} of the chosen rows have no whole observation and are left out")
-        session = RelabelSession(
-            ghost,
-            device,
-            TeleopController(profile, kinematics(profile)),
-            rows_chosen,
-            Method(chosen.method),
-            episode.info.rate_hz,
-        )
-        was_cut_off = journal is not None
-        if journal:
-            session.replay(journal.entries)
-            print(
-                f"{short(name)}: goes on from a sitting that was cut off: {session.labelled} rows "
-                f"labelled, row {session.row} is next (--anew begins again)"
-            )
-        journal = journal or new_journal(folder, episode, chosen, rows_chosen)
+        session = _session(ghost, device, profile, rows_chosen, chosen)
+        if cut_off:
+            _go_on(session, cut_off)
+        journal = cut_off or new_journal(folder, episode, chosen, rows_chosen)
         stack.callback(journal.close)
         journal.begin(chosen.device)
         session.record = journal.add
@@ -153,9 +157,34 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         except KeyboardInterrupt:
             print("\ninterrupted: what is labelled is kept")
         except RobotLearningError:
-            print("\nwhat was labelled so far is kept: the same command goes on from there")
+            print(f"\n{_GOES_ON}")
             raise
-    return keep(folder, session, journal, was_cut_off=was_cut_off)
+        return session, journal
+
+
+def _session(
+    ghost: Ghost,
+    device: TeleopDevice,
+    profile: RobotProfile,
+    rows: npt.NDArray[np.bool_],
+    chosen: DeviceChoice,
+) -> RelabelSession:
+    from robot_learning.runtime.relabel_session import Method, RelabelSession
+    from robot_learning.teleop.teleop_controller import TeleopController
+
+    controller = TeleopController(profile, kinematics(profile))
+    rate_hz = ghost.rows.episode.info.rate_hz
+    return RelabelSession(ghost, device, controller, rows, Method(chosen.method), rate_hz)
+
+
+def _go_on(session: RelabelSession, journal: RelabelJournal) -> None:
+    """Bring a session to where it was cut off, and say so."""
+    session.replay(journal.entries)
+    following = "none is left" if session.done else f"row {session.row} is next"
+    print(
+        f"{Path(journal.sitting.episode).stem}: goes on from a sitting that was cut off: "
+        f"{session.labelled} rows labelled, {following} (--anew begins again)"
+    )
 
 
 @contextmanager

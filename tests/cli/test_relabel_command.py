@@ -13,6 +13,7 @@ import pytest
 from robot_learning.cli.main import main
 from robot_learning.core.errors import RobotConnectionError
 from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.errors import FileAccessError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.images import decode_jpeg
 from robot_learning.episodes.recovery import verify_dataset
@@ -224,6 +225,18 @@ def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
 ) -> None:
     sitting = ["relabel", str(rollout), "0", "--device", "scripted", "--rows", "20:30"]
     journal = journal_path(rollout, "episode_000000.hdf5")
+    # A layer that cannot be written: the labels wait for one that can.
+    with monkeypatch.context() as patch:
+
+        def full(*_: object, **__: object) -> int:
+            raise FileAccessError("the disk is full")
+
+        patch.setattr("robot_learning.episodes.labels.add_label_layer", full)
+        assert main(sitting) == 2
+    told = capsys.readouterr()
+    assert "is kept: the same command goes on" in told.out and "the disk is full" in told.err
+    assert main(sitting) == 0
+    assert "cut off: 10 rows labelled, none is left" in capsys.readouterr().out
     # A kill between the layer and the end of the journal: nothing is labelled twice.
     monkeypatch.setattr(RelabelJournal, "remove", RelabelJournal.close)
     assert main(sitting) == 0
@@ -232,12 +245,12 @@ def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
     assert main([*sitting, "--method", "segment"]) == 2
     assert "a sitting was cut off (10 rows from 20 to 29, by step" in capsys.readouterr().err
     assert main(sitting) == 0
-    assert "layer 0, 10 rows labelled" in capsys.readouterr().out
-    assert len(Dataset(rollout).episode("episode_000000.hdf5").labels()) == 1
+    assert "layer 1, 10 rows labelled" in capsys.readouterr().out
+    assert len(Dataset(rollout).episode("episode_000000.hdf5").labels()) == 2
     assert not journal.exists()
     # The same labels in a sitting of its own are a layer of their own: they are the newest again.
     assert main(sitting) == 0
-    assert "layer 1, 10 rows labelled" in capsys.readouterr().out
+    assert "layer 2, 10 rows labelled" in capsys.readouterr().out
 
     journal.parent.mkdir()
     journal.write_text("mine")
