@@ -15,6 +15,9 @@ from robot_learning.learning.dart_rounds import next_seed
 from robot_learning.learning.dart_run import DartRun, DartSettings
 from robot_learning.learning.errors import RunError
 
+# The only ones that say by themselves whether an episode succeeded; without that none counts.
+_JUDGING = ("keyboard", "scripted")
+
 
 def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
     """Start the nodes of `robot-learning record`, with the noise of `psi` on the real commands.
@@ -53,6 +56,8 @@ def session_arguments(
         "episodes": str(missing),
         "seed": str(next_seed(settings)),
     }
+    if settings.device not in _JUDGING:
+        given["panel"] = "keyboard"
     profile = load_profile(settings.robot)
     if np.any(load_covariance(psi, profile.joint_names)):
         given |= {

@@ -104,6 +104,11 @@ def test_a_session_gets_the_noise_on_its_real_commands(tmp_path: Path) -> None:
     given = session_arguments(asked, 3, psi, 5)
     assert (given["dart"], given["dart_covariance"]) == ("true", str(psi))
     assert given["dart_seed"] == "5"
+    # Nothing on a gamepad says that an episode succeeded.
+    pad = settings(tmp_path, device="gamepad_direct")
+    assert session_arguments(pad, 3, psi, 0)["panel"] == "keyboard"
+    pad = settings(tmp_path, device="gamepad_direct", launch={"panel": "none"})
+    assert session_arguments(pad, 3, psi, 0)["panel"] == "none"
 
 
 def test_a_session_that_ends_early_says_how_to_go_on(
