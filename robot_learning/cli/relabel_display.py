@@ -16,6 +16,7 @@ from robot_learning.teleop.device import OperatorEvent
 from robot_learning.teleop.status_line import StatusTerminal
 
 if TYPE_CHECKING:
+    from robot_learning.cli.relabel_window import RelabelWindow
     from robot_learning.core.types import FloatArray, UInt8Array
     from robot_learning.runtime.ghost import Ghost
     from robot_learning.runtime.relabel_session import View
@@ -54,7 +55,7 @@ class RelabelDisplay:
         self._terminal = StatusTerminal()
         self._stack = ExitStack()
         self._window_wanted = window
-        self._viewer: Any = None
+        self._window: RelabelWindow | None = None
         self._shadow: Any = None
         episode = ghost.rows.episode
         self._drove = controllers(episode)
@@ -72,20 +73,18 @@ class RelabelDisplay:
         self._stack.enter_context(self._terminal)
         if self._world is None:
             return self
-        if self._window_wanted or self._picture is not None:
-            from robot_learning.sim.shadow import Shadow
-
-            self._shadow = Shadow(self._world.simulation)
         if self._window_wanted:
-            from robot_learning.robots.viewer import Viewer
+            from robot_learning.cli.relabel_window import RelabelWindow
 
-            self._viewer = Viewer(self._world, panels=False)
-            self._stack.callback(self._viewer.close)
+            self._window = RelabelWindow(self._world.simulation)
+            self._stack.callback(self._window.close)
         if self._picture is not None:
             from robot_learning.sim.rendering import Renderer
+            from robot_learning.sim.shadow import Shadow
 
             renderer = Renderer(self._world.simulation, max_size_px=_PICTURE_PX)
             self._renderer = self._stack.enter_context(renderer)
+            self._shadow = Shadow(self._world.simulation)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,8 +117,8 @@ class RelabelDisplay:
             console.print(line, end="")
         if self._world is not None and not isinstance(self._ghost, SimulatedGhost):
             self._world.set_joint_position(self._ghost.observe().joint_position)
-        if self._viewer is not None:
-            self._show_in_window(row, text, wanted)
+        if self._window is not None and self._world is not None:
+            self._show_in_window(self._window, self._world, row, text, wanted)
         if self._picture is not None and time.monotonic() - self._drawn_s >= _PICTURE_PERIOD_S:
             self._drawn_s = time.monotonic()
             self._draw(self._picture, row)
@@ -135,16 +134,19 @@ class RelabelDisplay:
         line.append(f" ({facts})", "dim")
         return line
 
-    def _show_in_window(self, row: int, text: str, wanted: TeleopInput) -> None:
+    def _show_in_window(
+        self, window: RelabelWindow, world: World, row: int, text: str, wanted: TeleopInput
+    ) -> None:
+        from robot_learning.cli.relabel_window import Shown
+
         apart = self._recorded_apart(row)
         facts = {"row": f"{row}: {text}", **self._facts(row)}
         facts["hand"] = "drives" if wanted.engaged else "has let go"
         notes = [*wanted.notes, wanted.health.reason]
         if apart is not None:
             notes.append("blue: where the recorded arm stood")
-        self._viewer.caption(facts, "\n".join(filter(None, notes)))
-        self._viewer.shade(self._shadow, apart)
-        self._viewer.show(time.monotonic_ns())
+        note = "\n".join(filter(None, notes))
+        window.show(Shown(world.save_state(), facts, note, apart))
 
     def _recorded_apart(self, row: int) -> FloatArray | None:
         """(n,) where the recorded arm stood, unless the ghost stands there, too."""

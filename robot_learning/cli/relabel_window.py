@@ -1,0 +1,85 @@
+"""MuJoCo's window on the ghost, drawn in a thread of its own.
+
+Drawing without a graphics card takes long, and keys of a device that is not polled for a while
+count as let go: whoever polls must not wait for the picture.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from robot_learning.robots.viewer import Viewer
+from robot_learning.sim.shadow import Shadow
+from robot_learning.sim.world import World
+
+if TYPE_CHECKING:
+    from robot_learning.core.types import FloatArray
+    from robot_learning.sim.model import SimModel
+
+_CLOSE_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """What is to be seen.
+
+    Attributes:
+        state: of the ghost's world, as `World.save_state` gives it.
+        facts: names and values that are written into a corner.
+        note: written into another.
+        recorded: (n,) joints of the recorded arm, drawn as a shadow; None for none.
+    """
+
+    state: FloatArray
+    facts: Mapping[str, str]
+    note: str
+    recorded: FloatArray | None
+
+
+class RelabelWindow:
+    """Shows the newest of what it was given; what comes meanwhile is left out."""
+
+    def __init__(self, simulation: SimModel) -> None:
+        """Open the window on a world of its own in the scene.
+
+        Raises:
+            DependencyError: there is no display, or no window can be opened on it.
+        """
+        self._world = World(simulation)
+        self._viewer = Viewer(self._world, panels=False)
+        self._shadow = Shadow(simulation)
+        self._newest: Shown | None = None
+        self._closing = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._draw, name="window", daemon=True)
+        self._thread.start()
+
+    def show(self, shown: Shown) -> None:
+        """Show this as soon as there is time."""
+        with self._changed:
+            self._newest = shown
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Close the window."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(_CLOSE_TIMEOUT_S)
+        self._viewer.close()
+
+    def _draw(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._closing or self._newest is not None)
+                shown, self._newest = self._newest, None
+                if self._closing or shown is None:
+                    return
+            self._world.restore_state(shown.state)
+            self._viewer.caption(shown.facts, shown.note)
+            self._viewer.shade(self._shadow, shown.recorded)
+            self._viewer.show(time.monotonic_ns())
