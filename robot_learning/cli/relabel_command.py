@@ -181,7 +181,6 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
 
 def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
     from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.runtime.relabel_journal import unfinished
 
     if not arguments.episodes:
         raise ConfigurationError("--device: name the episodes that you want to go through")
@@ -202,10 +201,8 @@ def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
     )
     check_choice(chosen)
     folder = DatasetFolder(dataset.path)
-    # What was cut off comes first: the same command was given again.
-    names = sorted(names, key=lambda name: not unfinished(folder.path, name))
     with folder.lock():
-        labelled = sum(relabel_by_device(folder, name, chosen) for name in names)
+        labelled = relabel_by_device(folder, names, chosen)
     return 0 if labelled else 1
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from robot_learning.episodes.row_choice import RowChoice
     from robot_learning.runtime.ghost import Ghost
     from robot_learning.runtime.relabel_journal import RelabelJournal
-    from robot_learning.runtime.relabel_session import RelabelSession, View
+    from robot_learning.runtime.relabel_session import RelabelSession
     from robot_learning.teleop.device import TeleopDevice
 
 SCRIPTED = "scripted"
@@ -42,7 +42,6 @@ _NEEDS_ROS = {
     LEADER: "a leader arm is heard over ROS: let it take over in `robot-learning dagger`, or "
     "relabel with another device",
 }
-_FIRST_SEED = 0
 _GOES_ON = "what was labelled so far is kept: the same command goes on from there"
 
 
@@ -95,8 +94,27 @@ def check_choice(chosen: DeviceChoice) -> None:
         raise ConfigurationError(f"--picture {chosen.picture}: its name ends with .jpg")
 
 
-def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> int:
-    """Label one episode, and add the layer; returns how many rows have a new label.
+def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: DeviceChoice) -> int:
+    """Label episodes one after the other; returns how many rows have a new label.
+
+    What was cut off comes first. An interruption keeps what is labelled, and ends it all.
+
+    Raises:
+        RobotLearningError: see `_relabel`.
+    """
+    from robot_learning.runtime.relabel_journal import unfinished
+
+    labelled = 0
+    for name in sorted(names, key=lambda name: not unfinished(folder.path, name)):
+        count, interrupted = _relabel(folder, name, chosen)
+        labelled += count
+        if interrupted:
+            break
+    return labelled
+
+
+def _relabel(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> tuple[int, bool]:
+    """Label one episode, and add the layer; how many rows, and whether it was interrupted.
 
     What is labelled is in the journal at once; a sitting that was cut off is gone on with.
 
@@ -112,9 +130,9 @@ def relabel_by_device(folder: DatasetFolder, name: str, chosen: DeviceChoice) ->
         sat = _sit(folder, episode, chosen, journal)
     if sat is None:
         print("no segment was marked: the episode is as it was")
-        return 0
+        return 0, False
     try:
-        return keep(folder, *sat, was_cut_off=journal is not None)
+        return keep(folder, *sat, was_cut_off=journal is not None), sat[0].interrupted
     except RobotLearningError:
         print(_GOES_ON)
         raise
@@ -155,6 +173,7 @@ def _sit(
         try:
             _walk(session, chosen, display)
         except KeyboardInterrupt:
+            session.interrupted = True
             print("\ninterrupted: what is labelled is kept")
         except RobotLearningError:
             print(f"\n{_GOES_ON}")
@@ -192,7 +211,9 @@ def _device(
     chosen: DeviceChoice, episode: Episode, profile: RobotProfile
 ) -> Iterator[TeleopDevice]:
     if chosen.device == SCRIPTED:
-        device = _scripted(chosen, episode, profile)
+        from robot_learning.cli.relabel_scripted import scripted_device
+
+        device = scripted_device(chosen.method, episode, profile)
     else:
         from robot_learning.teleop.devices import make_device
 
@@ -220,21 +241,6 @@ def _pressed(chosen: DeviceChoice) -> dict[str, list[str]]:
     return pressed_for(_driver(chosen), chosen.map_name, keyboard=_has_panel(chosen))
 
 
-def _scripted(chosen: DeviceChoice, episode: Episode, profile: RobotProfile) -> TeleopDevice:
-    from robot_learning.sim.experts import make_expert
-    from robot_learning.sim.observation import observation_dict
-    from robot_learning.teleop.scripted_operator import OperatorTraits, ScriptedOperator
-
-    seed = episode.metadata.seed if episode.metadata.seed is not None else _FIRST_SEED
-    expert = make_expert(episode.info.task, profile, seed)
-    expert.reset(seed)
-    traits = OperatorTraits(seed=seed, intervenes=False)
-    if chosen.method == "step":
-        # Whoever is shown one row at a time has all the time to look at it.
-        traits = replace(traits, reaction_s=0.0, speed_fraction=1.0)
-    return ScriptedOperator(profile, expert, observation_dict, traits)
-
-
 def _chosen_rows(
     ghost: Ghost, device: TeleopDevice, chosen: DeviceChoice, display: RelabelDisplay
 ) -> npt.NDArray[np.bool_] | None:
@@ -257,28 +263,14 @@ def _chosen_rows(
 def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
     """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
     from robot_learning.cli.relabel_keys import labelling_text
+    from robot_learning.cli.relabel_scripted import walk_as_scripted
     from robot_learning.core.pacing import Pacer
 
     if chosen.device == SCRIPTED:
-        _walk_as_scripted(session, display.show)
+        walk_as_scripted(session, display.show)
         return
     display.explain(labelling_text(chosen.method, _pressed(chosen)))
     pacer = Pacer(session.rate_hz * chosen.speed)
     while not session.done:
         pacer.wait()
         display.show(session.poll(time.monotonic_ns()))
-
-
-def _walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> None:
-    """The hand takes hold wherever the arm was put, and moves from there a row at a time."""
-    from robot_learning.teleop.scripted_operator import PAUSE_S
-
-    period_ns, pause_ns = round(1e9 / session.rate_hz), round(2e9 * PAUSE_S)
-    now_ns, row = 0, None
-    while not session.done:
-        if row is None or session.row not in (row, row + 1):
-            now_ns += pause_ns
-            session.device.poll(now_ns, session.context(now_ns))
-        row = session.row
-        now_ns += period_ns
-        show(session.poll(now_ns))

@@ -85,6 +85,7 @@ class RelabelSession:
         record: is told what is done with a row, before anything comes of it.
         done: nothing is left to label, or the operator ended it.
         discarded: the operator wants none of it kept.
+        interrupted: the operator ended not only this one; set by whoever polls.
     """
 
     ghost: Ghost
@@ -96,6 +97,7 @@ class RelabelSession:
     record: Callable[[Entry], None] = lambda _: None
     done: bool = False
     discarded: bool = False
+    interrupted: bool = False
     _at: int = 0
     _state: TeleopState = DISENGAGED
     _held: FloatArray | None = None

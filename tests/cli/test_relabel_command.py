@@ -144,8 +144,8 @@ def test_a_device_that_cannot_label_is_one_line(
     assert said in error and "\n" not in error
 
 
-def test_an_interruption_keeps_what_is_labelled(
-    rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_an_interruption_keeps_what_is_labelled_and_ends_it_all(
+    dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     polled, poll = 0, ScriptedOperator.poll
 
@@ -157,9 +157,11 @@ def test_an_interruption_keeps_what_is_labelled(
         return poll(*arguments)
 
     monkeypatch.setattr(ScriptedOperator, "poll", interrupted)
-    assert main(["relabel", str(rollout), "0", "--device", "scripted", "--rows", "10:40"]) == 0
-    assert "4 rows labelled" in capsys.readouterr().out
-    (layer,) = Dataset(rollout).episode("episode_000000.hdf5").labels()
+    sitting = ["relabel", str(dataset), "0", "1", "--device", "scripted", "--rows", "10:40"]
+    assert main(sitting) == 0
+    said = capsys.readouterr().out
+    assert "4 rows labelled" in said and "episode_000001" not in said
+    (layer,) = Dataset(dataset).episode("episode_000000.hdf5").labels()
     assert np.flatnonzero(layer.mask).tolist() == [10, 11, 12, 13]
 
 
