@@ -1,6 +1,6 @@
 """Which policies can learn that there are two ways round an obstacle, and which average them.
 
-python benchmarks/bench_bimodal.py [--steps 1000] [--plot docs/bimodal.png]
+python benchmarks/bench_bimodal.py [--steps 1000] [--plot benchmarks/figures/bimodal.png]
 
 The demonstrations are known: from a random start, with equal chance left or right round a disc, in
 an arc whose width varies a little. Every family learns the same 4,000 of them and then answers the
