@@ -1,11 +1,11 @@
 """What every family of policy learns from demonstrations: success on held-out seeds.
 
 python benchmarks/bench_policies.py [--tasks lift obstacle] [--families ...] [--seeds 0 1 2]
-    [--episodes 200] [--folder DIR] [--report-only]
+    [--episodes 200] [--noise RAD] [--folder DIR] [--report-only]
 
-For each task 100 demonstrations of the scripted expert are recorded (with noise on the arm, as DART
-does; the labels are clean), each family is trained with its small preset, and simulated on seeds
-that nobody has seen. Everything is kept in the folder, and what is there already is not done again:
+For each task 100 demonstrations of the scripted expert are recorded (lift with noise on the arm, as
+DART does; the labels are clean), each family is trained with its small preset, and simulated on
+seeds that nobody has seen. Everything is kept in the folder, and what is there already is not done again:
 a run that was stopped goes on. Success has its 95 % Wilson interval.
 """
 
@@ -62,14 +62,16 @@ class Job:
         return f"{self.task}-{self.family}-{self.seed}"
 
 
-def dataset_of(task: str, folder: Path, cameras: Sequence[str] = ()) -> Dataset:
+def dataset_of(
+    task: str, folder: Path, noise_rad: float | None = None, cameras: Sequence[str] = ()
+) -> Dataset:
     """The demonstrations of a task, recorded at the first call."""
     path = folder / f"{task}{'-images' if cameras else ''}"
     if not (path / "dataset.json").exists() or len(Dataset(path)) < DEMONSTRATIONS:
         config = DemonstrationConfig(
             task=task,
             episodes=DEMONSTRATIONS,
-            noise=TASK_NOISE_RAD.get(task, 0.0),
+            noise=TASK_NOISE_RAD.get(task, 0.0) if noise_rad is None else noise_rad,
             cameras=tuple(cameras),
             image_size_px=(96, 96) if cameras else None,
         )
@@ -151,6 +153,9 @@ def main() -> int:
     parser.add_argument("--families", nargs="+", default=[*FAMILIES, *VARIANTS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--episodes", type=int, default=200, help="of each evaluation")
+    parser.add_argument(
+        "--noise", type=float, help="rad, on each arm joint of the demonstrator, in a new folder"
+    )
     parser.add_argument("--folder", type=Path, default=Path("runs/bench_policies"))
     parser.add_argument("--set", action="append", default=[], help="as of `train`")
     parser.add_argument("--cameras", nargs="*", default=[], help="learn from their images instead")
@@ -171,7 +176,8 @@ def main() -> int:
     if arguments.report_only:
         jobs = [job for job in jobs if (arguments.folder / f"{job.name}.json").exists()]
     datasets = {
-        task: dataset_of(task, arguments.folder, arguments.cameras) for task in arguments.tasks
+        task: dataset_of(task, arguments.folder, arguments.noise, arguments.cameras)
+        for task in arguments.tasks
     }
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for job in jobs:
