@@ -20,8 +20,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "gate",
         help="find out above which doubt and risk an ensemble is to ask for help",
         description="Thresholds of the members' disagreement (novelty) and of a learned risk, such "
-        "that each asks in a given share of the policy's steps (ThriftyDAgger); serve and "
-        "policy_node take them as gate:=FOLDER.",
+        "that each asks in a given share of the policy's steps (ThriftyDAgger). `serve --members "
+        "auto --gate auto` asks by them; for another folder --gate FOLDER.",
     )
     parser.add_argument("dataset", type=Path, help="folder of demonstrations and rounds")
     parser.add_argument("checkpoint", type=Path, help="of the member that drives")
@@ -47,7 +47,9 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--robot", help="default: the dataset's")
     parser.add_argument("--seed", type=int, default=0, help="of what learns the risk")
-    parser.add_argument("--out", type=Path, help="folder (default: beside the checkpoint)")
+    parser.add_argument(
+        "--out", type=Path, help="folder; a gate in it is replaced (default: beside the checkpoint)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -62,18 +64,19 @@ def run(arguments: argparse.Namespace) -> int:
     from robot_learning.learning.recorded_gate import GateSettings, recorded_gate
     from robot_learning.learning.threads import one_thread
     from robot_learning.policies.checkpoint import load_checkpoint
-    from robot_learning.policies.gate_folder import save_gate
+    from robot_learning.policies.gate_folder import refuse_other_folder, save_gate
 
     settings = GateSettings(
         kind=arguments.kind, target_rate=arguments.target_rate, seed=arguments.seed
     )
+    place = arguments.out or gate_folder(arguments.checkpoint)
+    refuse_other_folder(place)
     dataset = Dataset(arguments.dataset)
     others = arguments.members or ensemble_members(arguments.checkpoint)
     members = [load_checkpoint(folder) for folder in (arguments.checkpoint, *others)]
     profile = load_profile(arguments.robot or dataset.info.robot)
     with one_thread():
         gate = recorded_gate(dataset, members, profile, settings)
-    place = arguments.out or gate_folder(arguments.checkpoint)
     save_gate(place, gate, members[0].details)
     print(f"{place}: {gate_text(gate)}")
     return 0

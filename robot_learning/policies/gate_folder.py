@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from robot_learning.core.ensemble_folders import GATE_NAME
+from robot_learning.core.ensemble_folders import GATE_NAME, has_gate
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.checkpoint import (
     CheckpointDetails,
@@ -78,12 +78,13 @@ class Gate:
 
 
 def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> None:
-    """Write the folder whole, in place of one that stands there.
+    """Write the folder whole, in place of a gate that stands there.
 
     Raises:
-        CheckpointError: it cannot be written.
+        CheckpointError: it cannot be written, or would take the place of something else.
     """
-    place = Path(folder)
+    place = Path(folder).resolve()
+    refuse_other_folder(place)
     beside = place.with_name(f".{place.name}.{os.getpid()}.new")
     critic = gate.critic
     plain = {
@@ -106,6 +107,19 @@ def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> Non
         raise CheckpointError(f"{place}: cannot be saved: {problem}") from problem
 
 
+def refuse_other_folder(folder: Path | str) -> None:
+    """Refuse a place where something lies that is no gate: it would be gone.
+
+    Raises:
+        CheckpointError: there is.
+    """
+    place = Path(folder)
+    if place.is_dir() and (has_gate(place) or not any(place.iterdir())):
+        return
+    if place.exists() or place.is_symlink():
+        raise CheckpointError(f"{place}: something that is no gate lies there; name a new folder")
+
+
 def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
     """Read such a folder.
 
@@ -117,13 +131,14 @@ def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
         plain = json.loads(path.read_text(encoding="utf-8"))
         if plain["version"] > VERSION:
             raise CheckpointError(f"{path}: written by a newer version of this package; update it")
-        limits = {k: math.inf if v is None else float(v) for k, v in plain["thresholds"].items()}
-        thresholds = Thresholds(**limits)
+        thresholds = Thresholds(**{k: _threshold(v) for k, v in plain["thresholds"].items()})
         keys, scale = tuple(plain["observation_keys"]), np.array(plain["action_scale"], np.float64)
+        if scale.ndim != 1 or not (np.isfinite(scale) & (scale > 0.0)).all():
+            raise ValueError("action_scale: expected a list of numbers above 0")
         source = dict(plain["source"])
     except FileNotFoundError:
         raise CheckpointError(f"{folder}: no gate here: {GATE_NAME} is missing") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as problem:
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
         raise CheckpointError(f"{path}: damaged: {problem!r}") from problem
     if not keys:
         return Gate(thresholds, None, source)
@@ -133,3 +148,11 @@ def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _threshold(value: Any) -> float:
+    """Not a number would never be exceeded."""
+    limit = math.inf if value is None else float(value)
+    if math.isnan(limit):
+        raise ValueError("thresholds: not a number")
+    return limit
