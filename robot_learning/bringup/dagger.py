@@ -252,7 +252,7 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
 
 def _ask_above(arguments: Mapping[str, str]) -> float:
     """As `dagger_node` takes it."""
-    text, gate = arguments["ask_above"], arguments["gate"]
+    text, gate = arguments["ask_above"], arguments["gate_in_force"]
     if text != "never" and gate in BUDGETED:
         raise ConfigurationError(
             f"ask_above: the gate {gate} finds out itself when the policy asks; give target_rate"

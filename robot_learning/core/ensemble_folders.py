@@ -7,6 +7,7 @@ NAME_gate             when it asks for help (`policies.gate_folder`)
 
 from __future__ import annotations
 
+from glob import escape
 from pathlib import Path
 
 CHECKPOINT_NAME, GATE_NAME = "checkpoint.json", "gate.json"
@@ -21,9 +22,9 @@ def member_folders(first: Path, members: int) -> list[Path]:
 
 def ensemble_members(checkpoint: str | Path) -> list[str]:
     """The other members' checkpoints of the ensemble whose first one this is; may be none."""
-    first = Path(checkpoint).expanduser().resolve().parent
-    name = Path(checkpoint).name
-    found = first.parent.glob(f"{first.name}{_MEMBER}*/{name}/{CHECKPOINT_NAME}")
+    place = Path(checkpoint).expanduser().resolve()
+    first, name = escape(place.parent.name), escape(place.name)
+    found = place.parent.parent.glob(f"{first}{_MEMBER}*/{name}/{CHECKPOINT_NAME}")
     return sorted(str(path.parent) for path in found)
 
 

@@ -154,6 +154,16 @@ def test_an_operator_who_is_called_by_a_budget_goes_again_soon(dataset, tmp_path
         assert shortest(out=str(tmp_path), resume="true") == expected
 
 
+def test_a_run_with_a_budget_takes_no_threshold_when_it_is_resumed_either(dataset, tmp_path):
+    plain = {"dataset": dataset, "training": {"gate": "thrifty"}}
+    (tmp_path / "rounds.json").write_text(json.dumps(plain))
+    resumed = {"out": str(tmp_path), "resume": "true", "ask_above": "0.2"}
+    with pytest.raises(ConfigurationError, match="the gate thrifty finds out itself"):
+        nodes(**resumed)
+    found = values(nodes(**resumed, gate="human")["dagger_node"])
+    assert (found["gate"], found["ask_above"]) == ("human", 0.2)
+
+
 def test_a_gate_and_its_budget(dataset):
     found = values(nodes(dataset=dataset, gate="thrifty", target_rate="0.05")["dagger_node"])
     assert (found["gate"], found["target_rate"], found["ask_above"]) == ("thrifty", 0.05, 0.0)
