@@ -5,8 +5,8 @@ python benchmarks/bench_policies.py [--tasks lift obstacle] [--families ...] [--
 
 For each task 100 demonstrations of the scripted expert are recorded (lift with noise on the arm, as
 DART does; the labels are clean), each family is trained with its small preset, and simulated on
-seeds that nobody has seen. Everything is kept in the folder, and what is there already is not done again:
-a run that was stopped goes on. Success has its 95 % Wilson interval.
+seeds that nobody has seen. Everything is kept in the folder, and what is there already is not done
+again: a run that was stopped goes on. Success has its 95 % Wilson interval.
 """
 
 from __future__ import annotations
