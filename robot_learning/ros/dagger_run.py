@@ -52,6 +52,20 @@ def opened_run(folder: Path, dataset: str, settings: Mapping[str, Any]) -> Dagge
     return rounds.new_run(Dataset(dataset), {**_TRAINING, **given}, path)
 
 
+def fits_gate(source: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> bool:
+    """Whether a gate was found out in the way that is asked for at this start, if any is.
+
+    Args:
+        source: of the gate (`core.ensemble_folders.gate_source`); None where there is none.
+        settings: parameters of the node.
+    """
+    if source is None:
+        return False
+    asked = {"kind": settings["gate"], "target_rate": settings["target_rate"]}
+    given = {name: value for name, value in asked.items() if str(value) not in _AS_BEFORE}
+    return all(source.get(name, value) == value for name, value in given.items())
+
+
 def member_count(training: Mapping[str, str]) -> int:
     """How many policies a round trains: one that asks for help by itself is an ensemble."""
     members = int(training["members"])

@@ -9,18 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from robot_learning.core.ensemble_folders import ensemble_members, gate_folder, has_gate
+from robot_learning.core.ensemble_folders import ensemble_members, gate_folder, gate_source
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.round_folders import CHECKPOINT, member_folders, trained_checkpoint
 from robot_learning.learning.rounds import DaggerRun
 from robot_learning.ros.dagger_policy import RemotePolicy
-from robot_learning.ros.dagger_run import EXTERNAL, WATCHED, member_count
-from robot_learning.ros.dagger_training import (
-    Child,
-    gate_command,
-    training_command,
-)
+from robot_learning.ros.dagger_run import EXTERNAL, WATCHED, fits_gate, member_count
+from robot_learning.ros.dagger_training import Child, gate_command, training_command
 from robot_learning.ros.session_calls import Calls
 
 _NICENESS = 10
@@ -45,11 +41,13 @@ class RoundWork:
             folder: of the run.
             calls: whose callbacks are served meanwhile.
             policy: that rests meanwhile.
-            settings: `simulated`: else the loops of a real arm come first.
+            settings: parameters of the node; unless `simulated`, the loops of a real arm come
+                first.
             say: takes what goes on, for a person.
             tell: called now and then.
         """
         self._folder, self._calls, self._policy = folder, calls, policy
+        self._settings = settings
         self._niceness = 0 if settings["simulated"] else _NICENESS
         self._say, self._tell = say, tell
 
@@ -110,7 +108,7 @@ class RoundWork:
         if kind == WATCHED:
             return ""
         place = gate_folder(trained_checkpoint(self._folder, number))
-        if not has_gate(place):
+        if not fits_gate(gate_source(place), self._settings):
             if not ensemble_members(checkpoint) or not Dataset(run.dataset).rows:
                 text = "without further members beside it, or a row of the dataset, none is known"
                 self._say(f"{checkpoint}: {text}: it does not ask for help")

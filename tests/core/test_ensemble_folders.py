@@ -7,6 +7,7 @@ from robot_learning.core.ensemble_folders import (
     GATE_NAME,
     ensemble_members,
     gate_folder,
+    gate_source,
     known_gate,
     member_folders,
 )
@@ -30,3 +31,12 @@ def test_members_and_gate_lie_beside_the_first(tmp_path, monkeypatch, name):
     place.mkdir()
     (place / GATE_NAME).write_text("{}")
     assert known_gate(first) == str(tmp_path / f"{name}_gate")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"source": 3}', "[" * 100_000])
+def test_how_a_damaged_gate_was_found_out_is_unknown(tmp_path, text):
+    assert gate_source(tmp_path) is None
+    (tmp_path / GATE_NAME).write_text(text)
+    assert gate_source(tmp_path) is None
+    (tmp_path / GATE_NAME).write_text('{"source": {"kind": "thrifty"}}')
+    assert gate_source(tmp_path) == {"kind": "thrifty"}

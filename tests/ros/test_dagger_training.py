@@ -20,6 +20,7 @@ from robot_learning.learning.config import LEARN_PADDING
 from robot_learning.learning.rounds import HelpRequest
 from robot_learning.ros import qos
 from robot_learning.ros.dagger_doubt import PolicyDoubt
+from robot_learning.ros.dagger_run import fits_gate
 from robot_learning.ros.dagger_training import relabel_command, training_command
 
 LAYER = {"author": "ana", "method": "by hand", "created_utc": "2026"}
@@ -127,3 +128,19 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
     for count in (1, 2):
         say(told, lambda: doubt.ready == count, doubt=0.1, asks=False, ready=True)  # noqa: B023
     say(told, lambda: doubt.ready == 0, doubt=0.1, asks=False, ready=False)
+
+
+@pytest.mark.parametrize(
+    ("gate", "target_rate", "fits"),
+    [
+        ("auto", 0.0, True),
+        ("thrifty", 0.1, True),
+        ("ensemble", 0.0, False),
+        ("auto", 0.05, False),
+    ],
+)
+def test_a_run_resumed_with_another_budget_finds_out_anew_when_to_ask(gate, target_rate, fits):
+    asked = {"gate": gate, "target_rate": target_rate}
+    assert fits_gate({"kind": "thrifty", "target_rate": 0.1, "rows": 9}, asked) is fits
+    assert fits_gate({}, asked), "of an older version, which said nothing"
+    assert not fits_gate(None, asked)
