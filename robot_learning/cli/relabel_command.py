@@ -47,6 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "episodes",
         nargs="*",
+        default=[],
         metavar="episode",
         help="numbers, ranges such as 3-7, file names, or 'last'; default: all that match",
     )
@@ -108,10 +109,15 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Relabel, and say what was labelled."""
+    """Relabel, and say what was labelled.
+
+    Raises:
+        RobotLearningError: what was asked for cannot be labelled so.
+    """
     from robot_learning.episodes.folder import DatasetFolder
     from robot_learning.episodes.names import find_episodes
 
+    _refuse_without_device(arguments)
     dataset = open_chosen(arguments)
     if unfinished := DatasetFolder(dataset.path).partial_paths():
         print(
@@ -128,6 +134,17 @@ def run(arguments: argparse.Namespace) -> int:
     return _by_expert(arguments, dataset, names)
 
 
+def _refuse_without_device(arguments: argparse.Namespace) -> None:
+    """Else the expert would label what a person wanted to."""
+    names = [
+        name for name in ("map", "speed", "anew", "window", "picture") if vars(arguments)[name]
+    ]
+    if arguments.method != STEP:
+        names.insert(0, "method")
+    if names and not (arguments.device or arguments.list):
+        raise ConfigurationError(f"--{', --'.join(names)}: only with --device NAME")
+
+
 def _list_layers(dataset: Dataset, names: list[str]) -> int:
     from robot_learning.cli.dataset.console import make_console, make_table
     from robot_learning.runtime.relabel_journal import unfinished
@@ -141,7 +158,10 @@ def _list_layers(dataset: Dataset, names: list[str]) -> int:
             table.add_row(name.removesuffix(".hdf5"), *facts)
         if unfinished(dataset.path, name):
             table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on")
-    make_console().print(table)
+    if table.row_count:
+        make_console().print(table)
+    else:
+        print(f"{dataset.path}: no label layer, and no sitting that was cut off")
     return 0
 
 

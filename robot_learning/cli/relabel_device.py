@@ -78,7 +78,8 @@ def check_choice(chosen: DeviceChoice) -> None:
     """Refuse what cannot work, before anything is opened.
 
     Raises:
-        ConfigurationError: an unknown device, one that needs ROS, or a speed of nothing.
+        ConfigurationError: an unknown device, one that needs ROS, a speed of nothing, or a picture
+            that cannot be drawn.
     """
     if chosen.device in _NEEDS_ROS:
         raise ConfigurationError(f"--device {chosen.device}: {_NEEDS_ROS[chosen.device]}")
@@ -92,6 +93,8 @@ def check_choice(chosen: DeviceChoice) -> None:
         raise ConfigurationError(f"--speed: expected above 0, at most 1, found {chosen.speed:g}")
     if chosen.picture is not None and chosen.picture.suffix not in (".jpg", ".jpeg"):
         raise ConfigurationError(f"--picture {chosen.picture}: its name ends with .jpg")
+    if chosen.picture is not None and not chosen.picture.parent.is_dir():
+        raise ConfigurationError(f"--picture {chosen.picture}: there is no such folder")
 
 
 def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: DeviceChoice) -> int:
@@ -175,7 +178,7 @@ def _sit(
         except KeyboardInterrupt:
             session.interrupted = True
             print("\ninterrupted: what is labelled is kept")
-        except RobotLearningError:
+        except (RobotLearningError, OSError):
             print(f"\n{_GOES_ON}")
             raise
         return session, journal

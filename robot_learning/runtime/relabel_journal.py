@@ -136,10 +136,19 @@ class RelabelJournal:
         self._write(_entry_to_plain(entry))
 
     def close(self) -> None:
-        """Hand everything to the disk; the file stays."""
-        if self._descriptor >= 0:
-            descriptor, self._descriptor = self._descriptor, -1
+        """Hand everything to the disk; the file stays.
+
+        Raises:
+            FileAccessError: the disk does not take it.
+        """
+        if self._descriptor < 0:
+            return
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
             os.fsync(descriptor)
+        except OSError as problem:
+            raise self._unwritten(problem) from problem
+        finally:
             os.close(descriptor)
 
     def remove(self) -> None:
@@ -193,6 +202,8 @@ def read_journal(path: Path) -> RelabelJournal:
     whole = data[: data.rfind(b"\n") + 1]
     number = 1
     try:
+        if not whole:
+            raise ValueError("it is empty")
         head, *lines = whole.splitlines()
         journal = RelabelJournal(path, _sitting(_checked(head)))
         for number, line in enumerate(lines, 2):  # noqa: B007 (named in the error)
@@ -201,7 +212,7 @@ def read_journal(path: Path) -> RelabelJournal:
                 journal.devices.append(str(plain["device"]))
             else:
                 journal.entries.append(_entry(plain, journal.sitting))
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         reason = f"{problem} is missing" if isinstance(problem, KeyError) else problem
         raise DatasetError(
             f"{path}: the journal of a relabelling that was cut off is damaged in line {number} "

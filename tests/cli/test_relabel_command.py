@@ -1,26 +1,16 @@
 """`relabel` as it is typed."""
 
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from robot_learning.cli.main import main
-from robot_learning.core.errors import RobotConnectionError
 from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.errors import FileAccessError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.images import decode_jpeg
 from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
-from robot_learning.runtime.relabel_journal import RelabelJournal, journal_path, read_journal
-from robot_learning.teleop.device import TeleopInput
-from robot_learning.teleop.scripted_operator import ScriptedOperator
 
 ALWAYS_ONE = """
 import numpy as np
@@ -133,7 +123,10 @@ def test_the_scripted_hand_starts_over_where_rows_are_left_out(rollout: Path) ->
         (["0", "--device", "scripted", "--method", "segment"], "give it as --rows"),
         (["0", "--device", "scripted", "--speed", "0"], "--speed: expected above 0"),
         (["0", "--device", "scripted", "--picture", "x.gif"], r"ends with .jpg"),
+        (["0", "--device", "scripted", "--picture", "/nowhere/x.jpg"], "no such folder"),
         (["0", "--device", "scripted", "--rows", "5:5"], "no row was chosen"),
+        (["0", "--anew", "--window"], "--anew, --window: only with --device"),
+        (["0", "--method", "segment", "--speed", "1"], "--method, --speed: only with --device"),
     ],
 )
 def test_a_device_that_cannot_label_is_one_line(
@@ -142,74 +135,8 @@ def test_a_device_that_cannot_label_is_one_line(
     assert main(["relabel", str(dataset), *arguments]) == 2
     error = capsys.readouterr().err.strip()
     assert said in error and "\n" not in error
-
-
-def test_an_interruption_keeps_what_is_labelled_and_ends_it_all(
-    dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    polled, poll = 0, ScriptedOperator.poll
-
-    def interrupted(*arguments: Any) -> TeleopInput:
-        nonlocal polled
-        polled += 1
-        if polled > 5:
-            raise KeyboardInterrupt
-        return poll(*arguments)
-
-    monkeypatch.setattr(ScriptedOperator, "poll", interrupted)
-    sitting = ["relabel", str(dataset), "0", "1", "--device", "scripted", "--rows", "10:40"]
-    assert main(sitting) == 0
-    said = capsys.readouterr().out
-    assert "4 rows labelled" in said and "episode_000001" not in said
-    (layer,) = Dataset(dataset).episode("episode_000000.hdf5").labels()
-    assert np.flatnonzero(layer.mask).tolist() == [10, 11, 12, 13]
-
-
-SLOW_HAND = """
-import sys, time
-from robot_learning.cli.main import main
-from robot_learning.teleop.scripted_operator import ScriptedOperator
-poll = ScriptedOperator.poll
-
-def slowly(*arguments):
-    time.sleep(0.02)
-    return poll(*arguments)
-
-ScriptedOperator.poll = slowly
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.parametrize("method", ["step", "segment"])
-def test_a_sitting_that_was_killed_goes_on(
-    rollout: Path, method: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sitting = ["relabel", str(rollout), "0", "--author", "ana", "--device", "scripted"]
-    sitting += ["--method", method, "--rows", "20:60"]
-    journal = journal_path(rollout, "episode_000000.hdf5")
-    process = subprocess.Popen([sys.executable, "-c", SLOW_HAND, *sitting])
-    while not journal.exists() or len(read_journal(journal).entries) < 12:
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    before = read_journal(journal).entries
-    assert len(before) < 40
-
-    episode = "episode_000000.hdf5"
-    assert Dataset(rollout).episode(episode).labels() == []
-    assert main(["relabel", str(rollout), "0", "--list"]) == 0
-    assert "cut off, can go on" in capsys.readouterr().out
-    assert main(sitting) == 0
-    said = capsys.readouterr().out
-    next_row = 20 + len(before)
-    assert f"cut off: {len(before)} rows labelled, row {next_row} is next" in said
-    assert "layer 0, 40 rows labelled; state restored exactly for 40 of 40 rows" in said
-    (layer,) = Dataset(rollout).episode(episode).labels()
-    assert np.flatnonzero(layer.mask).tolist() == list(range(20, 60))
-    np.testing.assert_array_equal(layer.actions[20:next_row], [entry.action for entry in before])
-    assert not journal.exists()
-    assert verify_dataset(DatasetFolder(rollout)) == []
+    assert main(["relabel", str(dataset), "--list"]) == 0
+    assert "no label layer, and no sitting that was cut off" in capsys.readouterr().out
 
 
 def test_episodes_that_are_still_cut_off_are_told(
@@ -220,92 +147,6 @@ def test_episodes_that_are_still_cut_off_are_told(
     said = capsys.readouterr()
     assert "1 episode(s) were cut off while they were recorded" in said.out
     assert f"dataset repair {rollout}" in said.out and "unknown episode '1'" in said.err
-
-
-def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
-    rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sitting = ["relabel", str(rollout), "0", "--device", "scripted", "--rows", "20:30"]
-    journal = journal_path(rollout, "episode_000000.hdf5")
-    # A layer that cannot be written: the labels wait for one that can.
-    with monkeypatch.context() as patch:
-
-        def full(*_: object, **__: object) -> int:
-            raise FileAccessError("the disk is full")
-
-        patch.setattr("robot_learning.episodes.labels.add_label_layer", full)
-        assert main(sitting) == 2
-    told = capsys.readouterr()
-    assert "is kept: the same command goes on" in told.out and "the disk is full" in told.err
-    assert main(sitting) == 0
-    assert "cut off: 10 rows labelled, none is left" in capsys.readouterr().out
-    # A kill between the layer and the end of the journal: nothing is labelled twice.
-    monkeypatch.setattr(RelabelJournal, "remove", RelabelJournal.close)
-    assert main(sitting) == 0
-    monkeypatch.undo()
-    assert journal.exists()
-    assert main([*sitting, "--method", "segment"]) == 2
-    assert "a sitting was cut off (10 rows from 20 to 29, by step" in capsys.readouterr().err
-    assert main(sitting) == 0
-    assert "layer 1, 10 rows labelled" in capsys.readouterr().out
-    assert len(Dataset(rollout).episode("episode_000000.hdf5").labels()) == 2
-    assert not journal.exists()
-    # The same labels in a sitting of its own are a layer of their own: they are the newest again.
-    assert main(sitting) == 0
-    assert "layer 2, 10 rows labelled" in capsys.readouterr().out
-
-    journal.parent.mkdir()
-    journal.write_text("mine")
-    assert main(sitting) == 2
-    error = capsys.readouterr().err.strip()
-    assert "is damaged in line 1" in error and "\n" not in error
-    assert main([*sitting, "--anew"]) == 0
-    said = capsys.readouterr().out
-    assert "begins anew; what was labelled before lies in" in said and "10 rows labelled" in said
-    assert (rollout / "trash" / journal.name).read_text() == "mine"
-
-
-def test_what_was_cut_off_comes_first(
-    dataset: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    sitting = ["relabel", str(dataset), "0", "1", "--device", "scripted", "--rows", "5:15"]
-
-    def killed(*_: object) -> None:
-        raise SystemExit
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ScriptedOperator, "poll", killed)
-        with pytest.raises(SystemExit):
-            main(["relabel", str(dataset), "1", *sitting[4:]])
-    capsys.readouterr()
-    assert main(sitting) == 0
-    said = capsys.readouterr().out
-    assert said.index("episode_000001: goes on from a sitting") < said.index(
-        "episode_000001: layer"
-    )
-    assert said.index("episode_000001: layer") < said.index("episode_000000: layer")
-
-
-def test_what_a_broken_device_labelled_is_kept(
-    rollout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    polled, poll = 0, ScriptedOperator.poll
-
-    def broken(*arguments: Any) -> TeleopInput:
-        nonlocal polled
-        polled += 1
-        if polled > 5:
-            raise RobotConnectionError("the wire is cut")
-        return poll(*arguments)
-
-    sitting = ["relabel", str(rollout), "0", "--device", "scripted", "--rows", "10:40"]
-    monkeypatch.setattr(ScriptedOperator, "poll", broken)
-    assert main(sitting) == 2
-    said = capsys.readouterr()
-    assert "is kept: the same command goes on" in said.out and "the wire is cut" in said.err
-    monkeypatch.undo()
-    assert main(sitting) == 0
-    assert "cut off: 4 rows labelled, row 14 is next" in capsys.readouterr().out
 
 
 def test_a_recording_of_no_known_scene_is_shown_with_the_robot_alone(

@@ -85,7 +85,10 @@ def test_a_torn_last_line_did_not_happen_and_is_written_over(
 
 
 def with_sum(plain: Any) -> bytes:
-    text = json.dumps(plain).encode()
+    return summed(json.dumps(plain).encode())
+
+
+def summed(text: bytes) -> bytes:
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
@@ -98,7 +101,8 @@ def a_flipped_bit(data: bytes) -> bytes:
     ("damage", "said"),
     [
         (a_flipped_bit, r"damaged in line 3 \(its checksum is wrong\)"),
-        (lambda data: b"", "damaged in line 1"),
+        (lambda data: b"", r"damaged in line 1 \(it is empty\)"),
+        (lambda data: data + summed(b"[" * 100_000), "damaged in line 4"),
         (lambda data: b"notes of mine\n", r"damaged in line 1 \(its checksum is wrong\)"),
         (lambda data: data.partition(b"\n")[2], "damaged in line 1"),
         (lambda data: data + b"\x00" * 512 + b"\n", "damaged in line 4"),
@@ -170,6 +174,25 @@ def test_a_full_disk_loses_the_label_at_hand_alone(
             journal.add(label(41, 1.0, 2.0, 3.0))
     journal.close()
     assert [entry.row for entry in read_journal(path).entries] == [40]
+
+
+def test_a_disk_that_does_not_take_it_is_told_and_the_file_is_closed(
+    journal: RelabelJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+
+    def broken(descriptor: int) -> None:
+        synced.append(descriptor)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", broken)
+        with pytest.raises(FileAccessError, match="Input/output error; what was labelled"):
+            journal.close()
+    (descriptor,) = synced
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
+    journal.close()
 
 
 def test_it_is_set_aside_in_the_trash_and_removed_in_the_end(
