@@ -77,18 +77,18 @@ class Statement:
 
 def statements(runs: Runs) -> list[Statement]:
     """What should show, each with the figure that decides, paired over seeds."""
-    found = []
-    for case in CASES:
-        found += [
-            made(case, runs)
-            for made in (_error_falls, _success_rises, _gap_is_smaller, _fewer_interventions)
-            if _has(case, runs)
-        ]
-    return found
-
-
-def _has(case: str, runs: Runs) -> bool:
-    return all(runs.get((case, method)) for method in METHODS)
+    needed = {
+        _error_falls: ("dagger",),
+        _success_rises: ("dagger",),
+        _gap_is_smaller: ("bc", "dart"),
+        _fewer_interventions: ("hg_dagger",),
+    }
+    return [
+        made(case, runs)
+        for case in CASES
+        for made, methods in needed.items()
+        if all(runs.get((case, method)) for method in methods)
+    ]
 
 
 def _error_falls(case: str, runs: Runs) -> Statement:
