@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
+from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from robot_learning.policies.gate_folder import Gate
@@ -57,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Find it out, write it, and say what was found.
 
     Raises:
-        RobotLearningError: dataset, checkpoints and robot do not fit each other.
+        RobotLearningError: there are no further members, dataset, checkpoints and robot do not fit
+            each other, or the folder is another one's.
     """
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.dataset import Dataset
@@ -72,12 +74,18 @@ def run(arguments: argparse.Namespace) -> int:
     place = arguments.out or gate_folder(arguments.checkpoint)
     refuse_other_folder(place)
     dataset = Dataset(arguments.dataset)
+    first = load_checkpoint(arguments.checkpoint)
     others = arguments.members or ensemble_members(arguments.checkpoint)
-    members = [load_checkpoint(folder) for folder in (arguments.checkpoint, *others)]
+    if not others:
+        raise ConfigurationError(
+            f"{arguments.checkpoint}: no further members of its ensemble lie beside it; name them "
+            "with --members"
+        )
+    members = [first, *(load_checkpoint(folder) for folder in others)]
     profile = load_profile(arguments.robot or dataset.info.robot)
     with one_thread():
         gate = recorded_gate(dataset, members, profile, settings)
-    save_gate(place, gate, members[0].details)
+    save_gate(place, gate, first.details)
     print(f"{place}: {gate_text(gate)}")
     return 0
 

@@ -160,7 +160,7 @@ def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray)
         batch = batches.batch(indices)
         seen = {key: batch[key] for key in config.observation_keys}
         answers = np.stack([p.predict(seen, generator).cpu().numpy() for p in policies])
-        parts = [batch[key][:, -1].flatten(1) for key in batches.keys]
+        parts = [batch[key][:, -1].reshape(len(indices), -1) for key in batches.keys]
         state = torch.cat(parts, dim=1) if parts else torch.zeros(len(indices), 0)
         label = batch["action"][:, now]
         doubt = executed_disagreement(answers, spec, ranges)

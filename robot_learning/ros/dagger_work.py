@@ -110,8 +110,8 @@ class RoundWork:
         place = gate_folder(trained_checkpoint(self._folder, number))
         if not fits_gate(gate_source(place), self._settings):
             if not ensemble_members(checkpoint) or not Dataset(run.dataset).rows:
-                text = "without further members beside it, or a row of the dataset, none is known"
-                self._say(f"{checkpoint}: {text}: it does not ask for help")
+                text = "that takes further members beside it, and a row of the dataset"
+                self._say(f"{checkpoint} does not ask for help: {text}")
                 return ""
             self._say(f"finding out when {checkpoint} asks for help; the arm holds")
             arguments = gate_command(run.dataset, checkpoint, place, run.training)

@@ -3,7 +3,7 @@
 stamp_ns    when it was told
 doubt       of the newest chunk; null where it is not a number
 ask_above   doubt above which the policy asks for help while it drives; null: never
-risk        of the newest chunk, from 0 to 1; null where nothing tells (`policies.gate_folder`)
+risk        of the newest chunk, about 0 to 1; null where nothing tells (`policies.gate_folder`)
 risk_above  risk above which it asks; null: never
 asks        whether it does, and waits for an answer; the arbiter holds meanwhile
 reason      why it asked last: novelty or risk; empty before
@@ -77,8 +77,11 @@ class DoubtOutput:
         if self._mode != _HUMAN or plan is None:
             return
         _, rows = plan.points_from(conversions.time_ns(message.header.stamp), 0)
-        difference = rows[0] - np.asarray(message.position)
-        self._agrees = bool(difference @ difference <= self._runner.settings.limits.discrepancy)
+        self._agrees = len(message.position) == len(rows[0])
+        if self._agrees:
+            difference = rows[0] - np.asarray(message.position)
+            limit = self._runner.settings.limits.discrepancy
+            self._agrees = bool(difference @ difference <= limit)
 
     def _publish(self) -> None:
         runner = self._runner

@@ -7,6 +7,7 @@ a critic may tell the risk of what the first one is about to do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 import numpy as np
 
@@ -71,13 +72,18 @@ class Ensemble(PolicyClient):
         return self._critic.risk(observation, actions[:, self.spec.first_action_index])
 
     def _refuse_foreign(self, critic: Critic) -> None:
-        seen = {column.key for column in self.spec.observations}
+        seen = {column.key: column.shape for column in self.spec.observations}
         if missing := [key for key in critic.observation_keys if key not in seen]:
             text = f"the gate's critic sees {', '.join(missing)}; the policy has"
             raise ConfigurationError(f"{text} {', '.join(sorted(seen))}")
         if len(critic.action_scale) != self.spec.action_dim:
             text = f"the gate's critic judges actions of {len(critic.action_scale)} numbers"
             raise ConfigurationError(f"{text}; the policy's have {self.spec.action_dim}")
+        size = sum(prod(seen[key]) for key in critic.observation_keys) + self.spec.action_dim
+        shapes = [column.shape for column in critic.policy.spec.observations]
+        if shapes != [(size,)]:
+            text = f"the gate's critic takes the shapes {shapes}, for the policy it would be {size}"
+            raise ConfigurationError(f"{text} numbers: it is another ensemble's")
 
     def close(self) -> None:
         """Close every member."""

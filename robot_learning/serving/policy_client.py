@@ -40,7 +40,7 @@ class PolicyClient(ABC):
         return None
 
     def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
-        """(len(windows),) probability that what the chunks begin does not end well, 0 to 1.
+        """(len(windows),) probability that what the chunks begin does not end well, about 0 to 1.
 
         None where nothing tells. Called right after `doubt`, in the same thread.
         """

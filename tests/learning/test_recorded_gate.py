@@ -162,3 +162,8 @@ def test_the_command_writes_it_beside_the_checkpoint(rounds, members, tmp_path, 
     assert main([*arguments, "--out", str(rounds.path)]) == 2
     assert "something that is no gate lies there" in capsys.readouterr().err
     assert len(Dataset(rounds.path)) == len(rounds), "what was recorded is there still"
+    assert main(["gate", str(rounds.path), str(tmp_path / "one")]) == 2
+    assert "no checkpoint here" in capsys.readouterr().err
+    alone = str(tmp_path / "one_member_2" / "best")
+    assert main(["gate", str(rounds.path), alone]) == 2
+    assert f"{alone}: no further members of its ensemble lie beside it" in capsys.readouterr().err

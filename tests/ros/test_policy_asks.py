@@ -7,6 +7,7 @@ import json
 import numpy as np
 from rcl_interfaces.srv import SetParameters
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from steering_policy import save_steering
@@ -115,7 +116,7 @@ def test_a_person_is_told_when_the_policy_would_go_on(peer, start_node, tmp_path
     start_node("robot_node", cameras="[none]")
     start_node("arbiter_node", **PATIENT)
     served = {"checkpoint": folders[0], "members": folders[1], "gate": tmp_path / "easy"}
-    start_node("policy_node", device="cpu", backend="eager", **served)
+    policy = start_node("policy_node", device="cpu", backend="eager", **served)
 
     def drive_until(condition):
         beside = profile.home + 0.05
@@ -129,6 +130,17 @@ def test_a_person_is_told_when_the_policy_would_go_on(peer, start_node, tmp_path
     assert (told[-1]["ready"], told[-1]["risk"]) == (False, None), "nobody drives"
     drive_until(lambda: told[-1]["ready"])
     assert states[-1]["mode"] == "HUMAN"
+    # The arbiter of another robot, say: nothing to compare with.
+    stray = peer.node.create_publisher(JointState, "arbiter/human", qos.STREAM_OUT)
+    peer.spin_until(stray.get_subscription_count)
+    heard = len(told)
+
+    def strayed():
+        stray.publish(JointState(position=[0.0, 0.0]))
+        return len(told) > heard + 5 or policy.process.poll() is not None
+
+    drive_until(strayed)
+    assert policy.process.poll() is None, policy.output
     strict = Parameter("gate", value=str(tmp_path / "strict")).to_parameter_msg()
     request = SetParameters.Request(parameters=[strict])
     assert peer.call(SetParameters, "policy_node/set_parameters", request).results[0].successful

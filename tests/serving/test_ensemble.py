@@ -155,6 +155,8 @@ def test_an_ensemble_tells_the_risk_of_what_it_is_about_to_do():
     assert alone.risk(windows, actions) is None
     with pytest.raises(ConfigurationError, match="critic sees obs/cube; the policy has obs/joint"):
         Ensemble([member(1.0, 0.0)] * 2, np.ones(2), critic_of(4, keys=("obs/cube",)))
+    with pytest.raises(ConfigurationError, match=r"takes the shapes \[\(7,\)\].* be 4 numbers"):
+        Ensemble([member(1.0, 0.0)] * 2, np.ones(2), critic_of(7))
 
 
 def test_a_gate_is_served_from_its_folder_and_needs_its_ensemble(tmp_path, desk_arm, target):
