@@ -161,11 +161,14 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
 def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
     """The arguments, completed by what dataset, checkpoint and a resumed run say."""
     resume = parse_flag("resume", arguments["resume"])
-    out = arguments["out"]
-    before = _resumed(out) if resume and (out or not arguments["dataset"]) else ("", AUTO)
-    dataset = arguments["dataset"] or before[0]
+    out, dataset, gate = arguments["out"], arguments["dataset"], AUTO
+    if resume and not dataset:
+        dataset, gate = _resumed(out)
     facts = _facts(dataset, arguments["checkpoint"])
     robot, task = arguments["robot"] or facts.robot, arguments["task"] or facts.task
+    out = out or f"runs/{task}-dagger"
+    if resume and arguments["dataset"]:
+        _, gate = _resumed(out)
     device = arguments["device"]
     cameras = ",".join(facts.cameras) or "none"
     return {
@@ -173,13 +176,13 @@ def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
         "dataset": dataset or f"data/{robot}_{task}",
         "robot": robot,
         "task": task,
-        "out": out or f"runs/{task}-dagger",
+        "out": out,
         "cameras": cameras if arguments["cameras"] == "auto" else arguments["cameras"],
         "image_transport": "raw" if facts.lossless else "compressed",
         "image_storage": "lossless" if facts.lossless else "jpeg",
         "rate_hz": str(facts.rate_hz),
         "operator": arguments["operator"] or device,
-        "gate_in_force": before[1] if arguments["gate"] == AUTO else arguments["gate"],
+        "gate_in_force": gate if arguments["gate"] == AUTO else arguments["gate"],
         "round": "0",
         # The dataset holds the demonstrations already; whether the run is new, dagger_node asks.
         "resume": "true",
@@ -207,7 +210,7 @@ def _resumed(out: str) -> tuple[str, str]:
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         return str(plain["dataset"]), str(plain.get("training", {}).get("gate", AUTO))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigurationError(f"{path}: damaged: {error!r}") from error
 
 

@@ -154,12 +154,22 @@ def test_an_operator_who_is_called_by_a_budget_goes_again_soon(dataset, tmp_path
         assert shortest(out=str(tmp_path), resume="true") == expected
 
 
-def test_a_run_with_a_budget_takes_no_threshold_when_it_is_resumed_either(dataset, tmp_path):
+def test_a_run_with_a_budget_takes_no_threshold_when_it_is_resumed_either(
+    dataset, tmp_path, monkeypatch
+):
     plain = {"dataset": dataset, "training": {"gate": "thrifty"}}
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     resumed = {"out": str(tmp_path), "resume": "true", "ask_above": "0.2"}
     with pytest.raises(ConfigurationError, match="the gate thrifty finds out itself"):
         nodes(**resumed)
+    # Where the dataset is named, too, and the folder is the one that would be chosen.
+    place = tmp_path / "runs" / "push-dagger"
+    place.mkdir(parents=True)
+    (tmp_path / "rounds.json").rename(place / "rounds.json")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match="the gate thrifty finds out itself"):
+        nodes(**{**resumed, "out": "", "dataset": dataset})
+    resumed["out"] = str(place)
     found = values(nodes(**resumed, gate="human")["dagger_node"])
     assert (found["gate"], found["ask_above"]) == ("human", 0.2)
 
