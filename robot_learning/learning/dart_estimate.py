@@ -25,7 +25,7 @@ from robot_learning.learning.batches import Batches
 from robot_learning.learning.config import DataConfig
 from robot_learning.learning.dart import error_covariance, scaled_covariance
 from robot_learning.learning.run_folder import TRAINED_ON, episode_mark
-from robot_learning.policies.policy import Policy
+from robot_learning.policies.policy import Policy, PolicySpec
 
 _ROWS_AT_ONCE = 1024
 _SEED = 11
@@ -142,17 +142,22 @@ def save_covariance(path: Path, covariance: FloatArray, profile: RobotProfile) -
         raise ConfigurationError(f"{path}: cannot be written: {problem}") from problem
 
 
-def _actions(policy: Policy, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
-    """(N, n) the policy's actions and the expert's, at every row that the expert drove."""
-    spec = policy.spec
-    config = DataConfig(
+def windows_of(spec: PolicySpec, sources: tuple[str, ...]) -> DataConfig:
+    """The windows that a policy would see and answer, at the rows that these drove."""
+    return DataConfig(
         observation_keys=tuple(column.key for column in spec.observations),
         observation_steps=spec.observation_steps,
         action_steps=spec.action_steps,
         executed_steps=spec.executed_steps,
         first_action_index=spec.first_action_index,
-        sources=("human",),
+        sources=sources,
     )
+
+
+def _actions(policy: Policy, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
+    """(N, n) the policy's actions and the expert's, at every row that the expert drove."""
+    spec = policy.spec
+    config = windows_of(spec, ("human",))
     batches = Batches(dataset, config, policy.device)
     generator = torch.Generator(policy.device).manual_seed(_SEED)
     now, found = spec.first_action_index, []

@@ -21,9 +21,8 @@ from robot_learning.core.types import FloatArray
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.schema import Source
 from robot_learning.learning.batches import Batches
-from robot_learning.learning.config import DataConfig
 from robot_learning.learning.dagger import BoolArray, budget_thresholds
-from robot_learning.learning.dart_estimate import held_out, refuse_misfits
+from robot_learning.learning.dart_estimate import held_out, refuse_misfits, windows_of
 from robot_learning.learning.imitation.config import FitConfig
 from robot_learning.learning.imitation.critic import critic_risk, fit_critic
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts
@@ -144,14 +143,7 @@ class _Judged:
 def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray) -> _Judged:
     policies = [member.policy for member in members]
     spec, device = policies[0].spec, policies[0].device
-    config = DataConfig(
-        observation_keys=tuple(column.key for column in spec.observations),
-        observation_steps=spec.observation_steps,
-        action_steps=spec.action_steps,
-        executed_steps=spec.executed_steps,
-        first_action_index=spec.first_action_index,
-        sources=("human", "policy"),
-    )
+    config = windows_of(spec, ("human", "policy"))
     batches = Batches(dataset, config, device)
     generator = torch.Generator(device).manual_seed(_SEED)
     now = spec.first_action_index

@@ -24,6 +24,17 @@ PATIENT = {"policy_timeout_s": 0.6, "measured_timeout_s": 1.5, "measured_fault_s
 PATIENT |= {"human_timeout_s": 0.5, "tracking_rad": 3.0, "autostart": True}
 
 
+def started(peer, start_node):
+    """Robot and arbiter; what arbiter and policy will have told, and a person's hand."""
+    states, told = [], []
+    listen = peer.node.create_subscription
+    listen(String, "arbiter/state", lambda m: states.append(json.loads(m.data)), qos.LATCHED)
+    listen(String, "policy/doubt", lambda m: told.append(json.loads(m.data)), qos.LATCHED)
+    start_node("robot_node", cameras="[none]")
+    start_node("arbiter_node", **PATIENT)
+    return states, told, peer.node.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
+
+
 def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(peer, start_node, tmp_path):
     profile = load_profile("desk_arm")
     target = profile.home + np.array([0.4, 0.1, -0.1, 0.2, 0.0, 0.3, -0.02])
@@ -32,13 +43,7 @@ def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(peer, start_node
         save_steering(tmp_path / name, profile, target + shift, 0.01, **long)
         for name, shift in (("first", 0.0), ("second", -0.2))
     ]
-    states, told = [], []
-    listen = peer.node.create_subscription
-    listen(String, "arbiter/state", lambda m: states.append(json.loads(m.data)), qos.LATCHED)
-    listen(String, "policy/doubt", lambda m: told.append(json.loads(m.data)), qos.LATCHED)
-    teleop = peer.node.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
-    start_node("robot_node", cameras="[none]")
-    start_node("arbiter_node", **PATIENT)
+    states, told, teleop = started(peer, start_node)
     policy = start_node(
         "policy_node", checkpoint=folders[0], members=folders[1], device="cpu", backend="eager"
     )
@@ -108,13 +113,7 @@ def test_a_person_is_told_when_the_policy_would_go_on(peer, start_node, tmp_path
     for name, discrepancy in (("easy", 1e9), ("strict", 0.0)):
         gate = Gate(Thresholds(doubt=9.0, discrepancy=discrepancy))
         save_gate(tmp_path / name, gate, CheckpointDetails())
-    states, told = [], []
-    listen = peer.node.create_subscription
-    listen(String, "arbiter/state", lambda m: states.append(json.loads(m.data)), qos.LATCHED)
-    listen(String, "policy/doubt", lambda m: told.append(json.loads(m.data)), qos.LATCHED)
-    teleop = peer.node.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
-    start_node("robot_node", cameras="[none]")
-    start_node("arbiter_node", **PATIENT)
+    states, told, teleop = started(peer, start_node)
     served = {"checkpoint": folders[0], "members": folders[1], "gate": tmp_path / "easy"}
     policy = start_node("policy_node", device="cpu", backend="eager", **served)
 
