@@ -22,7 +22,7 @@ from robot_learning.bringup.plan import (
     user_parameters,
 )
 from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
-from robot_learning.core.ensemble_folders import ensemble_members, known_gate
+from robot_learning.core.ensemble_folders import ensemble_members, has_gate, known_gate
 from robot_learning.core.errors import ConfigurationError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -153,7 +153,10 @@ def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
         checkpoint_facts(folder)
     ask_above = arguments["ask_above"]
     if (gate or ask_above != AUTO) and not members:
-        raise ConfigurationError("gate, ask_above: doubt is that of an ensemble; name its members")
+        text = "doubt is that of an ensemble; name its members (auto: those beside the checkpoint)"
+        raise ConfigurationError(f"gate, ask_above: {text}")
+    if gate and not has_gate(Path(_resolved(gate))):
+        raise ConfigurationError(f"{gate}: no gate here; robot-learning gate makes one")
     return {
         "members": MEMBER_SEPARATOR.join(_resolved(folder) for folder in folders),
         "gate": _resolved(gate),

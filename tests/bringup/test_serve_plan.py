@@ -82,6 +82,8 @@ def test_an_ensemble_and_its_gate_are_named_or_found_beside_the_checkpoint(tmp_p
     named = {"members": f"{second};{first}", "ask_above": "0.25"}
     policy = values(nodes(checkpoint=str(first), **named)["policy_node"])
     assert (policy["members"], policy["ask_above"]) == (f"{second};{first}", 0.25)
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}: no gate here"):
+        nodes(checkpoint=str(first), members="auto", gate=str(tmp_path))
     with pytest.raises(ConfigurationError, match="ask_above: expected a number"):
         nodes(checkpoint=str(first), **{**named, "ask_above": "often"})
 
