@@ -24,7 +24,7 @@ from robot_learning.learning.batches import Batches
 from robot_learning.learning.dagger import BoolArray, budget_thresholds
 from robot_learning.learning.dart_estimate import held_out, refuse_misfits, windows_of
 from robot_learning.learning.imitation.config import FitConfig
-from robot_learning.learning.imitation.critic import critic_risk, fit_critic
+from robot_learning.learning.imitation.critic import fit_critic
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts
 from robot_learning.learning.imitation.gates import FEWEST_ROWS
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
@@ -97,8 +97,7 @@ def recorded_gate(
         policy = fit_critic(episodes, settings.fit, actions, settings.seed)
         if policy is not None:
             critic = Critic(policy, judged.keys, actions.scale)
-            risk = critic_risk(policy, actions)
-            risks = risk(judged.observation[chosen], judged.action[chosen])
+            risks = critic.risk_of(judged.observation[chosen], judged.action[chosen])
     human = judged.source == Source.HUMAN
     human = human & unseen if (human & unseen).any() else human
     discrepancies = actions.error(judged.action[human], judged.label[human])

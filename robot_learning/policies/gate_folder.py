@@ -55,7 +55,11 @@ class Critic:
         """(B,) 1 - Q, about 0 to 1, of columns (B, ...) and actions (B, n)."""
         count = len(actions)
         parts = [np.reshape(observation[key], (count, -1)) for key in self.observation_keys]
-        pairs = np.concatenate([*parts, actions / self.action_scale], axis=1)
+        return self.risk_of(np.concatenate(parts, axis=1), actions)
+
+    def risk_of(self, states: npt.NDArray[Any], actions: npt.NDArray[Any]) -> FloatArray:
+        """The same of states (B, D), the columns put together, and actions (B, n)."""
+        pairs = np.concatenate([states, actions / self.action_scale], axis=1)
         (column,) = self.policy.spec.observations
         rows = torch.from_numpy(pairs.astype(np.float32)[:, None]).to(self.policy.device)
         values = self.policy.predict({column.key: rows})[:, 0, 0].cpu().numpy()
