@@ -27,10 +27,11 @@ _SMALL: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 64,
         "data": {"action_steps": 8, "executed_steps": 8},
         "policy": {
-            "head": "logistics",
+            "observation_clip": 2.5,
+            "label_width_bins": 2.0,
             "hidden": [512, 512],
             "width": 64,
-            "temperature": 0.5,
+            "smallest_share": 0.5,
         },
         "optimizer": {"learning_rate": 1e-3},
     },

@@ -2,18 +2,25 @@
 
 π(a|o) = Π_i π(a_i | a_1 … a_{i-1}, o), each factor a softmax over bins, by a causal transformer
 (RT-1, Brohan et al. 2022, https://arxiv.org/abs/2212.06817, section 5.1, bins; Metz et al. 2017,
-https://arxiv.org/abs/1705.05035, one dimension after another). A chunk's steps follow each other.
+https://arxiv.org/abs/1705.05035, one dimension after another).
 
-A softmax does not know that neighbouring bins are alike, and learns few demonstrations by heart. A
-discretised mixture of logistics knows (`logistics.py`), and still has several modes. Its means lie
-round what a perceptron makes of the observation, so that tokens only have to tell the difference.
+A chunk is told from its last step to its first: where it goes is decided first, and the steps
+between follow (Chain-of-Action, Zhang et al. 2025, https://arxiv.org/abs/2506.09990).
+
+A softmax does not know that neighbouring bins are alike, and learns few demonstrations by heart. So
+a label may be spread over its neighbours by a Gaussian (Imani & White 2018,
+https://arxiv.org/abs/1806.04613; Farebrother et al. 2024, https://arxiv.org/abs/2403.03950), and
+what goes in for a token told before is a number. What was spread is gathered again when sampling:
+the answer is the middle of the mode that a drawn bin belongs to, by mean shift (Comaniciu & Meer
+2002, https://doi.org/10.1109/34.1000236). Else its scatter, small in each token, would lead an arm
+off what was demonstrated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from math import inf, log
 
 import torch
 from torch import Tensor, nn
@@ -25,11 +32,11 @@ from robot_learning.policies.categorical import choose
 from robot_learning.policies.config import PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.logistics import log_bin_shares
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
 
-_FIRST_LOG_SCALE = -2.0
+# What belongs to one mode: so many widths of a label to each side, found in so many steps.
+_MODE_WIDTHS, _SHIFTS = 3, 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +46,8 @@ class AutoregressiveConfig(PolicyConfig):
     Attributes:
         bins: equal parts of the normalised range [-1, 1]; what lies beyond goes into the
             outermost. Discrete actions have their own number instead.
-        head: what gives the shares of the bins: `softmax`, free for each bin, or `logistics`, a
-            mixture of smooth bumps. Discrete actions always have the first.
-        components: of the mixture of logistics.
+        label_width_bins: standard deviation of the Gaussian that a label is spread by; with 0 a
+            label is one bin alone, and an answer its middle. Discrete actions are never spread.
         hidden: widths of the perceptron between the observation and the tokens; none for a
             linear map.
         width: of a token.
@@ -49,23 +55,28 @@ class AutoregressiveConfig(PolicyConfig):
         heads: of its attention.
         dropout: in training.
         temperature: logits are divided by it when sampling; below 1 is more decided.
+        smallest_share: of the likeliest bin's probability; a bin with less is not drawn, so that
+            no rare one leads the rest of the chunk astray, and modes keep their balance (min-p
+            sampling, Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). 0 draws all.
     """
 
     bins: int = 256
-    head: Literal["softmax", "logistics"] = "softmax"
-    components: int = 5
+    label_width_bins: float = 0.0
     hidden: tuple[int, ...] = ()
     width: int = 128
     layers: int = 2
     heads: int = 4
     dropout: float = 0.0
     temperature: float = 1.0
+    smallest_share: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_heads(self.width, self.heads)
         if self.bins < 2 or self.temperature <= 0:
             raise PolicyError("bins are at least 2, and the temperature is above 0")
+        if self.smallest_share > 1:
+            raise PolicyError(f"smallest_share is at most 1, not {self.smallest_share}")
 
 
 class AutoregressivePolicy(Policy):
@@ -84,14 +95,13 @@ class AutoregressivePolicy(Policy):
         self.tokens = spec.action_steps * spec.action_dim
         self.encoder = ObservationEncoder(spec, statistics, config)
         inputs = spec.observation_steps * self.encoder.features
-        self.is_smooth = config.head == "logistics" and not spec.discrete_actions
         # The observation stands in front of the first token, and is added to every later one.
-        centres = self.tokens if self.is_smooth else 0
-        self.condition = mlp(inputs, config.hidden, config.width + centres)
+        self.condition = mlp(inputs, config.hidden, config.width)
+        self.is_spread = config.label_width_bins > 0 and not spec.discrete_actions
         self.embedding = (
-            nn.Linear(1, config.width)
-            if self.is_smooth
-            else nn.Embedding(self.choices, config.width)
+            nn.Embedding(self.choices, config.width)
+            if spec.discrete_actions
+            else nn.Linear(1, config.width)
         )
         self.positions = nn.Parameter(0.02 * torch.randn(self.tokens, config.width))
         blocks = [
@@ -100,10 +110,7 @@ class AutoregressivePolicy(Policy):
         ]
         self.blocks: Sequence[PreNormBlock] = nn.ModuleList(blocks)  # type: ignore[assignment]
         self.norm = nn.LayerNorm(config.width)
-        outputs = 3 * config.components if self.is_smooth else self.choices
-        self.head = nn.Linear(config.width, outputs)
-        if self.is_smooth:
-            nn.init.constant_(self.head.bias[-config.components :], _FIRST_LOG_SCALE)
+        self.head = nn.Linear(config.width, self.choices)
 
     @property
     def noise_shape(self) -> tuple[int, ...]:
@@ -113,83 +120,100 @@ class AutoregressivePolicy(Policy):
     def loss(self, batch: TensorBatch, generator: torch.Generator | None = None) -> Loss:
         """The cross entropy of each token given the true ones before it."""
         targets, is_pad = self.targets(batch)
-        tokens = self.to_tokens(targets).flatten(1)
         features = self.encoder(batch, self.training, generator)
-        outputs = self._outputs(features, tokens)
-        if self.is_smooth:
-            per_token = -log_bin_shares(outputs, self._middles(tokens), self.choices)
-        else:
-            per_token = functional.cross_entropy(outputs.mT, tokens, reduction="none")
-        per_step = torch.unflatten(per_token, 1, (self.spec.action_steps, -1)).sum(dim=-1)
-        return Loss(mean_unpadded(per_step, is_pad))
+        logits = self.logits(features, self.told(targets)).flatten(0, 1)
+        labels = self.labels(targets).flatten(0, 1)
+        per_token = functional.cross_entropy(logits, labels, reduction="none")
+        per_step = per_token.view(*is_pad.shape, -1).sum(dim=-1)
+        # What lies beyond the episode counts, as a hold: the steps told after it depend on it.
+        is_empty = is_pad.all(dim=1, keepdim=True).expand_as(is_pad)
+        return Loss(mean_unpadded(per_step, is_empty))
 
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
         """Draw one token after another."""
-        condition, centres = self._conditions(self.encoder(observation))
+        condition = self.condition(self.encoder(observation).flatten(1))
         caches: list[Cache | None] = [None] * len(self.blocks)
-        previous, drawn = torch.zeros_like(condition), []
+        previous, told = torch.zeros_like(condition), []
         for number in range(self.tokens):
             hidden = (condition + previous + self.positions[number]).unsqueeze(1)
             for index, block in enumerate(self.blocks):
                 hidden, caches[index] = block.step(hidden, caches[index])
-            outputs = self._around(self.head(self.norm(hidden[:, 0])), centres[:, number])
-            logits = self._shares(outputs) / self.config.temperature
-            drawn.append(choose(logits, noise[:, number]))
-            previous = self._embedded(drawn[-1])
-        return self.from_tokens(torch.stack(drawn, dim=1))
+            logits = self.sharpened(self.head(self.norm(hidden[:, 0])))
+            told.append(self._drawn(logits, noise[:, number]))
+            previous = self._embedded(told[-1])
+        return self.chunk(torch.stack(told, dim=1))
 
-    def logits(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """(B, L, choices) for each of `tokens` (B, L), from those before it."""
-        return self._shares(self._outputs(features, tokens))
-
-    def _outputs(self, features: Tensor, tokens: Tensor) -> Tensor:
-        """What the head gives for each of `tokens`, (B, L, ...)."""
-        before = functional.pad(self._embedded(tokens[:, :-1]), (0, 0, 1, 0))
-        condition, centres = self._conditions(features)
-        hidden = condition.unsqueeze(1) + before + self.positions
+    def logits(self, features: Tensor, told: Tensor) -> Tensor:
+        """(B, L, choices) for each token, from what is `told` (B, L) by those before it."""
+        before = functional.pad(self._embedded(told[:, :-1]), (0, 0, 1, 0))
+        hidden = self.condition(features.flatten(1)).unsqueeze(1) + before + self.positions
         for block in self.blocks:
             hidden = block(hidden)
-        return self._around(self.head(self.norm(hidden)), centres)
-
-    def _conditions(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to each token (B, width), and where each token's means lie (B, L)."""
-        found = self.condition(features.flatten(1))
-        centres = found[:, self.config.width :] if self.is_smooth else found.new_zeros(self.tokens)
-        return found[:, : self.config.width], centres.expand(len(found), self.tokens)
-
-    def _around(self, outputs: Tensor, centres: Tensor) -> Tensor:
-        """The head's outputs with the means of a mixture (..., M) moved to `centres` (...)."""
-        if not self.is_smooth:
-            return outputs
-        weights, means, scales = outputs.chunk(3, dim=-1)
-        return torch.cat([weights, means + centres.unsqueeze(-1), scales], dim=-1)
-
-    def to_tokens(self, targets: Tensor) -> Tensor:
-        """Normalised actions as the bins that they lie in; discrete ones are tokens already."""
-        if self.spec.discrete_actions:
-            return targets
-        return ((targets + 1) / 2 * self.choices).floor().long().clamp(0, self.choices - 1)
-
-    def from_tokens(self, tokens: Tensor) -> Tensor:
-        """The middle of each bin in the dataset's units, (B, T_a, n); discrete ones (B, T_a)."""
-        if self.spec.discrete_actions:
-            return tokens
-        middle = torch.unflatten(self._middles(tokens), 1, (self.spec.action_steps, -1))
-        return self.to_actions(middle)
-
-    def _shares(self, outputs: Tensor) -> Tensor:
-        """The logits (..., choices) that the head's outputs stand for."""
-        if not self.is_smooth:
-            return outputs
-        middles = self._middles(torch.arange(self.choices, device=outputs.device))
-        return log_bin_shares(outputs.unsqueeze(-2), middles, self.choices)
-
-    def _embedded(self, tokens: Tensor) -> Tensor:
-        """(..., width). For a mixture a bin's middle goes in, so that neighbours are alike."""
-        values = self._middles(tokens).unsqueeze(-1) if self.is_smooth else tokens
-        found: Tensor = self.embedding(values)
+        found: Tensor = self.head(self.norm(hidden))
         return found
 
-    def _middles(self, tokens: Tensor) -> Tensor:
+    def sharpened(self, logits: Tensor) -> Tensor:
+        """The logits (..., choices) that are drawn from, rare choices left out."""
+        logits = logits / self.config.temperature
+        if not self.config.smallest_share:
+            return logits
+        least = logits.amax(dim=-1, keepdim=True) + log(self.config.smallest_share)
+        return logits.masked_fill(logits < least, -inf)
+
+    def told(self, targets: Tensor) -> Tensor:
+        """What each token tells of normalised actions (B, T_a, n): (B, L), the last step first.
+
+        Numbers: the actions themselves where labels are spread, else the middles of their bins.
+        Discrete actions (B, T_a) tell which.
+        """
+        backward = targets.flip(1).flatten(1)
+        if self.spec.discrete_actions:
+            return backward
+        return backward.clamp(-1, 1) if self.is_spread else self._middles(self._bins(backward))
+
+    def chunk(self, told: Tensor) -> Tensor:
+        """`told` (B, L) in the dataset's units, (B, T_a, n); discrete ones (B, T_a)."""
+        if self.spec.discrete_actions:
+            return told.flip(1)
+        return self.to_actions(told.view(len(told), self.spec.action_steps, -1).flip(1))
+
+    def labels(self, targets: Tensor) -> Tensor:
+        """The true choice of each token (B, L), or its share in each bin (B, L, choices)."""
+        backward = targets.flip(1).flatten(1)
+        if self.spec.discrete_actions:
+            return backward
+        if not self.is_spread:
+            return self._bins(backward)
+        return self._nearness(backward.clamp(-1, 1), self.config.label_width_bins).softmax(dim=-1)
+
+    def _drawn(self, logits: Tensor, noise: Tensor) -> Tensor:
+        """What a token drawn from `logits` (B, choices) tells (B,)."""
+        choice = choose(logits, noise)
+        if self.spec.discrete_actions:
+            return choice
+        value = self._middles(choice)
+        for _ in range(_SHIFTS if self.is_spread else 0):
+            near = self._nearness(value, _MODE_WIDTHS * self.config.label_width_bins)
+            value = (logits + near).softmax(dim=-1) @ self._all_middles()
+        return value
+
+    def _nearness(self, values: Tensor, width_bins: float) -> Tensor:
+        """The logarithm (..., choices), up to a constant, of a Gaussian round `values` (...)."""
+        distance = (self._all_middles() - values.unsqueeze(-1)) * (self.choices / 2 / width_bins)
+        return -0.5 * distance * distance
+
+    def _embedded(self, told: Tensor) -> Tensor:
+        """(..., width)."""
+        found: Tensor = self.embedding(told if self.spec.discrete_actions else told.unsqueeze(-1))
+        return found
+
+    def _bins(self, values: Tensor) -> Tensor:
+        """The bin that each normalised value lies in."""
+        return ((values + 1) / 2 * self.choices).floor().long().clamp(0, self.choices - 1)
+
+    def _middles(self, bins: Tensor) -> Tensor:
         """The middle of each bin, normalised."""
-        return (tokens.to(self.positions.dtype) + 0.5) / self.choices * 2 - 1
+        return (bins.to(self.positions.dtype) + 0.5) / self.choices * 2 - 1
+
+    def _all_middles(self) -> Tensor:
+        return self._middles(torch.arange(self.choices, device=self.positions.device))

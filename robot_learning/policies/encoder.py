@@ -33,6 +33,7 @@ class ObservationInput(nn.Module):
         """
         super().__init__()
         self._images = config.images
+        self._clip = config.observation_clip
         self.vector_columns = tuple(o for o in spec.observations if not o.is_image)
         self.image_columns = tuple(o for o in spec.observations if o.is_image)
         self.vector_size = sum(prod(column.shape) for column in self.vector_columns)
@@ -50,7 +51,8 @@ class ObservationInput(nn.Module):
         for column, normalizer in zip(self.vector_columns, self.vector_normalizers, strict=True):
             values = normalizer(observation[column.key])
             parts.append(values.reshape(*values.shape[:2], -1))
-        return torch.cat(parts, dim=-1)
+        found = torch.cat(parts, dim=-1)
+        return found.clamp(-self._clip, self._clip) if self._clip else found
 
     def images(
         self, observation: TensorBatch, augmented: bool, generator: torch.Generator | None

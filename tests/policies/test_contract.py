@@ -135,6 +135,16 @@ def test_what_stands_in_padded_actions_has_no_effect(case: Any, family: str) -> 
     assert all(torch.isfinite(p.grad).all() for p in policy.parameters() if p.grad is not None)
 
 
+def test_observations_far_outside_may_be_cut(case: Any, family: str) -> None:
+    chosen = case(family)
+    policy, batch = chosen.policy(observation_clip=2.0).eval(), chosen.batch()
+    batch["obs/q"][..., 0] = 1e3
+    before = policy.predict(batch, seeded())
+    batch["obs/q"][..., 0] = 1e6
+    assert torch.equal(policy.predict(batch, seeded()), before)
+    assert not torch.equal(chosen.policy().eval().predict(batch, seeded()), before)
+
+
 def test_actions_come_out_in_the_units_they_went_in(case: Any, family: str) -> None:
     chosen = case(family)
     policy, batch = chosen.policy().eval(), chosen.batch()

@@ -32,8 +32,13 @@ _LARGEST_PARAMETERS = 100_000
 
 
 def linear_layers(policy: Policy) -> list[nn.Linear] | None:
-    """The linear layers of a deterministic policy that has only ReLU (and dropout) between."""
+    """The linear layers of a deterministic policy that has only ReLU (and dropout) between.
+
+    None for any other policy, and for one that cuts its observations.
+    """
     if not isinstance(policy, DeterministicPolicy) or policy.encoder.input.image_columns:
+        return None
+    if policy.config.observation_clip:
         return None
     layers = [layer for layer in policy.network if not isinstance(layer, nn.ReLU | nn.Dropout)]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]

@@ -103,7 +103,12 @@ def test_answers_are_those_of_pytorch(name: str) -> None:
 
 @pytest.mark.parametrize(
     "overrides",
-    [{"policy.dropout": 0.1}, {"policy.layer_norm": True}, {"policy.hidden": [400, 400]}],
+    [
+        {"policy.dropout": 0.1},
+        {"policy.layer_norm": True},
+        {"policy.hidden": [400, 400]},
+        {"policy.observation_clip": 1.0},
+    ],
 )
 def test_what_is_no_small_plain_perceptron_goes_through_pytorch(overrides: Any) -> None:
     config, samples, policy = case(BOX, overrides)
