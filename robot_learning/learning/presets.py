@@ -27,7 +27,7 @@ _SMALL: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 64,
         "data": {"action_steps": 8, "executed_steps": 8},
         "policy": {
-            "observation_clip": 2.5,
+            "observation_margin": 0.1,
             "label_width_bins": 2.0,
             "hidden": [512, 512],
             "width": 64,

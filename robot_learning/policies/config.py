@@ -57,15 +57,15 @@ class PolicyConfig:
 
     Attributes:
         observation_normalization: of the columns that are no images.
-        observation_clip: normalised columns are cut to this to each side, so that one which hardly
-            varied in the dataset does not lead the network far from what it learned (Andrychowicz
-            et al. 2017, https://arxiv.org/abs/1707.01495, cut at 5 deviations); 0 cuts nothing.
+        observation_margin: columns that are no images are cut to the range that they have in the
+            dataset, widened by this share of it at each end, so that one which hardly varied there
+            does not lead the network far from what it learned. None cuts nothing.
         action_normalization: of continuous actions.
         images: the image encoder; without effect if there are no images.
     """
 
     observation_normalization: NormalizationMode = "gaussian"
-    observation_clip: float = 0.0
+    observation_margin: float | None = None
     action_normalization: NormalizationMode = "limits"
     images: ImageConfig = field(default_factory=ImageConfig)
 

@@ -11,7 +11,7 @@ from robot_learning.policies.augmentation import augment, centre_crop, cropped_s
 from robot_learning.policies.backbones.resnet import ImageEncoder
 from robot_learning.policies.config import ImageConfig, PolicyConfig
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.normalization import Normalizer
+from robot_learning.policies.normalization import Normalizer, Range
 from robot_learning.policies.policy import (
     ObservationSpec,
     PolicySpec,
@@ -33,13 +33,17 @@ class ObservationInput(nn.Module):
         """
         super().__init__()
         self._images = config.images
-        self._clip = config.observation_clip
         self.vector_columns = tuple(o for o in spec.observations if not o.is_image)
         self.image_columns = tuple(o for o in spec.observations if o.is_image)
         self.vector_size = sum(prod(column.shape) for column in self.vector_columns)
         mode = config.observation_normalization
         self.vector_normalizers = nn.ModuleList(
             Normalizer.of(o.key, o.shape, mode, statistics) for o in self.vector_columns
+        )
+        margin = config.observation_margin
+        self.vector_ranges = nn.ModuleList(
+            nn.Identity() if margin is None else Range.of(o.key, o.shape, margin, statistics)
+            for o in self.vector_columns
         )
         self.image_normalizers = nn.ModuleList(
             Normalizer.of(o.key, (3,), "gaussian", statistics) for o in self.image_columns
@@ -48,11 +52,12 @@ class ObservationInput(nn.Module):
     def vectors(self, observation: TensorBatch) -> Tensor:
         """(B, T_o, D): all columns that are no images, one after another."""
         parts = []
-        for column, normalizer in zip(self.vector_columns, self.vector_normalizers, strict=True):
-            values = normalizer(observation[column.key])
+        for column, limit, normalizer in zip(
+            self.vector_columns, self.vector_ranges, self.vector_normalizers, strict=True
+        ):
+            values = normalizer(limit(observation[column.key]))
             parts.append(values.reshape(*values.shape[:2], -1))
-        found = torch.cat(parts, dim=-1)
-        return found.clamp(-self._clip, self._clip) if self._clip else found
+        return torch.cat(parts, dim=-1)
 
     def images(
         self, observation: TensorBatch, augmented: bool, generator: torch.Generator | None

@@ -94,15 +94,8 @@ class Normalizer(nn.Module):
             raise PolicyError(unknown_choice("normalisation", mode, get_args(NormalizationMode)))
         if statistics is None or mode == "none":
             return cls(torch.zeros(shape), torch.ones(shape))
-        if key not in statistics:
-            raise PolicyError(unknown_choice("column without statistics", key, statistics))
-        offset, spread = _centre_and_spread(mode, statistics[key])
-        for values in (offset, spread):
-            if values.shape != shape:
-                raise PolicyError(f"statistics of '{key}' are {values.shape}, not {shape}")
-            if not np.isfinite(values).all():
-                bad = np.argwhere(~np.isfinite(values)).tolist()
-                raise PolicyError(f"'{key}' has no finite statistics at {bad}; leave it out")
+        offset, spread = _centre_and_spread(mode, _statistics_of(key, statistics))
+        _refuse_unusable(key, shape, offset, spread)
         constant = spread < SMALLEST_SPREAD
         scale = 1.0 / np.where(constant, 1.0, spread)
         return cls(
@@ -120,6 +113,63 @@ class Normalizer(nn.Module):
     def denormalize(self, values: Tensor) -> Tensor:
         """Back into the data's units."""
         return values / self.scale + self.offset
+
+
+class Range(nn.Module):
+    """Cuts values to `low` and `high`, of the shape of the last dimensions."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, low: Tensor, high: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("low", low)
+        self.register_buffer("high", high)
+
+    @classmethod
+    def of(
+        cls,
+        key: str,
+        shape: tuple[int, ...],
+        margin: float,
+        statistics: Mapping[str, ColumnStatistics] | None,
+    ) -> Range:
+        """From minimum to maximum of the column `key`, wider by `margin` of that at each end.
+
+        Without statistics zeros, to be loaded.
+
+        Raises:
+            PolicyError: the column's statistics are missing, of another shape, or not finite.
+        """
+        if statistics is None:
+            return cls(torch.zeros(shape), torch.zeros(shape))
+        found = _statistics_of(key, statistics)
+        low, high = np.asarray(found.minimum), np.asarray(found.maximum)
+        _refuse_unusable(key, shape, low, high)
+        wider = margin * (high - low)
+        return cls(
+            torch.from_numpy((low - wider).astype(np.float32)),
+            torch.from_numpy((high + wider).astype(np.float32)),
+        )
+
+    def forward(self, values: Tensor) -> Tensor:
+        """In the data's units; what is not a number stays so."""
+        return values.clamp(self.low, self.high)
+
+
+def _statistics_of(key: str, statistics: Mapping[str, ColumnStatistics]) -> ColumnStatistics:
+    if key not in statistics:
+        raise PolicyError(unknown_choice("column without statistics", key, statistics))
+    return statistics[key]
+
+
+def _refuse_unusable(key: str, shape: tuple[int, ...], *found: FloatArray) -> None:
+    for values in found:
+        if values.shape != shape:
+            raise PolicyError(f"statistics of '{key}' are {values.shape}, not {shape}")
+        if not np.isfinite(values).all():
+            bad = np.argwhere(~np.isfinite(values)).tolist()
+            raise PolicyError(f"'{key}' has no finite statistics at {bad}; leave it out")
 
 
 def _centre_and_spread(

@@ -63,7 +63,7 @@ def test_wrong_overrides_are_named(overrides: dict[str, Any], text: str) -> None
         ("act", {"encoder_layers": 10**9}, "encoder_layers is at most 1000"),
         ("autoregressive", {"temperature": 0.0}, "temperature is above 0"),
         ("autoregressive", {"smallest_share": 1.5}, "smallest_share is at most 1, not 1.5"),
-        ("gmm", {"observation_clip": -1.0}, "observation_clip is at least 0, not -1.0"),
+        ("gmm", {"observation_margin": -1.0}, "observation_margin is at least 0, not -1.0"),
         ("diffusion", {"channels": [60]}, "multiples of groups"),
         ("diffusion", {"channels": []}, "multiples of groups"),
         ("flow", {"kernel": 4}, "kernel is odd"),

@@ -137,7 +137,7 @@ def test_what_stands_in_padded_actions_has_no_effect(case: Any, family: str) -> 
 
 def test_observations_far_outside_may_be_cut(case: Any, family: str) -> None:
     chosen = case(family)
-    policy, batch = chosen.policy(observation_clip=2.0).eval(), chosen.batch()
+    policy, batch = chosen.policy(observation_margin=0.1).eval(), chosen.batch()
     batch["obs/q"][..., 0] = 1e3
     before = policy.predict(batch, seeded())
     batch["obs/q"][..., 0] = 1e6

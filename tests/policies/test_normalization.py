@@ -7,7 +7,12 @@ import pytest
 import torch
 
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.normalization import MeasuredStatistics, NormalizationMode, Normalizer
+from robot_learning.policies.normalization import (
+    MeasuredStatistics,
+    NormalizationMode,
+    Normalizer,
+    Range,
+)
 
 ROWS = np.stack([np.linspace(-3, 5, 1001), np.linspace(0, 1e-6, 1001) + 2, np.full(1001, 7.0)], 1)
 
@@ -68,3 +73,16 @@ def test_unusable_statistics_are_refused() -> None:
         Normalizer.of("y", (3,), "limits", {"x": MeasuredStatistics.of(ROWS)})
     with pytest.raises(PolicyError, match=r"did you mean 'limits'"):
         Normalizer.of("x", (3,), "limit", None)  # type: ignore[arg-type]
+
+
+def test_a_range_cuts_beyond_what_the_dataset_has_and_its_margin() -> None:
+    rows = np.array([[0.0, 5.0], [10.0, 5.0]])
+    statistics = {"x": MeasuredStatistics.of(rows)}
+    limit = Range.of("x", (2,), 0.1, statistics)
+    values = torch.tensor([[-7.0, 4.0], [10.5, 5.0], [12.0, torch.nan]])
+    expected = torch.tensor([[-1.0, 5.0], [10.5, 5.0], [11.0, torch.nan]])
+    torch.testing.assert_close(limit(values), expected, equal_nan=True)
+    with pytest.raises(PolicyError, match=r"statistics of 'x' are \(2,\), not \(3,\)"):
+        Range.of("x", (3,), 0.1, statistics)
+    with pytest.raises(PolicyError, match="column without statistics"):
+        Range.of("y", (2,), 0.1, statistics)

@@ -107,7 +107,7 @@ def test_answers_are_those_of_pytorch(name: str) -> None:
         {"policy.dropout": 0.1},
         {"policy.layer_norm": True},
         {"policy.hidden": [400, 400]},
-        {"policy.observation_clip": 1.0},
+        {"policy.observation_margin": 0.1},
     ],
 )
 def test_what_is_no_small_plain_perceptron_goes_through_pytorch(overrides: Any) -> None:
