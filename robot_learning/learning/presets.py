@@ -28,7 +28,7 @@ _SMALL: Mapping[str, Mapping[str, Any]] = {
         "data": {"action_steps": 8, "executed_steps": 8},
         "policy": {
             "observation_margin": 0.1,
-            "label_width_bins": 2.0,
+            "label_width_bins": 8.0,
             "hidden": [512, 512],
             "width": 64,
             "smallest_share": 0.5,

@@ -10,10 +10,12 @@ between follow (Chain-of-Action, Zhang et al. 2025, https://arxiv.org/abs/2506.0
 A softmax does not know that neighbouring bins are alike, and learns few demonstrations by heart. So
 a label may be spread over its neighbours by a Gaussian (Imani & White 2018,
 https://arxiv.org/abs/1806.04613; Farebrother et al. 2024, https://arxiv.org/abs/2403.03950), and
-what goes in for a token told before is a number. What was spread is gathered again when sampling:
-the answer is the middle of the mode that a drawn bin belongs to, by mean shift (Comaniciu & Meer
-2002, https://doi.org/10.1109/34.1000236). Else its scatter, small in each token, would lead an arm
-off what was demonstrated.
+what goes in for a token told before is a number. Bins near a guess that a perceptron makes from the
+observation alone are favoured, so that tokens only have to tell the difference.
+
+What was spread is gathered again when sampling: the answer is the middle of the mode that a drawn
+bin belongs to, by mean shift (Comaniciu & Meer 2002, https://doi.org/10.1109/34.1000236). Else its
+scatter, small in each token, would lead an arm off what was demonstrated.
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics,
 
 # What belongs to one mode: so many widths of a label to each side, found in so many steps.
 _MODE_WIDTHS, _SHIFTS = 3, 2
+# How far round a guess bins are favoured, in widths of a label: far enough that others may win.
+_GUESS_WIDTHS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +99,9 @@ class AutoregressivePolicy(Policy):
         self.tokens = spec.action_steps * spec.action_dim
         self.encoder = ObservationEncoder(spec, statistics, config)
         inputs = spec.observation_steps * self.encoder.features
-        # The observation stands in front of the first token, and is added to every later one.
-        self.condition = mlp(inputs, config.hidden, config.width)
         self.is_spread = config.label_width_bins > 0 and not spec.discrete_actions
+        # The observation stands in front of the first token, and is added to every later one.
+        self.condition = mlp(inputs, config.hidden, config.width + self.is_spread * self.tokens)
         self.embedding = (
             nn.Embedding(self.choices, config.width)
             if spec.discrete_actions
@@ -131,14 +135,15 @@ class AutoregressivePolicy(Policy):
 
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
         """Draw one token after another."""
-        condition = self.condition(self.encoder(observation).flatten(1))
+        condition, guesses = self._conditions(self.encoder(observation))
         caches: list[Cache | None] = [None] * len(self.blocks)
         previous, told = torch.zeros_like(condition), []
         for number in range(self.tokens):
             hidden = (condition + previous + self.positions[number]).unsqueeze(1)
             for index, block in enumerate(self.blocks):
                 hidden, caches[index] = block.step(hidden, caches[index])
-            logits = self.sharpened(self.head(self.norm(hidden[:, 0])))
+            logits = self.head(self.norm(hidden[:, 0])) + self._favour(guesses[:, number])
+            logits = self.sharpened(logits)
             told.append(self._drawn(logits, noise[:, number]))
             previous = self._embedded(told[-1])
         return self.chunk(torch.stack(told, dim=1))
@@ -146,10 +151,11 @@ class AutoregressivePolicy(Policy):
     def logits(self, features: Tensor, told: Tensor) -> Tensor:
         """(B, L, choices) for each token, from what is `told` (B, L) by those before it."""
         before = functional.pad(self._embedded(told[:, :-1]), (0, 0, 1, 0))
-        hidden = self.condition(features.flatten(1)).unsqueeze(1) + before + self.positions
+        condition, guesses = self._conditions(features)
+        hidden = condition.unsqueeze(1) + before + self.positions
         for block in self.blocks:
             hidden = block(hidden)
-        found: Tensor = self.head(self.norm(hidden))
+        found: Tensor = self.head(self.norm(hidden)) + self._favour(guesses)
         return found
 
     def sharpened(self, logits: Tensor) -> Tensor:
@@ -185,6 +191,18 @@ class AutoregressivePolicy(Policy):
         if not self.is_spread:
             return self._bins(backward)
         return self._nearness(backward.clamp(-1, 1), self.config.label_width_bins).softmax(dim=-1)
+
+    def _conditions(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What is added to each token (B, width), and a guess at what each one tells (B, L)."""
+        found = self.condition(features.flatten(1))
+        condition, guesses = found[:, : self.config.width], found[:, self.config.width :]
+        return condition, guesses if self.is_spread else found.new_zeros(len(found), self.tokens)
+
+    def _favour(self, guesses: Tensor) -> Tensor:
+        """What `guesses` (...) add to the logits (..., choices)."""
+        if not self.is_spread:
+            return guesses.new_zeros(*guesses.shape, self.choices)
+        return self._nearness(guesses, _GUESS_WIDTHS * self.config.label_width_bins)
 
     def _drawn(self, logits: Tensor, noise: Tensor) -> Tensor:
         """What a token drawn from `logits` (B, choices) tells (B,)."""
