@@ -53,7 +53,7 @@ class Contestant:
 
 _SMALL_UNET = {"channels": [32, 64], "kernel": 3}
 _SMALL_ACT = {"width": 64, "hidden": 128, "encoder_layers": 1, "dropout": 0.0}
-_SMALL_TRANSFORMER = {"width": 64, "layers": 2, "label_width_bins": 8.0, "smallest_share": 0.5}
+_SMALL_TRANSFORMER = {"width": 64, "layers": 2, "label_width_bins": 2.0, "smallest_share": 0.5}
 CONTESTANTS = (
     Contestant("deterministic (L2)", "deterministic", False, {"error": "l2"}),
     Contestant("Gaussian, sampled", "gaussian", False, {"answer": "sample"}),
