@@ -50,8 +50,9 @@ class AutoregressiveConfig(PolicyConfig):
     Attributes:
         bins: equal parts of the normalised range [-1, 1]; what lies beyond goes into the
             outermost. Discrete actions have their own number instead.
-        label_width_bins: standard deviation of the Gaussian that a label is spread by; with 0 a
-            label is one bin alone, and an answer its middle. Discrete actions are never spread.
+        label_width_bins: standard deviation of the Gaussian that a label is spread by; wide ones
+            learn few demonstrations better, and merge modes less than three widths apart. With 0
+            a label is one bin alone, and an answer its middle. Discrete actions are never spread.
         hidden: widths of the perceptron between the observation and the tokens; none for a
             linear map.
         width: of a token.
