@@ -143,7 +143,7 @@ class AutoregressivePolicy(Policy):
             hidden = (condition + previous + self.positions[number]).unsqueeze(1)
             for index, block in enumerate(self.blocks):
                 hidden, caches[index] = block.step(hidden, caches[index])
-            logits = self.head(self.norm(hidden[:, 0])) + self._favour(guesses[:, number])
+            logits = self._favoured(self.head(self.norm(hidden[:, 0])), guesses[:, number])
             logits = self.sharpened(logits)
             told.append(self._drawn(logits, noise[:, number]))
             previous = self._embedded(told[-1])
@@ -156,8 +156,7 @@ class AutoregressivePolicy(Policy):
         hidden = condition.unsqueeze(1) + before + self.positions
         for block in self.blocks:
             hidden = block(hidden)
-        found: Tensor = self.head(self.norm(hidden)) + self._favour(guesses)
-        return found
+        return self._favoured(self.head(self.norm(hidden)), guesses)
 
     def sharpened(self, logits: Tensor) -> Tensor:
         """The logits (..., choices) that are drawn from, rare choices left out."""
@@ -199,11 +198,11 @@ class AutoregressivePolicy(Policy):
         condition, guesses = found[:, : self.config.width], found[:, self.config.width :]
         return condition, guesses if self.is_spread else found.new_zeros(len(found), self.tokens)
 
-    def _favour(self, guesses: Tensor) -> Tensor:
-        """What `guesses` (...) add to the logits (..., choices)."""
+    def _favoured(self, logits: Tensor, guesses: Tensor) -> Tensor:
+        """The logits (..., choices), higher near `guesses` (...) where labels are spread."""
         if not self.is_spread:
-            return guesses.new_zeros(*guesses.shape, self.choices)
-        return self._nearness(guesses, _GUESS_WIDTHS * self.config.label_width_bins)
+            return logits
+        return logits + self._nearness(guesses, _GUESS_WIDTHS * self.config.label_width_bins)
 
     def _drawn(self, logits: Tensor, noise: Tensor) -> Tensor:
         """What a token drawn from `logits` (B, choices) tells (B,)."""
