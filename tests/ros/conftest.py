@@ -41,16 +41,17 @@ def _own_graph(monkeypatch: pytest.MonkeyPatch, worker_domain: int) -> Iterator[
         time.sleep(0.05)
     for process in left:
         process.kill()
-    assert not left, f"left running: {[process.cmdline() for process in left]}"
+    assert not left, f"left running: {list(left.values())}"
 
 
-def _marked(mark: str) -> list[psutil.Process]:
-    # By the environment, since a process whose parent has died is no one's child any more.
-    found = []
+def _marked(mark: str) -> dict[psutil.Process, list[str]]:
+    # By the environment, since a process whose parent has died is no one's child any more. Each
+    # with its command line, which nobody can read any more once it is killed.
+    found = {}
     for process in psutil.process_iter():
         try:
             if process.pid != os.getpid() and process.environ().get(MARK) == mark:
-                found.append(process)
+                found[process] = process.cmdline()
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
     return found

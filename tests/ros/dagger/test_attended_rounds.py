@@ -32,7 +32,7 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
             watch.until(one, lambda: reaction() or time.monotonic() > end_s)  # noqa: B023
 
     def record_one(key, reaction):
-        press("start", lambda: watch.recorder.get("recording"))
+        press("start", lambda: watch.recorder["recording"])
         watch.until(one, lambda: watch.recorder["rows"] > 3 and watch.mode == "POLICY")
         press(key, reaction)
         watch.until(one, lambda: watch.mode != "POLICY")
@@ -40,7 +40,7 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
     def ask(name):
         return peer.call(Trigger, f"dagger_node/{name}")
 
-    watch.until(one, lambda: "the next episode: start it" in one.output)
+    watch.until_asked_to_start(one)
     assert "no episode of this round is saved yet" in ask("finish_round").message
     assert not ask("start_round").success
     record_one("discard", lambda: watch.recorder["discarded"] == 1)
@@ -85,7 +85,7 @@ def test_real_keys_take_over_jog_hand_back_and_judge(dagger, watch, checkpoint, 
             watch.until(one, lambda: reaction() or time.monotonic() > end_s)  # noqa: B023
             typist.hold(set())
 
-    watch.until(one, lambda: "the next episode: start it" in one.output)
+    watch.until_asked_to_start(one)
     press("Return", lambda: watch.recorder["recording"])
     until_mode("POLICY")
     for key in ("w", "a"):

@@ -38,6 +38,11 @@ class Watch:
             assert time.monotonic() < give_up_s, (self.dagger, self.recorder, running.output)
             self.peer.executor.spin_once(timeout_sec=0.05)
 
+    def until_asked_to_start(self, running):
+        """Until the operator is asked for an episode and every node has been heard."""
+        self.until(running, lambda: "the next episode: start it" in running.output)
+        self.until(running, lambda: self.recorder and self.dagger and self.arbiter)
+
     @property
     def mode(self):
         return self.arbiter.get("mode", "")
