@@ -15,6 +15,7 @@ from typing import Any
 from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
 from std_msgs.msg import Bool, String
+from std_srvs.srv import Trigger
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
@@ -64,6 +65,8 @@ class EpisodeLeader:
         self.events: deque[str] = deque()
         self._measured_ns = 0
         self._succeeded_s: float | None = None
+        for request in _RECORDER_EVENTS:
+            self.calls.client(Trigger, f"{settings['recorder_node']}/{request}")
         node.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
         node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         node.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
@@ -151,7 +154,7 @@ class EpisodeLeader:
         )
         refusals = 0
         while True:
-            granted, text = self.calls.trigger(service)
+            granted, text = self.calls.trigger(service, repeatable=False)
             self.await_status()
             if granted:
                 return
@@ -163,7 +166,9 @@ class EpisodeLeader:
 
     def ask(self, request: str) -> None:
         """Ask something of the recorder; a refusal is only logged."""
-        granted, text = self.calls.trigger(f"{self._settings['recorder_node']}/{request}")
+        service = f"{self._settings['recorder_node']}/{request}"
+        # Asked twice, discard would throw away the episode before, too.
+        granted, text = self.calls.trigger(service, repeatable=False)
         if not granted:
             self._node.get_logger().warning(text)
 

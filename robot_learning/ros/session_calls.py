@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
 from rclpy.executors import Executor
@@ -21,6 +21,15 @@ from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop
 
 PATIENCE_S = 30.0
 _RETRY_S = 0.5
+_ASKS = 6
+"""How often a request is sent within its patience, while no answer comes."""
+_STRAGGLER_S = 1.0
+_ENDS_IN = {
+    Transition.TRANSITION_CONFIGURE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_ACTIVATE: State.PRIMARY_STATE_ACTIVE,
+    Transition.TRANSITION_DEACTIVATE: State.PRIMARY_STATE_INACTIVE,
+    Transition.TRANSITION_CLEANUP: State.PRIMARY_STATE_UNCONFIGURED,
+}
 
 
 class StopRequestedError(Exception):
@@ -28,7 +37,12 @@ class StopRequestedError(Exception):
 
 
 class Calls:
-    """Blocking calls that go on serving callbacks. Not for use inside a callback."""
+    """Blocking calls that go on serving callbacks. Not for use inside a callback.
+
+    An answer can get lost: a server that has not discovered the client's reader yet, since the
+    machine is busy, drops it after a moment. So a request without an answer is sent again, unless
+    it is not `repeatable`, for it would do something else the second time.
+    """
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -65,13 +79,15 @@ class Calls:
         if self._stop.is_set:
             raise StopRequestedError
 
-    def trigger(self, service: str, patience_s: float = PATIENCE_S) -> tuple[bool, str]:
+    def trigger(
+        self, service: str, patience_s: float = PATIENCE_S, repeatable: bool = True
+    ) -> tuple[bool, str]:
         """Call a Trigger service; whether it was granted, and what was said.
 
         Raises:
             RobotLearningError: nobody answers.
         """
-        response = self.call(Trigger, service, Trigger.Request(), patience_s)
+        response = self.call(Trigger, service, Trigger.Request(), patience_s, repeatable)
         return bool(response.success), str(response.message)
 
     def demand(self, service: str, patience_s: float = PATIENCE_S) -> str:
@@ -113,25 +129,57 @@ class Calls:
                 raise RobotLearningError(f"{node}: {result.reason}")
 
     def transition(self, node: str, transition: int, patience_s: float = PATIENCE_S) -> bool:
-        """Bring a lifecycle node into another state, by a `Transition`; whether it went.
+        """Bring a lifecycle node into another state, by a `Transition`; whether it is there.
 
         Raises:
             RobotLearningError: nobody answers.
         """
         request = ChangeState.Request(transition=Transition(id=transition))
-        answer = self.call(ChangeState, f"{node}/change_state", request, patience_s)
-        return bool(answer.success)
+        if self.call(ChangeState, f"{node}/change_state", request, patience_s).success:
+            return True
+        # Refused, too, when it had obeyed before and that answer was lost.
+        state = self.call(GetState, f"{node}/get_state", GetState.Request()).current_state
+        return bool(state.id == _ENDS_IN[transition])
 
-    def call(self, kind: type, service: str, request: Any, patience_s: float = PATIENCE_S) -> Any:
+    def client(self, kind: type, service: str) -> Client:
+        """The client of a service. Made well before its first call, it is discovered by then."""
+        client = self._clients.get(service)
+        if client is None:
+            client = self._clients[service] = self._node.create_client(kind, service)
+        return client
+
+    def call(
+        self,
+        kind: type,
+        service: str,
+        request: Any,
+        patience_s: float = PATIENCE_S,
+        repeatable: bool = True,
+    ) -> Any:
         """Call a service of any kind; its answer, given within `patience_s`.
 
         Raises:
             RobotLearningError: nobody answers.
         """
-        client = self._clients.get(service)
-        if client is None:
-            client = self._clients[service] = self._node.create_client(kind, service)
+        client = self.client(kind, service)
         self.wait(client.service_is_ready, f"nobody offers {client.srv_name}", PATIENCE_S)
-        future: Future = client.call_async(request)
-        self.wait(future.done, f"{client.srv_name} does not answer", patience_s)
-        return future.result()
+        begun_s, futures = time.monotonic(), [client.call_async(request)]
+
+        def answered() -> bool:
+            due_s = begun_s + len(futures) * patience_s / _ASKS
+            if repeatable and time.monotonic() > due_s:
+                futures.append(client.call_async(request))
+            return any(future.done() for future in futures)
+
+        self.wait(answered, f"{client.srv_name} does not answer", patience_s)
+        self._await_stragglers(client, futures)
+        return next(future.result() for future in futures if future.done())
+
+    def _await_stragglers(self, client: Client, futures: Sequence[Future]) -> None:
+        """A request that was sent again must not take effect when others have followed it."""
+        end_s = time.monotonic() + _STRAGGLER_S
+        while not all(future.done() for future in futures) and time.monotonic() < end_s:
+            self.spin()
+        for future in futures:
+            if not future.done():
+                client.remove_pending_request(future)

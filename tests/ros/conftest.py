@@ -16,6 +16,7 @@ import psutil
 import pytest
 import rclpy
 from arbiter_graph import Graph, running_graph
+from keyboard_pilot import Typist
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from x_server import start_x_server
@@ -202,6 +203,14 @@ def display() -> Iterator[str]:
     server = start_x_server()
     yield server.display
     server.stop()
+
+
+@pytest.fixture
+def typist(display: str) -> Iterator[Typist]:
+    """Somebody at that X server's keyboard."""
+    one = Typist(display)
+    yield one
+    one.close()
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseStamped
-from keyboard_pilot import KeyboardPilot, Typist
+from keyboard_pilot import KeyboardPilot
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
@@ -78,13 +78,6 @@ class Eyes:
     def _on_command(self, message: JointTrajectory) -> None:
         _, positions = conversions.parse_trajectory(message, self._profile.joint_names)
         self.commands.append(positions[-1])
-
-
-@pytest.fixture
-def typist(display: str) -> Iterator[Typist]:
-    one = Typist(display)
-    yield one
-    one.close()
 
 
 @pytest.fixture

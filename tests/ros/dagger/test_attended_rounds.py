@@ -7,7 +7,6 @@ import time
 
 import numpy as np
 from dagger_rounds import rebuilt_labels
-from keyboard_pilot import Typist
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
@@ -67,12 +66,13 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
     ]
 
 
-def test_real_keys_take_over_jog_hand_back_and_judge(dagger, watch, checkpoint, display, tmp_path):
+def test_real_keys_take_over_jog_hand_back_and_judge(
+    dagger, watch, checkpoint, display, typist, tmp_path
+):
     given = ("--device", "keyboard", "--rounds", "1", "--episodes-per-round", "1")
     one = dagger(
         *(*given, "--checkpoint", str(checkpoint), "--train-command", "external"), DISPLAY=display
     )
-    typist = Typist(display)
 
     def until_mode(mode):
         watch.until(one, lambda: watch.mode == mode)
@@ -95,7 +95,6 @@ def test_real_keys_take_over_jog_hand_back_and_judge(dagger, watch, checkpoint, 
         press("b", lambda: watch.mode == "POLICY")
     press("y", lambda: watch.recorder["saved"] == 1)
     watch.until(one, lambda: "robot-learning train" in watch.dagger["message"])
-    typist.close()
     assert one.interrupt() == 0
     (summary,) = Dataset(tmp_path / "set").episodes
     assert (summary.outcome, summary.operator) == ("success", "keyboard")
