@@ -28,8 +28,9 @@ from robot_learning.learning.errors import TrainingError
 from robot_learning.learning.logs import ProgressBar, RunLog
 from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
 from robot_learning.learning.order import SampleOrder
+from robot_learning.learning.precision import autocast, warn_of_slow_precision
 from robot_learning.learning.training_state import Standing, load_state, save_state
-from robot_learning.learning.validation import Rollout, Validator, autocast, is_better, is_progress
+from robot_learning.learning.validation import Rollout, Validator, is_better, is_progress
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
@@ -174,6 +175,8 @@ class Training:
             )
         self.config, self.folder, self.processes = config, folder, processes
         self.device = choose_device(config.compute.device, processes)
+        if processes.is_main:
+            warn_of_slow_precision(self.device, config.compute.precision)
         training, validation = split(dataset, config)
         self.batches = Batches(training, config.data, self.device, seed=config.seed)
         self._validator = Validator(validation, config, self.device, rollout)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
 
 import torch
 
@@ -14,10 +12,10 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.learning.batches import Batches
 from robot_learning.learning.config import TrainConfig
+from robot_learning.learning.precision import autocast
 from robot_learning.policies.policy import Policy
 
 _log = logging.getLogger(__name__)
-_DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _SEED = 7
 # The share of simulated episodes in which a policy succeeds.
 Rollout = Callable[[Policy], float]
@@ -69,12 +67,6 @@ class Validator:
             total += float((per_sample.float() * weights).sum())
             weight += float(weights.sum())
         return total / max(weight, 1e-12)
-
-
-def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
-    """The context of a forward pass in that precision."""
-    dtype = _DTYPES.get(precision)
-    return torch.autocast(device.type, dtype) if dtype else nullcontext()
 
 
 def is_better(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
