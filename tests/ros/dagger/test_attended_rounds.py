@@ -88,10 +88,15 @@ def test_real_keys_take_over_jog_hand_back_and_judge(
     watch.until_asked_to_start(one)
     press("Return", lambda: watch.recorder["recording"])
     until_mode("POLICY")
+
+    def until_recorded(rows):
+        end = watch.recorder["rows"] + rows
+        watch.until(one, lambda: watch.recorder["rows"] > end)
+
     for key in ("w", "a"):
-        rows = watch.recorder["rows"]
-        watch.until(one, lambda: watch.recorder["rows"] > rows + 10)  # noqa: B023
+        until_recorded(10)
         press(key, lambda: watch.mode == "HUMAN")
+        until_recorded(10)
         press("b", lambda: watch.mode == "POLICY")
     press("y", lambda: watch.recorder["saved"] == 1)
     watch.until(one, lambda: "robot-learning train" in watch.dagger["message"])

@@ -46,6 +46,8 @@ def small_robot(folder: Path) -> str:
     profile = yaml.safe_load(source.read_text(encoding="utf-8"))
     profile["interfaces"]["sim"]["mjcf"] = str(source.parent / "desk_arm.xml")
     camera = profile["cameras"][0]
+    # Half as often as the arm's own profile: a slow machine keeps up with it, too.
+    profile["control_rate_hz"] = 50
     profile["cameras"] = [{**camera, "width_px": WIDTH, "height_px": HEIGHT, "rate_hz": 20}]
     path = folder / "robot.yaml"
     path.write_text(yaml.safe_dump(profile), encoding="utf-8")
