@@ -21,6 +21,14 @@ TINY = (
 )
 
 
+def until_recording(watch, one, number):
+    """Until there are rows of that episode on the disk."""
+    # By its name: what the session before had said may still come in.
+    name = f"episode_{number:06d}.hdf5"
+    watch.until(one, lambda: watch.recorder.get("episode") == name)
+    watch.until(one, lambda: watch.recorder["flushed_rows"] > 5)
+
+
 def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is(
     dagger, watch, checkpoint, tmp_path
 ):
@@ -28,22 +36,22 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     again = (*given, "--resume", "--rounds", "1")
     folder = tmp_path / "run"
 
-    def in_the_second_episode():
+    def until_in(number, one):
         """The first was seen to be saved, and this one would not be lost."""
-        counted, recorder = watch.dagger.get("episodes"), watch.recorder
-        return counted == 1 and recorder.get("recording") and recorder["flushed_rows"] > 5
+        until_recording(watch, one, number)
+        watch.until(one, lambda: watch.dagger.get("episodes") == 1)
 
     # The recorder, while it records the second episode.
     one = dagger(*given, "--rounds", "1", "--checkpoint", str(checkpoint))
-    watch.until(one, in_the_second_episode)
+    until_in(1, one)
     kill(one, "robot_learning.ros.recorder_node")
     assert ended(one)[0] != 0
     assert len(DatasetFolder(tmp_path / "set").partial_paths()) == 1
     # The node that leads; the recorder is shut down and keeps what it had.
-    for node in ("dagger_node", "policy_node"):
+    for number, node in ((2, "dagger_node"), (3, "policy_node")):
         watch.forget()
         one = dagger(*again)
-        watch.until(one, in_the_second_episode)
+        until_in(number, one)
         kill(one, f"robot_learning.ros.{node}")
         assert ended(one)[0] != 0
     assert load_run(folder).current.phase is Phase.COLLECTING
@@ -102,10 +110,7 @@ def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
     flushed = []
     for number, node in enumerate(("robot_node", "arbiter_node", "teleop_node")):
         one = dagger(*given, *more)
-        # By its name: what the session before had said may still come in.
-        name = f"episode_{number:06d}.hdf5"
-        watch.until(one, lambda: watch.recorder.get("episode") == name)  # noqa: B023
-        watch.until(one, lambda: watch.recorder["flushed_rows"] > 5)
+        until_recording(watch, one, number)
         flushed.append(watch.recorder["flushed_rows"])
         kill(one, f"robot_learning.ros.{node}")
         code, output = ended(one)
