@@ -94,8 +94,13 @@ class AutoregressivePolicy(Policy):
     def __init__(
         self, spec: PolicySpec, statistics: Statistics | None, config: AutoregressiveConfig
     ) -> None:
-        """Build the networks; see `Policy`."""
+        """Build the networks; see `Policy`.
+
+        Raises:
+            PolicyError: also when actions are normalised beyond the bins.
+        """
         super().__init__(spec, statistics, config)
+        self.require_bounded_actions("has bins from -1 to 1")
         self.choices = spec.discrete_actions or config.bins
         self.tokens = spec.action_steps * spec.action_dim
         self.encoder = ObservationEncoder(spec, statistics, config)

@@ -61,9 +61,12 @@ class DiffusionPolicy(DenoisingPolicy):
         """Build the networks; see `Policy`.
 
         Raises:
-            PolicyError: also when inference has more steps than training.
+            PolicyError: also when inference has more steps than training, or actions are
+                normalised beyond what is clipped.
         """
         super().__init__(spec, statistics, config)
+        if config.clip:
+            self.require_bounded_actions(f"clips chunks at {config.clip:g} (clip=0 does not)")
         if not 1 <= config.inference_steps <= config.train_steps:
             raise PolicyError(
                 f"inference_steps is 1 to train_steps ({config.train_steps}), "

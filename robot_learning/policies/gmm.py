@@ -42,6 +42,8 @@ class GmmPolicy(Policy):
     def __init__(self, spec: PolicySpec, statistics: Statistics | None, config: GmmConfig) -> None:
         """Build the networks; see `Policy`."""
         super().__init__(spec, statistics, config)
+        if config.tanh_mean:
+            self.require_bounded_actions("keeps means within (-1, 1) (tanh_mean)")
         self.encoder = ObservationEncoder(spec, statistics, config)
         inputs = spec.observation_steps * self.encoder.features
         outputs = config.components * (1 + 2 * spec.action_steps * spec.action_dim)

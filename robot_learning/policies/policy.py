@@ -143,6 +143,19 @@ class Policy(nn.Module, ABC):
         mode = "none" if spec.discrete_actions else config.action_normalization
         self.action_normalizer = Normalizer.of(ACTION, (spec.action_dim,), mode, statistics)
 
+    def require_bounded_actions(self, why: str) -> None:
+        """For families whose answers lie in [-1, 1], where actions must be normalised to, too.
+
+        Raises:
+            PolicyError: they are normalised without bounds and would be cut off.
+        """
+        mode = self.config.action_normalization
+        if mode not in ("limits", "quantiles") and not self.spec.discrete_actions:
+            raise PolicyError(
+                f"the family '{self.family}' {why}: action_normalization is 'limits' or "
+                f"'quantiles', not '{mode}'"
+            )
+
     @property
     def noise_shape(self) -> tuple[int, ...]:
         """Shape, without B, of the standard normal noise that `act` takes; (0,) for none."""

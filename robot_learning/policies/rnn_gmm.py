@@ -48,6 +48,8 @@ class RnnGmmPolicy(Policy):
             PolicyError: also when the chunk does not lie along the history.
         """
         super().__init__(spec, statistics, config)
+        if config.tanh_mean:
+            self.require_bounded_actions("keeps means within (-1, 1) (tanh_mean)")
         last = spec.observation_steps - 1
         if spec.action_steps != spec.observation_steps or spec.first_action_index != last:
             raise PolicyError(

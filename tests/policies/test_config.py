@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
 from robot_learning.policies.config import from_plain, to_plain, with_overrides
 from robot_learning.policies.deterministic import DeterministicConfig
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.families import family_named, make_policy
+from robot_learning.policies.normalization import MeasuredStatistics
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
+
+GAUSSIAN = {"action_normalization": "gaussian"}
+STATISTICS = MeasuredStatistics.of(np.random.default_rng(0).normal(size=(100, 2)))
 
 
 def test_overrides_reach_groups_and_keep_types() -> None:
@@ -105,6 +110,10 @@ def test_specs_that_make_no_sense_are_refused(changes: dict[str, Any], text: str
         ("diffusion", 5, {}, "multiple of 2, not 5"),
         ("diffusion", 4, {"inference_steps": 101}, "1 to train_steps"),
         ("rnn_gmm", 2, {}, "action_steps must be observation_steps"),
+        ("diffusion", 4, GAUSSIAN, r"clips chunks at 1 .*: action_normalization is 'limits' or"),
+        ("diffusion", 4, {"action_normalization": "none"}, "'quantiles', not 'none'"),
+        ("autoregressive", 4, GAUSSIAN, "has bins from -1 to 1"),
+        ("gmm", 1, {**GAUSSIAN, "tanh_mean": True}, "keeps means within"),
     ],
 )
 def test_families_say_what_they_cannot_do(
@@ -113,6 +122,13 @@ def test_families_say_what_they_cannot_do(
     spec = PolicySpec((ObservationSpec("q", (2,)),), 2, action_steps=steps)
     with pytest.raises(PolicyError, match=text):
         make_policy(name, spec, None, overrides)
+
+
+def test_actions_without_bounds_are_for_families_without_bounds() -> None:
+    spec = PolicySpec((ObservationSpec("q", (2,)),), 2, action_steps=4)
+    wide = {"q": STATISTICS, "action": STATISTICS}
+    for name, overrides in (("gmm", {}), ("flow", {}), ("diffusion", {"clip": 0.0})):
+        make_policy(name, spec, wide, {**GAUSSIAN, **overrides})
 
 
 def test_images_too_small_for_the_encoder_are_refused() -> None:

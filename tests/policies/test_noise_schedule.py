@@ -33,6 +33,12 @@ def test_schedule_is_the_squared_cosine() -> None:
 def test_steps_are_evenly_spaced_and_end_at_zero() -> None:
     assert ddim_steps(100, 10) == (90, 80, 70, 60, 50, 40, 30, 20, 10, 0)
     assert ddim_steps(10, 10) == tuple(range(9, -1, -1))
+    # Whatever their number, the first is one where hardly any signal is left.
+    for count in range(10, 101):
+        steps = ddim_steps(100, count)
+        assert len(set(steps)) == count
+        assert steps[-1] == 0
+        assert squared_cosine(100)[steps[0]] < 0.03
     assert [(s.alpha, s.next_alpha) for s in sampling_steps((0.9, 0.5, 0.1), (2, 0))] == [
         (0.1, 0.9),
         (0.9, 1.0),
