@@ -74,12 +74,14 @@ class DemonstrationReport:
     wall_s: float
 
 
-def with_camera_size(profile: RobotProfile, size_px: tuple[int, int] | None) -> RobotProfile:
-    """The profile with all its cameras at (height, width)."""
-    if size_px is None:
-        return profile
-    height, width = size_px
-    cameras = [replace(c, height_px=height, width_px=width) for c in profile.cameras]
+def with_camera_sizes(
+    profile: RobotProfile, sizes_px: Mapping[str, tuple[int, int]]
+) -> RobotProfile:
+    """The profile with the cameras that are named at (height, width)."""
+    cameras = []
+    for camera in profile.cameras:
+        height, width = sizes_px.get(camera.name, (camera.height_px, camera.width_px))
+        cameras.append(replace(camera, height_px=height, width_px=width))
     return replace(profile, cameras=tuple(cameras))
 
 
@@ -123,7 +125,10 @@ class _Session:
 
     def __init__(self, config: DemonstrationConfig, path: Path) -> None:
         self.config = config
-        profile = with_camera_size(resolve_robot(config.robot), config.image_size_px)
+        profile = resolve_robot(config.robot)
+        if config.image_size_px:
+            sizes_px = {camera.name: config.image_size_px for camera in profile.cameras}
+            profile = with_camera_sizes(profile, sizes_px)
         self.env = RobotEnv(
             profile, config.task, cameras=config.cameras, control_rate_hz=config.rate_hz
         )

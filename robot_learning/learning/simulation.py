@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.batches import default_keys
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.evaluation import EvaluationConfig, evaluate
 from robot_learning.learning.execution import observation_name
 from robot_learning.learning.validation import Rollout
-from robot_learning.sim.env import RobotEnv
+from robot_learning.sim.env import RobotEnv, resolve_robot
 from robot_learning.sim.tasks import TASKS
 
 _log = logging.getLogger(__name__)
@@ -46,13 +47,18 @@ def _obstacle(dataset: Dataset, config: TrainConfig) -> str:
     info = dataset.info
     if info.task not in TASKS:
         return f"the task is '{info.task}'"
-    try:
-        env = RobotEnv(info.robot, info.task, control_rate_hz=info.rate_hz)
-    except ConfigurationError as problem:
-        return str(problem)
-    known = {*env.observation_space.spaces, *(camera.name for camera in env.profile.cameras)}  # type: ignore[attr-defined]
-    if env.profile.joint_names != info.joint_names:
-        return f"the robot '{info.robot}' has other joints than the dataset"
     keys = config.data.observation_keys or default_keys(dataset)
-    unknown = [key for key in keys if observation_name(key) not in known]
+    names = [observation_name(key) for key in keys]
+    try:
+        profile = resolve_robot(info.robot)
+        cameras = [name for name in names if name in {camera.name for camera in profile.cameras}]
+        env = RobotEnv(profile, info.task, cameras=cameras, control_rate_hz=info.rate_hz)
+        with closing(env):
+            # Whether images can be drawn here shows when the first one is.
+            known, _ = env.reset(seed=config.validation.rollout_seed)
+    except RobotLearningError as problem:
+        return str(problem)
+    if profile.joint_names != info.joint_names:
+        return f"the robot '{info.robot}' has other joints than the dataset"
+    unknown = [key for key, name in zip(keys, names, strict=True) if name not in known]
     return f"it gives no {', '.join(unknown)}" if unknown else ""

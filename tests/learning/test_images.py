@@ -4,14 +4,23 @@ from pathlib import Path
 import pytest
 import torch
 
+from robot_learning.core.errors import DependencyError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.batches import Batches
 from robot_learning.learning.config import DataConfig, TrainConfig
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+from robot_learning.learning.simulation import rollout_for
 from robot_learning.learning.trainer import train
 from robot_learning.policies.checkpoint import load_checkpoint
+from robot_learning.policies.families import make_policy
+from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.sim import rendering
 
+PLAIN = {
+    **{"observation_normalization": "none", "action_normalization": "none", "hidden": [8]},
+    **{"images.width": 8, "images.keypoints": 4, "images.features": 4},
+}
 KEYS = ("obs/joint_position", "obs/front")
 
 
@@ -57,3 +66,29 @@ def test_a_policy_that_sees_is_trained_and_simulated(seen: Path, tmp_path: Path)
         policy, EvaluationConfig("reach", episodes=2, seed=7, ask_expert=False, reward="sparse")
     )
     assert [episode.seed for episode in found.episodes] == [7, 8]
+
+
+def test_without_a_way_to_draw_a_training_on_images_is_validated_by_its_loss(
+    seen: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_context(width_px: int, height_px: int) -> None:
+        raise DependencyError("no OpenGL here")
+
+    wanted = TrainConfig().with_values(
+        {"data": {"observation_keys": list(KEYS)}, "validation": {"rollout_episodes": 1}}
+    )
+    assert rollout_for(Dataset(seen), wanted) is not None
+    monkeypatch.setattr(rendering, "open_context", no_context)
+    assert rollout_for(Dataset(seen), wanted) is None
+    assert "validation by the loss alone, there is no simulation: no OpenGL here" in caplog.text
+
+
+def test_each_camera_is_simulated_in_the_size_that_the_policy_knows() -> None:
+    columns = (
+        ObservationSpec("obs/joint_position", (7,)),
+        ObservationSpec("obs/front", (24, 32, 3), is_image=True),
+        ObservationSpec("obs/wrist", (48, 40, 3), is_image=True),
+    )
+    policy = make_policy("deterministic", PolicySpec(columns, 7, action_steps=1), None, PLAIN)
+    found = evaluate(policy, EvaluationConfig("reach", episodes=1, ask_expert=False))
+    assert len(found.episodes) == 1
