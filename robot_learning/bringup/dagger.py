@@ -33,6 +33,7 @@ from robot_learning.bringup.serve import DEVICES as COMPUTE_DEVICES
 from robot_learning.bringup.teleop import ARGUMENTS as TELEOP_ARGUMENTS
 from robot_learning.bringup.teleop import FIXED, SCRIPTED, teleop_node
 from robot_learning.bringup.teleop_record import recorder_node
+from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
 
 SHARED = (
@@ -164,7 +165,8 @@ def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
     out, dataset, gate = arguments["out"], arguments["dataset"], AUTO
     if resume and not dataset:
         dataset, gate = _resumed(out)
-    facts = _facts(dataset, arguments["checkpoint"])
+    checkpoint = arguments["checkpoint"] and str(best_checkpoint(arguments["checkpoint"]))
+    facts = _facts(dataset, checkpoint)
     robot, task = arguments["robot"] or facts.robot, arguments["task"] or facts.task
     out = out or f"runs/{task}-dagger"
     if resume and arguments["dataset"]:
@@ -173,6 +175,7 @@ def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
     cameras = ",".join(facts.cameras) or "none"
     return {
         **arguments,
+        "checkpoint": checkpoint,
         "dataset": dataset or f"data/{robot}_{task}",
         "robot": robot,
         "task": task,

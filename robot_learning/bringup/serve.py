@@ -22,7 +22,12 @@ from robot_learning.bringup.plan import (
     user_parameters,
 )
 from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
-from robot_learning.core.ensemble_folders import ensemble_members, has_gate, known_gate
+from robot_learning.core.ensemble_folders import (
+    best_checkpoint,
+    ensemble_members,
+    has_gate,
+    known_gate,
+)
 from robot_learning.core.errors import ConfigurationError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -38,7 +43,7 @@ DETAILS_NAME = "checkpoint.json"
 AUTO, MEMBER_SEPARATOR = "auto", ";"
 
 ARGUMENTS = (
-    LaunchArgument("checkpoint", "", "Folder of the checkpoint"),
+    LaunchArgument("checkpoint", "", "Folder of the checkpoint, or of its training"),
     LaunchArgument("robot", "", "Robot profile; by default the checkpoint's"),
     LaunchArgument("task", "", "Task whose scene the robot stands in; by default the checkpoint's"),
     *(argument for argument in SIM_ARGUMENTS if argument.name in SHARED),
@@ -122,6 +127,9 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         ConfigurationError: an argument is wrong; nothing was started.
     """
     folder = arguments["checkpoint"]
+    if folder:
+        folder = str(best_checkpoint(folder))
+        arguments = {**arguments, "checkpoint": folder}
     facts = checkpoint_facts(folder) if folder else CheckpointFacts()
     chosen = {
         **FIXED,

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
+from robot_learning.core.ensemble_folders import best_checkpoint, ensemble_members, gate_folder
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,14 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
     settings = GateSettings(
         kind=arguments.kind, target_rate=arguments.target_rate, seed=arguments.seed
     )
-    place = arguments.out or gate_folder(arguments.checkpoint)
+    checkpoint = best_checkpoint(arguments.checkpoint)
+    place = arguments.out or gate_folder(checkpoint)
     refuse_other_folder(place)
     dataset = Dataset(arguments.dataset)
-    first = load_checkpoint(arguments.checkpoint)
-    others = arguments.members or ensemble_members(arguments.checkpoint)
+    first = load_checkpoint(checkpoint)
+    others = arguments.members or ensemble_members(checkpoint)
     if not others:
         raise ConfigurationError(
-            f"{arguments.checkpoint}: no further members of its ensemble lie beside it; name them "
+            f"{checkpoint}: no further members of its ensemble lie beside it; name them "
             "with --members"
         )
     members = [first, *(load_checkpoint(folder) for folder in others)]

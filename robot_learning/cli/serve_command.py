@@ -21,7 +21,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "policy drives once arbiter_node/hand_back is called, or at once with --drive.",
         epilog="Arguments may also be given as name:=value, as for ros2 launch.",
     )
-    parser.add_argument("checkpoint", help="folder of the checkpoint")
+    parser.add_argument("checkpoint", help="folder of the checkpoint, or of its training")
     parser.add_argument(
         "--drive",
         dest="launch_drive",

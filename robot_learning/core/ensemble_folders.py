@@ -14,7 +14,15 @@ from pathlib import Path
 from typing import Any
 
 CHECKPOINT_NAME, GATE_NAME = "checkpoint.json", "gate.json"
+BEST = "best"
 _MEMBER, _GATE = "_member_", "_gate"
+
+
+def best_checkpoint(folder: str | Path) -> Path:
+    """The folder itself, or the best checkpoint of the training in it."""
+    place = Path(folder).expanduser()
+    is_training = not (place / CHECKPOINT_NAME).exists() and (place / BEST).is_dir()
+    return place / BEST if is_training else place
 
 
 def member_folders(first: Path, members: int) -> list[Path]:

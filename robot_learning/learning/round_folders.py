@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 
 from robot_learning.core import ensemble_folders
-from robot_learning.core.ensemble_folders import CHECKPOINT_NAME
+from robot_learning.core.ensemble_folders import BEST, CHECKPOINT_NAME
 from robot_learning.learning.errors import RunError
 
-_BEST, _DIGEST = "best", "weights_sha256"
-CHECKPOINT = Path(_BEST, CHECKPOINT_NAME)
+_DIGEST = "weights_sha256"
+CHECKPOINT = Path(BEST, CHECKPOINT_NAME)
 """What a training has written once it has a checkpoint, in its folder."""
 _METRICS, _TAIL_BYTES = "metrics.csv", 4096
 
@@ -28,7 +28,7 @@ def member_folders(folder: Path, number: int, members: int) -> list[Path]:
 
 def trained_checkpoint(folder: Path, number: int) -> Path:
     """The checkpoint that this training ends with."""
-    return training_folder(folder, number).resolve() / _BEST
+    return training_folder(folder, number).resolve() / BEST
 
 
 def steps_trained(folder: Path, number: int) -> int:

@@ -88,6 +88,14 @@ def test_an_ensemble_and_its_gate_are_named_or_found_beside_the_checkpoint(tmp_p
         nodes(checkpoint=str(first), **{**named, "ask_above": "often"})
 
 
+def test_a_training_stands_for_its_best_checkpoint(tmp_path):
+    profile = load_profile("desk_duo")
+    best = save_steering(tmp_path / "run" / "best", profile, profile.home)
+    found = nodes(checkpoint=str(tmp_path / "run"))
+    assert values(found["policy_node"])["checkpoint"] == str(best)
+    assert values(found["robot_node"])["robot"] == "desk_duo"
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
