@@ -96,7 +96,7 @@ class Windows:
         self._starts = dataset.row_starts()
         self.rows = self._chosen_rows()
         if not len(self.rows):
-            raise DatasetError(f"{dataset.path}: no window matches {self.spec}")
+            raise DatasetError(f"{dataset.path}: no window can be made: {self._why_none()}")
         self._episode_of = np.searchsorted(self._starts, self.rows, "right") - 1
 
     def __len__(self) -> int:
@@ -152,6 +152,15 @@ class Windows:
         for number, step in repeated:
             frames[number, step] = frames[number, step - 1]
         return frames
+
+    def _why_none(self) -> str:
+        rows, labelled = self.dataset.rows, int(self.action_valid.sum())
+        invalid = int(np.count_nonzero(self.dataset.array("invalid")))
+        counts = f"of {rows} rows {invalid} are invalid and {rows - labelled} have no usable label"
+        if not self.spec.sources:
+            return counts
+        driven = int(self.dataset.source_rows(self.spec.sources).sum())
+        return f"{counts}; {driven} were driven by {' or '.join(self.spec.sources)}"
 
     def _chosen_rows(self) -> npt.NDArray[np.int64]:
         chosen = np.ones(self.dataset.rows, bool) if self.labels is None else self.labels.copy()
