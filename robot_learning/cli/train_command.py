@@ -50,6 +50,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train, and say where the checkpoint is."""
     from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.distributed import is_first_process
     from robot_learning.learning.simulation import rollout_for
     from robot_learning.learning.trainer import train
 
@@ -63,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
         rollout=rollout_for(dataset, config),
         show_progress=True,
     )
+    if not is_first_process():
+        return 0
     best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())
     early = ", stopped early" if result.stopped_early else ""
     print(

@@ -49,6 +49,11 @@ class Processes:
         return bool(told.item())
 
 
+def is_first_process() -> bool:
+    """Whether torchrun started this one as the first, which speaks for all; so it is without it."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 @contextmanager
 def process_group(device: str) -> Iterator[Processes]:
     """Join the group that torchrun's environment describes; alone without one.

@@ -169,9 +169,9 @@ class ObservationTokens(nn.Module):
         others = 1 + (spec.observation_steps if inputs.vector_size else 0)
         self.positions = nn.Parameter(torch.randn(others, width))
         cameras = len(inputs.image_columns)
-        # Which camera and which step a feature map is of.
+        # Which camera and which step a feature map is of; of none nothing is learned.
         self.image_places = nn.Parameter(
-            0.02 * torch.randn(cameras * spec.observation_steps, width)
+            0.02 * torch.randn(cameras * spec.observation_steps, width), requires_grad=cameras > 0
         )
         encoders = min(cameras, 1) if config.images.shared else cameras
         self.resnets = nn.ModuleList(

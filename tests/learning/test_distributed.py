@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 
+from robot_learning.cli.main import main
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.config import TrainConfig
-from robot_learning.learning.distributed import Processes, process_group
+from robot_learning.learning.distributed import (
+    Processes,
+    is_first_process,
+    process_group,
+)
 from robot_learning.learning.trainer import Training, train
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -52,6 +57,24 @@ def test_two_processes_have_the_gradient_of_one(
     theirs = load_checkpoint(tmp_path / "run" / "last").policy.state_dict()
     for name, value in ours.items():
         torch.testing.assert_close(theirs[name], value, rtol=1e-3, atol=1e-4)
+
+
+def test_one_process_speaks_for_all(
+    demonstrations: Dataset,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = []
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        train_command = ["train", str(demonstrations.path), "--policy", "deterministic"]
+        small = ["--steps", "1", "--set", "policy.hidden=[4]", "--out", str(tmp_path / rank)]
+        assert main([*train_command, *small, "--set", "validation.rollout_episodes=0"]) == 0
+        said.append(capsys.readouterr().out)
+        assert is_first_process() == (rank == "0")
+    assert "best: 1 steps" in said[0]
+    assert said[1] == ""
 
 
 def test_a_batch_is_shared_without_rest() -> None:

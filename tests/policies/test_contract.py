@@ -115,6 +115,16 @@ def test_the_gradient_reaches_every_parameter(case: Any, family: str) -> None:
         assert parameter.grad.abs().max() > 0, name
 
 
+@pytest.mark.parametrize("images", [False, True])
+def test_no_parameter_that_is_trained_is_left_out(case: Any, family: str, images: bool) -> None:
+    # Several processes that train together wait for the gradient of each.
+    chosen = case(family, images=images)
+    policy = chosen.policy().train()
+    policy.loss(chosen.batch(), seeded()).per_sample.mean().backward()
+    trained = [name for name, p in policy.named_parameters() if p.requires_grad]
+    assert [name for name in trained if policy.get_parameter(name).grad is None] == []
+
+
 def test_what_stands_in_padded_actions_has_no_effect(case: Any, family: str) -> None:
     chosen = case(family, observation_steps=4, action_steps=4)
     policy, batch = chosen.policy(), chosen.batch()
