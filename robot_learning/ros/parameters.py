@@ -46,6 +46,14 @@ REAL_TIME = ParameterSpec(
     "real_time", True, "Ask for real-time scheduling of the control loop; goes on without"
 )
 
+POLICY_MAX_AGE = ParameterSpec(
+    "policy_max_age_s",
+    2.0,
+    "Oldest observation that a chunk may answer to, s; the same for arbiter_node, which holds "
+    "beyond it, and policy_node, which executes fewer steps of a chunk rather than reach it",
+    minimum=0.02,
+)
+
 ROBOT_NODE = (
     ParameterSpec("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
     ParameterSpec("task", "lift", "Scene and task that the simulated robot stands in"),
@@ -243,9 +251,7 @@ ARBITER_NODE = (
     ParameterSpec(
         "policy_timeout_s", 0.15, "Silence of the policy that gives HOLD", minimum=0.02, maximum=2.0
     ),
-    ParameterSpec(
-        "policy_max_age_s", 2.0, "Oldest observation that a chunk may answer to", minimum=0.02
-    ),
+    POLICY_MAX_AGE,
     ParameterSpec(
         "policy_hold_s", 0.15, "Time for which a chunk's last point stays valid", minimum=0.001
     ),
@@ -564,6 +570,7 @@ POLICY_NODE = (
         "Steps of a chunk that are executed before the next one; 0 is the checkpoint's own",
         minimum=0,
     ),
+    POLICY_MAX_AGE,
     ParameterSpec(
         "ensembling_decay",
         0.01,

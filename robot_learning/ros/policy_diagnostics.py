@@ -50,7 +50,7 @@ class PolicyDiagnostics:
             "execution": served.runner.planner.execution.value,
             "rate_hz": f"{spec.rate_hz:g}",
             "action_steps": str(spec.action_steps),
-            "executed_steps": str(served.runner.planner.executed_steps),
+            "executed_steps": str(served.executed_steps),
             "last_reload": reload,
         }
         return self._status("policy", DiagnosticStatus.OK, str(served), values)

@@ -122,7 +122,10 @@ class PolicyNode(BuiltNode):
         chosen = {name: value for name, value in given.items() if name in names}
         members = tuple(filter(None, given["members"].split(MEMBER_SEPARATOR)))
         settings = ServingSettings(**{**chosen, "arms": len(given["arms"]), "members": members})
-        return serve_checkpoint(given["checkpoint"], self._profile, settings, beside=beside)
+        served = serve_checkpoint(given["checkpoint"], self._profile, settings, beside=beside)
+        if served.warning:
+            self.get_logger().warning(served.warning)
+        return served
 
     def _build(self) -> None:
         from robot_learning.ros.policy_arm import PolicyArm
@@ -184,9 +187,13 @@ class PolicyNode(BuiltNode):
     def _take_results(self) -> None:
         if self._worker is None:
             return
-        for result in self._worker.take_results():
+        results = self._worker.take_results()
+        for result in results:
             if self._active:
                 self._arms[result.request.arm].take(result)
+        if results:
+            # No answer is awaited just now: the moment for another policy.
+            self._go_on_loading()
 
     def _tick(self) -> None:
         for arm in self._arms:
@@ -236,6 +243,10 @@ class PolicyNode(BuiltNode):
             if waited_s > ADOPTION_PATIENCE_S:
                 self._finish_reload(False, lacking[0])
             return
+        # What is under way may be all that keeps the plan from running out.
+        awaits = self._active and any(arm.runner.awaits for arm in self._arms)
+        if awaits and waited_s < ADOPTION_PATIENCE_S:
+            return
         self._swap(served)
         self._finish_reload(True, f"serving {served}")
 
@@ -252,7 +263,10 @@ class PolicyNode(BuiltNode):
 
     def _finish_reload(self, success: bool, text: str) -> None:
         answer, self._answer = self._answer, None
-        self._loading = self._adopting_since_ns = None
+        loading, self._loading = self._loading, None
+        self._adopting_since_ns = None
+        if loading is not None and not success:
+            loading.abandon()
         if answer is None:
             return
         if not success:

@@ -25,6 +25,15 @@ class Loading:
         """Whether it has ended, well or not."""
         return not self._thread.is_alive()
 
+    def abandon(self) -> None:
+        """Nobody will serve it: close what was loaded, beside the loop, which waits for nothing."""
+        threading.Thread(target=self._close, name="closing", daemon=True).start()
+
+    def _close(self) -> None:
+        self._thread.join()
+        if self.served is not None:
+            self.served.client.close()
+
     def _work(self) -> None:
         try:
             self.served = self._load()

@@ -13,7 +13,7 @@ from enum import Enum
 
 import numpy as np
 
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.ensembling import ensembling_weights
@@ -24,6 +24,9 @@ from robot_learning.serving.action_chunk import ActionChunk
 AUTO = "auto"
 # How many steps of how many chunks temporal ensembling averages at a time.
 NEXT_STEPS, MOST_AVERAGED = 25, 2500
+# Within this share of the age that an observation may have the next chunk is to take over; the
+# rest is for delays that vary.
+AGE_SHARE = 0.9
 
 
 class Execution(Enum):
@@ -65,6 +68,7 @@ class PlannerSettings:
         chunk_steps: rows of the policy's output.
         first_step: the row that answers to the current observation.
         executed_steps: steps that are executed before the next chunk takes over.
+        max_age_ns: age of its observation beyond which the arbiter follows no chunk.
         ensembling_decay: m of the weights.
     """
 
@@ -73,7 +77,17 @@ class PlannerSettings:
     chunk_steps: int
     first_step: int
     executed_steps: int
+    max_age_ns: int
     ensembling_decay: float = 0.01
+
+    def steps_until_next(self, delay_ns: int) -> int:
+        """`executed_steps`, or as many as keep the observation young enough.
+
+        `delay_ns` is the time from an observation until its chunk is there.
+        """
+        wait_ns = delay_ns if self.execution is Execution.RECEDING_HORIZON else 0
+        young_ns = int(AGE_SHARE * self.max_age_ns) - wait_ns
+        return min(self.executed_steps, young_ns // self.period_ns)
 
 
 def planner_settings(
@@ -81,6 +95,7 @@ def planner_settings(
     execution: str = AUTO,
     *,
     executed_steps: int = 0,
+    policy_max_age_s: float = 2.0,
     ensembling_decay: float = 0.01,
     takes_prefix: bool = False,
 ) -> PlannerSettings:
@@ -90,6 +105,7 @@ def planner_settings(
         spec: the policy's.
         execution: one of `EXECUTIONS`; `auto` is asynchronous for chunks, else receding horizon.
         executed_steps: 0 takes the policy's own number.
+        policy_max_age_s: age of its observation beyond which the arbiter follows no chunk.
         ensembling_decay: see `PlannerSettings`.
         takes_prefix: whether the policy can go on from another chunk.
 
@@ -115,6 +131,7 @@ def planner_settings(
         chunk_steps=spec.action_steps,
         first_step=spec.first_action_index,
         executed_steps=executed_steps or spec.executed_steps,
+        max_age_ns=seconds_to_ns(policy_max_age_s),
         ensembling_decay=ensembling_decay,
     )
 
@@ -135,11 +152,16 @@ class ActionPrefix:
 
 
 class ChunkPlanner:
-    """The actions that are planned now, and when the next ones are needed. One thread."""
+    """The actions that are planned now, and when the next ones are needed. One thread.
 
-    def __init__(self, settings: PlannerSettings) -> None:
+    Args:
+        settings: how chunks are executed.
+        borrowed: the plan of another policy, executed until the first chunk is there.
+    """
+
+    def __init__(self, settings: PlannerSettings, borrowed: ActionChunk | None = None) -> None:
         self.settings = settings
-        self.plan: ActionChunk | None = None
+        self.plan = self._borrowed = borrowed
         self._chunks: list[ActionChunk] = []
         self._asked_ns: int | None = None
 
@@ -154,16 +176,19 @@ class ChunkPlanner:
 
         `delay_ns` is the time from an observation until its chunk is there. While something else
         drives (`driving` False) a chunk is asked for with every step, so that what the policy
-        would do answers to what the arm does.
+        would do answers to what the arm does. A borrowed plan is to be replaced at once, as it
+        may end before as many steps are executed as this policy's own chunks have.
         """
         settings, plan = self.settings, self.plan
         # Half a period early, since the observations' own grid may lie anywhere.
         early_ns = settings.period_ns // 2
         if self._asked_ns is not None and stamp_ns < self._asked_ns + settings.period_ns - early_ns:
             return False
-        if plan is None or not driving or settings.execution is Execution.TEMPORAL_ENSEMBLING:
+        if plan is self._borrowed or plan is None or not driving:
             return True
-        needed_ns = plan.step_ns(settings.executed_steps) - early_ns
+        if settings.execution is Execution.TEMPORAL_ENSEMBLING:
+            return True
+        needed_ns = plan.step_ns(settings.steps_until_next(delay_ns)) - early_ns
         if settings.execution is Execution.RECEDING_HORIZON:
             return stamp_ns >= needed_ns
         return stamp_ns + delay_ns >= needed_ns

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from robot_learning.core.pacing import give_up_precedence, take_precedence
 from robot_learning.core.types import FloatArray
 from robot_learning.serving.chunk_planner import ActionPrefix
@@ -39,12 +41,13 @@ class InferenceResult:
 
     Attributes:
         request: what was asked.
-        actions: (action_steps, n); None when the inference failed.
-        problem: why it failed; empty otherwise.
+        actions: (action_steps, n); None when the inference failed, or gave something else.
+        problem: why there are none; empty otherwise.
         started_ns: steady time at which the policy was called.
         finished_ns: steady time at which it returned.
         doubt: how little they are to be trusted; None where nothing tells.
         risk: the probability that it ends badly; likewise.
+        refused: whether there are none since what the policy returned is not what it promises.
     """
 
     request: InferenceRequest
@@ -54,6 +57,7 @@ class InferenceResult:
     finished_ns: int
     doubt: float | None = None
     risk: float | None = None
+    refused: bool = False
 
     @property
     def inference_s(self) -> float:
@@ -87,6 +91,7 @@ class InferenceWorker:
                 lacks the core meanwhile. None for an ordinary thread.
         """
         self._client = client
+        self._computing: PolicyClient | None = None
         self._priority = priority
         self._taken_priority: int | None = None
         self._on_results = on_results
@@ -102,7 +107,7 @@ class InferenceWorker:
         """Ask for a chunk; an older request of the same arm that still waits is replaced."""
         with self._changed:
             self._waiting[request.arm] = request
-            self._changed.notify()
+            self._changed.notify_all()
 
     def take_results(self) -> list[InferenceResult]:
         """The answers since the last call, oldest first."""
@@ -110,18 +115,22 @@ class InferenceWorker:
             results, self._results = self._results, []
         return results
 
-    def swap(self, client: PolicyClient, priority: int | None = None) -> PolicyClient:
-        """From the next inference on another client computes; returns the one before."""
+    def swap(self, client: PolicyClient, priority: int | None = None) -> None:
+        """From the next inference on another client computes; the one before is closed.
+
+        That is done once it is idle, in a thread of its own: neither the caller nor the next
+        inference waits for connections or processes to end.
+        """
         with self._changed:
             before, self._client = self._client, client
             self._priority = priority
-        return before
+        threading.Thread(target=self._retire, args=(before,), name="closing", daemon=True).start()
 
     def close(self, patience_s: float = 1.0) -> bool:
         """End the thread; False when it is still within an inference after `patience_s`."""
         with self._changed:
             self._closing = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join(patience_s)
         return not self._thread.is_alive()
 
@@ -134,7 +143,14 @@ class InferenceWorker:
             results = _answer(client, requests)
             with self._changed:
                 self._results += results
+                self._computing = None
+                self._changed.notify_all()
             self._on_results()
+
+    def _retire(self, client: PolicyClient) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._computing is not client)
+        client.close()
 
     def _take_priority(self) -> None:
         if self._priority == self._taken_priority:
@@ -154,35 +170,57 @@ class InferenceWorker:
                 return None
             requests = [self._waiting[arm] for arm in sorted(self._waiting)]
             self._waiting = {}
+            self._computing = self._client
             return self._client, requests
 
 
+_Answer = tuple[FloatArray | None, float | None, float | None]
+"""Of one request: actions, doubt and risk."""
+
+
+class _RefusedError(Exception):
+    """A policy returned something else than it promises."""
+
+
 def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[InferenceResult]:
-    windows = [request.window for request in requests]
     started_ns = time.monotonic_ns()
-    actions: FloatArray | None = None
-    doubts: FloatArray | None = None
-    risks: FloatArray | None = None
-    problem = ""
+    answers: list[_Answer] = [(None, None, None)] * len(requests)
+    problem, refused = "", False
     try:
-        actions = client.infer(windows, [request.prefix for request in requests])
-        if len(actions) != len(requests):
-            problem = f"{len(requests)} windows gave {len(actions)} chunks"
-        else:
-            doubts = client.doubt(windows, actions)
-            risks = client.risk(windows, actions)
+        answers = _ask(client, requests)
+    except _RefusedError as error:
+        problem, refused = str(error), True
     except Exception as error:  # whatever a policy does, the loop beside it goes on
-        problem = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        problem = _line(error)
     finished_ns = time.monotonic_ns()
     return [
-        InferenceResult(
-            request,
-            None if problem or actions is None else actions[index],
-            problem,
-            started_ns,
-            finished_ns,
-            None if problem or doubts is None else float(doubts[index]),
-            None if problem or risks is None else float(risks[index]),
-        )
-        for index, request in enumerate(requests)
+        InferenceResult(request, actions, problem, started_ns, finished_ns, doubt, risk, refused)
+        for request, (actions, doubt, risk) in zip(requests, answers, strict=True)
     ]
+
+
+def _ask(client: PolicyClient, requests: list[InferenceRequest]) -> list[_Answer]:
+    windows, spec = [request.window for request in requests], client.spec
+    answer = client.infer(windows, [request.prefix for request in requests])
+    actions = _numbers("actions", answer, (len(windows), spec.action_steps, spec.action_dim))
+    doubts = _one_each("doubt", client.doubt(windows, actions), len(windows))
+    risks = _one_each("risk", client.risk(windows, actions), len(windows))
+    return list(zip(actions, doubts, risks, strict=True))
+
+
+def _one_each(what: str, values: object, count: int) -> list[float] | list[None]:
+    return [None] * count if values is None else _numbers(what, values, (count,)).tolist()
+
+
+def _numbers(what: str, values: object, shape: tuple[int, ...]) -> FloatArray:
+    try:
+        numbers = np.asarray(values, np.float64)
+    except Exception as error:  # a policy may return anything
+        raise _RefusedError(f"its {what}: expected numbers: {_line(error)}") from error
+    if numbers.shape != shape:
+        raise _RefusedError(f"its {what}: expected shape {shape}, found {numbers.shape}")
+    return numbers
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"

@@ -28,8 +28,8 @@ class PolicyClient(ABC):
     ) -> FloatArray:
         """One chunk for each window: (len(windows), spec.action_steps, spec.action_dim).
 
-        It may take as long as it needs and may return anything: what is not finite or has
-        another shape is refused by the runner. An exception counts as a failed inference.
+        It may take as long as it needs and may return anything: what is no numbers, not finite
+        or has another shape is refused. An exception counts as a failed inference.
         """
 
     def doubt(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
@@ -47,5 +47,9 @@ class PolicyClient(ABC):
         return None
 
     def close(self) -> None:
-        """Release connections, processes, memory."""
+        """Release connections, processes, memory.
+
+        Called once, when nothing is asked of it any more. It may take long: when another one is
+        served instead, it is called in a thread of its own.
+        """
         return

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.types import FloatArray
 from robot_learning.policies.gate import NEVER, RISK, Thresholds
 from robot_learning.policies.policy import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
@@ -60,7 +61,7 @@ class RunnerCounts:
 
     Attributes:
         chunks: outputs that became part of the plan.
-        refused: outputs with NaN, infinity or another shape.
+        refused: outputs with NaN, infinity or another shape, or that are no numbers.
         failed: inferences that ended with an exception.
         asked: how often it asked for help.
         late: outputs all of whose steps were past when they arrived.
@@ -119,9 +120,6 @@ class PolicyRunner:
         self._silent_until_ns = 0
         self._begun = False
         self._last_ros_ns: int | None = None
-        self._use(spec, settings)
-
-    def _use(self, spec: PolicySpec, settings: RunnerSettings) -> None:
         self.spec, self.settings = spec, settings
         self.history = ObservationHistory(
             spec.observations, spec.observation_steps, spec.rate_hz, settings.max_age_s
@@ -133,16 +131,20 @@ class PolicyRunner:
     ) -> None:
         """Go on with another policy, without a gap.
 
-        The plan of the one before is executed until the new one's first chunk is there. `history`
-        has been fed with observations already.
+        The plan of the one before is executed until the new one's first chunk is there, which is
+        asked for with the next observation. `history` has been fed with observations already.
+        The best moment is when no answer is awaited (`awaits`): one that comes later is dropped.
         """
-        plan = self.planner.plan
-        self._use(spec, settings)
-        self.history = history
-        self.planner.plan = plan
+        self.spec, self.settings, self.history = spec, settings, history
+        self.planner = ChunkPlanner(settings.planner, self.planner.plan)
         self._pending = None
         self.epoch += 1
         self.times = RunnerTimes()
+
+    @property
+    def awaits(self) -> bool:
+        """Whether a request is under way."""
+        return self._pending is not None
 
     def observe(self, key: str, stamp_ns: int, value: npt.NDArray[Any]) -> bool:
         """Take one stream's sample; see `ObservationHistory.push`."""
@@ -193,20 +195,14 @@ class PolicyRunner:
         self._pending = None
         self.times.inference.add(result.inference_s)
         self.times.delay.add(max(0.0, (now.ros_ns - request.window.stamp_ns) / NS_PER_S))
-        if result.actions is None:
-            counts.failed += 1
-            self._fall_silent(f"the inference failed: {result.problem}", now)
-            return False
-        if problem := self._problem(result.actions):
-            counts.refused += 1
-            self._fall_silent(f"the policy's output was refused: {problem}", now)
+        actions = self._usable(result, now)
+        if actions is None:
             return False
         self.doubt, self.risk = result.doubt, result.risk
         reason = self.settings.limits.reason(self.doubt, self.risk)
         if self.driving and (self.asks or reason):
             self._ask(reason, now)
             return False
-        actions = np.asarray(result.actions, np.float64)
         stamp_ns = request.window.stamp_ns
         verdict = self.planner.accept(stamp_ns, actions, now.ros_ns, self.driving)
         if verdict is Verdict.LATE:
@@ -265,7 +261,21 @@ class PolicyRunner:
             )
             self._fall_silent(f"it asks for help: {name} {value:.3g} above {limit:.3g}", now)
 
-    def _problem(self, actions: npt.NDArray[Any]) -> str:
+    def _usable(self, result: InferenceResult, now: Instant) -> FloatArray | None:
+        """The answer's actions; None, counted and told, where there are none to follow."""
+        actions = result.actions
+        if actions is None and not result.refused:
+            self.counts.failed += 1
+            self._fall_silent(f"the inference failed: {result.problem}", now)
+            return None
+        problem = result.problem if actions is None else self._problem(actions)
+        if problem:
+            self.counts.refused += 1
+            self._fall_silent(f"the policy's output was refused: {problem}", now)
+            return None
+        return actions
+
+    def _problem(self, actions: FloatArray) -> str:
         wanted = (self.spec.action_steps, self.spec.action_dim)
         if actions.shape != wanted:
             return f"expected {wanted[0]} x {wanted[1]} numbers, found shape {actions.shape}"

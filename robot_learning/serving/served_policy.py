@@ -8,14 +8,21 @@ from pathlib import Path
 
 import torch
 
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint
+from robot_learning.policies.errors import is_out_of_memory
 from robot_learning.policies.gate import NEVER, Thresholds
 from robot_learning.policies.gate_folder import Gate, load_gate
 from robot_learning.serving import backend_probe, devices
 from robot_learning.serving.backend_probe import ProbeReport, choose_backend
-from robot_learning.serving.chunk_planner import AUTO, PlannerSettings, planner_settings
+from robot_learning.serving.chunk_planner import (
+    AUTO,
+    Execution,
+    PlannerSettings,
+    planner_settings,
+)
 from robot_learning.serving.compatibility import Sources, check_policy
 from robot_learning.serving.ensemble import Ensemble
 from robot_learning.serving.local_policy import LocalPolicy
@@ -34,6 +41,7 @@ class ServingSettings:
             cores from the control loop.
         execution: one of `chunk_planner.EXECUTIONS`.
         executed_steps: of each chunk; 0 is the checkpoint's own number.
+        policy_max_age_s: age of its observation beyond which the arbiter follows no chunk.
         ensembling_decay: m of temporal ensembling's weights exp(-m i).
         max_age_s: age of joints and poses beyond which no chunk is asked for.
         image_max_age_s: the same of images.
@@ -49,6 +57,7 @@ class ServingSettings:
     threads: int = 1
     execution: str = AUTO
     executed_steps: int = 0
+    policy_max_age_s: float = 2.0
     ensembling_decay: float = 0.01
     max_age_s: float = 0.1
     image_max_age_s: float = 0.3
@@ -83,12 +92,31 @@ class ServedPolicy:
     device: str
     probe: ProbeReport
 
+    @property
+    def executed_steps(self) -> int:
+        """Of each chunk, as far as the delay is known beforehand."""
+        delay_ns = seconds_to_ns(self.runner.expected_delay_s)
+        return self.runner.planner.steps_until_next(delay_ns)
+
+    @property
+    def warning(self) -> str:
+        """Why fewer steps of a chunk are executed than were asked for; empty when all are."""
+        planner, steps = self.runner.planner, self.executed_steps
+        ensembles = planner.execution is Execution.TEMPORAL_ENSEMBLING
+        if ensembles or steps == planner.executed_steps:
+            return ""
+        return (
+            f"executes {steps} of {planner.executed_steps} steps: the arbiter follows no chunk "
+            "whose observation is older than policy_max_age_s, "
+            f"{planner.max_age_ns / NS_PER_S:g} s; for more steps set it higher for both nodes"
+        )
+
     def __str__(self) -> str:
         spec, planner = self.client.spec, self.runner.planner
         return (
             f"'{self.family}' for task '{self.details.task}' "
             f"({self.digest[:12]}), {spec.action_steps} steps at {spec.rate_hz:g} Hz, "
-            f"{planner.execution.value} after {planner.executed_steps}, on {self.device}, "
+            f"{planner.execution.value} after {self.executed_steps}, on {self.device}, "
             f"backend {self.probe}"
         )
 
@@ -121,6 +149,7 @@ def serve_checkpoint(
             spec,
             settings.execution,
             executed_steps=settings.executed_steps,
+            policy_max_age_s=settings.policy_max_age_s,
             ensembling_decay=settings.ensembling_decay,
             takes_prefix=takes_prefix,
         )
@@ -140,7 +169,9 @@ def serve_checkpoint(
         elif settings.gate:
             text = "says when an ensemble asks for help; name its further members, too"
             raise ConfigurationError(f"gate: {settings.gate} {text}")
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         raise ConfigurationError(f"{folder}: not enough memory on {device} for it") from error
     ages_s = dict.fromkeys([*sources.joints, *sources.poses], settings.max_age_s)
     ages_s |= dict.fromkeys(sources.cameras, settings.image_max_age_s)

@@ -51,6 +51,7 @@ def changed(self, windows, prefixes):
         actions[:, 2, 0] = np.nan
     return actions
 LocalPolicy.infer = changed
+LocalPolicy.close = lambda self: open(os.environ["CLOSED"], "w").close()
 from robot_learning.ros.policy_node import main
 sys.exit(main())
 """
@@ -65,12 +66,14 @@ class Graph:
     def __init__(self, domain: int, folder: Path) -> None:
         self.folder = folder
         self.sick = folder / "sick"
+        self.closed = folder / "closed"
         self.environment = os.environ | {
             "ROS_DOMAIN_ID": str(domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
             "OMP_NUM_THREADS": "1",
             "DELAY_S": str(DELAY_S),
             "SICK": str(self.sick),
+            "CLOSED": str(self.closed),
         }
         self.context = Context()
         rclpy.init(context=self.context, domain_id=domain)
@@ -221,6 +224,7 @@ def test_a_checkpoint_is_exchanged_in_motion_without_a_gap(graph, checkpoints):
     graph.forget()
     response = graph.reload(checkpoints["second"])
     assert response.success and "80 steps" in response.message
+    graph.until(graph.closed.exists)
     goal = PROFILE.home - 0.5 * OFFSET
     begun = graph.distance(goal)
     graph.until(lambda: graph.distance(goal) < begun - 0.1)
@@ -311,6 +315,7 @@ def test_arms_in_namespaces_are_served_in_one_batch_once_active(
         checkpoint=checkpoints["second"],
         arms="[left, right]",
         max_age_s=2.0,
+        policy_max_age_s=0.5,
     )
     chunks = {
         arm: peer.subscribe(JointTrajectory, f"{arm}/policy/command", qos.COMMAND)
@@ -350,6 +355,7 @@ def test_arms_in_namespaces_are_served_in_one_batch_once_active(
         expected = positions[arm] + share * (goal - positions[arm])
         np.testing.assert_allclose(point.positions, expected, atol=1e-5)
     assert node.interrupt() == 0
+    assert node.output.count("executes 22 of 30 steps: the arbiter follows no chunk") == 1
 
 
 def test_what_cannot_be_served_is_one_line(start_node, checkpoints, tmp_path):

@@ -84,6 +84,30 @@ def test_asynchronous_execution_asks_earlier_by_the_delay():
 
 
 @pytest.mark.parametrize("execution", EXECUTIONS[1:])
+def test_the_plan_of_another_policy_is_executed_and_replaced_at_once(execution):
+    settings = planner_settings(spec(100, 50), execution, takes_prefix=True)
+    one = ChunkPlanner(settings, borrowed=ActionChunk(0, PERIOD, counting(8)))
+    assert one.plan.end_ns == 8 * PERIOD
+    assert one.is_due(PERIOD, 0, True)
+    one.asked(PERIOD)
+    assert one.is_due(2 * PERIOD, 0, True), "nothing has come of it"
+    one.accept(PERIOD, counting(100), now_ns=2 * PERIOD)
+    ensembles = execution == "temporal_ensembling"
+    assert one.is_due(3 * PERIOD, 0, True) == ensembles
+
+
+@pytest.mark.parametrize("execution", ["receding_horizon", "asynchronous", "real_time_chunking"])
+@pytest.mark.parametrize("delay", [2, 10])
+def test_the_next_chunk_is_there_before_the_observation_is_too_old(execution, delay):
+    settings = planner_settings(spec(100, 100), execution, takes_prefix=True, policy_max_age_s=1.0)
+    one = ChunkPlanner(settings)
+    one.asked(0)
+    one.accept(0, counting(100), now_ns=1)
+    due = [step for step in range(1, 100) if one.is_due(step * PERIOD, delay * PERIOD, True)]
+    assert due[0] + delay == 45, "nine tenths of a second"
+
+
+@pytest.mark.parametrize("execution", EXECUTIONS[1:])
 def test_in_shadow_every_step_is_asked_for_but_never_one_step_twice(execution):
     one = planner(execution)
     one.asked(0)

@@ -1,8 +1,8 @@
 """The thread that computes: batches, exchanges, failures, and an end while it is busy."""
 
 import os
+import re
 import threading
-from itertools import count
 
 import numpy as np
 import pytest
@@ -25,6 +25,7 @@ class Counting(PolicyClient):
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Event()
+        self.closed = threading.Event()
         self.error = error
         self.tag = tag
 
@@ -35,6 +36,9 @@ class Counting(PolicyClient):
         if self.error is not None:
             raise self.error
         return np.full((len(windows), 16, 1), self.tag)
+
+    def close(self):
+        self.closed.set()
 
 
 class Inbox:
@@ -116,13 +120,27 @@ def test_a_client_is_exchanged_between_two_inferences(inbox):
     before.gate.clear()
     box.worker.submit(request(1))
     assert before.entered.wait(PATIENCE_S)
-    assert box.worker.swap(after) is before
+    box.worker.swap(after)
     box.worker.submit(request(2))
+    assert not before.closed.wait(0.05), "it is still at work"
     before.gate.set()
+    assert before.closed.wait(PATIENCE_S)
     results = box.next()
     while len(results) < 2:
         results += box.next()
     assert [result.actions[0, 0] for result in results] == [1.0, 2.0]
+    assert not after.closed.is_set()
+
+
+def test_nobody_waits_for_a_client_that_takes_long_to_close(inbox):
+    before, after = Counting(1.0), Counting(2.0)
+    ended = threading.Event()
+    before.close = lambda: ended.wait(PATIENCE_S)
+    box = inbox(before)
+    box.worker.swap(after)
+    box.worker.submit(request())
+    assert box.next()[0].actions[0, 0] == 2.0
+    ended.set()
 
 
 def test_closing_does_not_wait_for_ever_for_a_stuck_policy(inbox):
@@ -156,11 +174,42 @@ def test_precedence_follows_the_client_and_is_given_up_again(inbox):
     assert seen == [precedence, os.SCHED_OTHER, precedence]
 
 
-def test_too_few_chunks_are_a_failure_of_all(inbox):
+CHUNK = np.zeros((1, 16, 1))
+
+
+@pytest.mark.parametrize(
+    ("actions", "doubt", "risk", "problem"),
+    [
+        ([[["a"]] * 16], None, None, "its actions: expected numbers: ValueError"),
+        ([[[0.0]], [[0.0], [0.0]]], None, None, "its actions: expected numbers: ValueError"),
+        ({}, None, None, "its actions: expected numbers: TypeError"),
+        (None, None, None, r"its actions: expected shape \(1, 16, 1\), found \(\)"),
+        (CHUNK[:0], None, None, r"its actions: expected .* found \(0, 16, 1\)"),
+        (CHUNK[:, :15], None, None, r"its actions: expected .* found \(1, 15, 1\)"),
+        (CHUNK, [], None, r"its doubt: expected shape \(1,\), found \(0,\)"),
+        (CHUNK, ["x"], None, "its doubt: expected numbers"),
+        (CHUNK, None, [[0.5]], r"its risk: expected shape \(1,\), found \(1, 1\)"),
+    ],
+)
+def test_what_is_no_answer_is_refused_and_the_thread_goes_on(inbox, actions, doubt, risk, problem):
     client = Counting()
-    numbers = count()
-    client.infer = lambda windows, prefixes: np.zeros((next(numbers), 16, 1))
+    client.infer = lambda windows, prefixes: actions
+    client.doubt = lambda windows, actions: doubt
+    client.risk = lambda windows, actions: risk
+    box = inbox(client)
+    for _ in range(2):
+        box.worker.submit(request())
+        (result,) = box.next()
+        assert result.refused and result.actions is None
+        assert re.match(problem, result.problem)
+
+
+def test_numbers_of_another_kind_are_an_answer(inbox):
+    client = Counting()
+    client.infer = lambda windows, prefixes: [[[1]] * 16]
+    client.doubt = lambda windows, actions: np.full(1, 0.5, np.float32)
     box = inbox(client)
     box.worker.submit(request())
     (result,) = box.next()
-    assert result.problem == "1 windows gave 0 chunks"
+    assert result.actions.dtype == np.float64 and result.actions.shape == (16, 1)
+    assert (result.doubt, result.risk, result.problem) == (0.5, None, "")

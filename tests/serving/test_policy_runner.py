@@ -35,6 +35,7 @@ class Loop:
         self.sent = []
         self.under_way = []
         self.answer = lambda actions: actions
+        self.next = None
 
     @property
     def now(self):
@@ -47,6 +48,9 @@ class Loop:
             if self.now_ns >= due_ns:
                 self.under_way.remove((request, due_ns))
                 self.runner.take(self.compute(request, self.now_ns), self.now)
+        if self.next is not None and not self.runner.awaits:
+            target, execution, steps = self.next
+            self.adopt(target, execution, **steps)
         if self.now_ns % (2 * ROBOT_PERIOD) == 0:
             self.runner.tick(self.now)
         self.runner.observe(KEY, self.now_ns, np.array([self.joint]))
@@ -63,6 +67,15 @@ class Loop:
     def run(self, seconds):
         for _ in range(round(seconds * 100)):
             self.step()
+
+    def adopt(self, target, execution, **steps):
+        self.next = None
+        self.spec = steering_spec(["pan"], **steps)
+        self.client = LocalPolicy(steering_policy(self.spec, np.array([target])))
+        history = ObservationHistory(self.spec.observations, self.spec.observation_steps, 50.0)
+        history.push(KEY, self.now_ns, np.array([self.joint]))
+        planner = planner_settings(self.spec, execution)
+        self.runner.adopt(self.spec, replace(self.runner.settings, planner=planner), history)
 
     def compute(self, request, now_ns):
         actions = self.answer(self.client.infer([request.window], [request.prefix])[0])
@@ -129,6 +142,17 @@ def test_an_output_that_is_no_action_silences_the_policy_long_enough_to_hold(bad
     assert "expected 50 x 1" in problem if bad == "shape" else "'pan'" in problem
 
 
+def test_what_is_no_action_at_all_counts_as_refused():
+    loop = Loop()
+    loop.runner.observe(KEY, loop.now_ns, np.zeros(1))
+    request = loop.runner.request(loop.now_ns, loop.now)
+    refused = InferenceResult(request, None, "its doubt: expected numbers", 0, 1, refused=True)
+    assert not loop.runner.take(refused, loop.now)
+    assert (loop.runner.counts.failed, loop.runner.counts.refused) == (0, 1)
+    assert "was refused: its doubt" in loop.runner.counts.last_problem
+    assert loop.runner.output(loop.now) is None
+
+
 def test_a_failed_inference_is_counted_and_the_next_one_counts_again():
     loop = Loop()
     loop.runner.observe(KEY, loop.now_ns, np.zeros(1))
@@ -186,21 +210,41 @@ def test_one_request_is_under_way_at_a_time_and_a_stuck_policy_is_noticed():
     assert loop.runner.overdue_s(loop.now) > 2.0
 
 
-def test_another_policy_is_adopted_without_a_gap():
-    loop = Loop(delay_s=0.05)
-    loop.run(1.0)
-    spec = steering_spec(["pan"], action_steps=20, executed_steps=10, observation_steps=2)
-    settings = replace(loop.runner.settings, planner=planner_settings(spec, "asynchronous"))
-    history = ObservationHistory(spec.observations, 2, 50.0)
-    history.push(KEY, loop.now_ns, np.array([loop.joint]))
-    loop.runner.adopt(spec, settings, history)
-    loop.client = LocalPolicy(steering_policy(spec, np.array([-1.0])))
-    loop.sent.clear()
-    loop.run(2.0)
-    assert all(chunk is not None for chunk in loop.sent)
-    assert loop.runner.counts.starved_ticks == 0
-    assert loop.runner.counts.superseded <= 1
-    assert loop.joint < 0.0
+@pytest.mark.parametrize("execution", ["receding_horizon", "asynchronous", "temporal_ensembling"])
+@pytest.mark.parametrize(
+    ("before", "after", "delay_s"),
+    [
+        ((50, 25), (20, 10), 0.05),
+        ((16, 8), (16, 8), 0.03),
+        ((16, 8), (100, 50), 0.03),
+        ((16, 8), (100, 100), 0.03),
+        ((8, 8), (32, 16), 0.03),
+        ((100, 100), (100, 100), 0.3),
+        ((1, 1), (16, 8), 0.005),
+        ((100, 50), (2, 1), 0.005),
+    ],
+)
+def test_another_policy_is_adopted_without_a_gap(before, after, delay_s, execution):
+    for step in range(0, 2 * before[1], max(1, before[1] // 8)):  # wherever the plan stands
+        loop = Loop("auto", delay_s, action_steps=before[0], executed_steps=before[1])
+        loop.run(0.5 + step / 100)
+        steps = {"action_steps": after[0], "executed_steps": after[1], "observation_steps": 2}
+        loop.next = (-1.0, execution, steps)
+        loop.sent.clear()
+        loop.run(1.0)
+        assert all(chunk is not None for chunk in loop.sent)
+        assert loop.runner.counts.starved_ticks == 0
+        assert loop.runner.counts.superseded == 0
+        assert loop.joint < 0.5, "it goes to where the other one wants it"
+
+
+def test_an_answer_of_the_policy_before_is_dropped():
+    loop = Loop(delay_s=0.2)
+    loop.run(0.1)
+    (request, _), *_ = loop.under_way
+    loop.adopt(-1.0, "asynchronous")
+    assert not loop.runner.take(loop.compute(request, loop.now_ns), loop.now)
+    assert loop.runner.counts.superseded == 1
 
 
 def test_in_shadow_the_plan_answers_to_the_newest_observations():

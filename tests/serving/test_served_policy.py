@@ -1,15 +1,20 @@
 """From a folder to a policy that is ready; whatever does not fit is named with both sides."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from steering_policy import save_steering, steering_policy, steering_spec
 
+from robot_learning.control.settings import Patience
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.policy import ObservationSpec
+from robot_learning.ros.parameters import ARBITER_NODE, POLICY_MAX_AGE, POLICY_NODE
+from robot_learning.serving import served_policy
 from robot_learning.serving.compatibility import check_policy
 from robot_learning.serving.observation_history import Window
 from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
@@ -26,6 +31,42 @@ def test_a_checkpoint_becomes_a_policy_that_acts(tmp_path, desk_arm, target):
     assert served.runner.expected_delay_s == served.probe.median_s > 0
     assert served.sources.joints == {"obs/joint_position": "joint_position"}
     assert "'deterministic' for task 'lift'" in str(served)
+
+
+@pytest.mark.parametrize(
+    ("execution", "executed"),
+    [("receding_horizon", "8[5-9]"), ("auto", "90"), ("temporal_ensembling", "")],
+)
+def test_a_chunk_that_would_grow_too_old_is_cut_and_that_is_said(
+    tmp_path, desk_arm, target, execution, executed
+):
+    long = {"action_steps": 100, "executed_steps": 100}
+    folder = save_steering(tmp_path / "long", desk_arm, target, **long)
+    settings = ServingSettings(device="cpu", backend="eager", execution=execution)
+    served = serve_checkpoint(folder, desk_arm, settings)
+    said = "" if not executed else f"executes {executed} of 100 steps: .* policy_max_age_s, 2 s; "
+    assert re.match(said or "$", served.warning)
+    if executed:
+        assert re.search(f"after {executed}, ", str(served))
+    patient = serve_checkpoint(folder, desk_arm, replace(settings, policy_max_age_s=3.0))
+    assert patient.warning == "" and "after 100, " in str(patient)
+
+
+def test_arbiter_and_policy_have_the_same_patience_unless_told_otherwise():
+    for parameters in (ARBITER_NODE, POLICY_NODE):
+        assert POLICY_MAX_AGE in parameters
+    ages_s = {Patience().policy_max_age_s, ServingSettings().policy_max_age_s}
+    assert ages_s == {POLICY_MAX_AGE.default}
+
+
+def test_running_out_of_memory_is_one_line(tmp_path, desk_arm, target, monkeypatch):
+    folder = save_steering(tmp_path / "steer", desk_arm, target)
+    monkeypatch.setattr(served_policy, "load_checkpoint", lambda *_: torch.empty(1 << 50))
+    with pytest.raises(ConfigurationError, match="steer: not enough memory on cpu for it"):
+        serve_checkpoint(folder, desk_arm, ServingSettings(device="cpu"))
+    monkeypatch.setattr(served_policy, "load_checkpoint", lambda *_: torch.empty(2).reshape(3))
+    with pytest.raises(RuntimeError, match="shape"):
+        serve_checkpoint(folder, desk_arm, ServingSettings(device="cpu"))
 
 
 def test_each_column_is_found_where_the_robot_has_it(desk_arm):

@@ -22,9 +22,10 @@ TICK_NS = NS_PER_S // 100
 class Session:
     """What the node does, with a robot that follows its commands exactly."""
 
-    def __init__(self, profile, target, execution, delay_s):
+    def __init__(self, profile, target, execution, delay_s, **steps):
         self.profile = profile
-        spec = steering_spec(profile.joint_names, action_steps=50, executed_steps=25)
+        steps = {"action_steps": 50, "executed_steps": 25, **steps}
+        spec = steering_spec(profile.joint_names, **steps)
         self.client = LocalPolicy(steering_policy(spec, target, 0.02))
         planner = planner_settings(spec, execution)
         self.runner = PolicyRunner(spec, RunnerSettings(planner, {KEY: 0.1}, delay_s))
@@ -85,8 +86,8 @@ class Session:
         return (RawCommand(chunk.stamp_ns, self.now_ns, names, rows, offsets_s),)
 
 
-def driving(profile, target, execution="asynchronous", delay_s=0.0):
-    session = Session(profile, target, execution, delay_s)
+def driving(profile, target, execution="asynchronous", delay_s=0.0, **steps):
+    session = Session(profile, target, execution, delay_s, **steps)
     session.tick()
     session.tick(Request.ENABLE)
     session.run(1.0)
@@ -105,6 +106,25 @@ def test_the_arm_reaches_the_policys_goal_and_every_chunk_is_taken(
     np.testing.assert_allclose(session.position, target, atol=5e-3)
     assert session.runner.counts.starved_ticks == 0
     assert not decisions[-1].refusals.counts
+
+
+@pytest.mark.parametrize("delay_s", [0.03, 0.3])
+@pytest.mark.parametrize("execution", ["receding_horizon", "asynchronous"])
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"action_steps": 100, "executed_steps": 100},
+        {"action_steps": 32, "executed_steps": 24, "rate_hz": 10.0},
+    ],
+    ids=["2 s", "2.4 s"],
+)
+def test_a_chunk_that_is_longer_than_an_observation_may_be_old_is_replaced_in_time(
+    desk_arm, target, steps, execution, delay_s
+):
+    session = driving(desk_arm, target, execution, delay_s, **steps)
+    decisions = session.run(8.0)
+    assert {decision.mode for decision in decisions} == {Mode.POLICY}, decisions[-1]
+    assert session.runner.counts.chunks >= 4
 
 
 def test_not_a_number_gives_hold_and_stays_there(desk_arm, target):
