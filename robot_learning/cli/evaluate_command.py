@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,9 +47,11 @@ def add_parser(subparsers: Subparsers) -> None:
         action="store_true",
         help="hold --min-success against the lower end of the 95 %% interval",
     )
-    parser.add_argument("--device", default="cpu", help="of the network; default: %(default)s")
+    parser.add_argument(
+        "--device", default="cpu", help="of the network: auto, cpu, cuda, mps; default: %(default)s"
+    )
     parser.add_argument("--json", type=Path, help="file to write the figures to")
-    parser.add_argument("--video", type=Path, help="MP4 file of the first episodes")
+    parser.add_argument("--video", type=Path, help="film of the first episodes, as NAME.mp4")
     parser.add_argument("--video-episodes", type=int, default=4, help="default: %(default)s")
     parser.set_defaults(run=run)
 
@@ -54,17 +59,20 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate; 1 when the gate is missed."""
     from robot_learning.learning.evaluation import compare, evaluate
+    from robot_learning.serving.devices import choose_device
 
-    if arguments.min_success is not None and not 0 <= arguments.min_success <= 1:
-        raise ConfigurationError(f"--min-success {arguments.min_success}: a share from 0 to 1")
-    first = load_run_or_checkpoint(arguments.checkpoint, arguments.device)
+    _check(arguments)
+    device = choose_device(arguments.device)
+    first = load_run_or_checkpoint(arguments.checkpoint, device)
     config = _config(arguments, first)
     names = [arguments.checkpoint]
     others = []
     if arguments.compare:
         names.append(arguments.compare)
-        others.append(load_run_or_checkpoint(arguments.compare, arguments.device))
-    evaluations = [evaluate(checkpoint.policy, config) for checkpoint in (first, *others)]
+        others.append(load_run_or_checkpoint(arguments.compare, device))
+    _prepare_files(arguments)
+    with _clear_memory_errors(config):
+        evaluations = [evaluate(checkpoint.policy, config) for checkpoint in (first, *others)]
     comparison = compare(evaluations[0], evaluations[1]) if others else None
     named = dict(zip(map(str, names), evaluations, strict=True))
     _print(named, comparison)
@@ -73,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.video:
         from robot_learning.learning.video import write_video
 
-        write_video(evaluations[0], arguments.video, arguments.video_episodes)
+        write_video(evaluations[0], arguments.video.resolve(), arguments.video_episodes)
         print(f"video: {arguments.video}")
     return _exit_code(arguments, evaluations[0])
 
@@ -84,11 +92,52 @@ def load_run_or_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     Raises:
         CheckpointError: there is none, or it is damaged.
     """
-    from robot_learning.learning.run_folder import BEST
-    from robot_learning.policies.checkpoint import DETAILS_NAME, load_checkpoint
+    from robot_learning.policies.checkpoint import load_checkpoint
 
-    is_run = not (path / DETAILS_NAME).exists() and (path / BEST).is_dir()
-    return load_checkpoint(path / BEST if is_run else path, device)
+    return load_checkpoint(best_checkpoint(path), device)
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """What would otherwise show only after everything was simulated, or never."""
+    if arguments.min_success is not None and not 0 <= arguments.min_success <= 1:
+        raise ConfigurationError(f"--min-success {arguments.min_success}: a share from 0 to 1")
+    if arguments.lower_bound and arguments.min_success is None:
+        raise ConfigurationError("--lower-bound: give --min-success too, what it is held against")
+    if arguments.video_episodes < 1:
+        raise ConfigurationError(f"--video-episodes {arguments.video_episodes}: at least 1")
+    if arguments.video:
+        from robot_learning.learning.video import check_format
+
+        check_format(arguments.video.resolve())
+
+
+def _prepare_files(arguments: argparse.Namespace) -> None:
+    """Refuse places where no file can be written, and make the folders of the others."""
+    for option, path in (("--json", arguments.json), ("--video", arguments.video)):
+        if path is None:
+            continue
+        if path.exists() and not path.is_file():
+            raise ConfigurationError(f"{option} {path}: is there already, and is no file")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise ConfigurationError(f"{option} {path}: cannot be written: {problem}") from problem
+
+
+@contextmanager
+def _clear_memory_errors(config: EvaluationConfig) -> Iterator[None]:
+    """Turn running out of memory into one line that says what helps."""
+    from robot_learning.policies.errors import is_out_of_memory
+
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        raise ConfigurationError(
+            f"out of memory with {config.worlds} worlds at once and {config.episodes} episodes: "
+            "fewer may fit (--worlds, --episodes)"
+        ) from problem
 
 
 def _config(arguments: argparse.Namespace, checkpoint: Checkpoint) -> EvaluationConfig:
@@ -140,11 +189,13 @@ def _write_json(
 ) -> None:
     from dataclasses import asdict
 
+    from robot_learning.episodes.folder import write_atomically
+
     document = {name: evaluation.to_plain() for name, evaluation in evaluations.items()}
     plain = {"evaluations": document, "comparison": asdict(comparison) if comparison else None}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+        # What a link leads to is replaced, never the link: it may stand in /dev.
+        write_atomically(path.resolve(), (json.dumps(plain, indent=2) + "\n").encode())
     except OSError as problem:
         raise ConfigurationError(f"--json {path}: cannot be written: {problem}") from problem
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from typing import Any, TypeVar
+from math import inf
+from typing import Annotated, Any, TypeVar
 
 import yaml
 
@@ -21,6 +23,32 @@ SCHEDULES = ("constant", "cosine")
 LEARN_PADDING = ("diffusion", "flow")
 """Families that learn repeated actions where a chunk is padded, unless they are told not to."""
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers that a setting may be: in words, and as a test."""
+
+    text: str
+    holds: Callable[[float], bool]
+
+
+def _whole(low: int, high: int = 10**9) -> Range:
+    return Range(f"{low} to {high}", lambda number: low <= number <= high)
+
+
+# What stands beside the type of a setting is checked wherever settings are made.
+AtLeast0 = Annotated[int, _whole(0)]
+AtLeast1 = Annotated[int, _whole(1)]
+Rows = Annotated[int, _whole(1, 10_000)]
+# Seeds of single steps are multiples of it, and have to fit into 64 bits.
+Seed = Annotated[int, _whole(0, 2**31 - 1)]
+Parallel = Annotated[int, _whole(0, 1024)]
+_NOT_NEGATIVE = Range("a finite number of at least 0", lambda number: 0 <= number < inf)
+_SHARE = Range("0 to below 1", lambda number: 0 <= number < 1)
+NotNegative = Annotated[float, _NOT_NEGATIVE]
+Positive = Annotated[float, Range("a finite number above 0", lambda number: 0 < number < inf)]
+Share = Annotated[float, _SHARE]
 
 
 @dataclass(frozen=True)
@@ -51,21 +79,24 @@ class DataConfig:
     """
 
     observation_keys: tuple[str, ...] = ()
-    observation_steps: int = 1
-    action_steps: int = 1
-    executed_steps: int = 1
-    first_action_index: int = 0
-    validation_share: float = 0.05
-    split_seed: int = 0
+    observation_steps: Rows = 1
+    action_steps: Rows = 1
+    executed_steps: Rows = 1
+    first_action_index: AtLeast0 = 0
+    validation_share: Share = 0.05
+    split_seed: Seed = 0
     outcomes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    intervention_weight: float = 1.0
-    source_weights: Mapping[str, float] = field(default_factory=dict)
+    intervention_weight: NotNegative = 1.0
+    source_weights: Annotated[Mapping[str, float], _NOT_NEGATIVE] = field(default_factory=dict)
     intervention_balance: bool = False
     expert_labels_only: bool = False
-    drop_before_intervention_s: float = 0.0
-    rows_per_episode: int = 0
-    image_cache_mib: int = 4096
+    drop_before_intervention_s: NotNegative = 0.0
+    rows_per_episode: AtLeast0 = 0
+    image_cache_mib: AtLeast0 = 4096
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, "data.")
 
 
 @dataclass(frozen=True)
@@ -81,12 +112,15 @@ class OptimizerConfig:
         warmup_steps: of the warm-up.
     """
 
-    learning_rate: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
-    weight_decay: float = 1e-6
-    gradient_clip: float = 1.0
+    learning_rate: Positive = 1e-3
+    betas: Annotated[tuple[float, float], _SHARE] = (0.9, 0.999)
+    weight_decay: NotNegative = 1e-6
+    gradient_clip: NotNegative = 1.0
     schedule: str = "cosine"
-    warmup_steps: int = 100
+    warmup_steps: AtLeast0 = 100
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, "optimizer.")
 
 
 @dataclass(frozen=True)
@@ -97,8 +131,11 @@ class EmaConfig:
     `decay` 0 switches it off.
     """
 
-    decay: float = 0.0
-    power: float = 0.75
+    decay: Share = 0.0
+    power: Positive = 0.75
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, "ema.")
 
 
 @dataclass(frozen=True)
@@ -109,19 +146,22 @@ class ValidationConfig:
         every_steps: between validations; 0 for one at the end only.
         batches: of held-out windows for the loss, at most.
         rollout_episodes: simulated, when the dataset's task can be; 0 for none. The best
-            checkpoint is then the one that succeeds most often, of equal ones that with the
-            lower loss.
+            checkpoint is then the one that succeeds most often, of equal ones the newest,
+            whatever its loss.
         rollout_seed: of the first one; keep it away from the seeds of an evaluation.
         rollout_worlds: that run at once.
         patience: stop after so many validations without a better one; 0 for never.
     """
 
-    every_steps: int = 1000
-    batches: int = 20
-    rollout_episodes: int = 0
-    rollout_seed: int = 1_000_000
-    rollout_worlds: int = 25
-    patience: int = 0
+    every_steps: AtLeast0 = 1000
+    batches: AtLeast1 = 20
+    rollout_episodes: AtLeast0 = 0
+    rollout_seed: Seed = 1_000_000
+    rollout_worlds: AtLeast1 = 25
+    patience: AtLeast0 = 0
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, "validation.")
 
 
 @dataclass(frozen=True)
@@ -139,8 +179,11 @@ class ComputeConfig:
     device: str = "auto"
     precision: str = "float32"
     compile: bool = False
-    threads: int = 0
-    loader_workers: int = 0
+    threads: Parallel = 0
+    loader_workers: Parallel = 0
+
+    def __post_init__(self) -> None:
+        _check_ranges(self, "compute.")
 
 
 @dataclass(frozen=True)
@@ -160,11 +203,11 @@ class TrainConfig:
 
     family: str = "deterministic"
     policy: Mapping[str, Any] = field(default_factory=dict)
-    steps: int = 10_000
-    batch_size: int = 256
-    seed: int = 0
-    log_every_steps: int = 100
-    save_every_steps: int = 1000
+    steps: AtLeast1 = 10_000
+    batch_size: Annotated[int, _whole(1, 2**20)] = 256
+    seed: Seed = 0
+    log_every_steps: AtLeast1 = 100
+    save_every_steps: AtLeast1 = 1000
     data: DataConfig = field(default_factory=DataConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     ema: EmaConfig = field(default_factory=EmaConfig)
@@ -172,6 +215,7 @@ class TrainConfig:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
+        _check_ranges(self)
         _check(self)
 
     def to_plain(self) -> dict[str, Any]:
@@ -183,7 +227,7 @@ class TrainConfig:
         """Read what `to_plain` gave.
 
         Raises:
-            ConfigurationError: an unknown key or a value of the wrong type.
+            ConfigurationError: an unknown key, or a value of the wrong type or out of range.
         """
         return _merge(cls(), plain, "")
 
@@ -223,7 +267,8 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
 def _value(given: str, text: str) -> Any:
     try:
         value = yaml.safe_load(given)
-    except yaml.YAMLError as problem:
+    # A date that there is not is a ValueError.
+    except (yaml.YAMLError, ValueError) as problem:
         raise ConfigurationError(f"--set {text}: not a value: {problem}") from problem
     if isinstance(value, str):
         # YAML 1.1 reads 1e-4, without a point, as text.
@@ -251,7 +296,9 @@ def _merge(config: _T, values: Mapping[str, Any], place: str) -> _T:
         elif isinstance(present, Mapping):
             if not isinstance(value, Mapping):
                 raise ConfigurationError(f"{where}: expected names and values, found {value!r}")
-            changed[name] = {**present, **_dotted(value)}
+            kind = typing.get_args(hints[name])[1]
+            given = {k: _converted(v, kind, f"{where}.{k}") for k, v in _dotted(value).items()}
+            changed[name] = {**present, **given}
         else:
             changed[name] = _converted(value, hints[name], where)
     return replace(config, **changed)  # type: ignore[type-var]
@@ -264,11 +311,13 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, Mapping):
             found |= _dotted(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = value
+            found[f"{prefix}{name}"] = value
     return found
 
 
 def _converted(value: Any, kind: Any, where: str) -> Any:
+    if kind is Any:
+        return value
     origin = typing.get_origin(kind)
     if origin is tuple:
         inner = typing.get_args(kind)
@@ -283,46 +332,40 @@ def _converted(value: Any, kind: Any, where: str) -> Any:
     if kind is int and isinstance(value, float) and value.is_integer():
         value = int(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
+        # One of more than 308 digits stays whole, and is refused.
+        with suppress(OverflowError):
+            value = float(value)
     if wrong_bool or not isinstance(value, kind):
         names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
         raise ConfigurationError(f"{where}: expected {names[kind]}, found {value!r}")
     return value
 
 
+def _check_ranges(section: Any, place: str = "") -> None:
+    """Hold each number of a section against the range that stands beside its type."""
+    for name, kind in typing.get_type_hints(type(section), include_extras=True).items():
+        for valid in getattr(kind, "__metadata__", ()):
+            for where, number in _numbers(place + name, getattr(section, name)):
+                if not valid.holds(number):
+                    raise ConfigurationError(f"{where}: expected {valid.text}, found {number}")
+
+
+def _numbers(where: str, value: Any) -> Iterator[tuple[str, float]]:
+    """The numbers of a setting, each with its name."""
+    if isinstance(value, Mapping):
+        yield from ((f"{where}.{name}", number) for name, number in value.items())
+    elif isinstance(value, tuple):
+        yield from ((where, number) for number in value)
+    else:
+        yield where, value
+
+
 def _check(config: TrainConfig) -> None:
-    data, optimizer, compute = config.data, config.optimizer, config.compute
-    positive = {
-        "steps": config.steps,
-        "batch_size": config.batch_size,
-        "log_every_steps": config.log_every_steps,
-        "save_every_steps": config.save_every_steps,
-        "data.observation_steps": data.observation_steps,
-        "data.action_steps": data.action_steps,
-        "data.executed_steps": data.executed_steps,
-        "optimizer.learning_rate": optimizer.learning_rate,
-        "validation.rollout_worlds": config.validation.rollout_worlds,
-    }
-    for name, value in positive.items():
-        if not value > 0:
-            raise ConfigurationError(f"{name}: expected a number above 0, found {value}")
-    shares = {"data.validation_share": data.validation_share, "ema.decay": config.ema.decay}
-    for name, value in shares.items():
-        if not 0 <= value < 1:
-            raise ConfigurationError(f"{name}: expected 0 to below 1, found {value}")
+    data = config.data
     if data.first_action_index + data.executed_steps > data.action_steps:
         raise ConfigurationError(
             f"data: {data.executed_steps} executed steps from index {data.first_action_index} do "
             f"not fit into a chunk of {data.action_steps}"
-        )
-    weights = {"intervention_weight": data.intervention_weight, **data.source_weights}
-    for name, value in weights.items():
-        if not 0 <= value < float("inf"):
-            raise ConfigurationError(f"data.{name}: a weight is at least 0, found {value}")
-    if not 0 <= data.drop_before_intervention_s < float("inf"):
-        raise ConfigurationError(
-            "data.drop_before_intervention_s: expected at least 0, found "
-            f"{data.drop_before_intervention_s}"
         )
     if data.intervention_balance and data.intervention_weight != 1.0:
         raise ConfigurationError(
@@ -339,8 +382,8 @@ def _check(config: TrainConfig) -> None:
             "set policy.train_on_padding=false"
         )
     choices = {
-        "optimizer.schedule": (optimizer.schedule, SCHEDULES),
-        "compute.precision": (compute.precision, PRECISIONS),
+        "optimizer.schedule": (config.optimizer.schedule, SCHEDULES),
+        "compute.precision": (config.compute.precision, PRECISIONS),
     }
     for name, (given, valid) in choices.items():
         if given not in valid:

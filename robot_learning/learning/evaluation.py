@@ -11,7 +11,7 @@ import numpy as np
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import JointKind, RobotProfile
-from robot_learning.learning.demonstrations import with_camera_size
+from robot_learning.learning.demonstrations import with_camera_sizes
 from robot_learning.learning.execution import ChunkExecutor, ExecutionConfig, observation_name
 from robot_learning.learning.intervals import Share, mcnemar, wilson
 from robot_learning.learning.rollout import EpisodeRecord, mean_jerk, roll_out
@@ -19,6 +19,9 @@ from robot_learning.policies.policy import Policy
 from robot_learning.sim.env import resolve_robot, resolve_task
 from robot_learning.sim.experts import EXPERTS, make_expert
 from robot_learning.sim.vector import RobotVectorEnv, make_vec
+
+_MOST = 1_000_000
+_LARGEST_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ class EvaluationConfig:
     expert_every: int = 1
     shadow_episodes: int = 20
     reward: str = "dense"
+
+    def __post_init__(self) -> None:
+        _check(self)
 
 
 @dataclass(frozen=True)
@@ -165,8 +171,6 @@ def evaluate(policy: Policy, config: EvaluationConfig) -> Evaluation:
     Raises:
         ConfigurationError: names are unknown, or policy, robot and task do not fit.
     """
-    if config.episodes < 1 or config.worlds < 1 or config.expert_every < 1:
-        raise ConfigurationError("episodes, worlds and expert_every are at least 1")
     profile = profile_for(policy, config.robot)
     worlds = min(config.worlds, config.episodes)
     seeds = range(config.seed, config.seed + config.episodes)
@@ -208,11 +212,9 @@ def profile_for(policy: Policy, robot: str | RobotProfile) -> RobotProfile:
             f"the policy moves {', '.join(spec.action_names)}; the robot '{profile.name}' has "
             f"{', '.join(profile.joint_names)}"
         )
-    sizes = {column.shape[:2] for column in spec.observations if column.is_image}
-    if len(sizes) > 1:
-        raise ConfigurationError(f"the policy's images differ in size: {sorted(sizes)}")
-    size = sizes.pop() if sizes else None
-    return with_camera_size(profile, (size[0], size[1]) if size else None)
+    images = [column for column in spec.observations if column.is_image]
+    sizes_px = {observation_name(c.key): (c.shape[0], c.shape[1]) for c in images}
+    return with_camera_sizes(profile, sizes_px)
 
 
 def environment_for(
@@ -246,6 +248,24 @@ def environment_for(
                 f"'{profile.name}' gives {given}"
             )
     return env
+
+
+def _check(config: EvaluationConfig) -> None:
+    smallest = {
+        "episodes": (config.episodes, 1),
+        "worlds": (config.worlds, 1),
+        "executed_steps": (config.execution.executed_steps, 0),
+        "expert_every": (config.expert_every, 1),
+        "shadow_episodes": (config.shadow_episodes, 0),
+    }
+    for name, (value, least) in smallest.items():
+        if not least <= value <= _MOST:
+            raise ConfigurationError(f"{name} is at least {least} and at most {_MOST}, not {value}")
+    last = config.seed + config.episodes - 1
+    if config.seed < 0 or last > _LARGEST_SEED:
+        raise ConfigurationError(
+            f"the episodes' seeds lie from 0 to 2^63 - 1, not from {config.seed} to {last}"
+        )
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import write_atomically
 from robot_learning.episodes.index import EpisodeSummary
@@ -27,6 +29,12 @@ BEST, LAST = "best", "last"
 TRAINED_ON = "trained_on"
 """What checkpoints call the marks of the episodes that they were trained on."""
 _MARK_DIGITS = 16
+_BOARD = "tensorboard"
+# What a training writes before its first checkpoint, that one half written included.
+_BEGINNINGS = (
+    *(RUN_NAME, "metrics.csv", f"{_BOARD}/events.out.tfevents.*"),
+    *(f".{name}.*.new" for name in (RUN_NAME, BEST, LAST)),
+)
 
 
 def refuse_used(folder: Path) -> None:
@@ -37,12 +45,37 @@ def refuse_used(folder: Path) -> None:
     """
     if (folder / STATE_NAME).exists():
         raise RunError(f"{folder}: there is a training already; resume it or choose another folder")
-    if not folder.exists():
+    found = [name for name in (BEST, LAST) if (folder / name).exists()]
+    if found:
+        raise RunError(
+            f"{folder}: holds checkpoints of a training ({', '.join(found)}) that cannot be "
+            f"resumed, as {STATE_NAME} is missing; move it away or choose another folder"
+        )
+    if not folder.exists() or not any(folder.iterdir()):
         return
-    if (folder / RUN_NAME).exists():
-        shutil.rmtree(folder)
-    elif any(folder.iterdir()):
+    if not _is_run(folder):
         raise RunError(f"{folder}: holds something else; choose another folder")
+    _remove_beginnings(folder)
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        read_config(folder)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _remove_beginnings(folder: Path) -> None:
+    """Remove what a training began with; whatever else lies there stays."""
+    for path in [path for pattern in _BEGINNINGS for path in folder.glob(pattern)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    # It stays if somebody else has put something there.
+    with suppress(OSError):
+        (folder / _BOARD).rmdir()
 
 
 def create(folder: Path, identity: Mapping[str, Any]) -> None:
@@ -62,15 +95,22 @@ def read_config(folder: Path) -> TrainConfig:
     """The settings of the training in `folder`.
 
     Raises:
-        RunError: there is none, or it is damaged.
+        RunError: there is none, it is damaged, or its settings are not valid.
     """
+    path = folder / RUN_NAME
     try:
-        plain = json.loads((folder / RUN_NAME).read_text(encoding="utf-8"))
-        return TrainConfig.from_plain(plain["config"])
+        plain = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{folder}: there is no training here: {RUN_NAME} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise RunError(f"{folder / RUN_NAME}: damaged: {problem}") from problem
+    except (OSError, ValueError) as problem:
+        raise RunError(f"{path}: damaged: {problem}") from problem
+    settings = plain.get("config") if isinstance(plain, Mapping) else None
+    if not isinstance(settings, Mapping):
+        raise RunError(f"{path}: damaged: it holds no settings under 'config'")
+    try:
+        return TrainConfig.from_plain(settings)
+    except ConfigurationError as problem:
+        raise RunError(f"{path}: {problem}") from problem
 
 
 def checkpoint_details(dataset: Dataset, config: TrainConfig) -> CheckpointDetails:

@@ -8,6 +8,7 @@ bit, as one that was not.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ from robot_learning.learning.logs import ProgressBar, RunLog
 from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
 from robot_learning.learning.order import SampleOrder
 from robot_learning.learning.precision import autocast, warn_of_slow_precision
-from robot_learning.learning.training_state import Standing, load_state, save_state
+from robot_learning.learning.training_state import STATE_NAME, Standing, load_state, save_state
 from robot_learning.learning.validation import Rollout, Validator, is_better, is_progress
+from robot_learning.policies.errors import is_out_of_memory
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
@@ -110,9 +112,7 @@ def clear_memory_errors(config: TrainConfig) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as problem:
-        text = str(problem)
-        signs = ("out of memory", "not enough memory", "can't allocate memory")
-        if not isinstance(problem, MemoryError) and not any(sign in text for sign in signs):
+        if not is_out_of_memory(problem):
             raise
         raise TrainingError(
             f"out of memory with batch_size {config.batch_size}: a smaller one, a smaller "
@@ -282,11 +282,7 @@ class Training:
         norm = torch.nn.utils.clip_grad_norm_(self._trained, clip)
         checked = self.device.type == "cpu" or self._is_due(config.log_every_steps, step + 1)
         if checked and not (torch.isfinite(weighted) and self._is_finite(norm)):
-            raise TrainingError(
-                f"step {step + 1}: the loss is {weighted.item():g} and its gradient's norm "
-                f"{norm.item():g}; a lower optimizer.learning_rate may help. The last state that "
-                f"was saved can be resumed: {self.folder}"
-            )
+            raise TrainingError(self._not_finite(step, weighted.item(), norm.item()))
         self._scaler.step(self.optimizer)
         self._scaler.update()
         if self.average:
@@ -299,9 +295,12 @@ class Training:
             forward = torch.compile(forward)
         if self.processes.count > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
-            forward = DistributedDataParallel(
-                forward, device_ids=devices, broadcast_buffers=False, find_unused_parameters=True
-            )
+            with warnings.catch_warnings():
+                # PyTorch 2.13 has a new name for it, which older releases do not know.
+                warnings.filterwarnings("ignore", ".*broadcast_buffers", FutureWarning)
+                forward = DistributedDataParallel(
+                    forward, device_ids=devices, broadcast_buffers=False
+                )
         return forward  # type: ignore[no-any-return]
 
     def _seeded(self, step: int) -> torch.Generator:
@@ -310,6 +309,14 @@ class Training:
         seed = seed * self.processes.count + self.processes.rank
         torch.manual_seed(seed)
         return torch.Generator(self.device).manual_seed(seed)
+
+    def _not_finite(self, step: int, loss: float, norm: float) -> str:
+        is_saved = (self.folder / STATE_NAME).exists()
+        saved = f". The last state that was saved can be resumed: {self.folder}" if is_saved else ""
+        return (
+            f"step {step + 1}: the loss is {loss:g} and its gradient's norm {norm:g}; a lower "
+            f"optimizer.learning_rate may help{saved}"
+        )
 
     def _is_finite(self, norm: torch.Tensor) -> bool:
         # With a scaler, a norm that overflows is a step that is skipped, not a failure.

@@ -93,7 +93,8 @@ def load_state(
     """Bring everything back to the state in `folder`.
 
     Raises:
-        RunError: there is none, it is damaged, or it belongs to another training.
+        RunError: there is none, it is damaged, of a newer version, or it belongs to another
+            training.
     """
     path = folder / STATE_NAME
     if not path.is_file():
@@ -101,6 +102,7 @@ def load_state(
     try:
         with safe_open(path, "pt", device=str(policy.device)) as file:
             stored = json.loads((file.metadata() or {})["training"])
+            _check_version(path, stored["version"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         _check_identity(folder, stored["identity"], identity)
         policy.load_state_dict(_under("policy.", tensors))
@@ -125,11 +127,19 @@ def _under(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
 
 
+def _check_version(path: Path, version: int) -> None:
+    if version > _VERSION:
+        raise RunError(
+            f"{path}: written by a newer version of this package (version {version}, this one "
+            f"reads up to {_VERSION}); update it, or train into another folder"
+        )
+
+
 def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse to go on with other data or settings, naming what differs."""
     # What was stored went through JSON, which turns tuples into lists.
     present = _flat(json.loads(json.dumps(dict(wanted))))
-    before = _flat(stored)
+    before = _flat(dict(stored))
     for name in sorted(before.keys() | present.keys()):
         if before.get(name) != present.get(name):
             raise RunError(

@@ -156,6 +156,9 @@ def _empty_policy(plain: Mapping[str, Any]) -> Policy:
     family = family_named(str(plain["family"]))
     config = from_plain(type(family.config), plain["config"])
     columns = tuple(_fields(ObservationSpec, column) for column in plain["spec"]["observations"])
+    for column in columns:
+        if not isinstance(column.key, str):
+            raise ValueError(f"an observation's key is text, not {column.key!r}")
     spec = _fields(PolicySpec, {**plain["spec"], "observations": columns})
     with torch.device("meta"):
         return family.build(spec, None, config)

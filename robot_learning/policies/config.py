@@ -14,6 +14,8 @@ from robot_learning.policies.normalization import NormalizationMode
 
 Config = TypeVar("Config")
 _MOST_LAYERS = 1000
+# PyTorch's convolutions of fewer channels, channels last, have crashed the process on the CPU.
+_LEAST_IMAGE_WIDTH = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,7 @@ class ImageConfig:
     """How images are encoded, and how training varies them.
 
     Attributes:
-        width: channels of the ResNet-18's first stage; 64 is the original.
+        width: channels of the ResNet-18's first stage, at least 4; 64 is the original.
         downsampling: how many pixels a side one cell of the feature map stands for; 32 is the
             original, 16 places things better in small images.
         keypoints: of the spatial softmax; each gives an x and a y.
@@ -46,6 +48,8 @@ class ImageConfig:
     shared: bool = False
 
     def __post_init__(self) -> None:
+        if self.width < _LEAST_IMAGE_WIDTH:
+            raise PolicyError(f"images.width is at least {_LEAST_IMAGE_WIDTH}, not {self.width}")
         check_values(self, may_be_zero=("shift_px",))
         if not 0 < self.crop <= 1:
             raise PolicyError(f"crop is above 0 and at most 1, not {self.crop}")
@@ -60,7 +64,8 @@ class PolicyConfig:
         observation_margin: columns that are no images are cut to the range that they have in the
             dataset, widened by this share of it at each end, so that one which hardly varied there
             does not lead the network far from what it learned. None cuts nothing.
-        action_normalization: of continuous actions.
+        action_normalization: of continuous actions. Families whose answers are bounded take
+            `limits`, or `quantiles`, beyond which they cut actions off.
         images: the image encoder; without effect if there are no images.
     """
 

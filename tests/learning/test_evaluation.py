@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from robot_learning.learning.evaluation import (
     compare,
     evaluate,
 )
+from robot_learning.learning.execution import ExecutionConfig
 from robot_learning.learning.rollout import mean_jerk
 from robot_learning.learning.simulation import rollout_for
 from robot_learning.policies.config import PolicyConfig
@@ -113,8 +115,25 @@ def test_what_does_not_fit_is_named(config: EvaluationConfig) -> None:
     unseen = ObservationSpec("obs/cube", (7,))
     with pytest.raises(ConfigurationError, match=r"observes 'cube' \(7,\); 'reach' with"):
         evaluate(Scripted(observations=(*COLUMNS, unseen)), config)
-    with pytest.raises(ConfigurationError, match="at least 1"):
-        evaluate(Scripted(), EvaluationConfig("reach", episodes=0))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"episodes": 0}, "episodes is at least 1"),
+        ({"worlds": 0}, "worlds is at least 1"),
+        ({"worlds": 10**20}, "worlds is at least 1 and at most 1000000, not 1"),
+        ({"expert_every": 0}, "expert_every is at least 1"),
+        ({"shadow_episodes": -3}, "shadow_episodes is at least 0"),
+        ({"execution": ExecutionConfig(-3)}, "executed_steps is at least 0"),
+        ({"seed": -1}, "seeds lie from 0 to 2^63 - 1, not from -1 to 98"),
+        ({"seed": 2**63 - 1}, "seeds lie from 0 to 2^63 - 1"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        EvaluationConfig("reach", **values)
+    assert said in str(caught.value)
 
 
 def test_jerk_of_a_cubic_is_constant() -> None:

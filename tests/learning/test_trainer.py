@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset import Dataset
@@ -149,6 +151,32 @@ def test_a_damaged_state_is_refused(
         train(demonstrations, make_config(), tmp_path / "run", resume=True)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"version": 99}, r"newer version of this package \(version 99, this one reads up to 1\)"),
+        ({"version": "new"}, "damaged"),
+        ({"identity": []}, "was started with"),
+        ({"best": None}, "damaged"),
+    ],
+)
+def test_a_state_of_a_newer_version_or_a_strange_one_is_refused(
+    demonstrations: Dataset,
+    make_config: Make,
+    tmp_path: Path,
+    changes: dict[str, object],
+    said: str,
+) -> None:
+    train(demonstrations, make_config(steps=1), tmp_path / "run")
+    path = tmp_path / "run" / "state.safetensors"
+    with safe_open(path, "pt") as file:
+        stored = json.loads(file.metadata()["training"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, {"training": json.dumps({**stored, **changes})})
+    with pytest.raises(RunError, match=said):
+        train(demonstrations, make_config(steps=1), tmp_path / "run", resume=True)
+
+
 def test_the_best_checkpoint_is_the_one_that_succeeds(
     demonstrations: Dataset, make_config: Make, tmp_path: Path
 ) -> None:
@@ -192,10 +220,20 @@ def test_an_infinite_loss_ends_with_the_step_and_leaves_no_run(
     demonstrations: Dataset, make_config: Make, tmp_path: Path
 ) -> None:
     config = make_config(optimizer={"learning_rate": 1e30, "gradient_clip": 0.0, "warmup_steps": 0})
-    with pytest.raises(TrainingError, match=r"step \d+: the loss is (nan|inf)"):
+    with pytest.raises(TrainingError, match=r"step \d+: the loss is (nan|inf).* may help$"):
         train(demonstrations, config, tmp_path / "run")
     assert not list(tmp_path.glob("run/*/*.new"))
     assert not (tmp_path / "run" / "state.safetensors").exists()
+
+
+def test_an_infinite_loss_after_a_state_was_saved_says_so(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path
+) -> None:
+    train(demonstrations, make_config(), tmp_path / "run")
+    training = Training(demonstrations, make_config(), tmp_path / "run", Processes())
+    training.batches.weights = training.batches.weights * float("inf")
+    with pytest.raises(TrainingError, match=r"The last state that was saved can be resumed: "):
+        training.step(0)
 
 
 def test_running_out_of_memory_is_one_line_and_leaves_nothing(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 from robot_learning.policies.augmentation import augment, centre_crop, jitter_colours, random_crop
 from robot_learning.policies.backbones.resnet import ImageEncoder, ResNet18, SpatialSoftmax
 from robot_learning.policies.config import ImageConfig
+from robot_learning.policies.errors import PolicyError
 
 
 def ramp(samples: int, steps: int) -> torch.Tensor:
@@ -102,3 +104,11 @@ def test_encoder_learns_where_a_spot_is() -> None:
         error.backward()
         optimizer.step()
     assert error.item() < 0.25 * wanted.square().mean().item()
+
+
+def test_an_encoder_too_narrow_for_the_convolutions_is_refused() -> None:
+    for width in (3, 0, -1):
+        with pytest.raises(PolicyError, match=f"images.width is at least 4, not {width}"):
+            ImageConfig(width=width)
+    images = torch.rand(2, 3, 58, 58).to(memory_format=torch.channels_last)
+    ImageEncoder(ImageConfig(width=4).width, 16, 8, 8)(images).sum().backward()
