@@ -162,7 +162,9 @@ def test_the_command_writes_it_beside_the_checkpoint(rounds, members, tmp_path, 
     assert main([*arguments, "--out", str(rounds.path)]) == 2
     assert "something that is no gate lies there" in capsys.readouterr().err
     assert len(Dataset(rounds.path)) == len(rounds), "what was recorded is there still"
-    assert main(["gate", str(rounds.path), str(tmp_path / "one")]) == 2
+    assert main(["gate", str(rounds.path), str(tmp_path / "one")]) == 0, "its best checkpoint"
+    assert f"{tmp_path / 'one_gate'}: asks" in capsys.readouterr().out
+    assert main(["gate", str(rounds.path), str(tmp_path / "nowhere")]) == 2
     assert "no checkpoint here" in capsys.readouterr().err
     alone = str(tmp_path / "one_member_2" / "best")
     assert main(["gate", str(rounds.path), alone]) == 2
