@@ -20,7 +20,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
-LEARN_PADDING = ("diffusion", "flow")
+LEARN_PADDING = ("autoregressive", "diffusion", "flow")
 """Families that learn repeated actions where a chunk is padded, unless they are told not to."""
 _T = TypeVar("_T")
 

@@ -63,6 +63,8 @@ class AutoregressiveConfig(PolicyConfig):
         smallest_share: of the likeliest bin's probability; a bin with less is not drawn, so that
             no rare one leads the rest of the chunk astray, and modes keep their balance (min-p
             sampling, Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). 0 draws all.
+        train_on_padding: also learn to hold behind an episode's end, on which the steps told after
+            it depend; else what has no label is left out of the loss, and told as a hold.
     """
 
     bins: int = 256
@@ -74,6 +76,7 @@ class AutoregressiveConfig(PolicyConfig):
     dropout: float = 0.0
     temperature: float = 1.0
     smallest_share: float = 0.0
+    train_on_padding: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -135,9 +138,10 @@ class AutoregressivePolicy(Policy):
         labels = self.labels(targets).flatten(0, 1)
         per_token = functional.cross_entropy(logits, labels, reduction="none")
         per_step = per_token.view(*is_pad.shape, -1).sum(dim=-1)
-        # What lies beyond the episode counts, as a hold: the steps told after it depend on it.
-        is_empty = is_pad.all(dim=1, keepdim=True).expand_as(is_pad)
-        return Loss(mean_unpadded(per_step, is_empty))
+        if self.config.train_on_padding:
+            is_pad = is_pad.all(dim=1, keepdim=True).expand_as(is_pad)
+        # Steps as they are told: the last one first.
+        return Loss(mean_unpadded(per_step, is_pad.flip(1)))
 
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
         """Draw one token after another."""

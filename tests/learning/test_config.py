@@ -4,7 +4,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.config import TrainConfig, parse_overrides
+from robot_learning.learning.config import LEARN_PADDING, TrainConfig, parse_overrides
 from robot_learning.learning.presets import SIZES, preset
 from robot_learning.policies.families import FAMILIES
 
@@ -122,7 +122,7 @@ def test_a_preset_survives_json(family: str, size: str) -> None:
 
 
 @pytest.mark.parametrize("gap", [["expert_labels_only=true"], ["drop_before_intervention_s=0.5"]])
-@pytest.mark.parametrize("family", ["diffusion", "flow"])
+@pytest.mark.parametrize("family", LEARN_PADDING)
 def test_a_family_that_learns_padding_is_not_given_gaps(gap: list[str], family: str) -> None:
     given = [f"family={family}", "data.action_steps=8", *(f"data.{text}" for text in gap)]
     with pytest.raises(ConfigurationError, match="train_on_padding=false"):

@@ -122,3 +122,18 @@ def test_beyond_the_episode_the_last_action_is_told_and_learned(case: Any) -> No
     assert torch.equal(policy.loss(cut).per_sample, policy.loss(held).per_sample)
     cut["action_is_pad"][:] = True
     assert policy.loss(cut).per_sample.tolist() == [0.0] * 5
+
+
+def test_what_has_no_label_may_be_left_out(case: Any) -> None:
+    policy, batch = built(case, train_on_padding=False)
+    cut = {**batch, "action_is_pad": batch["action_is_pad"].clone()}
+    cut["action_is_pad"][:, 1] = True
+    targets, is_pad = policy.targets(cut)
+    logits = policy.logits(policy.encoder(cut), policy.told(targets)).flatten(0, 1)
+    labels = policy.labels(targets).flatten(0, 1)
+    per_token = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+    per_step = per_token.view(*is_pad.shape, -1).sum(dim=-1)
+    # Told from the last step to the first.
+    counts = ~is_pad.flip(1)
+    expected = (per_step * counts).sum(dim=1) / counts.sum(dim=1)
+    torch.testing.assert_close(policy.loss(cut).per_sample, expected, atol=1e-4, rtol=1e-4)
