@@ -38,6 +38,14 @@ class Processes:
         if self.count > 1:
             distributed.barrier()
 
+    def add(self, value: torch.Tensor) -> torch.Tensor:
+        """The sum of what the processes have."""
+        if self.count == 1:
+            return value
+        total = value.clone()
+        distributed.all_reduce(total)
+        return total
+
     def agree(self, value: bool) -> bool:
         """What the main process says."""
         if self.count == 1:

@@ -214,6 +214,8 @@ class Training:
     def run(self, show_progress: bool = False) -> bool:
         """Train to the end; True when patience ended it sooner."""
         config, standing = self.config, self.standing
+        if self._is_patience_over:
+            return True
         self.policy.train()
         first = standing.step
         with ExitStack() as stack:
@@ -256,6 +258,8 @@ class Training:
 
     def step(self, step: int, batch: dict[str, torch.Tensor] | None = None) -> dict[str, Any]:
         """One step of the optimiser; returns loss, gradient norm and the family's figures.
+
+        The loss is this process's part of the whole batch's.
 
         Raises:
             TrainingError: the loss is not finite.
@@ -332,7 +336,7 @@ class Training:
         step = self.standing.step
         values = {
             "epoch": self.order.epoch(step),
-            "loss": float(figures["loss"]),
+            "loss": float(self.processes.add(figures["loss"])),
             "learning_rate": learning_rate_at(step - 1, self.config.steps, self.config.optimizer),
             "gradient_norm": float(figures["gradient_norm"]),
             "samples_per_s": samples_per_s,
@@ -347,15 +351,22 @@ class Training:
         """Compare with the best so far and keep it if better; True when patience is over."""
         if not self.processes.is_main:
             return False
+        standing = self.standing
         figures = self._validator.figures(self.evaluated.eval())
         self.policy.train()
         if log and figures:
-            log.write(self.standing.step, {f"validation_{name}": v for name, v in figures.items()})
-        progress = is_progress(figures, self.standing.best)
-        self.standing.waited = 0 if progress else self.standing.waited + 1
-        if is_better(figures, self.standing.best):
-            self.standing.best = {**figures, "step": float(self.standing.step)}
+            log.write(standing.step, {f"validation_{name}": v for name, v in figures.items()})
+        if is_progress(figures, standing.record):
+            standing.record, standing.waited = figures, 0
+        else:
+            standing.waited += 1
+        if is_better(figures, standing.best):
+            standing.best = {**figures, "step": float(standing.step)}
             self._save_checkpoint(run_folder.BEST)
+        return self._is_patience_over
+
+    @property
+    def _is_patience_over(self) -> bool:
         patience = self.config.validation.patience
         return bool(patience and self.standing.waited >= patience)
 

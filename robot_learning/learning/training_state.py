@@ -31,12 +31,15 @@ class Standing:
     Attributes:
         step: that were made.
         best: figures of the best checkpoint: `success` (if simulated), `loss`, `step`.
-        waited: validations since then.
+        record: what patience compares with, the highest `success` and the lowest `loss` at it;
+            among equal successes the best is the newest, whatever its loss.
+        waited: validations since the record.
         scaler: state of the gradient scaler of float16.
     """
 
     step: int = 0
     best: dict[str, float] = field(default_factory=dict)
+    record: dict[str, float] = field(default_factory=dict)
     waited: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)
 
@@ -66,6 +69,7 @@ def save_state(
             "version": _VERSION,
             "step": standing.step,
             "best": standing.best,
+            "record": standing.record,
             "waited": standing.waited,
             "scaler": standing.scaler,
             "identity": dict(identity),
@@ -113,7 +117,12 @@ def load_state(
             if own:
                 optimizer.state[parameter] = {key: own[key] for key in _OPTIMIZER_KEYS}
         return Standing(
-            int(stored["step"]), dict(stored["best"]), int(stored["waited"]), stored["scaler"]
+            int(stored["step"]),
+            dict(stored["best"]),
+            # Earlier releases did not store it.
+            dict(stored.get("record", stored["best"])),
+            int(stored["waited"]),
+            stored["scaler"],
         )
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as problem:
         raise RunError(f"{path}: damaged: {problem}") from problem

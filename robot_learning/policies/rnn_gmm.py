@@ -90,8 +90,15 @@ class RnnGmmPolicy(Policy):
     ) -> Mixture:
         """The mixtures over normalised actions, leading axes (B, T)."""
         features = self.encoder(observation, augmented, generator)
-        outputs = self.head(self.recurrence(features)[0])
+        outputs = self.head(self._hidden(features))
         components = self.config.components
         logits, rest = outputs[..., :components], outputs[..., components:]
         mean, std = rest.unflatten(-1, (components, -1)).chunk(2, dim=-1)
         return Mixture.from_raw(logits, mean, std, self.config)
+
+    def _hidden(self, features: Tensor) -> Tensor:
+        if features.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
+            # PyTorch's LSTM in another precision fails on processors without instructions for it.
+            with torch.autocast("cpu", enabled=False):
+                return self.recurrence(features.float())[0]  # type: ignore[no-any-return]
+        return self.recurrence(features)[0]  # type: ignore[no-any-return]

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import subprocess
@@ -23,7 +24,12 @@ from robot_learning.policies.checkpoint import load_checkpoint
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_two_processes_have_the_gradient_of_one(
+def logged_losses(folder: Path) -> list[float]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [float(row["loss"]) for row in csv.DictReader(file) if row["loss"]]
+
+
+def test_two_processes_have_the_gradient_and_the_loss_of_one(
     demonstrations: Dataset, make_config: Callable[..., TrainConfig], tmp_path: Path
 ) -> None:
     config = make_config(
@@ -57,6 +63,9 @@ def test_two_processes_have_the_gradient_of_one(
     theirs = load_checkpoint(tmp_path / "run" / "last").policy.state_dict()
     for name, value in ours.items():
         torch.testing.assert_close(theirs[name], value, rtol=1e-3, atol=1e-4)
+    losses = logged_losses(tmp_path / "alone")
+    assert len(losses) > 1
+    assert logged_losses(tmp_path / "run") == pytest.approx(losses, rel=1e-3)
 
 
 def test_one_process_speaks_for_all(

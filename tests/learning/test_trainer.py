@@ -22,10 +22,16 @@ from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.distributed import Processes
 from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.trainer import Training, clear_memory_errors, train
+from robot_learning.learning.validation import Validator
 from robot_learning.policies.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 Make = Callable[..., TrainConfig]
+Stored = dict[str, object]
+
+
+class KilledError(Exception):
+    """Ends a training from within."""
 
 
 def weights(folder: Path, name: str = "last") -> dict[str, torch.Tensor]:
@@ -42,6 +48,27 @@ def assert_equal_weights(first: Path, second: Path) -> None:
 def lines(folder: Path) -> list[dict[str, str]]:
     with (folder / "metrics.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def rewrite_state(folder: Path, change: Callable[[Stored], Stored]) -> None:
+    """Change what the state says of its training; the tensors stay."""
+    path = folder / "state.safetensors"
+    with safe_open(path, "pt") as file:
+        stored = json.loads(file.metadata()["training"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, {"training": json.dumps(change(stored))})
+
+
+def answer_losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
+    """Validations with full success and these losses; after them the training is killed."""
+    answers = iter(losses)
+
+    def figures(*_: object) -> dict[str, float]:
+        for loss in answers:
+            return {"loss": loss, "success": 1.0}
+        raise KilledError
+
+    monkeypatch.setattr(Validator, "figures", figures)
 
 
 def test_the_loss_falls_and_the_run_is_whole(
@@ -158,6 +185,7 @@ def test_a_damaged_state_is_refused(
         ({"version": "new"}, "damaged"),
         ({"identity": []}, "was started with"),
         ({"best": None}, "damaged"),
+        ({"record": None}, "damaged"),
     ],
 )
 def test_a_state_of_a_newer_version_or_a_strange_one_is_refused(
@@ -168,11 +196,7 @@ def test_a_state_of_a_newer_version_or_a_strange_one_is_refused(
     said: str,
 ) -> None:
     train(demonstrations, make_config(steps=1), tmp_path / "run")
-    path = tmp_path / "run" / "state.safetensors"
-    with safe_open(path, "pt") as file:
-        stored = json.loads(file.metadata()["training"])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    save_file(tensors, path, {"training": json.dumps({**stored, **changes})})
+    rewrite_state(tmp_path / "run", lambda stored: {**stored, **changes})
     with pytest.raises(RunError, match=said):
         train(demonstrations, make_config(steps=1), tmp_path / "run", resume=True)
 
@@ -183,7 +207,7 @@ def test_the_best_checkpoint_is_the_one_that_succeeds(
     answers = iter([0.5, 0.9, 0.9, 0.2])
     config = make_config(steps=24)
     result = train(demonstrations, config, tmp_path / "run", rollout=lambda _: next(answers))
-    # Of the two with 0.9, the one with the lower loss; the loss still falls.
+    # Of the two with 0.9, the newer.
     assert result.best["success"] == 0.9
     assert result.best["step"] == 18
     assert load_checkpoint(result.checkpoint).details.training["step"] == 18
@@ -197,6 +221,39 @@ def test_patience_ends_the_training(
     result = train(demonstrations, config, tmp_path / "run", rollout=lambda _: next(answers))
     assert result.stopped_early
     assert (result.steps, result.best["step"]) == (18, 6)
+    before = (tmp_path / "run" / "state.safetensors").read_bytes()
+    resumed = train(demonstrations, config, tmp_path / "run", resume=True)
+    assert (resumed.stopped_early, resumed.steps, resumed.best) == (True, 18, result.best)
+    assert (tmp_path / "run" / "state.safetensors").read_bytes() == before
+
+
+def test_patience_compares_with_the_lowest_loss_at_full_success(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(steps=60, validation={"every_steps": 6, "patience": 3})
+    # The third is lower than the second only.
+    answer_losses(monkeypatch, [0.1, 0.5, 0.4])
+    with pytest.raises(KilledError):
+        train(demonstrations, config, tmp_path / "run")
+    answer_losses(monkeypatch, [0.3])
+    result = train(demonstrations, config, tmp_path / "run", resume=True)
+    assert result.stopped_early
+    # Among equal successes the newest is the best, whatever its loss.
+    assert (result.steps, result.best) == (24, {"success": 1.0, "loss": 0.3, "step": 24.0})
+
+
+def test_a_state_without_a_record_is_resumed(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(steps=60, validation={"every_steps": 6, "patience": 2})
+    answer_losses(monkeypatch, [0.1])
+    with pytest.raises(KilledError):
+        train(demonstrations, config, tmp_path / "run")
+    rewrite_state(
+        tmp_path / "run", lambda stored: {k: v for k, v in stored.items() if k != "record"}
+    )
+    answer_losses(monkeypatch, [0.3, 0.2])
+    assert train(demonstrations, config, tmp_path / "run", resume=True).steps == 18
 
 
 def test_sample_weights_reach_the_gradient(

@@ -89,6 +89,22 @@ def test_losses_are_the_negative_log_likelihood_a_step(case: Any) -> None:
         torch.testing.assert_close(policy.loss(batch).per_sample, -wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_recurrence_stays_in_float32_on_the_cpu(case: Any, dtype: torch.dtype) -> None:
+    chosen = case("rnn_gmm", observation_steps=4, images=True)
+    policy, batch = chosen.policy(), chosen.batch()
+    assert isinstance(policy, RnnGmmPolicy)
+    seen = []
+    policy.recurrence.register_forward_hook(lambda _, given, out: seen.extend([*given, out[0]]))
+    exact = policy.loss(batch).per_sample
+    with torch.autocast("cpu", dtype):
+        loss = policy.loss(batch).per_sample
+    loss.sum().backward()
+    assert {value.dtype for value in seen} == {torch.float32}
+    torch.testing.assert_close(loss.float(), exact, atol=0.1, rtol=0.05)
+    assert all(torch.isfinite(p.grad).all() for p in policy.parameters() if p.requires_grad)
+
+
 def test_the_recurrence_sees_no_later_observation(case: Any) -> None:
     chosen = case("rnn_gmm", observation_steps=4)
     policy, batch = chosen.policy().eval(), chosen.batch()
