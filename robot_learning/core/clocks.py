@@ -6,11 +6,20 @@ import time
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
+FUTURE_TOLERANCE_S = 0.1
+"""How far ahead of its receipt a sample may be stamped, as clocks of two machines differ."""
 
 
 def seconds_to_ns(seconds: float) -> int:
     """Seconds as whole nanoseconds, rounded to the nearest."""
     return round(seconds * NS_PER_S)
+
+
+def is_future(
+    stamp_ns: int, now_ns: int, tolerance_ns: int = seconds_to_ns(FUTURE_TOLERANCE_S)
+) -> bool:
+    """Whether a stamp is further ahead of now than clocks may differ, all in nanoseconds."""
+    return stamp_ns - now_ns > tolerance_ns
 
 
 class Clock(Protocol):

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.clocks import FUTURE_TOLERANCE_S, is_future, seconds_to_ns
 from robot_learning.core.errors import unknown_choice
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.schema import RowFault, Stream
@@ -78,7 +78,9 @@ class StreamCounts:
 class Sampler:
     """Takes samples in any order and gives the row of each tick. One thread."""
 
-    def __init__(self, streams: Sequence[Stream], future_tolerance_s: float = 0.1) -> None:
+    def __init__(
+        self, streams: Sequence[Stream], future_tolerance_s: float = FUTURE_TOLERANCE_S
+    ) -> None:
         """A sample stamped more than `future_tolerance_s` after its receipt is refused.
 
         Less than that (clocks of two machines that differ a little) it waits for its tick.
@@ -112,7 +114,7 @@ class Sampler:
 
     def is_future(self, sample: Sample) -> bool:
         """Whether a sample is stamped further after its receipt than clocks may differ."""
-        return sample.stamp_ns - sample.receive_ns > self._future_tolerance_ns
+        return is_future(sample.stamp_ns, sample.receive_ns, self._future_tolerance_ns)
 
     def sample(self, tick_ns: int) -> SampledRow:
         """The row at `tick_ns`.

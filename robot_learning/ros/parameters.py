@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from robot_learning.core.clocks import FUTURE_TOLERANCE_S
 from robot_learning.teleop.devices import DEVICES, PANELS
 
 SCRIPTED = "scripted"
@@ -365,7 +366,10 @@ RECORDER_NODE = (
         minimum=0.0,
     ),
     ParameterSpec(
-        "future_tolerance_s", 0.1, "How far ahead of its receipt a stamp may be", minimum=0.0
+        "future_tolerance_s",
+        FUTURE_TOLERANCE_S,
+        "How far ahead of its receipt a stamp may be",
+        minimum=0.0,
     ),
     ParameterSpec("queue_mib", 128, "Image data that may wait for the disk, MiB", minimum=1),
     ParameterSpec(

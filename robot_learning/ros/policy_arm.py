@@ -12,7 +12,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.policy_doubt import DoubtOutput
@@ -77,7 +77,7 @@ class PolicyArm:
             node.create_client(Trigger, f"{prefix}{arbiter}/hand_back") if arbiter else None
         )
         self._wants_to_drive = self._hand_back is not None
-        self.inputs = self._subscribe(served, self.runner.observe, self._on_complete)
+        self.inputs = self._subscribe(served, self._observe, self._on_complete)
         self._next: tuple[ServedPolicy, ArmInputs, ObservationHistory] | None = None
         self._next_begun_ns: int | None = None
 
@@ -123,7 +123,11 @@ class PolicyArm:
             spec.observations, spec.observation_steps, spec.rate_hz, served.runner.max_age_s
         )
         self._next_begun_ns = None
-        inputs = self._subscribe(served, history.push, self._on_next_complete)
+        inputs = self._subscribe(
+            served,
+            lambda key, stamp_ns, value: history.push(key, stamp_ns, value, self.now().ros_ns),
+            self._on_next_complete,
+        )
         self._next = (served, inputs, history)
 
     def abandon(self) -> None:
@@ -138,7 +142,7 @@ class PolicyArm:
         assert self._next is not None  # noqa: S101 (asked only between prepare and adopt)
         served, inputs, history = self._next
         if self._next_begun_ns is None:
-            return f"nothing received yet of {', '.join(inputs.unheard) or 'equal stamps'}"
+            return f"nothing received yet of {', '.join(inputs.unheard) or 'this moment'}"
         newest_ns = self.now().ros_ns
         span_s = (served.client.spec.observation_steps - 1) / served.client.spec.rate_hz
         if newest_ns - self._next_begun_ns < seconds_to_ns(span_s):
@@ -153,7 +157,7 @@ class PolicyArm:
         self._next = None
         self.inputs.close()
         self.inputs = inputs
-        inputs.redirect(self.runner.observe, self._on_complete)
+        inputs.redirect(self._observe, self._on_complete)
         self.runner.adopt(served.client.spec, served.runner, history)
 
     def close(self) -> None:
@@ -182,6 +186,9 @@ class PolicyArm:
             on_image=self._wake,
         )
 
+    def _observe(self, key: str, stamp_ns: int, value: Any) -> bool:
+        return self.runner.observe(key, stamp_ns, value, self.now())
+
     def _on_complete(self, stamp_ns: int) -> None:
         self.take_images()
         request = self.runner.request(stamp_ns, self.now())
@@ -189,7 +196,7 @@ class PolicyArm:
             self._submit(request)
 
     def _on_next_complete(self, stamp_ns: int) -> None:
-        if self._next_begun_ns is None:
+        if self._next_begun_ns is None and not is_future(stamp_ns, self.now().ros_ns):
             self._next_begun_ns = stamp_ns
 
     def _on_state(self, message: String) -> None:
@@ -200,7 +207,10 @@ class PolicyArm:
             self._doubt.notice_mode(mode)
         self.runner.driving = state["source"] == "POLICY"
         if self._arbiter_epoch is not None and epoch != self._arbiter_epoch:
-            self.runner.reset(int(state["stamp_ns"]))
+            stamp_ns = int(state["stamp_ns"])
+            # From before simulated time began anew: no observation would count until it is back.
+            outdated = is_future(stamp_ns, self.now().ros_ns)
+            self.runner.reset(None if outdated else stamp_ns)
         self._arbiter_epoch = epoch
 
     def _publish(self, now: Instant) -> None:

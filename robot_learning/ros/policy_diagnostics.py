@@ -11,7 +11,7 @@ from robot_learning.ros import conversions, qos
 from robot_learning.ros.policy_arm import PolicyArm
 from robot_learning.serving.served_policy import ServedPolicy
 
-_WATCHED = ("refused", "failed", "asked", "late", "starved_ticks")
+_WATCHED = ("refused", "failed", "asked", "late", "from_future", "starved_ticks")
 
 
 class PolicyDiagnostics:
@@ -57,27 +57,10 @@ class PolicyDiagnostics:
 
     def _arm(self, arm: PolicyArm) -> DiagnosticStatus:
         runner = arm.runner
-        counts = {name: int(getattr(runner.counts, name)) for name in _WATCHED}
-        before = self._before.get(arm.prefix, dict.fromkeys(_WATCHED, 0))
-        self._before[arm.prefix] = counts
-        new = [f"{counts[k] - before[k]} {k}" for k in _WATCHED if counts[k] > before[k]]
-        overdue_s = runner.overdue_s(arm.now())
-        level, text = DiagnosticStatus.OK, "ok"
-        if new:
-            level, text = DiagnosticStatus.WARN, ", ".join(new)
-            if runner.counts.last_problem:
-                text += f"; {runner.counts.last_problem}"
-        elif arm.inputs.unheard:
-            level = DiagnosticStatus.WARN
-            text = f"nothing received yet of {', '.join(arm.inputs.unheard)}"
-        elif runner.history.refused:
-            text = f"samples refused: {runner.history.refused}"
-        if overdue_s:
-            level = DiagnosticStatus.ERROR
-            text = f"the policy has not answered for {overdue_s:.1f} s"
+        level, text = self._condition(arm)
         values = {
             "driving": str(runner.driving).lower(),
-            **{name: str(count) for name, count in counts.items()},
+            **{name: str(getattr(runner.counts, name)) for name in _WATCHED},
             "chunks": str(runner.counts.chunks),
             "superseded": str(runner.counts.superseded),
             "skipped_steps": str(runner.counts.skipped_steps),
@@ -89,6 +72,26 @@ class PolicyDiagnostics:
             values[f"{name}_max_ms"] = f"{report.max_ms:.4g}"
         return self._status(f"arm {arm.prefix or '.'}", level, text, values)
 
+    def _condition(self, arm: PolicyArm) -> tuple[bytes, str]:
+        """How an arm is: level and text."""
+        overdue_s = arm.runner.overdue_s(arm.now())
+        worries = [*self._new_problems(arm), *_lacks(arm)]
+        refused = _refused(arm)
+        if overdue_s:
+            text = f"the policy has not answered for {overdue_s:.1f} s"
+            return DiagnosticStatus.ERROR, text
+        if worries:
+            return DiagnosticStatus.WARN, "; ".join([*worries, *refused])
+        return DiagnosticStatus.OK, "; ".join(refused) or "ok"
+
+    def _new_problems(self, arm: PolicyArm) -> list[str]:
+        """What has gone wrong since the last report."""
+        counts = {name: int(getattr(arm.runner.counts, name)) for name in _WATCHED}
+        before = self._before.get(arm.prefix, dict.fromkeys(_WATCHED, 0))
+        self._before[arm.prefix] = counts
+        new = [f"{counts[k] - before[k]} {k}" for k in _WATCHED if counts[k] > before[k]]
+        return [", ".join(new), *filter(None, [arm.runner.counts.last_problem])] if new else []
+
     def _status(
         self, part: str, level: bytes, text: str, values: dict[str, str]
     ) -> DiagnosticStatus:
@@ -99,3 +102,17 @@ class PolicyDiagnostics:
             hardware_id=self._robot,
             values=[KeyValue(key=key, value=value) for key, value in values.items()],
         )
+
+
+def _lacks(arm: PolicyArm) -> list[str]:
+    """Why nothing can be asked for."""
+    if unheard := arm.inputs.unheard:
+        return [f"nothing received yet of {', '.join(unheard)}"]
+    return [f"nothing is asked for: {arm.runner.gap}"] if arm.runner.gap else []
+
+
+def _refused(arm: PolicyArm) -> list[str]:
+    """The samples that could not be used since the start, by key and reason."""
+    undecodable = {f"{key}/undecodable": n for key, n in arm.inputs.undecodable.items()}
+    refused = arm.runner.history.refused | undecodable
+    return [f"samples refused: {refused}"] if refused else []

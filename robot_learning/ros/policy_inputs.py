@@ -54,6 +54,8 @@ class ArmInputs:
         self._on_sample, self._on_complete = on_sample, on_complete
         self._order = JointOrder(profile.joint_names)
         self._topics = [f"{prefix}{JOINTS}"]
+        self._camera_topics: dict[str, str] = {}
+        self._sensed = False
         self._join = StampJoin([JOINTS, *sources.poses.values()], self._on_sensed)
         subscribe = partial(node.create_subscription, qos_profile=qos.STREAM_IN)
         self._subscriptions = [subscribe(JointState, f"{prefix}{JOINTS}", callback=self._on_joints)]
@@ -69,14 +71,24 @@ class ArmInputs:
             topic = cameras[name].topic or f"{prefix}{name}/image_raw"
             topic = topic if topic.endswith("/compressed") else f"{topic}/compressed"
             self._topics.append(topic)
+            self._camera_topics[key] = topic
             self._subscriptions.append(
-                subscribe(CompressedImage, topic, callback=partial(self._on_jpeg, key, topic))
+                subscribe(CompressedImage, topic, callback=partial(self._on_jpeg, key))
             )
 
     @property
     def unheard(self) -> tuple[str, ...]:
-        """Topics of which nothing has arrived yet."""
-        return tuple(topic for topic in self._topics if not self._is_heard(topic))
+        """Topics of which nothing usable has arrived yet, or which never had equal stamps."""
+        silent = tuple(topic for topic in self._topics if not self._is_heard(topic))
+        if silent or self._sensed:
+            return silent
+        topics = [topic for topic in self._topics if topic not in self._camera_topics.values()]
+        return (f"equal stamps of {' and '.join(topics)}",)
+
+    @property
+    def undecodable(self) -> dict[str, int]:
+        """How many frames were no JPEG, by key; those without any are left out."""
+        return self._decoder.undecodable() if self._decoder is not None else {}
 
     def redirect(self, on_sample: OnSample, on_complete: Callable[[int], None]) -> None:
         """From now on somebody else is called."""
@@ -87,6 +99,7 @@ class ArmInputs:
         if self._decoder is None:
             return
         for key, stamp_ns, pixels in self._decoder.take():
+            self.heard.add(self._camera_topics[key])
             self._on_sample(key, stamp_ns, pixels)
 
     def close(self) -> None:
@@ -120,14 +133,14 @@ class ArmInputs:
         self._join.add(name, stamp_ns, 0, conversions.pose_array(message))
 
     def _on_sensed(self, stamp_ns: int, _receive_ns: int, parts: Mapping[str, Any]) -> None:
+        self._sensed = True
         for key, name in self._sources.joints.items():
             self._on_sample(key, stamp_ns, parts[JOINTS][name])
         for key, name in self._sources.poses.items():
             self._on_sample(key, stamp_ns, parts[name])
         self._on_complete(stamp_ns)
 
-    def _on_jpeg(self, key: str, topic: str, message: CompressedImage) -> None:
-        self.heard.add(topic)
+    def _on_jpeg(self, key: str, message: CompressedImage) -> None:
         assert self._decoder is not None  # noqa: S101 (made where a camera is subscribed to)
         stamp_ns = conversions.time_ns(message.header.stamp)
         self._decoder.put(key, stamp_ns, message.data.tobytes())
@@ -141,6 +154,7 @@ class ImageDecoder:
         self._changed = threading.Condition()
         self._waiting: dict[str, tuple[int, bytes]] = {}
         self._decoded: list[tuple[str, int, UInt8Array]] = []
+        self._undecodable: dict[str, int] = {}
         self._closing = False
         self._thread = threading.Thread(target=self._work, name="images", daemon=True)
         self._thread.start()
@@ -156,6 +170,11 @@ class ImageDecoder:
         with self._changed:
             decoded, self._decoded = self._decoded, []
         return decoded
+
+    def undecodable(self) -> dict[str, int]:
+        """How many frames were no JPEG, by key; those without any are left out."""
+        with self._changed:
+            return dict(self._undecodable)
 
     def close(self) -> None:
         """End the thread."""
@@ -173,14 +192,16 @@ class ImageDecoder:
                 waiting, self._waiting = self._waiting, {}
             for key, (stamp_ns, jpeg) in waiting.items():
                 pixels = _decoded(jpeg)
-                if pixels is not None:
-                    with self._changed:
+                with self._changed:
+                    if pixels is None:
+                        self._undecodable[key] = self._undecodable.get(key, 0) + 1
+                    else:
                         self._decoded.append((key, stamp_ns, pixels))
             self._on_image()
 
 
 def _decoded(jpeg: bytes) -> UInt8Array | None:
-    """(height, width, 3) RGB; None when it is no JPEG, which shows as a stream without samples."""
+    """(height, width, 3) RGB; None when it is no JPEG."""
     try:
         return np.asarray(simplejpeg.decode_jpeg(jpeg))
     except ValueError:

@@ -106,7 +106,7 @@ def choose_backend(
             export_beside(beside, path, batch)
 
     builders: dict[str, Callable[[], Backend]] = {
-        "compiled": lambda: CompiledBackend(policy),
+        "compiled": lambda: CompiledBackend(policy, batch),
         "onnx": lambda: OnnxBackend(policy, batch, threads, export),
     }
     floors_s = {"compiled": COMPILE_FROM_S, "onnx": EXPORT_FROM_S}

@@ -59,13 +59,20 @@ class EagerBackend(Backend):
 
 
 class CompiledBackend(EagerBackend):
-    """torch.compile; the first call of each batch size takes seconds to minutes."""
+    """torch.compile; the first call takes seconds to minutes."""
 
     name = "compiled"
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, batch: int) -> None:
+        """Compile for batches of exactly `batch`; any other size would be compiled in service."""
         super().__init__(policy)
+        self._batch = batch
         self._act = torch.compile(policy.act, dynamic=False)
+
+    def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
+        """See `Backend.act`; smaller batches are filled up."""
+        filled = {key: _filled(values, self._batch) for key, values in observation.items()}
+        return super().act(filled, _filled(noise, self._batch))[: len(noise)]
 
 
 class OnnxBackend(Backend):
@@ -104,18 +111,22 @@ class OnnxBackend(Backend):
 
     def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
         """See `Backend.act`; smaller batches are filled up."""
-        given = len(noise)
         feeds = {f"observation_{i}": observation[key] for i, key in enumerate(self._keys)}
         feeds[NOISE] = noise
-        if given != self._batch:
-            feeds = {name: _filled(values, self._batch) for name, values in feeds.items()}
         # The exporter leaves out an input without effect, such as the noise of a policy without.
-        used = {name: values for name, values in feeds.items() if name in self._inputs}
+        used = {
+            name: _filled(values, self._batch)
+            for name, values in feeds.items()
+            if name in self._inputs
+        }
         actions: Array = self._session.run(None, used)[0]
-        return actions[:given]
+        return actions[: len(noise)]
 
 
 def _filled(values: Array, batch: int) -> Array:
+    """(batch, ...) with the last row repeated; the rows beyond those given count for nothing."""
+    if len(values) == batch:
+        return values
     repeats = np.minimum(np.arange(batch), len(values) - 1)
     return np.ascontiguousarray(values[repeats])
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
 from robot_learning.policies.policy import ObservationSpec
 
 Array = npt.NDArray[Any]
@@ -92,16 +92,19 @@ class ObservationHistory:
         for samples in self._samples.values():
             samples.clear()
 
-    def push(self, key: str, stamp_ns: int, value: Array) -> bool:
+    def push(self, key: str, stamp_ns: int, value: Array, now_ns: int) -> bool:
         """Take the sample of one stream; False when it is refused, which `refused` counts.
 
-        A sample is refused when its shape is not the policy's, when it is not finite, and when it
-        is older than the newest one. Images come as (height, width, 3) uint8.
+        A sample is refused when its shape is not the policy's, when it is not finite, when it is
+        older than the newest one, and when it claims to come from the future of `now_ns`, the
+        ROS time: as the newest one it would have all others refused until time catches up.
+        Images come as (height, width, 3) uint8.
         """
         spec, samples = self._specs[key], self._samples[key]
         if self._floor_ns is not None and stamp_ns < self._floor_ns:
             return False
-        if problem := _problem(spec, value, samples[-1][0] if samples else None, stamp_ns):
+        problem = _problem(spec, value, samples[-1][0] if samples else None, stamp_ns, now_ns)
+        if problem:
             self.refused[f"{key}/{problem}"] = self.refused.get(f"{key}/{problem}", 0) + 1
             return False
         stored = np.moveaxis(value, -1, 0) if spec.is_image else value.astype(np.float32)
@@ -117,13 +120,14 @@ class ObservationHistory:
         Where the history does not reach back far enough (just after a start or a reset) the
         oldest sample stands in, as the first row of an episode does in training.
         """
-        if gap := self._gap(stamp_ns):
+        if gap := self.gap(stamp_ns):
             return gap
         back_ns = [round(step * NS_PER_S / self._rate_hz) for step in range(self._steps)]
         rows_ns = [stamp_ns - back for back in reversed(back_ns)]
         return Window(stamp_ns, {key: self._rows(key, rows_ns) for key in self._specs})
 
-    def _gap(self, stamp_ns: int) -> Gap | None:
+    def gap(self, stamp_ns: int) -> Gap | None:
+        """Why there is no window at `stamp_ns`; None when there is one."""
         missing, stale = [], []
         for key, samples in self._samples.items():
             newest_ns = max((ns for ns, _ in samples if ns <= stamp_ns), default=None)
@@ -140,11 +144,15 @@ class ObservationHistory:
         return np.stack([samples[max(0, int(place))][1] for place in places])
 
 
-def _problem(spec: ObservationSpec, value: Array, newest_ns: int | None, stamp_ns: int) -> str:
+def _problem(
+    spec: ObservationSpec, value: Array, newest_ns: int | None, stamp_ns: int, now_ns: int
+) -> str:
     if tuple(value.shape) != tuple(spec.shape):
         return "wrong_shape"
     if not spec.is_image and not np.isfinite(value).all():
         return "not_finite"
+    if is_future(stamp_ns, now_ns):
+        return "from_future"
     if newest_ns is not None and stamp_ns < newest_ns:
         return "out_of_order"
     return ""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.gate import NEVER, RISK, Thresholds
 from robot_learning.policies.policy import PolicySpec
@@ -66,6 +66,7 @@ class RunnerCounts:
         asked: how often it asked for help.
         late: outputs all of whose steps were past when they arrived.
         superseded: outputs older than the plan, or from before a reset.
+        from_future: complete observations stamped in the future, for which nothing is asked.
         starved_ticks: ticks for which the plan had no step left.
         skipped_steps: steps of taken chunks that were past when they arrived.
     """
@@ -76,6 +77,7 @@ class RunnerCounts:
     asked: int = 0
     late: int = 0
     superseded: int = 0
+    from_future: int = 0
     starved_ticks: int = 0
     skipped_steps: int = 0
     last_problem: str = ""
@@ -104,6 +106,7 @@ class PolicyRunner:
             arbiter holds; who answers sets it back.
         doubt, risk: of the newest chunk; None where nothing tells.
         reason: why it asked last, one of `policies.gate.REASONS`; empty before.
+        gap: what it lacks to be asked for anything, until an observation is complete again.
     """
 
     def __init__(self, spec: PolicySpec, settings: RunnerSettings, arm: int = 0) -> None:
@@ -114,10 +117,12 @@ class PolicyRunner:
         self.doubt: float | None = None
         self.risk: float | None = None
         self.reason = ""
+        self.gap: Gap | None = None
         self.counts = RunnerCounts()
         self.times = RunnerTimes()
         self._pending: InferenceRequest | None = None
         self._silent_until_ns = 0
+        self._observed_ns = 0
         self._begun = False
         self._last_ros_ns: int | None = None
         self.spec, self.settings = spec, settings
@@ -137,7 +142,7 @@ class PolicyRunner:
         """
         self.spec, self.settings, self.history = spec, settings, history
         self.planner = ChunkPlanner(settings.planner, self.planner.plan)
-        self._pending = None
+        self._pending = self.gap = None
         self.epoch += 1
         self.times = RunnerTimes()
 
@@ -146,9 +151,9 @@ class PolicyRunner:
         """Whether a request is under way."""
         return self._pending is not None
 
-    def observe(self, key: str, stamp_ns: int, value: npt.NDArray[Any]) -> bool:
+    def observe(self, key: str, stamp_ns: int, value: npt.NDArray[Any], now: Instant) -> bool:
         """Take one stream's sample; see `ObservationHistory.push`."""
-        return self.history.push(key, stamp_ns, value)
+        return self.history.push(key, stamp_ns, value, now.ros_ns)
 
     def reset(self, floor_ns: int | None = None) -> None:
         """Forget history, chunks and what is being computed.
@@ -172,6 +177,13 @@ class PolicyRunner:
         One request is under way at a time.
         """
         self.notice(now)
+        # The planner would ask for nothing more until time catches up with it.
+        if is_future(stamp_ns, now.ros_ns):
+            self.counts.from_future += 1
+            return None
+        self._observed_ns = now.steady_ns
+        if self.gap is not None:
+            self.gap = self.history.gap(stamp_ns)
         if self._pending is not None:
             return None
         delay_ns = seconds_to_ns(self.times.delay.expected_s(self.settings.expected_delay_s))
@@ -179,6 +191,7 @@ class PolicyRunner:
             return None
         window = self.history.window(stamp_ns)
         if isinstance(window, Gap):
+            self.gap = window
             return None
         prefix = self.planner.prefix(stamp_ns, delay_ns) if self.driving else None
         self.planner.asked(stamp_ns)
@@ -230,12 +243,19 @@ class PolicyRunner:
 
         A tick starves when the plan's last step has been over for a whole period.
         """
+        self._notice_silence(now)
         plan = self.planner.plan
         if not self._begun or not self.driving:
             return False
         starved = plan is None or now.ros_ns > plan.end_ns + plan.period_ns
         self.counts.starved_ticks += starved
         return starved
+
+    def _notice_silence(self, now: Instant) -> None:
+        """Without complete observations no request finds the gap."""
+        patience_s = max(self.settings.max_age_s.values())
+        if now.steady_ns - self._observed_ns > seconds_to_ns(patience_s):
+            self.gap = self.history.gap(now.ros_ns)
 
     def overdue_s(self, now: Instant) -> float:
         """How long the policy has not answered beyond its deadline; 0 when it is well."""

@@ -30,6 +30,7 @@ def test_frames_are_decoded_in_a_thread_and_a_broken_one_is_left_out():
             found += decoder.take()
     finally:
         decoder.close()
+    assert decoder.undecodable() == {"images/front": 1}
     assert [(key, stamp) for key, stamp, _ in found] == [("images/front", 1), ("images/front", 3)]
     assert [round(float(pixels.mean()), -1) for _, _, pixels in found] == [40, 200]
     assert found[0][2].shape == (48, 64, 3)
@@ -76,7 +77,14 @@ def test_samples_come_when_everything_of_a_stamp_is_there(peer):
 
         peer.spin_until(sent)
 
-    until(lambda: "joint_states" in inputs.heard, joints)
+    no_jpeg = conversions.compressed_image_message(b"no jpeg", "front", 4)
+    until(lambda: inputs.undecodable, joints, no_jpeg)
+    assert "left/front/image_raw/compressed" in inputs.unheard, "nothing that could be shown"
+    frame = conversions.compressed_image_message(jpeg(90), "front", 4)
+    until(
+        lambda: inputs.unheard == ("equal stamps of left/joint_states and left/poses/cube",),
+        *(joints, conversions.pose_message(np.arange(7.0), 6), frame),
+    )
     assert not complete, "the cube's pose of that stamp is not there yet"
     until(lambda: complete, joints, conversions.pose_message(np.arange(7.0), 5))
     assert complete[0] == 5
@@ -84,9 +92,8 @@ def test_samples_come_when_everything_of_a_stamp_is_there(peer):
     assert by_key["obs/joint_velocity"].tolist() == [6, 5, 4, 3, 2, 1, 0]
     assert by_key["obs/cube"].tolist() == list(range(7))
     until(
-        lambda: any(key == "images/front" for key, _, _ in samples),
+        lambda: any((key, stamp) == ("images/front", 7) for key, stamp, _ in samples),
         conversions.compressed_image_message(jpeg(90), "front", 7),
     )
-    assert next(stamp for key, stamp, _ in samples if key == "images/front") == 7
     assert not inputs.unheard
     inputs.close()

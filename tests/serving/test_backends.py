@@ -12,7 +12,12 @@ from robot_learning.policies.normalization import MeasuredStatistics
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
 from robot_learning.serving import backend_probe
 from robot_learning.serving.backend_probe import BACKENDS, choose_backend
-from robot_learning.serving.backends import EagerBackend, OnnxBackend, example_inputs
+from robot_learning.serving.backends import (
+    CompiledBackend,
+    EagerBackend,
+    OnnxBackend,
+    example_inputs,
+)
 from robot_learning.serving.chunk_planner import ActionPrefix
 from robot_learning.serving.devices import choose_device
 from robot_learning.serving.local_policy import LocalPolicy
@@ -58,6 +63,23 @@ def test_onnx_runtime_computes_what_pytorch_does_in_smaller_batches_too(family):
         found = onnx.act(observation, noise)
         assert found.shape == (batch, 8, 3)
         np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_smaller_batches_are_not_compiled_anew(monkeypatch):
+    one, compiled, compile_with = policy("deterministic"), [], torch.compile
+
+    def count(graph, _inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(
+        torch, "compile", lambda act, **how: compile_with(act, backend=count, **how)
+    )
+    backend, eager = CompiledBackend(one, 3), EagerBackend(one)
+    for batch in (3, 1, 2):
+        inputs = example_inputs(one, batch, seed=batch)
+        np.testing.assert_allclose(backend.act(*inputs), eager.act(*inputs), atol=1e-5)
+        assert len(compiled) == 1
 
 
 def test_the_fastest_is_taken_and_every_one_reported(monkeypatch):

@@ -84,7 +84,7 @@ def runner():
 def answer(runner, now_ns, doubt, risk=None):
     """One observation, and an answer with this doubt; what is sent then."""
     now = Instant(now_ns, now_ns)
-    runner.observe(KEY, now_ns, np.zeros(2))
+    runner.observe(KEY, now_ns, np.zeros(2), now)
     request = runner.request(now_ns, now)
     assert request is not None
     runner.take(InferenceResult(request, np.zeros((4, 2)), "", 0, 0, doubt, risk), now)

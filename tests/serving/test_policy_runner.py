@@ -7,13 +7,16 @@ import pytest
 from steering_policy import steering_policy, steering_spec
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.policies.policy import ObservationSpec
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.inference_worker import InferenceResult
 from robot_learning.serving.local_policy import LocalPolicy
-from robot_learning.serving.observation_history import ObservationHistory
+from robot_learning.serving.observation_history import Gap, ObservationHistory
 from robot_learning.serving.policy_runner import Instant, PolicyRunner, RunnerSettings
 
 KEY = "obs/joint_position"
+IMAGE = "images/front"
+PIXELS = np.zeros((4, 6, 3), np.uint8)
 ROBOT_PERIOD = NS_PER_S // 100
 START = 5 * NS_PER_S
 
@@ -53,7 +56,7 @@ class Loop:
             self.adopt(target, execution, **steps)
         if self.now_ns % (2 * ROBOT_PERIOD) == 0:
             self.runner.tick(self.now)
-        self.runner.observe(KEY, self.now_ns, np.array([self.joint]))
+        self.runner.observe(KEY, self.now_ns, np.array([self.joint]), self.now)
         request = self.runner.request(self.now_ns, self.now)
         if request is not None:
             self.under_way.append((request, self.now_ns + max(self.delay_ns, 1)))
@@ -73,13 +76,21 @@ class Loop:
         self.spec = steering_spec(["pan"], **steps)
         self.client = LocalPolicy(steering_policy(self.spec, np.array([target])))
         history = ObservationHistory(self.spec.observations, self.spec.observation_steps, 50.0)
-        history.push(KEY, self.now_ns, np.array([self.joint]))
+        history.push(KEY, self.now_ns, np.array([self.joint]), self.now_ns)
         planner = planner_settings(self.spec, execution)
         self.runner.adopt(self.spec, replace(self.runner.settings, planner=planner), history)
 
     def compute(self, request, now_ns):
         actions = self.answer(self.client.infer([request.window], [request.prefix])[0])
         return InferenceResult(request, actions, "", now_ns - self.delay_ns, now_ns)
+
+
+def seeing_runner():
+    """Of a policy that sees the joint and a camera."""
+    spec = steering_spec(["pan"], action_steps=50, executed_steps=25)
+    spec = replace(spec, observations=(*spec.observations, ObservationSpec(IMAGE, (4, 6, 3), True)))
+    ages_s = {KEY: 0.1, IMAGE: 0.3}
+    return PolicyRunner(spec, RunnerSettings(planner_settings(spec), ages_s))
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.3])
@@ -144,7 +155,7 @@ def test_an_output_that_is_no_action_silences_the_policy_long_enough_to_hold(bad
 
 def test_what_is_no_action_at_all_counts_as_refused():
     loop = Loop()
-    loop.runner.observe(KEY, loop.now_ns, np.zeros(1))
+    loop.runner.observe(KEY, loop.now_ns, np.zeros(1), loop.now)
     request = loop.runner.request(loop.now_ns, loop.now)
     refused = InferenceResult(request, None, "its doubt: expected numbers", 0, 1, refused=True)
     assert not loop.runner.take(refused, loop.now)
@@ -155,7 +166,7 @@ def test_what_is_no_action_at_all_counts_as_refused():
 
 def test_a_failed_inference_is_counted_and_the_next_one_counts_again():
     loop = Loop()
-    loop.runner.observe(KEY, loop.now_ns, np.zeros(1))
+    loop.runner.observe(KEY, loop.now_ns, np.zeros(1), loop.now)
     request = loop.runner.request(loop.now_ns, loop.now)
     failed = InferenceResult(request, None, "OutOfMemoryError: none left", 0, 1)
     assert not loop.runner.take(failed, loop.now)
@@ -186,6 +197,61 @@ def test_a_clock_that_steps_back_begins_anew():
     assert loop.sent[-1] is None
     loop.run(0.5)
     assert loop.sent[-1].stamp_ns <= loop.now_ns
+
+
+def test_an_observation_from_the_future_stops_nothing():
+    loop = Loop()
+    loop.run(1.0)
+    future_ns = loop.now_ns + 10 * NS_PER_S
+    assert not loop.runner.observe(KEY, future_ns, np.zeros(1), loop.now)
+    assert loop.runner.request(future_ns, loop.now) is None
+    loop.run(3.0)
+    assert loop.runner.counts.starved_ticks == 0
+    assert loop.runner.counts.from_future == 1
+    assert loop.runner.history.refused == {f"{KEY}/from_future": 1}
+
+
+def test_a_frame_from_before_the_clock_began_anew_hides_no_later_one():
+    runner = seeing_runner()
+    runner.notice(Instant(60 * NS_PER_S, 0))
+    runner.notice(Instant(0, 1))
+    runner.observe(IMAGE, 60 * NS_PER_S, PIXELS, Instant(0, 1))
+    now = Instant(ROBOT_PERIOD, 2)
+    runner.observe(IMAGE, now.ros_ns, PIXELS, now)
+    runner.observe(KEY, now.ros_ns, np.zeros(1), now)
+    assert runner.request(now.ros_ns, now) is not None
+
+
+def test_a_stream_that_a_request_lacks_is_named():
+    runner, now = seeing_runner(), Instant(START, 0)
+    runner.observe(KEY, START, np.zeros(1), now)
+    assert runner.request(START, now) is None
+    assert runner.gap == Gap((IMAGE,), ())
+    runner.observe(IMAGE, START, PIXELS, now)
+    assert runner.request(START, now) is not None
+    assert runner.gap is None
+
+
+def test_what_is_lacking_is_told_until_it_is_there_again():
+    runner = seeing_runner()
+
+    def after(seconds, *keys):
+        now = Instant(START + seconds_to_ns(seconds), seconds_to_ns(seconds))
+        for key in keys:
+            runner.observe(key, now.ros_ns, PIXELS if key == IMAGE else np.zeros(1), now)
+        runner.tick(now)
+        if KEY in keys:
+            runner.request(now.ros_ns, now)
+        return runner.gap
+
+    assert after(1.0) == Gap((KEY, IMAGE), ())
+    assert after(1.1, KEY) == Gap((IMAGE,), ())
+    assert after(1.2, KEY, IMAGE) is None
+    assert runner.awaits
+    assert after(1.3) is None, "no observation is due yet"
+    assert after(1.7) == Gap((), (KEY, IMAGE)), "joints and poses without equal stamps, say"
+    assert after(1.8, KEY) == Gap((), (IMAGE,)), "a camera that has died"
+    assert after(1.9, KEY, IMAGE) is None
 
 
 def test_nothing_is_asked_without_fresh_observations_and_the_plan_runs_out():

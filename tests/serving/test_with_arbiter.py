@@ -43,7 +43,7 @@ class Session:
         self.now_ns += TICK_NS
         now = Instant(self.now_ns, self.now_ns)
         self._answer(now)
-        self.runner.observe(KEY, self.now_ns, self.position)
+        self.runner.observe(KEY, self.now_ns, self.position, now)
         request = self.runner.request(self.now_ns, now)
         if request is not None:
             self.under_way = (request, self.now_ns + self.delay_ns)
