@@ -23,6 +23,7 @@ from robot_learning.bringup.plan import (
 )
 from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
 from robot_learning.core.ensemble_folders import (
+    CHECKPOINT_NAME,
     best_checkpoint,
     ensemble_members,
     has_gate,
@@ -39,7 +40,6 @@ EXECUTIONS = (
 FIXED = {"sim_speed": "1.0", "use_sim_time": "false", "autostart": "true"}
 """Arguments of `sim` that serving decides itself: it is done in real time."""
 SHARED = ("seed", "headless", "namespace", "params_file", "log_level")
-DETAILS_NAME = "checkpoint.json"
 AUTO, MEMBER_SEPARATOR = "auto", ";"
 
 ARGUMENTS = (
@@ -103,9 +103,9 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
     Raises:
         ConfigurationError: there is no checkpoint, or it is damaged.
     """
-    path = Path(folder) / DETAILS_NAME
+    path = Path(folder) / CHECKPOINT_NAME
     if not path.is_file():
-        raise ConfigurationError(f"{folder}: no checkpoint here: {DETAILS_NAME} is missing")
+        raise ConfigurationError(f"{folder}: no checkpoint here: {CHECKPOINT_NAME} is missing")
     try:
         plain = json.loads(path.read_text(encoding="utf-8"))
         columns = plain["spec"]["observations"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +57,7 @@ def add_parser(subparsers: Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate; 1 when the gate is missed."""
     from robot_learning.learning.evaluation import compare, evaluate
+    from robot_learning.policies.errors import memory_errors_as
     from robot_learning.serving.devices import choose_device
 
     _check(arguments)
@@ -71,7 +70,11 @@ def run(arguments: argparse.Namespace) -> int:
         names.append(arguments.compare)
         others.append(load_run_or_checkpoint(arguments.compare, device))
     _prepare_files(arguments)
-    with _clear_memory_errors(config):
+    out_of_memory = ConfigurationError(
+        f"out of memory with {config.worlds} worlds at once and {config.episodes} episodes: "
+        "fewer may fit (--worlds, --episodes)"
+    )
+    with memory_errors_as(out_of_memory):
         evaluations = [evaluate(checkpoint.policy, config) for checkpoint in (first, *others)]
     comparison = compare(evaluations[0], evaluations[1]) if others else None
     named = dict(zip(map(str, names), evaluations, strict=True))
@@ -122,22 +125,6 @@ def _prepare_files(arguments: argparse.Namespace) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise ConfigurationError(f"{option} {path}: cannot be written: {problem}") from problem
-
-
-@contextmanager
-def _clear_memory_errors(config: EvaluationConfig) -> Iterator[None]:
-    """Turn running out of memory into one line that says what helps."""
-    from robot_learning.policies.errors import is_out_of_memory
-
-    try:
-        yield
-    except (MemoryError, RuntimeError) as problem:
-        if not is_out_of_memory(problem):
-            raise
-        raise ConfigurationError(
-            f"out of memory with {config.worlds} worlds at once and {config.episodes} episodes: "
-            "fewer may fit (--worlds, --episodes)"
-        ) from problem
 
 
 def _config(arguments: argparse.Namespace, checkpoint: Checkpoint) -> EvaluationConfig:

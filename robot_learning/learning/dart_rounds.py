@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.control.noise import isotropic_covariance, load_covariance
+from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.profile import RobotProfile
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import INFO_NAME, DatasetFolder
@@ -36,7 +37,6 @@ from robot_learning.learning.dart_run import (
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.learning.errors import RunError
 from robot_learning.learning.evaluation import EvaluationConfig, evaluate
-from robot_learning.learning.run_folder import BEST
 from robot_learning.learning.simulation import rollout_for
 from robot_learning.learning.trainer import train
 from robot_learning.learning.training_state import STATE_NAME as TRAINING_STATE

@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
+from robot_learning.learning.run_folder import BOARD_NAME, METRICS_NAME
+
 COLUMNS = (
     "step",
     "epoch",
@@ -35,16 +37,14 @@ class RunLog:
 
     def __init__(self, folder: Path, step: int) -> None:
         """Go on after `step`: what was logged later, by a training that was killed, goes."""
-        self.path = folder / "metrics.csv"
+        self.path = folder / METRICS_NAME
         self._keep_until(step)
         self._file = self.path.open("a", newline="", encoding="utf-8")
         self._writer = csv.DictWriter(self._file, COLUMNS)
         if not self._file.tell():
             self._writer.writeheader()
         # Events at and after `purge_step` are hidden; there are none in a new run.
-        self._board = SummaryWriter(
-            str(folder / "tensorboard"), purge_step=step + 1 if step else None
-        )
+        self._board = SummaryWriter(str(folder / BOARD_NAME), purge_step=step + 1 if step else None)
 
     def write(
         self, step: int, values: Mapping[str, float], extra: Mapping[str, float] | None = None

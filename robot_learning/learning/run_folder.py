@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import write_atomically
@@ -24,15 +25,14 @@ from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoin
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.policy import Policy
 
-RUN_NAME = "run.json"
-BEST, LAST = "best", "last"
+RUN_NAME, METRICS_NAME, BOARD_NAME = "run.json", "metrics.csv", "tensorboard"
+LAST = "last"
 TRAINED_ON = "trained_on"
 """What checkpoints call the marks of the episodes that they were trained on."""
 _MARK_DIGITS = 16
-_BOARD = "tensorboard"
 # What a training writes before its first checkpoint, that one half written included.
 _BEGINNINGS = (
-    *(RUN_NAME, "metrics.csv", f"{_BOARD}/events.out.tfevents.*"),
+    *(RUN_NAME, METRICS_NAME, f"{BOARD_NAME}/events.out.tfevents.*"),
     *(f".{name}.*.new" for name in (RUN_NAME, BEST, LAST)),
 )
 
@@ -75,7 +75,7 @@ def _remove_beginnings(folder: Path) -> None:
             path.unlink()
     # It stays if somebody else has put something there.
     with suppress(OSError):
-        (folder / _BOARD).rmdir()
+        (folder / BOARD_NAME).rmdir()
 
 
 def create(folder: Path, identity: Mapping[str, Any]) -> None:

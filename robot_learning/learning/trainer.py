@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
@@ -32,7 +33,7 @@ from robot_learning.learning.order import SampleOrder
 from robot_learning.learning.precision import autocast, warn_of_slow_precision
 from robot_learning.learning.training_state import STATE_NAME, Standing, load_state, save_state
 from robot_learning.learning.validation import Rollout, Validator, is_better, is_progress
-from robot_learning.policies.errors import is_out_of_memory
+from robot_learning.policies.errors import memory_errors_as
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
@@ -65,7 +66,7 @@ class TrainResult:
     @property
     def checkpoint(self) -> Path:
         """The best checkpoint."""
-        return self.folder / run_folder.BEST
+        return self.folder / BEST
 
 
 def train(
@@ -106,18 +107,13 @@ def train(
     return TrainResult(folder, standing.step, standing.best, time.monotonic() - begin_s, stopped)
 
 
-@contextmanager
-def clear_memory_errors(config: TrainConfig) -> Iterator[None]:
+def clear_memory_errors(config: TrainConfig) -> AbstractContextManager[None]:
     """Turn running out of memory into one line that says what helps."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as problem:
-        if not is_out_of_memory(problem):
-            raise
-        raise TrainingError(
-            f"out of memory with batch_size {config.batch_size}: a smaller one, a smaller "
-            "network or data.image_cache_mib=0 may fit"
-        ) from problem
+    told = TrainingError(
+        f"out of memory with batch_size {config.batch_size}: a smaller one, a smaller "
+        "network or data.image_cache_mib=0 may fit"
+    )
+    return memory_errors_as(told)
 
 
 def split(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, Dataset | None]:
@@ -362,7 +358,7 @@ class Training:
             standing.waited += 1
         if is_better(figures, standing.best):
             standing.best = {**figures, "step": float(standing.step)}
-            self._save_checkpoint(run_folder.BEST)
+            self._save_checkpoint(BEST)
         return self._is_patience_over
 
     @property

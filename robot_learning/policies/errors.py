@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 
 
@@ -13,7 +16,14 @@ class CheckpointError(RobotLearningError):
     """A checkpoint is missing, damaged, hostile, of a newer version, or of another family."""
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether it says that memory ran out; PyTorch's CPU allocator does so in its text alone."""
-    signs = ("out of memory", "not enough memory", "can't allocate memory")
-    return isinstance(error, MemoryError) or any(sign in str(error) for sign in signs)
+@contextmanager
+def memory_errors_as(told: RobotLearningError) -> Iterator[None]:
+    """Where memory runs out within, raise `told` instead, one line that says what helps."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as problem:
+        # PyTorch's CPU allocator says so in its text alone.
+        signs = ("out of memory", "not enough memory", "can't allocate memory")
+        if not isinstance(problem, MemoryError) and not any(s in str(problem) for s in signs):
+            raise
+        raise told from problem

@@ -12,7 +12,7 @@ from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint
-from robot_learning.policies.errors import is_out_of_memory
+from robot_learning.policies.errors import memory_errors_as
 from robot_learning.policies.gate import NEVER, Thresholds
 from robot_learning.policies.gate_folder import Gate, load_gate
 from robot_learning.serving import backend_probe, devices
@@ -139,7 +139,8 @@ def serve_checkpoint(
     settings = settings or ServingSettings()
     device = devices.choose_device(settings.device)
     torch.set_num_threads(settings.threads)
-    try:
+    out_of_memory = ConfigurationError(f"{folder}: not enough memory on {device} for it")
+    with memory_errors_as(out_of_memory):
         checkpoint = load_checkpoint(folder, device)
         policy = checkpoint.policy.requires_grad_(False)
         spec = policy.spec
@@ -169,10 +170,6 @@ def serve_checkpoint(
         elif settings.gate:
             text = "says when an ensemble asks for help; name its further members, too"
             raise ConfigurationError(f"gate: {settings.gate} {text}")
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        raise ConfigurationError(f"{folder}: not enough memory on {device} for it") from error
     ages_s = dict.fromkeys([*sources.joints, *sources.poses], settings.max_age_s)
     ages_s |= dict.fromkeys(sources.cameras, settings.image_max_age_s)
     return ServedPolicy(

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
@@ -30,7 +31,6 @@ from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoin
 from robot_learning.policies.policy import Policy
 
 STATE_NAME = "state.json"
-BEST = "best"
 _VERSION = 1
 # What a kill may cost.
 _SAVE_EVERY_S = 1.0
