@@ -136,6 +136,7 @@ setup(
             "recorder_node = robot_learning.ros.executables:recorder_node",
             "session_node = robot_learning.ros.executables:session_node",
             "dagger_node = robot_learning.ros.executables:dagger_node",
+            "lockstep = robot_learning.ros.executables:lockstep",
             "replay_node = robot_learning.ros.executables:replay_node",
         ],
     },

@@ -39,18 +39,22 @@ def robot_and_arbiter(
     arguments: Mapping[str, str],
     arbiter: Mapping[str, ParameterValue] | None = None,
     robot: Mapping[str, ParameterValue] | None = None,
+    *,
+    by_hand: bool = False,
 ) -> list[NodeSpec]:
     """What a source drives: a simulated robot and its arbiter, or the arbiter of a real one.
 
-    `arbiter` and `robot` are more parameters for them. A simulated robot is enabled at start, a
-    real one by a person.
+    `arbiter` and `robot` are more parameters for them; `by_hand` tells whether a person drives
+    with a device. A simulated robot is enabled at start, a real one by a person.
 
     Raises:
         ConfigurationError: an argument is wrong, or the profile has no real interface.
     """
     if parse_flag("sim", arguments["sim"]):
-        more = {"autostart": True, **(arbiter or {})}
-        return [robot_node(arguments, robot), arbiter_node(arguments, more)]
+        # Only a hand on a device needs it, and whatever has it takes the core from the others.
+        urgent: dict[str, ParameterValue] = {"real_time": by_hand}
+        more = {"autostart": True, **urgent, **(arbiter or {})}
+        return [robot_node(arguments, {**urgent, **(robot or {})}), arbiter_node(arguments, more)]
     profile = load_profile(arguments["robot"])
     real = _real_interface(profile)
     settings: dict[str, ParameterValue] = {

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
 from robot_learning.bringup.dataset_facts import INFO_NAME, DatasetFacts, dataset_facts
+from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
+from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -121,6 +123,8 @@ ARGUMENTS = (
         "10",
         "Scripted operator: takes over from a policy that gets nowhere for so long, seconds",
     ),
+    LOCKSTEP,
+    INFERENCE_TICKS,
     LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
     LaunchArgument(
         "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
@@ -146,6 +150,7 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
             {**FIXED, **chosen},
             {"autostart": False},
             {"image_transport": chosen["image_transport"]},
+            by_hand=chosen["device"] != SCRIPTED,
         ),
         _operator(chosen),
         # Told by the rounds what to serve, once there is something.
@@ -156,7 +161,8 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         recorder_node(chosen, {"as_before": True, "status_rate_hz": _STATUS_RATE_HZ}),
         _dagger_node(chosen),
     ]
-    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    return arranged(plan, arguments, by_default=True, device=chosen["device"])
 
 
 def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from robot_learning.bringup.arbiter import arbiter_node
+from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
+from robot_learning.bringup.lockstep import arranged
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -33,6 +35,7 @@ FIXED = {
 
 ARGUMENTS = (
     *(argument for argument in SIM_ARGUMENTS if argument.name in ("robot", "task", "seed")),
+    LOCKSTEP,
     LaunchArgument("namespace", "", "Namespace of every node and topic"),
     LaunchArgument("camera", "front", "Camera that films"),
     LaunchArgument("video", "outputs/demo/lift.mp4", "Video to write; empty for none"),
@@ -54,7 +57,7 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         "cameras": arguments["camera"] if filmed else "none",
         "log_level": "warn",
     }
-    robot, arbiter = robot_node(quiet), arbiter_node(quiet, {"autostart": True})
+    robot, arbiter = robot_node(quiet), arbiter_node(quiet, {"autostart": True, "real_time": False})
     expert = NodeSpec(
         executable="expert_node",
         name="expert_node",
@@ -90,7 +93,9 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         on_exit=OnExit.FINISH,
         owns_terminal=True,
     )
-    return LaunchPlan(nodes=(robot, arbiter, expert, monitor), environment=middleware_environment())
+    nodes = (robot, arbiter, expert, monitor)
+    plan = LaunchPlan(nodes=nodes, environment=middleware_environment())
+    return arranged(plan, arguments, by_default=True)
 
 
 DEMO = LaunchGroup("demo", "a pick by the scripted expert, filmed", ARGUMENTS, demo_plan)

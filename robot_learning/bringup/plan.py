@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.resources import share_directory
@@ -54,6 +55,7 @@ class NodeSpec:
         log_level: debug, info, warn, error or fatal.
         on_exit: what its end means.
         owns_terminal: whether its output is shown as it is, without the node's name.
+        hosted: nodes that are all made in this one process, in lockstep; it has no node then.
     """
 
     executable: str
@@ -64,6 +66,7 @@ class NodeSpec:
     log_level: str = "info"
     on_exit: OnExit = OnExit.FAIL
     owns_terminal: bool = False
+    hosted: tuple[NodeSpec, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,11 @@ class LaunchPlan:
 
     nodes: tuple[NodeSpec, ...]
     environment: Mapping[str, str]
+
+    @property
+    def specs(self) -> Mapping[str, NodeSpec]:
+        """What is said of each node, by its name, whichever process it is made in."""
+        return {each.name: each for node in self.nodes for each in node.hosted or (node,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,9 @@ def middleware_environment() -> dict[str, str]:
 
 
 def node_arguments(node: NodeSpec) -> Sequence[str]:
-    """The `--ros-args` that give a node what its spec says."""
+    """The command line, mostly `--ros-args`, that give an executable what its spec says."""
+    if node.hosted:
+        return ["--graph", specs_to_json(node.hosted)]
     arguments = ["--ros-args", "-r", f"__node:={node.name}"]
     if node.namespace:
         arguments += ["-r", f"__ns:=/{node.namespace.strip('/')}"]
@@ -186,3 +196,42 @@ def node_arguments(node: NodeSpec) -> Sequence[str]:
 def _yaml(value: ParameterValue) -> str:
     # JSON is YAML, and unlike a bare word it cannot turn a text such as "1" into a number.
     return json.dumps(value)
+
+
+def specs_to_json(specs: Sequence[NodeSpec]) -> str:
+    """Node specs as one text, for a command line."""
+    return json.dumps([_plain(spec) for spec in specs])
+
+
+def specs_from_json(text: str) -> tuple[NodeSpec, ...]:
+    """What `specs_to_json` wrote.
+
+    Raises:
+        ConfigurationError: it is nothing of that kind.
+    """
+    try:
+        return tuple(_spec(plain) for plain in json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(f"--graph: expected a list of node specs: {error!r}") from error
+
+
+def _plain(spec: NodeSpec) -> dict[str, Any]:
+    parameters = [
+        str(entry) if isinstance(entry, Path) else dict(entry) for entry in spec.parameters
+    ]
+    return {
+        "executable": spec.executable,
+        "name": spec.name,
+        "namespace": spec.namespace,
+        "parameters": parameters,
+        "remappings": dict(spec.remappings),
+        "log_level": spec.log_level,
+        "on_exit": spec.on_exit.value,
+    }
+
+
+def _spec(plain: dict[str, Any]) -> NodeSpec:
+    parameters = tuple(
+        Path(entry) if isinstance(entry, str) else dict(entry) for entry in plain["parameters"]
+    )
+    return NodeSpec(**{**plain, "parameters": parameters, "on_exit": OnExit(plain["on_exit"])})

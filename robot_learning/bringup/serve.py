@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
+from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
+from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -62,6 +64,8 @@ ARGUMENTS = (
         "true lets the policy drive at once; else call arbiter_node/hand_back",
         ("true", "false"),
     ),
+    LOCKSTEP,
+    INFERENCE_TICKS,
     LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
     LaunchArgument(
         "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
@@ -140,7 +144,9 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     if arguments["cameras"] == "auto":
         chosen["cameras"] = ",".join(facts.cameras) or "none"
     nodes = [*robot_and_arbiter(chosen), policy_node(chosen, _asking(arguments))]
-    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    # Who serves a policy mostly wants to see it, or to take over from it.
+    return arranged(plan, arguments, by_default=False)
 
 
 def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
@@ -188,6 +194,9 @@ def policy_node(
         "executed_steps": parse_integer("executed_steps", arguments["executed_steps"]),
         "seed": parse_integer("seed", arguments["seed"]),
         "drive": parse_flag("drive", arguments["drive"]),
+        # A simulated robot can wait.
+        "real_time": not parse_flag("sim", arguments["sim"]),
+        "inference_ticks": parse_integer("inference_ticks", arguments["inference_ticks"]),
         **(more or {}),
     }
     return NodeSpec(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
+from robot_learning.bringup.lockstep import arranged
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -29,6 +31,7 @@ ARGUMENTS = (
     LaunchArgument("seed", "0", "Seed of the object placement"),
     LaunchArgument("headless", "true", "false opens MuJoCo's viewer", ("true", "false")),
     LaunchArgument("sim_speed", "1.0", "Simulated seconds a second; 0: as fast as possible"),
+    LOCKSTEP,
     LaunchArgument("cameras", "all", "Cameras to publish, separated by commas; all, or none"),
     LaunchArgument("namespace", "", "Namespace of every node and topic"),
     LaunchArgument(
@@ -75,6 +78,7 @@ def robot_node(
         "headless": parse_flag("headless", arguments["headless"]),
         "cameras": parse_names(arguments["cameras"]),
         "autostart": parse_flag("autostart", arguments["autostart"]),
+        "real_time": False,
         **(more or {}),
     }
     user = user_parameters(arguments["params_file"])
@@ -93,7 +97,9 @@ def sim_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    return LaunchPlan(nodes=(robot_node(arguments),), environment=middleware_environment())
+    plan = LaunchPlan(nodes=(robot_node(arguments),), environment=middleware_environment())
+    # Alone it would run away from whoever drives it from outside.
+    return arranged(plan, arguments, by_default=False)
 
 
 SIM = LaunchGroup("sim", "a simulated robot in the scene of a task", ARGUMENTS, sim_plan)

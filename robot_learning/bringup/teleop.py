@@ -81,7 +81,9 @@ def teleop_nodes(
         ConfigurationError: an argument is wrong.
     """
     noise = {**_dart_parameters(arguments), **(arbiter or {})}
-    nodes = robot_and_arbiter({**FIXED, **arguments}, noise, robot)
+    nodes = robot_and_arbiter(
+        {**FIXED, **arguments}, noise, robot, by_hand=arguments["device"] != SCRIPTED
+    )
     return [*nodes, teleop_node(arguments)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
+from robot_learning.bringup.lockstep import arranged
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -26,6 +28,7 @@ _NOISE = ("noise.covariance", "noise.sigma", "noise.trace")
 
 ARGUMENTS = (
     *TELEOP_ARGUMENTS,
+    LOCKSTEP,
     LaunchArgument(
         "dataset", "", "Folder of the dataset; by default data/<robot>_<task> from here"
     ),
@@ -71,7 +74,8 @@ def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     )
     arbiter = next(node for node in nodes if node.name == "arbiter_node")
     nodes += [recorder_node(arguments, _noise_of(arbiter)), _session_node(arguments)]
-    return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
+    return arranged(plan, arguments, by_default=True, device=arguments["device"])
 
 
 def _noise_of(arbiter: NodeSpec) -> dict[str, ParameterValue]:

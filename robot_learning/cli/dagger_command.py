@@ -93,6 +93,6 @@ def _shared_arguments(arguments: argparse.Namespace) -> dict[str, str]:
 
 
 def _run_folder(plan: LaunchPlan) -> Path:
-    node = next(node for node in plan.nodes if node.name == "dagger_node")
+    node = plan.specs["dagger_node"]
     values = [entry["run"] for entry in node.parameters if not isinstance(entry, Path)]
     return Path(str(values[0])).expanduser()

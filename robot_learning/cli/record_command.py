@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     from robot_learning.cli.supervisor import Supervisor
 
     plan = GROUPS[GROUP].resolve(launch_arguments(arguments))
-    recorder = next(node for node in plan.nodes if node.name == "recorder_node")
+    recorder = plan.specs["recorder_node"]
     folder = Path()
     for parameters in recorder.parameters:
         if not isinstance(parameters, Path):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, Clock, SteadyClock
 
 # Enough for a waking control loop to be served at once, little enough to keep frames coming.
 NICENESS = 5
@@ -111,28 +111,49 @@ class Pacer:
     its rate.
     """
 
-    def __init__(self, rate_hz: float) -> None:
+    def __init__(self, rate_hz: float, clock: Clock | None = None, *, paced: bool = True) -> None:
+        """Begin with the first tick due at once.
+
+        Args:
+            rate_hz: ticks a second.
+            clock: the steady clock that the loop keeps time by; the machine's own by default.
+            paced: False makes every tick due at once, for a loop that runs as fast as it can;
+                `rate_hz` is then only what its meter compares with.
+        """
         self.period_ns = round(NS_PER_S / rate_hz)
         self.meter = RateMeter(rate_hz)
+        self._clock = clock or SteadyClock()
+        self._paced = paced
         self._next_ns: int | None = None
 
     def remaining_s(self) -> float:
         """Seconds until the next tick is due; 0 when it is due now or the loop has not begun."""
-        if self._next_ns is None:
+        if self._next_ns is None or not self._paced:
             return 0.0
-        return max(0.0, (self._next_ns - time.monotonic_ns()) / NS_PER_S)
+        return max(0.0, (self._next_ns - self._clock.now_ns()) / NS_PER_S)
 
-    def wait(self) -> None:
-        """Sleep until the next tick is due. The first call returns at once."""
-        now_ns = time.monotonic_ns()
-        if self._next_ns is None:
+    @property
+    def is_due(self) -> bool:
+        """Whether the next tick is due now."""
+        if self._next_ns is None or not self._paced:
+            return True
+        return self._next_ns <= self._clock.now_ns()
+
+    def tick(self) -> None:
+        """Note that the tick that is due begins now; missed ones are counted and skipped."""
+        now_ns = self._clock.now_ns()
+        if self._next_ns is None or not self._paced:
             self._next_ns = now_ns
-        if self._next_ns > now_ns:
-            time.sleep((self._next_ns - now_ns) / NS_PER_S)
-            now_ns = time.monotonic_ns()
         late_periods = (now_ns - self._next_ns) // self.period_ns
         if late_periods > 0:
             self.meter.missed += late_periods
             self._next_ns += late_periods * self.period_ns
         self._next_ns += self.period_ns
         self.meter.tick(now_ns)
+
+    def wait(self) -> None:
+        """Sleep until the next tick is due, and begin it. The first call returns at once."""
+        remaining_s = self.remaining_s()
+        if remaining_s > 0.0:
+            time.sleep(remaining_s)
+        self.tick()

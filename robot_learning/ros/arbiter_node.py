@@ -10,12 +10,10 @@ This is no certified emergency stop.
 from __future__ import annotations
 
 import sys
-import time
 from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
@@ -35,13 +33,8 @@ from robot_learning.ros import conversions, qos
 from robot_learning.ros.arbiter_outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
 from robot_learning.ros.demonstration_trigger import DemonstrationTrigger
 from robot_learning.ros.demonstrations import Demonstrations
-from robot_learning.ros.node_base import (
-    Stop,
-    begin_control_loop,
-    declare_parameters,
-    run_node,
-    spin_until_due,
-)
+from robot_learning.ros.host import Host, SteppedDefaults
+from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.parameters import ARBITER_NODE
 from robot_learning.sim.end_effectors import workspace_excess
 
@@ -49,11 +42,12 @@ REPORT_PERIOD_S = 1.0
 SLOW_PERIODS = 3.0
 
 
-class ArbiterNode(Node):  # type: ignore[misc]
+class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
     """Feeds the arbiter with messages and publishes what it decides."""
 
-    def __init__(self) -> None:
-        super().__init__("arbiter_node")
+    def __init__(self, host: Host) -> None:
+        super().__init__("arbiter_node", **host.node_options)
+        self._steady = host.clock
         given = declare_parameters(self, ARBITER_NODE)
         self._profile = profile = load_profile(given["robot"])
         bounds = {name: given[name] for name in Patience.__dataclass_fields__ if name in given}
@@ -74,8 +68,9 @@ class ArbiterNode(Node):  # type: ignore[misc]
         self._state = ArbiterState()
         self._inbox: dict[str, Any] = {}
         self._autostart = bool(given["autostart"])
-        self._real_time = bool(given["real_time"]) and given["sim_speed"] == 1.0
-        self._pacer = Pacer(rate_hz * given["sim_speed"])
+        real_time = bool(given["real_time"]) and given["sim_speed"] == 1.0
+        self.priority = ARBITER_PRIORITY if real_time else None
+        self.pacer = Pacer(rate_hz * given["sim_speed"], host.clock)
         self._rate: RateReport | None = None
         self._reported_ns = 0
         self._demonstrations = Demonstrations(profile, given)
@@ -92,22 +87,15 @@ class ArbiterNode(Node):  # type: ignore[misc]
         self.add_on_set_parameters_callback(self._on_parameters)
         self._trigger = DemonstrationTrigger(self, given["demonstrations_follow"])
 
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Tick at the rate; callbacks in what time that leaves."""
-        begin_control_loop(self, stop, ARBITER_PRIORITY if self._real_time else None)
-        while not stop.is_set:
-            self._pacer.wait()
-            self._tick()
-            spin_until_due(executor, self._pacer.remaining_s)
-
     def close(self) -> None:
         """Release the node. Nothing is sent: the robot holds its last command."""
         self.destroy_node()
 
     def _now(self) -> Now:
-        return Now(time.monotonic_ns(), self.get_clock().now().nanoseconds)
+        return Now(self._steady.now_ns(), self.get_clock().now().nanoseconds)
 
-    def _tick(self) -> None:
+    def step(self) -> None:
+        """Decide once, from what has arrived since the last time."""
         now, inbox = self._now(), self._inbox
         self._inbox = {}
         inputs = Inputs(
@@ -124,7 +112,7 @@ class ArbiterNode(Node):  # type: ignore[misc]
         self._log(decision)
         if now.steady_ns - self._reported_ns >= REPORT_PERIOD_S * NS_PER_S:
             self._reported_ns = now.steady_ns
-            self._rate = self._pacer.meter.report()
+            self._rate = self.pacer.meter.report()
             self._diagnostics.publish(decision, now.ros_ns, self._rate)
 
     def _starting(self) -> tuple[Request, ...]:
@@ -149,7 +137,7 @@ class ArbiterNode(Node):  # type: ignore[misc]
         points = message.points
         raw = RawCommand(
             stamp_ns=conversions.time_ns(message.header.stamp),
-            receipt_ns=time.monotonic_ns(),
+            receipt_ns=self._steady.now_ns(),
             joint_names=tuple(message.joint_names),
             positions=[point.positions for point in points],
             offsets_s=[conversions.time_ns(point.time_from_start) / NS_PER_S for point in points],
@@ -163,7 +151,7 @@ class ArbiterNode(Node):  # type: ignore[misc]
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
         stamp_ns = conversions.time_ns(message.header.stamp)
-        self._inbox["measured"] = Measured(stamp_ns, time.monotonic_ns(), position)
+        self._inbox["measured"] = Measured(stamp_ns, self._steady.now_ns(), position)
 
     def _on_request(
         self, request: Request, _message: Trigger.Request, response: Trigger.Response
@@ -181,9 +169,13 @@ class ArbiterNode(Node):  # type: ignore[misc]
         return SetParametersResult(successful=True)
 
 
+create = ArbiterNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(ArbiterNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from rclpy.executors import Executor
 from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -35,9 +33,9 @@ from robot_learning.ros.dagger_status import status_document
 from robot_learning.ros.dagger_training import relabel_command
 from robot_learning.ros.dagger_work import RoundWork
 from robot_learning.ros.episode_leader import EpisodeLeader
-from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.host import Host
+from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.parameters import DAGGER_NODE
-from robot_learning.ros.session_calls import StopRequestedError
 
 _RETRY_S = 5.0
 _TELL_PERIOD_S = 1.0
@@ -48,12 +46,13 @@ _CUT_OFF_LIMIT = 3
 class DaggerNode(Node):  # type: ignore[misc]
     """Leads rounds. Services `~/start_round`, `~/finish_round`, `~/relabel`."""
 
-    def __init__(self) -> None:
-        super().__init__("dagger_node")
+    def __init__(self, host: Host) -> None:
+        super().__init__("dagger_node", **host.node_options)
+        self._host = host
         self._settings = settings = declare_parameters(self, DAGGER_NODE)
         check_unattended(settings)
         self._folder = Path(settings["run"]).expanduser().resolve()
-        self._leader = EpisodeLeader(self, settings)
+        self._leader = EpisodeLeader(self, host, settings)
         self._calls = self._leader.calls
         self._policy = RemotePolicy(self._calls, settings["policy_node"])
         self._doubt = PolicyDoubt(self)
@@ -75,26 +74,22 @@ class DaggerNode(Node):  # type: ignore[misc]
         self.create_service(Trigger, "~/finish_round", self._on_finish)
         self.create_service(Trigger, "~/relabel", self._on_relabel)
 
-    def run(self, executor: Executor, stop: Stop) -> None:
+    def lead(self) -> None:
         """Lead the rounds, then end.
 
         Raises:
             RobotLearningError: what a round needs cannot be had; the run can be resumed.
         """
-        self._calls.begin(executor, stop)
-        stop.begin()
-        try:
-            self._lead()
-            stop.set(0)
-        except StopRequestedError:
-            return
+        self._run_rounds()
+        self._host.finish()
 
     def close(self) -> None:
         """Release the node."""
         self.destroy_node()
 
-    def _lead(self) -> None:
+    def _run_rounds(self) -> None:
         self._leader.await_graph()
+        self._leader.check_pace()
         self._calls.demand(f"{self._settings['teleop_node']}/release")
         self._keep(opened_run(self._folder, self._leader.recorder["dataset"], self._settings))
         phases: dict[Phase, Callable[[], None]] = {
@@ -235,9 +230,9 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _tell(self, patience_s: float = 0.0) -> None:
         """Publish the status, unless that was done within `patience_s`."""
-        if self._run is None or time.monotonic() - self._told_s < patience_s:
+        if self._run is None or self._calls.now_s - self._told_s < patience_s:
             return
-        self._told_s = time.monotonic()
+        self._told_s = self._calls.now_s
         document = status_document(
             self._folder,
             self._run,
@@ -281,9 +276,13 @@ class DaggerNode(Node):  # type: ignore[misc]
         return f"not now: {self._message}"
 
 
+create = DaggerNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(DaggerNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ would do what the operator means to: whose hand follows late, so that what it do
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,13 +35,13 @@ class SimulatedOperator:
     def begin(self, on_call: bool) -> None:
         """Begin an episode, in which the policy drives first."""
         self._on_call, self._drives = on_call, False
-        self._held_s = self._human_s = time.monotonic()
+        self._held_s = self._human_s = self._leader.calls.now_s
         if not on_call:
             self._demand("watch")
 
     def go_on(self) -> None:
         """Look at what happens, and do what is to be done."""
-        now_s, mode = time.monotonic(), self._leader.mode
+        now_s, mode = self._leader.calls.now_s, self._leader.mode
         if mode != "HOLD":
             self._held_s = now_s
         if mode == "HUMAN":

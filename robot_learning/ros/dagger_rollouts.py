@@ -6,7 +6,6 @@ episode ends with success, after a time, or with a fault.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -65,8 +64,8 @@ class Rollouts:
         leader.reset()
         self._begin(START_PATIENCE_S)
         self._operator.begin(on_call)
-        give_up_s = time.monotonic() + self._settings["episode_timeout_s"]
-        while leader.recording and leader.mode != "FAULT" and time.monotonic() < give_up_s:
+        give_up_s = leader.calls.now_s + self._settings["episode_timeout_s"]
+        while leader.recording and leader.mode != "FAULT" and leader.calls.now_s < give_up_s:
             if leader.has_succeeded:
                 break
             leader.calls.spin()

@@ -127,5 +127,5 @@ class RoundWork:
         return f"{problem}. Once that is mended, resume the run in {self._folder}"
 
     def _pause(self) -> None:
-        self._calls.spin()
+        self._calls.rest()
         self._tell()

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import math
 import sys
-import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import Executor
 from rclpy.node import Node
 from rich.console import Console
 from rich.status import Status
@@ -27,12 +26,8 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import Observation
 from robot_learning.ros import qos
 from robot_learning.ros.demo_report import DemoFigures
-from robot_learning.ros.node_base import (
-    SPIN_PERIOD_S,
-    Stop,
-    declare_parameters,
-    run_node,
-)
+from robot_learning.ros.host import Host, StopRequestedError
+from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.ros.parameters import DEMO_NODE
 from robot_learning.ros.teleop_status import read_state
@@ -52,11 +47,12 @@ EXIT_FAILED = 1
 class DemoNode(Node):  # type: ignore[misc]
     """Exit code 0 only when the task's goal was reached."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Host) -> None:
         # Imported here, so that what MuJoCo cannot load is one line and no traceback.
         from robot_learning.sim.tasks import make_task
 
-        super().__init__("demo_node")
+        super().__init__("demo_node", **host.node_options)
+        self._host = host
         settings = declare_parameters(self, DEMO_NODE)
         profile, self._task = load_profile(settings["robot"]), make_task(settings["task"])
         self._profile, self._camera = profile, str(settings["camera"])
@@ -65,6 +61,7 @@ class DemoNode(Node):  # type: ignore[misc]
         self._end_effector = profile.arms[0].end_effector_name
         self._object = self._task.objects[0]
         self._figures = DemoFigures(
+            clock=host.clock,
             joint_rate=RateMeter(profile.control_rate_hz),
             command_rate=RateMeter(profile.control_rate_hz),
             expert_rate=RateMeter(COMMAND_RATE_HZ),
@@ -86,35 +83,42 @@ class DemoNode(Node):  # type: ignore[misc]
         else:
             self._listen_to_commands()
 
-    def run(self, executor: Executor, stop: Stop) -> None:
+    def lead(self) -> None:
         """Watch until the goal is reached, or the time is over."""
-        stop.begin()
         console, figures = Console(), self._figures
-        give_up_s = time.monotonic() + self._timeout_s
-        with console.status("waiting for the robot") as status:
-            while not stop.is_set and time.monotonic() < give_up_s:
-                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-                self._show(console, status)
-                if figures.succeeded and figures.elapsed_s > figures.success_s + AFTERGLOW_S:
-                    break
+        with console.status("waiting for the robot") as status, suppress(StopRequestedError):
+            self._watch(console, status)
         if self._video is not None:
             with console.status(f"drawing the video: {len(self._scenes)} pictures"):
-                self._draw_video(self._video, stop)
+                self._draw_video(self._video)
             self._video.close()
         console.print(figures.table(self._title, filmed=self._video is not None))
         if self._video is not None and self._video.frames:
             console.print(f"video: {self._video.path}", soft_wrap=True)
         if not figures.succeeded:
-            reason = "interrupted" if stop.is_set else f"not done after {self._timeout_s:g} s"
+            reason = (
+                "interrupted" if self._host.is_stopping else f"not done after {self._timeout_s:g} s"
+            )
             console.print(f"[bold red]the demonstration failed[/]: {reason}")
-        stop.set(0 if figures.succeeded else EXIT_FAILED)
+        self._host.finish(0 if figures.succeeded else EXIT_FAILED)
 
     def close(self) -> None:
         """Release the node."""
         self.destroy_node()
 
+    def _watch(self, console: Console, status: Status) -> None:
+        figures, give_up_s = self._figures, self._now_s() + self._timeout_s
+        while self._now_s() < give_up_s:
+            self._host.spin()
+            self._show(console, status)
+            if figures.succeeded and figures.elapsed_s > figures.success_s + AFTERGLOW_S:
+                return
+
+    def _now_s(self) -> float:
+        return self._host.clock.now_ns() / NS_PER_S
+
     def _show(self, console: Console, status: Status) -> None:
-        now_s = time.monotonic()
+        now_s = self._now_s()
         if math.isnan(self._figures.started_s) or now_s < self._show_next_s:
             return
         if console.is_terminal:
@@ -125,7 +129,7 @@ class DemoNode(Node):  # type: ignore[misc]
             console.print(self._figures.progress())
 
     def _on_observation(self, observation: Observation) -> None:
-        self._figures.joint_rate.tick(time.monotonic_ns())
+        self._figures.joint_rate.tick(self._host.clock.now_ns())
         poses = observation.poses
         self._figures.see(poses[self._end_effector], poses[self._object])
         last = self._scenes[-1].stamp_ns if self._scenes else -FILM_PERIOD_NS
@@ -148,7 +152,7 @@ class DemoNode(Node):  # type: ignore[misc]
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
 
     def _on_command(self, meter: RateMeter, _message: JointTrajectory) -> None:
-        meter.tick(time.monotonic_ns())
+        meter.tick(self._host.clock.now_ns())
 
     def _on_arbiter(self, message: String) -> None:
         state = read_state(message.data)
@@ -165,16 +169,16 @@ class DemoNode(Node):  # type: ignore[misc]
         if not self._camera_seen:
             self._camera_seen = True
             self._listen_to_commands()
-        self._figures.camera_rate.tick(time.monotonic_ns())
+        self._figures.camera_rate.tick(self._host.clock.now_ns())
 
-    def _draw_video(self, video: VideoWriter, stop: Stop) -> None:
+    def _draw_video(self, video: VideoWriter) -> None:
         # Imported here, as in the constructor.
         from robot_learning.sim.film import Film
 
         film = Film(self._profile, self._task, self._camera)
         try:
             for scene in self._scenes:
-                if stop.is_set:
+                if self._host.is_stopping:
                     break
                 objects = {name: scene.poses[name] for name in self._task.objects}
                 video.write(film.draw(scene.joint_position, objects), scene.stamp_ns)
@@ -182,9 +186,13 @@ class DemoNode(Node):  # type: ignore[misc]
             film.close()
 
 
+create = DemoNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(DemoNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

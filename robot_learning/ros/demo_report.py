@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from rich.table import Table
 
+from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.pacing import RateMeter, RateReport
 from robot_learning.core.types import FloatArray
 
@@ -22,6 +22,7 @@ class DemoFigures:
     """What was seen so far.
 
     Attributes:
+        clock: steady time of whoever watches.
         started_s: steady time of the first observation; NaN before it.
         gap_m: distance from end effector to object now, and `smallest_gap_m` ever.
         raised_m: height of the object over where it lay.
@@ -32,6 +33,7 @@ class DemoFigures:
         diagnostics: the robot node's newest figures, by status and key.
     """
 
+    clock: Clock
     joint_rate: RateMeter
     command_rate: RateMeter
     expert_rate: RateMeter
@@ -48,9 +50,13 @@ class DemoFigures:
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
+    def _now_s(self) -> float:
+        return self.clock.now_ns() / NS_PER_S
+
+    @property
     def elapsed_s(self) -> float:
         """Seconds since the first observation; 0 before it."""
-        return 0.0 if math.isnan(self.started_s) else time.monotonic() - self.started_s
+        return 0.0 if math.isnan(self.started_s) else self._now_s - self.started_s
 
     @property
     def succeeded(self) -> bool:
@@ -60,7 +66,7 @@ class DemoFigures:
     def see(self, end_effector: FloatArray, thing: FloatArray) -> None:
         """Note the poses (7,) of the end effector and of the task's object."""
         if math.isnan(self.started_s):
-            self.started_s, self.start_height_m = time.monotonic(), float(thing[2])
+            self.started_s, self.start_height_m = self._now_s, float(thing[2])
         self.gap_m = float(np.linalg.norm(end_effector[:3] - thing[:3]))
         self.smallest_gap_m = min(self.smallest_gap_m, self.gap_m)
         self.raised_m = float(thing[2]) - self.start_height_m

@@ -6,7 +6,6 @@ What `session_node` (demonstrations) and `dagger_node` (a policy with a person a
 from __future__ import annotations
 
 import json
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,12 +20,16 @@ from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.folder import episode_number
 from robot_learning.ros import qos
+from robot_learning.ros.host import Host
+from robot_learning.ros.pace_diagnostics import PaceInput
 from robot_learning.ros.session_calls import PATIENCE_S, Calls
 from robot_learning.teleop.device import OperatorEvent
 
 START_PATIENCE_S = 15.0
 # Who pressed the key for start waits for a stream that was silent for a moment.
 KEY_PATIENCE_S = 2.0
+PACE_CHECK_S = 2.5
+"""Every node tells of its pace once a second."""
 _RETRY_S = 0.1
 _RECORDER_EVENTS = {
     event.value
@@ -50,19 +53,21 @@ class EpisodeLeader:
         events: the operator's keys for the recorder that nobody has looked at yet.
     """
 
-    def __init__(self, node: Node, settings: Mapping[str, Any]) -> None:
+    def __init__(self, node: Node, host: Host, settings: Mapping[str, Any]) -> None:
         """Subscribe.
 
         Args:
             node: whose loop it is.
+            host: runs it.
             settings: names of the other nodes (`robot_node`, `arbiter_node`, `recorder_node`,
                 `teleop_node`), `simulated`, `seed`, `success_hold_s`.
         """
         self._node, self._settings = node, settings
-        self.calls = Calls(node)
+        self.calls = Calls(node, host)
         self.recorder: Mapping[str, Any] = {}
         self.arbiter: Mapping[str, Any] = {}
         self.events: deque[str] = deque()
+        self._pace = None if host.is_lockstep else PaceInput(node, host.clock)
         self._measured_ns = 0
         self._succeeded_s: float | None = None
         for request in _RECORDER_EVENTS:
@@ -86,7 +91,7 @@ class EpisodeLeader:
     def has_succeeded(self) -> bool:
         """Whether the task is solved, and has been for long enough to count."""
         held_s = self._settings["success_hold_s"]
-        return self._succeeded_s is not None and time.monotonic() - self._succeeded_s >= held_s
+        return self._succeeded_s is not None and self.calls.now_s - self._succeeded_s >= held_s
 
     def await_graph(self) -> None:
         """Until recorder and arbiter are heard.
@@ -97,6 +102,20 @@ class EpisodeLeader:
         wait = self.calls.wait
         wait(lambda: self.recorder, "no recorder/status was heard", 2 * PATIENCE_S)
         wait(lambda: self.arbiter, "no arbiter/state was heard", PATIENCE_S)
+
+    def check_pace(self) -> None:
+        """Say before a session starts whether this machine keeps up with it.
+
+        In lockstep there is nothing to keep up with.
+        """
+        if self._pace is None:
+            return
+        self.calls.pause(PACE_CHECK_S)
+        log = self._node.get_logger()
+        if slow := self._pace.line:
+            log.warning(f"this machine does not keep up: {slow}. Episodes will be marked as bad")
+        else:
+            log.info("this machine keeps up: every node runs at its rate")
 
     def reset(self) -> None:
         """Everything back to a beginning, nobody driving, the arm held where it stands.
@@ -128,8 +147,8 @@ class EpisodeLeader:
         Raises:
             RobotLearningError: the arbiter refused.
         """
-        arbiter, give_up_s = self._settings["arbiter_node"], time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up_s:
+        arbiter, give_up_s = self._settings["arbiter_node"], self.calls.now_s + PATIENCE_S
+        while self.calls.now_s < give_up_s:
             # A fault ends in DISABLED too, once it is cleared.
             if self.calls.trigger(f"{arbiter}/clear_fault")[0]:
                 return
@@ -150,7 +169,7 @@ class EpisodeLeader:
         self._succeeded_s = None
         service, give_up_s = (
             f"{self._settings['recorder_node']}/start",
-            time.monotonic() + patience_s,
+            self.calls.now_s + patience_s,
         )
         refusals = 0
         while True:
@@ -160,7 +179,7 @@ class EpisodeLeader:
                 return
             # A stream that was silent for a moment may be heard again by now: asked once more.
             refusals = 0 if self.recorder["silent"] else refusals + 1
-            if refusals > 1 or time.monotonic() > give_up_s:
+            if refusals > 1 or self.calls.now_s > give_up_s:
                 raise RobotLearningError(f"{service}: {text}")
             self.calls.pause(_RETRY_S)
 
@@ -276,7 +295,7 @@ class EpisodeLeader:
         if not message.data:
             self._succeeded_s = None
         elif self._succeeded_s is None:
-            self._succeeded_s = time.monotonic()
+            self._succeeded_s = self.calls.now_s
 
     def _on_event(self, message: String) -> None:
         if message.data in _RECORDER_EVENTS:

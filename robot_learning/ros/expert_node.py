@@ -7,32 +7,38 @@ simulation of any speed and stops when the robot's messages do.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 
-from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import Observation
 from robot_learning.ros import conversions, qos
-from robot_learning.ros.node_base import Stop, declare_parameters, run_node, spin
+from robot_learning.ros.host import Host, SteppedDefaults
+from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.ros.parameters import EXPERT_NODE
 
+POLL_PERIOD_S = 0.002
 
-class ExpertNode(Node):  # type: ignore[misc]
+
+class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
     """Runs episodes one after the other; the exit code tells whether all succeeded."""
 
-    def __init__(self) -> None:
+    pacer: Pacer | None = None
+    # It acts on what it observes.
+    poll_period_s = POLL_PERIOD_S
+
+    def __init__(self, host: Host) -> None:
         # Imported here, so that what MuJoCo cannot load is one line and no traceback.
         from robot_learning.sim.experts import make_expert
         from robot_learning.sim.tasks import make_task
 
-        super().__init__("expert_node")
+        super().__init__("expert_node", **host.node_options)
         settings = declare_parameters(self, EXPERT_NODE)
         self._profile = load_profile(settings["robot"])
         self._task = make_task(settings["task"])
@@ -49,17 +55,15 @@ class ExpertNode(Node):  # type: ignore[misc]
         self._acted_ns: int | None = None
         self._resetting = False
         self._done = self._succeeded = 0
-        self._finish: Callable[[int], None] = lambda _code: None
+        self._finish = host.finish
         self._commands = self.create_publisher(JointTrajectory, "joint_command", qos.COMMAND)
         self._reset = self.create_client(Trigger, f"{settings['robot_node']}/reset")
         arms = (arm.end_effector_name for arm in self._profile.arms)
         names = self._profile.joint_names
         ObservationInput(self, names, (*arms, *self._task.objects), self._on_observation)
 
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Serve until all episodes are over."""
-        self._finish = stop.set
-        spin(executor, stop)
+    def step(self) -> None:
+        """Nothing: it acts on what it observes."""
 
     def close(self) -> None:
         """Release the node."""
@@ -120,9 +124,13 @@ class ExpertNode(Node):  # type: ignore[misc]
         self._finish(1)
 
 
+create = ExpertNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(ExpertNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from robot_learning.bringup.plan import LaunchGroup, NodeSpec, OnExit
+from robot_learning.bringup.plan import LaunchGroup, NodeSpec, OnExit, node_arguments
 from robot_learning.core.errors import RobotLearningError
 
 
@@ -57,6 +57,16 @@ def _action(node: NodeSpec) -> Node:
         # An exception is what makes launch itself end with a non-zero exit code.
         raise RobotLearningError(f"{node.name} ended with exit code {code}; ending everything")
 
+    if node.hosted:
+        # Named, it would give its name to every node in it.
+        return Node(
+            package="robot_learning",
+            executable=node.executable,
+            arguments=list(node_arguments(node)),
+            output="screen",
+            emulate_tty=not node.owns_terminal,
+            on_exit=[OpaqueFunction(function=ended)],
+        )
     return Node(
         package="robot_learning",
         executable=node.executable,

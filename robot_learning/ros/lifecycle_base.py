@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.host import Host, SteppedDefaults
 from robot_learning.ros.node_base import declare_parameters
 from robot_learning.ros.parameters import ParameterSpec
 
 
-class BuiltNode(LifecycleNode):  # type: ignore[misc]
+class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
     """A lifecycle node with a loop of its own; the parameter `autostart` is among its own.
 
     Lifecycle gates publishers only: the loop and the callbacks look at `_active` themselves.
     """
 
-    def __init__(self, name: str, parameters: Sequence[ParameterSpec]) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, parameters: Sequence[ParameterSpec], host: Host) -> None:
+        super().__init__(name, **host.node_options)
+        self._host, self._steady = host, host.clock
         self._settings = declare_parameters(self, parameters)
         self._active = False
         self._failure: Exception | None = None

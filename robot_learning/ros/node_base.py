@@ -1,35 +1,31 @@
-"""What every node's `main` does: parameters, signals, one-line errors, a clean end.
+"""What every process with nodes does: ROS is started, errors become one line, the end is clean.
 
-rclpy's own signal handlers shut the context down at once, so that a node could not publish a
-last message or release its robot; here a signal only sets a flag that the node's loop reads.
+And how nodes declare their parameters.
 """
 
 from __future__ import annotations
 
 import faulthandler
-import gc
 import os
-import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from types import FrameType
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import NameValidationException
-from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
-from robot_learning.core.pacing import take_precedence
+from robot_learning.ros.host import Host, LeadingNode, SteppedNode
 from robot_learning.ros.parameters import ParameterSpec
+from robot_learning.ros.real_time import RealTimeHost
+from robot_learning.ros.stop import Stop
 
-SPIN_PERIOD_S = 0.05
-# The executor may overrun its time-out by about this; the rest of a period is slept exactly.
-EXECUTOR_MARGIN_S = 0.001
 LARGEST_NUMBER = 1e308
 LARGEST_INTEGER = 2**63 - 1
 LARGEST_DOMAIN_ID = 232
@@ -41,125 +37,64 @@ KIND_NAMES: Mapping[type, str] = {
     list: "a list",
 }
 
-# Longer than any clean end, shorter than what `ros2 launch` and the supervisor wait.
-END_LIMIT_S = 4.0
-
 EXIT_ERROR = 1
 EXIT_CONFIGURATION = 2
 
 
-class Stop:
-    """Set once the process should end: by SIGINT, by SIGTERM, or by the node itself.
+def run_node(
+    create: Callable[[Host], SteppedNode | LeadingNode], arguments: Sequence[str] | None = None
+) -> int:
+    """Run one node in real time until it ends or is told to; returns the process's exit code."""
 
-    Until the node's loop calls `begin`, a signal raises KeyboardInterrupt instead, so that a
-    slow start can be broken off. A middleware that does not come back from a call cannot keep
-    the process: `end_limit_s` after the signal it ends, and its stack is on stderr.
-    """
+    def serve(stop: Stop) -> None:
+        host = RealTimeHost(stop)
+        with starting():
+            node = create(host)
+        try:
+            host.serve(node)
+        finally:
+            node.close()
 
-    def __init__(self) -> None:
-        self.is_set = False
-        self.exit_code = 0
-        self.end_limit_s = END_LIMIT_S
-        self._begun = False
-
-    def begin(self) -> None:
-        """From now on somebody looks at `is_set`, and a loop keeps time.
-
-        What is loaded by now stays for good; the garbage collector would walk through all of it
-        every now and then, for tens of milliseconds in which no tick runs.
-        """
-        self._begun = True
-        gc.collect()
-        gc.freeze()
-
-    def set(self, exit_code: int = 0) -> None:
-        """Ask the node's loop to end; the first exit code given counts."""
-        if not self.is_set:
-            self.exit_code = exit_code
-        self.is_set = True
-
-    def install(self) -> None:
-        """Let SIGINT and SIGTERM set this flag."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._handle)
-
-    def _handle(self, _signal: int, _frame: FrameType | None) -> None:
-        # Its clock runs in C, so that it is heard even when no Python is run any more.
-        faulthandler.dump_traceback_later(self.end_limit_s, exit=True)
-        self.set()
-        if not self._begun:
-            raise KeyboardInterrupt
+    return run_process(serve, arguments)
 
 
-class NodeLike(Protocol):
-    """A node with a loop of its own."""
-
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Serve the node until `stop` is set; call `stop.begin` once it is looked at."""
-        ...
-
-    def close(self) -> None:
-        """Release what the node holds: robots, files, threads."""
-        ...
-
-
-NodeT = TypeVar("NodeT", bound=NodeLike)
-
-
-def run_node(create: Callable[[], NodeT], arguments: Sequence[str] | None = None) -> int:
-    """Run one node until it ends or is told to; returns the process's exit code.
+def run_process(serve: Callable[[Stop], None], arguments: Sequence[str] | None = None) -> int:
+    """Start ROS, serve nodes until the end; returns the process's exit code.
 
     0 after a clean end (SIGINT and SIGTERM are clean), 2 for a wrong parameter or environment,
     1 for any other failure. Errors made for people are one line on stderr.
+
+    Args:
+        serve: makes the nodes, serves them until its `Stop` is set, and releases them.
+        arguments: of the command line; None takes the process's own.
     """
     stop = Stop()
     stop.install()
-    node: NodeT | None = None
     try:
-        node = _start(create, arguments)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        node.run(executor, stop)
+        check_environment()
+        _initialise(arguments)
+        serve(stop)
     except RobotLearningError as error:
         return _fail(error)
     except (KeyboardInterrupt, ExternalShutdownException):
         return stop.exit_code
     finally:
-        if node is not None:
-            node.close()
         rclpy.try_shutdown()
         faulthandler.cancel_dump_traceback_later()
     return stop.exit_code
 
 
-def _start(create: Callable[[], NodeT], arguments: Sequence[str] | None) -> NodeT:
-    check_environment()
-    _initialise(arguments)
+@contextmanager
+def starting() -> Iterator[None]:
+    """What fails inside rclpy while a node is made becomes an error for people.
+
+    Raises:
+        RobotLearningError: ROS could not be started, or refuses a name.
+    """
     try:
-        return create()
+        yield
     except (rclpy_implementation.RCLError, NameValidationException) as error:
         raise RobotLearningError(f"ROS could not be started: {_first_line(error)}") from error
-
-
-def spin(executor: Executor, stop: Stop) -> None:
-    """Serve callbacks until `stop` is set: the `run` of a node without a loop of its own."""
-    stop.begin()
-    while not stop.is_set:
-        executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-
-
-def begin_control_loop(node: Node, stop: Stop, priority: int | None) -> None:
-    """`stop.begin` of a node that simulates or commands a robot, with precedence if it may."""
-    stop.begin()
-    if priority is not None and not take_precedence(priority):
-        node.get_logger().info("no real-time scheduling (the user's limit rtprio is 0)")
-
-
-def spin_until_due(executor: Executor, remaining_s: Callable[[], float]) -> None:
-    """Serve callbacks, at least once, in what time a control loop leaves until its next tick."""
-    executor.spin_once(timeout_sec=0.0)
-    while (spare_s := remaining_s() - EXECUTOR_MARGIN_S) > 0.0:
-        executor.spin_once(timeout_sec=spare_s)
 
 
 def check_environment() -> None:

@@ -595,6 +595,14 @@ POLICY_NODE = (
         maximum=0.5,
     ),
     ParameterSpec(
+        "inference_ticks",
+        0,
+        "In lockstep: control periods from an observation to its chunk; 0: as long as it takes "
+        "on this machine, measured when configured and rounded up, which may differ between runs",
+        minimum=0,
+        maximum=1000,
+    ),
+    ParameterSpec(
         "gather_s",
         0.003,
         "How long to wait for the other arms once one has an observation",

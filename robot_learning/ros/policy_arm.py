@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
 from robot_learning.ros import conversions, qos
+from robot_learning.ros.host import Host
 from robot_learning.ros.policy_doubt import DoubtOutput
 from robot_learning.ros.policy_inputs import ArmInputs
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
@@ -37,7 +37,7 @@ class PolicyArm:
         served: ServedPolicy,
         *,
         submit: Callable[[InferenceRequest], None],
-        wake: Callable[[], None],
+        host: Host,
         heartbeat_s: float,
         horizon_s: float,
         arbiter: str = "",
@@ -51,7 +51,7 @@ class PolicyArm:
             profile: the robot.
             served: the policy.
             submit: hands a request to the inference worker.
-            wake: called from other threads when there is something to take.
+            host: runs the node.
             heartbeat_s: the plan is sent again after this time without news.
             horizon_s: steps further ahead than this are not sent.
             arbiter: node whose `hand_back` is called once; empty for none.
@@ -61,7 +61,7 @@ class PolicyArm:
         self.mode = ""
         self._doubt = DoubtOutput(node, prefix, self.runner)
         self._node, self._profile = node, profile
-        self._submit, self._wake = submit, wake
+        self._submit, self._host = submit, host
         self._heartbeat_ns = seconds_to_ns(heartbeat_s)
         self._horizon_ns = seconds_to_ns(horizon_s)
         self._arbiter_epoch: int | None = None
@@ -83,7 +83,7 @@ class PolicyArm:
 
     def now(self) -> Instant:
         """The present moment."""
-        return Instant(self._node.get_clock().now().nanoseconds, time.monotonic_ns())
+        return Instant(self._node.get_clock().now().nanoseconds, self._host.clock.now_ns())
 
     def take(self, result: InferenceResult) -> None:
         """Take the policy's answer; what follows from it is sent at once."""
@@ -91,7 +91,7 @@ class PolicyArm:
         problems = runner.counts.problems
         if runner.take(result, self.now()):
             self._publish(self.now())
-            took_s = (time.monotonic_ns() - result.request.asked_ns) / NS_PER_S
+            took_s = (self._host.clock.now_ns() - result.request.asked_ns) / NS_PER_S
             runner.times.overhead.add(took_s - result.inference_s)
         elif runner.counts.problems > problems:
             text = f"{self.prefix}policy: {runner.counts.last_problem}"
@@ -183,7 +183,8 @@ class PolicyArm:
             served.sources,
             on_sample=on_sample,
             on_complete=on_complete,
-            on_image=self._wake,
+            on_image=self._host.wake,
+            inline=self._host.is_lockstep,
         )
 
     def _observe(self, key: str, stamp_ns: int, value: Any) -> bool:

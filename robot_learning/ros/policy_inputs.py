@@ -48,7 +48,9 @@ class ArmInputs:
         on_sample: OnSample,
         on_complete: Callable[[int], None],
         on_image: Callable[[], None],
+        inline: bool = False,
     ) -> None:
+        """Subscribe; with `inline`, in lockstep, images are decoded as they come."""
         self.heard: set[str] = set()
         self._node, self._sources = node, sources
         self._on_sample, self._on_complete = on_sample, on_complete
@@ -65,7 +67,7 @@ class ArmInputs:
             self._subscriptions.append(
                 subscribe(PoseStamped, topic, callback=partial(self._on_pose, name))
             )
-        self._decoder = ImageDecoder(on_image) if sources.cameras else None
+        self._decoder = ImageDecoder(on_image, inline=inline) if sources.cameras else None
         cameras = {camera.name: camera for camera in profile.cameras}
         for key, name in sources.cameras.items():
             topic = cameras[name].topic or f"{prefix}{name}/image_raw"
@@ -147,20 +149,28 @@ class ArmInputs:
 
 
 class ImageDecoder:
-    """Decodes the newest JPEG of each camera; older ones that still wait are passed over."""
+    """Decodes the newest JPEG of each camera; older ones that still wait are passed over.
 
-    def __init__(self, on_image: Callable[[], None]) -> None:
+    In a thread of its own, or at once (`inline`).
+    """
+
+    def __init__(self, on_image: Callable[[], None], *, inline: bool = False) -> None:
         self._on_image = on_image
         self._changed = threading.Condition()
         self._waiting: dict[str, tuple[int, bytes]] = {}
         self._decoded: list[tuple[str, int, UInt8Array]] = []
         self._undecodable: dict[str, int] = {}
         self._closing = False
-        self._thread = threading.Thread(target=self._work, name="images", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if not inline:
+            self._thread = threading.Thread(target=self._work, name="images", daemon=True)
+            self._thread.start()
 
     def put(self, key: str, stamp_ns: int, jpeg: bytes) -> None:
         """Have a frame decoded."""
+        if self._thread is None:
+            self._decode(key, stamp_ns, jpeg)
+            return
         with self._changed:
             self._waiting[key] = (stamp_ns, jpeg)
             self._changed.notify()
@@ -181,7 +191,8 @@ class ImageDecoder:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def _work(self) -> None:
         while True:
@@ -191,13 +202,16 @@ class ImageDecoder:
                     return
                 waiting, self._waiting = self._waiting, {}
             for key, (stamp_ns, jpeg) in waiting.items():
-                pixels = _decoded(jpeg)
-                with self._changed:
-                    if pixels is None:
-                        self._undecodable[key] = self._undecodable.get(key, 0) + 1
-                    else:
-                        self._decoded.append((key, stamp_ns, pixels))
+                self._decode(key, stamp_ns, jpeg)
             self._on_image()
+
+    def _decode(self, key: str, stamp_ns: int, jpeg: bytes) -> None:
+        pixels = _decoded(jpeg)
+        with self._changed:
+            if pixels is None:
+                self._undecodable[key] = self._undecodable.get(key, 0) + 1
+            else:
+                self._decoded.append((key, stamp_ns, pixels))
 
 
 def _decoded(jpeg: bytes) -> UInt8Array | None:

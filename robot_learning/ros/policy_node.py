@@ -9,32 +9,31 @@ Inference runs in a thread of its own. The loop here takes observations, plans, 
 
 from __future__ import annotations
 
+import math
 import sys
-import time
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
-from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.pacing import POLICY_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros.host import Host
 from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, begin_control_loop, run_node
+from robot_learning.ros.node_base import run_node
 from robot_learning.ros.parameters import POLICY_NODE
 
 if TYPE_CHECKING:
     from robot_learning.ros.policy_arm import PolicyArm
     from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
     from robot_learning.ros.policy_reload import Loading
-    from robot_learning.serving.inference_worker import InferenceWorker
+    from robot_learning.serving.inference_worker import Inference
     from robot_learning.serving.served_policy import ServedPolicy
 
 OWN_NAMESPACE = "."
@@ -46,9 +45,8 @@ MEMBER_SEPARATOR = ";"
 SWITCH_INTERVAL_S = 0.0002
 # A policy that is quicker than this may take precedence too: nobody lacks the core meanwhile.
 QUICK_S = 0.003
-# While a service waits, an executor looks at it first whenever its time-out differs from the one
-# before, and would get to nothing else if that changed with every call.
-RELOADING_SPIN_S = 0.005
+# How long an observation may wait: what its chunk comes later by.
+POLL_PERIOD_S = 0.002
 # How long the observations of a reloaded checkpoint may take to come in.
 ADOPTION_PATIENCE_S = 5.0
 
@@ -56,53 +54,53 @@ ADOPTION_PATIENCE_S = 5.0
 class PolicyNode(BuiltNode):
     """Serves a checkpoint; see the module. Services `~/reload` and `~/reset`."""
 
-    def __init__(self) -> None:
-        super().__init__("policy_node", POLICY_NODE)
+    poll_period_s = POLL_PERIOD_S
+
+    def __init__(self, host: Host) -> None:
+        super().__init__("policy_node", POLICY_NODE, host)
         self._profile = load_profile(self._settings["robot"])
         self._served: ServedPolicy | None = None
-        self._worker: InferenceWorker | None = None
+        self._worker: Inference | None = None
         self._arms: list[PolicyArm] = []
         self._diagnostics: PolicyDiagnostics | None = None
-        self._pacer = Pacer(50.0)
+        self.pacer = Pacer(50.0, host.clock)
+        self.priority = POLICY_PRIORITY if self._settings["real_time"] else None
         self._reported_ns = 0
         self._loading: Loading | None = None
         self._wanted: dict[str, Any] = {}
         self._adopting_since_ns: int | None = None
         self._answer: Future[tuple[bool, str]] | None = None
         self._last_reload = ""
-        self._ready = self.create_guard_condition(lambda: None)
-        # A group of its own: while it waits for the loading, everything else goes on.
-        group = MutuallyExclusiveCallbackGroup()
-        self.create_service(Trigger, "~/reload", self._on_reload, callback_group=group)
+        self.create_service(Trigger, "~/reload", self._on_reload)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Propose until told to stop.
+    def start(self) -> None:
+        """Configure and activate, where the parameters say so.
 
         Raises:
-            RobotLearningError: the start failed.
+            RobotLearningError: that failed.
         """
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        if not self._host.is_lockstep:
+            sys.setswitchinterval(SWITCH_INTERVAL_S)
         self._autostart("the policy")
-        begin_control_loop(self, stop, POLICY_PRIORITY if self._settings["real_time"] else None)
-        while not stop.is_set:
-            if not self._active:
-                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-                self._go_on_loading()
-                continue
-            reloading = self._answer is not None
-            executor.spin_once(RELOADING_SPIN_S if reloading else self._pacer.remaining_s())
-            self._take_results()
-            if self._active and self._pacer.remaining_s() == 0.0:
-                self._pacer.wait()
-                self._tick()
+
+    def react(self) -> None:
+        """Take the answers that are there: a chunk is sent as soon as it is known."""
+        self._take_results()
+
+    def step(self) -> None:
+        """Once in each step of the policy: plans, heartbeats, diagnostics."""
+        if self._active:
+            self._tick()
+        else:
+            self._go_on_loading()
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to propose, from nothing."""
         assert self._served is not None  # noqa: S101 (configured)
         for arm in self._arms:
             arm.runner.reset()
-        self._pacer = Pacer(self._served.client.spec.rate_hz)
+        self.pacer = Pacer(self._served.client.spec.rate_hz, self._steady)
         return super().on_activate(state)
 
     def _named(self) -> dict[str, Any]:
@@ -122,28 +120,35 @@ class PolicyNode(BuiltNode):
         chosen = {name: value for name, value in given.items() if name in names}
         members = tuple(filter(None, given["members"].split(MEMBER_SEPARATOR)))
         settings = ServingSettings(**{**chosen, "arms": len(given["arms"]), "members": members})
+        if self._host.is_lockstep and settings.backend == "auto":
+            # Which one is fastest differs from run to run, and their results do a little.
+            settings = replace(settings, backend="eager")
         served = serve_checkpoint(given["checkpoint"], self._profile, settings, beside=beside)
         if served.warning:
             self.get_logger().warning(served.warning)
-        return served
+        return self._with_stated_delay(served) if self._host.is_lockstep else served
+
+    def _with_stated_delay(self, served: ServedPolicy) -> ServedPolicy:
+        """In lockstep a chunk comes a stated number of control periods after its observation."""
+        measured_s = served.runner.expected_delay_s
+        period_s = 1.0 / self._profile.control_rate_hz
+        ticks = self._settings["inference_ticks"] or max(1, math.ceil(measured_s / period_s))
+        self.get_logger().info(
+            f"in lockstep an inference takes {ticks} control periods ({ticks * period_s * 1e3:g} "
+            f"ms; measured: {measured_s * 1e3:.2g} ms)"
+        )
+        runner = replace(served.runner, expected_delay_s=ticks * period_s)
+        return replace(served, runner=runner)
 
     def _build(self) -> None:
         from robot_learning.ros.policy_arm import PolicyArm
         from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
-        from robot_learning.serving.inference_worker import InferenceWorker
 
         settings = self._settings
         settings.update(self._named())
         served = self._served = self._load(settings)
         names = list(settings["arms"])
-        worker = InferenceWorker(
-            served.client,
-            self._ready.trigger,
-            arms=len(names),
-            gather_s=settings["gather_s"] if len(names) > 1 else 0.0,
-            priority=self._priority_of(served),
-        )
-        self._worker = worker
+        self._worker = self._inference(served, len(names))
         self._diagnostics = PolicyDiagnostics(self, self._profile.name)
         self._arms = [
             PolicyArm(
@@ -153,7 +158,7 @@ class PolicyNode(BuiltNode):
                 self._profile,
                 served,
                 submit=self._submit,
-                wake=self._ready.trigger,
+                host=self._host,
                 heartbeat_s=settings["heartbeat_s"],
                 horizon_s=settings["horizon_s"],
                 arbiter=settings["arbiter_node"] if settings["drive"] else "",
@@ -161,6 +166,23 @@ class PolicyNode(BuiltNode):
             for number, name in enumerate(names)
         ]
         self.get_logger().info(f"serving {served}")
+
+    def _inference(self, served: ServedPolicy, arms: int) -> Inference:
+        """Beside this loop; in lockstep, within its steps."""
+        if self._host.is_lockstep:
+            from robot_learning.serving.stepped_inference import SteppedInference
+
+            delay_ns = seconds_to_ns(served.runner.expected_delay_s)
+            return SteppedInference(served.client, self._steady, delay_ns)
+        from robot_learning.serving.inference_worker import InferenceWorker
+
+        return InferenceWorker(
+            served.client,
+            self._host.wake,
+            arms=arms,
+            gather_s=self._settings["gather_s"] if arms > 1 else 0.0,
+            priority=self._priority_of(served),
+        )
 
     def _priority_of(self, served: ServedPolicy) -> int | None:
         quick = served.probe.median_s < QUICK_S
@@ -199,7 +221,7 @@ class PolicyNode(BuiltNode):
         for arm in self._arms:
             arm.tick()
         self._go_on_loading()
-        now_ns = time.monotonic_ns()
+        now_ns = self._steady.now_ns()
         if now_ns - self._reported_ns >= NS_PER_S / self._settings["diagnostics_rate_hz"]:
             self._reported_ns = now_ns
             if self._diagnostics is not None and self._served is not None:
@@ -218,9 +240,13 @@ class PolicyNode(BuiltNode):
             response.message = "a checkpoint is being loaded already"
             return response
         wanted = self._wanted = self._named()
-        answer: Future[tuple[bool, str]] = Future(executor=self.executor)
+        answer: Future[tuple[bool, str]] = Future()
         self._answer = answer
-        self._loading = Loading(lambda: self._load(wanted, beside=True), self._ready.trigger)
+        self._loading = Loading(
+            lambda: self._load(wanted, beside=True),
+            self._host.wake,
+            inline=self._host.is_lockstep,
+        )
         response.success, response.message = await answer
         return response
 
@@ -234,10 +260,10 @@ class PolicyNode(BuiltNode):
             self._finish_reload(False, loading.problem)
             return
         if self._adopting_since_ns is None:
-            self._adopting_since_ns = time.monotonic_ns()
+            self._adopting_since_ns = self._steady.now_ns()
             for arm in self._arms:
                 arm.prepare(served)
-        waited_s = (time.monotonic_ns() - self._adopting_since_ns) / NS_PER_S
+        waited_s = (self._steady.now_ns() - self._adopting_since_ns) / NS_PER_S
         lacking = [f"{arm.prefix}{text}" for arm in self._arms if (text := arm.not_ready)]
         if self._active and lacking:
             if waited_s > ADOPTION_PATIENCE_S:
@@ -253,11 +279,16 @@ class PolicyNode(BuiltNode):
     def _swap(self, served: ServedPolicy) -> None:
         """Between two ticks: from here on the other policy is asked."""
         assert self._worker is not None and self._served is not None  # noqa: S101 (configured)
-        self._worker.swap(served.client, self._priority_of(served))
+        if self._host.is_lockstep:
+            # It may take another number of control periods.
+            self._served.client.close()
+            self._worker = self._inference(served, len(self._arms))
+        else:
+            self._worker.swap(served.client, self._priority_of(served))
         for arm in self._arms:
             arm.adopt()
         if served.client.spec.rate_hz != self._served.client.spec.rate_hz:
-            self._pacer = Pacer(served.client.spec.rate_hz)
+            self.pacer = Pacer(served.client.spec.rate_hz, self._steady)
         self._served = served
         self._settings.update(self._wanted)
 
@@ -291,9 +322,13 @@ class PolicyNode(BuiltNode):
         return response
 
 
+create = PolicyNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(PolicyNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Loads another checkpoint beside the one that runs, in a thread of its own."""
+"""Loads another checkpoint beside the one that runs, in a thread of its own or at once."""
 
 from __future__ import annotations
 
@@ -13,12 +13,17 @@ from robot_learning.serving.served_policy import ServedPolicy
 class Loading:
     """A checkpoint that is being loaded; `done` tells when `served` or `problem` is there."""
 
-    def __init__(self, load: Callable[[], ServedPolicy], wake: Callable[[], None]) -> None:
+    def __init__(
+        self, load: Callable[[], ServedPolicy], wake: Callable[[], None], *, inline: bool = False
+    ) -> None:
+        """Begin; with `inline`, in lockstep, it has ended when this returns."""
         self.served: ServedPolicy | None = None
         self.problem = ""
         self._load, self._wake = load, wake
         self._thread = threading.Thread(target=self._work, name="loading", daemon=True)
         self._thread.start()
+        if inline:
+            self._thread.join()
 
     @property
     def done(self) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
 from sensor_msgs.msg import CompressedImage, JointState
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Bool, Float64, String
@@ -13,7 +17,7 @@ from robot_learning.core.profile import Camera
 from robot_learning.episodes.message_streams import MessageStreams
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.ros import qos
-from robot_learning.ros.polled_subscriptions import PolledSubscriptions
+from robot_learning.ros.polling import take_messages
 
 _KINDS: dict[str, type] = {
     "joint_states": JointState,
@@ -27,13 +31,11 @@ class RecorderInputs:
     """Subscribes to what the dataset records and pushes it into the recorder."""
 
     def __init__(
-        self,
-        subscriptions: PolledSubscriptions,
-        recorder: Recorder,
-        cameras: Sequence[Camera],
-        transport: str,
+        self, node: Node, recorder: Recorder, cameras: Sequence[Camera], transport: str
     ) -> None:
-        self._subscriptions = subscriptions
+        self._node = node
+        self._sim_time = bool(node.get_parameter("use_sim_time").value)
+        self._subscriptions: list[Subscription] = []
         topics = {camera.name: camera_topic(camera, transport) for camera in cameras}
         self._streams = MessageStreams(recorder, topics)
         for topic, handler in self._streams.handlers.items():
@@ -41,15 +43,37 @@ class RecorderInputs:
             profile = qos.LATCHED if topic == "task/success" else qos.RECORD_IN
             is_image = topic in topics.values()
             kind = _image_kind(topic) if is_image else _state_kind(topic)
-            subscriptions.add(kind, topic, profile, handler)
+            self._subscribe(kind, topic, profile, handler)
 
-    def poll(self, now_ns: int) -> None:
+    def poll(self) -> None:
         """Push everything that has arrived by now."""
-        self._subscriptions.poll(now_ns)
+        for subscription in self._subscriptions:
+            take_messages(subscription)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
 
     def begin_anew(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
         self._streams.begin_anew()
+
+    def _subscribe(
+        self, kind: type, topic: str, profile: QoSProfile, handler: Callable[[Any, int], None]
+    ) -> None:
+        """`profile` needs room for what arrives between two polls."""
+
+        def on_message(message: Any, information: Any) -> None:
+            handler(message, self._receipt_ns(information))
+
+        self._subscriptions.append(self._node.create_subscription(kind, topic, on_message, profile))
+
+    def _receipt_ns(self, information: Any) -> int:
+        """When the middleware had it, which is more exact than the poll; or now, in sim time."""
+        received_ns = 0 if self._sim_time else int(information["received_timestamp"])
+        return received_ns if received_ns > 0 else int(self._node.get_clock().now().nanoseconds)
 
 
 def camera_topic(camera: Camera, transport: str) -> str:

@@ -2,25 +2,25 @@
 
 A lifecycle node. Configuring opens the dataset and holds its lock, activating lets episodes be
 started. Its loop takes all messages that have arrived, then records the rows that are due; a
-late row is sampled as of its own time, so that nothing shifts when this process is slow.
+late row is sampled as of its own time, so that nothing shifts when this process is slow. In
+lockstep it waits for the disk instead of leaving images out.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from robot_learning import __version__
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recorder import Recorder
@@ -29,14 +29,15 @@ from robot_learning.episodes.schema import EpisodeMetadata
 from robot_learning.episodes.session import RecordingSession
 from robot_learning.episodes.writer import WriterEvent
 from robot_learning.ros import recorder_setup as setup
+from robot_learning.ros.host import Host
 from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop, run_node
+from robot_learning.ros.node_base import run_node
+from robot_learning.ros.pace_diagnostics import PaceInput
 from robot_learning.ros.parameters import RECORDER_NODE
-from robot_learning.ros.polled_subscriptions import PolledSubscriptions
 from robot_learning.ros.recorder_inputs import RecorderInputs
 from robot_learning.ros.recorder_status import StatusOutput
 
-POLL_PERIOD_S = 0.005
+RATE_HZ = 100.0
 # A slow disk may take its time for what is being recorded when the node is told to end.
 SAVE_LIMIT_S = 9.0
 REQUESTS = ("start", "stop", "discard", "success", "failure")
@@ -46,8 +47,9 @@ _LABELS = ("task", "instruction", "operator")
 class RecorderNode(BuiltNode):
     """Serves `~/start`, `~/stop`, `~/discard`, `~/success`, `~/failure`; see `episodes.session`."""
 
-    def __init__(self) -> None:
-        super().__init__("recorder_node", RECORDER_NODE)
+    def __init__(self, host: Host) -> None:
+        super().__init__("recorder_node", RECORDER_NODE, host)
+        self.pacer = Pacer(RATE_HZ, host.clock)
         self._resources = ExitStack()
         self._profile = load_profile(self._settings["robot"])
         self._session: RecordingSession | None = None
@@ -55,26 +57,26 @@ class RecorderNode(BuiltNode):
         self._warning = ""
         self._told_ns = 0
         self._status = StatusOutput(self)
+        self._pace = PaceInput(self, host.clock)
         self._status_period_ns = round(NS_PER_S / self._settings["status_rate_hz"])
         for request in REQUESTS:
             self.create_service(Trigger, f"~/{request}", partial(self._on_request, request))
 
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Poll, record and serve until told to stop.
+    def start(self) -> None:
+        """Configure and activate, where the parameters say so.
 
         Raises:
-            RobotLearningError: the start failed.
+            RobotLearningError: that failed.
         """
         self._autostart("the recorder")
-        stop.end_limit_s = SAVE_LIMIT_S
-        stop.begin()
-        while not stop.is_set:
-            if not self._active:
-                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-                continue
-            executor.spin_once(timeout_sec=0.0)
-            self._step()
-            time.sleep(POLL_PERIOD_S)
+        self._host.allow_end_s(SAVE_LIMIT_S)
+
+    def step(self) -> None:
+        """Record the rows that are due."""
+        if self._active:
+            self._advance()
+            if self._session is not None and self._host.is_lockstep:
+                self._session.recorder.keep_pace()
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Save what is being recorded."""
@@ -102,10 +104,9 @@ class RecorderNode(BuiltNode):
         )
         self._session = RecordingSession(recorder)
         self._resources.callback(self._session.close)
-        subscriptions = PolledSubscriptions(self)
-        self._resources.callback(subscriptions.close)
         cameras = setup.chosen_cameras(profile, settings["cameras"])
-        self._inputs = RecorderInputs(subscriptions, recorder, cameras, settings["image_transport"])
+        self._inputs = RecorderInputs(self, recorder, cameras, settings["image_transport"])
+        self._resources.callback(self._inputs.close)
         streams = ", ".join(stream.name for stream in info.streams)
         self.get_logger().info(f"records {streams} into {folder.path}")
 
@@ -127,14 +128,14 @@ class RecorderNode(BuiltNode):
     def _now_ns(self) -> int:
         return int(self.get_clock().now().nanoseconds)
 
-    def _step(self) -> int:
+    def _advance(self) -> int:
         """Take what has arrived, record the rows that are due; returns when all was taken."""
         session, inputs = self._session, self._inputs
         if session is None or inputs is None:
             return 0
         # The time first: whatever was received by then is taken before its rows are made.
         now_ns = self._now_ns()
-        inputs.poll(now_ns)
+        inputs.poll()
         polled_ns = self._now_ns()
         was_recording = session.recorder.recording
         session.advance(now_ns)
@@ -142,15 +143,17 @@ class RecorderNode(BuiltNode):
             inputs.begin_anew()
             self.get_logger().error(session.message)
             self._tell()
-        elif time.monotonic_ns() - self._told_ns >= self._status_period_ns:
+        elif self._steady.now_ns() - self._told_ns >= self._status_period_ns:
             self._tell()
         return polled_ns
 
     def _tell(self) -> None:
         if self._session is not None:
-            self._told_ns = time.monotonic_ns()
+            self._told_ns = self._steady.now_ns()
             labels = {name: str(self.get_parameter(name).value) for name in _LABELS}
-            self._status.publish(self._session, self._now_ns(), self._warning, labels)
+            self._status.publish(
+                self._session, self._now_ns(), self._warning, labels, slow=self._pace.line
+            )
 
     def _on_request(
         self, request: str, _message: Trigger.Request, response: Trigger.Response
@@ -159,7 +162,7 @@ class RecorderNode(BuiltNode):
             response.message = "the recorder is not active"
             return response
         # Up to this instant, so that nothing of the episode is left out and silence is judged now.
-        now_ns = self._step()
+        now_ns = self._advance()
         try:
             response.message = self._answer(request, self._session, now_ns)
             response.success = True
@@ -208,9 +211,13 @@ class RecorderNode(BuiltNode):
             self.get_logger().error(event.text)
 
 
+create = RecorderNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(RecorderNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ last              the last saved one: episode, outcome, rows, invalid_rows, verd
                   null without one
 message           what happened last, for a person
 warning           what is wrong right now, for a person; empty when nothing is
+slow              which nodes of the graph cannot keep their rates, and by how much, for a person;
+                  empty while all do
 """
 
 from __future__ import annotations
@@ -39,10 +41,16 @@ class StatusOutput:
         self._publisher = node.create_publisher(String, "recorder/status", qos.LATCHED)
 
     def publish(
-        self, session: RecordingSession, now_ns: int, warning: str, labels: Mapping[str, str]
+        self,
+        session: RecordingSession,
+        now_ns: int,
+        warning: str,
+        labels: Mapping[str, str],
+        *,
+        slow: str = "",
     ) -> None:
         """Tell how the session stands at `now_ns`; `labels` are task, instruction, operator."""
-        document = status_document(session, now_ns, warning, labels)
+        document = status_document(session, now_ns, warning, labels) | {"slow": slow}
         self._publisher.publish(String(data=json.dumps(document, separators=(",", ":"))))
 
 

@@ -12,20 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from rclpy.executors import Executor
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import CommandError, ConfigurationError, RobotLearningError
+from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes.episode import Episode
 from robot_learning.ros import conversions, qos
-from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.host import Host
+from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.parameters import REPLAY_NODE
-from robot_learning.ros.session_calls import Calls, StopRequestedError
+from robot_learning.ros.session_calls import Calls
 from robot_learning.ros.teleop_status import read_state
 from robot_learning.runtime.replay import ReplayResult, approach, deviation, read_recording
 from robot_learning.runtime.trajectory_source import TrajectorySource
@@ -37,8 +38,9 @@ _DRIVING = "POLICY"
 class ReplayNode(Node):  # type: ignore[misc]
     """Publishes the recorded actions as chunks, at a fixed rate, and logs where the arm is."""
 
-    def __init__(self) -> None:
-        super().__init__("replay_node")
+    def __init__(self, host: Host) -> None:
+        super().__init__("replay_node", **host.node_options)
+        self._host = host
         settings = declare_parameters(self, REPLAY_NODE)
         if not settings["episode"]:
             raise ConfigurationError("parameter 'episode': expected the file of an episode")
@@ -48,7 +50,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._arbiter: str = settings["arbiter_node"]
         self._bound: float = settings["bound"]
         self._speed: float = settings["approach_speed"]
-        self._calls = Calls(self)
+        self._calls = Calls(self, host, self._send_if_due)
         self._source: TrajectorySource | None = None
         self._measured: FloatArray | None = None
         self._log: list[tuple[int, FloatArray]] = []
@@ -57,24 +59,19 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._publisher = self.create_publisher(JointTrajectory, "policy/command", qos.COMMAND)
         self.create_subscription(JointState, "joint_states", self._on_joints, qos.RECORD_IN)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
-        self.create_timer(1.0 / settings["rate_hz"], self._publish)
+        self._pacer = Pacer(settings["rate_hz"], host.clock)
 
-    def run(self, executor: Executor, stop: Stop) -> None:
+    def lead(self) -> None:
         """Replay, tell the result, end.
 
         Raises:
             RobotLearningError: the robot or the arbiter is not heard or does not follow.
         """
-        self._calls.begin(executor, stop)
-        stop.begin()
-        try:
-            result = self._replay()
-        except StopRequestedError:
-            return
+        result = self._replay()
         for line in result.lines():
             print(line, flush=True)
         strayed = self._bound > 0.0 and float(result.largest.max()) > self._bound
-        stop.set(1 if strayed else 0)
+        self._host.finish(1 if strayed else 0)
 
     def close(self) -> None:
         """Release the node; without its commands the arbiter holds."""
@@ -135,7 +132,10 @@ class ReplayNode(Node):  # type: ignore[misc]
     def _source_time_ns(self) -> int:
         return self._now_ns() - self._origin_ns()
 
-    def _publish(self) -> None:
+    def _send_if_due(self) -> None:
+        if not self._pacer.is_due:
+            return
+        self._pacer.tick()
         if self._source is None or self._measured is None:
             return
         nothing = np.full(len(self._measured), np.nan)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from robot_learning.core.pacing import Pacer
 from robot_learning.core.types import Command
 from robot_learning.robots.trajectory import TrajectoryFollower
 from robot_learning.ros import conversions, qos
+from robot_learning.ros.host import Host
 from robot_learning.ros.robot_diagnostics import CommandCounts, DiagnosticsBuilder
 from robot_learning.ros.robot_outputs import ImageOutput, StateOutput
 
@@ -36,16 +36,23 @@ class RobotLoop:
         robot: MujocoRobot,
         parameters: Mapping[str, Any],
         jpeg_quality_percent: Callable[[], int],
+        host: Host,
     ) -> None:
-        self._node = node
+        self._node, self._steady = node, host.clock
         self._robot = robot
         self._names = robot.profile.joint_names
         self._sim_time = bool(parameters["publish_clock"])
-        self._speed = float(parameters["sim_speed"])
+        # In lockstep it is the robot that lets time pass.
+        self._speed = 0.0 if host.is_lockstep else float(parameters["sim_speed"])
         self._diagnostics_ns = round(NS_PER_S / parameters["diagnostics_rate_hz"])
         self._states = StateOutput(node, robot, self._sim_time)
         self._images = ImageOutput(
-            node, robot.cameras, parameters["image_transport"], jpeg_quality_percent
+            node,
+            robot.cameras,
+            parameters["image_transport"],
+            jpeg_quality_percent,
+            clock=host.clock,
+            inline=host.is_lockstep,
         )
         self._diagnostics = node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
         self._follower = TrajectoryFollower(robot.world.command)
@@ -54,10 +61,14 @@ class RobotLoop:
 
     def start(self) -> None:
         """Begin to count and to keep time anew, holding the position that is held now."""
-        self._pacer = Pacer(self._robot.profile.control_rate_hz * (self._speed or 1.0))
+        self.pacer = Pacer(
+            self._robot.profile.control_rate_hz * (self._speed or 1.0),
+            self._steady,
+            paced=self._speed > 0.0,
+        )
         self._counts = CommandCounts()
         self._builder = DiagnosticsBuilder(self._node.get_name(), self._robot.profile.name)
-        self._reported_ns = time.monotonic_ns()
+        self._reported_ns = self._steady.now_ns()
         self._reported_sim_ns = self._robot.now_ns
         self.hold()
 
@@ -65,11 +76,6 @@ class RobotLoop:
         """Forget the trajectory and hold the present command."""
         self._taken = self._robot.world.command
         self._follower.hold(self._taken)
-
-    @property
-    def spare_s(self) -> float:
-        """Seconds until the next tick is due."""
-        return self._pacer.remaining_s() if self._speed else 0.0
 
     def command(self, message: JointTrajectory) -> None:
         """Follow a trajectory from the present command on; refuse it whole if it is wrong.
@@ -94,16 +100,12 @@ class RobotLoop:
         )
 
     def tick(self) -> None:
-        """Wait until the next control period is due, and run it.
+        """Run the control period that is due.
 
         Raises:
             RobotLearningError: the simulation diverged, or its rendering died.
         """
         robot = self._robot
-        if self._speed:
-            self._pacer.wait()
-        else:
-            self._pacer.meter.tick(time.monotonic_ns())
         target = self._follower.target(robot.now_ns / NS_PER_S)
         self._taken = robot.apply(Command(robot.now_ns, target)).position
         if np.abs(self._taken - target).max() > LIMITED_TOLERANCE:
@@ -113,7 +115,7 @@ class RobotLoop:
         offset_ns = 0 if self._sim_time else self._wall_ns() - observation.stamp_ns
         self._states.publish(observation, observation.stamp_ns + offset_ns)
         self._images.publish(observation, offset_ns, wait=not self._speed)
-        if time.monotonic_ns() - self._reported_ns >= self._diagnostics_ns:
+        if self._steady.now_ns() - self._reported_ns >= self._diagnostics_ns:
             self._report(observation.stamp_ns + offset_ns)
 
     def close(self) -> None:
@@ -126,12 +128,13 @@ class RobotLoop:
         return int(self._node.get_clock().now().nanoseconds)
 
     def _report(self, stamp_ns: int) -> None:
-        now_ns, sim_ns = time.monotonic_ns(), self._robot.now_ns
-        speed_factor = (sim_ns - self._reported_sim_ns) / (now_ns - self._reported_ns)
+        now_ns, sim_ns = self._steady.now_ns(), self._robot.now_ns
+        passed_ns = max(1, now_ns - self._reported_ns)
+        speed_factor = (sim_ns - self._reported_sim_ns) / passed_ns
         self._reported_ns, self._reported_sim_ns = now_ns, sim_ns
         message = self._builder.build(
             stamp_ns,
-            control=self._pacer.meter.report(),
+            control=self.pacer.meter.report(),
             speed_factor=speed_factor,
             commands=self._counts,
             cameras={name: meter.report() for name, meter in self._images.meters.items()},

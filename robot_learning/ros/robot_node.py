@@ -10,23 +10,17 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from rclpy.executors import Executor
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
-from robot_learning.core.pacing import ROBOT_PRIORITY
+from robot_learning.core.pacing import ROBOT_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import qos
+from robot_learning.ros.host import Host
 from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import (
-    SPIN_PERIOD_S,
-    Stop,
-    begin_control_loop,
-    run_node,
-    spin_until_due,
-)
+from robot_learning.ros.node_base import run_node
 from robot_learning.ros.parameters import ROBOT_NODE
 from robot_learning.ros.robot_loop import RobotLoop
 
@@ -42,46 +36,57 @@ class RobotNode(BuiltNode):
     poses, what the task says, images and diagnostics.
     """
 
-    def __init__(self) -> None:
-        super().__init__("robot_node", ROBOT_NODE)
-        if self.get_parameter("use_sim_time").value:
+    def __init__(self, host: Host) -> None:
+        super().__init__("robot_node", ROBOT_NODE, host)
+        if self.get_parameter("use_sim_time").value or host.is_lockstep:
             self._settings["publish_clock"] = True
+        # A loop that never sleeps would take a core from everybody else.
+        real_time = self._settings["real_time"] and self._settings["sim_speed"] == 1.0
+        self.priority = ROBOT_PRIORITY if real_time else None
         self._robot: MujocoRobot | None = None
         self._loop: RobotLoop | None = None
         self._viewer: Viewer | None = None
         self.create_subscription(JointTrajectory, "joint_command", self._on_command, qos.COMMAND)
         self.create_service(Trigger, "~/reset", self._on_reset)
 
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Serve until told to stop: callbacks in what time the control loop leaves.
+    @property
+    def pacer(self) -> Pacer | None:
+        """Of the control loop; None while time stands still."""
+        return self._loop.pacer if self._loop is not None and self._active else None
+
+    @property
+    def now_ns(self) -> int:
+        """Simulated nanoseconds since the robot was configured; 0 before."""
+        return self._robot.now_ns if self._robot is not None else 0
+
+    def start(self) -> None:
+        """Configure and activate, where the parameters say so.
 
         Raises:
-            RobotLearningError: the start failed, or the simulation did later.
+            RobotLearningError: that failed.
         """
         self._autostart("the robot node")
         if self._active:
             robot, task = self._settings["robot"], self._settings["task"]
             self.get_logger().info(f"robot '{robot}' at task '{task}' is active")
-        # A loop that never sleeps would take a core from everybody else.
-        real_time = self._settings["real_time"] and self._settings["sim_speed"] == 1.0
-        begin_control_loop(self, stop, ROBOT_PRIORITY if real_time else None)
-        while not stop.is_set:
-            if self._loop is None or not self._active:
-                executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-                continue
-            self._loop.tick()
-            if self._viewer is not None and self._robot is not None:
-                self._viewer.show(self._robot.now_ns)
-            spin_until_due(executor, self._spare_s)
+
+    def step(self) -> None:
+        """One control period, and the window.
+
+        Raises:
+            RobotLearningError: the simulation diverged, or its rendering died.
+        """
+        if self._loop is None or self._robot is None:
+            return
+        self._loop.tick()
+        if self._viewer is not None:
+            self._viewer.show(self._robot.now_ns)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let time pass."""
         if self._loop is not None:
             self._loop.start()
         return super().on_activate(state)
-
-    def _spare_s(self) -> float:
-        return self._loop.spare_s if self._loop is not None and self._active else 0.0
 
     def _build(self) -> None:
         # Imported here, so that an OpenGL that MuJoCo cannot load is one line and no traceback.
@@ -97,12 +102,14 @@ class RobotNode(BuiltNode):
             make_task(settings["task"]),
             settings["cameras"],
             seed=settings["seed"],
-            rendering="process" if settings["sim_speed"] else "inline",
+            rendering="inline"
+            if self._host.is_lockstep or not settings["sim_speed"]
+            else "process",
             quality=settings["camera_quality"],
         )
         robot.connect()
         self._robot = robot
-        self._loop = RobotLoop(self, robot, settings, self._jpeg_quality_percent)
+        self._loop = RobotLoop(self, robot, settings, self._jpeg_quality_percent, self._host)
         if not settings["headless"]:
             self._open_viewer(robot)
 
@@ -164,9 +171,13 @@ def _placement(text: str) -> dict[str, Any]:
     return {"poses": poses}
 
 
+create = RobotNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(RobotNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,13 @@ import simplejpeg
 from geometry_msgs.msg import PoseStamped
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
-from rosgraph_msgs.msg import Clock
+from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo as CameraInfoMessage
 from sensor_msgs.msg import CompressedImage, JointState
 from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Bool, Float64
 
+from robot_learning.core.clocks import Clock
 from robot_learning.core.pacing import RateMeter, give_way
 from robot_learning.core.types import Image, Observation
 from robot_learning.ros import conversions, qos
@@ -43,7 +43,9 @@ class StateOutput:
         }
         self._task_success = node.create_publisher(Bool, "task/success", qos.LATCHED)
         self._task_reward = node.create_publisher(Float64, "task/reward", qos.STREAM_OUT)
-        self._clock = node.create_publisher(Clock, "/clock", qos.CLOCK) if publish_clock else None
+        self._clock = (
+            node.create_publisher(ClockMessage, "/clock", qos.CLOCK) if publish_clock else None
+        )
         self._node = node
 
     def publish(self, observation: Observation, stamp_ns: int) -> None:
@@ -68,10 +70,10 @@ class StateOutput:
 
 
 class ImageOutput:
-    """Encodes and publishes images in a thread of its own.
+    """Encodes and publishes images, in a thread of its own or at once.
 
     Encoding releases the interpreter lock, so the control loop goes on meanwhile; the thread gives
-    way to it where both want the same core.
+    way to it where both want the same core. In lockstep (`inline`) the loop does it itself.
     """
 
     def __init__(
@@ -80,7 +82,11 @@ class ImageOutput:
         cameras: Sequence[CameraInfo],
         transport: str,
         quality_percent: Callable[[], int],
+        *,
+        clock: Clock,
+        inline: bool,
     ) -> None:
+        self._clock = clock
         self.meters = {camera.name: RateMeter(camera.rate_hz) for camera in cameras}
         self.dropped = 0
         self._node = node
@@ -96,8 +102,10 @@ class ImageOutput:
         self._waiting: queue.Queue[tuple[str, Image, int] | None] = queue.Queue(
             WAITING_FRAMES * max(1, len(cameras))
         )
-        self._thread = threading.Thread(target=self._work, name="images", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        if not inline:
+            self._thread = threading.Thread(target=self._work, name="images", daemon=True)
+            self._thread.start()
 
     def publish(self, observation: Observation, offset_ns: int, wait: bool) -> None:
         """Pass on the images that are new; their stamps are moved by `offset_ns`.
@@ -109,6 +117,9 @@ class ImageOutput:
             if self._published_ns.get(name) == image.stamp_ns:
                 continue
             self._published_ns[name] = image.stamp_ns
+            if self._thread is None:
+                self._publish(name, image, image.stamp_ns + offset_ns)
+                continue
             try:
                 self._waiting.put((name, image, image.stamp_ns + offset_ns), block=wait)
             except queue.Full:
@@ -116,11 +127,12 @@ class ImageOutput:
 
     def close(self) -> None:
         """Forget what is waiting, end the thread, destroy the publishers."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._waiting.get_nowait()
-        self._waiting.put(None)
-        self._thread.join()
+        if self._thread is not None:
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._waiting.get_nowait()
+            self._waiting.put(None)
+            self._thread.join()
         for publishers in (self._compressed, self._raw, self._info):
             for publisher in publishers.values():
                 self._node.destroy_publisher(publisher)
@@ -136,18 +148,20 @@ class ImageOutput:
     def _work(self) -> None:
         give_way()
         while (item := self._waiting.get()) is not None:
-            name, image, stamp_ns = item
-            camera = self._cameras[name]
-            frame_id = f"{name}_optical_frame"
-            if name in self._compressed:
-                jpeg = simplejpeg.encode_jpeg(image.pixels, quality=self._quality_percent())
-                message = conversions.compressed_image_message(jpeg, frame_id, stamp_ns)
-                self._compressed[name].publish(message)
-            if name in self._raw:
-                self._raw[name].publish(conversions.image_message(image, frame_id, stamp_ns))
-            self._info[name].publish(
-                conversions.camera_info_message(
-                    camera.height_px, camera.width_px, camera.fovy_rad, frame_id, stamp_ns
-                )
+            self._publish(*item)
+
+    def _publish(self, name: str, image: Image, stamp_ns: int) -> None:
+        camera = self._cameras[name]
+        frame_id = f"{name}_optical_frame"
+        if name in self._compressed:
+            jpeg = simplejpeg.encode_jpeg(image.pixels, quality=self._quality_percent())
+            message = conversions.compressed_image_message(jpeg, frame_id, stamp_ns)
+            self._compressed[name].publish(message)
+        if name in self._raw:
+            self._raw[name].publish(conversions.image_message(image, frame_id, stamp_ns))
+        self._info[name].publish(
+            conversions.camera_info_message(
+                camera.height_px, camera.width_px, camera.fovy_rad, frame_id, stamp_ns
             )
-            self.meters[name].tick(time.monotonic_ns())
+        )
+        self.meters[name].tick(self._clock.now_ns())

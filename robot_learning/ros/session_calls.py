@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,14 +9,14 @@ from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
-from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
+from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.ros.node_base import SPIN_PERIOD_S, Stop
+from robot_learning.ros.host import Host
 
 PATIENCE_S = 30.0
 _RETRY_S = 0.5
@@ -32,10 +31,6 @@ _ENDS_IN = {
 }
 
 
-class StopRequestedError(Exception):
-    """The node was told to stop while it waited."""
-
-
 class Calls:
     """Blocking calls that go on serving callbacks. Not for use inside a callback.
 
@@ -44,15 +39,21 @@ class Calls:
     it is not `repeatable`, for it would do something else the second time.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._executor: Executor | None = None
-        self._stop: Stop | None = None
+    def __init__(self, node: Node, host: Host, on_spin: Callable[[], None] = lambda: None) -> None:
+        """Make calls for a leading node.
+
+        Args:
+            node: owns the clients.
+            host: runs the node.
+            on_spin: called each time that callbacks were served.
+        """
+        self._node, self._host, self._on_spin = node, host, on_spin
         self._clients: dict[str, Client] = {}
 
-    def begin(self, executor: Executor, stop: Stop) -> None:
-        """From now on calls can be made."""
-        self._executor, self._stop = executor, stop
+    @property
+    def now_s(self) -> float:
+        """The host's steady time, seconds."""
+        return self._host.clock.now_ns() / NS_PER_S
 
     def wait(self, condition: Callable[[], object], what: str, patience_s: float) -> None:
         """Serve callbacks until the condition holds.
@@ -61,9 +62,9 @@ class Calls:
             RobotLearningError: it did not in time; the text is `what`.
             StopRequestedError: the node is to stop.
         """
-        give_up_s = time.monotonic() + patience_s
+        give_up_s = self.now_s + patience_s
         while not condition():
-            if time.monotonic() > give_up_s:
+            if self.now_s > give_up_s:
                 raise RobotLearningError(what)
             self.spin()
 
@@ -73,11 +74,16 @@ class Calls:
         Raises:
             StopRequestedError: the node is to stop.
         """
-        if self._executor is None or self._stop is None:
-            raise RobotLearningError("the node does not run yet")
-        self._executor.spin_once(timeout_sec=SPIN_PERIOD_S)
-        if self._stop.is_set:
-            raise StopRequestedError
+        self._host.spin()
+        self._on_spin()
+
+    def rest(self) -> None:
+        """As `spin`, while another process works: simulated time stands still in lockstep.
+
+        Raises:
+            StopRequestedError: the node is to stop.
+        """
+        self._host.rest()
 
     def trigger(
         self, service: str, patience_s: float = PATIENCE_S, repeatable: bool = True
@@ -96,12 +102,12 @@ class Calls:
         Raises:
             RobotLearningError: it was refused all the time; the text is the last refusal.
         """
-        give_up_s = time.monotonic() + patience_s
+        give_up_s = self.now_s + patience_s
         while True:
             granted, text = self.trigger(service)
             if granted:
                 return text
-            if time.monotonic() > give_up_s:
+            if self.now_s > give_up_s:
                 raise RobotLearningError(f"{service}: {text}")
             self.pause(_RETRY_S)
 
@@ -111,8 +117,8 @@ class Calls:
         Raises:
             StopRequestedError: the node is to stop.
         """
-        end_s = time.monotonic() + duration_s
-        while time.monotonic() < end_s:
+        end_s = self.now_s + duration_s
+        while self.now_s < end_s:
             self.spin()
 
     def set_parameters(self, node: str, values: Mapping[str, Any]) -> None:
@@ -162,12 +168,13 @@ class Calls:
             RobotLearningError: nobody answers.
         """
         client = self.client(kind, service)
+        self._host.settle()
         self.wait(client.service_is_ready, f"nobody offers {client.srv_name}", PATIENCE_S)
-        begun_s, futures = time.monotonic(), [client.call_async(request)]
+        begun_s, futures = self.now_s, [client.call_async(request)]
 
         def answered() -> bool:
             due_s = begun_s + len(futures) * patience_s / _ASKS
-            if repeatable and time.monotonic() > due_s:
+            if repeatable and self.now_s > due_s:
                 futures.append(client.call_async(request))
             return any(future.done() for future in futures)
 
@@ -177,8 +184,8 @@ class Calls:
 
     def _await_stragglers(self, client: Client, futures: Sequence[Future]) -> None:
         """A request that was sent again must not take effect when others have followed it."""
-        end_s = time.monotonic() + _STRAGGLER_S
-        while not all(future.done() for future in futures) and time.monotonic() < end_s:
+        end_s = self.now_s + _STRAGGLER_S
+        while not all(future.done() for future in futures) and self.now_s < end_s:
             self.spin()
         for future in futures:
             if not future.done():

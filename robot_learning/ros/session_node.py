@@ -7,38 +7,32 @@ the scripted operator, an episode begins after the reset and ends with success o
 from __future__ import annotations
 
 import sys
-import time
 
-from rclpy.executors import Executor
 from rclpy.node import Node
 
 from robot_learning.ros.episode_leader import KEY_PATIENCE_S, START_PATIENCE_S, EpisodeLeader
-from robot_learning.ros.node_base import Stop, declare_parameters, run_node
+from robot_learning.ros.host import Host
+from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.parameters import SESSION_NODE
-from robot_learning.ros.session_calls import StopRequestedError
 
 
 class SessionNode(Node):  # type: ignore[misc]
     """Leads recorder, arbiter, robot and operator through a session."""
 
-    def __init__(self) -> None:
-        super().__init__("session_node")
+    def __init__(self, host: Host) -> None:
+        super().__init__("session_node", **host.node_options)
+        self._host = host
         self._settings = declare_parameters(self, SESSION_NODE)
-        self._leader = EpisodeLeader(self, self._settings)
+        self._leader = EpisodeLeader(self, host, self._settings)
 
-    def run(self, executor: Executor, stop: Stop) -> None:
+    def lead(self) -> None:
         """Record the episodes, then end.
 
         Raises:
             RobotLearningError: a node does not answer or refuses what the session needs.
         """
-        self._leader.calls.begin(executor, stop)
-        stop.begin()
-        try:
-            self._session()
-            stop.set(0)
-        except StopRequestedError:
-            return
+        self._session()
+        self._host.finish()
 
     def close(self) -> None:
         """Release the node."""
@@ -51,6 +45,7 @@ class SessionNode(Node):  # type: ignore[misc]
     def _session(self) -> None:
         leader, wanted = self._leader, self._settings["episodes"]
         leader.await_graph()
+        leader.check_pace()
         self.get_logger().info(f"{wanted} episodes into {leader.recorder['dataset']}")
         while self._saved < wanted:
             leader.reset()
@@ -66,8 +61,8 @@ class SessionNode(Node):  # type: ignore[misc]
         leader, names = self._leader, self._settings
         self._begin(START_PATIENCE_S)
         leader.calls.demand(f"{names['teleop_node']}/engage")
-        give_up_s = time.monotonic() + names["episode_timeout_s"]
-        while leader.recording and not leader.has_succeeded and time.monotonic() < give_up_s:
+        give_up_s = leader.calls.now_s + names["episode_timeout_s"]
+        while leader.recording and not leader.has_succeeded and leader.calls.now_s < give_up_s:
             leader.calls.spin()
         leader.ask("success" if leader.has_succeeded else "failure")
         self._end_demonstration()
@@ -86,9 +81,13 @@ class SessionNode(Node):  # type: ignore[misc]
         self._leader.calls.set_parameters(arbiter, {"demonstrating": running})
 
 
+create = SessionNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(SessionNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

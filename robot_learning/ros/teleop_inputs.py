@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -11,7 +10,7 @@ import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import JointState, Joy
 
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.errors import CommandError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation
@@ -30,9 +29,14 @@ class TeleopInputs:
     """Keeps the newest message of each source. Ages are by receipt, on the steady clock."""
 
     def __init__(
-        self, node: Node, profile: RobotProfile, device: TeleopDevice, poses: Sequence[str] = ()
+        self,
+        node: Node,
+        profile: RobotProfile,
+        device: TeleopDevice,
+        clock: Clock,
+        poses: Sequence[str] = (),
     ) -> None:
-        self._node = node
+        self._node, self._clock = node, clock
         self._names = profile.joint_names
         self._observation: Observation | None = None
         self._arrays: dict[str, FloatArray] = {}
@@ -68,7 +72,7 @@ class TeleopInputs:
 
     def heard(self, name: str) -> None:
         """Note that a source was heard."""
-        self._heard_ns[name] = time.monotonic_ns()
+        self._heard_ns[name] = self._clock.now_ns()
 
     def age_s(self, name: str, now_ns: int) -> float:
         """Seconds since a source was heard; NaN for never."""
@@ -103,8 +107,8 @@ class TeleopInputs:
 
     def _on_joy(self, gamepad: Gamepad, message: Joy) -> None:
         self.heard("joy")
-        gamepad.feed(JoySample(time.monotonic_ns(), tuple(message.axes), tuple(message.buttons)))
+        gamepad.feed(JoySample(self._clock.now_ns(), tuple(message.axes), tuple(message.buttons)))
 
     def _on_leader(self, device: LeaderArm, arm: str, message: JointState) -> None:
         self.heard("leader")
-        device.feed(arm, time.monotonic_ns(), message.name, message.position)
+        device.feed(arm, self._clock.now_ns(), message.name, message.position)

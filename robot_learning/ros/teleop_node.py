@@ -7,13 +7,11 @@ press does not wait for the next tick: it is answered at once, by one step more 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.task import Future
 from std_msgs.msg import String
@@ -21,15 +19,13 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
-from robot_learning.ros.node_base import (
-    Stop,
-    declare_parameters,
-    run_node,
-    spin_until_due,
-)
+from robot_learning.ros.host import Host, SteppedDefaults
+from robot_learning.ros.node_base import declare_parameters, run_node
+from robot_learning.ros.pace_diagnostics import PaceInput
 from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
 from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
@@ -56,15 +52,21 @@ SERVICES |= {"release": OperatorEvent.HOLD, "watch": OperatorEvent.START}
 ARBITER_SERVICES = {event: event.value for event in ARBITER_EVENTS} | {OperatorEvent.HALT: "stop"}
 
 
-class TeleopNode(Node):  # type: ignore[misc]
+class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
     """Polls the device, turns its intent into joint targets, and shows the status line."""
 
-    def __init__(self) -> None:
-        super().__init__("teleop_node")
+    def __init__(self, host: Host) -> None:
+        super().__init__("teleop_node", **host.node_options)
+        self._host, self._steady = host, host.clock
         settings = declare_parameters(self, TELEOP_NODE)
         self._profile = profile = load_profile(settings["robot"])
         self._device, poses = build_device(settings, profile)
         self._scripted = settings["device"] == SCRIPTED
+        if host.is_lockstep and not self._scripted:
+            raise ConfigurationError(
+                f"device '{settings['device']}': a person's device lives in real time; in lockstep "
+                f"only '{SCRIPTED}' can drive"
+            )
         speeds = Speeds(
             linear_m_s=(settings["linear_slow_m_s"], settings["linear_fast_m_s"]),
             angular_rad_s=(settings["angular_slow_rad_s"], settings["angular_fast_rad_s"]),
@@ -77,13 +79,14 @@ class TeleopNode(Node):  # type: ignore[misc]
         self._recorder: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
         self._doubt: Mapping[str, Any] = {}
-        self._pacer = Pacer(settings["rate_hz"])
+        self.pacer = Pacer(settings["rate_hz"], host.clock)
         self._period_s = 1.0 / settings["rate_hz"]
         self._last_ns: int | None = None
         self._ahead_s = 0.0
         self._shown_ns = 0
         self._health = ""
-        self._inputs = TeleopInputs(self, profile, self._device, poses)
+        self._pace = PaceInput(self, host.clock)
+        self._inputs = TeleopInputs(self, profile, self._device, self._steady, poses)
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
@@ -96,32 +99,44 @@ class TeleopNode(Node):  # type: ignore[misc]
         }
         for name, event in SERVICES.items():
             self.create_service(Trigger, f"~/{name}", partial(self._on_service, event))
-        # Triggered by the device's own thread, served by the executor between two ticks.
-        self._device.on_press(self.create_guard_condition(self._on_press).trigger)
+        self._pressed = False
+        self._device.on_press(self._note_press)
         self._show = settings["status"] == "auto"
         self._terminal = StatusTerminal()
+        self._resources = ExitStack()
 
-    def run(self, executor: Executor, stop: Stop) -> None:
-        """Poll and publish at the rate, with callbacks in between."""
-        with ExitStack() as stack:
-            stack.enter_context(self._device)
-            if self._show:
-                stack.enter_context(self._terminal)
-                self._terminal.print(self._device.describe())
-            stop.begin()
-            while not stop.is_set:
-                self._pacer.wait()
-                self._tick(time.monotonic_ns(), self._period_s - self._ahead_s)
-                self._ahead_s = 0.0
-                spin_until_due(executor, self._pacer.remaining_s)
+    def start(self) -> None:
+        """Take hold of the device and, where the status is shown, of the terminal.
+
+        Raises:
+            RobotLearningError: the device is not there.
+        """
+        self._resources.enter_context(self._device)
+        if self._show:
+            self._resources.enter_context(self._terminal)
+            self._terminal.print(self._device.describe())
 
     def close(self) -> None:
-        """Release the node; the device is released by `run`."""
+        """Release the device, the terminal and the node."""
+        self._resources.close()
         self.destroy_node()
 
-    def _on_press(self) -> None:
+    def step(self) -> None:
+        """Poll the device and publish, less what a press has taken beforehand."""
+        self._tick(self._steady.now_ns(), self._period_s - self._ahead_s)
+        self._ahead_s = 0.0
+
+    def _note_press(self) -> None:
+        """From the device's own thread."""
+        self._pressed = True
+        self._host.wake()
+
+    def react(self) -> None:
         """Take a part of the coming tick's step now; once, however many keys are pressed."""
-        now_ns = time.monotonic_ns()
+        if not self._pressed:
+            return
+        self._pressed = False
+        now_ns = self._steady.now_ns()
         if self._last_ns is None or self._ahead_s > 0.0:
             return
         since_s = (now_ns - self._last_ns) / NS_PER_S
@@ -151,7 +166,7 @@ class TeleopNode(Node):  # type: ignore[misc]
         if now_ns - self._shown_ns >= STATUS_PERIOD_S * NS_PER_S:
             self._shown_ns = now_ns
             if self._show:
-                rate_hz = self._pacer.meter.report().rate_hz
+                rate_hz = self.pacer.meter.report().rate_hz
                 limits, age_s = command.warnings, self._inputs.age_s("arbiter", now_ns)
                 self._terminal.show(
                     operator_status(
@@ -163,6 +178,7 @@ class TeleopNode(Node):  # type: ignore[misc]
                         recorder=self._recorder,
                         rounds=self._rounds,
                         doubt=self._doubt,
+                        slow=self._pace.line,
                     )
                 )
 
@@ -223,9 +239,13 @@ class TeleopNode(Node):  # type: ignore[misc]
             self.get_logger().info(f"device: {reason or 'ready'}")
 
 
+create = TeleopNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(TeleopNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

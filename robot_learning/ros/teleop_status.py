@@ -43,6 +43,7 @@ def operator_status(
     recorder: Mapping[str, Any] | None = None,
     rounds: Mapping[str, Any] | None = None,
     doubt: Mapping[str, Any] | None = None,
+    slow: str = "",
 ) -> Status:
     """What the status line shows.
 
@@ -55,6 +56,7 @@ def operator_status(
         recorder: the newest `recorder/status`; None or empty without a recorder.
         rounds: the newest `dagger/status`; likewise.
         doubt: the newest `policy/doubt`; likewise.
+        slow: which nodes cannot keep their rates; empty while all do.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
@@ -75,7 +77,9 @@ def operator_status(
         problem=wanted.health.reason,
         reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
         recording=" ".join(filter(None, doing)),
-        alarm=" ".join(filter(None, ((recorder or {}).get("warning"), help_text(doubt or {})))),
+        alarm=" ".join(
+            filter(None, ((recorder or {}).get("warning"), help_text(doubt or {}), slow))
+        ),
     )
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -63,6 +64,26 @@ class InferenceResult:
     def inference_s(self) -> float:
         """Seconds within the policy itself."""
         return (self.finished_ns - self.started_ns) * 1e-9
+
+
+class Inference(Protocol):
+    """Answers requests with chunks: beside the control loop, or within its steps."""
+
+    def submit(self, request: InferenceRequest) -> None:
+        """Ask for a chunk; an older request of the same arm that still waits is replaced."""
+        ...
+
+    def take_results(self) -> list[InferenceResult]:
+        """The answers since the last call, oldest first."""
+        ...
+
+    def swap(self, client: PolicyClient, priority: int | None = None) -> None:
+        """From the next inference on another client computes; the one before is closed."""
+        ...
+
+    def close(self, patience_s: float = 1.0) -> bool:
+        """End; False when an inference is still under way after `patience_s`."""
+        ...
 
 
 class InferenceWorker:
@@ -140,7 +161,7 @@ class InferenceWorker:
         while (batch := self._next_batch()) is not None:
             self._take_priority()
             client, requests = batch
-            results = _answer(client, requests)
+            results = answer_requests(client, requests)
             with self._changed:
                 self._results += results
                 self._computing = None
@@ -182,8 +203,19 @@ class _RefusedError(Exception):
     """A policy returned something else than it promises."""
 
 
-def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[InferenceResult]:
-    started_ns = time.monotonic_ns()
+def answer_requests(
+    client: PolicyClient,
+    requests: list[InferenceRequest],
+    now_ns: Callable[[], int] = time.monotonic_ns,
+) -> list[InferenceResult]:
+    """Compute the chunks of one batch; whatever a policy does, this returns.
+
+    Args:
+        client: computes them.
+        requests: of different arms.
+        now_ns: steady time in nanoseconds, before and after.
+    """
+    started_ns = now_ns()
     answers: list[_Answer] = [(None, None, None)] * len(requests)
     problem, refused = "", False
     try:
@@ -192,7 +224,7 @@ def _answer(client: PolicyClient, requests: list[InferenceRequest]) -> list[Infe
         problem, refused = str(error), True
     except Exception as error:  # whatever a policy does, the loop beside it goes on
         problem = _line(error)
-    finished_ns = time.monotonic_ns()
+    finished_ns = now_ns()
     return [
         InferenceResult(request, actions, problem, started_ns, finished_ns, doubt, risk, refused)
         for request, (actions, doubt, risk) in zip(requests, answers, strict=True)

@@ -18,7 +18,7 @@ IMAGE = (4, 6, 3)
 
 
 def nodes(**given):
-    return {node.executable: node for node in DAGGER.resolve(given).nodes}
+    return {node.executable: node for node in DAGGER.resolve(given).specs.values()}
 
 
 def values(node):

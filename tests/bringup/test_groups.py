@@ -41,7 +41,7 @@ def yaml_node(path):
 
 @pytest.mark.parametrize("group", GROUPS.values(), ids=lambda group: group.name)
 def test_a_plan_sets_parameters_that_its_nodes_declare(group):
-    for node in group.resolve({}).nodes:
+    for node in group.resolve({}).specs.values():
         for entry in node.parameters:
             values = yaml_parameters(entry) if isinstance(entry, Path) else entry
             check(node.executable, values)

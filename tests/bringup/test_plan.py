@@ -10,7 +10,7 @@ SIM, DEMO = GROUPS["sim"], GROUPS["demo"]
 
 
 def parameters(plan, executable="robot_node"):
-    (node,) = [node for node in plan.nodes if node.executable == executable]
+    (node,) = [node for node in plan.specs.values() if node.executable == executable]
     return next(entry for entry in node.parameters if isinstance(entry, dict))
 
 
@@ -76,7 +76,7 @@ def test_a_nodes_arguments_say_what_its_spec_says(tmp_path):
 
 
 def test_the_demonstration_ends_with_its_monitor_and_goes_on_without_its_expert():
-    ends = {node.executable: node.on_exit for node in DEMO.resolve({}).nodes}
+    ends = {node.executable: node.on_exit for node in DEMO.resolve({}).specs.values()}
     assert ends == {
         "robot_node": OnExit.FAIL,
         "arbiter_node": OnExit.FAIL,
@@ -86,7 +86,7 @@ def test_the_demonstration_ends_with_its_monitor_and_goes_on_without_its_expert(
 
 
 def test_in_the_demonstration_only_the_arbiter_commands_the_robot():
-    nodes = {node.executable: node for node in DEMO.resolve({}).nodes}
+    nodes = {node.executable: node for node in DEMO.resolve({}).specs.values()}
     assert nodes["expert_node"].remappings == {"joint_command": "teleop/command"}
     assert parameters(DEMO.resolve({}), "arbiter_node")["autostart"] is True
 

@@ -23,7 +23,7 @@ def checkpoint(tmp_path_factory):
 
 
 def nodes(**given):
-    return {node.name: node for node in SERVE.resolve(given).nodes}
+    return {node.name: node for node in SERVE.resolve(given).specs.values()}
 
 
 def values(node):

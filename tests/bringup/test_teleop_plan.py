@@ -18,7 +18,7 @@ REAL = {
 
 
 def nodes(**given):
-    return {node.executable: node for node in TELEOP.resolve(given).nodes}
+    return {node.executable: node for node in TELEOP.resolve(given).specs.values()}
 
 
 def values(node):

@@ -9,7 +9,7 @@ from robot_learning.core.errors import ConfigurationError
 
 
 def nodes(**given):
-    return {node.executable: node for node in TELEOP_RECORD.resolve(given).nodes}
+    return {node.executable: node for node in TELEOP_RECORD.resolve(given).specs.values()}
 
 
 def values(node):

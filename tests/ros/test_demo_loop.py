@@ -6,7 +6,7 @@ CLI = "robot_learning.cli.main"
 
 
 def test_ctrl_c_ends_every_node_of_the_loop(start, tmp_path):
-    demo = start(CLI, "demo", "--task", "reach", "--out", str(tmp_path / "out"))
+    demo = start(CLI, "demo", "--task", "reach", "--real-time", "--out", str(tmp_path / "out"))
     demo.await_output("6 episodes into")
     below = psutil.Process(demo.process.pid).children(recursive=True)
     assert len(below) >= 5

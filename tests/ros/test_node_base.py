@@ -6,8 +6,9 @@ import rclpy
 from rclpy.context import Context
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.ros.node_base import Stop, check_environment, declare_parameters
+from robot_learning.ros.node_base import check_environment, declare_parameters
 from robot_learning.ros.parameters import NODE_PARAMETERS, ParameterSpec
+from robot_learning.ros.stop import Stop
 
 SPECS = (
     ParameterSpec("speed", 1.0, "a number", minimum=0.0, maximum=10.0),
@@ -98,7 +99,7 @@ def test_every_parameter_is_described_and_its_default_valid(declare):
 def test_a_middleware_that_does_not_come_back_cannot_keep_the_process():
     program = """
 import os, signal, time
-from robot_learning.ros.node_base import Stop
+from robot_learning.ros.stop import Stop
 stop = Stop()
 stop.end_limit_s = 0.2
 stop.install()

@@ -15,6 +15,8 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.policy_arm import PolicyArm
+from robot_learning.ros.real_time import RealTimeHost
+from robot_learning.ros.stop import Stop
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.compatibility import Sources
 from robot_learning.serving.inference_worker import InferenceResult
@@ -35,7 +37,7 @@ class Served:
 
     def __init__(self, peer):
         self.peer, self.requests = peer, []
-        ways = {"submit": self.requests.append, "wake": lambda: None}
+        ways = {"submit": self.requests.append, "host": RealTimeHost(Stop())}
         self.arm = PolicyArm(
             peer.node, 0, "", PROFILE, SERVED, heartbeat_s=1.0, horizon_s=1.0, **ways
         )

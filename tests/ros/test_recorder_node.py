@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rclpy
-from rclpy.executors import SingleThreadedExecutor
 from recording_graph import PARAMETERS, RecordingGraph, jpeg, small_robot
 from std_srvs.srv import Trigger
 
@@ -23,8 +22,9 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.episodes.schema import Mode, RowFault, Source
-from robot_learning.ros.node_base import Stop
+from robot_learning.ros.real_time import RealTimeHost
 from robot_learning.ros.recorder_node import RecorderNode
+from robot_learning.ros.stop import Stop
 
 
 class Recording:
@@ -50,11 +50,11 @@ class Recording:
             arguments += ["-p", f"{name}:={text if isinstance(value, str | bool) else value}"]
         rclpy.init(args=arguments, domain_id=self._domain)
         self._stack.callback(rclpy.try_shutdown)
-        node = RecorderNode()
+        stop = Stop()
+        host = RealTimeHost(stop)
+        node = RecorderNode(host)
         self._stack.callback(node.close)
-        executor, stop = SingleThreadedExecutor(), Stop()
-        executor.add_node(node)
-        thread = threading.Thread(target=node.run, args=(executor, stop))
+        thread = threading.Thread(target=host.serve, args=(node,))
         thread.start()
         self._stack.callback(thread.join)
         self._stack.callback(stop.set)

@@ -51,8 +51,13 @@ def positions(peer):
 
 
 def figures(peer, part):
-    message = peer.next("diagnostics")
-    (status,) = [one for one in message.status if one.name == f"robot_node: {part}"]
+    def told():
+        named = [one for message in messages for one in message.status if one.name == name]
+        return named[-1:]
+
+    messages, name = peer.received["diagnostics"], f"robot_node: {part}"
+    messages.clear()
+    (status,) = peer.spin_until(told)
     return {value.key: value.value for value in status.values}
 
 

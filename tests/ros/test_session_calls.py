@@ -12,16 +12,17 @@ from rclpy.service import Service
 from std_srvs.srv import Trigger
 
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.ros.node_base import Stop
+from robot_learning.ros.real_time import RealTimeHost
 from robot_learning.ros.session_calls import Calls
+from robot_learning.ros.stop import Stop
 
 
 @pytest.fixture
 def calls(peer: Any) -> Iterator[Calls]:
     """Of a node that also answers: the servers below are its own."""
-    one = Calls(peer.node)
-    one.begin(peer.executor, Stop())
-    yield one
+    host = RealTimeHost(Stop())
+    host.attach(peer.node)
+    yield Calls(peer.node, host)
 
 
 def answers_lost(service: Service, count: int) -> None:

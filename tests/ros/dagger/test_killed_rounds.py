@@ -13,6 +13,8 @@ from robot_learning.learning.round_folders import checkpoint_digest, steps_train
 from robot_learning.learning.rounds import Phase, load_run
 
 STEPS = 400
+# One process a node, of which one can be killed.
+PROCESSES = ("--lockstep", "false")
 TINY = (
     *("--set", f"steps={STEPS}", "--set", "save_every_steps=10", "--set", "log_every_steps=10"),
     *("--set", "policy.hidden=[16]", "--set", "batch_size=8", "--set", "ema.decay=0"),
@@ -32,7 +34,7 @@ def until_recording(watch, one, number):
 def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is(
     dagger, watch, checkpoint, tmp_path
 ):
-    given = ("--device", "scripted", "--episodes-per-round", "2", *TINY)
+    given = ("--device", "scripted", *PROCESSES, "--episodes-per-round", "2", *TINY)
     again = (*given, "--resume", "--rounds", "1")
     folder = tmp_path / "run"
 
@@ -105,7 +107,16 @@ def check_ensemble(folder):
 def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
     dagger, watch, checkpoint, tmp_path
 ):
-    given = ("--device", "scripted", "--episodes-per-round", "4", "--rounds", "1", *TINY)
+    given = (
+        "--device",
+        "scripted",
+        *PROCESSES,
+        "--episodes-per-round",
+        "4",
+        "--rounds",
+        "1",
+        *TINY,
+    )
     more = ("--checkpoint", str(checkpoint))
     flushed = []
     for number, node in enumerate(("robot_node", "arbiter_node", "teleop_node")):

@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from robot_learning.ros import dagger_operator
 from robot_learning.ros.dagger_operator import SimulatedOperator
 
 NAMES = {"arbiter_node": "arbiter", "teleop_node": "teleop", "step_in_s": 10.0}
@@ -15,11 +14,11 @@ NAMES = {"arbiter_node": "arbiter", "teleop_node": "teleop", "step_in_s": 10.0}
 class Graph:
     """A leader that notes what is called, a policy that tells, and a clock that is set."""
 
-    def __init__(self, monkeypatch):
-        self.called, self.now_s, self.mode = [], 0.0, "POLICY"
-        self.calls = SimpleNamespace(demand=self.called.append, trigger=self.called.append)
+    def __init__(self):
+        self.called, self.mode = [], "POLICY"
+        ways = {"demand": self.called.append, "trigger": self.called.append}
+        self.calls = SimpleNamespace(now_s=0.0, **ways)
         self.doubt = SimpleNamespace(asks=False, ready=0)
-        monkeypatch.setattr(dagger_operator, "time", SimpleNamespace(monotonic=lambda: self.now_s))
 
     def operator(self, on_call):
         one = SimulatedOperator(self, self.doubt, NAMES)
@@ -28,7 +27,7 @@ class Graph:
 
     def after(self, operator, mode, seconds=0.1, **told):
         """What it calls once this has happened."""
-        self.mode, self.now_s = mode, self.now_s + seconds
+        self.mode, self.calls.now_s = mode, self.calls.now_s + seconds
         vars(self.doubt).update(told)
         self.called.clear()
         operator.go_on()
@@ -36,8 +35,8 @@ class Graph:
 
 
 @pytest.fixture
-def graph(monkeypatch):
-    return Graph(monkeypatch)
+def graph():
+    return Graph()
 
 
 def test_who_watches_steps_in_where_the_policy_gets_nowhere_and_hands_back_what_holds(graph):

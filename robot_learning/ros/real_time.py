@@ -1,0 +1,115 @@
+"""Runs one node in real time: one loop that paces, receives and calls the node's steps."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, cast
+
+from rclpy.node import Node
+
+from robot_learning.core.clocks import Clock, SteadyClock
+from robot_learning.core.precedence import Precedence
+from robot_learning.ros.host import LeadingNode, SteppedNode, StopRequestedError, take_turn
+from robot_learning.ros.pace_diagnostics import PaceOutput
+from robot_learning.ros.polling import NodePoller
+from robot_learning.ros.stop import Stop
+
+LEADING_PERIOD_S = 0.01
+"""How often a leading node looks at what has arrived."""
+
+
+class RealTimeHost:
+    """The host of a node that has its process for itself; see `ros.host.Host`."""
+
+    is_lockstep = False
+
+    def __init__(self, stop: Stop) -> None:
+        self.clock: Clock = SteadyClock()
+        self._stop = stop
+        self._woken = threading.Event()
+        self._poller: NodePoller | None = None
+
+    @property
+    def node_options(self) -> Mapping[str, Any]:
+        """None: the process's own arguments are the node's."""
+        return {}
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether the process is to end."""
+        return self._stop.is_set
+
+    def finish(self, exit_code: int = 0) -> None:
+        """End the process with this exit code."""
+        self._stop.set(exit_code)
+
+    def allow_end_s(self, duration_s: float) -> None:
+        """Let the process take this long to end once a signal has come."""
+        self._stop.end_limit_s = duration_s
+
+    def wake(self) -> None:
+        """End the loop's present wait; from any thread."""
+        self._woken.set()
+
+    def attach(self, node: Node) -> NodePoller:
+        """From now on `spin` serves this node's callbacks."""
+        self._poller = NodePoller(node)
+        return self._poller
+
+    def serve(self, node: SteppedNode | LeadingNode) -> None:
+        """Run the node until it has finished or the process is to end.
+
+        Raises:
+            RobotLearningError: its start failed, or it cannot go on.
+        """
+        poller = self.attach(cast(Node, node))
+        if isinstance(node, LeadingNode):
+            self._stop.begin()
+            try:
+                node.lead()
+            except StopRequestedError:
+                return
+        else:
+            self._serve_steps(node, poller)
+
+    def spin(self) -> None:
+        """Wait for a moment, and serve callbacks.
+
+        Raises:
+            StopRequestedError: the process is to end.
+        """
+        self._pause(LEADING_PERIOD_S)
+        if self._poller is not None:
+            self._poller.poll()
+        if self._stop.is_set:
+            raise StopRequestedError
+
+    def rest(self) -> None:
+        """As `spin`: in real time nothing stands still."""
+        self.spin()
+
+    def settle(self) -> None:
+        """Nothing: in real time nodes find each other while time passes."""
+
+    def _serve_steps(self, node: SteppedNode, poller: NodePoller) -> None:
+        node.start()
+        self._stop.begin()
+        log = cast(Node, node).get_logger()
+        pace, precedence = PaceOutput(cast(Node, node), self.clock), Precedence()
+        if node.priority is not None and not precedence.take(node.priority):
+            log.info("no real-time scheduling (the user's limit rtprio is 0)")
+        while not self._stop.is_set:
+            take_turn(node, poller)
+            pacer, patience_s = node.pacer, node.poll_period_s
+            pace.update(pacer)
+            if reason := precedence.review():
+                log.warning(f"gives up real-time scheduling, so that others get a core: {reason}")
+            self._pause(patience_s if pacer is None else min(pacer.remaining_s(), patience_s))
+        precedence.give_up()
+
+    def _pause(self, duration_s: float) -> None:
+        """Until the time is over, or somebody wakes the loop."""
+        if duration_s > 0.0:
+            self._woken.wait(duration_s)
+        self._woken.clear()
