@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import traceback
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from lifecycle_msgs.srv import ChangeState
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.host import Host, SteppedDefaults
 from robot_learning.ros.node_base import declare_parameters
 from robot_learning.ros.parameters import ParameterSpec
+
+_OnChangeState = Callable[[ChangeState.Request, ChangeState.Response], ChangeState.Response]
 
 
 class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
@@ -23,6 +28,7 @@ class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
     def __init__(self, name: str, parameters: Sequence[ParameterSpec], host: Host) -> None:
         super().__init__(name, **host.node_options)
         self._host, self._steady = host, host.clock
+        refuse_wrong_transitions(self)
         self._settings = declare_parameters(self, parameters)
         self._active = False
         self._failure: Exception | None = None
@@ -84,3 +90,26 @@ class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() is not TransitionCallbackReturn.SUCCESS:
                 raise self._failure or RobotLearningError(f"{what} could not be started")
+
+
+def refuse_wrong_transitions(node: Node) -> None:
+    """Answer no to a transition that the state does not allow.
+
+    rclpy does so itself since Kilted; before, an exception in the callback ends the node.
+    """
+    for service in node.services:
+        if service.srv_type is ChangeState:
+            service.callback = _refusing(service.callback)
+
+
+def _refusing(change: _OnChangeState) -> _OnChangeState:
+    def change_or_refuse(
+        request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        try:
+            return change(request, response)
+        except rclpy_implementation.RCLError:
+            response.success = False
+            return response
+
+    return change_or_refuse

@@ -303,3 +303,15 @@ def test_a_configuration_that_fails_leaves_the_node_to_be_configured_again(start
     answer = peer.call(GetState, "robot_node/get_state")
     assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED
     assert node.interrupt() == 0
+
+
+def test_a_transition_from_the_wrong_state_is_refused_and_the_node_goes_on(robot, peer):
+    def change(transition):
+        request = ChangeState.Request(transition=Transition(id=transition))
+        return peer.call(ChangeState, "robot_node/change_state", request).success
+
+    assert not change(Transition.TRANSITION_ACTIVATE)
+    assert not change(Transition.TRANSITION_CONFIGURE)
+    peer.next("joint_states")
+    assert change(Transition.TRANSITION_DEACTIVATE)
+    assert robot.interrupt() == 0
