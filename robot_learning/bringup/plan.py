@@ -6,6 +6,7 @@ the plans that are made here, so that the two cannot differ.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ from robot_learning.core.resources import share_directory
 
 ParameterValue = bool | int | float | str | list[str]
 Parameters = Mapping[str, ParameterValue] | Path
+
+RCLPY_OF_KILTED = 9
 
 
 class OnExit(Enum):
@@ -171,8 +174,19 @@ def middleware_environment() -> dict[str, str]:
     it. The variable has a new name since Kilted, which warns of the old one.
     """
     profile = str(share_directory() / "launch" / "config" / "fastdds.xml")
-    old = os.environ.get("ROS_DISTRO", "") in ("humble", "iron", "jazzy")
-    return {f"{'FASTRTPS' if old else 'FASTDDS'}_DEFAULT_PROFILES_FILE": profile}
+    return {f"{'FASTRTPS' if _older_than_kilted() else 'FASTDDS'}_DEFAULT_PROFILES_FILE": profile}
+
+
+def _older_than_kilted() -> bool:
+    distribution = os.environ.get("ROS_DISTRO", "")
+    if distribution:
+        return distribution in ("humble", "iron", "jazzy")
+    # Wheels come without a setup.bash that would name it.
+    try:
+        major = importlib.metadata.version("rclpy").split(".")[0]
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return major.isdigit() and int(major) < RCLPY_OF_KILTED
 
 
 def node_arguments(node: NodeSpec) -> Sequence[str]:

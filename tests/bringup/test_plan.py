@@ -1,3 +1,4 @@
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,22 @@ def test_images_fit_the_shared_memory_of_the_middleware(monkeypatch, distributio
     assert list(environment) == [variable]
     text = Path(environment[variable]).read_text(encoding="utf-8")
     assert "<segment_size>33554432</segment_size>" in text
+
+
+@pytest.mark.parametrize(
+    ("version", "variable"),
+    [
+        ("7.1.5", "FASTRTPS_DEFAULT_PROFILES_FILE"),
+        ("9.1.2", "FASTDDS_DEFAULT_PROFILES_FILE"),
+        (None, "FASTDDS_DEFAULT_PROFILES_FILE"),
+    ],
+)
+def test_wheels_tell_their_distribution_by_their_version(monkeypatch, version, variable):
+    def installed(name):
+        if version is None:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    monkeypatch.setattr(importlib.metadata, "version", installed)
+    assert list(middleware_environment()) == [variable]
