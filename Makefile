@@ -8,12 +8,16 @@ PYTHON ?= $(shell for each in $(CANDIDATES); do \
 	$$each -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
 	&& { command -v $$each; break; }; done)
 BIN := $(VENV)/bin
+# The ROS 2 distribution whose wheels the environment gets: jazzy or kilted.
+WHEELS ?= jazzy
+ROS_EXTRA := $(if $(filter kilted,$(WHEELS)),ros-kilted,ros)
+CONSTRAINTS := .ci/constraints.txt .ci/constraints-$(WHEELS).txt
 # Twice quiet: errors only.
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint .ci/constraints.txt
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
 # How many tests at a time, and more options for pytest: make test PYTEST="-k arbiter".
 JOBS ?= 2
 PYTEST ?=
-INPUTS := setup.py setup.cfg .ci/constraints.txt robot_learning/__init__.py
+INPUTS := setup.py setup.cfg $(CONSTRAINTS) robot_learning/__init__.py
 
 # A sourced ROS 2 would put its own packages before those of the environment.
 unexport PYTHONPATH PYTHONHOME AMENT_PREFIX_PATH CMAKE_PREFIX_PATH COLCON_PREFIX_PATH
@@ -23,7 +27,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test check bench bench-imitation clean
+.PHONY: help setup setup-tests demo test test-ros test-kilted check bench bench-imitation clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -39,7 +43,14 @@ demo: $(VENV)/.stamp-run ## set up, then the whole loop over ROS 2 in simulation
 # code 5 is pytest's for no test selected, which a PYTEST="-k ..." brings about in one half.
 test: check ## set up, then lint, type check and all tests
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --ignore tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
+	@$(MAKE) --no-print-directory test-ros
+
+test-ros: $(VENV)/.stamp-tests ## set up, then the tests of ROS nodes alone
 	@$(BIN)/python -m pytest tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
+
+# Until Kilted ends, the nodes run with its wheels as well.
+test-kilted: ## set up a second environment, .venv-kilted, then the tests of ROS nodes with Kilted
+	@$(MAKE) --no-print-directory VENV=.venv-kilted WHEELS=kilted test-ros
 
 check: $(VENV)/.stamp-tests ## set up, then lint and type check
 	@$(BIN)/ruff check .
@@ -54,8 +65,8 @@ bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next: tables
 bench-imitation: $(VENV)/.stamp-tests ## set up, then five ways of imitation in four environments (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_imitation.py $(BENCH)
 
-clean: ## remove the environment, builds, caches and results, but no recording
-	rm -rf $(VENV) build dist install log outputs benchmarks/results *.egg-info
+clean: ## remove the environments, builds, caches and results, but no recording
+	rm -rf $(VENV) .venv-kilted build dist install log outputs benchmarks/results *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis MUJOCO_LOG.TXT
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -70,7 +81,7 @@ $(VENV)/.stamp-venv:
 # pynput and evdev are compiled: without a compiler everything but keyboard and gamepad still works.
 $(VENV)/.stamp-run: $(VENV)/.stamp-venv $(INPUTS)
 	@echo "setup: installing the pinned packages (the first time takes minutes)"
-	@$(PIP) --editable '.[ros,datasets,learning]' || { echo "setup: the packages could not be installed (above). ROS 2 \
+	@$(PIP) --editable '.[$(ROS_EXTRA),datasets,learning]' || { echo "setup: the packages could not be installed (above). ROS 2 \
 	wheels exist for Linux and CPython 3.10 to 3.13; the simulator alone needs only: pip install ." >&2; exit 1; }
 	@$(PIP) --editable '.[teleop]' || echo "setup: keyboard and gamepad are missing, since \
 	pynput or evdev could not be built (gcc and the Linux headers are needed); the rest works"
