@@ -21,6 +21,8 @@ a file holds the same, for several at once (paths are relative to it):
     - {path: data/sample, replay: [last], bound: 0.05}
   policies:
     - {checkpoint: runs/lift, min_success: 0.9, lower_bound: true, episodes: 200}
+  rounds:
+    - {dataset: data/lift, episodes: 2, steps: 200}
 """
 
 
@@ -29,9 +31,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "ci",
         help="check profiles, datasets and policies, as a build would",
-        description="Check profiles, verify and replay datasets, and simulate checkpoints. The "
-        "exit code is 1 when any of it fails or could not be checked, and 2 when nothing is "
-        "asked for.",
+        description="Check profiles, verify and replay datasets, simulate checkpoints, and run "
+        "rounds of DAgger over the ROS nodes in lockstep. The exit code is 1 when any of it fails "
+        "or could not be checked, and 2 when nothing is asked for.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -66,6 +68,15 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--episodes", type=int, help="that are simulated (default: 100)")
     parser.add_argument("--seed", type=int, help="of the first one (default: 100000)")
+    parser.add_argument(
+        "--round",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="DATASET",
+        help="run a round of DAgger over the ROS nodes in lockstep, on a copy of this dataset; may "
+        "be repeated",
+    )
     parser.add_argument("--junit", type=Path, help="XML file to write the results to")
     parser.set_defaults(run=run)
 
@@ -96,7 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _asked_for(arguments: argparse.Namespace) -> Pipeline:
     """What the options ask for."""
-    from robot_learning.cli.ci.settings import LAST, DatasetCheck, Pipeline, PolicyCheck
+    from robot_learning.cli.ci.settings import LAST, DatasetCheck, Pipeline, PolicyCheck, RoundCheck
 
     chosen = {"episodes": arguments.episodes, "seed": arguments.seed}
     given = {name: value for name, value in chosen.items() if value is not None}
@@ -118,4 +129,5 @@ def _asked_for(arguments: argparse.Namespace) -> Pipeline:
             PolicyCheck(path, arguments.min_success, arguments.lower_bound, **given)
             for path in arguments.checkpoint
         ),
+        rounds=tuple(RoundCheck(path) for path in arguments.round),
     )

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.ci.report import Result, Verdict
-from robot_learning.cli.ci.settings import DatasetCheck, Pipeline, PolicyCheck
+from robot_learning.cli.ci.settings import DatasetCheck, Pipeline, PolicyCheck, RoundCheck
 from robot_learning.core.errors import RobotLearningError
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def _checks(pipeline: Pipeline) -> Iterator[tuple[str, str, Check]]:
             yield "replay", f"{dataset.path} {episode}", partial(check_replay, dataset, episode)
     for policy in pipeline.policies:
         yield "policy", str(policy.checkpoint), partial(check_policy, policy)
+    for round_ in pipeline.rounds:
+        yield "round", str(round_.dataset), partial(check_round, round_)
 
 
 def check_profile(name: str) -> str:
@@ -126,3 +128,18 @@ def check_policy(check: PolicyCheck) -> str:
     if not gate.is_passed(success):
         raise CheckFailedError(text)
     return text
+
+
+def check_round(check: RoundCheck) -> str:
+    """Run a round of DAgger over the nodes in lockstep, on a copy of a dataset.
+
+    Raises:
+        CheckFailedError: it did not come to its end, or what it left is not sound.
+        RobotLearningError: there is no such dataset or checkpoint, or no ROS 2.
+    """
+    from robot_learning.cli.ci.round_check import RoundFailedError, run_round
+
+    try:
+        return run_round(check)
+    except RoundFailedError as problem:
+        raise CheckFailedError(str(problem)) from problem

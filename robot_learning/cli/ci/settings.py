@@ -9,6 +9,9 @@
       - checkpoint: runs/lift
         min_success: 0.9
         lower_bound: true
+    rounds:
+      - dataset: data/lift
+        episodes: 2
 
 Paths are relative to the file's folder.
 """
@@ -24,6 +27,7 @@ from robot_learning.core.strict_mapping import StrictMapping
 DEFAULT_BOUND = 0.05
 DEFAULT_EPISODES = 100
 DEFAULT_SEED = 100_000
+DEFAULT_STEPS = 200
 LAST = "last"
 
 
@@ -77,12 +81,32 @@ class PolicyCheck:
 
 
 @dataclass(frozen=True)
+class RoundCheck:
+    """A round of DAgger over the ROS nodes in lockstep, on a copy of a dataset.
+
+    Attributes:
+        dataset: its folder, to which nothing is written.
+        checkpoint: the policy that drives; None trains one from the dataset first.
+        episodes: of the round.
+        steps: of each training.
+        seed: of the first scene.
+    """
+
+    dataset: Path
+    checkpoint: Path | None = None
+    episodes: int = 1
+    steps: int = DEFAULT_STEPS
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Pipeline:
     """Everything that is checked."""
 
     profiles: tuple[str, ...] = ()
     datasets: tuple[DatasetCheck, ...] = ()
     policies: tuple[PolicyCheck, ...] = ()
+    rounds: tuple[RoundCheck, ...] = ()
 
     def __add__(self, other: Pipeline) -> Pipeline:
         """What either of the two checks."""
@@ -90,6 +114,7 @@ class Pipeline:
             self.profiles + other.profiles,
             self.datasets + other.datasets,
             self.policies + other.policies,
+            self.rounds + other.rounds,
         )
 
     def refuse_empty(self) -> None:
@@ -98,10 +123,10 @@ class Pipeline:
         Raises:
             ConfigurationError: there is nothing to check.
         """
-        if not (self.profiles or self.datasets or self.policies):
+        if not (self.profiles or self.datasets or self.policies or self.rounds):
             raise ConfigurationError(
-                "nothing to check: give a file, or --profile, --dataset, or --checkpoint with "
-                "--min-success"
+                "nothing to check: give a file, or --profile, --dataset, --round, or --checkpoint "
+                "with --min-success"
             )
 
 
@@ -117,6 +142,7 @@ def read_pipeline(path: Path) -> Pipeline:
         profiles=tuple(_profile(folder, name) for name in root.texts("profiles", ())),
         datasets=tuple(_dataset(folder, entry) for entry in root.mappings("datasets", False)),
         policies=tuple(_policy(folder, entry) for entry in root.mappings("policies", False)),
+        rounds=tuple(_round(folder, entry) for entry in root.mappings("rounds", False)),
     )
     root.finish()
     return pipeline
@@ -147,6 +173,19 @@ def _policy(folder: Path, entry: StrictMapping) -> PolicyCheck:
         seed=entry.integer("seed", DEFAULT_SEED, minimum=0),
         task=entry.optional_text("task"),
         robot=entry.optional_text("robot"),
+    )
+    entry.finish()
+    return check
+
+
+def _round(folder: Path, entry: StrictMapping) -> RoundCheck:
+    checkpoint = entry.optional_text("checkpoint")
+    check = RoundCheck(
+        dataset=folder / entry.text("dataset"),
+        checkpoint=folder / checkpoint if checkpoint else None,
+        episodes=entry.integer("episodes", 1, minimum=1),
+        steps=entry.integer("steps", DEFAULT_STEPS, minimum=1),
+        seed=entry.integer("seed", 0, minimum=0),
     )
     entry.finish()
     return check

@@ -1,6 +1,6 @@
 """The whole loop: demonstrate, train, serve and correct in rounds, evaluate, show.
 
-Demonstrations and rounds run over ROS nodes in real time; the evaluation is in lockstep, on the
+Demonstrations and rounds run over ROS nodes, in lockstep or in real time; the evaluation is on the
 same scenes for every policy.
 """
 

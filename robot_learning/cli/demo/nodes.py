@@ -8,8 +8,9 @@ from pathlib import Path
 
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.bringup.plan import LaunchPlan, shipped_parameters
-from robot_learning.cli.demo.screen import NodeOutput, Screen
+from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings
+from robot_learning.cli.node_output import NodeOutput
 from robot_learning.cli.supervisor import Supervisor
 from robot_learning.core.errors import RobotLearningError
 
@@ -67,11 +68,14 @@ def run_nodes(plan: LaunchPlan, log: Path, screen: Screen) -> None:
         if code:
             said = " | ".join(list(output.last_lines)[-3:])
             raise RobotLearningError(f"the nodes ended with exit code {code}; see {log}: {said}")
+        if output.speed:
+            screen.say(output.speed)
 
 
 def _shared(settings: DemoSettings) -> Mapping[str, str]:
     return {
         "device": "scripted",
+        "lockstep": "false" if settings.real_time else "true",
         "seed": str(settings.seed),
         "cameras": "none",
         "params_file": str(shipped_parameters(OPERATOR)),

@@ -26,6 +26,7 @@ class DemoSettings:
         steps: of the optimiser, in each training.
         evaluations: episodes, the same ones for every policy.
         evaluation_seed: of the first of them.
+        real_time: a process for each node, in real time, instead of all in lockstep.
     """
 
     folder: Path
@@ -41,6 +42,7 @@ class DemoSettings:
     steps: int = 4000
     evaluations: int = 100
     evaluation_seed: int = 100_000
+    real_time: bool = False
 
     def __post_init__(self) -> None:
         counts = {

@@ -1,0 +1,97 @@
+"""The check that the whole loop works: a round of DAgger over the real nodes, in lockstep."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.ci.settings import RoundCheck
+from robot_learning.core.errors import RobotLearningError
+
+if TYPE_CHECKING:
+    from robot_learning.learning.rounds import Round
+
+
+class RoundFailedError(RobotLearningError):
+    """A round did not come to its end, or what it left is not sound."""
+
+
+def run_round(check: RoundCheck) -> str:
+    """Serve a policy, let the scripted operator correct it, train it anew, and reload it.
+
+    Everything happens on a copy of the dataset in a temporary folder.
+
+    Returns:
+        What the round came to.
+
+    Raises:
+        RoundFailedError: it failed; the text has the last lines that the nodes have said.
+        ConfigurationError: there is no such dataset or checkpoint.
+        DependencyError: ROS 2 is not installed.
+    """
+    from robot_learning.bringup.dagger import DAGGER
+    from robot_learning.bringup.dataset_facts import dataset_facts
+    from robot_learning.cli.node_output import NodeOutput
+    from robot_learning.cli.supervisor import Supervisor
+
+    dataset_facts(str(check.dataset))
+    with tempfile.TemporaryDirectory(prefix="robot-learning-ci-") as name:
+        place = Path(name)
+        copied, run = place / "dataset", place / "run"
+        shutil.copytree(check.dataset, copied)
+        plan = DAGGER.resolve(_arguments(check, copied, run))
+        with NodeOutput(place / "nodes.log", lambda _text: None) as output:
+            supervisor = Supervisor(plan, output)
+            code = supervisor.run()
+            if supervisor.interrupted:
+                raise KeyboardInterrupt
+            if code:
+                said = "\n".join(output.last_lines)
+                raise RoundFailedError(f"the nodes ended with exit code {code}:\n{said}")
+            return _conclusion(check, copied, run, output.speed)
+
+
+def _arguments(check: RoundCheck, dataset: Path, run: Path) -> dict[str, str]:
+    settings = (
+        f"steps={check.steps}",
+        "data.validation_share=0",
+        "validation.rollout_episodes=0",
+        f"validation.every_steps={check.steps}",
+        "compute.threads=1",
+        "compute.device=cpu",
+    )
+    return {
+        "dataset": str(dataset),
+        "out": str(run),
+        "checkpoint": str(check.checkpoint) if check.checkpoint else "",
+        "rounds": "1",
+        "episodes_per_round": str(check.episodes),
+        "seed": str(check.seed),
+        "device": "scripted",
+        "lockstep": "true",
+        "inference_ticks": "1",
+        "settings": ";".join(settings),
+    }
+
+
+def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.recovery import verify_dataset
+    from robot_learning.learning.round_folders import checkpoint_digest, trained_checkpoint
+    from robot_learning.learning.rounds import Phase, load_run
+
+    found = load_run(run)
+    last: Round = found.current
+    if last.phase is not Phase.DONE or len(last.counted) != check.episodes:
+        text = f"{len(last.counted)} of {check.episodes} episodes, phase {last.phase.value}"
+        raise RoundFailedError(f"the round is not whole: {text}")
+    problems = verify_dataset(DatasetFolder(dataset))
+    if problems:
+        raise RoundFailedError("\n".join(problems))
+    digest = checkpoint_digest(trained_checkpoint(run, last.number))
+    return (
+        f"a round of {len(last.counted)} episodes, {last.successes} succeeded, {last.labels} "
+        f"labels, trained to {digest[:12]}, the dataset is sound\n{speed}"
+    )

@@ -1,0 +1,55 @@
+"""What the nodes of a plan print, kept in a file and told in part."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+_TOLD = ("session_node", "dagger_node")
+_LINE = re.compile(r"^\[\w+\] \[INFO\] \[[\d.]+\] \[([\w.]+)\]: (.*)$")
+_SPEED = re.compile(r"^\[\w+\] (simulated .* x real time\))$")
+_KEPT_LINES = 12
+
+
+class NodeOutput(io.StringIO):
+    """Takes what nodes print: all of it into a file, the leading node's words to the screen.
+
+    Attributes:
+        path: of the file.
+        last_lines: the newest ones.
+        speed: how fast a graph in lockstep has simulated, in words; empty before it has ended.
+    """
+
+    def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
+        """Open the file anew."""
+        super().__init__()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w", encoding="utf-8")
+        self._tell = tell
+        self.path = path
+        self.speed = ""
+        self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def write(self, text: str) -> int:
+        """One or more whole lines, each with its node's name in front."""
+        self._file.write(text)
+        for line in text.splitlines():
+            self.last_lines.append(line)
+            found = _LINE.match(line)
+            if found and found[1] in _TOLD:
+                self._tell(found[2])
+            elif found := _SPEED.match(line):
+                self.speed = found[1]
+        return len(text)
+
+    def flush(self) -> None:
+        """Bring it to the disk."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
