@@ -10,7 +10,7 @@ from pathlib import Path
 from robot_learning.bringup.arbiter import robot_and_arbiter
 from robot_learning.bringup.dataset_facts import INFO_NAME, DatasetFacts, dataset_facts
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged
+from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -144,6 +144,7 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
+    lockstep = is_lockstep(arguments, by_default=True, device=arguments["device"])
     chosen = _chosen(arguments)
     nodes = [
         *robot_and_arbiter(
@@ -162,7 +163,7 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         _dagger_node(chosen),
     ]
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
-    return arranged(plan, arguments, by_default=True, device=chosen["device"])
+    return arranged(plan, lockstep)
 
 
 def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:

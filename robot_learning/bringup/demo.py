@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from robot_learning.bringup.arbiter import arbiter_node
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import arranged
+from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -49,6 +49,7 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
+    lockstep = is_lockstep(arguments, by_default=True)
     shared = {"robot": arguments["robot"], "task": arguments["task"]}
     namespace, filmed = arguments["namespace"], arguments["video"] != ""
     quiet = {
@@ -95,7 +96,7 @@ def demo_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     )
     nodes = (robot, arbiter, expert, monitor)
     plan = LaunchPlan(nodes=nodes, environment=middleware_environment())
-    return arranged(plan, arguments, by_default=True)
+    return arranged(plan, lockstep)
 
 
 DEMO = LaunchGroup("demo", "a pick by the scripted expert, filmed", ARGUMENTS, demo_plan)

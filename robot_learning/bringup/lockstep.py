@@ -33,13 +33,10 @@ INFERENCE_TICKS = LaunchArgument(
 )
 
 
-def arranged(
-    plan: LaunchPlan, arguments: Mapping[str, str], *, by_default: bool, device: str = SCRIPTED
-) -> LaunchPlan:
-    """The plan as it is, or in lockstep, as the launch argument says.
+def is_lockstep(arguments: Mapping[str, str], *, by_default: bool, device: str = SCRIPTED) -> bool:
+    """Whether a group's nodes are to be run in lockstep.
 
     Args:
-        plan: of nodes with a process each.
         arguments: `lockstep`, and where the group has them `sim` and `sim_speed`.
         by_default: whether `auto` means lockstep wherever that is possible.
         device: what the operator drives with.
@@ -49,12 +46,11 @@ def arranged(
     """
     problem = _problem(arguments, device)
     if arguments["lockstep"] == AUTO:
-        return in_lockstep(plan) if by_default and not problem else plan
-    if not parse_flag("lockstep", arguments["lockstep"]):
-        return plan
-    if problem:
+        return by_default and not problem
+    wanted = parse_flag("lockstep", arguments["lockstep"])
+    if wanted and problem:
         raise ConfigurationError(f"lockstep:=true {problem}")
-    return in_lockstep(plan)
+    return wanted
 
 
 def _problem(arguments: Mapping[str, str], device: str) -> str:
@@ -70,8 +66,10 @@ def _problem(arguments: Mapping[str, str], device: str) -> str:
     return ""
 
 
-def in_lockstep(plan: LaunchPlan) -> LaunchPlan:
-    """The plan with all of its nodes in one process; what it ends with is the process's end."""
+def arranged(plan: LaunchPlan, lockstep: bool) -> LaunchPlan:
+    """The plan as it is, or with all of its nodes in one process, whose end is then its end."""
+    if not lockstep:
+        return plan
     finishing = any(node.on_exit is OnExit.FINISH for node in plan.nodes)
     host = NodeSpec(
         executable=EXECUTABLE,

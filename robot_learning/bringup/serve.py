@@ -9,7 +9,7 @@ from pathlib import Path
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged
+from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -130,6 +130,8 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
+    # Who serves a policy mostly wants to see it, or to take over from it.
+    lockstep = is_lockstep(arguments, by_default=False)
     folder = arguments["checkpoint"]
     if folder:
         folder = str(best_checkpoint(folder))
@@ -145,8 +147,7 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         chosen["cameras"] = ",".join(facts.cameras) or "none"
     nodes = [*robot_and_arbiter(chosen), policy_node(chosen, _asking(arguments))]
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
-    # Who serves a policy mostly wants to see it, or to take over from it.
-    return arranged(plan, arguments, by_default=False)
+    return arranged(plan, lockstep)
 
 
 def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:

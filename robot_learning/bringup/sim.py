@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import arranged
+from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -97,9 +97,10 @@ def sim_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    plan = LaunchPlan(nodes=(robot_node(arguments),), environment=middleware_environment())
     # Alone it would run away from whoever drives it from outside.
-    return arranged(plan, arguments, by_default=False)
+    lockstep = is_lockstep(arguments, by_default=False)
+    plan = LaunchPlan(nodes=(robot_node(arguments),), environment=middleware_environment())
+    return arranged(plan, lockstep)
 
 
 SIM = LaunchGroup("sim", "a simulated robot in the scene of a task", ARGUMENTS, sim_plan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import arranged
+from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchArgument,
     LaunchGroup,
@@ -66,6 +66,7 @@ def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
+    lockstep = is_lockstep(arguments, by_default=True, device=arguments["device"])
     nodes = teleop_nodes(
         arguments,
         # Each episode is a demonstration of its own, which the session begins.
@@ -75,7 +76,7 @@ def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     arbiter = next(node for node in nodes if node.name == "arbiter_node")
     nodes += [recorder_node(arguments, _noise_of(arbiter)), _session_node(arguments)]
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
-    return arranged(plan, arguments, by_default=True, device=arguments["device"])
+    return arranged(plan, lockstep)
 
 
 def _noise_of(arbiter: NodeSpec) -> dict[str, ParameterValue]:
