@@ -68,6 +68,7 @@ class TeleopInputs:
             observation=self._observation if fresh.get("robot") else None,
             applied=self._arrays.get("applied") if fresh.get("applied") else None,
             policy=self._arrays.get("policy") if fresh.get("policy") else None,
+            silence_s=self.age_s("robot", now_ns) if "robot" in self._heard_ns else None,
         )
 
     def heard(self, name: str) -> None:

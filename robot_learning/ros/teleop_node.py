@@ -31,6 +31,7 @@ from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
 from robot_learning.ros.teleop_status import help_text, operator_status, read_state
 from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
+from robot_learning.teleop.device_line import DeviceLine
 from robot_learning.teleop.engagement import Retaking
 from robot_learning.teleop.status_line import StatusTerminal
 from robot_learning.teleop.teleop_controller import (
@@ -84,9 +85,9 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._last_ns: int | None = None
         self._ahead_s = 0.0
         self._shown_ns = 0
-        self._health = ""
         self._pace = PaceInput(self, host.clock)
         self._inputs = TeleopInputs(self, profile, self._device, self._steady, poses)
+        self._health = DeviceLine()
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
@@ -162,7 +163,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
             self._commands.publish(message)
         if self._retaking.update(now_ns, wanted.engaged):
             self._ask_arbiter(OperatorEvent.TAKE_OVER)
-        self._log_health(wanted)
+        self._log_health(now_ns, wanted)
         if now_ns - self._shown_ns >= STATUS_PERIOD_S * NS_PER_S:
             self._shown_ns = now_ns
             if self._show:
@@ -230,13 +231,10 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         if (text := help_text(self._doubt)) and not help_text(before):
             self._warn(f"{text}: take over, bring it past this place, and hand back")
 
-    def _log_health(self, wanted: TeleopInput) -> None:
-        """Once for each change."""
-        reason = wanted.health.reason
-        if reason != self._health:
-            self._health = reason
+    def _log_health(self, now_ns: int, wanted: TeleopInput) -> None:
+        if text := self._health.update(now_ns, wanted.health.reason):
             self._terminal.clear()
-            self.get_logger().info(f"device: {reason or 'ready'}")
+            self.get_logger().info(f"device: {text}")
 
 
 create = TeleopNode

@@ -112,14 +112,23 @@ class TeleopContext:
     """What the robot's side looks like when a device is polled.
 
     Attributes:
-        observation: the newest observation; None until the robot was heard.
+        observation: the newest observation; None while the robot is not heard.
         applied: (n,) what the robot was last commanded; None when unknown.
         policy: (n,) the policy's newest clean action, in shadow or not; None when there is none.
+        silence_s: how long ago the robot was heard; None for never.
     """
 
     observation: Observation | None = None
     applied: FloatArray | None = None
     policy: FloatArray | None = None
+    silence_s: float | None = None
+
+    @property
+    def lost_robot(self) -> Health:
+        """What a device says that cannot work without an observation while there is none."""
+        if self.silence_s is None:
+            return Health(False, "the robot was not heard yet")
+        return Health(False, f"the robot was last heard {self.silence_s:.1f} s ago")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -104,7 +104,7 @@ class LeaderArm(TeleopDevice):
         asked, self._asked = self._asked, []
         target, health = self._target(now_ns)
         if context.observation is None:
-            health = Health(False, "the robot was not heard yet") if health.alive else health
+            health = context.lost_robot if health.alive else health
         if target is None or context.observation is None or not health.alive:
             self._engaged = self._aligning = False
             return TeleopInput(now_ns, False, health=health, notes=self._notes())

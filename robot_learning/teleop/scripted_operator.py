@@ -21,7 +21,6 @@ from robot_learning.core.types import FloatArray, Observation
 from robot_learning.teleop.device import (
     ALIVE,
     RELEASING_EVENTS,
-    Health,
     JointTarget,
     OperatorEvent,
     TeleopContext,
@@ -170,7 +169,7 @@ class ScriptedOperator(TeleopDevice):
         """What the operator does about what it saw a reaction time ago."""
         if context.observation is None:
             self._engaged, self._hand = False, None
-            return TeleopInput(now_ns, False, health=Health(False, "the robot was not heard yet"))
+            return TeleopInput(now_ns, False, health=context.lost_robot)
         if self._first_ns is None:
             self._first_ns = now_ns
         dt_s, self._last_ns = max(0, now_ns - self._last_ns) / NS_PER_S, now_ns

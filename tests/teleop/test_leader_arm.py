@@ -14,7 +14,7 @@ from robot_learning.core.errors import ConfigurationError, ProfileError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import find_robot
-from robot_learning.teleop.device import OperatorEvent
+from robot_learning.teleop.device import OperatorEvent, TeleopContext
 from robot_learning.teleop.leader_arm import LeaderArm
 from robot_learning.teleop.teleop_controller import DISENGAGED, Speeds, TeleopController
 
@@ -157,6 +157,16 @@ def test_after_a_silence_it_must_be_asked_again(leader: Leader) -> None:
     assert "silent 1.00 s" in silent.health.reason
     assert not leader.tick().engaged
     assert leader.tick(OperatorEvent.TAKE_OVER).engaged
+
+
+def test_a_robot_that_fell_silent_is_not_one_that_was_never_heard(leader: Leader) -> None:
+    leader.feed(1)
+    never, silent = (
+        leader.device.poll(1, TeleopContext(silence_s=silence_s)).health.reason
+        for silence_s in (None, 1.26)
+    )
+    assert never == "the robot was not heard yet"
+    assert silent == "the robot was last heard 1.3 s ago"
 
 
 def test_joint_states_without_a_joint_say_which(leader: Leader) -> None:

@@ -207,3 +207,12 @@ def test_an_expert_that_is_not_finite_is_an_error(profile: RobotProfile) -> None
     device = ScriptedOperator(profile, Goal(profile.home * np.nan), describe)
     with pytest.raises(ConfigurationError, match="non-finite"):
         device.poll(0, context_at(profile.home))
+
+
+def test_a_robot_that_fell_silent_is_not_one_that_was_never_heard(make) -> None:
+    never, silent = (
+        make().poll(0, TeleopContext(silence_s=silence_s)).health.reason
+        for silence_s in (None, 0.42)
+    )
+    assert never == "the robot was not heard yet"
+    assert silent == "the robot was last heard 0.4 s ago"
