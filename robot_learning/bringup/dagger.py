@@ -22,6 +22,7 @@ from robot_learning.bringup.plan import (
     parse_flag,
     parse_integer,
     parse_number,
+    resume_command,
     user_parameters,
 )
 from robot_learning.bringup.serve import (
@@ -160,7 +161,10 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
             {"autostart": False},
         ),
         recorder_node(chosen, {"as_before": True, "status_rate_hz": _STATUS_RATE_HZ}),
-        _dagger_node(chosen),
+        _dagger_node(
+            chosen,
+            resume_command(DAGGER.name, ARGUMENTS, {**arguments, "out": chosen["out"]}),
+        ),
     ]
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
     return arranged(plan, lockstep)
@@ -236,7 +240,7 @@ def _operator(arguments: Mapping[str, str]) -> NodeSpec:
     return replace(teleop_node(arguments, {"status": "none", **traits}), owns_terminal=False)
 
 
-def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
+def _dagger_node(arguments: Mapping[str, str], resume: str) -> NodeSpec:
     names = ("relabel", "policy", "preset", "settings", "checkpoint")
     parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
     numbers = ("rounds", "episodes_per_round", "seed", "members")
@@ -250,6 +254,7 @@ def _dagger_node(arguments: Mapping[str, str]) -> NodeSpec:
         "ask_above": _ask_above(arguments),
         "gate": arguments["gate"],
         "target_rate": _share("target_rate", arguments["target_rate"]),
+        "resume_command": resume,
     }
     seconds = ("episode_timeout_s", "step_in_s")
     parameters |= {name: parse_number(name, arguments[name]) for name in seconds}

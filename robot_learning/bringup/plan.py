@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -109,6 +110,25 @@ class LaunchGroup:
                 raise ConfigurationError(f"{name}: {unknown_choice('value', value, choices)}")
         defaults = {argument.name: argument.default for argument in self.arguments}
         return self.plan({**defaults, **given})
+
+
+def resume_command(
+    command: str, known: Sequence[LaunchArgument], arguments: Mapping[str, str]
+) -> str:
+    """What a person types to go on with it: the same arguments, with `--resume`.
+
+    Args:
+        command: of `robot-learning`.
+        known: its launch arguments.
+        arguments: their values; defaults are not repeated, nor are names that are not known.
+    """
+    given = [
+        f"{argument.name}:={value}"
+        for argument in known
+        if (value := arguments.get(argument.name, argument.default)) != argument.default
+        and argument.name != "resume"
+    ]
+    return shlex.join(["robot-learning", command, "--resume", *given])
 
 
 def parse_flag(name: str, text: str) -> bool:

@@ -18,6 +18,7 @@ from robot_learning.bringup.plan import (
     parse_integer,
     parse_names,
     parse_number,
+    resume_command,
     shipped_parameters,
     user_parameters,
 )
@@ -125,6 +126,10 @@ def _session_node(arguments: Mapping[str, str]) -> NodeSpec:
         "simulated": parse_flag("sim", arguments["sim"]),
         "seed": parse_integer("seed", arguments["seed"]),
         "episode_timeout_s": parse_number("episode_timeout_s", arguments["episode_timeout_s"]),
+        # How many episodes are lacking still, the session knows.
+        "resume_command": resume_command(
+            "record", [item for item in ARGUMENTS if item.name != "episodes"], arguments
+        ),
     }
     return NodeSpec(
         executable="session_node",

@@ -26,6 +26,7 @@ from robot_learning.episodes.quality import (
 )
 from robot_learning.episodes.sampler import Sample, Sampler, row_tick_ns
 from robot_learning.episodes.schema import Column, Encoding, EpisodeMetadata
+from robot_learning.episodes.silence import REFUSAL, silence_text
 from robot_learning.episodes.writer import (
     EpisodeWriter,
     WriterEvent,
@@ -164,8 +165,11 @@ class Recorder:
             raise EpisodeError(f"already recording {self._writer.path.name}; stop it first")
         silent = self.silent_streams(now_ns)
         if silent:
-            described = ", ".join(self._silence(name, age) for name, age in silent.items())
-            raise EpisodeError(f"recording cannot start, a stream is silent: {described}")
+            described = [
+                silence_text(name, age_s, self._refused.get(name, ""))
+                for name, age_s in silent.items()
+            ]
+            raise EpisodeError(f"{REFUSAL}{', '.join(described)}")
         self._writer = EpisodeWriter(self.folder, metadata, self._settings, self._on_event)
         self._sampler = Sampler(self.folder.info.streams, self._future_tolerance_s)
         self._monitors = {
@@ -262,12 +266,6 @@ class Recorder:
             free_bytes=free_disk_bytes(self.folder.path),
             stop_reason=self.stop_reason,
         )
-
-    def _silence(self, stream: str, age_s: float | None) -> str:
-        refused = self._refused.get(stream)
-        if age_s is None:
-            return f"{stream} ({refused or 'nothing received'})"
-        return f"{stream} (silent for {age_s:.1f} s{f'; refused: {refused}' if refused else ''})"
 
     def _end(self) -> EpisodeWriter:
         if self._writer is None:

@@ -16,7 +16,8 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_operator import SimulatedOperator
 from robot_learning.ros.dagger_policy import RemotePolicy
-from robot_learning.ros.episode_leader import KEY_PATIENCE_S, START_PATIENCE_S, EpisodeLeader
+from robot_learning.ros.dagger_run import resume_command
+from robot_learning.ros.episode_leader import KEY_PATIENCE_S, SILENCE_PATIENCE_S, EpisodeLeader
 
 _PROPOSAL_PATIENCE_S = 10.0
 
@@ -62,7 +63,7 @@ class Rollouts:
         """
         leader = self._leader
         leader.reset()
-        self._begin(START_PATIENCE_S)
+        self._begin(SILENCE_PATIENCE_S, resume_command(self._settings))
         self._operator.begin(on_call)
         give_up_s = leader.calls.now_s + self._settings["episode_timeout_s"]
         while leader.recording and leader.mode != "FAULT" and leader.calls.now_s < give_up_s:
@@ -82,15 +83,18 @@ class Rollouts:
         self._leader.calls.demand(f"{self._settings['teleop_node']}/release")
         self._leader.calls.trigger(f"{self._arbiter}/hold")
 
-    def _begin(self, patience_s: float = KEY_PATIENCE_S) -> None:
-        leader, now_ns = self._leader, int(self._node.get_clock().now().nanoseconds)
+    def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
+        leader = self._leader
+        # Of a stream that is silent the policy hears nothing either.
+        leader.await_heard(patience_s, resume)
+        now_ns = int(self._node.get_clock().now().nanoseconds)
         self._policy.begin_episode()
         leader.calls.wait(
             lambda: self._proposed_ns() >= now_ns,
             "the policy proposes nothing; diagnostics of policy_node say why",
             _PROPOSAL_PATIENCE_S,
         )
-        leader.begin(patience_s)
+        leader.begin(patience_s, resume)
         granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
         if not granted:
             self._node.get_logger().warning(text)

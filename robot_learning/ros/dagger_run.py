@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -50,6 +51,16 @@ def opened_run(folder: Path, dataset: str, settings: Mapping[str, Any]) -> Dagge
     path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
     rounds.refuse_used(folder)
     return rounds.new_run(Dataset(dataset), {**_TRAINING, **given}, path)
+
+
+def resume_command(settings: Mapping[str, Any]) -> str:
+    """The command that goes on with the run.
+
+    Args:
+        settings: parameters of the node.
+    """
+    folder = shlex.quote(str(settings["run"]))
+    return settings["resume_command"] or f"robot-learning dagger --resume --out {folder}"
 
 
 def fits_gate(source: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> bool:

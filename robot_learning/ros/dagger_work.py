@@ -15,7 +15,13 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.round_folders import CHECKPOINT, member_folders, trained_checkpoint
 from robot_learning.learning.rounds import DaggerRun
 from robot_learning.ros.dagger_policy import RemotePolicy
-from robot_learning.ros.dagger_run import EXTERNAL, WATCHED, fits_gate, member_count
+from robot_learning.ros.dagger_run import (
+    EXTERNAL,
+    WATCHED,
+    fits_gate,
+    member_count,
+    resume_command,
+)
 from robot_learning.ros.dagger_training import Child, gate_command, training_command
 from robot_learning.ros.session_calls import Calls
 
@@ -124,7 +130,7 @@ class RoundWork:
 
     def advice(self, problem: str) -> str:
         """A problem, and what to do once it is solved."""
-        return f"{problem}. Once that is mended, resume the run in {self._folder}"
+        return f"{problem}. Once that is mended, go on with: {resume_command(self._settings)}"
 
     def _pause(self) -> None:
         self._calls.rest()

@@ -19,6 +19,7 @@ from std_srvs.srv import Trigger
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.folder import episode_number
+from robot_learning.episodes.silence import SilenceWait, silence_text, silent_in
 from robot_learning.ros import qos
 from robot_learning.ros.host import Host
 from robot_learning.ros.pace_diagnostics import PaceInput
@@ -26,6 +27,8 @@ from robot_learning.ros.session_calls import PATIENCE_S, Calls
 from robot_learning.teleop.device import OperatorEvent
 
 START_PATIENCE_S = 15.0
+# Where nobody is there to try again, a stream that is silent may come back for so long.
+SILENCE_PATIENCE_S = 120.0
 # Who pressed the key for start waits for a stream that was silent for a moment.
 KEY_PATIENCE_S = 2.0
 PACE_CHECK_S = 2.5
@@ -159,29 +162,45 @@ class EpisodeLeader:
             self.calls.pause(_RETRY_S)
         raise RobotLearningError(f"{arbiter} was not disabled: {text}")
 
-    def begin(self, patience_s: float) -> None:
+    def await_heard(self, patience_s: float, resume: str = "") -> None:
+        """Until the recorder hears every stream; arguments and errors as of `begin`."""
+        wait = SilenceWait(self.calls.now_ns, patience_s, resume)
+        while silent := self.recorder["silent"]:
+            ages_s, refused = self.recorder["ages_s"], self.recorder["refused"]
+            texts = [silence_text(name, ages_s[name], refused.get(name, "")) for name in silent]
+            self._keep_waiting(wait, ", ".join(texts))
+
+    def begin(self, patience_s: float, resume: str = "") -> None:
         """Start to record; streams that are silent are waited for.
+
+        Args:
+            patience_s: how long.
+            resume: the command that goes on with what an error ends; empty where nothing ends.
 
         Raises:
             RobotLearningError: one was silent for `patience_s`, or the recorder refuses.
         """
         # What the task said of an episode before does not count.
         self._succeeded_s = None
-        service, give_up_s = (
-            f"{self._settings['recorder_node']}/start",
-            self.calls.now_s + patience_s,
-        )
-        refusals = 0
+        service = f"{self._settings['recorder_node']}/start"
+        wait, refusals = SilenceWait(self.calls.now_ns, patience_s, resume), 0
         while True:
             granted, text = self.calls.trigger(service, repeatable=False)
             self.await_status()
             if granted:
                 return
-            # A stream that was silent for a moment may be heard again by now: asked once more.
-            refusals = 0 if self.recorder["silent"] else refusals + 1
-            if refusals > 1 or self.calls.now_s > give_up_s:
+            if silent := silent_in(text):
+                self._keep_waiting(wait, silent)
+                continue
+            refusals += 1
+            if refusals > 1:
                 raise RobotLearningError(f"{service}: {text}")
             self.calls.pause(_RETRY_S)
+
+    def _keep_waiting(self, wait: SilenceWait, silent: str) -> None:
+        if text := wait.update(self.calls.now_ns, silent):
+            self._node.get_logger().warning(text)
+        self.calls.pause(_RETRY_S)
 
     def ask(self, request: str) -> None:
         """Ask something of the recorder; a refusal is only logged."""

@@ -439,6 +439,9 @@ SESSION_NODE = (
     ParameterSpec(
         "success_hold_s", 0.5, "Unattended: how long success must last to count", minimum=0.0
     ),
+    ParameterSpec(
+        "resume_command", "", "The command that goes on with it, told where it ends by an error"
+    ),
     ParameterSpec("robot_node", "robot_node", "Name of the node whose ~/reset is called"),
     ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
     ParameterSpec("recorder_node", "recorder_node", "Name of the recorder"),

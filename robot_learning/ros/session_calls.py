@@ -51,9 +51,14 @@ class Calls:
         self._clients: dict[str, Client] = {}
 
     @property
+    def now_ns(self) -> int:
+        """The host's steady time, nanoseconds."""
+        return self._host.clock.now_ns()
+
+    @property
     def now_s(self) -> float:
         """The host's steady time, seconds."""
-        return self._host.clock.now_ns() / NS_PER_S
+        return self.now_ns / NS_PER_S
 
     def wait(self, condition: Callable[[], object], what: str, patience_s: float) -> None:
         """Serve callbacks until the condition holds.

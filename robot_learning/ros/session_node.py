@@ -10,10 +10,12 @@ import sys
 
 from rclpy.node import Node
 
-from robot_learning.ros.episode_leader import KEY_PATIENCE_S, START_PATIENCE_S, EpisodeLeader
+from robot_learning.ros.episode_leader import KEY_PATIENCE_S, SILENCE_PATIENCE_S, EpisodeLeader
 from robot_learning.ros.host import Host
 from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.parameters import SESSION_NODE
+
+_RESUME = "robot-learning record --resume"
 
 
 class SessionNode(Node):  # type: ignore[misc]
@@ -59,7 +61,7 @@ class SessionNode(Node):  # type: ignore[misc]
 
     def _unattended_episode(self) -> None:
         leader, names = self._leader, self._settings
-        self._begin(START_PATIENCE_S)
+        self._begin(SILENCE_PATIENCE_S, self._resume)
         leader.calls.demand(f"{names['teleop_node']}/engage")
         give_up_s = leader.calls.now_s + names["episode_timeout_s"]
         while leader.recording and not leader.has_succeeded and leader.calls.now_s < give_up_s:
@@ -69,8 +71,15 @@ class SessionNode(Node):  # type: ignore[misc]
         leader.await_status()
         leader.calls.demand(f"{names['teleop_node']}/release")
 
-    def _begin(self, patience_s: float = KEY_PATIENCE_S) -> None:
-        self._leader.begin(patience_s)
+    @property
+    def _resume(self) -> str:
+        """The command that goes on with this session."""
+        dataset = self._leader.recorder["dataset"]
+        command = self._settings["resume_command"] or f"{_RESUME} dataset:={dataset}"
+        return f"{command} episodes:={self._settings['episodes'] - self._saved}"
+
+    def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
+        self._leader.begin(patience_s, resume)
         self._demonstrate(True)
 
     def _end_demonstration(self) -> None:

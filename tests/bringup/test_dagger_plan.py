@@ -179,3 +179,12 @@ def test_a_gate_and_its_budget(dataset):
     assert (found["gate"], found["target_rate"], found["ask_above"]) == ("thrifty", 0.05, 0.0)
     plain = values(nodes(dataset=dataset)["dagger_node"])
     assert (plain["gate"], plain["target_rate"]) == ("auto", 0.0)
+
+
+def test_the_command_that_goes_on_repeats_what_was_given_and_names_the_run():
+    found = nodes(dataset=SAMPLE, device="scripted", rounds="3", settings="steps=5;seed=1")
+    given = "rounds:=3 'settings:=steps=5;seed=1'"
+    assert values(found["dagger_node"])["resume_command"] == (
+        f"robot-learning dagger --resume dataset:={SAMPLE} out:=runs/lift-dagger {given} "
+        "device:=scripted"
+    )

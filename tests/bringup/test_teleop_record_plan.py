@@ -59,3 +59,14 @@ def test_what_the_robot_publishes_is_what_is_recorded():
 def test_a_wrong_argument_says_what_is_valid(given, text):
     with pytest.raises(ConfigurationError, match=text):
         TELEOP_RECORD.resolve(given)
+
+
+def test_the_command_that_goes_on_repeats_what_was_given_but_for_the_episodes():
+    found = nodes(episodes="7", resume="true", dart="true", operator="ada l", dataset="data/a")
+    command = values(found["session_node"])["resume_command"]
+    start = "robot-learning record --resume "
+    assert command.startswith(start)
+    assert set(command.removeprefix(start).split(" ", 2)) == {
+        *("dart:=true", "dataset:=data/a", "'operator:=ada l'"),
+    }
+    assert values(nodes()["session_node"])["resume_command"] == start.strip()

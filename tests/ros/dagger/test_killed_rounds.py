@@ -72,7 +72,7 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     code, output = ended(one)
     assert code == 1
     assert "round 1: the training failed: it was ended by SIGKILL" in output
-    assert "resume the run" in output
+    assert f"go on with: robot-learning dagger --resume dataset:={tmp_path / 'set'} " in output
     before = load_run(folder)
     assert before.current.phase is Phase.TRAINING
     assert [episode.cut_off for episode in before.current.episodes] == [

@@ -1,0 +1,75 @@
+"""Streams that are silent when a recording is to start: in words, and how long they are waited for.
+
+A recorder refuses to start while a stream is silent. It may be heard again a moment later, so
+whoever leads the episodes asks again until a bound, and says so meanwhile.
+"""
+
+from __future__ import annotations
+
+from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.errors import RobotLearningError
+
+REFUSAL = "recording cannot start, a stream is silent: "
+_TELL_FIRST_S, _TELL_EVERY_S = 1.0, 10.0
+
+
+def silence_text(stream: str, age_s: float | None, refused: str = "") -> str:
+    """A silent stream in words.
+
+    >>> silence_text("front", 1.25), silence_text("front", None)
+    ('front (silent for 1.2 s)', 'front (nothing received)')
+
+    Args:
+        stream: its name.
+        age_s: of its newest sample; None for none.
+        refused: why its last refused sample was.
+    """
+    if age_s is None:
+        return f"{stream} ({refused or 'nothing received'})"
+    return f"{stream} (silent for {age_s:.1f} s{f'; refused: {refused}' if refused else ''})"
+
+
+def silent_in(refusal: str) -> str:
+    """The silent streams that a recorder's refusal names; empty where it has another reason."""
+    return refusal.partition(REFUSAL)[2]
+
+
+class SilenceWait:
+    """Waiting for silent streams until a bound, which is told.
+
+    Args:
+        begun_ns: when the waiting begins, on any steady clock.
+        patience_s: how long it may last.
+        resume: the command that goes on with what ends with it; empty where somebody is asked to
+            try again.
+    """
+
+    def __init__(self, begun_ns: int, patience_s: float, resume: str = "") -> None:
+        self._patience_s, self._resume = patience_s, resume
+        self._end_ns = begun_ns + seconds_to_ns(patience_s)
+        self._tell_ns = begun_ns + seconds_to_ns(_TELL_FIRST_S)
+
+    def update(self, now_ns: int, silent: str) -> str:
+        """What to tell while it waits; mostly nothing.
+
+        Args:
+            now_ns: on the same clock.
+            silent: which streams are, and for how long.
+
+        Raises:
+            RobotLearningError: they were silent for too long.
+        """
+        if now_ns >= self._end_ns:
+            then = (
+                f"once it is heard again, go on with: {self._resume}"
+                if self._resume
+                else "try again"
+            )
+            raise RobotLearningError(
+                f"recording could not start for {self._patience_s:.0f} s: {silent}; {then}"
+            )
+        if now_ns < self._tell_ns:
+            return ""
+        self._tell_ns = now_ns + seconds_to_ns(_TELL_EVERY_S)
+        left_s = (self._end_ns - now_ns) / NS_PER_S
+        return f"recording waits for {silent}; it gives up in {left_s:.0f} s"
