@@ -63,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.dataset import Dataset
+    from robot_learning.learning.bad_timing import without_bad_timing
     from robot_learning.learning.recorded_gate import GateSettings, recorded_gate
     from robot_learning.learning.threads import one_thread
     from robot_learning.policies.checkpoint import load_checkpoint
@@ -74,8 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     checkpoint = best_checkpoint(arguments.checkpoint)
     place = arguments.out or gate_folder(checkpoint)
     refuse_other_folder(place)
-    dataset = Dataset(arguments.dataset)
     first = load_checkpoint(checkpoint)
+    trained = first.details.training.get("config", {}).get("data", {})
+    keep = bool(trained.get("keep_bad_timing", False))
+    dataset = without_bad_timing(Dataset(arguments.dataset), keep)
     others = arguments.members or ensemble_members(checkpoint)
     if not others:
         raise ConfigurationError(

@@ -1,9 +1,12 @@
-"""Changing what a dataset keeps: outcomes, and episodes that nobody wants any more."""
+"""Changing what a dataset keeps: outcomes, and which episodes somebody wants or does not."""
 
 from __future__ import annotations
 
+import h5py
+
 from robot_learning.core.errors import unknown_choice
 from robot_learning.episodes.attributes import set_text
+from robot_learning.episodes.episode_file import KEPT
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.index import EpisodeSummary
@@ -23,6 +26,23 @@ def set_outcome(folder: DatasetFolder, name: str, outcome: str) -> EpisodeSummar
         raise DatasetError(unknown_choice("outcome", outcome, OUTCOMES))
     _check_known(folder, name)
     return rewrite_episode(folder, name, lambda file: set_text(file, "outcome", outcome))
+
+
+def keep_by_hand(folder: DatasetFolder, name: str, keep: bool = True) -> EpisodeSummary:
+    """Say whether an episode is a label although its timing was bad. Hold the lock.
+
+    Raises:
+        DatasetError: there is no such episode.
+        EpisodeError: the episode cannot be read.
+    """
+    _check_known(folder, name)
+
+    def edit(file: h5py.File) -> None:
+        file.attrs.pop(KEPT, None)
+        if keep:
+            file.attrs[KEPT] = True
+
+    return rewrite_episode(folder, name, edit)
 
 
 def move_to_trash(folder: DatasetFolder, name: str) -> None:

@@ -118,6 +118,29 @@ class Dataset:
 
         return self._with(matches)
 
+    def badly_timed(self) -> dict[str, tuple[str, ...]]:
+        """The episodes that are no labels: their timing was bad, and nobody keeps them by hand.
+
+        Only files of episodes whose verdict is bad are opened.
+
+        Returns:
+            Name to what was bad about it (`quality.timing_reasons`), in order.
+
+        Raises:
+            EpisodeError: an episode cannot be read.
+        """
+        found = {}
+        for summary in self.select(verdicts=["bad"]).episodes:
+            episode = self.episode(summary.name)
+            if episode.bad_timing and not episode.kept_by_hand:
+                found[summary.name] = episode.bad_timing
+        return found
+
+    def without(self, names: Iterable[str]) -> Dataset:
+        """The chosen episodes but for these."""
+        unwanted = set(names)
+        return self._with(lambda summary: summary.name not in unwanted)
+
     def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, Dataset]:
         """Divide the episodes at random, whole; the same seed gives the same parts.
 

@@ -22,11 +22,12 @@ from robot_learning.episodes.attributes import (
     json_object,
 )
 from robot_learning.episodes.digests import ColumnDigests, combine
-from robot_learning.episodes.episode_file import ROW_COLUMNS, STREAM_COLUMNS
+from robot_learning.episodes.episode_file import KEPT, ROW_COLUMNS, STREAM_COLUMNS
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.frames import FrameReader
 from robot_learning.episodes.images import decode_jpeg
 from robot_learning.episodes.index import EpisodeSummary
+from robot_learning.episodes.quality import timing_reasons
 from robot_learning.episodes.reading import reading
 from robot_learning.episodes.safe_open import open_checked
 from robot_learning.episodes.schema import (
@@ -141,6 +142,24 @@ class Episode:
         """The quality report."""
         with reading(self.path):
             return get_object(self._file, "quality")
+
+    @cached_property
+    def bad_timing(self) -> tuple[str, ...]:
+        """What was bad about its timing, of the reasons of its verdict; empty when nothing was."""
+        quality = self.quality
+        try:
+            return timing_reasons(quality) if quality["verdict"] == "bad" else ()
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as problem:
+            raise EpisodeError(
+                f"{self.path}: its quality report is damaged: {problem}"
+            ) from problem
+
+    @property
+    def kept_by_hand(self) -> bool:
+        """Whether somebody wants it among the labels although its timing was bad."""
+        with reading(self.path):
+            attributes = self._file.attrs
+            return KEPT in attributes and bool(get_value(self._file, KEPT))
 
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:

@@ -26,6 +26,8 @@ from robot_learning.episodes.schema import (
 LAYOUT = "robot_learning episode"
 ROW_COLUMNS = {"tick_ns": "int64", "invalid": "uint8"}
 STREAM_COLUMNS = ("stamp_ns", "receive_ns", "age_ns")
+KEPT = "kept_by_hand"
+"""The attribute of an episode that is to be a label although its timing was bad."""
 _CHUNK_BYTES = 16384
 _CHUNK_ROWS = 256
 _VLEN_BYTES = h5py.vlen_dtype(np.uint8)

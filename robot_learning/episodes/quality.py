@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,12 @@ _SMOOTHED = np.uint8(4 | 16)
 # However fast a stream is: an operating system may be away for so long.
 _GAP_MIN_S = 0.05
 _DECADES = 10
+_FAULT_WORDS = {
+    RowFault.STALE: "with a sample too old",
+    RowFault.MISSING: "with a stream not heard yet",
+    RowFault.FRAME_LOST: "with a frame lost",
+    RowFault.FRAME_BAD: "with a frame that cannot be encoded",
+}
 
 
 class Distribution:
@@ -215,9 +221,9 @@ def quality_report(
 
 def judge(report: Mapping[str, Any], thresholds: QualityThresholds) -> dict[str, Any]:
     """The report with `verdict` ("good" or "bad"), `reasons` and `thresholds` set anew."""
-    reasons = [*_row_reasons(report, thresholds)]
-    for name, stream in report["streams"].items():
-        reasons += _stream_reasons(name, stream, report["duration_s"], thresholds)
+    reasons = [*_content_reasons(report, thresholds)]
+    reasons += _invalid_reasons(report, report["invalid_rows"], thresholds)
+    reasons += _pace_reasons(report, thresholds)
     return {
         **report,
         "thresholds": asdict(thresholds),
@@ -226,18 +232,66 @@ def judge(report: Mapping[str, Any], thresholds: QualityThresholds) -> dict[str,
     }
 
 
-def _row_reasons(report: Mapping[str, Any], limits: QualityThresholds) -> Sequence[str]:
+def timing_reasons(report: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those of a report's reasons that speak of its timing; none when that was good.
+
+    Something was too slow or silent then: rows without fresh samples, streams with gaps, below
+    their rate, or apart. That the arm was clamped, a disk full or an episode short is none of it.
+    It is worked out from the figures, so that reports of before tell it, too.
+    """
+    known = {item.name for item in fields(QualityThresholds)}
+    limits = QualityThresholds(**{k: v for k, v in report["thresholds"].items() if k in known})
+    unencoded = report["fault_rows"].get(RowFault.FRAME_BAD.name, 0)
+    found = [
+        *_invalid_reasons(report, report["invalid_rows"] - unencoded, limits),
+        *_pace_reasons(report, limits),
+    ]
+    # What stands in brackets has changed its words.
+    heads = {_head(reason) for reason in found}
+    return tuple(reason for reason in report["reasons"] if _head(reason) in heads)
+
+
+def _head(reason: str) -> str:
+    return reason.partition(" (")[0]
+
+
+def _content_reasons(report: Mapping[str, Any], limits: QualityThresholds) -> Sequence[str]:
     reasons, rows = [], max(report["rows"], 1)
     if report["duration_s"] < limits.duration_min_s:
         reasons.append(f"only {report['duration_s']:g} s long")
-    if report["invalid_rows"] / rows > limits.invalid_row_fraction:
-        faults = ", ".join(f"{n} {name}" for name, n in report["fault_rows"].items() if n)
-        reasons.append(f"{report['invalid_rows']} of {report['rows']} rows are invalid ({faults})")
     if report["clamped_rows"] / rows > limits.clamped_row_fraction:
         reasons.append(f"{report['clamped_rows']} of {report['rows']} rows were clamped")
+    return reasons
+
+
+def _invalid_reasons(
+    report: Mapping[str, Any], invalid_rows: int, limits: QualityThresholds
+) -> Sequence[str]:
+    """That rows are invalid, where `invalid_rows` are too many of them."""
+    if invalid_rows / max(report["rows"], 1) <= limits.invalid_row_fraction:
+        return []
+    counts = report["fault_rows"]
+    faults = [
+        f"{count} {words}"
+        for fault, words in _FAULT_WORDS.items()
+        if (count := counts.get(fault.name, 0))
+    ]
+    late = [
+        f"{name} was late in {count}"
+        for name, stream in report["streams"].items()
+        if (count := stream.get("late_rows", 0))
+    ]
+    details = ", ".join([*faults, *late])
+    return [f"{report['invalid_rows']} of {report['rows']} rows are invalid ({details})"]
+
+
+def _pace_reasons(report: Mapping[str, Any], limits: QualityThresholds) -> Sequence[str]:
+    reasons = []
     skew_ms = report["skew_ms"]["p99"]
     if skew_ms is not None and skew_ms > limits.skew_p99_ms:
         reasons.append(f"streams are {skew_ms:.0f} ms apart (p99)")
+    for name, stream in report["streams"].items():
+        reasons += _stream_reasons(name, stream, report["duration_s"], limits)
     return reasons
 
 

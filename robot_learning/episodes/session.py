@@ -18,6 +18,7 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.changes import move_to_trash, set_outcome
 from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.quality import timing_reasons
 from robot_learning.episodes.recorder import Recorder, SavedEpisode
 from robot_learning.episodes.schema import EpisodeMetadata
 
@@ -89,6 +90,7 @@ class RecordingSession:
         return self._tell(
             f"saved {summary.name}: {outcome}, {summary.rows} rows, {summary.invalid_rows} "
             f"invalid, {summary.verdict}{f' ({reasons})' if reasons else ''}"
+            f"{'; left out of trainings' if timing_reasons(saved.quality) else ''}"
         )
 
     def judge(self, outcome: str) -> str:

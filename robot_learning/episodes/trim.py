@@ -11,6 +11,7 @@ import h5py
 
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.episode_file import (
+    KEPT,
     ROW_COLUMNS,
     STREAM_COLUMNS,
     EncodedRow,
@@ -97,6 +98,8 @@ def _write(episode: Episode, file: h5py.File, start: int, stop: int) -> None:
     if "recovered" in episode.quality:
         quality["recovered"] = episode.quality["recovered"]
         file.attrs["recovered"] = True
+    if episode.kept_by_hand:
+        file.attrs[KEPT] = True
     write_outcome(file, stop - start, episode.outcome, quality, target.column_digests())
 
 

@@ -65,6 +65,8 @@ class DataConfig:
         validation_share: of the episodes, held out whole.
         split_seed: which ones.
         outcomes: episodes to train on; empty for all.
+        keep_bad_timing: train also on episodes whose timing the quality report calls bad; without
+            it only on those that were kept by hand (`robot-learning dataset keep`).
         sources: rows to train on, by who was in control; empty for all.
         intervention_weight: of rows in which a person had taken over; others count 1.
         source_weights: by who was in control (`human`, `policy`, `none`), multiplied in.
@@ -86,6 +88,7 @@ class DataConfig:
     validation_share: Share = 0.05
     split_seed: Seed = 0
     outcomes: tuple[str, ...] = ()
+    keep_bad_timing: bool = False
     sources: tuple[str, ...] = ()
     intervention_weight: NotNegative = 1.0
     source_weights: Annotated[Mapping[str, float], _NOT_NEGATIVE] = field(default_factory=dict)

@@ -123,12 +123,14 @@ def next_seed(settings: DartSettings) -> int:
 
 
 def demonstrations(run: DartRun) -> tuple[str, ...]:
-    """The episodes of the newest iteration that have succeeded by now."""
+    """The episodes of the newest iteration that have succeeded by now, and are labels."""
     if not (Path(run.settings.dataset) / INFO_NAME).exists():
         return ()
     earlier = {name for iteration in run.iterations[:-1] for name in iteration.episodes}
-    found = Dataset(run.settings.dataset).select(outcomes=["success"]).episodes
-    return tuple(summary.name for summary in found if summary.name not in earlier)
+    found = Dataset(run.settings.dataset).select(outcomes=["success"]).without(earlier)
+    if not TrainConfig.from_plain(run.settings.training).data.keep_bad_timing:
+        found = found.without(found.badly_timed())
+    return tuple(summary.name for summary in found.episodes)
 
 
 def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
@@ -137,8 +139,8 @@ def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
         collect(run, settings.episodes - have, psi_path(folder, number))
         if len(demonstrations(run)) <= have:
             raise RunError(
-                f"iteration {number} has {have} of {settings.episodes} successful episodes, and "
-                "got no more; go on with --resume"
+                f"iteration {number} has {have} of {settings.episodes} successful episodes of good "
+                "timing, and got no more; go on with --resume"
             )
     names = demonstrations(run)
     shares = {"training": 1.0 - settings.held_out_share, "held_out": settings.held_out_share}

@@ -42,13 +42,14 @@ def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:
 
 
 def episodes_text(round_: Round) -> str:
-    """How many count, and how many were cut off.
+    """How many count, how many were cut off, and how many are left out for their timing.
 
     >>> episodes_text(Round(1, Phase.COLLECTING))
     '0'
     """
-    cut_off = len(round_.episodes) - len(round_.counted)
-    return f"{len(round_.counted)}{f' + {cut_off} cut off' if cut_off else ''}"
+    counted, left_out = len(round_.counted), len(round_.left_out)
+    parts = [(len(round_.used) - counted, "cut off"), (left_out, "left out")]
+    return " + ".join([str(counted), *(f"{count} {what}" for count, what in parts if count)])
 
 
 def asked_text(round_: Round) -> str:

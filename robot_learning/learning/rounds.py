@@ -7,6 +7,9 @@ the end of round k; round k is driven by the checkpoint of the one before it.
 An episode counts for its round once it was judged or stopped. One that was cut off (its nodes
 were killed or shut down while it was recorded) stays in the dataset with the outcome `unknown`,
 since the labels in it are as good as any; it does not count, and another one is collected.
+
+One whose timing was bad, and that nobody keeps by hand, stays in the dataset, too, but is left
+out: it does not count, it has no labels, and nothing is trained on it (`learning.bad_timing`).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ import numpy as np
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.schema import Source
+from robot_learning.learning.config import parse_overrides
 from robot_learning.learning.dagger import doubt_threshold
 from robot_learning.learning.errors import RunError
 from robot_learning.learning.round_folders import checkpoint_digest, trained_checkpoint
@@ -29,6 +33,8 @@ from robot_learning.learning.state_file import read_state, write_state
 
 STATE_NAME = "rounds.json"
 VERSION = 1
+SEPARATOR = ";"
+"""Between the settings of a training."""
 RELABEL, NOBODY, EXPERT = "relabel", "none", "expert"
 # Runs of before know nothing of them.
 _LATER = ("doubts", "requests")
@@ -56,6 +62,7 @@ class EpisodeFigures:
         intervention_rows: in which the human had.
         labels: rows whose label is an expert's: the human drove, or a label layer covers it.
         cut_off: whether it was recorded to no end; see the module.
+        bad_timing: why it is left out; empty while it is not.
     """
 
     name: str
@@ -65,6 +72,7 @@ class EpisodeFigures:
     intervention_rows: int
     labels: int
     cut_off: bool = False
+    bad_timing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ class Round:
         checkpoint: folder of the policy that drives in it; empty where none does.
         checkpoint_digest: as its episodes store it.
         relabel: who labels the policy's rows afterwards: `expert` or `none`.
-        episodes: that were collected, those that were cut off included.
+        episodes: that were collected, those that were cut off or are left out included.
         doubts: of the policy's ensemble at each takeover; empty without an ensemble.
         requests: for help, oldest first.
     """
@@ -108,17 +116,32 @@ class Round:
     @property
     def counted(self) -> tuple[EpisodeFigures, ...]:
         """The episodes that count."""
-        return tuple(episode for episode in self.episodes if not episode.cut_off)
+        return tuple(episode for episode in self.used if not episode.cut_off)
+
+    @property
+    def used(self) -> tuple[EpisodeFigures, ...]:
+        """The episodes that are trained on; the figures below are theirs."""
+        return tuple(episode for episode in self.episodes if not episode.bad_timing)
+
+    @property
+    def left_out(self) -> tuple[EpisodeFigures, ...]:
+        """The episodes whose timing was bad."""
+        return tuple(episode for episode in self.episodes if episode.bad_timing)
 
     @property
     def rows(self) -> int:
-        """Of all its episodes."""
-        return sum(episode.rows for episode in self.episodes)
+        """Of all of them."""
+        return sum(episode.rows for episode in self.used)
+
+    @property
+    def interventions(self) -> int:
+        """How often the human took over."""
+        return sum(episode.interventions for episode in self.used)
 
     @property
     def intervention_rows(self) -> int:
         """Rows in which the human had taken over."""
-        return sum(episode.intervention_rows for episode in self.episodes)
+        return sum(episode.intervention_rows for episode in self.used)
 
     @property
     def intervention_rate(self) -> float:
@@ -128,7 +151,7 @@ class Round:
     @property
     def labels(self) -> int:
         """Rows whose label is an expert's."""
-        return sum(episode.labels for episode in self.episodes)
+        return sum(episode.labels for episode in self.used)
 
     def asked(self, reason: str) -> int:
         """How often the policy asked for help for this reason."""
@@ -251,7 +274,9 @@ def _collecting(run: DaggerRun, number: int, checkpoint: str) -> Round:
     return Round(number, Phase.COLLECTING, checkpoint, digest, relabel)
 
 
-def episode_figures(episode: Episode, cut_off: bool = False) -> EpisodeFigures:
+def episode_figures(
+    episode: Episode, cut_off: bool = False, bad_timing: tuple[str, ...] = ()
+) -> EpisodeFigures:
     """What is told of a saved episode."""
     took_over = np.asarray(episode.column("intervention"), bool)
     labelled = episode.column("control/source") == Source.HUMAN
@@ -265,6 +290,7 @@ def episode_figures(episode: Episode, cut_off: bool = False) -> EpisodeFigures:
         intervention_rows=int(took_over.sum()),
         labels=int(labelled.sum()),
         cut_off=cut_off,
+        bad_timing=bad_timing,
     )
 
 
@@ -278,12 +304,20 @@ def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()
     """
     known = {episode.name: episode for episode in run.current.episodes}
     ended = {*ended, *(name for name, episode in known.items() if not episode.cut_off)}
-    found = []
-    for summary in dataset.select(rounds=[run.current.number]).episodes:
-        judged = summary.outcome != "unknown"
-        episode = dataset.episode(summary.name)
-        found.append(episode_figures(episode, not (judged or summary.name in ended)))
+    found, own = [], dataset.select(rounds=[run.current.number])
+    left_out = {} if _keeps_bad_timing(run.training) else own.badly_timed()
+    for summary in own.episodes:
+        cut_off = summary.outcome == "unknown" and summary.name not in ended
+        bad_timing = left_out.get(summary.name, ())
+        found.append(episode_figures(dataset.episode(summary.name), cut_off, bad_timing))
     return run.changed(episodes=tuple(found))
+
+
+def _keeps_bad_timing(training: Mapping[str, str]) -> bool:
+    """Whether the training of a round asks for such episodes."""
+    texts = training.get("settings", "").split(SEPARATOR)
+    data = parse_overrides(text for text in texts if text.strip()).get("data")
+    return isinstance(data, Mapping) and data.get("keep_bad_timing") is True
 
 
 def save_run(folder: Path, run: DaggerRun) -> None:
@@ -316,12 +350,16 @@ def _run(plain: Mapping[str, Any]) -> DaggerRun:
     return DaggerRun(**{**plain, "rounds": tuple(_round(item) for item in plain["rounds"])})
 
 
+def _figures(plain: Mapping[str, Any]) -> EpisodeFigures:
+    return EpisodeFigures(**{**plain, "bad_timing": tuple(plain.get("bad_timing", ()))})
+
+
 def _round(plain: Mapping[str, Any]) -> Round:
     names = {item.name for item in fields(Round)}
     if plain.keys() | set(_LATER) != names:
         raise ValueError(f"a round has {', '.join(sorted(names))}")
     lists: dict[str, Any] = {
-        "episodes": tuple(EpisodeFigures(**episode) for episode in plain["episodes"]),
+        "episodes": tuple(_figures(episode) for episode in plain["episodes"]),
         "doubts": tuple(plain.get("doubts", ())),
         "requests": tuple(HelpRequest(**request) for request in plain.get("requests", ())),
     }

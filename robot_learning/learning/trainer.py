@@ -23,6 +23,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.learning import run_folder
+from robot_learning.learning.bad_timing import without_bad_timing
 from robot_learning.learning.batches import Batches
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.distributed import Processes, choose_device, process_group
@@ -116,14 +117,20 @@ def clear_memory_errors(config: TrainConfig) -> AbstractContextManager[None]:
     return memory_errors_as(told)
 
 
-def split(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, Dataset | None]:
+def split(
+    dataset: Dataset, config: TrainConfig, *, tell: bool = True
+) -> tuple[Dataset, Dataset | None]:
     """The episodes to train on, and those to validate with, if there are enough for both.
+
+    `tell` which are left out for their timing.
 
     Raises:
         DatasetError: there is no episode to train on.
+        EpisodeError: an episode cannot be read.
     """
     data = config.data
     chosen = dataset.select(outcomes=data.outcomes) if data.outcomes else dataset
+    chosen = without_bad_timing(chosen, data.keep_bad_timing, tell=tell)
     if not len(chosen):
         raise DatasetError(f"{dataset.path}: there is no episode to train on")
     if len(chosen) < 2 or not data.validation_share:
@@ -173,7 +180,7 @@ class Training:
         self.device = choose_device(config.compute.device, processes)
         if processes.is_main:
             warn_of_slow_precision(self.device, config.compute.precision)
-        training, validation = split(dataset, config)
+        training, validation = split(dataset, config, tell=processes.is_main)
         self.batches = Batches(training, config.data, self.device, seed=config.seed)
         self._validator = Validator(validation, config, self.device, rollout)
         self.order = SampleOrder(len(self.batches), config.batch_size, config.seed)

@@ -21,6 +21,8 @@ from robot_learning.policies.policy import Policy
 
 STATE_NAME = "state.safetensors"
 _VERSION = 1
+# Not stored by earlier releases. The dataset's digest tells which episodes were chosen.
+_LATER = frozenset({"config.data.keep_bad_timing"})
 _OPTIMIZER_KEYS = ("step", "exp_avg", "exp_avg_sq")
 
 
@@ -149,7 +151,7 @@ def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str
     # What was stored went through JSON, which turns tuples into lists.
     present = _flat(json.loads(json.dumps(dict(wanted))))
     before = _flat(dict(stored))
-    for name in sorted(before.keys() | present.keys()):
+    for name in sorted(before.keys() | present.keys() - (_LATER - before.keys())):
         if before.get(name) != present.get(name):
             raise RunError(
                 f"{folder}: was started with {name} {before.get(name)!r}, now it is "

@@ -22,13 +22,14 @@ from std_srvs.srv import Trigger
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning import rounds
+from robot_learning.learning.bad_timing import OverloadWatch
 from robot_learning.learning.round_table import round_text
 from robot_learning.learning.rounds import DaggerRun, Phase
 from robot_learning.ros import qos
 from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.dagger_rollouts import Rollouts, check_unattended
-from robot_learning.ros.dagger_run import EXTERNAL, opened_run
+from robot_learning.ros.dagger_run import EXTERNAL, opened_run, resume_command
 from robot_learning.ros.dagger_status import status_document
 from robot_learning.ros.dagger_training import relabel_command
 from robot_learning.ros.dagger_work import RoundWork
@@ -69,6 +70,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._waiting = self._finish = self._start = False
         self._message = "waiting for the other nodes"
         self._told_s = 0.0
+        self._overload = OverloadWatch()
         self._status = self.create_publisher(String, "dagger/status", qos.LATCHED)
         self.create_service(Trigger, "~/start_round", self._on_start)
         self.create_service(Trigger, "~/finish_round", self._on_finish)
@@ -121,6 +123,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         gate = self._serve(current.checkpoint, current.number - 1)
         metadata = {"round": current.number, "checkpoint_digest": current.checkpoint_digest}
         self._calls.set_parameters(names["recorder_node"], metadata)
+        self._overload = OverloadWatch()
         self._take_stock(ended=False)
         self._finish, cut_off = False, 0
         self._say(f"round {current.number}: the policy drives, take over when it errs")
@@ -133,6 +136,8 @@ class DaggerNode(Node):  # type: ignore[misc]
             cut_off = 0 if ended else cut_off + 1
             if cut_off == _CUT_OFF_LIMIT and not self._is_full:
                 raise RobotLearningError(self._work.advice(self._leader.recorder["message"]))
+            if not self._is_full:
+                self._overload.check(resume_command(self._settings))
         if names["simulated"]:
             self._leader.disable()
         relabel = self._state.current.relabel != rounds.NOBODY
@@ -160,6 +165,8 @@ class DaggerNode(Node):  # type: ignore[misc]
             requests=(*current.requests, *self._doubt.take_requests()),
         )
         self._keep(rounds.with_episodes_of(state, Dataset(state.dataset), names))
+        for text in self._overload.look(current, self._state.current, state.dataset):
+            self.get_logger().warning(text)
         self._say(round_text(self._state))
 
     def _relabel_round(self) -> None:

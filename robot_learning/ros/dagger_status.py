@@ -8,6 +8,7 @@ message            what goes on, for a person
 checkpoint, checkpoint_digest   of the policy that drives in this round; empty in a training only
 episodes, wanted   that count, and that the round ends with (0: by `~/finish_round`)
 cut_off            episodes that were recorded to no end
+left_out           episodes whose timing was bad: they do not count and are not trained on
 interventions      how often the human took over
 intervention_rate, intervention_s   share of the rows in which they had, and how long that was
 doubt_threshold    how much doubt was too much, by the takeovers so far; null: unknown
@@ -57,8 +58,9 @@ def _round_document(run: DaggerRun, round_: Round) -> dict[str, Any]:
         "checkpoint": round_.checkpoint,
         "checkpoint_digest": round_.checkpoint_digest,
         "episodes": len(round_.counted),
-        "cut_off": len(round_.episodes) - len(round_.counted),
-        "interventions": sum(episode.interventions for episode in round_.episodes),
+        "cut_off": len(round_.used) - len(round_.counted),
+        "left_out": len(round_.left_out),
+        "interventions": round_.interventions,
         "intervention_rate": round(round_.intervention_rate, 4),
         "intervention_s": round(round_.intervention_rows / run.rate_hz, 3),
         "asked": {reason: round_.asked(reason) for reason in REASONS},

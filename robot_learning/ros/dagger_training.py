@@ -17,10 +17,10 @@ from pathlib import Path
 from robot_learning.core.leash import leashed
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.config import LEARN_PADDING
+from robot_learning.learning.rounds import SEPARATOR
 
 EXPERT_LABELS = "data.expert_labels_only=true"
 NO_PADDING = "policy.train_on_padding=false"
-SEPARATOR = ";"
 # Away from the seeds that people choose.
 _MEMBER_SEEDS = 7_919_000
 _STATE_NAME = "state.safetensors"

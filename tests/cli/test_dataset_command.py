@@ -27,13 +27,17 @@ COLUMNS = (
 INFO = DatasetInfo("desk_arm", "lift", RATE_HZ, (Stream("all", RATE_HZ, 0.2, COLUMNS),))
 
 
-def record(folder: DatasetFolder, rows: int, outcome: str, operator: str) -> None:
+def record(
+    folder: DatasetFolder, rows: int, outcome: str, operator: str, *, every: int = 1
+) -> None:
+    """One episode; of its rows each `every`-th one has a new sample."""
     recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
     for row in range(rows):
         now_ns = seconds_to_ns(row / RATE_HZ)
         position = np.array([row, len(operator)], float)
         values = {"actions": position, "obs/joint_position": position / 2, "control/source": 1}
-        recorder.push("all", now_ns, now_ns, values)
+        if row % every == 0:
+            recorder.push("all", now_ns, now_ns, values)
         if row == 0:
             recorder.start(EpisodeMetadata(operator=operator, instruction="[red] or $2"), now_ns)
         recorder.advance(now_ns)
@@ -108,6 +112,25 @@ def test_delete_restore_trim_and_relabel_say_what_they_did(dataset: Path, run: C
     assert (code, output) == (0, f"{dataset}: 2 episodes, everything is sound\n")
 
 
+def test_episodes_of_bad_timing_are_listed_kept_and_left_out_again(
+    dataset: Path, run: Callable
+) -> None:
+    folder = DatasetFolder(dataset)
+    with folder.lock():
+        record(folder, 24, "success", "bob", every=3)
+    slow = "all ran at 6.7 Hz instead of 20 Hz"
+    name = "episode_000004.hdf5"
+    assert run("keep", dataset)[:2] == (0, f"{name}: left out: {slow}\n")
+    code, output, _ = run("keep", dataset, "last", "1")
+    assert (code, output) == (0, f"episode_000001.hdf5: kept by hand\n{name}: kept by hand\n")
+    assert run("keep", dataset)[1] == f"{name}: kept by hand: {slow}\n"
+    code, output, _ = run("keep", dataset, "last", "1", "--undo")
+    good = "episode_000001.hdf5: used, its timing is good\n"
+    assert (code, output) == (0, f"{good}{name}: left out\n")
+    assert run("keep", dataset, "--undo")[0] == 2
+    assert run("verify", dataset)[0] == 0
+
+
 def test_merge_and_split(dataset: Path, tmp_path: Path, run: Callable) -> None:
     code, output, _ = run("split", dataset, "train=0.5", "test=0.5", "--into", tmp_path / "parts")
     assert code == 0
@@ -151,6 +174,8 @@ def test_verify_and_repair_name_every_problem(dataset: Path, run: Callable) -> N
         ("delete", "0"),
         ("restore", "0"),
         ("relabel-outcome", "success", "0"),
+        ("keep",),
+        ("keep", "0"),
         ("split", "a=1"),
         ("replay", "0"),
     ],
@@ -234,6 +259,7 @@ def test_a_locked_dataset_is_read_but_not_changed(dataset: Path, run: Callable) 
             ("delete", "0"),
             ("restore", "0"),
             ("relabel-outcome", "success", "0"),
+            ("keep", "0"),
             ("split", "a=1"),
         ):
             code, _, errors = run(verb[0], dataset, *verb[1:])

@@ -7,7 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from robot_learning.episodes.changes import set_outcome
+from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.episodes.attributes import set_text
+from robot_learning.episodes.changes import keep_by_hand, set_outcome
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import DatasetError, EpisodeError
@@ -15,9 +17,12 @@ from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.labels import add_label_layer
 from robot_learning.episodes.merge import merge_datasets
 from robot_learning.episodes.names import find_episode, find_episodes
+from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.recovery import verify_dataset
+from robot_learning.episodes.schema import EpisodeMetadata
 from robot_learning.episodes.trash import restore_episode, trash_episodes, trashed_episodes
 from robot_learning.episodes.trim import trim_episode
+from robot_learning.episodes.writer import WriterSettings
 
 FIRST, SECOND = "episode_000000.hdf5", "episode_000001.hdf5"
 
@@ -174,3 +179,62 @@ def test_episodes_are_named_by_number_range_name_or_last() -> None:
         find_episodes(["5-9"], names)
     with pytest.raises(DatasetError, match=r"Valid: \(none\)"):
         find_episode("last", [])
+
+
+@pytest.fixture
+def slow(two: DatasetFolder, feed_streams) -> str:
+    """A third episode, in which the cameras were silent for a while; its name."""
+    recorder = Recorder(two, settings=WriterSettings(min_free_bytes=0, sync=False))
+    with two.lock():
+        feed_streams(recorder, 0.0, 0.2)
+        recorder.start(EpisodeMetadata(), seconds_to_ns(0.2))
+        feed_streams(recorder, 0.2, 0.6)
+        for tick in range(61, 120):
+            recorder.advance(seconds_to_ns(tick / 100))
+        feed_streams(recorder, 1.2, 1.6)
+        return recorder.stop("success").summary.name
+
+
+def test_bad_timing_leaves_an_episode_out_until_it_is_kept_by_hand_and_back(
+    two: DatasetFolder, slow: str
+) -> None:
+    ((name, reasons),) = Dataset(two.path).badly_timed().items()
+    assert name == slow
+    assert "rows are invalid" in reasons[0]
+    digest = Dataset(two.path).digest
+    with two.lock():
+        summary = keep_by_hand(two, slow)
+        assert summary.verdict == "bad", "what the report says stays as it is"
+        assert Dataset(two.path).badly_timed() == {}
+        assert Dataset(two.path).episode(slow).bad_timing == reasons
+        assert verify_dataset(two) == []
+        keep_by_hand(two, slow)
+        keep_by_hand(two, slow, keep=False)
+    assert list(Dataset(two.path).badly_timed()) == [slow]
+    assert Dataset(two.path).digest == digest
+    assert verify_dataset(two) == []
+    with two.lock(), pytest.raises(DatasetError, match="unknown episode 'episode_000009"):
+        keep_by_hand(two, "episode_000009.hdf5")
+
+
+def test_what_was_kept_by_hand_stays_so_when_it_is_trimmed_and_merged(
+    two: DatasetFolder, slow: str, tmp_path: Path
+) -> None:
+    with two.lock():
+        keep_by_hand(two, slow)
+        trim_episode(two, slow, 2, 60)
+    merge_datasets([two.path], tmp_path / "merged")
+    for folder in (two.path, tmp_path / "merged"):
+        episode = Dataset(folder).episode(slow)
+        assert episode.kept_by_hand
+        assert episode.bad_timing
+        assert Dataset(folder).badly_timed() == {}
+
+
+def test_a_damaged_quality_report_is_an_error_that_names_the_file(
+    two: DatasetFolder, slow: str
+) -> None:
+    with h5py.File(two.episodes_path / slow, "r+") as file:
+        set_text(file, "quality", '{"verdict": "bad", "thresholds": {}, "fault_rows": 3}')
+    with pytest.raises(EpisodeError, match=f"{slow}: its quality report is damaged"):
+        Dataset(two.path).badly_timed()

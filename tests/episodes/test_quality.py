@@ -11,6 +11,7 @@ from robot_learning.episodes.quality import (
     QualityThresholds,
     StreamMonitor,
     judge,
+    timing_reasons,
 )
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import EpisodeMetadata, Source
@@ -90,7 +91,7 @@ def test_thresholds_decide_and_give_reasons(report: dict, change: dict, reason: 
     ("change", "reason"),
     [
         ({"invalid_rows": 30, "fault_rows": {"STALE": 30, "MISSING": 0}},
-         "30 of 101 rows are invalid (30 STALE)"),
+         "30 of 101 rows are invalid (30 with a sample too old)"),
         ({"clamped_rows": 60}, "60 of 101 rows were clamped"),
     ],
 )  # fmt: skip
@@ -103,3 +104,62 @@ def test_gaps_give_a_reason(report: dict) -> None:
     streams = {**report["streams"], "front": stream}
     judged = judge({**report, "streams": streams}, QualityThresholds())
     assert judged["reasons"] == ["front has 4 gaps, the longest 0.50 s"]
+
+
+TOO_SLOW = [
+    {"skew_ms": {"p50": 9.0, "p99": 250.0, "max": 300.0}},
+    {"invalid_rows": 30, "fault_rows": {"STALE": 20, "MISSING": 0, "FRAME_LOST": 10}},
+]
+NOT_ITS_TIMING = [
+    {"clamped_rows": 60},
+    {"duration_s": 0.2},
+    {"invalid_rows": 30, "fault_rows": {"FRAME_BAD": 30}},
+]
+
+
+@pytest.mark.parametrize("change", TOO_SLOW)
+def test_what_was_too_slow_is_a_matter_of_timing(report: dict, change: dict) -> None:
+    judged = judge({**report, **change}, QualityThresholds())
+    assert timing_reasons(judged) == tuple(judged["reasons"]) != ()
+
+
+@pytest.mark.parametrize("change", NOT_ITS_TIMING)
+def test_what_else_is_bad_is_not(report: dict, change: dict) -> None:
+    judged = judge({**report, **change}, QualityThresholds())
+    assert judged["verdict"] == "bad"
+    assert timing_reasons(judged) == ()
+
+
+def test_a_slow_stream_with_gaps_is_named_and_a_full_disk_is_not(report: dict) -> None:
+    slow = {**report["streams"]["front"], "rate_hz": 12.34, "gaps": 4, "longest_gap_s": 0.5}
+    judged = judge({**report, "streams": {**report["streams"], "front": slow}}, QualityThresholds())
+    judged["reasons"].append("stopped early: the disk is nearly full")
+    assert timing_reasons(judged) == (
+        "front ran at 12.3 Hz instead of 30 Hz",
+        "front has 4 gaps, the longest 0.50 s",
+    )
+
+
+def test_late_streams_are_named_and_reports_of_before_are_understood(report: dict) -> None:
+    late = {**report["streams"]["front"], "late_rows": 29}
+    change = {"invalid_rows": 30, "fault_rows": {"STALE": 29, "FRAME_LOST": 1}}
+    streams = {**report["streams"], "front": late}
+    judged = judge({**report, **change, "streams": streams}, QualityThresholds())
+    (reason,) = timing_reasons(judged)
+    assert reason == (
+        "30 of 101 rows are invalid (29 with a sample too old, 1 with a frame lost, front was "
+        "late in 29)"
+    )
+    before = "30 of 101 rows are invalid (29 STALE, 1 FRAME_LOST)"
+    judged |= {"reasons": [before], "thresholds": {"invalid_row_fraction": 0.02, "unknown": 1}}
+    assert timing_reasons(judged) == (before,)
+
+
+def test_a_rate_that_rows_alone_do_not_tell_is_no_reason(report: dict) -> None:
+    # Of trimmed and recovered episodes: every second sample stands in no row.
+    slow = {**report["streams"]["joints"], "rate_hz": 50.0}
+    judged = judge(
+        {**report, "streams": {**report["streams"], "joints": slow}}, QualityThresholds()
+    )
+    judged["reasons"] = ["only 0.2 s long"]
+    assert timing_reasons(judged) == ()

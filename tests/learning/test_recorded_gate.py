@@ -44,8 +44,11 @@ def members(tmp_path, profile):
     return [load_checkpoint(tmp_path / name / "best") for name in ("one", "one_member_2")]
 
 
-def record(folder, profile, sign, outcome, source, seed):
-    """The first joint goes to one side or the other of 0, by the policy or a person."""
+def record(folder, profile, sign, outcome, source, seed, every=1):
+    """The first joint goes to one side or the other of 0, by the policy or a person.
+
+    `every`: how many rows there are to a sample.
+    """
     rng = np.random.default_rng(seed)
     with folder.lock():
         recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
@@ -56,7 +59,8 @@ def record(folder, profile, sign, outcome, source, seed):
             values = {column.path: joints for column in folder.info.columns if column.shape}
             values["control/source"] = np.uint8(source)
             values["intervention"] = np.bool_(False)
-            assert recorder.push("all", now_ns, now_ns, values)
+            if row % every == 0:
+                assert recorder.push("all", now_ns, now_ns, values)
             if row == 0:
                 recorder.start(EpisodeMetadata(round=1), now_ns)
             recorder.advance(now_ns)
@@ -169,3 +173,11 @@ def test_the_command_writes_it_beside_the_checkpoint(rounds, members, tmp_path, 
     alone = str(tmp_path / "one_member_2" / "best")
     assert main(["gate", str(rounds.path), alone]) == 2
     assert f"{alone}: no further members of its ensemble lie beside it" in capsys.readouterr().err
+
+
+def test_the_command_leaves_episodes_of_bad_timing_out(
+    rounds, empty, profile, members, tmp_path, capsys
+):
+    record(empty, profile, 1, "success", Source.POLICY, 11, every=2)
+    assert main(["gate", str(rounds.path), str(tmp_path / "one" / "best")]) == 0
+    assert "by 360 rows of the policy" in capsys.readouterr().out

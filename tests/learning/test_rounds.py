@@ -12,7 +12,7 @@ from rich.console import Console
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, ensemble_members
-from robot_learning.episodes.changes import move_to_trash, set_outcome
+from robot_learning.episodes.changes import keep_by_hand, move_to_trash, set_outcome
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.intervention import InterventionWatch
@@ -62,8 +62,10 @@ def folder(tmp_path: Path) -> DatasetFolder:
     return DatasetFolder.create_or_open(tmp_path / "set", info)
 
 
-def record(folder: DatasetFolder, sources: str, outcome: str, number: int = 0) -> str:
-    """One episode in which these were in control; its name."""
+def record(
+    folder: DatasetFolder, sources: str, outcome: str, number: int = 0, *, slow: bool = False
+) -> str:
+    """One episode in which these were in control; its name. `slow`: at half the stream's rate."""
     with folder.lock():
         recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
         watch = InterventionWatch()
@@ -73,7 +75,7 @@ def record(folder: DatasetFolder, sources: str, outcome: str, number: int = 0) -
             values = {column.path: np.zeros(column.shape) for column in COLUMNS_OF_A_ROW}
             values["control/source"] = np.uint8(source)
             values["intervention"] = np.bool_(watch.step(source))
-            assert recorder.push("all", now_ns, now_ns, values)
+            assert (slow and row % 2) or recorder.push("all", now_ns, now_ns, values)
             if row == 0:
                 recorder.start(EpisodeMetadata(round=number), now_ns)
             recorder.advance(now_ns)
@@ -294,3 +296,55 @@ def test_the_table_has_a_line_for_the_demonstrations_and_for_each_round(run, fol
         "round 1: 2 + 1 cut off episodes, 1 succeeded; interventions 28% of the rows, 0.5 s; "
         "5 labels"
     )
+
+
+TOO_SLOW = "all ran at 5.0 Hz instead of 10 Hz"
+
+
+def test_an_episode_of_bad_timing_does_not_count_and_has_no_labels(run, folder, tmp_path):
+    whole = record(folder, CORRECTED, "success", number=1)
+    slow = record(folder, CORRECTED, "success", number=1, slow=True)
+    run = with_recorded(run)
+    round_ = run.current
+    assert [episode.name for episode in round_.counted] == [whole]
+    assert [(e.name, e.bad_timing) for e in round_.left_out] == [(slow, (TOO_SLOW,))]
+    assert (round_.labels, round_.rows, round_.successes, round_.interventions) == (5, 12, 1, 2)
+    assert table_rows(run)[1][2] == "1 + 1 left out"
+    assert "round 1: 1 + 1 left out episodes, 1 succeeded" in round_text(run)
+    save_run(tmp_path, run)
+    assert load_run(tmp_path) == run
+
+
+def test_an_episode_that_is_kept_by_hand_counts_and_no_longer_when_that_is_undone(run, folder):
+    slow = record(folder, CORRECTED, "success", number=1, slow=True)
+    for keep in (True, False):
+        with folder.lock():
+            keep_by_hand(folder, slow, keep)
+        round_ = with_recorded(run).current
+        assert (len(round_.counted), len(round_.left_out)) == (keep, not keep)
+
+
+def test_a_run_whose_training_asks_for_bad_timing_counts_it(run, folder):
+    record(folder, CORRECTED, "success", number=1, slow=True)
+    asked = replace(run, training={"settings": "steps=5; data.keep_bad_timing=true"})
+    assert len(with_recorded(asked).current.counted) == 1
+    other = replace(run, training={"settings": "data.keep_bad_timing=false"})
+    assert len(with_recorded(other).current.counted) == 0
+
+
+def test_a_cut_off_episode_of_bad_timing_is_left_out_and_not_named_twice(run, folder):
+    record(folder, CORRECTED, "success", number=1)
+    record(folder, "PPP", "unknown", number=1)
+    record(folder, "PPPPPPPP", "unknown", number=1, slow=True)
+    assert table_rows(with_recorded(run))[1][2] == "1 + 1 cut off + 1 left out"
+
+
+def test_a_state_that_knows_nothing_of_timing_is_read(run, folder, tmp_path):
+    record(folder, CORRECTED, "success", number=1)
+    run = with_recorded(run)
+    save_run(tmp_path, run)
+    plain = json.loads((tmp_path / "rounds.json").read_text())
+    for episode in plain["rounds"][0]["episodes"]:
+        del episode["bad_timing"]
+    (tmp_path / "rounds.json").write_text(json.dumps(plain))
+    assert load_run(tmp_path) == run

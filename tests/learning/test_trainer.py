@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -254,6 +255,24 @@ def test_a_state_without_a_record_is_resumed(
     )
     answer_losses(monkeypatch, [0.3, 0.2])
     assert train(demonstrations, config, tmp_path / "run", resume=True).steps == 18
+
+
+def test_a_training_of_before_bad_timing_was_left_out_is_resumed(
+    demonstrations: Dataset, make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    to_plain = TrainConfig.to_plain
+
+    def as_before(config: TrainConfig) -> dict[str, Any]:
+        plain = to_plain(config)
+        del plain["data"]["keep_bad_timing"]
+        return plain
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainConfig, "to_plain", as_before)
+        train(demonstrations, make_config(), tmp_path / "run")
+    assert train(demonstrations, make_config(), tmp_path / "run", resume=True).steps == 12
+    with pytest.raises(ConfigurationError, match=r"started with config\.seed"):
+        train(demonstrations, make_config(seed=3), tmp_path / "run", resume=True)
 
 
 def test_sample_weights_reach_the_gradient(

@@ -1,4 +1,4 @@
-"""`trim`, `delete`, `restore` and `relabel-outcome`: changes that can all be taken back."""
+"""`trim`, `delete`, `restore`, `relabel-outcome`, `keep`: changes that can all be taken back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.episodes.episode import Episode
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -41,6 +42,16 @@ def add_verbs(verbs: Verbs) -> None:
     relabel = add_verb(verbs, "relabel-outcome", run_relabel, "say how episodes ended")
     relabel.add_argument("outcome", choices=OUTCOMES)
     add_episodes(relabel)
+    keep = add_verb(
+        verbs,
+        "keep",
+        run_keep,
+        "use episodes although their timing is bad; without any, list those of bad timing",
+        "Episodes whose quality report calls their timing bad are left out of trainings and of "
+        "rounds of DAgger. Those that are kept by hand are used like any other.",
+    )
+    add_episodes(keep, required=False)
+    keep.add_argument("--undo", action="store_true", help="leave them out again")
 
 
 def run_trim(arguments: argparse.Namespace) -> int:
@@ -135,3 +146,37 @@ def run_relabel(arguments: argparse.Namespace) -> int:
         was = before[name].outcome if name in before else "?"
         print(f"{name}: {was} -> {arguments.outcome}")
     return 0
+
+
+def run_keep(arguments: argparse.Namespace) -> int:
+    """Keep episodes by hand, or list those whose timing was bad."""
+    from robot_learning.episodes.changes import keep_by_hand
+    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.names import find_episodes
+
+    folder = DatasetFolder(Path(arguments.dataset))
+    if not arguments.episodes:
+        if arguments.undo:
+            raise ConfigurationError("--undo: name the episodes")
+        dataset = Dataset(folder.path)
+        for summary in dataset.select(verdicts=["bad"]).episodes:
+            episode = dataset.episode(summary.name)
+            if episode.bad_timing:
+                print(f"{summary.name}: {_use(episode)}: {'; '.join(episode.bad_timing)}")
+        return 0
+    with folder.lock(), progress_bar("keeping") as progress:
+        names = find_episodes(arguments.episodes, folder.episode_names())
+        for number, name in enumerate(names):
+            keep_by_hand(folder, name, not arguments.undo)
+            progress(number + 1, len(names))
+    dataset = Dataset(folder.path)
+    for name in names:
+        print(f"{name}: {_use(dataset.episode(name))}")
+    return 0
+
+
+def _use(episode: Episode) -> str:
+    if episode.kept_by_hand:
+        return "kept by hand"
+    return "left out" if episode.bad_timing else "used, its timing is good"

@@ -20,11 +20,11 @@ def add_episode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("episode", help="its number, its file name, or 'last'")
 
 
-def add_episodes(parser: argparse.ArgumentParser) -> None:
+def add_episodes(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Add the argument for some episodes."""
     parser.add_argument(
         "episodes",
-        nargs="+",
+        nargs="+" if required else "*",
         metavar="episode",
         help="numbers, ranges such as 3-7, file names, or 'last'",
     )

@@ -51,7 +51,7 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     writer: VideoWriter | None = None
     try:
         for round_ in run.rounds:
-            for name in chosen_episodes(round_.episodes):
+            for name in chosen_episodes(round_.used):
                 pictures = _Pictures(dataset, name, task.objects, film)
                 title = f"HG-DAgger, round {round_.number}, episode {_number(name)}"
                 reel = Reel(dataset.episode(name), pictures.draw, title)

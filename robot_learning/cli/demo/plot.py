@@ -71,7 +71,7 @@ def _interventions(axis: Any, run: DaggerRun) -> None:
     rates = [round_.intervention_rate for round_ in run.rounds]
     top = max(rates)
     for round_ in run.rounds:
-        shares = [e.intervention_rows / e.rows for e in round_.episodes if e.rows]
+        shares = [e.intervention_rows / e.rows for e in round_.used if e.rows]
         top = max(top, *shares)
         axis.plot(
             [round_.number] * len(shares), shares, "o", color=COLOURS["human"], alpha=0.6,

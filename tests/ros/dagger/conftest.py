@@ -21,6 +21,10 @@ PATIENT = """\
     measured_timeout_s: 1.5
     measured_fault_s: 9.0
     min_free_mib: {min_free_mib}
+    quality.invalid_row_fraction: 1.0
+    quality.rate_error_fraction: 1.0
+    quality.gaps_per_minute: 100000.0
+    quality.skew_p99_ms: {skew_ms}
 """
 # Where the arm is never asked to go: whoever steers there is taken over.
 ASTRAY = np.array([-0.9, 0.3, -0.3, 0.4, 0.0, 0.5, -0.01])
@@ -56,9 +60,10 @@ def doubtful(tmp_path, robot):
 def dagger(start, robot, tmp_path):
     """`robot-learning dagger` of the task `reach`, without images, into `set` and `run`."""
 
-    def one(*arguments, min_free_mib=1, **environment):
-        patient = tmp_path / f"patient_{min_free_mib}.yaml"
-        patient.write_text(PATIENT.format(min_free_mib=min_free_mib))
+    def one(*arguments, min_free_mib=1, skew_ms=1e5, **environment):
+        """`skew_ms`: above it an episode's timing is bad."""
+        patient = tmp_path / f"patient_{min_free_mib}_{skew_ms:g}.yaml"
+        patient.write_text(PATIENT.format(min_free_mib=min_free_mib, skew_ms=skew_ms))
         fixed = ("--robot", robot, "--task", "reach", "--cameras", "none", "--backend", "eager")
         places = ("--dataset", str(tmp_path / "set"), "--out", str(tmp_path / "run"))
         given = (*fixed, *places, "--params-file", str(patient), *arguments)
