@@ -6,6 +6,7 @@ the scripted operator, an episode begins after the reset and ends with success o
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 from rclpy.node import Node
@@ -74,7 +75,7 @@ class SessionNode(Node):  # type: ignore[misc]
     @property
     def _resume(self) -> str:
         """The command that goes on with this session."""
-        dataset = self._leader.recorder["dataset"]
+        dataset = shlex.quote(self._leader.recorder["dataset"])
         command = self._settings["resume_command"] or f"{_RESUME} dataset:={dataset}"
         return f"{command} episodes:={self._settings['episodes'] - self._saved}"
 
