@@ -25,8 +25,8 @@ LIMIT = 3
 _SHOWN = 3
 _HELP = (
     "What helps: close other programs; record with a lower rate, fewer or smaller cameras; leave "
-    "out windows and films; in simulation, where nobody drives by hand, lockstep (`robot-learning "
-    "demonstrate`, `dagger --env`), which no machine is too slow for"
+    "out windows and films; in simulation, where nobody drives by hand, lockstep (`--lockstep "
+    "true`), which no machine is too slow for"
 )
 
 

@@ -29,15 +29,8 @@ class Graph:
         self.refusal = REFUSAL + SILENT
         self.warnings: list[str] = []
         self.starts = 0
-        monkeypatch.setattr(
-            episode_leader,
-            "time",
-            SimpleNamespace(
-                monotonic=lambda: self.now_s, monotonic_ns=lambda: round(self.now_s * 1e9)
-            ),
-        )
-        monkeypatch.setattr(episode_leader, "Calls", lambda _node: self)
-        self.leader = EpisodeLeader(self, NAMES)
+        monkeypatch.setattr(episode_leader, "Calls", lambda _node, _host: self)
+        self.leader = EpisodeLeader(self, SimpleNamespace(is_lockstep=True), NAMES)
         self.tell()
 
     # The node.
@@ -51,6 +44,10 @@ class Graph:
         self.warnings.append(text)
 
     # The calls.
+    @property
+    def now_ns(self) -> int:
+        return round(self.now_s * 1e9)
+
     def client(self, *_: Any) -> None:
         pass
 
