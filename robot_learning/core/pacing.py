@@ -85,6 +85,10 @@ class RateMeter:
         self._last_ns = now_ns
         self.ticks += 1
 
+    def pause(self) -> None:
+        """The event was not expected for a while: the next period begins with the next one."""
+        self._last_ns = None
+
     def report(self) -> RateReport:
         """The figures so far; NaN while fewer than two ticks were seen."""
         if not self._periods_s:
@@ -150,6 +154,11 @@ class Pacer:
             self._next_ns += late_periods * self.period_ns
         self._next_ns += self.period_ns
         self.meter.tick(now_ns)
+
+    def restart(self) -> None:
+        """Begin anew, with a tick due at once; what passed since the last one was not missed."""
+        self._next_ns = None
+        self.meter.pause()
 
     def wait(self) -> None:
         """Sleep until the next tick is due, and begin it. The first call returns at once."""

@@ -39,6 +39,9 @@ from robot_learning.ros.parameters import ARBITER_NODE
 from robot_learning.sim.end_effectors import workspace_excess
 
 REPORT_PERIOD_S = 1.0
+# Without a robot there is nothing to command. Often enough to be no pause of the arbiter's own,
+# which would make it start again from rest.
+IDLE_RATE_HZ, IDLE_AFTER_S = 10.0, 1.0
 SLOW_PERIODS = 3.0
 
 
@@ -70,7 +73,9 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._autostart = bool(given["autostart"])
         real_time = bool(given["real_time"]) and given["sim_speed"] == 1.0
         self.priority = ARBITER_PRIORITY if real_time else None
-        self.pacer = Pacer(rate_hz * given["sim_speed"], host.clock)
+        self._pacer = Pacer(rate_hz * given["sim_speed"], host.clock)
+        self._idle_pacer = Pacer(min(IDLE_RATE_HZ, rate_hz * given["sim_speed"]), host.clock)
+        self._idle = False
         self._rate: RateReport | None = None
         self._reported_ns = 0
         self._demonstrations = Demonstrations(profile, given)
@@ -94,6 +99,11 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
     def _now(self) -> Now:
         return Now(self._steady.now_ns(), self.get_clock().now().nanoseconds)
 
+    @property
+    def pacer(self) -> Pacer:
+        """Slower while nothing can be commanded, nor is a robot heard."""
+        return self._idle_pacer if self._idle else self._pacer
+
     def step(self) -> None:
         """Decide once, from what has arrived since the last time."""
         now, inbox = self._now(), self._inbox
@@ -110,10 +120,19 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
             self._command.publish(decision)
         self._columns.publish(decision, now.ros_ns, self._rate)
         self._log(decision)
+        self._rest_or_work(decision)
         if now.steady_ns - self._reported_ns >= REPORT_PERIOD_S * NS_PER_S:
             self._reported_ns = now.steady_ns
-            self._rate = self.pacer.meter.report()
+            self._rate = self._pacer.meter.report()
             self._diagnostics.publish(decision, now.ros_ns, self._rate)
+
+    def _rest_or_work(self, decision: Decision) -> None:
+        """Decide how often to tick from here on."""
+        heard_s = decision.ages.measured_receipt_s
+        idle = decision.mode is Mode.DISABLED and heard_s > IDLE_AFTER_S
+        if self._idle and not idle:
+            self._pacer.restart()
+        self._idle = idle
 
     def _starting(self) -> tuple[Request, ...]:
         """Enable once, as soon as the robot is heard; never again by itself."""

@@ -63,6 +63,7 @@ class DaggerNode(Node):  # type: ignore[misc]
             self._calls,
             self._policy,
             settings,
+            pause=self._leader.pause_simulation,
             say=self._say,
             tell=partial(self._tell, _TELL_PERIOD_S),
         )

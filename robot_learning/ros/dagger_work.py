@@ -38,6 +38,7 @@ class RoundWork:
         policy: RemotePolicy,
         settings: Mapping[str, Any],
         *,
+        pause: Callable[[], None],
         say: Callable[[str], None],
         tell: Callable[[], None],
     ) -> None:
@@ -49,13 +50,14 @@ class RoundWork:
             policy: that rests meanwhile.
             settings: parameters of the node; unless `simulated`, the loops of a real arm come
                 first.
+            pause: makes a simulated graph idle, so that others have the processor.
             say: takes what goes on, for a person.
             tell: called now and then.
         """
         self._folder, self._calls, self._policy = folder, calls, policy
         self._settings = settings
         self._niceness = 0 if settings["simulated"] else _NICENESS
-        self._say, self._tell = say, tell
+        self._idle, self._say, self._tell = pause, say, tell
 
     def do(self, arguments: list[str], problem: str) -> None:
         """Run `robot-learning` with these arguments to its end.
@@ -64,6 +66,7 @@ class RoundWork:
             RobotLearningError: it failed; `problem` says what that means.
         """
         self._policy.rest()
+        self._idle()
         child = Child(arguments, self._niceness)
         try:
             while (code := child.poll()) is None:

@@ -71,6 +71,7 @@ class EpisodeLeader:
         self.arbiter: Mapping[str, Any] = {}
         self.events: deque[str] = deque()
         self._pace = None if host.is_lockstep else PaceInput(node, host.clock)
+        self._paused = False
         self._measured_ns = 0
         self._succeeded_s: float | None = None
         for request in _RECORDER_EVENTS:
@@ -130,6 +131,7 @@ class EpisodeLeader:
         calls.demand(f"{names['teleop_node']}/release")
         if not names["simulated"]:
             return
+        self._resume_simulation()
         arbiter, robot = names["arbiter_node"], names["robot_node"]
         self.disable()
         seed = names["seed"] + episode_number(self.recorder["next"])
@@ -143,6 +145,30 @@ class EpisodeLeader:
         calls.demand(f"{arbiter}/enable")
         # Also the decision: in one from before there was no action that held the arm.
         self._await_streams(int(self._node.get_clock().now().nanoseconds))
+
+    def pause_simulation(self) -> None:
+        """Let a simulated robot's time stand still until the next `reset`.
+
+        Nobody drives meanwhile, and nodes that hear nothing of a robot cost little. In lockstep
+        nothing moves while another process works.
+
+        Raises:
+            RobotLearningError: a node does not answer or refuses.
+        """
+        if self._settings["simulated"] and self._pace is not None and not self._paused:
+            self.disable()
+            self._change_robot(Transition.TRANSITION_DEACTIVATE)
+            self._paused = True
+
+    def _resume_simulation(self) -> None:
+        if self._paused:
+            self._change_robot(Transition.TRANSITION_ACTIVATE)
+            self._paused = False
+
+    def _change_robot(self, step: int) -> None:
+        robot = self._settings["robot_node"]
+        if not self.calls.transition(robot, step):
+            raise RobotLearningError(f"{robot} cannot be paused or resumed; see its log")
 
     def disable(self) -> None:
         """Nobody may command an arm that is about to stand somewhere else.

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from robot_learning.core.clocks import Clock
 from robot_learning.core.pacing import Pacer
 
-POLL_PERIOD_S = 0.02
+POLL_PERIOD_S = 0.05
 """How long what has arrived may wait, where a node's own steps come less often."""
 
 

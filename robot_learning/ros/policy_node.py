@@ -24,7 +24,7 @@ from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.pacing import POLICY_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.host import Host
+from robot_learning.ros.host import POLL_PERIOD_S, Host
 from robot_learning.ros.lifecycle_base import BuiltNode
 from robot_learning.ros.node_base import run_node
 from robot_learning.ros.parameters import POLICY_NODE
@@ -46,15 +46,13 @@ SWITCH_INTERVAL_S = 0.0002
 # A policy that is quicker than this may take precedence too: nobody lacks the core meanwhile.
 QUICK_S = 0.003
 # How long an observation may wait: what its chunk comes later by.
-POLL_PERIOD_S = 0.002
+OBSERVATION_WAIT_S = 0.002
 # How long the observations of a reloaded checkpoint may take to come in.
 ADOPTION_PATIENCE_S = 5.0
 
 
 class PolicyNode(BuiltNode):
     """Serves a checkpoint; see the module. Services `~/reload` and `~/reset`."""
-
-    poll_period_s = POLL_PERIOD_S
 
     def __init__(self, host: Host) -> None:
         super().__init__("policy_node", POLICY_NODE, host)
@@ -73,6 +71,11 @@ class PolicyNode(BuiltNode):
         self._last_reload = ""
         self.create_service(Trigger, "~/reload", self._on_reload)
         self.create_service(Trigger, "~/reset", self._on_reset)
+
+    @property
+    def poll_period_s(self) -> float:  # type: ignore[override]
+        """Often while it proposes, seldom while it rests."""
+        return OBSERVATION_WAIT_S if self._active else POLL_PERIOD_S
 
     def start(self) -> None:
         """Configure and activate, where the parameters say so.

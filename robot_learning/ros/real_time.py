@@ -17,6 +17,8 @@ from robot_learning.ros.stop import Stop
 
 LEADING_PERIOD_S = 0.01
 """How often a leading node looks at what has arrived."""
+RESTING_PERIOD_S = 0.05
+"""The same while another process works."""
 
 
 class RealTimeHost:
@@ -79,15 +81,22 @@ class RealTimeHost:
         Raises:
             StopRequestedError: the process is to end.
         """
-        self._pause(LEADING_PERIOD_S)
+        self._serve_for(LEADING_PERIOD_S)
+
+    def rest(self) -> None:
+        """As `spin`, less often: in real time nothing stands still.
+
+        Raises:
+            StopRequestedError: the process is to end.
+        """
+        self._serve_for(RESTING_PERIOD_S)
+
+    def _serve_for(self, duration_s: float) -> None:
+        self._pause(duration_s)
         if self._poller is not None:
             self._poller.poll()
         if self._stop.is_set:
             raise StopRequestedError
-
-    def rest(self) -> None:
-        """As `spin`: in real time nothing stands still."""
-        self.spin()
 
     def settle(self) -> None:
         """Nothing: in real time nodes find each other while time passes."""

@@ -37,7 +37,8 @@ from robot_learning.ros.parameters import RECORDER_NODE
 from robot_learning.ros.recorder_inputs import RecorderInputs
 from robot_learning.ros.recorder_status import StatusOutput
 
-RATE_HZ = 100.0
+# While an episode is recorded, and otherwise: often enough for the queues of the subscriptions.
+RECORDING_HZ, IDLE_HZ = 100.0, 20.0
 # A slow disk may take its time for what is being recorded when the node is told to end.
 SAVE_LIMIT_S = 9.0
 REQUESTS = ("start", "stop", "discard", "success", "failure")
@@ -49,7 +50,11 @@ class RecorderNode(BuiltNode):
 
     def __init__(self, host: Host) -> None:
         super().__init__("recorder_node", RECORDER_NODE, host)
-        self.pacer = Pacer(RATE_HZ, host.clock)
+        self._pacers = {
+            recording: Pacer(rate_hz, host.clock)
+            for recording, rate_hz in ((True, RECORDING_HZ), (False, IDLE_HZ))
+        }
+        self._paced_for = False
         self._resources = ExitStack()
         self._profile = load_profile(self._settings["robot"])
         self._session: RecordingSession | None = None
@@ -61,6 +66,15 @@ class RecorderNode(BuiltNode):
         self._status_period_ns = round(NS_PER_S / self._settings["status_rate_hz"])
         for request in REQUESTS:
             self.create_service(Trigger, f"~/{request}", partial(self._on_request, request))
+
+    @property
+    def pacer(self) -> Pacer:
+        """Slower between episodes."""
+        recording = self._session is not None and self._session.recorder.recording
+        if recording is not self._paced_for:
+            self._paced_for = recording
+            self._pacers[recording].restart()
+        return self._pacers[recording]
 
     def start(self) -> None:
         """Configure and activate, where the parameters say so.
