@@ -41,6 +41,8 @@ class Precedence:
         threading.Thread(target=self._watch, name="starvation watch", daemon=True).start()
         self._held = take_precedence(priority)
         self._begin_window()
+        if not self._held:
+            self._ended.set()
         return self._held
 
     def review(self) -> str:
