@@ -5,6 +5,7 @@ Read it from a `robot.yaml` with `robot_learning.core.profile_loader.load_profil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -36,7 +37,10 @@ class JointKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """One actuated joint and its limits, in rad or m, s, and N·m or N."""
+    """One actuated joint and its limits, in rad or m, s, and N·m or N.
+
+    A `continuous` joint turns without end: its position limits are infinite.
+    """
 
     name: str
     kind: JointKind
@@ -46,6 +50,7 @@ class Joint:
     acceleration_max: float
     effort_max: float
     home: float
+    continuous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +274,15 @@ class RobotProfile:
     def position_max(self) -> FloatArray:
         """(n,) upper position limits, rad or m."""
         return np.array([joint.position_max for joint in self.joints])
+
+    @cached_property
+    def position_range(self) -> FloatArray:
+        """(n,) from the lower to the upper limit, rad or m; one turn for a continuous joint."""
+        ends = [
+            math.tau if joint.continuous else joint.position_max - joint.position_min
+            for joint in self.joints
+        ]
+        return np.array(ends)
 
     @cached_property
     def velocity_max(self) -> FloatArray:

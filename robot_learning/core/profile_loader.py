@@ -79,17 +79,13 @@ def load_profile(robot: str | os.PathLike[str]) -> RobotProfile:
 def _read_joint(entry: StrictMapping) -> Joint:
     kind = JointKind(entry.choice("kind", [kind.value for kind in JointKind]))
     unit = kind.position_unit
-    low, high = entry.numbers(f"position_{unit}", 2)
-    if low >= high:
-        text = f"the limits are inverted: the lower is {low:g}, the upper {high:g}"
-        raise entry.fail(text, f"position_{unit}")
-    if kind is JointKind.REVOLUTE and max(abs(low), abs(high)) > LARGEST_ANGLE_RAD:
-        text = f"[{low:g}, {high:g}] is more than two turns; angles are in radians, not degrees"
-        raise entry.fail(text, f"position_{unit}")
-    if kind is JointKind.PRISMATIC and max(abs(low), abs(high)) > LARGEST_TRAVEL_M:
-        text = f"[{low:g}, {high:g}] is beyond {LARGEST_TRAVEL_M:g} m; metres, not millimetres"
-        raise entry.fail(text, f"position_{unit}")
+    # Where joints slide, the key is known only to be refused with its reason.
+    turns = kind is JointKind.REVOLUTE or "continuous" in entry
+    continuous = entry.flag("continuous", False) if turns else False
+    low, high = _read_limits(entry, kind, continuous)
     home = entry.number(f"home_{unit}", 0.0)
+    if continuous and abs(home) > math.pi:
+        raise entry.fail(f"{home:g} is not within one turn, [-pi, pi]", f"home_{unit}")
     if not low <= home <= high:
         raise entry.fail(f"{home:g} lies outside [{low:g}, {high:g}]", f"home_{unit}")
     joint = Joint(
@@ -101,12 +97,36 @@ def _read_joint(entry: StrictMapping) -> Joint:
         acceleration_max=entry.number(f"acceleration_{unit}_s2", positive=True),
         effort_max=entry.number(f"effort_{kind.effort_unit}", positive=True),
         home=home,
+        continuous=continuous,
     )
     entry.finish()
     if kind is JointKind.REVOLUTE and joint.velocity_max > LARGEST_VELOCITY_RAD_S:
         text = f"{joint.velocity_max:g} is more than ten turns a second; radians, not degrees"
         raise entry.fail(text, f"velocity_{unit}_s")
     return joint
+
+
+def _read_limits(entry: StrictMapping, kind: JointKind, continuous: bool) -> tuple[float, float]:
+    """The position limits; a continuous joint has none."""
+    unit = kind.position_unit
+    if continuous:
+        if kind is not JointKind.REVOLUTE:
+            raise entry.fail("only a revolute joint turns without end", "continuous")
+        if f"position_{unit}" in entry:
+            text = "a continuous joint has no limits; leave them out, or 'continuous'"
+            raise entry.fail(text, f"position_{unit}")
+        return -math.inf, math.inf
+    low, high = entry.numbers(f"position_{unit}", 2)
+    if low >= high:
+        text = f"the limits are inverted: the lower is {low:g}, the upper {high:g}"
+        raise entry.fail(text, f"position_{unit}")
+    if kind is JointKind.REVOLUTE and max(abs(low), abs(high)) > LARGEST_ANGLE_RAD:
+        text = f"[{low:g}, {high:g}] is more than two turns; angles are in radians, not degrees"
+        raise entry.fail(text, f"position_{unit}")
+    if kind is JointKind.PRISMATIC and max(abs(low), abs(high)) > LARGEST_TRAVEL_M:
+        text = f"[{low:g}, {high:g}] is beyond {LARGEST_TRAVEL_M:g} m; metres, not millimetres"
+        raise entry.fail(text, f"position_{unit}")
+    return low, high
 
 
 def _read_arm(entry: StrictMapping, joints: dict[str, Joint]) -> Arm:
@@ -134,6 +154,8 @@ def _read_gripper(entry: StrictMapping | None, joints: dict[str, Joint]) -> Grip
         return None
     name = entry.choice("joint", joints)
     joint = joints[name]
+    if joint.continuous:
+        raise entry.fail(f"'{name}' is continuous; a gripper opens and closes", "joint")
     unit = joint.kind.position_unit
     values = {key: entry.number(f"{key}_{unit}") for key in ("open", "closed")}
     for key, value in values.items():

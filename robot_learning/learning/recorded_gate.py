@@ -88,7 +88,7 @@ def recorded_gate(
         refuse_misfits(member.policy, dataset, profile)
     low, high = (end.astype(np.float32) for end in (profile.position_min, profile.position_max))
     actions = ActionLayout(spaces.Box(low, high))
-    judged = _judged(dataset, members, profile.position_max - profile.position_min)
+    judged = _judged(dataset, members, profile.position_range)
     unseen = _unseen(dataset, members[0], judged)
     chosen, where = _representative(judged, unseen)
     critic, risks = None, None

@@ -152,7 +152,7 @@ def _compare(
     """Note the error of each world's action, as far as the robot would have taken it."""
     low, high = profile.position_min, profile.position_max
     for world, label in labels.items():
-        error = (np.clip(actions[world], low, high) - label) / (high - low)
+        error = (np.clip(actions[world], low, high) - label) / profile.position_range
         running[world].squared_errors.append(float(error @ error))
 
 

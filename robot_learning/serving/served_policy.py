@@ -165,8 +165,7 @@ def serve_checkpoint(
         gate = load_gate(settings.gate, device) if settings.gate else Gate(NEVER)
         if settings.members:
             others = [_member(name, profile, settings, device) for name in settings.members]
-            ranges = profile.position_max - profile.position_min
-            client = Ensemble([client, *others], ranges, gate.critic)
+            client = Ensemble([client, *others], profile.position_range, gate.critic)
         elif settings.gate:
             text = "says when an ensemble asks for help; name its further members, too"
             raise ConfigurationError(f"gate: {settings.gate} {text}")

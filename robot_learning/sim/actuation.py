@@ -7,6 +7,7 @@ other joint.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import mujoco
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import ProfileError
-from robot_learning.core.profile import RobotProfile, SimInterface
+from robot_learning.core.profile import Joint, RobotProfile, SimInterface
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.composition import PREFIX, sim_interface
 from robot_learning.sim.servos import JOINT_TRANSMISSIONS, mjcf_joint_name
@@ -170,12 +171,20 @@ def _check_joint_limits(model: mujoco.MjModel, profile: RobotProfile, joint_ids:
         if joint.position_min < low - _LIMIT_TOLERANCE or (
             joint.position_max > high + _LIMIT_TOLERANCE
         ):
-            key = f"joints[{index}].position_{joint.kind.position_unit}"
+            key, wanted = _limits_of(index, joint)
             text = (
-                f"[{joint.position_min:g}, {joint.position_max:g}] exceeds the range "
-                f"[{low:.6g}, {high:.6g}] of '{joint.name}' in {sim_interface(profile).mjcf}"
+                f"{wanted} exceeds the range [{low:.6g}, {high:.6g}] of '{joint.name}' in "
+                f"{sim_interface(profile).mjcf}"
             )
             raise ProfileError(f"{profile.path}: {key}: {text}")
+
+
+def _limits_of(index: int, joint: Joint) -> tuple[str, str]:
+    """The key that gives a joint's limits, and the limits, for a person."""
+    if joint.continuous:
+        return f"joints[{index}].continuous", "turning without end"
+    limits = f"[{joint.position_min:g}, {joint.position_max:g}]"
+    return f"joints[{index}].position_{joint.kind.position_unit}", limits
 
 
 class _Probe:
@@ -204,7 +213,10 @@ class _Probe:
     def line(self, actuator: int, joint: int) -> tuple[float, float]:
         """(scale, offset) of control = scale * position + offset."""
         spec = self.profile.joints[joint]
-        positions = np.linspace(spec.position_min, spec.position_max, 5)
+        low, high = spec.position_min, spec.position_max
+        if spec.continuous:
+            low, high = spec.home - math.pi, spec.home + math.pi
+        positions = np.linspace(low, high, 5)
         lengths = np.array([self._length(actuator, joint, value) for value in positions])
         gain = float(self.model.actuator_gainprm[actuator, 0])
         constant, slope = (float(value) for value in self.model.actuator_biasprm[actuator, :2])
@@ -236,9 +248,9 @@ class _Probe:
         if spec.position_min < reach[0] - _LIMIT_TOLERANCE or (
             spec.position_max > reach[1] + _LIMIT_TOLERANCE
         ):
-            key = f"joints[{joint}].position_{spec.kind.position_unit}"
+            key, wanted = _limits_of(joint, spec)
             text = (
-                f"[{spec.position_min:g}, {spec.position_max:g}] exceeds what the actuator "
+                f"{wanted} exceeds what the actuator "
                 f"'{name}' can hold, [{reach[0]:.6g}, {reach[1]:.6g}] by its ctrlrange"
             )
             raise ProfileError(f"{self.profile.path}: {key}: {text}")

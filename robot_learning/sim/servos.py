@@ -213,7 +213,9 @@ def _replace_by_servo(actuator: Any, mjcf_joint: str, joint: Joint, gains: Servo
     actuator.biastype = mujoco.mjtBias.mjBIAS_AFFINE
     actuator.gainprm[:3] = (gains.stiffness, 0.0, 0.0)
     actuator.biasprm[:3] = (0.0, -gains.stiffness, -gains.damping)
-    actuator.ctrlrange, actuator.ctrllimited = (joint.position_min, joint.position_max), True
+    actuator.ctrllimited = not joint.continuous
+    if not joint.continuous:
+        actuator.ctrlrange = (joint.position_min, joint.position_max)
     actuator.forcerange, actuator.forcelimited = (-joint.effort_max, joint.effort_max), True
     actuator.actlimited = False
     actuator.inheritrange = 0.0

@@ -127,7 +127,7 @@ class ScriptedOperator(TeleopDevice):
         self._expert = expert
         self._describe_observation = describe_observation
         self._traits = traits or OperatorTraits()
-        self._range = profile.position_max - profile.position_min
+        self._range = profile.position_range
         self.open()
 
     def open(self) -> None:

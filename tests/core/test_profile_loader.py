@@ -41,6 +41,14 @@ def set_joint(index: int, **values: Any) -> Change:
     return lambda profile: profile["joints"][index].update(values)
 
 
+def turn_without_end(**values: Any) -> Change:
+    def change(profile: dict[str, Any]) -> None:
+        del profile["joints"][0]["position_rad"]
+        profile["joints"][0].update(continuous=True, **values)
+
+    return change
+
+
 def rename_joint_key(index: int, old: str, new: str) -> Change:
     def change(profile: dict[str, Any]) -> None:
         joint = profile["joints"][index]
@@ -49,7 +57,9 @@ def rename_joint_key(index: int, old: str, new: str) -> Change:
     return change
 
 
-JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad, velocity_rad_s"
+JOINT_KEYS = (
+    "acceleration_rad_s2, continuous, effort_nm, home_rad, kind, name, position_rad, velocity_rad_s"
+)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,33 @@ JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad
             "joints[1]: unknown key 'velocity_rad_s'; did you mean 'velocity_m_s'? Valid: "
             "acceleration_m_s2, effort_n, home_m, kind, name, position_m, velocity_m_s",
             id="radians for a prismatic joint",
+        ),
+        pytest.param(
+            set_joint(0, continuous=True),
+            "joints[0].position_rad: a continuous joint has no limits; leave them out, or "
+            "'continuous'",
+            id="limits of a continuous joint",
+        ),
+        pytest.param(
+            set_joint(1, continuous=True),
+            "joints[1].continuous: only a revolute joint turns without end",
+            id="a continuous joint that slides",
+        ),
+        pytest.param(
+            set_joint(0, continuous="yes"),
+            "joints[0].continuous: expected true or false, found 'yes'",
+            id="continuous in words",
+        ),
+        pytest.param(
+            turn_without_end(home_rad=3.5),
+            "joints[0].home_rad: 3.5 is not within one turn, [-pi, pi]",
+            id="home of a continuous joint",
+        ),
+        pytest.param(
+            lambda p: p["joints"][0].pop("position_rad"),
+            "joints[0]: the key 'position_rad' is missing; found name, kind, velocity_rad_s, "
+            "acceleration_rad_s2, effort_nm, home_rad",
+            id="neither limits nor continuous",
         ),
         pytest.param(
             set_joint(0, position_rad=[2.0, -2.0]),
@@ -277,6 +314,24 @@ JOINT_KEYS = "acceleration_rad_s2, effort_nm, home_rad, kind, name, position_rad
 def test_a_wrong_profile_is_refused_with(
     refusal: Callable[[Change], str], change: Change, text: str
 ) -> None:
+    assert refusal(change) == text
+
+
+def test_a_continuous_joint_has_no_limits(load: Callable[..., RobotProfile]) -> None:
+    profile = load(turn_without_end())
+    assert profile.joints[0].continuous
+    assert not profile.joints[1].continuous
+    assert (profile.position_min[0], profile.position_max[0]) == (-np.inf, np.inf)
+    assert profile.position_range[0] == pytest.approx(2 * np.pi)
+
+
+def test_a_gripper_is_never_continuous(refusal: Callable[[Change], str]) -> None:
+    def change(profile: dict[str, Any]) -> None:
+        turn_without_end()(profile)
+        profile["arms"][0].update(joints=["slide"])
+        profile["arms"][0]["gripper"] = {"joint": "turn", "open_rad": 0, "closed_rad": 1}
+
+    text = "arms[0].gripper.joint: 'turn' is continuous; a gripper opens and closes"
     assert refusal(change) == text
 
 
