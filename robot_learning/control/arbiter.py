@@ -16,6 +16,9 @@ What holds for every decision (the tests in tests/control state each as an invar
   would sink with the arm's weight. DISABLED commands nothing.
 * Once at rest, nothing is published while the robot is silent or away from its command: a robot
   that restarts elsewhere must not be called back to where it was.
+* A measured angle is the turn nearest to the one before, so that a driver that reports angles
+  within (-pi, pi] is followed across pi; a measurement that jumps while somebody drives is a
+  fault in that very tick, named by its joint.
 * A handover starts from the previous command, which the tracking bound ties to the measured
   position.
 """
@@ -168,6 +171,7 @@ class Arbiter:
             noise=command.noise,
             requested=command.requested,
             applied=settings.nothing if motion is None else motion.position,
+            sent=_sent(settings, state),
             velocity=settings.zeros if motion is None else motion.velocity,
             limited=command.limited,
             publish=_to_publish(state, stale.robot),
@@ -182,6 +186,14 @@ class Arbiter:
             responses=responses,
             refusals=state.refusals,
         )
+
+
+def _sent(settings: ArbiterSettings, state: ArbiterState) -> FloatArray:
+    """The command as the driver counts its turns: where it stood when enabled, it is held."""
+    if state.motion is None:
+        return settings.nothing
+    turns = state.driver_turns
+    return state.motion.position if turns is None else frozen(state.motion.position + turns)
 
 
 def _to_publish(state: ArbiterState, robot_stale: str) -> bool:

@@ -13,6 +13,7 @@ from robot_learning.control.modes import Mode, Request, Response, Transition
 from robot_learning.control.settings import Alignment, ArbiterSettings
 from robot_learning.control.sources import (
     Interruption,
+    count_turns,
     flush_policy,
     human_staleness,
     human_target,
@@ -27,8 +28,6 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.types import FloatArray
 
 _DRIVING = (Mode.HUMAN, Mode.POLICY)
-# A joint that sags or reads beyond its limit by less than this share of its range is clamped.
-_OUTSIDE_SHARE = 0.05
 
 
 def enter(
@@ -106,6 +105,8 @@ def _fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
     silence_s = robot_silence_s(state, now)
     if silence_s > patience.measured_fault_s:
         return f"the robot was not heard for {silence_s:.2f} s"
+    if state.jump and state.mode in _DRIVING:
+        return state.jump
     since_ns = state.off_track_since_ns
     if since_ns is not None and now.steady_ns - since_ns >= patience.tracking_fault_s * NS_PER_S:
         return tracking_error(settings, state) or "the arm does not follow its command"
@@ -146,6 +147,10 @@ def _enable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer
     stale = robot_staleness(settings, state, now)
     if stale or state.measured is None:
         return state, False, f"not enabled: {stale}"
+    state = count_turns(settings, state)
+    if state.unclear:
+        return state, False, f"not enabled: {state.unclear}"
+    assert state.measured is not None  # noqa: S101 (as before)
     measured, limits = state.measured.position, settings.limits
     seed = np.clip(measured, limits.position_min, limits.position_max)
     outside = np.abs(measured - seed)
@@ -164,12 +169,11 @@ def _enable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer
 
 
 def _outside_bound(settings: ArbiterSettings) -> FloatArray:
-    """(n,) how far outside its limits a joint may stand when enabled: a share of its range.
+    """(n,) how far outside its limits a joint may stand when enabled: what is believed.
 
     A gripper may stand anywhere: it closes on things, and its way is short.
     """
-    share = _OUTSIDE_SHARE * (settings.limits.position_max - settings.limits.position_min)
-    return np.where(settings.gripper, np.inf, share)
+    return np.where(settings.gripper, np.inf, settings.turns.slack)
 
 
 def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:

@@ -12,6 +12,7 @@ from robot_learning.control.commands import Gate
 from robot_learning.control.limiter import MotionLimits, frozen
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import Joint, JointKind, RobotProfile
+from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray
 
 
@@ -102,6 +103,7 @@ class ArbiterSettings:
         gripper: (n,) whether a joint is a gripper.
         arms: for each arm of the profile, in its order, the indices of its joints.
         patience: the time bounds.
+        turns: which turn of a joint an angle means.
     """
 
     joint_names: tuple[str, ...]
@@ -110,6 +112,7 @@ class ArbiterSettings:
     gripper: FloatArray
     arms: tuple[tuple[int, ...], ...]
     patience: Patience
+    turns: TurnRules
 
     @cached_property
     def human_gate(self) -> Gate:
@@ -200,6 +203,7 @@ def arbiter_settings(
         gripper=frozen(np.array([float(name in grippers) for name in profile.joint_names])),
         arms=tuple(tuple(profile.joint_indices(arm.joints)) for arm in profile.arms),
         patience=patience,
+        turns=TurnRules.of(profile),
     )
 
 
@@ -215,7 +219,7 @@ def _check_limits(profile: RobotProfile, joint: Joint) -> None:
     """A robot without limits cannot be driven: refuse what is missing, infinite or inverted."""
     place = f"robot '{profile.name}', joint '{joint.name}'"
     low, high = joint.position_min, joint.position_max
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+    if not joint.continuous and not (np.isfinite(low) and np.isfinite(high) and low < high):
         text = f"position limits must be finite and low < high, found [{low}, {high}]"
         raise ConfigurationError(f"{place}: {text}")
     for name in ("velocity_max", "acceleration_max"):

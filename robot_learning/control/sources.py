@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,10 +21,14 @@ from robot_learning.control.limiter import Motion, frozen
 from robot_learning.control.settings import ArbiterSettings
 from robot_learning.control.state import Ages, ArbiterState, ClockReading, Inputs
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.turns import TURN_RAD
 from robot_learning.core.types import FloatArray
 
 FRESH = ""
 """The reason why a source is stale, when it is not."""
+# A joint does not move at twice its speed limit, however late a message came within this time.
+_JUMP_FACTOR = 2.0
+_JUMP_LATE_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ def take_inputs(
     settings: ArbiterSettings, state: ArbiterState, inputs: Inputs, now: Now
 ) -> ArbiterState:
     """Check everything that arrived and keep the newest of what passes."""
+    if state.jump:
+        state = evolve(state, jump=FRESH)
     if inputs.measured is not None:
         state = _take_measured(settings, state, inputs.measured, now)
     for raw in inputs.human:
@@ -94,7 +101,90 @@ def _take_measured(
     refusal = refusal or gate.check_measured(measured, settings.joint_names)
     if refusal:
         return evolve(state, refusals=state.refusals.plus(refusal))
-    return evolve(state, measured=measured)
+    reading, last = measured.position, state.measured
+    if last is None and state.motion is None:
+        return _first_measured(settings, state, measured)
+    before = state.motion.position if last is None and state.motion else None
+    before = last.position if last else before
+    assert before is not None  # noqa: S101 (else the branch above)
+    position = settings.turns.following(reading, before)
+    jump = FRESH
+    if last is not None:
+        elapsed_s = (measured.receipt_ns - last.receipt_ns) / NS_PER_S
+        jump = _jump(settings, position - last.position, elapsed_s)
+    measured = _placed(measured, position)
+    return evolve(state, measured=measured, reading=reading, jump=jump)
+
+
+def _first_measured(
+    settings: ArbiterSettings, state: ArbiterState, measured: Measured
+) -> ArbiterState:
+    """Take a measurement that follows none: settle in which turn each joint stands.
+
+    What the driver counts beyond that is kept, so that the first command is where the driver says
+    that the arm stands.
+    """
+    turns, reading = settings.turns, measured.position
+    position, unclear = turns.first(reading)
+    whole = np.where(turns.turning, TURN_RAD * np.round((reading - position) / TURN_RAD), 0.0)
+    # Such a reading may come from a driver that counts, and would go there by a full turn, or from
+    # one that counts but does not tell.
+    told = (reading >= -math.pi) & (reading < TURN_RAD)
+    doubtful = np.flatnonzero((whole != 0.0) & told & ~turns.continuous)
+    if doubtful.size and not unclear:
+        joint = int(doubtful[0])
+        unclear = (
+            f"joint '{turns.names[joint]}' reads {reading[joint]:.2f}, outside its limits "
+            f"[{turns.low[joint]:g}, {turns.high[joint]:g}]; {position[joint]:.2f} is the same "
+            "place, but a whole turn away for a driver that counts turns: move it back by hand"
+        )
+    return evolve(
+        state,
+        measured=_placed(measured, position),
+        reading=reading,
+        jump=FRESH,
+        driver_turns=frozen(whole) if whole.any() else None,
+        unclear=unclear,
+    )
+
+
+def _placed(measured: Measured, position: FloatArray) -> Measured:
+    """The measurement with its joints in other turns."""
+    if position is measured.position:
+        return measured
+    return Measured(measured.stamp_ns, measured.receipt_ns, frozen(position))
+
+
+def _jump(settings: ArbiterSettings, way: FloatArray, elapsed_s: float) -> str:
+    """Which joint has moved by more than it can, and beyond its tracking bound; empty for none."""
+    share = np.abs(way) * settings.inverse_tracking_bound
+    if share.max() <= 1.0:
+        return FRESH
+    able = _JUMP_FACTOR * settings.limits.velocity_max * (max(0.0, elapsed_s) + _JUMP_LATE_S)
+    share = np.where(np.abs(way) > able, share, 0.0)
+    worst = int(share.argmax())
+    if share[worst] <= 1.0:
+        return FRESH
+    text = f"measured to jump by {way[worst]:+.3f} within {max(0.0, elapsed_s):.3f} s"
+    return f"joint '{settings.joint_names[worst]}' was {text}"
+
+
+def count_turns(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
+    """Read the joints' turns anew before the arm is enabled, where they cannot be right.
+
+    That is where they were not clear, or where a joint stands outside of its limits: its driver
+    may have started again, or it was moved by hand while nobody listened.
+    """
+    measured, reading, turns = state.measured, state.reading, settings.turns
+    if measured is None or reading is None:
+        return state
+    position = measured.position
+    inside = (position >= turns.low - turns.slack) & (position <= turns.high + turns.slack)
+    if not state.unclear and (inside | ~turns.turning).all():
+        return state
+    return _first_measured(
+        settings, state, Measured(measured.stamp_ns, measured.receipt_ns, reading)
+    )
 
 
 def _take_human(
@@ -103,12 +193,30 @@ def _take_human(
     taken = _check(settings.human_gate, settings, raw, state.human_floor_ns, now)
     if isinstance(taken, Refusal):
         return evolve(state, refusals=state.refusals.plus(taken))
+    taken = _in_our_turn(settings, state, taken)
     previous, floor_ns = state.human, taken.stamp_ns
     if previous is None or _silence_s(previous, taken) > settings.patience.human_timeout_s:
         # They had let go of the device meanwhile, if it still counted as held.
         return evolve(state, human=taken, human_floor_ns=floor_ns, human_yielded=False)
     taken = _ramped(settings, previous, taken, now)
     return evolve(state, human=taken, human_floor_ns=floor_ns)
+
+
+def _in_our_turn(settings: ArbiterSettings, state: ArbiterState, command: Trajectory) -> Trajectory:
+    """The command with its continuous joints in the turn of the command in force.
+
+    Each process counts their turns for itself: nobody is to unwind what another one counted.
+    """
+    if not settings.turns.any_continuous:
+        return command
+    if state.motion is not None:
+        here = state.motion.position
+    elif state.measured is not None:
+        here = state.measured.position
+    else:
+        return command
+    rows = frozen(settings.turns.rows_beside(command.positions, here))
+    return Trajectory(command.stamp_ns, command.receipt_ns, rows, command.offsets_s)
 
 
 def _silence_s(previous: Trajectory, command: Trajectory) -> float:
@@ -150,6 +258,7 @@ def _take_policy(
         taken = Refusal("policy", RefusalKind.BEFORE_HANDOVER, text)
     if isinstance(taken, Refusal):
         return evolve(state, refusals=state.refusals.plus(taken))
+    taken = _in_our_turn(settings, state, taken)
     return evolve(state, policy=taken, policy_floor_ns=taken.stamp_ns)
 
 

@@ -77,7 +77,12 @@ class ArbiterState:
         tick: ticks so far.
         clock: the clocks at the last tick.
         motion: the previous command; None while nothing was ever commanded since DISABLED.
-        measured: the newest measurement that was taken.
+        measured: the newest measurement that was taken, its joints in the turn that is meant.
+        reading: (n,) the same as the driver reported it.
+        driver_turns: (n,) how many turns (rad) the driver counted beyond ours when it was first
+            heard; None for none, as with nearly every driver.
+        unclear: which joint's turn could not be known then; empty for none.
+        jump: how a joint's measurement has jumped with the newest one; empty when none has.
         off_track_since_ns: steady time since which the arm has been away from its command.
         human: the newest command of the human.
         human_floor_ns: stamp below which a human's command is superseded.
@@ -102,6 +107,10 @@ class ArbiterState:
     clock: ClockReading | None = None
     motion: Motion | None = None
     measured: Measured | None = None
+    reading: FloatArray | None = None
+    driver_turns: FloatArray | None = None
+    unclear: str = ""
+    jump: str = ""
     off_track_since_ns: int | None = None
     human: Trajectory | None = None
     human_floor_ns: int | None = None
@@ -151,6 +160,7 @@ class Decision:
         noise: the noise that was added; zeros where none was.
         requested: the source's action plus the noise; in HOLD and FAULT where the arm rests.
         applied: what is left of it after the handover and the limits: the command in force.
+        sent: `applied` in the turn that the robot's driver counts: what it is to be sent.
         velocity: the commanded velocity that leads to `applied`.
         limited: (n,) bits of `Limit` for every joint whose `applied` differs from `requested`.
         publish: whether `applied` is to be sent to the robot.
@@ -175,6 +185,7 @@ class Decision:
     noise: FloatArray
     requested: FloatArray
     applied: FloatArray
+    sent: FloatArray
     velocity: FloatArray
     limited: UInt8Array
     publish: bool

@@ -69,12 +69,12 @@ class CommandOutput:
         self._publisher = node.create_publisher(kind, "joint_command", qos.COMMAND)
 
     def publish(self, decision: Decision) -> None:
-        """Send `applied`.
+        """Send `applied`, in the turns that the driver counts.
 
         A JointTrajectory carries no stamp, which is to say "from now on": its receiver may live
         on another clock.
         """
-        position = decision.applied[self._order]
+        position = decision.sent[self._order]
         if self._is_array:
             self._publisher.publish(Float64MultiArray(data=array.array("d", position.tobytes())))
             return

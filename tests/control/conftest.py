@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -177,6 +178,50 @@ def make_rig(profile):
 
     def make(workspace=None, **overrides) -> Rig:
         return Rig(Arbiter(arbiter_settings(profile, **overrides), workspace))
+
+    return make
+
+
+@dataclass
+class TurningRig(Rig):
+    """A rig whose driver reports the arm through `report`, and takes commands as it counts."""
+
+    report: Callable[[np.ndarray], np.ndarray] | None = None
+
+    def measured(self, position=None) -> Measured:
+        reading = super().measured(position)
+        if self.report is None:
+            return reading
+        return replace(reading, position=self.report(reading.position))
+
+    def give(self, inputs: Inputs) -> Decision:
+        decision = super().give(inputs)
+        if decision.publish:
+            self.sent = decision.sent
+        return decision
+
+
+@pytest.fixture(scope="session")
+def change_joint():
+    """A function that makes the profile with one joint changed."""
+
+    def change(joint: int, **changes) -> RobotProfile:
+        profile = make_profile()
+        joints = list(profile.joints)
+        joints[joint] = replace(joints[joint], **changes)
+        return replace(profile, joints=tuple(joints))
+
+    return change
+
+
+@pytest.fixture(scope="session")
+def make_turning(change_joint):
+    """A function that makes a rig with a driver of its own and one joint changed."""
+
+    def make(report=None, joint: int = 0, **changes) -> TurningRig:
+        profile = change_joint(joint, **changes)
+        arbiter = Arbiter(arbiter_settings(profile, alignment="absolute"))
+        return TurningRig(arbiter, arm=profile.home.copy(), report=report)
 
     return make
 
