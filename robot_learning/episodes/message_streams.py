@@ -1,9 +1,9 @@
 """From a graph's messages to the samples of a recorder's streams, live or from a log.
 
 Messages are taken by their fields alone, so that those of a running graph and those read from
-a bag go through the same code. What belongs together is put together by its stamp: the joints
-and poses of one control period, the columns of one decision. A message that cannot be used is
-counted and named, never guessed.
+a bag go through the same code, which also counts the joints' turns (`core.turns`). What belongs
+together is put together by its stamp: the joints and poses of one control period, the columns of
+one decision. A message that cannot be used is counted and named, never guessed.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
-from robot_learning.core.errors import CommandError, unknown_choice
+from robot_learning.core.errors import CommandError, ConfigurationError, unknown_choice
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation, UInt8Array
 from robot_learning.episodes import standard
 from robot_learning.episodes.intervention import InterventionWatch
 from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import Encoding, Mode, Source, Stream
+from robot_learning.episodes.schema import DatasetInfo, Encoding, Mode, Source, Stream
 
 DECISION_COLUMNS = ("human", "policy", "noise", "requested", "applied")
 _MOST_WAITING = 64
@@ -95,9 +97,22 @@ class MessageStreams:
             no arbiter.
     """
 
-    def __init__(self, recorder: Recorder, camera_topics: Mapping[str, str]) -> None:
-        """`camera_topics`: camera -> the topic of its images, raw or compressed."""
+    def __init__(
+        self,
+        recorder: Recorder,
+        camera_topics: Mapping[str, str],
+        turns: TurnRules | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            recorder: takes the samples.
+            camera_topics: camera -> the topic of its images, raw or compressed.
+            turns: of the robot; None for that of the dataset's robot, if its profile is found.
+        """
         info = recorder.folder.info
+        turns = turns or _known_turns(info)
+        self._turns = TurnCounter(turns) if turns is not None else None
         self._recorder = recorder
         streams = {stream.name: stream for stream in info.streams}
         self._joints = streams[standard.JOINTS]
@@ -145,6 +160,11 @@ class MessageStreams:
         if not np.isfinite(position).all():
             self._recorder.refuse(standard.JOINTS, "a joint position is NaN or infinite")
             return
+        if self._turns is not None:
+            if not self._recorder.recording:
+                # An episode begins with the turns nearest to home, whatever was before.
+                self._turns.recount()
+            position = self._turns.take(position)
         self._sensed.add("joints", stamp_ns(message), receive_ns, (position, velocity, effort))
 
     def on_pose(self, name: str, message: Any, receive_ns: int) -> None:
@@ -185,6 +205,7 @@ class MessageStreams:
             if not len(message.points):
                 raise CommandError("the trajectory has no points")
             values = self._column_order.select(message.joint_names, message.points[0].positions)
+            values = self._command_turns(values)
         except CommandError as error:
             self._recorder.refuse(standard.DECISION, f"joint_command: {error}")
             return
@@ -224,18 +245,52 @@ class MessageStreams:
 
     def _on_decided(self, stamp: int, receive_ns: int, parts: Mapping[str, Any]) -> None:
         mode, source, limited = parts["state"]
+        turned = self._decision_turns(parts)
         values = standard.decision_values(
             source=source,
             mode=mode,
             limited=limited,
             intervention=self._interventions.step(source),
-            **{name: parts[name] for name in DECISION_COLUMNS},
+            **turned,
         )
         self._recorder.push(standard.DECISION, stamp, receive_ns, values)
+
+    def _command_turns(self, command: FloatArray) -> FloatArray:
+        """A command in the turns of the recorded joints: a driver may count others."""
+        if self._turns is None or self._turns.position is None:
+            return command
+        command, _ = self._turns.rules.first(command)
+        return self._turns.rules.beside(command, self._turns.position)
+
+    def _decision_turns(self, parts: Mapping[str, Any]) -> dict[str, Any]:
+        """The columns of a decision, with continuous joints in the turns of the recorded ones.
+
+        The arbiter counts from when it began. All columns are moved as `applied` is, which stays
+        close to the measured joints.
+        """
+        columns = {name: parts[name] for name in DECISION_COLUMNS}
+        turns = self._turns
+        if turns is None or turns.position is None or not turns.rules.any_continuous:
+            return columns
+        applied = columns["applied"]
+        moved = turns.rules.beside(applied, turns.position) - applied
+        if moved.any() and np.isfinite(moved).all():
+            for name in ("human", "policy", "requested", "applied"):
+                columns[name] = columns[name] + moved
+        return columns
 
     @staticmethod
     def _bound(handler: Callable[..., None], *arguments: str) -> Handler:
         return lambda message, receive_ns: handler(*arguments, message, receive_ns)
+
+
+def _known_turns(info: DatasetInfo) -> TurnRules | None:
+    """The turns of the dataset's robot; None where it is not known: angles stay as they come."""
+    try:
+        profile = load_profile(info.robot)
+    except ConfigurationError:
+        return None
+    return TurnRules.of(profile) if profile.joint_names == tuple(info.joint_names) else None
 
 
 def stamp_ns(message: Any) -> int:

@@ -23,6 +23,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.pacing import RateMeter
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
 from robot_learning.ros import qos
 from robot_learning.ros.demo_report import DemoFigures
@@ -72,7 +73,7 @@ class DemoNode(Node):  # type: ignore[misc]
         self._scenes: list[Observation] = []
         self._camera_seen = False
         names = (self._end_effector, *self._task.objects)
-        ObservationInput(self, profile.joint_names, names, self._on_observation)
+        ObservationInput(self, TurnCounter(TurnRules.of(profile)), names, self._on_observation)
         self.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
         self.create_subscription(
             DiagnosticArray, "diagnostics", self._on_diagnostics, qos.DIAGNOSTICS

@@ -16,6 +16,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.host import Host, SteppedDefaults
@@ -59,8 +60,8 @@ class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._commands = self.create_publisher(JointTrajectory, "joint_command", qos.COMMAND)
         self._reset = self.create_client(Trigger, f"{settings['robot_node']}/reset")
         arms = (arm.end_effector_name for arm in self._profile.arms)
-        names = self._profile.joint_names
-        ObservationInput(self, names, (*arms, *self._task.objects), self._on_observation)
+        turns = TurnCounter(TurnRules.of(self._profile))
+        ObservationInput(self, turns, (*arms, *self._task.objects), self._on_observation)
 
     def step(self) -> None:
         """Nothing: it acts on what it observes."""

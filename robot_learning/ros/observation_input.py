@@ -11,6 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from robot_learning.core.errors import CommandError
+from robot_learning.core.turns import TurnCounter
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.ros import conversions, qos
 
@@ -25,12 +26,12 @@ class ObservationInput:
     def __init__(
         self,
         node: Node,
-        joint_names: Sequence[str],
+        turns: TurnCounter,
         pose_names: Sequence[str],
         on_observation: Callable[[Observation], None],
     ) -> None:
         self._node = node
-        self._joint_names = tuple(joint_names)
+        self._turns = turns
         self._on_observation = on_observation
         self._joints: JointState | None = None
         self._joints_ns = -1
@@ -67,10 +68,10 @@ class ObservationInput:
         self._on_observation(observation)
 
     def _observation(self, joints: JointState, stamp_ns: int) -> Observation:
-        names = self._joint_names
+        names = self._turns.rules.names
         return Observation(
             stamp_ns=stamp_ns,
-            joint_position=conversions.joint_positions(joints, names),
+            joint_position=self._turns.take(conversions.joint_positions(joints, names)),
             joint_velocity=conversions.joint_velocities(joints, names),
             joint_effort=np.full(len(names), np.nan),
             poses={name: pose for name, (_, pose) in self._poses.items()},

@@ -211,6 +211,7 @@ class PolicyArm:
             stamp_ns = int(state["stamp_ns"])
             # From before simulated time began anew: no observation would count until it is back.
             outdated = is_future(stamp_ns, self.now().ros_ns)
+            self.inputs.begin_anew()
             self.runner.reset(None if outdated else stamp_ns)
         self._arbiter_epoch = epoch
 

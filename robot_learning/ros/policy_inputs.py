@@ -19,6 +19,7 @@ from sensor_msgs.msg import CompressedImage, JointState
 
 from robot_learning.core.errors import CommandError
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.message_streams import JointOrder, StampJoin
 from robot_learning.ros import conversions, qos
@@ -55,6 +56,7 @@ class ArmInputs:
         self._node, self._sources = node, sources
         self._on_sample, self._on_complete = on_sample, on_complete
         self._order = JointOrder(profile.joint_names)
+        self._turns = TurnCounter(TurnRules.of(profile))
         self._topics = [f"{prefix}{JOINTS}"]
         self._camera_topics: dict[str, str] = {}
         self._sensed = False
@@ -104,6 +106,10 @@ class ArmInputs:
             self.heard.add(self._camera_topics[key])
             self._on_sample(key, stamp_ns, pixels)
 
+    def begin_anew(self) -> None:
+        """The policy forgets what was before: continuous joints count from their home again."""
+        self._turns.recount()
+
     def close(self) -> None:
         """Unsubscribe."""
         for subscription in self._subscriptions:
@@ -119,7 +125,7 @@ class ArmInputs:
         names, order = message.name, self._order
         try:
             values = {
-                "joint_position": order.select(names, message.position),
+                "joint_position": self._turns.take(order.select(names, message.position)),
                 "joint_velocity": order.select_measured(names, message.velocity),
                 "joint_effort": order.select_measured(names, message.effort),
             }

@@ -14,6 +14,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Bool, Float64, String
 
 from robot_learning.core.profile import Camera
+from robot_learning.core.turns import TurnRules
 from robot_learning.episodes.message_streams import MessageStreams
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.ros import qos
@@ -31,13 +32,18 @@ class RecorderInputs:
     """Subscribes to what the dataset records and pushes it into the recorder."""
 
     def __init__(
-        self, node: Node, recorder: Recorder, cameras: Sequence[Camera], transport: str
+        self,
+        node: Node,
+        recorder: Recorder,
+        cameras: Sequence[Camera],
+        transport: str,
+        turns: TurnRules,
     ) -> None:
         self._node = node
         self._sim_time = bool(node.get_parameter("use_sim_time").value)
         self._subscriptions: list[Subscription] = []
         topics = {camera.name: camera_topic(camera, transport) for camera in cameras}
-        self._streams = MessageStreams(recorder, topics)
+        self._streams = MessageStreams(recorder, topics, turns)
         for topic, handler in self._streams.handlers.items():
             # What is latched, a recorder that comes late gets only if it asks for it.
             profile = qos.LATCHED if topic == "task/success" else qos.RECORD_IN

@@ -22,6 +22,7 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TurnRules
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.recovery import repair_dataset
@@ -119,7 +120,9 @@ class RecorderNode(BuiltNode):
         self._session = RecordingSession(recorder)
         self._resources.callback(self._session.close)
         cameras = setup.chosen_cameras(profile, settings["cameras"])
-        self._inputs = RecorderInputs(self, recorder, cameras, settings["image_transport"])
+        self._inputs = RecorderInputs(
+            self, recorder, cameras, settings["image_transport"], TurnRules.of(profile)
+        )
         self._resources.callback(self._inputs.close)
         streams = ", ".join(stream.name for stream in info.streams)
         self.get_logger().info(f"records {streams} into {folder.path}")

@@ -20,6 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.errors import CommandError, ConfigurationError, RobotLearningError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes.episode import Episode
 from robot_learning.ros import conversions, qos
@@ -52,6 +53,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._speed: float = settings["approach_speed"]
         self._calls = Calls(self, host, self._send_if_due)
         self._source: TrajectorySource | None = None
+        self._turns = TurnCounter(TurnRules.of(self._profile))
         self._measured: FloatArray | None = None
         self._log: list[tuple[int, FloatArray]] = []
         self._mode, self._reason, self._limited = "", "", 0
@@ -106,7 +108,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         calls.trigger(f"{self._arbiter}/hold")
         stamps_ns = np.array([stamp_ns - origin_ns for stamp_ns, _ in self._log], np.int64)
         measured = np.array([position for _, position in self._log])
-        compared = deviation(self._recording, stamps_ns, measured)
+        compared = deviation(self._recording, stamps_ns, measured, self._turns.rules)
         return replace(compared, limited=self._limited, modes=dict(self._modes))
 
     def _await(self, time_ns: int) -> None:
@@ -149,7 +151,8 @@ class ReplayNode(Node):  # type: ignore[misc]
 
     def _on_joints(self, message: JointState) -> None:
         try:
-            position = conversions.joint_positions(message, self._profile.joint_names)
+            names = self._profile.joint_names
+            position = self._turns.take(conversions.joint_positions(message, names))
         except CommandError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
             return

@@ -13,6 +13,7 @@ from sensor_msgs.msg import JointState, Joy
 from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.errors import CommandError
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.observation_input import ObservationInput
@@ -38,11 +39,12 @@ class TeleopInputs:
     ) -> None:
         self._node, self._clock = node, clock
         self._names = profile.joint_names
+        self._turns = TurnCounter(TurnRules.of(profile))
         self._observation: Observation | None = None
         self._arrays: dict[str, FloatArray] = {}
         self._heard_ns: dict[str, int] = {}
         if poses:
-            ObservationInput(node, profile.joint_names, poses, self._on_observation)
+            ObservationInput(node, self._turns, poses, self._on_observation)
         else:
             node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
         for name in ("applied", "policy"):
@@ -82,7 +84,7 @@ class TeleopInputs:
 
     def _on_joints(self, message: JointState) -> None:
         try:
-            position = conversions.joint_positions(message, self._names)
+            position = self._turns.take(conversions.joint_positions(message, self._names))
             velocity = conversions.joint_velocities(message, self._names)
         except CommandError as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
@@ -103,6 +105,8 @@ class TeleopInputs:
             return
         if np.isnan(values).any():
             return  # the source had no action in that tick
+        if self._turns.position is not None:
+            values = self._turns.rules.beside(values, self._turns.position)
         self._arrays[name] = values
         self.heard(name)
 

@@ -20,6 +20,7 @@ from robot_learning.control.state import Decision
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.turns import TurnRules, counted
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import EpisodeError
@@ -84,14 +85,15 @@ def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Reco
     if usable.sum() < 2:
         raise EpisodeError(f"{episode.path}: '{path}' has {usable.sum()} usable rows; 2 are needed")
     origin_ns = int(stamps_ns[usable][0])
+    turns = TurnRules.of(profile)
     measured_ns = _stamps_ns(episode, _MEASURED)
     seen = _is_new(measured_ns)
     return Recording(
         joint_names=profile.joint_names,
         times_ns=stamps_ns[usable] - origin_ns,
-        positions=positions[usable],
+        positions=turns.rows_beside(positions[usable], profile.home),
         measured_ns=measured_ns[seen] - origin_ns,
-        measured=episode.column(_MEASURED)[seen],
+        measured=counted(turns, episode.column(_MEASURED)[seen]),
         left_out=int((~np.isfinite(positions).all(axis=1)).sum()),
     )
 
@@ -104,7 +106,7 @@ def start_options(
     `poses` lacks the objects that were not recorded.
     """
     recorded = {column.path for column in episode.info.columns}
-    joints = episode.column(_MEASURED, 0, 1)[0]
+    joints, _ = TurnRules.of(profile).first(episode.column(_MEASURED, 0, 1)[0])
     return {
         "joint_position": np.clip(joints, profile.position_min, profile.position_max),
         "poses": {
@@ -168,7 +170,10 @@ def approach(
     Returns:
         Times in nanoseconds (k,), positions (k, n), and the time at which the recording begins.
     """
-    way = recording.positions[0] - start
+    # A continuous joint goes the shorter way, not back by all the turns between.
+    begin = TurnRules.of(profile).beside(recording.positions[0], start)
+    positions = recording.positions + (begin - recording.positions[0])
+    way = begin - start
     # The middle of a smooth step is 1.5 times as fast as its mean.
     longest_s = float((np.abs(way) / profile.velocity_max).max()) * 1.5 / speed
     steps = max(2, round(longest_s / _APPROACH_STEP_S) + 1)
@@ -178,17 +183,21 @@ def approach(
     begin_ns = int(times_ns[-1]) + round(_SETTLING_S * NS_PER_S)
     return (
         np.concatenate([times_ns, recording.times_ns + begin_ns]),
-        np.concatenate([rows, recording.positions]),
+        np.concatenate([rows, positions]),
         begin_ns,
     )
 
 
 def deviation(
-    recording: Recording, times_ns: npt.NDArray[np.int64], measured: FloatArray
+    recording: Recording,
+    times_ns: npt.NDArray[np.int64],
+    measured: FloatArray,
+    turns: TurnRules | None = None,
 ) -> ReplayResult:
     """Compare measurements (m, n) at `times_ns` since the first command with the recorded ones.
 
-    Between two of them a straight line is taken.
+    Between two of them a straight line is taken. With `turns`, a continuous joint is as far away
+    as the shorter way round.
 
     Raises:
         EpisodeError: the two do not overlap in time.
@@ -201,7 +210,10 @@ def deviation(
         [np.interp(wanted_ns, times_ns, measured[:, joint]) for joint in range(measured.shape[1])],
         axis=1,
     )
-    distance = np.abs(found - recording.measured[inside])
+    wanted = recording.measured[inside]
+    if turns is not None:
+        found = np.array([turns.beside(*rows) for rows in zip(found, wanted, strict=True)])
+    distance = np.abs(found - wanted)
     return ReplayResult(
         recording.joint_names, distance.max(axis=0), distance.mean(axis=0), int(inside.sum())
     )
@@ -242,7 +254,8 @@ def replay(
         session.step()
         if progress:
             progress(step + 1, steps)
-    compared = deviation(recording, np.array(log.times_ns) - log.times_ns[0], np.array(log.joints))
+    times_ns, joints = np.array(log.times_ns) - log.times_ns[0], np.array(log.joints)
+    compared = deviation(recording, times_ns, joints, settings.turns)
     return ReplayResult(
         compared.joint_names,
         compared.largest,

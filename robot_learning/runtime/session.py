@@ -14,7 +14,7 @@ repeats bit for bit from its seeds. Whoever records or shows it subscribes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from robot_learning.control.arbiter import Arbiter
@@ -22,6 +22,7 @@ from robot_learning.control.commands import Measured, Now
 from robot_learning.control.modes import Request
 from robot_learning.control.state import ArbiterState, Decision, Demonstration, Inputs
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.turns import TurnCounter
 from robot_learning.core.types import Command, Observation
 from robot_learning.runtime.source import SILENT, CommandSource
 
@@ -101,6 +102,7 @@ class Session:
         self._subscribers = list(subscribers)
         self._requests: list[Request] = []
         self._demonstration: Demonstration | None = None
+        self._turns = TurnCounter(arbiter.settings.turns)
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Tell `subscriber` of everything from now on."""
@@ -129,6 +131,7 @@ class Session:
         self.seed = self.robot.reset(seed, options)
         self.episode += 1
         self.state, self.last = ArbiterState(), None
+        self._turns.restart()
         self._requests = list(requests)
         self._demonstration = demonstration
         for source in (self._human, self._policy):
@@ -149,14 +152,17 @@ class Session:
             RobotLearningError: the robot or a subscriber cannot go on.
         """
         observation = self.robot.observe()
-        now_ns = observation.stamp_ns
+        reading, now_ns = observation.joint_position, observation.stamp_ns
+        position = self._turns.take(reading)
+        if position is not reading:
+            observation = replace(observation, joint_position=position)
         before = self.last.decision if self.last else None
         human = self._human.poll(observation, before) if self._human else SILENT
         policy = self._policy.poll(observation, before) if self._policy else SILENT
         inputs = Inputs(
             human=human.commands,
             policy=policy.commands,
-            measured=Measured(now_ns, now_ns, observation.joint_position),
+            measured=Measured(now_ns, now_ns, reading),
             requests=(*self._requests, *human.requests, *policy.requests),
             demonstration=self._demonstration,
         )
@@ -164,7 +170,7 @@ class Session:
         self.state, decision = self.arbiter.step(self.state, inputs, Now.lockstep(now_ns))
         taken = None
         if decision.publish:
-            taken = self.robot.apply(Command(now_ns, decision.applied))
+            taken = self.robot.apply(Command(now_ns, decision.sent))
         for subscriber in self._subscribers:
             subscriber.on_step(observation, decision)
         self.robot.advance()

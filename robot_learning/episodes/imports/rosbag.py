@@ -13,6 +13,7 @@ import simplejpeg
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile
+from robot_learning.core.turns import TurnRules
 from robot_learning.episodes import standard
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.imports.bag import Bag, describe
@@ -77,7 +78,7 @@ class RosbagImporter:
     ) -> None:
         """Every episode of the bag; see `Importer`."""
         with Bag(source) as bag:
-            streams = MessageStreams(recorder, camera_topics(self, bag))
+            streams = MessageStreams(recorder, camera_topics(self, bag), TurnRules.of(self.profile))
             settings = ReplaySettings(
                 topics={self.topic(name): name for name in streams.handlers},
                 by=self.by,
