@@ -15,11 +15,14 @@ from robot_learning.bringup.plan import NodeSpec, specs_from_json
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.ros.lockstep_graph import ROBOT, ROLES, LockstepGraph
 from robot_learning.ros.node_base import run_process, starting
-from robot_learning.ros.stop import Stop
 
 
-def serve_graph(specs: Sequence[NodeSpec], stop: Stop) -> None:
+def serve_graph(specs: Sequence[NodeSpec], graph: LockstepGraph) -> None:
     """Make the nodes, run them in lockstep until the end, and release them.
+
+    Args:
+        specs: of the nodes.
+        graph: what they are made in.
 
     Raises:
         ConfigurationError: a node cannot be stepped, or there is no robot that lets time pass.
@@ -30,7 +33,6 @@ def serve_graph(specs: Sequence[NodeSpec], stop: Stop) -> None:
             raise ConfigurationError(f"lockstep: '{spec.executable}' cannot be stepped")
     if ROBOT not in (spec.executable for spec in specs):
         raise ConfigurationError("lockstep needs a simulated robot, which lets time pass")
-    graph = LockstepGraph(stop)
     try:
         for spec in sorted(specs, key=lambda spec: ROLES.index(spec.executable)):
             module = importlib.import_module(f"robot_learning.ros.{spec.executable}")
@@ -56,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     specs = specs_from_json(given.graph)
     level = specs[0].log_level if specs else "info"
     return run_process(
-        lambda stop: serve_graph(specs, stop), ["lockstep", "--ros-args", "--log-level", level]
+        lambda stop: serve_graph(specs, LockstepGraph(stop)),
+        ["lockstep", "--ros-args", "--log-level", level],
     )
 
 

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 from rclpy.clock import ClockType, ROSClock
+from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -68,6 +69,7 @@ class LockstepHost:
     def node_options(self) -> Mapping[str, Any]:
         """The node's own arguments, and simulated time."""
         return {
+            "context": self._graph.context,
             "cli_args": list(node_arguments(self.spec)),
             "use_global_arguments": False,
             "parameter_overrides": [Parameter("use_sim_time", value=True)],
@@ -148,12 +150,28 @@ class LockstepGraph:
     Attributes:
         clock: simulated time.
         stop: of the process.
+        context: of ROS, in which the nodes are made; None for the process's own.
         stepping_s: real time that its steps have taken so far.
     """
 
-    def __init__(self, stop: Stop) -> None:
+    def __init__(
+        self,
+        stop: Stop,
+        context: Context | None = None,
+        after_turns: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Begin without nodes.
+
+        Args:
+            stop: tells when to end.
+            context: of ROS.
+            after_turns: called whenever everybody has had a turn, before time goes on, and while
+                time stands still.
+        """
         self.clock = ManualClock()
         self.stop = stop
+        self.context = context
+        self._after_turns = after_turns
         self.stepping_s = 0.0
         self._members: list[_Member] = []
         self._entities: dict[str, tuple[int, ...]] = {}
@@ -202,6 +220,7 @@ class LockstepGraph:
                 self.clock.set_ns(cast(Any, member.node).now_ns)
                 self._set_ros_time()
         self._await_answers()
+        self._after_turns()
         self._take_stock()
         if self.clock.now_ns() == before_ns:
             # The robot is not active: only callbacks are served.
@@ -215,6 +234,7 @@ class LockstepGraph:
             with self._named(member):
                 member.poller.poll()
         self._await_answers()
+        self._after_turns()
         time.sleep(_STANDSTILL_S)
 
     def await_matched(self) -> None:

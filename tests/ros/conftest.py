@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from arbiter_graph import Graph, running_graph
 from keyboard_pilot import Typist
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from stepped_graph import SteppedGraph, stepped_graph
 from x_server import start_x_server
+
+from robot_learning.bringup.plan import NodeSpec
 
 MARK = "ROBOT_LEARNING_TEST"
 PATIENCE_S = 90.0
@@ -195,6 +199,15 @@ def peer(_own_graph: None, worker_domain: int) -> Iterator[Peer]:
     one = Peer(worker_domain)
     yield one
     one.close()
+
+
+@pytest.fixture
+def stepped(
+    _own_graph: None, worker_domain: int
+) -> Iterator[Callable[[Sequence[NodeSpec]], SteppedGraph]]:
+    """Nodes in lockstep within the test: `stepped(hosted("sim", task="reach"))`."""
+    with ExitStack() as running:
+        yield lambda specs: running.enter_context(stepped_graph(specs, worker_domain))
 
 
 @pytest.fixture
