@@ -36,7 +36,7 @@ from robot_learning.ros.host import (
     StopRequestedError,
     take_turn,
 )
-from robot_learning.ros.polling import NodePoller, take_messages, unanswered
+from robot_learning.ros.polling import NodePoller, offered_services, take_messages, unanswered
 from robot_learning.ros.stop import Stop
 
 ROLES = (
@@ -245,7 +245,7 @@ class LockstepGraph:
         """
         self._entities = {member.name: member.entities for member in self._members}
         nodes = [member.ros for member in self._members]
-        self._offered = frozenset(service.srv_name for node in nodes for service in node.services)
+        self._offered = offered_services(nodes)
         give_up_s = time.monotonic() + _MATCHING_S
         while unmatched := _unmatched(nodes, self._offered):
             if time.monotonic() > give_up_s:
@@ -351,8 +351,9 @@ def _unmatched(nodes: Sequence[Node], offered: frozenset[str]) -> str:
             if publisher.get_subscription_count() < fitting:
                 return str(topic)
         for client in node.clients:
-            if client.srv_name in offered and not client.service_is_ready():
-                return str(client.srv_name)
+            name = node.resolve_service_name(client.srv_name)
+            if name in offered and not client.service_is_ready():
+                return str(name)
     return ""
 
 

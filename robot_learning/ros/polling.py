@@ -80,13 +80,20 @@ class NodePoller:
                 service.send_response(answer, header)
 
 
+def offered_services(nodes: Iterable[Node]) -> frozenset[str]:
+    """The full names of what these nodes offer; their own names for it are relative."""
+    return frozenset(
+        node.resolve_service_name(service.srv_name) for node in nodes for service in node.services
+    )
+
+
 def unanswered(nodes: Iterable[Node], offered: frozenset[str]) -> int:
     """How many requests of these nodes to services among `offered` have no answer yet."""
     return sum(
         len(client._pending_requests)
         for node in nodes
         for client in node.clients
-        if client.srv_name in offered
+        if client._pending_requests and node.resolve_service_name(client.srv_name) in offered
     )
 
 
