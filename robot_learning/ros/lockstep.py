@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from robot_learning.bringup.plan import NodeSpec, specs_from_json
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.ros.lockstep_graph import ROBOT, ROLES, LockstepGraph
-from robot_learning.ros.node_base import run_process, starting
+from robot_learning.ros.node_base import EXIT_CONFIGURATION, run_process, starting
 
 
 def serve_graph(specs: Sequence[NodeSpec], graph: LockstepGraph) -> None:
@@ -55,7 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lockstep")
     parser.add_argument("--graph", required=True, metavar="JSON", help="the nodes, as a JSON list")
     given, _ros = parser.parse_known_args(arguments)
-    specs = specs_from_json(given.graph)
+    try:
+        specs = specs_from_json(given.graph)
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_CONFIGURATION
     level = specs[0].log_level if specs else "info"
     return run_process(
         lambda stop: serve_graph(specs, LockstepGraph(stop)),
