@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from robot_learning.core.clocks import ManualClock
 from robot_learning.core.pacing import Pacer, RateMeter
 
 MS = 1_000_000
@@ -71,3 +72,32 @@ def test_missed_periods_are_skipped_and_counted_not_caught_up() -> None:
     pacer.wait()
     pacer.wait()
     assert time.monotonic_ns() - before_ns >= pacer.period_ns
+
+
+def test_a_pacer_keeps_the_time_of_the_clock_that_it_is_given() -> None:
+    clock = ManualClock()
+    pacer = Pacer(100.0, clock)
+    ticks = []
+    for period in range(0, 100, 4):
+        clock.set_ns(period * MS)
+        if pacer.is_due:
+            pacer.tick()
+            ticks.append(period)
+    # In the first turn in which it is due, without drift.
+    assert ticks == [0, 12, 20, 32, 40, 52, 60, 72, 80, 92]
+    assert pacer.meter.missed == 0
+    assert pacer.remaining_s() == pytest.approx(0.004)
+    clock.set_ns(132 * MS)
+    pacer.tick()
+    assert pacer.meter.missed == 3
+
+
+def test_a_loop_that_is_not_paced_is_always_due_and_misses_nothing() -> None:
+    clock = ManualClock()
+    pacer = Pacer(100.0, clock, paced=False)
+    for now_ms in (0, 0, 1, 500, 500):
+        clock.set_ns(now_ms * MS)
+        assert pacer.is_due
+        assert pacer.remaining_s() == 0.0
+        pacer.tick()
+    assert (pacer.meter.ticks, pacer.meter.missed) == (5, 0)
