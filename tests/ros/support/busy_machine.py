@@ -1,0 +1,23 @@
+"""A machine with little to spare."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def busy_core() -> Iterator[None]:
+    """Whatever is started meanwhile has one core, and shares that with a loop that never rests."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    loop = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        loop.kill()
+        loop.wait()
+        os.sched_setaffinity(0, allowed)
