@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
+from functools import partial
 
 import numpy as np
-import pytest
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
+from stepped_graph import node_spec
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S
@@ -21,32 +21,26 @@ from robot_learning.episodes.schema import Source
 from robot_learning.learning.rounds import episode_figures
 from robot_learning.ros import conversions, qos
 
-HANDOVERS, PERIOD_S = 100, 0.12
-# A busy machine must not be taken for a dead source.
-PATIENT = {"policy_timeout_s": 0.6, "measured_timeout_s": 1.5, "measured_fault_s": 9.0}
-PATIENT |= {"human_timeout_s": 0.5, "policy_hold_s": 0.6, "tracking_rad": 3.0, "autostart": True}
+HANDOVERS, PERIOD_S, SEND_PERIOD_S = 100, 0.12, 0.02
 COLUMNS = ("human", "policy", "applied")
 
 
 class BothHands:
     """A person and a policy who both send all the time, each from a side of its own."""
 
-    def __init__(self, peer):
-        self.peer, self.profile = peer, load_profile("desk_arm")
+    def __init__(self, graph):
+        self.graph, self.profile = graph, load_profile("desk_arm")
         self.states = {}
         self.heard = {name: {} for name in COLUMNS}
-        node = peer.node
         self.publishers = {
-            name: node.create_publisher(JointTrajectory, f"{name}/command", qos.COMMAND)
+            name: graph.node.create_publisher(JointTrajectory, f"{name}/command", qos.COMMAND)
             for name in ("teleop", "policy")
         }
-        node.create_subscription(String, "arbiter/state", self._on_state, qos.EVENT)
+        graph.listen(String, "arbiter/state", self._on_state)
         for name in COLUMNS:
-            take = lambda message, name=name: self._on_row(name, message)  # noqa: E731
-            node.create_subscription(JointState, f"arbiter/{name}", take, qos.EVENT)
-        node.create_timer(0.02, self._send)
+            graph.listen(JointState, f"arbiter/{name}", partial(self._on_row, name))
         self.clients = {
-            name: node.create_client(Trigger, f"arbiter_node/{name}")
+            name: graph.node.create_client(Trigger, f"arbiter_node/{name}")
             for name in ("take_over", "hand_back")
         }
 
@@ -58,13 +52,18 @@ class BothHands:
         """Without waiting for the answer, as a key does."""
         self.clients[name].call_async(Trigger.Request())
 
-    def spin(self, seconds):
-        end_s = time.monotonic() + seconds
-        while (left_s := end_s - time.monotonic()) > 0.0:
-            self.peer.executor.spin_once(timeout_sec=left_s)
+    def send_for(self, seconds):
+        """Both send while that much time passes."""
+        for _ in range(round(seconds / SEND_PERIOD_S)):
+            self._send()
+            self.graph.pass_s(SEND_PERIOD_S)
+
+    def send_until(self, condition):
+        while not condition():
+            self.send_for(SEND_PERIOD_S)
 
     def _send(self):
-        now_ns = int(self.peer.node.get_clock().now().nanoseconds)
+        now_ns = self.graph.now_ns
         wave = 0.1 * np.sin(now_ns / NS_PER_S + np.arange(7))
         for name, side in (("teleop", 0.1), ("policy", -0.1)):
             target = np.clip(
@@ -84,32 +83,26 @@ class BothHands:
         self.heard[name][conversions.time_ns(message.header.stamp)] = np.array(message.position)
 
 
-@pytest.fixture
-def hands(peer):
-    return BothHands(peer)
-
-
-def test_no_row_of_a_hundred_handovers_has_the_wrong_label(hands, peer, start_node, tmp_path):
-    start_node("robot_node", cameras="[none]", task="reach")
-    start_node("arbiter_node", **PATIENT)
-    start_node(
-        "recorder_node",
-        dataset=tmp_path / "set",
-        task="reach",
-        cameras="[none]",
-        rate_hz=50.0,
-        age_floor_s=2.0,
-        min_free_mib=1,
+def test_no_row_of_a_hundred_handovers_has_the_wrong_label(stepped, tmp_path):
+    quick = {"policy_hold_s": 0.6, "tracking_rad": 3.0, "autostart": True}
+    recorded = {"dataset": str(tmp_path / "set"), "task": "reach", "cameras": ["none"]}
+    graph = stepped(
+        [
+            node_spec("robot_node", {"cameras": ["none"], "task": "reach"}),
+            node_spec("arbiter_node", quick),
+            node_spec("recorder_node", {**recorded, "rate_hz": 50.0, "min_free_mib": 1}),
+        ]
     )
-    peer.spin_until(lambda: hands.mode == "HUMAN")
-    peer.spin_until(lambda: peer.call(Trigger, "recorder_node/start").success)
+    hands = BothHands(graph)
+    hands.send_until(lambda: hands.mode == "HUMAN")
+    assert graph.ask("recorder_node/start").success
     for _ in range(HANDOVERS):
         for request in ("hand_back", "take_over"):
             hands.ask(request)
-            hands.spin(PERIOD_S)
-    peer.spin_until(lambda: hands.mode == "HUMAN")
-    hands.spin(0.3)
-    assert peer.call(Trigger, "recorder_node/stop").success
+            hands.send_for(PERIOD_S)
+    hands.send_until(lambda: hands.mode == "HUMAN")
+    hands.send_for(0.3)
+    assert graph.ask("recorder_node/stop").success
     assert verify_dataset(DatasetFolder(tmp_path / "set")) == []
     (summary,) = Dataset(tmp_path / "set").episodes
     check_rows(Dataset(tmp_path / "set").episode(summary.name), hands)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import time
 
 import numpy as np
 import psutil
@@ -14,6 +12,7 @@ import pytest
 from recording_graph import PARAMETERS, RecordingGraph, small_robot
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
+from stepped_graph import hosted, with_parameters
 
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.dataset import Dataset
@@ -42,6 +41,17 @@ def record(start, robot, tmp_path):
         fixed = ("--robot", robot, "--task", "reach", "--params-file", str(patient))
         dataset = ("--dataset", str(tmp_path / "set"), "--rate-hz", "25")
         return start(CLI, "record", *fixed, *dataset, *arguments)
+
+    return one
+
+
+@pytest.fixture
+def hosted_record(robot, tmp_path):
+    """The nodes of the same session in lockstep."""
+
+    def one(**given):
+        fixed = {"robot": robot, "task": "reach", "dataset": tmp_path / "set", "rate_hz": 25}
+        return hosted("teleop_record", device="scripted", **fixed, **given)
 
     return one
 
@@ -90,27 +100,48 @@ def test_a_recorder_that_is_killed_keeps_what_it_had_flushed(peer, start_node, r
     assert [summary.outcome for summary in Dataset(path).episodes] == ["unknown"] * 3
 
 
-def test_a_whole_session_is_killed_and_resumed(record, peer, status, tmp_path):
-    session = record("--device", "scripted", "--episodes", "5", "--operator", "ada", "--dart")
-    peer.spin_until(lambda: status.get("saved") == 1)
-    peer.spin_until(lambda: status["recording"] and status["flushed_rows"] > 5)
-    for process in [*psutil.Process(session.process.pid).children(recursive=True)]:
-        os.kill(process.pid, signal.SIGKILL)
-    session.process.send_signal(signal.SIGKILL)
+def kill_while_recording(session, status, peer, path):
+    """SIGKILL for all of it, at a moment in which an episode that would not be lost is recorded."""
+    peer.spin_until(lambda: status.get("saved", 0) >= 1)
+    processes = [*psutil.Process(session.process.pid).children(recursive=True)]
+    while True:
+        peer.spin_until(lambda: status["recording"] and status["flushed_rows"] > 5)
+        for process in processes:
+            process.suspend()
+        # It may have saved that episode since it said so.
+        if DatasetFolder(path).partial_paths():
+            break
+        status.clear()
+        for process in processes:
+            process.resume()
+        peer.spin_until(lambda: "recording" in status)
+    for process in (*processes, session.process):
+        process.kill()
     session.wait()
+
+
+def test_a_whole_session_is_killed_and_resumed(
+    record, hosted_record, stepped, peer, status, tmp_path
+):
+    session = record("--device", "scripted", "--episodes", "1000", "--operator", "ada", "--dart")
+    kill_while_recording(session, status, peer, tmp_path / "set")
     folder = DatasetFolder(tmp_path / "set")
-    assert len(folder.partial_paths()) == 1
+    (partial,) = folder.partial_paths()
+    number = len(Dataset(folder.path))
     before = Dataset(folder.path).episodes[0]
     again = record("--device", "scripted", "--episodes", "1", "--resume")
     assert again.wait() == 0, again.output
-    assert "recovered episode_000001.hdf5" in again.output
+    name = partial.name.removesuffix(".partial")
+    assert name == f"episode_{number:06d}.hdf5"
+    assert f"recovered {name}" in again.output
     assert "1 episodes saved" in again.output
     assert verify_dataset(folder) == []
     dataset = Dataset(folder.path)
-    assert len(dataset) == 3
+    assert len(dataset) == number + 2
+    assert dataset.episodes[number].outcome == "unknown"
     assert dataset.episodes[0] == before
     seeds = set()
-    for summary in dataset.episodes[0], dataset.episodes[2]:
+    for summary in dataset.episodes[0], dataset.episodes[number + 1]:
         episode = dataset.episode(summary.name)
         seeds.add(episode.metadata.seed)
         assert summary.outcome in ("success", "failure")
@@ -127,36 +158,44 @@ def test_a_whole_session_is_killed_and_resumed(record, peer, status, tmp_path):
     assert np.abs(episode.column("control/noise")).max() > 0
     assert np.trace(episode.metadata.noise_covariance) > 0
     # Other cameras are refused, and both sides are named.
-    other = record("--device", "scripted", "--resume", "--cameras", "none")
-    assert other.wait() != 0
-    assert "the recording not" in other.output
-    assert "the dataset" in other.output
+    patient = tmp_path / "patient.yaml"
+    other = stepped(hosted_record(resume="true", cameras="none", params_file=patient))
+    assert other.run() == 1
+    assert "the recording not" in other.error
+    assert "the dataset" in other.error
 
 
-def test_a_person_leads_the_session_with_keys(record, peer, status, tmp_path):
-    session = record("--device", "gamepad", "--episodes", "2")
-    keys = peer.node.create_publisher(String, "teleop/event", qos.EVENT)
+def test_a_person_leads_the_session_with_keys(hosted_record, stepped, tmp_path, capfd):
+    specs = with_parameters(hosted_record(episodes=2), "session_node", {"unattended": False})
+    graph = stepped(specs)
+    told = graph.listen_json("recorder/status")
+    keys = graph.node.create_publisher(String, "teleop/event", qos.EVENT)
+    output = ""
+
+    def asked():
+        nonlocal output
+        output += capfd.readouterr().err
+        return output.count("start it")
 
     def press(key, reaction):
-        session.await_output("start it")
-        deadline_s = time.monotonic() + 30.0
-        while not reaction():
-            assert time.monotonic() < deadline_s, (key, status, session.output)
-            keys.publish(String(data=key))
-            end_s = time.monotonic() + 1.0
-            while time.monotonic() < end_s and not reaction():
-                peer.executor.spin_once(timeout_sec=0.05)
+        keys.publish(String(data=key))
+        graph.wait(lambda: reaction(told[-1]))
 
-    def record_one(key, reaction):
-        press("start", lambda: status.get("recording"))
-        peer.spin_until(lambda: status["rows"] > 3)
+    def record_one(key, reaction, number):
+        graph.wait(lambda: asked() >= number)
+        graph.turns()
+        press("start", lambda status: status["recording"])
+        graph.wait(lambda: told[-1]["rows"] > 3)
         press(key, reaction)
 
-    record_one("discard", lambda: status["discarded"] == 1)
-    record_one("failure", lambda: status["saved"] == 1)
-    press("success", lambda: status["last"]["outcome"] == "success")
-    record_one("stop", lambda: status["saved"] == 2)
-    assert session.wait() == 0, session.output
+    record_one("discard", lambda status: status["discarded"] == 1, 1)
+    record_one("failure", lambda status: status["saved"] == 1, 2)
+    graph.wait(lambda: asked() >= 3)
+    graph.turns()
+    press("success", lambda status: status["last"]["outcome"] == "success")
+    record_one("stop", lambda status: status["saved"] == 2, 3)
+    assert graph.run() == 0
     dataset = Dataset(tmp_path / "set")
     assert [summary.outcome for summary in dataset.episodes] == ["success", "unknown"]
-    assert "2 of 2 episodes are saved" in session.output
+    asked()
+    assert "2 of 2 episodes are saved" in output

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from dagger_rounds import Watch
+from dagger_rounds import SteppedRounds, Watch
 from recording_graph import small_robot
 from steering_policy import save_steering
+from stepped_graph import hosted, with_parameters
 
 from robot_learning.core.profile_loader import load_profile
 
@@ -26,6 +27,7 @@ PATIENT = """\
     quality.gaps_per_minute: 100000.0
     quality.skew_p99_ms: {skew_ms}
 """
+FREE = "/**:\n  ros__parameters:\n    min_free_mib: {min_free_mib}\n"
 # Where the arm is never asked to go: whoever steers there is taken over.
 ASTRAY = np.array([-0.9, 0.3, -0.3, 0.4, 0.0, 0.5, -0.01])
 
@@ -54,6 +56,24 @@ def doubtful(tmp_path, robot):
     """The first of two such policies that disagree, in the places that a round trains them in."""
     astray(tmp_path / "first_member_2" / "best", robot, shift=0.3, rate_hz=50.0)
     return astray(tmp_path / "first" / "best", robot, rate_hz=50.0)
+
+
+@pytest.fixture
+def stepped_dagger(stepped, robot, tmp_path, capfd):
+    """The same rounds in lockstep within the test: launch arguments, and changes of nodes."""
+
+    def one(nodes=(), min_free_mib=1, **given):
+        settings = tmp_path / f"free_{min_free_mib}.yaml"
+        settings.write_text(FREE.format(min_free_mib=min_free_mib))
+        fixed = {"robot": robot, "task": "reach", "cameras": "none", "backend": "eager"}
+        fixed |= {"dataset": tmp_path / "set", "out": tmp_path / "run", "device": "scripted"}
+        fixed |= {"params_file": settings, "inference_ticks": 2}
+        specs = hosted("dagger", **(fixed | given))
+        for name, parameters in dict(nodes).items():
+            specs = with_parameters(specs, name, parameters)
+        return SteppedRounds(stepped(specs), capfd)
+
+    return one
 
 
 @pytest.fixture

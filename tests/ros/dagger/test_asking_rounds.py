@@ -6,7 +6,7 @@ import json
 import shutil
 
 import numpy as np
-from dagger_rounds import ended, rebuilt_labels
+from dagger_rounds import rebuilt_labels
 from std_msgs.msg import String
 
 from robot_learning.episodes.dataset import Dataset
@@ -15,40 +15,38 @@ from robot_learning.learning.rounds import Phase, load_run
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.gate_folder import Gate, load_gate, save_gate
-from robot_learning.ros import qos
 
 # An operator that steps in for nothing but a call.
-CALLED_ONLY = ("--device", "scripted", "--engage-above", "9", "--step-in-s", "600")
+CALLED_ONLY = {"engage_above": 9, "step_in_s": 600}
 
 
 def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
-    dagger, watch, peer, doubtful, tmp_path
+    stepped_dagger, doubtful, tmp_path
 ):
-    seen, told = [], []
-    listen = peer.node.create_subscription
-    listen(String, "arbiter/state", lambda m: seen.append(json.loads(m.data)["mode"]), qos.LATCHED)
-    listen(
-        String, "policy/doubt", lambda m: told.append((len(seen), json.loads(m.data))), qos.LATCHED
+    one = stepped_dagger(
+        **CALLED_ONLY,
+        **{"checkpoint": doubtful, "ask_above": 0.00001, "train_command": "external"},
+        **{"rounds": 1, "episodes_per_round": 1},
     )
-    one = dagger(
-        *CALLED_ONLY,
-        *("--checkpoint", str(doubtful), "--ask-above", "0.00001", "--train-command", "external"),
-        *("--rounds", "1", "--episodes-per-round", "1"),
-    )
-    watch.until(one, lambda: "robot-learning train" in watch.dagger.get("message", ""))
+    seen = one.states
+
+    def note(message):
+        return len(seen), json.loads(message.data)
+
+    told = one.graph.listen(String, "policy/doubt", note, latched=True)
+    one.until(lambda: "robot-learning train" in one.dagger.get("message", ""))
     # Once it has asked nobody drives before the operator does.
     asked_at, document = next(item for item in told if item[1]["asks"])
     assert document["doubt"] > document["ask_above"] == 0.00001
     assert (document["reason"], document["risk"], document["ready"]) == ("novelty", None, None)
-    after = [mode for mode in seen[asked_at:] if mode != "POLICY"]
+    after = [state["mode"] for state in seen[asked_at:] if state["mode"] != "POLICY"]
     assert after[0] == "HOLD"
     assert "HUMAN" in after
     assert set(after[: after.index("HUMAN")]) == {"HOLD"}
     assert "the policy asks for help (novelty): take over" in one.output
     # The round ends as any other, with the operator's rows as labels.
     shutil.copytree(doubtful, tmp_path / "run" / "round_1" / "best")
-    code, output = ended(one)
-    assert code == 0, output
+    assert one.run() == 0
     (round_,) = load_run(tmp_path / "run").rounds
     assert round_.phase is Phase.DONE
     (figures,) = round_.counted
@@ -65,25 +63,23 @@ def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
 
 
 def test_a_round_is_gated_by_what_was_found_out_before_it_and_finds_out_anew_after_it(
-    dagger, watch, doubtful, tmp_path
+    stepped_dagger, doubtful, tmp_path
 ):
     run = tmp_path / "run"
     gate = Gate(Thresholds(doubt=1e-5, discrepancy=0.0), source={"rows": 1})
     save_gate(run / "round_0_gate", gate, CheckpointDetails())
-    one = dagger(
-        *("--device", "scripted", "--checkpoint", str(doubtful), "--train-command", "external"),
-        *("--rounds", "1", "--episodes-per-round", "1", "--gate", "thrifty", "--members", "2"),
-        *("--target-rate", "0.3"),
+    one = stepped_dagger(
+        **{"checkpoint": doubtful, "train_command": "external", "gate": "thrifty", "members": 2},
+        **{"rounds": 1, "episodes_per_round": 1, "target_rate": 0.3},
     )
-    watch.until(one, lambda: "robot-learning train" in watch.dagger.get("message", ""))
+    one.until(lambda: "robot-learning train" in one.dagger.get("message", ""))
     for name in ("round_1", "round_1_member_2"):
         shutil.copytree(doubtful, run / name / "best")
-    code, output = ended(one)
-    assert code == 0, output
+    assert one.run() == 0
     (round_,) = load_run(run).rounds
     requests = round_.requests
     assert {request.reason for request in requests} == {"novelty"}
-    assert watch.dagger["asked"] == {"novelty": len(requests), "risk": 0}
+    assert one.dagger["asked"] == {"novelty": len(requests), "risk": 0}
     # Each request is in the episode, beside a row that the policy drove or that held.
     (summary,) = Dataset(tmp_path / "set").episodes
     episode = Dataset(tmp_path / "set").episode(summary.name)
@@ -96,4 +92,4 @@ def test_a_round_is_gated_by_what_was_found_out_before_it_and_finds_out_anew_aft
     found = load_gate(run / "round_1_gate")
     assert found.source["target_rate"] == 0.3
     assert found.critic is None, "nothing has failed yet"
-    assert f"help was asked for: {len(requests)} novelty" in output
+    assert f"help was asked for: {len(requests)} novelty" in one.output

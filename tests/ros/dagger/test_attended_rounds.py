@@ -7,58 +7,62 @@ import time
 
 import numpy as np
 from dagger_rounds import rebuilt_labels
-from std_msgs.msg import String
-from std_srvs.srv import Trigger
 
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.rounds import load_run
-from robot_learning.ros import qos
 
 
 def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
-    dagger, watch, peer, checkpoint, tmp_path
+    stepped_dagger, checkpoint, tmp_path
 ):
-    one = dagger(
-        *("--device", "gamepad", "--rounds", "2", "--episodes-per-round", "0"),
-        *("--checkpoint", str(checkpoint), "--train-command", "external"),
+    # The keys of a person, beside whom nobody drives.
+    one = stepped_dagger(
+        nodes={"dagger_node": {"unattended": False}},
+        **{"rounds": 2, "episodes_per_round": 0, "checkpoint": checkpoint},
+        train_command="external",
     )
-    keys = peer.node.create_publisher(String, "teleop/event", qos.EVENT)
 
-    def press(key, reaction):
-        while not reaction():
-            keys.publish(String(data=key))
-            end_s = time.monotonic() + 1.0
-            watch.until(one, lambda: reaction() or time.monotonic() > end_s)  # noqa: B023
+    def asked():
+        return one.output.count("the next episode: start it")
+
+    def until_asked_to_start(again_after):
+        one.until(lambda: asked() > again_after)
+        one.graph.turns()
 
     def record_one(key, reaction):
-        press("start", lambda: watch.recorder["recording"])
-        watch.until(one, lambda: watch.recorder["rows"] > 3 and watch.mode == "POLICY")
-        press(key, reaction)
-        watch.until(one, lambda: watch.mode != "POLICY")
+        one.press("start", lambda: one.recorder["recording"])
+        one.until(lambda: one.recorder["rows"] > 3 and one.mode == "POLICY")
+        before = asked()
+        one.press(key, reaction)
+        one.until(lambda: one.mode != "POLICY")
+        return before
 
     def ask(name):
-        return peer.call(Trigger, f"dagger_node/{name}")
+        return one.ask(f"dagger_node/{name}")
 
-    watch.until_asked_to_start(one)
+    until_asked_to_start(0)
     assert "no episode of this round is saved yet" in ask("finish_round").message
     assert not ask("start_round").success
-    record_one("discard", lambda: watch.recorder["discarded"] == 1)
-    record_one("failure", lambda: watch.dagger["episodes"] == 1)
+    until_asked_to_start(record_one("discard", lambda: one.recorder["discarded"] == 1))
+    until_asked_to_start(record_one("failure", lambda: one.dagger["episodes"] == 1))
     # What was judged wrongly is judged again.
-    press("success", lambda: watch.recorder["last"]["outcome"] == "success")
-    record_one("stop", lambda: watch.dagger["episodes"] == 2)
-    assert watch.dagger["success"] == 1
+    one.press("success", lambda: one.recorder["last"]["outcome"] == "success")
+    record_one("stop", lambda: one.dagger["episodes"] == 2)
+    assert one.dagger["success"] == 1
     assert ask("finish_round").success
-    watch.until(one, lambda: "robot-learning train" in watch.dagger["message"])
-    assert watch.dagger["phase"] == "training"
-    watch.until(one, lambda: watch.mode == "DISABLED")
+    one.until(lambda: "robot-learning train" in one.dagger["message"])
+    assert one.dagger["phase"] == "training"
+    assert one.mode == "DISABLED"
     shutil.copytree(checkpoint, tmp_path / "run" / "round_1" / "best")
-    watch.until(one, lambda: watch.dagger["waiting"])
-    assert watch.dagger["phase"] == "done"
+    one.until(lambda: one.dagger["waiting"])
+    assert one.dagger["phase"] == "done"
+    before = asked()
     assert ask("start_round").success
-    record_one("success", lambda: watch.dagger["round"] == 2 and watch.dagger["episodes"] == 1)
+    until_asked_to_start(before)
+    record_one("success", lambda: one.dagger["round"] == 2 and one.dagger["episodes"] == 1)
     assert not ask("start_round").success
-    assert one.interrupt() == 0
+    one.graph.end()
+    assert (one.graph.code, one.graph.error) == (0, "")
     run = load_run(tmp_path / "run")
     assert [[e.outcome for e in round_.episodes] for round_ in run.rounds] == [
         ["success", "unknown"],

@@ -1,4 +1,4 @@
-"""Rounds of DAgger as processes, killed wherever it hurts."""
+"""Rounds of DAgger, killed wherever it hurts: in lockstep, and with a process for each node."""
 
 from __future__ import annotations
 
@@ -13,13 +13,10 @@ from robot_learning.learning.round_folders import checkpoint_digest, steps_train
 from robot_learning.learning.rounds import Phase, load_run
 
 STEPS = 400
-# One process a node, of which one can be killed.
-PROCESSES = ("--lockstep", "false")
 TINY = (
-    *("--set", f"steps={STEPS}", "--set", "save_every_steps=10", "--set", "log_every_steps=10"),
-    *("--set", "policy.hidden=[16]", "--set", "batch_size=8", "--set", "ema.decay=0"),
-    *("--set", "data.validation_share=0", "--set", "validation.rollout_episodes=0"),
-    *("--set", "compute.threads=1", "--set", "validation.every_steps=0"),
+    *(f"steps={STEPS}", "save_every_steps=10", "log_every_steps=10", "policy.hidden=[16]"),
+    *("batch_size=8", "ema.decay=0", "data.validation_share=0", "validation.rollout_episodes=0"),
+    *("compute.threads=1", "validation.every_steps=0"),
 )
 
 
@@ -32,64 +29,46 @@ def until_recording(watch, one, number):
 
 
 def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is(
-    dagger, watch, checkpoint, tmp_path
+    dagger, stepped_dagger, watch, checkpoint, tmp_path
 ):
-    given = ("--device", "scripted", *PROCESSES, "--episodes-per-round", "2", *TINY)
-    again = (*given, "--resume", "--rounds", "1")
     folder = tmp_path / "run"
-
-    def until_in(number, one):
-        """The first was seen to be saved, and this one would not be lost."""
-        until_recording(watch, one, number)
-        watch.until(one, lambda: watch.dagger.get("episodes") == 1)
-
-    # The recorder, while it records the second episode.
-    one = dagger(*given, "--rounds", "1", "--checkpoint", str(checkpoint))
-    until_in(1, one)
-    kill(one, "robot_learning.ros.recorder_node")
+    # All nodes at once, while the second episode is recorded: they are one process.
+    settings = [word for setting in TINY for word in ("--set", setting)]
+    given = ("--device", "scripted", "--episodes-per-round", "2", "--rounds", "1", *settings)
+    one = dagger(*given, "--checkpoint", str(checkpoint))
+    until_recording(watch, one, 1)
+    watch.until(one, lambda: watch.dagger.get("episodes") == 1)
+    kill("robot_learning.ros.lockstep", one.process.pid)
     assert ended(one)[0] != 0
     assert len(DatasetFolder(tmp_path / "set").partial_paths()) == 1
-    # The node that leads; the recorder is shut down and keeps what it had.
-    for number, node in ((2, "dagger_node"), (3, "policy_node")):
-        watch.forget()
-        one = dagger(*again)
-        until_in(number, one)
-        kill(one, f"robot_learning.ros.{node}")
-        assert ended(one)[0] != 0
     assert load_run(folder).current.phase is Phase.COLLECTING
     # A disk that is full.
-    code, output = ended(dagger(*again, min_free_mib=2**40))
-    assert code == 1
-    (line,) = [text for text in output.splitlines() if "error:" in text]
+    again = {"settings": ";".join(TINY), "episodes_per_round": 2, "resume": "true"}
+    full = stepped_dagger(**again, rounds=1, min_free_mib=2**40)
+    assert full.run() == 1
+    (line,) = full.graph.error.splitlines()
     assert "free" in line
     # The training, once there is something from which it can go on.
-    watch.forget()
-    one = dagger(*again)
-    state = folder / "round_1" / "state.safetensors"
-    watch.until(one, state.exists)
-    assert watch.dagger["phase"] == "training"
-    kill(one, "train")
-    code, output = ended(one)
-    assert code == 1
-    assert "round 1: the training failed: it was ended by SIGKILL" in output
-    assert f"go on with: robot-learning dagger --resume dataset:={tmp_path / 'set'} " in output
+    trains = stepped_dagger(**again, rounds=1)
+    trains.until((folder / "round_1" / "state.safetensors").exists)
+    assert trains.dagger["phase"] == "training"
+    kill("train")
+    assert trains.run() == 1
+    assert "round 1: the training failed: it was ended by SIGKILL" in trains.graph.error
+    again_with = f"robot-learning dagger --resume dataset:={tmp_path / 'set'} "
+    assert f"go on with: {again_with}" in trains.graph.error
     before = load_run(folder)
     assert before.current.phase is Phase.TRAINING
-    assert [episode.cut_off for episode in before.current.episodes] == [
-        *(False, True, True, True, False)
-    ]
+    assert [episode.cut_off for episode in before.current.episodes] == [False, True, False]
     trained = steps_trained(folder, 1)
     assert 0 < trained < STEPS
     # To the end of this round, and one more with the ensemble that came of it.
-    watch.forget()
-    more = ("--rounds", "2", "--relabel", "expert", "--members", "2", "--ask-above", "auto")
-    one = dagger(*given, "--resume", *more)
-    watch.until(one, lambda: watch.dagger.get("round") == 2)
-    assert watch.dagger["checkpoint_digest"] == checkpoint_digest(folder / "round_1" / "best")
-    assert watch.dagger["rounds"][0]["episodes"] == 2
-    code, output = ended(one)
-    assert code == 0, output
-    assert output.count("reload") + output.count("serving ") >= 2
+    more = stepped_dagger(**again, rounds=2, relabel="expert", members=2, ask_above="auto")
+    more.until(lambda: more.dagger.get("round") == 2)
+    assert more.dagger["checkpoint_digest"] == checkpoint_digest(folder / "round_1" / "best")
+    assert more.dagger["rounds"][0]["episodes"] == 2
+    assert more.run() == 0
+    assert more.output.count("reload") + more.output.count("serving ") >= 2
     check_run(folder, tmp_path / "set", checkpoint)
     check_ensemble(folder)
 
@@ -107,31 +86,32 @@ def check_ensemble(folder):
 def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
     dagger, watch, checkpoint, tmp_path
 ):
-    given = (
-        "--device",
-        "scripted",
-        *PROCESSES,
-        "--episodes-per-round",
-        "4",
-        "--rounds",
-        "1",
-        *TINY,
-    )
+    # One process a node, of which one can be killed.
+    given = ("--device", "scripted", "--lockstep", "false")
+    given += ("--episodes-per-round", "4", "--rounds", "1")
     more = ("--checkpoint", str(checkpoint))
+    killed = ("recorder_node", "robot_node", "arbiter_node", "teleop_node", "policy_node")
     flushed = []
-    for number, node in enumerate(("robot_node", "arbiter_node", "teleop_node")):
+    for number, node in enumerate((*killed, "dagger_node")):
+        watch.forget()
         one = dagger(*given, *more)
         until_recording(watch, one, number)
         flushed.append(watch.recorder["flushed_rows"])
-        kill(one, f"robot_learning.ros.{node}")
+        kill(f"robot_learning.ros.{node}", one.process.pid)
         code, output = ended(one)
         assert code != 0
-        assert f"{node} was ended by SIGKILL; ending everything" in output
+        # Whose end is that of the rounds is not missed.
+        missed = f"{node} was ended by SIGKILL; ending everything" in output
+        assert missed != (node == "dagger_node")
+        # Any other but the recorder itself leaves it the time to save what it has.
+        partial = DatasetFolder(tmp_path / "set").partial_paths()
+        assert len(partial) == (node == "recorder_node")
         more = ("--resume",)
-    assert load_run(tmp_path / "run").current.phase is Phase.COLLECTING
+    run = load_run(tmp_path / "run")
+    assert run.current.phase is Phase.COLLECTING
     assert verify_dataset(DatasetFolder(tmp_path / "set")) == []
     dataset = Dataset(tmp_path / "set")
-    assert [summary.outcome for summary in dataset.episodes] == ["unknown"] * 3
+    assert [summary.outcome for summary in dataset.episodes] == ["unknown"] * len(flushed)
     for summary, rows in zip(dataset.episodes, flushed, strict=True):
         assert summary.rows >= rows
         episode = dataset.episode(summary.name)
@@ -148,7 +128,7 @@ def check_run(folder, path, checkpoint):
     assert verify_dataset(DatasetFolder(path)) == []
     dataset = Dataset(path)
     digests = {1: checkpoint_digest(checkpoint), 2: checkpoint_digest(folder / "round_1" / "best")}
-    assert len(dataset) == sum(len(round_.episodes) for round_ in run.rounds) == 7
+    assert len(dataset) == sum(len(round_.episodes) for round_ in run.rounds) == 5
     intervened = 0
     for summary in dataset.episodes:
         episode = dataset.episode(summary.name)

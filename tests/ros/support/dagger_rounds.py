@@ -1,4 +1,4 @@
-"""Watching rounds of DAgger that run as processes, and what must be true of what they record."""
+"""Watching rounds of DAgger, and what must be true of what they record."""
 
 from __future__ import annotations
 
@@ -51,15 +51,56 @@ class Watch:
         self.recorder, self.dagger, self.arbiter = {}, {}, {}
 
 
+class SteppedRounds:
+    """Rounds in lockstep within the test; `graph` steps them, and the newest of each is kept.
+
+    Attributes:
+        graph: the nodes.
+        states: everything that the arbiter has told.
+    """
+
+    def __init__(self, graph, capture):
+        self.graph, self._capture, self._written = graph, capture, ""
+        self.states = graph.listen_json("arbiter/state")
+        self._recorder = graph.listen_json("recorder/status")
+        self._dagger = graph.listen_json("dagger/status")
+        self.keys = graph.node.create_publisher(String, "teleop/event", qos.EVENT)
+        self.until, self.ask, self.run = graph.wait, graph.ask, graph.run
+
+    @property
+    def recorder(self):
+        return self._recorder[-1] if self._recorder else {}
+
+    @property
+    def dagger(self):
+        return self._dagger[-1] if self._dagger else {}
+
+    @property
+    def mode(self):
+        return self.states[-1]["mode"] if self.states else ""
+
+    @property
+    def output(self):
+        """What was logged and printed so far."""
+        captured = self._capture.readouterr()
+        self._written += captured.out + captured.err
+        return self._written
+
+    def press(self, key, reaction):
+        """A key of the operator's device, once; what follows from it."""
+        self.keys.publish(String(data=key))
+        self.until(reaction)
+
+
 def ended(running):
     """The exit code, and its last line of the rounds."""
     code = running.process.wait(PATIENCE_S)
     return code, running.output
 
 
-def kill(running, what):
-    """SIGKILL for the process below `running` whose command line names `what`."""
-    below = psutil.Process(running.process.pid).children(recursive=True)
+def kill(what, above=None):
+    """SIGKILL for the process below this one, or `above`, whose command line names `what`."""
+    below = psutil.Process(above).children(recursive=True)
     (found,) = [process for process in below if what in process.cmdline()]
     os.kill(found.pid, signal.SIGKILL)
 
