@@ -20,9 +20,9 @@ from geometry_msgs.msg import PoseStamped
 from keyboard_pilot import KeyboardPilot
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool, String
-from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
+from robot_learning.bringup.groups import GROUPS
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
@@ -127,24 +127,14 @@ def test_the_keyboard_picks_up_the_cube(start, peer, profile, display, typist, r
     assert "Traceback" not in up.output
 
 
-def test_the_scripted_operator_does_a_whole_session_with_noise(start, peer, profile):
-    arguments = ("device:=scripted", "dart:=true", "dart_sigma:=0.005", "cameras:=none")
-    up = start(CLI, "up", "teleop", *arguments)
-    eyes = Eyes(peer, profile)
-    peer.spin_until(eyes.ready)
-    noisy = []
-    remedies = {
-        mode: peer.node.create_client(Trigger, f"arbiter_node/{service}")
-        for mode, service in (("FAULT", "clear_fault"), ("DISABLED", "enable"))
-    }
-
-    def watch() -> None:
-        noisy.append(eyes.state["noise"])
-        if (client := remedies.get(eyes.state["mode"])) and client.service_is_ready():
-            client.call_async(Trigger.Request())
-
-    drive(peer, eyes, watch, up)
-    assert any(noisy)
-    assert "HUMAN" in eyes.modes
-    assert up.interrupt() == 0
-    assert "Traceback" not in up.output
+def test_the_scripted_operator_does_a_whole_session_with_noise(stepped):
+    arguments = {"device": "scripted", "dart": "true", "dart_sigma": "0.005", "cameras": "none"}
+    graph = stepped(GROUPS["teleop"].resolve(arguments).nodes)
+    states = graph.listen_json("arbiter/state")
+    solved = graph.listen(Bool, "task/success", lambda message: message.data, latched=True)
+    graph.wait(lambda: True in solved)
+    modes = [state["mode"] for state in states]
+    assert set(modes) == {"DISABLED", "HOLD", "HUMAN"}
+    assert any(state["noise"] for state in states)
+    graph.end()
+    assert (graph.code, graph.error) == (0, "")

@@ -26,6 +26,7 @@ from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Demonstration
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.schema import Source
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.ros import conversions
 from robot_learning.runtime.session import Session
@@ -35,6 +36,15 @@ from robot_learning.sim.tasks import make_task
 CLI = "robot_learning.cli.main"
 COLUMNS = ("human", "policy", "noise", "requested", "applied")
 SIGMA = 0.01
+# In real time a busy machine must not be taken for a dead source.
+PATIENT = """\
+/**:
+  ros__parameters:
+    age_floor_s: 2.0
+    human_timeout_s: 0.5
+    measured_timeout_s: 1.5
+    measured_fault_s: 9.0
+"""
 
 
 class Sent(CommandSource):
@@ -115,3 +125,28 @@ def test_nodes_decide_as_the_session_does(stepped, recording, robot, tmp_path, s
                 np.testing.assert_array_equal(said[name][stamp_ns], expected, err_msg=name)
             compared += 1
     assert compared >= episode.rows
+
+
+def test_real_time_goes_the_same_way_by_and_large(record, recording, start, tmp_path):
+    """Loosely: on a busy machine sources are late, and the arm is held meanwhile."""
+    places = {name: tmp_path / name for name in ("stepped", "timed")}
+    assert record(dataset=places["stepped"]).run() == 0
+    patient = tmp_path / "patient.yaml"
+    patient.write_text(PATIENT)
+    values = recording(dataset=places["timed"], lockstep="false", params_file=patient)
+    one = start(CLI, "record", *(f"{name}:={value}" for name, value in values.items()))
+    assert one.wait() == 0, one.output
+    found = {}
+    for name, place in places.items():
+        (summary,) = Dataset(place).episodes
+        episode = Dataset(place).episode(summary.name)
+        source = episode.column("control/source")
+        # Nobody drives at first; then the operator does, to the end.
+        driven = np.flatnonzero(source == Source.HUMAN)
+        found[name] = (summary.outcome, episode.metadata.seed, set(source.tolist()))
+        assert driven[0] > 0
+        assert Source.HUMAN in source[-10:]
+        assert len(driven) > 0.5 * (len(source) - driven[0])
+        found[f"{name} rows"] = len(source)
+    assert found["stepped"] == found["timed"] == ("success", 0, {Source.NONE, Source.HUMAN})
+    assert 0.5 < found["timed rows"] / found["stepped rows"] < 3.0
