@@ -27,7 +27,12 @@ PATIENT = """\
     quality.gaps_per_minute: 100000.0
     quality.skew_p99_ms: {skew_ms}
 """
-FREE = "/**:\n  ros__parameters:\n    min_free_mib: {min_free_mib}\n"
+STEPPED = """\
+/**:
+  ros__parameters:
+    min_free_mib: {min_free_mib}
+    quality.skew_p99_ms: {skew_ms}
+"""
 # Where the arm is never asked to go: whoever steers there is taken over.
 ASTRAY = np.array([-0.9, 0.3, -0.3, 0.4, 0.0, 0.5, -0.01])
 
@@ -62,9 +67,10 @@ def doubtful(tmp_path, robot):
 def stepped_dagger(stepped, robot, tmp_path, capfd):
     """The same rounds in lockstep within the test: launch arguments, and changes of nodes."""
 
-    def one(nodes=(), min_free_mib=1, **given):
-        settings = tmp_path / f"free_{min_free_mib}.yaml"
-        settings.write_text(FREE.format(min_free_mib=min_free_mib))
+    def one(nodes=(), min_free_mib=1, skew_ms=1e5, **given):
+        """`skew_ms`: above it an episode's timing is bad."""
+        settings = tmp_path / f"stepped_{min_free_mib}_{skew_ms:g}.yaml"
+        settings.write_text(STEPPED.format(min_free_mib=min_free_mib, skew_ms=skew_ms))
         fixed = {"robot": robot, "task": "reach", "cameras": "none", "backend": "eager"}
         fixed |= {"dataset": tmp_path / "set", "out": tmp_path / "run", "device": "scripted"}
         fixed |= {"params_file": settings, "inference_ticks": 2}
