@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -63,12 +65,20 @@ def _marked(mark: str) -> dict[psutil.Process, list[str]]:
 
 
 @pytest.fixture(scope="session")
-def worker_domain() -> int:
-    """A domain that no other worker, and most likely no other session, uses."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    session = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+def worker_domain() -> Iterator[int]:
+    """A domain that no other worker, and no other session of this machine, uses."""
     # Domains end at 101; beyond, discovery's ports meet those that the system hands out.
-    return 1 + (session + 37 * worker) % 100
+    for step in range(100):
+        domain = 1 + (os.getpid() + step) % 100
+        try:
+            file = (Path(tempfile.gettempdir()) / f"robot_learning_domain_{domain}").open("w")
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            continue
+        with file:
+            yield domain
+        return
+    raise AssertionError("every domain is in use")
 
 
 class Running:
