@@ -50,9 +50,9 @@ JOINT_RATE_HZ, DECISION_RATE_HZ, CAMERA_RATE_HZ, ROW_RATE_HZ = 500, 50, 30, 50
 PATIENCE_S = 60.0
 
 
-def three_camera_robot(folder: Path) -> str:
-    """The robot of two arms, with three cameras."""
-    source = find_robot("desk_duo")
+def three_camera_robot(folder: Path, robot: str = "desk_duo") -> str:
+    """A robot with three cameras; by default that of two arms."""
+    source = find_robot(robot)
     profile = yaml.safe_load(source.read_text(encoding="utf-8"))
     mjcf = Path(profile["interfaces"]["sim"]["mjcf"])
     profile["interfaces"]["sim"]["mjcf"] = str((source.parent / mjcf).resolve())
