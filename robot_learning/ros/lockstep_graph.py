@@ -45,6 +45,7 @@ ROLES = (
 )
 """The executables that can be stepped, in the order of their turns."""
 ROBOT = ROLES[0]
+_CLOCK = "/clock"
 
 # Real time, for what the middleware does in threads of its own.
 _MATCHING_S = 20.0
@@ -125,7 +126,7 @@ class _Member:
         self.name = host.spec.name
         self.node = node
         self.ros = cast(Node, node)
-        self.poller = NodePoller(self.ros)
+        self.poller = NodePoller(self.ros, host.clock)
         self.stepped = None if isinstance(node, LeadingNode) else node
         self.is_robot = host.spec.executable == ROBOT
 
@@ -183,7 +184,12 @@ class LockstepGraph:
 
     def add(self, host: LockstepHost, node: SteppedNode | LeadingNode) -> None:
         """Take a node in; its turn comes after those that were added before."""
-        self._members.append(_Member(host, node))
+        member = _Member(host, node)
+        for subscription in list(member.ros.subscriptions):
+            if subscription.topic_name == _CLOCK:
+                # The graph sets its time itself; to be told of it, too, takes a tenth of a step.
+                member.ros.destroy_subscription(subscription)
+        self._members.append(member)
         self._set_ros_time()
 
     def run(self) -> None:

@@ -13,13 +13,19 @@ from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.client import Client
 from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 from rclpy.service import Service
 from rclpy.subscription import Subscription
 
+from robot_learning.core.clocks import Clock, seconds_to_ns
+
+CALLS_PERIOD_S = 0.02
+"""How long a request may wait. Services are many and asked seldom."""
 _MOST_AT_ONCE = 256
+_CALLS_PERIOD_NS = seconds_to_ns(CALLS_PERIOD_S)
 _ANSWERS_KEPT = 11
 """As many as a client's queue in the middleware holds, and one more."""
 
@@ -33,16 +39,26 @@ class _Answering:
     answer: Coroutine[Any, Any, Any]
 
 
+class OwnQueues(MutuallyExclusiveCallbackGroup):  # type: ignore[misc]
+    """The group of subscriptions whose messages the node takes itself, when it wants them."""
+
+
 class NodePoller:
     """Takes messages, requests and answers of one node, and calls back for them.
+
+    Subscriptions of the group `OwnQueues` are left alone.
 
     A service whose callback is a coroutine answers once that has come to its end; it goes on with
     each poll.
     """
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, node: Node, clock: Clock) -> None:
+        self._node, self._clock = node, clock
         self._answering: list[_Answering] = []
+        self._polled_ns = self._called_ns = -1
+        self._subscriptions: list[Subscription] = []
+        self._queues: list[Queue] = []
+        self._find_queues()
 
     @property
     def answering(self) -> int:
@@ -50,18 +66,42 @@ class NodePoller:
         return len(self._answering)
 
     def poll(self) -> None:
-        """Call back for everything that has arrived: messages first, in the order of creation."""
-        for subscription in list(self._node.subscriptions):
-            take_messages(subscription)
-        self.poll_calls()
+        """Call back for what has arrived: messages first, in the order of creation.
+
+        Requests are looked for once within `CALLS_PERIOD_S`, and so are subscriptions that are
+        new; always, where time stands still.
+        """
+        for queue in self._queues:
+            queue.take()
+        now_ns, before_ns = self._clock.now_ns(), self._polled_ns
+        self._polled_ns = now_ns
+        if now_ns == before_ns or abs(now_ns - self._called_ns) >= _CALLS_PERIOD_NS:
+            self._called_ns = now_ns
+            self._find_queues()
+            self.poll_calls()
+        else:
+            self._take_up()
 
     def poll_calls(self) -> None:
-        """The same for requests and answers alone."""
+        """Call back for all requests and answers that have arrived."""
         for service in list(self._node.services):
             self._take_requests(service)
-        self._answering = [one for one in self._answering if not _go_on(one)]
+        self._take_up()
+
+    def _find_queues(self) -> None:
+        found = [
+            one for one in self._node.subscriptions if not isinstance(one.callback_group, OwnQueues)
+        ]
+        if found != self._subscriptions:
+            self._subscriptions, self._queues = found, [Queue(one) for one in found]
+
+    def _take_up(self) -> None:
+        """Go on with what is being answered, and with what was answered."""
+        if self._answering:
+            self._answering = [one for one in self._answering if not _go_on(one)]
         for client in list(self._node.clients):
-            _take_answers(client)
+            if client._pending_requests:
+                _take_answers(client)
 
     def _take_requests(self, service: Service) -> None:
         for _ in range(_MOST_AT_ONCE):
@@ -97,26 +137,45 @@ def unanswered(nodes: Iterable[Node], offered: frozenset[str]) -> int:
     )
 
 
+class Queue:
+    """What waits in one subscription's queue; what it takes to ask is looked up only once."""
+
+    __slots__ = ("_callback", "_handle", "_kind", "_most", "_raw", "_told")
+
+    def __init__(self, subscription: Subscription) -> None:
+        self._handle, self._kind = subscription.handle, subscription.msg_type
+        self._callback, self._raw = subscription.callback, subscription.raw
+        self._told = subscription._callback_type is Subscription.CallbackType.WithMessageInfo
+        # A queue for one message is empty once that is taken.
+        self._most = min(subscription.qos_profile.depth or _MOST_AT_ONCE, _MOST_AT_ONCE)
+
+    def take(self) -> int:
+        """Call back for every message that waits; how many there were."""
+        handle, kind, raw = self._handle, self._kind, self._raw
+        try:
+            with handle:
+                taken = handle.take_message(kind, raw)
+                if taken is None:
+                    return 0
+                messages = [taken]
+                while len(messages) < self._most:
+                    taken = handle.take_message(kind, raw)
+                    if taken is None:
+                        break
+                    messages.append(taken)
+        except InvalidHandle:
+            return 0  # destroyed by a callback before
+        for message, information in messages:
+            if self._told:
+                self._callback(message, information)
+            else:
+                self._callback(message)
+        return len(messages)
+
+
 def take_messages(subscription: Subscription) -> int:
     """Call back for every message that waits in one subscription's queue; how many there were."""
-    handle, kind = subscription.handle, subscription.msg_type
-    messages: list[Any] = []
-    try:
-        with handle:
-            while len(messages) < _MOST_AT_ONCE:
-                taken = handle.take_message(kind, subscription.raw)
-                if taken is None:
-                    break
-                messages.append(taken)
-    except InvalidHandle:
-        return 0  # destroyed by a callback before
-    told = subscription._callback_type is Subscription.CallbackType.WithMessageInfo
-    for message, information in messages:
-        if told:
-            subscription.callback(message, information)
-        else:
-            subscription.callback(message)
-    return len(messages)
+    return Queue(subscription).take()
 
 
 def _take_answers(client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, cast
 
 from rclpy.node import Node
@@ -29,7 +30,9 @@ class RealTimeHost:
     def __init__(self, stop: Stop) -> None:
         self.clock: Clock = SteadyClock()
         self._stop = stop
-        self._woken = threading.Event()
+        # Released by whoever wakes the loop: cheaper to wait for than an Event, by far.
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
         self._poller: NodePoller | None = None
 
     @property
@@ -52,11 +55,12 @@ class RealTimeHost:
 
     def wake(self) -> None:
         """End the loop's present wait; from any thread."""
-        self._woken.set()
+        with suppress(RuntimeError):  # it has been woken already
+            self._asleep.release()
 
     def attach(self, node: Node) -> NodePoller:
         """From now on `spin` serves this node's callbacks."""
-        self._poller = NodePoller(node)
+        self._poller = NodePoller(node, self.clock)
         return self._poller
 
     def serve(self, node: SteppedNode | LeadingNode) -> None:
@@ -119,6 +123,4 @@ class RealTimeHost:
 
     def _pause(self, duration_s: float) -> None:
         """Until the time is over, or somebody wakes the loop."""
-        if duration_s > 0.0:
-            self._woken.wait(duration_s)
-        self._woken.clear()
+        self._asleep.acquire(timeout=max(0.0, duration_s))

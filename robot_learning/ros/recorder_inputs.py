@@ -18,7 +18,7 @@ from robot_learning.core.turns import TurnRules
 from robot_learning.episodes.message_streams import MessageStreams
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.ros import qos
-from robot_learning.ros.polling import take_messages
+from robot_learning.ros.polling import OwnQueues, Queue
 
 _KINDS: dict[str, type] = {
     "joint_states": JointState,
@@ -42,6 +42,8 @@ class RecorderInputs:
         self._node = node
         self._sim_time = bool(node.get_parameter("use_sim_time").value)
         self._subscriptions: list[Subscription] = []
+        self._queues: list[Queue] = []
+        self._group = OwnQueues()
         topics = {camera.name: camera_topic(camera, transport) for camera in cameras}
         self._streams = MessageStreams(recorder, topics, turns)
         for topic, handler in self._streams.handlers.items():
@@ -53,14 +55,14 @@ class RecorderInputs:
 
     def poll(self) -> None:
         """Push everything that has arrived by now."""
-        for subscription in self._subscriptions:
-            take_messages(subscription)
+        for queue in self._queues:
+            queue.take()
 
     def close(self) -> None:
         """Unsubscribe."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
-        self._subscriptions = []
+        self._subscriptions, self._queues = [], []
 
     def begin_anew(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
@@ -74,7 +76,11 @@ class RecorderInputs:
         def on_message(message: Any, information: Any) -> None:
             handler(message, self._receipt_ns(information))
 
-        self._subscriptions.append(self._node.create_subscription(kind, topic, on_message, profile))
+        subscription = self._node.create_subscription(
+            kind, topic, on_message, profile, callback_group=self._group
+        )
+        self._subscriptions.append(subscription)
+        self._queues.append(Queue(subscription))
 
     def _receipt_ns(self, information: Any) -> int:
         """When the middleware had it, which is more exact than the poll; or now, in sim time."""
