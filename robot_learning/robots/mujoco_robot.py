@@ -192,6 +192,11 @@ class MujocoRobot(Robot):
         """The task's dense reward now, in [0, 1]."""
         return float(self.task.reward(self._values(), self.profile))
 
+    def judge(self) -> tuple[float, bool]:
+        """Reward and success now, from one look."""
+        values, profile = self._values(), self.profile
+        return float(self.task.reward(values, profile)), bool(self.task.success(values, profile))
+
     def _values(self) -> Values:
         return read_values(self.world, self.pose_names)
 

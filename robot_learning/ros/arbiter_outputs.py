@@ -44,6 +44,7 @@ from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
 from robot_learning.ros import conversions, qos
 
 COLUMNS = ("human", "policy", "noise", "requested", "applied")
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class CommandOutput:
@@ -63,9 +64,10 @@ class CommandOutput:
             names = profile.joint_names
         self._is_array = output == "position_array"
         kind = Float64MultiArray if self._is_array else JointTrajectory
-        self._names = names
         self._order = np.array(profile.joint_indices(names))
-        self._times_s = (time_from_start_s,)
+        self._trajectory = conversions.trajectory_message(
+            names, np.zeros(len(names)), (time_from_start_s,)
+        )
         self._publisher = node.create_publisher(kind, "joint_command", qos.COMMAND)
 
     def publish(self, decision: Decision) -> None:
@@ -78,9 +80,8 @@ class CommandOutput:
         if self._is_array:
             self._publisher.publish(Float64MultiArray(data=array.array("d", position.tobytes())))
             return
-        self._publisher.publish(
-            conversions.trajectory_message(self._names, position, self._times_s)
-        )
+        self._trajectory.points[0].positions = array.array("d", position.tobytes())
+        self._publisher.publish(self._trajectory)
 
 
 class DecisionOutput:
@@ -93,19 +94,22 @@ class DecisionOutput:
             for name in COLUMNS
         }
         self._state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
-        self._message = JointState(name=list(self._names))
+        self._message, self._text = JointState(name=list(self._names)), String()
 
     def publish(self, decision: Decision, stamp_ns: int, rate: RateReport | None) -> None:
         """One message a column; `applied` carries the commanded velocity too."""
         message = self._message
-        message.header.stamp = conversions.time_message(stamp_ns)
+        conversions.set_stamp(message, stamp_ns)
         for name, publisher in self._columns.items():
+            # Asked first, as a message takes ten times as long as the question.
+            if not publisher.get_subscription_count():
+                continue
             message.position = array.array("d", getattr(decision, name).tobytes())
             velocity = decision.velocity.tobytes() if name == "applied" else b""
             message.velocity = array.array("d", velocity)
             publisher.publish(message)
-        state = state_document(decision, self._names, stamp_ns, rate)
-        self._state.publish(String(data=json.dumps(state, separators=(",", ":"))))
+        self._text.data = _compact(state_document(decision, self._names, stamp_ns, rate))
+        self._state.publish(self._text)
 
 
 def state_document(
@@ -146,9 +150,12 @@ def state_document(
     }
 
 
+_LIMIT_NAMES = [(int(limit), str(limit.name).lower()) for limit in Limit]
+
+
 def limit_names(bits: int) -> list[str]:
     """The names of the limits in `bits`, in lower case."""
-    return [str(limit.name).lower() for limit in Limit if limit & bits]
+    return [name for bit, name in _LIMIT_NAMES if bit & bits]
 
 
 def _number(value: float) -> float | None:

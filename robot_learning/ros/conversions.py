@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -29,6 +30,12 @@ def time_message(stamp_ns: int) -> Time:
     return Time(sec=sec, nanosec=nanosec)
 
 
+def set_stamp(message: Any, stamp_ns: int) -> None:
+    """Stamp a message that is used again, without making another Time for it."""
+    stamp = message.header.stamp
+    stamp.sec, stamp.nanosec = divmod(stamp_ns, NS_PER_S)
+
+
 def time_ns(message: Time | Duration) -> int:
     """A Time or Duration message as nanoseconds."""
     return int(message.sec) * NS_PER_S + int(message.nanosec)
@@ -44,7 +51,7 @@ def joint_state_message(
 ) -> JointState:
     """The joints of an observation; `effort` stays empty where nothing was measured."""
     message = JointState(name=list(joint_names))
-    message.header.stamp = time_message(stamp_ns)
+    set_stamp(message, stamp_ns)
     message.position = array.array("d", observation.joint_position.tobytes())
     message.velocity = array.array("d", observation.joint_velocity.tobytes())
     if not np.isnan(observation.joint_effort).any():
@@ -75,6 +82,8 @@ def joint_velocities(message: JointState, joint_names: Sequence[str]) -> FloatAr
 def _ordered(names: Sequence[str], values: FloatArray, wanted: Sequence[str]) -> FloatArray:
     if len(names) != len(values):
         raise CommandError(f"joint state has {len(names)} names and {len(values)} values")
+    if list(names) == list(wanted):
+        return values
     by_name = dict(zip(names, values.tolist(), strict=True))
     missing = [name for name in wanted if name not in by_name]
     if missing:
@@ -89,15 +98,27 @@ def trajectory_message(
     stamp_ns: int = 0,
 ) -> JointTrajectory:
     """A JointTrajectory of `positions` (k, n) or (n,), one time from start for each point."""
-    rows = np.atleast_2d(positions)
     message = JointTrajectory(joint_names=list(joint_names))
-    message.header.stamp = time_message(stamp_ns)
-    for row, time_s in zip(rows, times_from_start_s, strict=True):
-        sec, nanosec = divmod(round(time_s * NS_PER_S), NS_PER_S)
-        point = JointTrajectoryPoint(time_from_start=Duration(sec=sec, nanosec=nanosec))
-        point.positions = array.array("d", np.ascontiguousarray(row, float).tobytes())
-        message.points.append(point)
+    fill_trajectory(message, positions, times_from_start_s, stamp_ns)
     return message
+
+
+def fill_trajectory(
+    message: JointTrajectory,
+    positions: FloatArray,
+    times_from_start_s: Sequence[float] = (0.0,),
+    stamp_ns: int = 0,
+) -> None:
+    """The same, into a message of these joints that is used again."""
+    rows, points = np.atleast_2d(np.asarray(positions, float)), message.points
+    set_stamp(message, stamp_ns)
+    del points[len(rows) :]
+    while len(points) < len(rows):
+        points.append(JointTrajectoryPoint())
+    for point, row, time_s in zip(points, rows, times_from_start_s, strict=True):
+        offset = point.time_from_start
+        offset.sec, offset.nanosec = divmod(round(time_s * NS_PER_S), NS_PER_S)
+        point.positions = array.array("d", row.tobytes())
 
 
 def parse_trajectory(
@@ -113,24 +134,26 @@ def parse_trajectory(
     if not message.points:
         raise CommandError("empty: the trajectory has no points")
     times_s = np.array([time_ns(point.time_from_start) / NS_PER_S for point in message.points])
-    if times_s[0] < 0.0 or (np.diff(times_s) <= 0.0).any():
+    if times_s[0] < 0.0 or (len(times_s) > 1 and (np.diff(times_s) <= 0.0).any()):
         raise CommandError(f"times from start do not increase: {_numbers(times_s)} s")
-    positions = np.empty((len(message.points), len(order)))
+    positions = np.empty((len(message.points), len(joint_names)))
     for index, point in enumerate(message.points):
-        if len(point.positions) != len(order):
-            text = f"point {index} has {len(point.positions)} positions for {len(order)} joints"
+        if len(point.positions) != len(joint_names):
+            text = f"point {index} has {len(point.positions)} positions"
+            text += f" for {len(joint_names)} joints"
             raise CommandError(f"wrong size: {text}")
         positions[index] = point.positions
     if not np.isfinite(positions).all():
         index, column = np.argwhere(~np.isfinite(positions))[0]
         name, value = message.joint_names[column], positions[index, column]
         raise CommandError(f"not finite: point {index} asks {value} of joint '{name}'")
-    return times_s, positions[:, order]
+    return times_s, positions if order is None else positions[:, order]
 
 
-def _joint_order(given: Sequence[str], wanted: Sequence[str]) -> list[int]:
+def _joint_order(given: Sequence[str], wanted: Sequence[str]) -> list[int] | None:
+    """Where each joint stands; None where they are in the order that is wanted."""
     if list(given) == list(wanted):
-        return list(range(len(wanted)))
+        return None
     for name in given:
         if name not in wanted:
             raise CommandError(unknown_choice("joint", name, wanted))
@@ -149,12 +172,17 @@ def _numbers(values: FloatArray) -> str:
 def pose_message(pose: FloatArray, stamp_ns: int) -> PoseStamped:
     """A pose (7,) x y z qw qx qy qz in the world frame."""
     message = PoseStamped()
-    message.header.stamp = time_message(stamp_ns)
+    fill_pose(message, pose, stamp_ns)
+    return message
+
+
+def fill_pose(message: PoseStamped, pose: FloatArray, stamp_ns: int) -> None:
+    """The same, into a message that is used again."""
+    set_stamp(message, stamp_ns)
     message.header.frame_id = WORLD_FRAME
     position, orientation = message.pose.position, message.pose.orientation
     position.x, position.y, position.z = pose[:3].tolist()
     orientation.w, orientation.x, orientation.y, orientation.z = pose[3:].tolist()
-    return message
 
 
 def pose_array(message: PoseStamped) -> FloatArray:

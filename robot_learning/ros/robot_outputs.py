@@ -46,18 +46,23 @@ class StateOutput:
         self._clock = (
             node.create_publisher(ClockMessage, "/clock", qos.CLOCK) if publish_clock else None
         )
+        self._pose, self._reward = PoseStamped(), Float64()
         self._node = node
 
     def publish(self, observation: Observation, stamp_ns: int) -> None:
         """Publish an observation, stamped `stamp_ns`; /clock first, so that nothing is early."""
-        if self._clock is not None:
+        if self._clock is not None and self._clock.get_subscription_count():
             self._clock.publish(conversions.clock_message(stamp_ns))
         names = self._robot.profile.joint_names
         self._joints.publish(conversions.joint_state_message(observation, names, stamp_ns))
         for name, publisher in self._poses.items():
-            publisher.publish(conversions.pose_message(observation.poses[name], stamp_ns))
-        self._task_reward.publish(Float64(data=self._robot.reward()))
-        success = self._robot.success()
+            # Asked first, as a message takes more time than the question.
+            if publisher.get_subscription_count():
+                conversions.fill_pose(self._pose, observation.poses[name], stamp_ns)
+                publisher.publish(self._pose)
+        reward, success = self._robot.judge()
+        self._reward.data = reward
+        self._task_reward.publish(self._reward)
         if success is not self._success:
             self._task_success.publish(Bool(data=success))
             self._success = success

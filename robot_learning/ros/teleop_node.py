@@ -76,7 +76,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
         self._retaking = Retaking(RETAKEN_S)
-        self._arbiter: Mapping[str, Any] = {}
+        self._arbiter_text = ""
         self._recorder: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
         self._doubt: Mapping[str, Any] = {}
@@ -89,6 +89,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._inputs = TeleopInputs(self, profile, self._device, self._steady, poses)
         self._health = DeviceLine()
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
+        self._command = JointTrajectory(joint_names=list(profile.joint_names))
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
@@ -157,10 +158,8 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._state, command = self._controller.step(self._state, wanted, context, step_s)
         if command.position is not None:
             stamp_ns = self.get_clock().now().nanoseconds
-            message = conversions.trajectory_message(
-                self._profile.joint_names, command.position, stamp_ns=stamp_ns
-            )
-            self._commands.publish(message)
+            conversions.fill_trajectory(self._command, command.position, stamp_ns=stamp_ns)
+            self._commands.publish(self._command)
         if self._retaking.update(now_ns, wanted.engaged):
             self._ask_arbiter(OperatorEvent.TAKE_OVER)
         self._log_health(now_ns, wanted)
@@ -171,7 +170,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
                 limits, age_s = command.warnings, self._inputs.age_s("arbiter", now_ns)
                 self._terminal.show(
                     operator_status(
-                        self._arbiter,
+                        read_state(self._arbiter_text) or {},
                         age_s,
                         wanted,
                         limits,
@@ -215,10 +214,9 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         return response
 
     def _on_arbiter(self, message: String) -> None:
-        state = read_state(message.data)
-        if state is not None:
-            self._arbiter = state
-            self._inputs.heard("arbiter")
+        # Read only when it is shown: there is one a tick.
+        self._arbiter_text = message.data
+        self._inputs.heard("arbiter")
 
     def _on_recorder(self, message: String) -> None:
         self._recorder = read_state(message.data) or {}
