@@ -115,8 +115,12 @@ class SteppedNode(Protocol):
 class SteppedDefaults:
     """What most nodes that are stepped have in common."""
 
-    poll_period_s = POLL_PERIOD_S
     priority: int | None = None
+
+    @property
+    def poll_period_s(self) -> float:
+        """How long a message may wait between two steps."""
+        return POLL_PERIOD_S
 
     def start(self) -> None:
         """Nothing to begin."""

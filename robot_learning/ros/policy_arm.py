@@ -57,6 +57,7 @@ class PolicyArm:
             arbiter: node whose `hand_back` is called once; empty for none.
         """
         self.prefix = prefix
+        self.observed_ns = 0
         self.runner = PolicyRunner(served.client.spec, served.runner, number)
         self.mode = ""
         self._doubt = DoubtOutput(node, prefix, self.runner)
@@ -70,6 +71,7 @@ class PolicyArm:
         self._publisher = node.create_publisher(
             JointTrajectory, f"{prefix}policy/command", qos.COMMAND
         )
+        self._command = JointTrajectory(joint_names=list(profile.joint_names))
         self._state = node.create_subscription(
             String, f"{prefix}arbiter/state", self._on_state, qos.LATCHED
         )
@@ -191,6 +193,7 @@ class PolicyArm:
         return self.runner.observe(key, stamp_ns, value, self.now())
 
     def _on_complete(self, stamp_ns: int) -> None:
+        self.observed_ns = self._host.clock.now_ns()
         self.take_images()
         request = self.runner.request(stamp_ns, self.now())
         if request is not None:
@@ -220,10 +223,8 @@ class PolicyArm:
         if chunk is None:
             return
         offsets_s, rows = chunk.points_from(now.ros_ns, self._horizon_ns)
-        names = self._profile.joint_names
-        self._publisher.publish(
-            conversions.trajectory_message(names, rows, offsets_s, chunk.stamp_ns)
-        )
+        conversions.fill_trajectory(self._command, rows, offsets_s, chunk.stamp_ns)
+        self._publisher.publish(self._command)
         self._published_ns = now.steady_ns
 
     def _ask_to_drive(self, now: Instant) -> None:

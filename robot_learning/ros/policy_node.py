@@ -47,6 +47,8 @@ SWITCH_INTERVAL_S = 0.0002
 QUICK_S = 0.003
 # How long an observation may wait: what its chunk comes later by.
 OBSERVATION_WAIT_S = 0.002
+# After one has come there is none to wait for during this share of the robot's control period.
+QUIET_SHARE = 0.8
 # How long the observations of a reloaded checkpoint may take to come in.
 ADOPTION_PATIENCE_S = 5.0
 
@@ -57,6 +59,7 @@ class PolicyNode(BuiltNode):
     def __init__(self, host: Host) -> None:
         super().__init__("policy_node", POLICY_NODE, host)
         self._profile = load_profile(self._settings["robot"])
+        self._quiet_s = QUIET_SHARE / self._profile.control_rate_hz
         self._served: ServedPolicy | None = None
         self._worker: Inference | None = None
         self._arms: list[PolicyArm] = []
@@ -73,9 +76,12 @@ class PolicyNode(BuiltNode):
         self.create_service(Trigger, "~/reset", self._on_reset)
 
     @property
-    def poll_period_s(self) -> float:  # type: ignore[override]
-        """Often while it proposes, seldom while it rests."""
-        return OBSERVATION_WAIT_S if self._active else POLL_PERIOD_S
+    def poll_period_s(self) -> float:
+        """Short while an observation may come; until then, and without any, it is slept."""
+        if not self._active or not self._arms:
+            return POLL_PERIOD_S
+        since_ns = self._steady.now_ns() - min(arm.observed_ns for arm in self._arms)
+        return max(OBSERVATION_WAIT_S, self._quiet_s - since_ns / NS_PER_S)
 
     def start(self) -> None:
         """Configure and activate, where the parameters say so.
