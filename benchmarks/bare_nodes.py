@@ -48,16 +48,18 @@ def exchange(name: str, path: str) -> None:
     """Take the messages that are named, publish the others at their rates, and nothing else."""
     exchanged = json.loads(Path(path).read_text(encoding="utf-8"))[name]
     rclpy.init()
-    node = Node(name)
+    node = Node(f"bare_{name}")
     taken = []
     for topic, kind, reliability, durability in exchanged["takes"]:
         profile = _profile(reliability, durability, exchanged["depth"])
-        subscription = node.create_subscription(message_class(kind), topic, lambda _: None, profile)
+        subscription = node.create_subscription(
+            message_class(kind), f"/bare{topic}", lambda _: None, profile
+        )
         taken.append((subscription.handle, subscription.msg_type))
     given = []
     for topic, kind, reliability, durability, rate_hz, content in exchanged["gives"]:
         profile = _profile(reliability, durability)
-        publisher = node.create_publisher(message_class(kind), topic, profile)
+        publisher = node.create_publisher(message_class(kind), f"/bare{topic}", profile)
         message = deserialize_message(base64.b64decode(content), message_class(kind))
         given.append((publisher, message, rate_hz / exchanged["rate_hz"]))
     due = [0.0] * len(given)

@@ -7,7 +7,8 @@ robot, arbiter, scripted operator, policy (50 Hz), recorder and the rounds, at 1
 of each process and its children, in shares of a core, over windows of two seconds. Beside it its
 floor: a bare rclpy node for each of the six in a graph of their own, which takes the same
 messages from its queues and publishes the same ones at the same rates, and does nothing else.
-What they are is learned from the running graph. Cameras are JPEG frames that were encoded
+What they are is learned from the running graph; both graphs run at the same time, so that
+whatever else the machine does weighs on both. Cameras are JPEG frames that were encoded
 beforehand, from a process of its own, as drivers of real cameras would publish them.
 
 In lockstep all nodes are one process: how fast simulated time passes, with what memory, and how
@@ -38,7 +39,7 @@ import torch
 from bare_nodes import message_class
 from bench_recorder_node import three_camera_robot
 from diagnostic_msgs.msg import DiagnosticArray
-from harness import Row, Spread, report
+from harness import Row, Spread, ratio, report
 from rclpy.context import Context
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
@@ -47,6 +48,7 @@ from std_msgs.msg import String
 
 from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.plan import LaunchPlan, middleware_environment, node_arguments
+from robot_learning.core.clocks import SteadyClock
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
@@ -61,6 +63,7 @@ POLICY_RATE_HZ = 50.0
 # Of each loop, and how many messages of a topic its queues keep; the others are as the first.
 RATES_HZ = {"": 100.0, "teleop_node": 50.0}
 DEPTHS = {"": 1, "recorder_node": 64}
+BARE_PREFIX = "bare_"
 BARE = str(Path(__file__).with_name("bare_nodes.py"))
 ENVIRONMENT = {
     "ROS_DOMAIN_ID": str(DOMAIN),
@@ -125,7 +128,7 @@ class Ear:
         self._context = Context()
         rclpy.init(context=self._context, domain_id=DOMAIN)
         self.node = Node("bench_graph", context=self._context, start_parameter_services=False)
-        self._poller = NodePoller(self.node)
+        self._poller = NodePoller(self.node, SteadyClock())
 
     def close(self) -> None:
         """Leave the graph."""
@@ -330,25 +333,18 @@ def _policies(endpoints: Sequence[Any], name: str) -> tuple[int, int]:
     return int(profile.reliability), int(profile.durability)
 
 
-def floors(exchanged: Mapping[str, Any], seconds: float, folder: Path) -> tuple[Costs, float]:
-    """What the bare nodes take; and the least share of its rate that one of them reached."""
+def bare_nodes(exchanged: Mapping[str, Any], folder: Path) -> list[Process]:
+    """The processes that do nothing but that."""
     path = folder / "exchanged.json"
     path.write_text(json.dumps(exchanged), encoding="utf-8")
-    ear = Ear()
-    bare = [
-        Process(f"bare_{name}", [BARE, "exchange", name, str(path)], folder) for name in exchanged
+    return [
+        Process(f"{BARE_PREFIX}{name}", [BARE, "exchange", name, str(path)], folder)
+        for name in exchanged
     ]
-    with running(bare):
-        ear.until(lambda: set(exchanged) <= set(ear.node.get_node_names()), "bare nodes run", bare)
-        ear.close()
-        time.sleep(WARM_UP_S)
-        found = costs(bare, seconds)
-    reached = min(float(node.output.split()[-1]) for node in bare)
-    return {name.removeprefix("bare_"): cores for name, cores in found.items()}, reached
 
 
 def real_time(folder: Path, seconds: float, repetitions: int) -> tuple[list[Row], float]:
-    """The six nodes beside their floors, in turn; and the floor of the arbiter."""
+    """The six nodes beside their floors; and the floor of the arbiter."""
     taken: Costs = {}
     floor: Costs = {}
     for repetition in range(repetitions):
@@ -360,28 +356,28 @@ def real_time(folder: Path, seconds: float, repetitions: int) -> tuple[list[Row]
             await_recording(ear, nodes)
             ear.listen(WARM_UP_S)
             exchanged = learned(ear, [node.name for node in nodes])
-            ear.listen(1.0)
-            for name, cores in costs(nodes, seconds).items():
-                taken.setdefault(name, []).extend(cores)
+            with running(bare_nodes(exchanged, place)) as bare:
+                ear.until(
+                    lambda: all(node.name in ear.node.get_node_names() for node in bare),  # noqa: B023
+                    "the bare nodes run",
+                    [*nodes, *bare],
+                )
+                ear.listen(WARM_UP_S)
+                found = costs([*nodes, *bare], seconds)
             ear.listen(1.0)
             sizes = {node.name: node.memory_mib() for node in nodes}
         ear.close()
-        bare_costs, bare_share = floors(exchanged, seconds, place)
-        for name, cores in bare_costs.items():
-            floor.setdefault(name, []).extend(cores)
+        bare_share = min(float(node.output.split()[-1]) for node in bare)
+        for node in nodes:
+            taken.setdefault(node.name, []).extend(found[node.name])
+            floor.setdefault(node.name, []).extend(found[f"{BARE_PREFIX}{node.name}"])
     rows = []
     for name, cores in taken.items():
-        bare = Spread.of(floor[name])
         mark = ARBITER_MARK if name == ARBITER else NODE_MARK
         rows += [
             Row(f"{name}: CPU", _percent(cores), "% of a core"),
             Row(f"{name}: its floor", _percent(floor[name]), "% of a core"),
-            Row(
-                f"{name}: CPU / floor",
-                Spread.of([one / bare.median for one in cores]),
-                "",
-                f"<= {mark:g}",
-            ),
+            Row(f"{name}: CPU / floor", ratio(cores, floor[name]), "", f"<= {mark:g}"),
             Row(f"{name}: RSS, PSS", _one(sizes[name][0]), f"MiB, {sizes[name][1]:.0f} MiB"),
         ]
         if name in paces.reached:
