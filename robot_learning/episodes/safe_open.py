@@ -24,6 +24,9 @@ _MAX_DEPTH = 8
 # The most that gzip can compress, so the most that a compressed chunk can stand for.
 _MAX_INFLATION = 1100
 _VLEN_ENTRY_BYTES = 16
+# What was created and never written has no bytes in a file, and is none the less sound: HDF5
+# gives the fill value. All of it in a file together may be as large as this.
+_MAX_UNWRITTEN_BYTES = 256 * 2**20
 
 
 def open_checked(path: Path) -> h5py.File:
@@ -78,6 +81,7 @@ def _open(path: Path) -> h5py.File:
 
 def _check_tree(file: h5py.File, file_bytes: int, *, foreign: bool = False) -> None:
     waiting: list[tuple[h5py.Group, int]] = [(file, 0)]
+    unwritten = 0
     seen, most_objects = 0, _MAX_FOREIGN_OBJECTS if foreign else _MAX_OBJECTS
     while waiting:
         group, depth = waiting.pop()
@@ -97,7 +101,8 @@ def _check_tree(file: h5py.File, file_bytes: int, *, foreign: bool = False) -> N
             elif isinstance(child, h5py.Dataset):
                 if not foreign:
                     _check_layout(child)
-                _check_dataset(child, file_bytes)
+                spare = _MAX_UNWRITTEN_BYTES - unwritten if foreign else 0
+                unwritten += _check_dataset(child, file_bytes, spare)
             else:
                 raise EpisodeError(f"'{child.name}' is neither a group nor an array")
 
@@ -115,11 +120,14 @@ def _is_frames(dataset: h5py.Dataset) -> bool:
     return bool(h5py.check_vlen_dtype(dataset.dtype) == np.dtype(np.uint8))
 
 
-def _check_dataset(dataset: h5py.Dataset, file_bytes: int) -> None:
+def _check_dataset(dataset: h5py.Dataset, file_bytes: int, spare_bytes: int) -> int:
+    """Refuse what claims more than the file holds and `spare_bytes`; how many of those it takes."""
     name = dataset.name
     if dataset.is_virtual or dataset.external:
         raise EpisodeError(f"'{name}' keeps its data in another file; refused")
     if dataset.shape is None:
+        if spare_bytes:
+            return 0  # another tool's empty array, which nobody reads
         raise EpisodeError(f"'{name}' has no shape")
     elements = _product(dataset.shape)
     entry_bytes = _VLEN_ENTRY_BYTES if _is_frames(dataset) else dataset.dtype.itemsize
@@ -128,12 +136,14 @@ def _check_dataset(dataset: h5py.Dataset, file_bytes: int) -> None:
         raise EpisodeError(f"'{name}' claims {stored} bytes in a file of {file_bytes}")
     inflation = _MAX_INFLATION if dataset.compression else 1
     # A chunk at the end may be partly used, never the other way round.
-    if elements * entry_bytes > stored * inflation:
+    unwritten: int = max(0, elements * entry_bytes - stored * inflation)
+    if unwritten > spare_bytes:
         raise EpisodeError(f"'{name}' claims {elements} values, more than the file holds")
     row_bytes = _product(dataset.shape[1:]) * entry_bytes
     chunk_bytes = _product(dataset.chunks or ()) * entry_bytes
     if max(row_bytes, chunk_bytes) > MAX_ROW_BYTES:
         raise EpisodeError(f"'{name}' has rows or chunks that are too large")
+    return unwritten
 
 
 def _product(sizes: tuple[Any, ...]) -> int:

@@ -62,7 +62,12 @@ def test_a_file_of_robosuite_is_imported(tmp_path: Path) -> None:
     assert dataset.array("obs/count").dtype == np.int64
     assert dataset.info.env_args["env_name"] == "Lift"
     assert len(dataset.stored_split("train")) == 2
-    assert report.left_out == {"next_obs": "unknown to this import"}
+    assert report.left_out == {
+        "data/demo_0/next_obs/state": "the observations of the next row, which is there "
+        "(as in 2 more episodes)",
+        "data/demo_0 (attribute 'model_file')": "an attribute that this import has no place for "
+        "(as in 2 more episodes)",
+    }
     frame = dataset.episode(dataset.episodes[2].name).frame("obs/agentview_image", 0)
     assert (frame == 10).all()
     # Rows are 1/rate apart, as was stated.
@@ -137,7 +142,7 @@ def test_hostile_files_of_robomimic_are_refused(
     [
         ("observations/images/top", np.full((ROWS, 40), 7, np.uint8), "row 0: no JPEG image"),
         ("observations/images/top", np.zeros((ROWS, 8, 8), np.uint8), "nor padded JPEG"),
-        ("observations/qpos", np.zeros((ROWS + 1, 2), np.float32), "has 6 rows, '/action' 5"),
+        ("observations/qpos", np.zeros((ROWS + 1, 2), np.float32), "it has 6 rows, the actions 5"),
         ("observations/qpos", np.array([b"x"] * ROWS), r"no array '/observations/qpos'"),
         ("action", np.zeros((0, 2), np.float32), "rows"),
     ],

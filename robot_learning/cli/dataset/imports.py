@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # The names in `episodes/imports/formats.py`, which is imported only when something is imported.
 FORMATS = ("rosbag", "act", "robomimic")
-_MOST_LINES = 20
+_MOST_NOTES = 20
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -81,12 +81,13 @@ def run_import(arguments: argparse.Namespace) -> int:
         f"{report.invalid_rows} of them invalid",
         soft_wrap=True,
     )
-    lines = [f"left out: {item}: {why}" for item, why in report.left_out.items()]
-    lines += [f"note: {note}" for note in report.notes]
-    for line in lines[:_MOST_LINES]:
-        console.print(line, soft_wrap=True)
-    if len(lines) > _MOST_LINES:
-        console.print(f"and {len(lines) - _MOST_LINES} more of this kind")
+    for note in report.notes[:_MOST_NOTES]:
+        console.print(f"note: {note}", soft_wrap=True)
+    if len(report.notes) > _MOST_NOTES:
+        console.print(f"and {len(report.notes) - _MOST_NOTES} more notes")
+    # All of it: what is not listed would be lost without a word.
+    for item, why in report.left_out.items():
+        console.print(f"left out: {item}: {why}", soft_wrap=True)
     return 0
 
 

@@ -5,34 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import h5py
+import numpy as np
 import simplejpeg
 
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.imports import foreign, nominal
+from robot_learning.episodes.imports.foreign import TextPlace
 from robot_learning.episodes.imports.importer import (
     ImportReport,
     Progress,
     finish_episode,
     imported_metadata,
 )
-from robot_learning.episodes.imports.nominal import NominalEpisode, NominalOptions
+from robot_learning.episodes.imports.layout import (
+    OUR_CONTROL,
+    Layout,
+    LeftOut,
+    make_layout,
+    text_places,
+    what_is_told,
+)
+from robot_learning.episodes.imports.nominal import NominalOptions
 from robot_learning.episodes.reading import reading
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.safe_open import open_foreign
-from robot_learning.episodes.schema import Column, DatasetInfo
+from robot_learning.episodes.schema import DatasetInfo
 
 # The column of each array; `base_action` are the wheels of Mobile ALOHA.
 _COLUMNS = {
-    "action": "actions",
-    "observations/qpos": "obs/joint_position",
-    "observations/qvel": "obs/joint_velocity",
-    "observations/effort": "obs/joint_effort",
-    "base_action": "control/base_action",
+    "action": ("actions", ""),
+    "observations/qpos": ("obs", "joint_position"),
+    "observations/qvel": ("obs", "joint_velocity"),
+    "observations/effort": ("obs", "joint_effort"),
+    "base_action": ("control", "base_action"),
 }
+_REQUIRED = ("action", "observations/qpos")
+_IMAGES = "observations/images"
+# The lengths of padded JPEG images, which say it themselves.
+_DERIVED = ("compress_len",)
 
 
 @dataclass(frozen=True)
@@ -45,37 +59,85 @@ class ActImporter:
         """From the first episode; see `Importer`."""
         first = _episode_paths(source)[0]
         with open_foreign(first) as file, reading(first):
-            columns = [
-                Column(path, array.shape[1:], foreign.stored_dtype(array))
-                for path, array in _arrays(file).items()
-            ]
-            for camera, array in _cameras(file).items():
-                is_jpeg = array.ndim == 2
-                shape = _jpeg_shape(array, camera) if is_jpeg else array.shape[1:]
-                jpeg = is_jpeg or self.options.encode_images
-                columns.append(nominal.image_column(camera, shape, jpeg=jpeg))
-        return nominal.describe(self.options, columns)
+            return nominal.describe(self.options, self._layout(file).columns)
 
     def record(
         self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
     ) -> None:
         """Every episode; see `Importer`."""
         paths = _episode_paths(source)
-        stamps, words = self.options.stamps, self.options.instruction
+        left_out, places = LeftOut(), list[TextPlace]()
+        for path in paths:
+            with open_foreign(path) as file, reading(path):
+                places += text_places(path, file, "/")
+        texts = foreign.read_texts(places)
+        layout: Layout | None = None
         for number, path in enumerate(paths):
             with open_foreign(path) as file, reading(path):
-                episode = _read_episode(file, recorder.folder.info)
+                if layout is None:
+                    layout = self._layout(file)
+                    report.notes += layout.notes()
+                    report.notes += _jpeg_note(layout)
+                episode = layout.read(file, path.name, left_out)
+                told = what_is_told(path, file, "/", texts, partial(left_out.add, path.name))
                 metadata = imported_metadata(
-                    source, path.name, kind="act", stamps=stamps, instruction=words
+                    source,
+                    path.name,
+                    kind="act",
+                    stamps=self.options.stamps,
+                    instruction=self.options.instruction or told.instruction,
+                    notes=told.notes,
                 )
                 nominal.record_episode(recorder, episode, metadata, str(path))
-                finish_episode(recorder, report, "unknown")
-                if number == 0 and any(array.ndim == 2 for array in _cameras(file).values()):
-                    report.notes.append(
-                        "JPEG frames are kept as they are: scripts that hand RGB to OpenCV's "
-                        "encoder store red and blue exchanged; look at the pictures"
-                    )
+                finish_episode(recorder, report, told.outcome)
             progress(number + 1, len(paths))
+        report.left_out.update(left_out.lines())
+        if source.is_dir():
+            known = {path.name for path in paths}
+            others = sorted(path.name for path in source.iterdir() if path.name not in known)
+            report.left_out.update(dict.fromkeys(others, "no episode_<number>.hdf5"))
+
+    def _layout(self, file: h5py.File) -> Layout:
+        for place in _REQUIRED:
+            array = file.get(place)
+            if not foreign.is_numeric(array) or array.ndim != 2:
+                raise EpisodeError(f"no array '/{place}' of one vector a row, so no file of ACT")
+        images = file.get(_IMAGES)
+        jpeg = {}
+        for name, array in foreign.arrays_of(images) if isinstance(images, h5py.Group) else ():
+            if _is_jpeg(array):
+                jpeg[f"{_IMAGES}/{name}"] = (_jpeg_shape(array, name), _jpeg_of)
+            elif foreign.is_numeric(array) and foreign.frames_in(array) is None:
+                raise EpisodeError(
+                    f"'{array.name}': neither (T, height, width, 3) uint8 nor padded JPEG"
+                )
+        return make_layout(
+            file,
+            _column_place,
+            actions="action",
+            required=_REQUIRED,
+            known=_DERIVED,
+            encode_images=self.options.encode_images,
+            jpeg=jpeg,
+        )
+
+
+def _column_place(place: str) -> tuple[str, str] | str:
+    if place in _COLUMNS:
+        return _COLUMNS[place]
+    for root in (_IMAGES, "observations"):
+        if place.startswith(f"{root}/"):
+            return "obs", place.removeprefix(f"{root}/")
+    return "control", f"{place}_array" if place in OUR_CONTROL else place
+
+
+def _jpeg_note(layout: Layout) -> list[str]:
+    if not any(taken.jpeg for taken in layout.taken.values()):
+        return []
+    return [
+        "JPEG frames are kept as they are: scripts that hand RGB to OpenCV's "
+        "encoder store red and blue exchanged; look at the pictures"
+    ]
 
 
 def _episode_paths(source: Path) -> list[Path]:
@@ -91,33 +153,10 @@ def _episode_paths(source: Path) -> list[Path]:
     return sorted(numbers, key=lambda path: numbers[path])
 
 
-def _arrays(file: h5py.File) -> dict[str, h5py.Dataset]:
-    found = {}
-    for place, path in _COLUMNS.items():
-        array = file.get(place)
-        if foreign.is_numeric(array) and array.ndim == 2:
-            found[path] = array
-    for path in ("actions", "obs/joint_position"):
-        if path not in found:
-            place = next(key for key, value in _COLUMNS.items() if value == path)
-            raise EpisodeError(f"no array '/{place}' of one vector a row, so no file of ACT")
-    return found
-
-
-def _cameras(file: h5py.File) -> dict[str, h5py.Dataset]:
-    images = file.get("observations/images")
-    if not isinstance(images, h5py.Group):
-        return {}
-    found = {}
-    for name in images:
-        array = images[name]
-        is_padded = isinstance(array, h5py.Dataset) and array.ndim == 2 and array.dtype == "uint8"
-        if not (is_padded or (isinstance(array, h5py.Dataset) and foreign.is_pixels(array))):
-            raise EpisodeError(
-                f"'{images.name}/{name}': neither (T, height, width, 3) uint8 nor padded JPEG"
-            )
-        found[name] = array
-    return found
+def _is_jpeg(array: h5py.Dataset) -> bool:
+    """Whether each row is bytes: padded uint8, or bytes of a fixed length."""
+    is_padded = array.ndim == 2 and array.dtype == np.uint8
+    return bool(is_padded or (array.ndim == 1 and array.dtype.kind in "SV"))
 
 
 def _jpeg_of(array: h5py.Dataset) -> Callable[[int], bytes]:
@@ -131,30 +170,3 @@ def _jpeg_shape(array: h5py.Dataset, camera: str) -> tuple[int, int, int]:
     except (ValueError, IndexError) as problem:
         raise EpisodeError(f"camera '{camera}', row 0: no JPEG image: {problem}") from problem
     return height, width, 3
-
-
-def _read_episode(file: h5py.File, info: DatasetInfo) -> NominalEpisode:
-    arrays, cameras = _arrays(file), _cameras(file)
-    taken: dict[str, Any] = {}
-    frames: dict[str, Any] = {}
-    rows = len(arrays["actions"])
-    for column in info.columns:
-        camera = column.path.rsplit("/", maxsplit=1)[-1]
-        stored = cameras.get(camera) if column.is_image else arrays.get(column.path)
-        if stored is None:
-            raise EpisodeError(f"has no '{column.path}', which the first episode has")
-        if len(stored) != rows:
-            raise EpisodeError(f"'{stored.name}' has {len(stored)} rows, '/action' {rows}")
-        if column.is_image:
-            is_jpeg = stored.ndim == 2
-            frames[column.path] = _jpeg_of(stored) if is_jpeg else foreign.pixels_of(stored)
-        else:
-            taken[column.path] = foreign.read_array(stored)
-            if taken[column.path].shape[1:] != column.shape:
-                raise EpisodeError(
-                    f"'{stored.name}' has rows of {stored.shape[1:]}, the first episode of "
-                    f"{column.shape}"
-                )
-    if not rows:
-        raise EpisodeError("has no rows")
-    return NominalEpisode(rows, taken, frames)

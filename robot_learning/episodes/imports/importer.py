@@ -109,6 +109,7 @@ def imported_metadata(
     stamps: str,
     instruction: str = "",
     started_utc: str = "",
+    notes: Mapping[str, str] | None = None,
 ) -> EpisodeMetadata:
     """The metadata of an imported episode.
 
@@ -119,6 +120,7 @@ def imported_metadata(
         stamps: what the stamps are.
         instruction: the task in words.
         started_utc: when it was recorded, where that is known.
+        notes: what else the source says of it.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     version = f"robot_learning {__version__}"
@@ -127,6 +129,7 @@ def imported_metadata(
         started_utc=started_utc,
         software_version=version,
         notes={
+            **(notes or {}),
             "imported_from": kind,
             "imported_file": source.name,
             "imported_item": item,

@@ -104,8 +104,11 @@ def describe(
     groups: dict[str, list[Column]] = {OBSERVATIONS: [], standard.DECISION: [], standard.TASK: []}
     for column in columns:
         if column.is_image:
-            groups[column.path.rsplit("/", maxsplit=1)[-1]] = [column]
-        elif column.path.startswith("obs/") or column.path == "states":
+            name = column.path.rsplit("/", maxsplit=1)[-1]
+            while name in groups:
+                name += "_camera"
+            groups[name] = [column]
+        elif column.path.startswith(("obs/", "states")):
             groups[OBSERVATIONS].append(column)
         elif column.path == "rewards" or column.path.startswith("task/"):
             groups[standard.TASK].append(column)

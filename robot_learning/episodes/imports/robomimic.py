@@ -4,33 +4,45 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.episodes.attributes import get_text
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.imports import foreign, nominal
+from robot_learning.episodes.imports.foreign import TextPlace
 from robot_learning.episodes.imports.importer import (
     ImportReport,
     Progress,
     finish_episode,
     imported_metadata,
 )
-from robot_learning.episodes.imports.nominal import NominalEpisode, NominalOptions
+from robot_learning.episodes.imports.layout import (
+    OUR_CONTROL,
+    Layout,
+    LeftOut,
+    make_layout,
+    text_places,
+    what_is_told,
+)
+from robot_learning.episodes.imports.nominal import NominalOptions
 from robot_learning.episodes.reading import reading
-from robot_learning.episodes.recorder import OUTCOMES, Recorder
+from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.safe_open import open_foreign
-from robot_learning.episodes.schema import Column, DatasetInfo
+from robot_learning.episodes.schema import DatasetInfo
 
-_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
-_GROUPS = ("obs", "control", "task")
+_DEMO = re.compile(r"demo_\d{1,9}")
+# Where LIBERO states the task, as JSON with `language_instruction`.
+_PROBLEM = "problem_info"
 _PLAIN = ("actions", "rewards", "states", "intervention")
-_DERIVED = ("dones", "invalid", "tick_ns")
+_ROOTS = ("obs", "control", "task", "states")
+# These follow from the rows, or are made anew.
+_DERIVED = ("invalid", "tick_ns")
 
 
 @dataclass(frozen=True)
@@ -43,10 +55,7 @@ class RobomimicImporter:
         """From the first demo and `env_args`; see `Importer`."""
         with open_foreign(source) as file, reading(source):
             first = _demo_names(file, source)[0]
-            demo = file["data"][first]
-            columns = [self._column(path, array) for path, array in _arrays(demo).items()]
-            if not any(column.path == "actions" for column in columns):
-                raise EpisodeError(f"'{demo.name}' has no array 'actions'")
+            columns = self._layout(file["data"][first]).columns
         text = foreign.read_text_attribute(source, "data", "env_args")
         env_args = foreign.parse_object(text, f"{source}: env_args") if text else {}
         return nominal.describe(self.options, columns, env_args)
@@ -56,96 +65,142 @@ class RobomimicImporter:
     ) -> None:
         """Every demo, and the masks as splits; see `Importer`."""
         names: dict[str, str] = {}
-        info = recorder.folder.info
+        left_out = LeftOut()
         with open_foreign(source) as file, reading(source):
+            data = file["data"]
             demos = _demo_names(file, source)
+            layout = self._layout(data[demos[0]])
+            texts = foreign.read_texts(_text_places(source, file, demos))
+            words = self.options.instruction or _words(source, file, texts, left_out)
+            report.notes += layout.notes()
             for number, name in enumerate(demos):
                 item = f"data/{name}"
-                episode = _read_demo(file["data"][name], info, report)
-                stamps, words = self.options.stamps, self.options.instruction
+                episode = layout.read(data[name], item, left_out)
+                _check_dones(data[name], item, left_out)
+                told = what_is_told(source, data[name], item, texts, partial(left_out.add, item))
                 metadata = imported_metadata(
                     source,
                     item,
                     kind="robomimic",
-                    stamps=stamps,
-                    instruction=words or _text(file[item], "instruction"),
+                    stamps=self.options.stamps,
+                    instruction=self.options.instruction or told.instruction or words,
+                    notes=told.notes,
                 )
                 nominal.record_episode(recorder, episode, metadata, f"{source}: {item}")
-                outcome = _text(file[item], "outcome")
-                names[name] = finish_episode(
-                    recorder, report, outcome if outcome in OUTCOMES else "unknown"
-                )
+                names[name] = finish_episode(recorder, report, told.outcome)
                 progress(number + 1, len(demos))
-            report.splits.update(_splits(file, names))
-            report.notes += _notes(file["data"], demos)
+            report.splits.update(_splits(source, file, names, texts, left_out))
+            report.notes += _notes(data, demos)
+            _leave_out_the_rest(file, left_out)
+        report.left_out.update(left_out.lines())
 
-    def _column(self, path: str, array: h5py.Dataset) -> Column:
-        if foreign.is_pixels(array):
-            name = path.rsplit("/", maxsplit=1)[-1]
-            return nominal.image_column(name, array.shape[1:], jpeg=self.options.encode_images)
-        return Column(path, array.shape[1:], foreign.stored_dtype(array))
+    def _layout(self, demo: h5py.Group) -> Layout:
+        if not foreign.is_numeric(demo.get("actions")):
+            raise EpisodeError(f"'{demo.name}' has no array 'actions'")
+        return make_layout(
+            demo,
+            _column_place,
+            actions="actions",
+            known=(*_DERIVED, "dones"),
+            encode_images=self.options.encode_images,
+        )
+
+
+def _column_place(place: str) -> tuple[str, str] | str:
+    if place in _PLAIN:
+        return place, ""
+    root, _, rest = place.partition("/")
+    if root in _ROOTS and rest:
+        return root, rest
+    if root == "next_obs":
+        return "the observations of the next row, which is there"
+    return "control", f"{place}_array" if place in OUR_CONTROL else place
 
 
 def _demo_names(file: h5py.File, source: Path) -> list[str]:
     data = file.get("data")
     if not isinstance(data, h5py.Group):
         raise EpisodeError(f"{source}: no group 'data', so no file of robomimic")
-    names = [name for name in data if re.fullmatch(r"demo_\d{1,9}", name)]
+    names = [name for name in data if _DEMO.fullmatch(name)]
     if not names:
         raise EpisodeError(f"{source}: 'data' holds no demo_<number>")
     return sorted(names, key=lambda name: int(name.removeprefix("demo_")))
 
 
-def _arrays(demo: h5py.Group) -> dict[str, h5py.Dataset]:
-    """The arrays that become columns, by the column's path."""
-    found = {name: demo[name] for name in _PLAIN if foreign.is_numeric(demo.get(name))}
-    for group in _GROUPS:
-        members = demo.get(group)
-        for key in members if isinstance(members, h5py.Group) else ():
-            if foreign.is_numeric(members[key]) and _KEY.fullmatch(key):
-                found[f"{group}/{key}"] = members[key]
-    return found
+def _text_places(source: Path, file: h5py.File, demos: list[str]) -> list[TextPlace]:
+    places = text_places(source, file["data"], "data")
+    if _PROBLEM in file["data"].attrs:
+        places.append(TextPlace(source, "data", _PROBLEM))
+    for name in demos:
+        places += text_places(source, file["data"][name], f"data/{name}")
+    mask = file.get("mask")
+    for name, listed in foreign.arrays_of(mask) if isinstance(mask, h5py.Group) else ():
+        if foreign.is_text(listed.dtype):
+            places.append(TextPlace(source, f"mask/{name}"))
+    return places
 
 
-def _read_demo(demo: h5py.Group, info: DatasetInfo, report: ImportReport) -> NominalEpisode:
-    arrays = _arrays(demo)
-    taken: dict[str, Any] = {}
-    frames: dict[str, Any] = {}
-    for column in info.columns:
-        path = column.path
-        stored = arrays.get(path, arrays.get(path.replace("images/", "obs/", 1)))
-        if stored is None or stored.shape[1:] != column.shape:
-            shape = "nothing" if stored is None else f"rows of {stored.shape[1:]}"
-            raise EpisodeError(
-                f"'{demo.name}/{path}': {shape}; the first demo has rows of {column.shape}"
-            )
-        if column.is_image:
-            frames[path] = foreign.pixels_of(stored)
-        else:
-            taken[path] = foreign.read_array(stored)
-    rows = len(taken["actions"])
-    for path, array in [*taken.items(), *((path, arrays[_key(path)]) for path in frames)]:
-        if len(array) != rows:
-            raise EpisodeError(f"'{demo.name}/{path}' has {len(array)} rows, 'actions' {rows}")
-    if not rows:
-        raise EpisodeError(f"'{demo.name}' has no rows")
-    known = {*_PLAIN, *_GROUPS, *_DERIVED}
-    report.left_out.update({name: "unknown to this import" for name in demo if name not in known})
-    return NominalEpisode(rows, taken, frames)
+def _words(
+    source: Path, file: h5py.File, texts: Mapping[TextPlace, list[str]], left_out: LeftOut
+) -> str:
+    """The task in words that the whole file states: as an attribute, or as LIBERO does."""
+
+    def leave_out(place: str, why: str) -> None:
+        if _PROBLEM not in place or not problem:
+            left_out.add("data", place, why)
+
+    problem = ""
+    for text in texts.get(TextPlace(source, "data", _PROBLEM), ()):
+        with suppress(RobotLearningError):
+            found = foreign.parse_object(text, _PROBLEM).get("language_instruction", "")
+            problem = " ".join(found) if isinstance(found, list) else str(found)
+    told = what_is_told(source, file["data"], "data", texts, leave_out)
+    for name, value in told.notes.items():
+        left_out.add("data", f" (attribute '{name.removeprefix('source_')}')", f"it is {value}")
+    return told.instruction or problem
 
 
-def _key(path: str) -> str:
-    return path.replace("images/", "obs/", 1)
+def _check_dones(demo: h5py.Group, item: str, left_out: LeftOut) -> None:
+    dones = demo.get("dones")
+    if dones is None:
+        return
+    if not foreign.is_numeric(dones) or dones.ndim != 1:
+        left_out.add(f"{item}/", "dones", "not one number a row")
+    elif dones[:-1].any():
+        left_out.add(f"{item}/", "dones", "it marks other rows than the last, which ends a demo")
 
 
-def _splits(file: h5py.File, names: Mapping[str, str]) -> dict[str, list[str]]:
+def _leave_out_the_rest(file: h5py.File, left_out: LeftOut) -> None:
+    for name in file.attrs:
+        if name != "source_digest":
+            left_out.add("", f"(attribute '{name}' of the file)", "unknown to this import")
+    for name in file["data"]:
+        if not _DEMO.fullmatch(name):
+            left_out.add("data/", name, "no demo_<number>")
+    for place, _ in foreign.arrays_of(file):
+        if place.split("/", maxsplit=1)[0] not in ("data", "mask"):
+            left_out.add("", place, "outside of 'data' and 'mask'")
+
+
+def _splits(
+    source: Path,
+    file: h5py.File,
+    names: Mapping[str, str],
+    texts: Mapping[TextPlace, list[str]],
+    left_out: LeftOut,
+) -> dict[str, list[str]]:
     mask = file.get("mask")
     splits = {}
-    for name in mask if isinstance(mask, h5py.Group) else ():
-        listed = mask[name]
-        if isinstance(listed, h5py.Dataset) and listed.dtype.kind == "S" and listed.ndim == 1:
-            demos = [demo.decode(errors="replace") for demo in listed[:]]
-            splits[name] = [names[demo] for demo in demos if demo in names]
+    for name, listed in foreign.arrays_of(mask) if isinstance(mask, h5py.Group) else ():
+        demos = texts.get(TextPlace(source, f"mask/{name}"))
+        if demos is None or listed.ndim != 1:
+            why = "cannot be read" if foreign.is_text(listed.dtype) else "no list of demos"
+            left_out.add("mask/", name, why)
+            continue
+        missing = [demo for demo in demos if demo not in names]
+        if missing:
+            left_out.add("mask/", name, f"{', '.join(missing[:5])}: not in the file")
+        splits[name.replace("/", "_")] = [names[demo] for demo in demos if demo in names]
     return {name: episodes for name, episodes in splits.items() if episodes}
 
 
@@ -158,11 +213,3 @@ def _notes(data: h5py.Group, demos: list[str]) -> list[str]:
     if not invalid:
         return []
     return [f"{invalid} rows that the source marks as invalid count as valid here"]
-
-
-def _text(group: h5py.Group, name: str) -> str:
-    """An attribute that our own export writes; empty where there is none."""
-    try:
-        return get_text(group, name)
-    except RobotLearningError:
-        return ""
