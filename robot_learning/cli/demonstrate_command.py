@@ -24,7 +24,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--robot", default="desk_arm", help="default: %(default)s")
     parser.add_argument("--episodes", type=int, default=100, help="default: %(default)s")
     parser.add_argument("--dataset", type=Path, required=True, help="folder to record into")
-    parser.add_argument("--seed", type=int, default=0, help="of the first episode")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the first episode; a dataset that has episodes is continued with the seeds after "
+        "theirs; default: %(default)s",
+    )
     parser.add_argument(
         "--noise",
         type=float,
@@ -60,9 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
         report = record_demonstrations(
             config, arguments.dataset, lambda saved, _: progress.update(task, completed=saved)
         )
+    for name in report.recovered:
+        print(f"recovered {name}, whose recording had been cut off")
+    known = ""
+    if report.before:
+        known = (
+            f"; {report.before + report.saved} with those that were there, whose seeds go on at "
+            f"{report.first_seed}"
+        )
     print(
         f"{arguments.dataset}: {report.saved} episodes, {report.rows} rows in "
-        f"{report.wall_s:.1f} s ({report.discarded} failed ones discarded)"
+        f"{report.wall_s:.1f} s ({report.discarded} failed ones discarded){known}"
     )
     return 0
 

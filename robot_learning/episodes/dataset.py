@@ -144,29 +144,44 @@ class Dataset:
     def split(self, fractions: Mapping[str, float], seed: int = 0) -> dict[str, Dataset]:
         """Divide the episodes at random, whole; the same seed gives the same parts.
 
-        Every part has at least one episode, if there are enough.
+        Every part has at least one episode, if there are enough. Episodes with equal digests
+        are one episode that was recorded twice: they stay together.
 
         Raises:
             DatasetError: the fractions are not positive, sum to more than 1, or there are
-                fewer episodes than parts.
+                fewer different episodes than parts.
         """
         if min(fractions.values(), default=0) <= 0 or sum(fractions.values()) > 1 + 1e-9:
             raise DatasetError(f"split fractions are positive and sum to at most 1: {fractions}")
-        if len(self) < len(fractions):
-            raise DatasetError(f"{len(self)} episodes cannot be split into {len(fractions)} parts")
+        copies: dict[str, list[str]] = {}
+        for summary in self._episodes:
+            copies.setdefault(summary.digest, []).append(summary.name)
+        if len(copies) < len(fractions):
+            what = "episodes" if len(copies) == len(self) else "different episodes"
+            raise DatasetError(f"{len(copies)} {what} cannot be split into {len(fractions)} parts")
         order = sorted(
-            (summary.name for summary in self._episodes),
-            key=lambda name: hashlib.sha256(f"{seed} {name}".encode()).digest(),
+            copies.values(),
+            key=lambda names: hashlib.sha256(f"{seed} {names[0]}".encode()).digest(),
         )
-        parts, used, spare = {}, 0, len(self) - len(fractions)
+        parts, used, spare = {}, 0, len(order) - len(fractions)
         bound = 0.0
         for number, (part, fraction) in enumerate(fractions.items()):
             bound += fraction
             # Each part still to come keeps one episode.
-            end = min(max(round(bound * len(self)), used + 1), spare + number + 1)
-            parts[part] = self.select(names=order[used:end])
+            end = min(max(round(bound * len(order)), used + 1), spare + number + 1)
+            parts[part] = self.select(names=[name for same in order[used:end] for name in same])
             used = end
         return parts
+
+    def copies(self) -> dict[str, str]:
+        """Episodes that are equal to an earlier one, by their digests -> that one."""
+        first: dict[str, str] = {}
+        found = {}
+        for summary in self._episodes:
+            original = first.setdefault(summary.digest, summary.name)
+            if original != summary.name:
+                found[summary.name] = original
+        return found
 
     def save_splits(self, parts: Mapping[str, Dataset]) -> None:
         """Store splits in the index, where robomimic and `stored_split` find them.

@@ -33,7 +33,8 @@ def find_episodes(texts: Iterable[str], names: Sequence[str]) -> list[str]:
     """The file names that `texts` mean, each once, in the dataset's order; `3-7` is a range.
 
     Raises:
-        DatasetError: one of them means nothing.
+        DatasetError: one of them means nothing, or is a range that goes beyond the last episode
+            or backwards.
     """
     chosen: set[str] = set()
     for text in texts:
@@ -43,7 +44,8 @@ def find_episodes(texts: Iterable[str], names: Sequence[str]) -> list[str]:
             continue
         first, last = int(match.group(1)), int(match.group(2))
         found = {name for name in names if first <= episode_number(name) <= last}
-        if not found:
+        # Numbers that are gone leave holes, and a range may go over them; not beyond the last.
+        if not found or last > episode_number(names[-1]):
             raise DatasetError(unknown_choice("range of episodes", text, _short(names)))
         chosen |= found
     return [name for name in names if name in chosen]

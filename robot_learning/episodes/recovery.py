@@ -64,8 +64,9 @@ def verify_dataset(folder: DatasetFolder, progress: Progress | None = None) -> l
         for name in indexed
         if name not in set(names)
     ]
+    recorded: dict[str, str] = {}
     for number, name in enumerate(names):
-        problems += _episode_problems(folder, name, indexed.get(name))
+        problems += _episode_problems(folder, name, indexed.get(name), recorded)
         if progress:
             progress(number + 1, len(names))
     return problems
@@ -213,8 +214,9 @@ def summary_of(path: Path) -> EpisodeSummary:
 
 
 def _episode_problems(
-    folder: DatasetFolder, name: str, summary: EpisodeSummary | None
+    folder: DatasetFolder, name: str, summary: EpisodeSummary | None, recorded: dict[str, str]
 ) -> list[str]:
+    """The problems of an episode; `recorded` has the earlier ones by digest, and is added to."""
     path, problems = folder.episodes_path / name, []
     try:
         with Episode(path) as episode:
@@ -230,6 +232,9 @@ def _episode_problems(
                 for column in episode.verify_digests()
             ]
             problems += [f"{name}: {problem}" for problem in _row_problems(episode)]
+            first = recorded.setdefault(episode.recording_digest, name)
+            if first != name:
+                problems.append(f"{name}: is equal to {first} in everything recorded; delete one")
     except RobotLearningError as problem:
         problems.append(str(problem))
     return problems

@@ -19,6 +19,7 @@ import numpy as np
 from robot_learning.control.noise import isotropic_covariance, load_covariance
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.profile import RobotProfile
+from robot_learning.episodes import seeds
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import INFO_NAME, DatasetFolder
 from robot_learning.episodes.recovery import repair_dataset
@@ -117,9 +118,7 @@ def next_seed(settings: DartSettings) -> int:
     folder = DatasetFolder(path)
     if folder.partial_paths():
         repair_dataset(folder)
-    dataset = Dataset(path)
-    used = [dataset.episode(summary.name).metadata.seed for summary in dataset.episodes]
-    return max([settings.seed, *(seed + 1 for seed in used if seed is not None)])
+    return seeds.next_seed(folder, settings.seed)
 
 
 def demonstrations(run: DartRun) -> tuple[str, ...]:

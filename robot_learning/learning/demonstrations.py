@@ -25,7 +25,9 @@ from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes import standard
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.recovery import repair_dataset
 from robot_learning.episodes.schema import DatasetInfo, EpisodeMetadata, Source, Stream
+from robot_learning.episodes.seeds import next_seed
 from robot_learning.episodes.writer import WriterSettings
 from robot_learning.learning.errors import TrainingError
 from robot_learning.sim.env import RobotEnv, resolve_robot
@@ -45,7 +47,8 @@ class DemonstrationConfig:
         task: name of a task with a scripted expert.
         robot: name or path of a profile.
         episodes: successful ones that are saved; failed ones are discarded.
-        seed: of the first try; each further try takes the next one.
+        seed: of the first try; each further try takes the next one. In a dataset that has
+            episodes, the first one after all of theirs.
         noise: standard deviation of the noise on each arm joint, rad; or a covariance (n, n).
         noise_hold_steps: for how many rows a draw is held.
         cameras: that are recorded, uncompressed.
@@ -66,12 +69,25 @@ class DemonstrationConfig:
 
 @dataclass(frozen=True)
 class DemonstrationReport:
-    """What was recorded: saved and discarded episodes, rows, and how long it took."""
+    """What was recorded.
+
+    Attributes:
+        saved: episodes.
+        discarded: episodes that failed.
+        rows: of the saved ones.
+        wall_s: how long it took.
+        first_seed: of the first try.
+        before: episodes that the dataset had already.
+        recovered: of these, those that a kill had cut off.
+    """
 
     saved: int
     discarded: int
     rows: int
     wall_s: float
+    first_seed: int = 0
+    before: int = 0
+    recovered: tuple[str, ...] = ()
 
 
 def with_camera_sizes(
@@ -90,7 +106,9 @@ def record_demonstrations(
 ) -> DemonstrationReport:
     """Record `config.episodes` successful episodes into the dataset at `path`.
 
-    A dataset that is there already and describes the same recording is continued.
+    A dataset that is there already and describes the same recording is continued: with the
+    seeds that follow those of its episodes, so that no episode is recorded twice. What a kill
+    cut off is recovered first.
 
     Raises:
         ConfigurationError: an unknown name, or the dataset records something else.
@@ -102,9 +120,12 @@ def record_demonstrations(
     session = _Session(config, path)
     saved = tries = rows = 0
     try:
+        recovered = _recover(session.folder)
         with session.folder.lock():
+            before = len(session.folder.episode_names())
+            first_seed = next_seed(session.folder, config.seed)
             while saved < config.episodes:
-                length = session.episode(config.seed + tries)
+                length = session.episode(first_seed + tries)
                 tries += 1
                 saved += length > 0
                 rows += length
@@ -116,8 +137,15 @@ def record_demonstrations(
                 if progress:
                     progress(saved, config.episodes)
     finally:
-        session.env.close()
-    return DemonstrationReport(saved, tries - saved, rows, time.monotonic() - begin_s)
+        session.close()
+    wall_s = time.monotonic() - begin_s
+    return DemonstrationReport(saved, tries - saved, rows, wall_s, first_seed, before, recovered)
+
+
+def _recover(folder: DatasetFolder) -> tuple[str, ...]:
+    if not folder.partial_paths():
+        return ()
+    return tuple(repair_dataset(folder).recovered)
 
 
 class _Session:
@@ -166,6 +194,12 @@ class _Session:
             return 0
         self._recorder.stop("success")
         return row
+
+    def close(self) -> None:
+        """Discard what was interrupted: it can be made again."""
+        if self._recorder.recording:
+            self._recorder.discard()
+        self.env.close()
 
     def _sense(self, stamp_ns: int) -> dict[str, Any]:
         world = self.env.world

@@ -175,8 +175,9 @@ def test_episodes_are_named_by_number_range_name_or_last() -> None:
     assert find_episodes(["last", "0-3", "3"], names) == [names[0], names[1], names[3]]
     with pytest.raises(DatasetError, match=r"unknown episode .5.; .*Valid: episode_000000"):
         find_episode("5", names)
-    with pytest.raises(DatasetError, match="unknown range of episodes '5-9'"):
-        find_episodes(["5-9"], names)
+    for text in ("5-9", "3-13", "0-99", "4-0"):
+        with pytest.raises(DatasetError, match=f"unknown range of episodes '{text}'"):
+            find_episodes([text], names)
     with pytest.raises(DatasetError, match=r"Valid: \(none\)"):
         find_episode("last", [])
 

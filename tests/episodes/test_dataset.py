@@ -1,6 +1,7 @@
 import json
 import multiprocessing
 import pickle
+import shutil
 from pathlib import Path
 
 import h5py
@@ -11,7 +12,7 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError, EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.labels import add_label_layer
-from robot_learning.episodes.recovery import verify_dataset
+from robot_learning.episodes.recovery import repair_dataset, verify_dataset
 from robot_learning.episodes.schema import Source
 from robot_learning.episodes.statistics import statistics_of
 from robot_learning.episodes.windows import Windows, WindowSpec
@@ -78,6 +79,30 @@ def test_splits_are_disjoint_whole_and_repeatable(dataset: Dataset) -> None:
         dataset.split(dict.fromkeys("abcde", 0.1))
     with pytest.raises(DatasetError, match="sum to at most 1"):
         dataset.split({"a": 0.9, "b": 0.2})
+
+
+def test_an_episode_recorded_twice_is_on_one_side_of_a_split(
+    folder: DatasetFolder, record_episode
+) -> None:
+    with folder.lock():
+        for index in range(3):
+            record_episode(folder, 0.3 + 0.1 * index)
+        for name in folder.episode_names():
+            number = int(name[8:14]) + 3
+            copy = folder.episodes_path / f"episode_{number:06d}.hdf5"
+            shutil.copy(folder.episodes_path / name, copy)
+    repair_dataset(folder)
+    dataset = Dataset(folder.path)
+    assert [*dataset.copies().values()] == folder.episode_names()[:3]
+    for seed in range(5):
+        parts = dataset.split({"train": 0.5, "valid": 0.5}, seed)
+        digests = [{e.digest for e in part.episodes} for part in parts.values()]
+        assert digests[0] and digests[1] and not digests[0] & digests[1]
+    with pytest.raises(DatasetError, match="3 different episodes cannot be split into 4 parts"):
+        dataset.split(dict.fromkeys("abcd", 0.25))
+    problems = verify_dataset(folder)
+    assert len(problems) == 3
+    assert problems[0].startswith("episode_000003.hdf5: is equal to episode_000000.hdf5")
 
 
 def test_stored_splits_survive_further_recording(

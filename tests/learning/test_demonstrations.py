@@ -6,6 +6,8 @@ import pytest
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.folder import DatasetFolder
+from robot_learning.episodes.trash import trash_episodes
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.learning.errors import TrainingError
 from robot_learning.sim.env import RobotEnv
@@ -61,3 +63,32 @@ def test_a_camera_that_is_none_of_the_robot_s_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="side"):
         record_demonstrations(DemonstrationConfig("reach", cameras=("side",)), tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_dataset_is_continued_where_its_seeds_stand(tmp_path: Path) -> None:
+    path, whole = tmp_path / "twice", tmp_path / "once"
+    first = record_demonstrations(DemonstrationConfig("reach", episodes=2, noise=0.01), path)
+    assert (first.before, first.first_seed) == (0, 0)
+    folder = DatasetFolder(path)
+    with folder.lock():
+        trash_episodes(folder, ["episode_000001.hdf5"])  # its scene is not recorded again either
+    second = record_demonstrations(DemonstrationConfig("reach", episodes=2, noise=0.01), path)
+    assert (second.before, second.first_seed, second.saved) == (1, 2, 2)
+    record_demonstrations(DemonstrationConfig("reach", episodes=4, noise=0.01), whole)
+    twice, once = Dataset(path), Dataset(whole)
+    assert [twice.episode(e.name).metadata.seed for e in twice.episodes] == [0, 2, 3]
+    for name in ("episode_000002.hdf5", "episode_000003.hdf5"):
+        np.testing.assert_array_equal(
+            twice.episode(name).column("actions"), once.episode(name).column("actions")
+        )
+
+
+def test_an_interrupted_demonstration_leaves_nothing_half_made(tmp_path: Path) -> None:
+    def interrupt(saved: int, _episodes: int) -> None:
+        raise KeyboardInterrupt
+
+    config = DemonstrationConfig("reach", episodes=3)
+    with pytest.raises(KeyboardInterrupt):
+        record_demonstrations(config, tmp_path / "cut", interrupt)
+    assert DatasetFolder(tmp_path / "cut").partial_paths() == []
+    assert record_demonstrations(config, tmp_path / "cut").first_seed == 1

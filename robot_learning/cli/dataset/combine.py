@@ -65,6 +65,12 @@ def run_split(arguments: argparse.Namespace) -> int:
     for path in folders.values():
         if path.exists():
             raise ConfigurationError(f"{path}: exists already; choose another --into")
+    copies = dataset.copies()
+    if copies:
+        print(
+            f"{len(copies)} episodes are equal to others and stay with them: "
+            + ", ".join(sorted(copies)[:5])
+        )
     dataset.save_splits(parts)
     for path in folders.values():
         path.parent.mkdir(parents=True, exist_ok=True)
