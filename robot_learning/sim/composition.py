@@ -16,6 +16,7 @@ import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile, SimInterface
+from robot_learning.sim.force_limits import keep_damping
 from robot_learning.sim.servos import prepare_servos
 
 PREFIX = "robot/"
@@ -86,6 +87,7 @@ def compile_scene(
         both = f"{sim.mjcf} together with {scene}" if scene else str(sim.mjcf)
         raise ConfigurationError(f"{both}: {_one_line(problem)}") from problem
     _place_end_effectors(model, profile)
+    keep_damping(model, PREFIX)
     return model
 
 
