@@ -17,6 +17,7 @@ import numpy as np
 from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile, SimInterface
 from robot_learning.sim.force_limits import keep_damping
+from robot_learning.sim.physics_options import settle_options
 from robot_learning.sim.servos import prepare_servos
 
 PREFIX = "robot/"
@@ -72,7 +73,7 @@ def compile_scene(
         adapt(parent)
     if scene:
         _make_placeable(parent)
-    _merge_options(parent, robot)
+    settle_options(parent, robot, has_scene=scene is not None)
     _strip_robot(robot, has_scene=scene is not None)
     prepare_servos(robot, profile)
     bodies = _end_effector_bodies(robot, profile)
@@ -111,30 +112,6 @@ def _make_placeable(scene: mujoco.MjSpec) -> None:
     for body in scene.worldbody.bodies:
         if not body.joints:
             body.mocap = True
-
-
-def _merge_options(parent: mujoco.MjSpec, robot: mujoco.MjSpec) -> None:
-    """Physics options: what the robot's MJCF sets holds, then what the scene sets.
-
-    The finer time step and the more accurate friction model (elliptic cone, larger impratio)
-    of the two are kept, since grasping needs them. MuJoCo's default integrator gives way to
-    `implicitfast`, which costs the same and keeps the damping of servos stable on light links.
-    """
-    default, ours, theirs = mujoco.MjSpec().option, parent.option, robot.option
-    timestep = min(ours.timestep, theirs.timestep)
-    cone, impratio = max(int(ours.cone), int(theirs.cone)), max(ours.impratio, theirs.impratio)
-    for name in dir(default):
-        if name.startswith("_"):
-            continue
-        value = getattr(theirs, name)
-        if not np.array_equal(value, getattr(default, name)):
-            setattr(ours, name, value)
-    ours.timestep, ours.cone, ours.impratio = timestep, cone, impratio
-    if ours.integrator == mujoco.mjtIntegrator.mjINT_EULER:
-        ours.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    for name in dir(default):
-        if not name.startswith("_"):  # equal options on both sides: nothing to warn about
-            setattr(theirs, name, getattr(ours, name))
 
 
 def _strip_robot(robot: mujoco.MjSpec, *, has_scene: bool) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 
 from robot_learning.core.profile import Arm
 from robot_learning.core.types import FloatArray
-from robot_learning.sim.composition import PREFIX
+from robot_learning.sim.composition import PREFIX, parse_mjcf, sim_interface
 from robot_learning.sim.kinematics import ArmKinematics, down_quaternion, tilt_of
 from robot_learning.sim.model import SimModel, self_contacts
+from robot_learning.sim.physics_options import options_not_taken
 
 # The tasks and experts expect the hand at home to point down at least this well.
 _HOME_TILT_RAD = 0.6
@@ -32,6 +33,11 @@ def review(simulation: SimModel) -> list[str]:
         "profile (interfaces.sim.mimics), or weld it"
         for name in undriven_joints(simulation)
     ]
+    mjcf = sim_interface(simulation.profile).mjcf
+    if options := options_not_taken(parse_mjcf(mjcf).option, simulation.mj_model):
+        lines.append(
+            f"the scene decides its physics; of {mjcf.name} are not taken: {', '.join(options)}"
+        )
     for index, arm in enumerate(simulation.profile.arms):
         lines += _review_arm(simulation, arm, f"arms[{index}]")
     return lines
