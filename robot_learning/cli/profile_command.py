@@ -31,7 +31,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "check",
         help="read a profile, and compile its MJCF model with it",
         description="Read a profile strictly and compile its MJCF model: every joint, actuator, "
-        "frame and camera that the profile names must be there.",
+        "frame and camera that the profile names must be there. Every joint is moved once and "
+        "knocked once in simulation.",
     )
     check.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
     check.add_argument("--no-model", action="store_true", help="read the YAML only, without MuJoCo")

@@ -49,13 +49,19 @@ def _lateness(model: mujoco.MjModel, actuators: list[int]) -> FloatArray:
     An oscillator with damping d, stiffness k and inertia m that is stepped explicitly with
     timestep h is stable while d h / m + k h² / (2 m) < 2.
     """
+    step_s, bias = model.opt.timestep, model.actuator_biasprm[actuators]
+    stiffness, damping = np.maximum(-bias[:, 1], 0.0), -bias[:, 2]
+    strength = damping * step_s + stiffness * step_s**2 / 2
+    lateness: FloatArray = strength * inverse_inertias(model, actuators)
+    return lateness
+
+
+def inverse_inertias(model: mujoco.MjModel, actuators: list[int]) -> FloatArray:
+    """(k,) how fast a unit of each actuator's force moves it, at the most agile of some postures.
+
+    One over the inertia, in the units of the actuator's force and length.
+    """
     data, rng = mujoco.MjData(model), np.random.default_rng(0)
-    step_s = model.opt.timestep
-    stiffness, damping = (
-        -model.actuator_biasprm[actuators, 1],
-        -model.actuator_biasprm[actuators, 2],
-    )
-    strength = damping * step_s + np.maximum(stiffness, 0.0) * step_s**2 / 2
     largest = np.zeros(len(actuators))
     moment, pulled = np.zeros((model.nu, model.nv)), np.zeros((1, model.nv))
     for posture in range(_POSTURES):
@@ -71,8 +77,7 @@ def _lateness(model: mujoco.MjModel, actuators: list[int]) -> FloatArray:
         )
         for index, actuator in enumerate(actuators):
             mujoco.mj_solveM(model, data, pulled, moment[actuator : actuator + 1])
-            inverse_inertia = float(pulled[0] @ moment[actuator])
-            largest[index] = max(largest[index], strength[index] * inverse_inertia)
+            largest[index] = max(largest[index], float(pulled[0] @ moment[actuator]))
     return largest
 
 

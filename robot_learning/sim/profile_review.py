@@ -11,6 +11,7 @@ from robot_learning.sim.composition import PREFIX, parse_mjcf, sim_interface
 from robot_learning.sim.kinematics import ArmKinematics, down_quaternion, tilt_of
 from robot_learning.sim.model import SimModel, self_contacts
 from robot_learning.sim.physics_options import options_not_taken
+from robot_learning.sim.servo_trial import review_servos
 
 # The tasks and experts expect the hand at home to point down at least this well.
 _HOME_TILT_RAD = 0.6
@@ -38,6 +39,7 @@ def review(simulation: SimModel) -> list[str]:
         lines.append(
             f"the scene decides its physics; of {mjcf.name} are not taken: {', '.join(options)}"
         )
+    lines += review_servos(simulation)
     for index, arm in enumerate(simulation.profile.arms):
         lines += _review_arm(simulation, arm, f"arms[{index}]")
     return lines
