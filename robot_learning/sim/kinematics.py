@@ -17,9 +17,16 @@ from robot_learning.sim.model import SimModel
 _DAMPING = 1e-5
 # Share of the way to the home posture that the redundant motion takes in one step.
 _POSTURE_GAIN = 0.2
-# An arm with fewer than six joints cannot have every pose: there 1 rad counts as this many
-# metres, so that the position is kept and the orientation gives way.
+# An arm with fewer joints than this, or with fewer that are not at a limit, cannot have every
+# pose: there 1 rad counts as this many metres, so that the position is kept and the orientation
+# gives way.
+_POSE_JOINTS = 6
 _SCARCE_ORIENTATION_M = 0.01
+# Nor can any arm near a singularity: a joint that has to move this far (rad or m) for a small
+# displacement of the hand shows that it is near one.
+_LONGEST_STEP = 1.0
+# So does a step that leaves this share of a displacement undone.
+_MISSING_SHARE = 0.5
 
 
 class ArmKinematics:
@@ -44,11 +51,12 @@ class ArmKinematics:
         self._linear = np.empty((3, self._model.nv))
         self._angular = np.empty((3, self._model.nv))
         self._jacobian = np.empty((6, len(self.indices)))
-        scarce = len(self.indices) < 6
-        self._weight = np.array([1.0] * 3 + [_SCARCE_ORIENTATION_M if scarce else 1.0] * 3)
+        self._scarce = len(self.indices) < _POSE_JOINTS
+        rotation = _SCARCE_ORIENTATION_M if self._scarce else 1.0
+        self._weight = np.array([1.0] * 3 + [rotation] * 3)
         self._damping = _DAMPING * np.eye(6)
         self._quaternions = np.empty((3, 4))
-        self._posture_gain = _POSTURE_GAIN if len(self.indices) > 6 else 0.0
+        self._posture_gain = _POSTURE_GAIN if len(self.indices) > _POSE_JOINTS else 0.0
 
     def forward(self, joint_position: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Position (3,) and rotation matrix (3, 3) of the end effector, world frame.
@@ -86,17 +94,34 @@ class ArmKinematics:
         jacobian[3:] = self._angular[:, self._dofs]
         jacobian *= self._weight[:, None]
         wanted = self._weight * twist
-        step = self._solve(jacobian, joint_position, wanted)
         low, high = self.position_min - joint_position, self.position_max - joint_position
-        blocked = (step < low) | (step > high)
-        if not blocked.any():
-            return step
-        # A joint that stands at its limit moves no further, and the others do its share.
-        held = np.where(blocked, np.minimum(np.maximum(step, low), high), 0.0)
-        rest = self._solve(
-            np.where(blocked, 0.0, jacobian), joint_position, wanted - jacobian @ held
-        )
-        return np.where(blocked, held, rest)
+        step, scarce = self._solve(jacobian, joint_position, wanted), self._scarce
+        blocked = np.zeros(len(step), bool)
+        while True:
+            beyond = ~blocked & ((step < low) | (step > high))
+            is_singular = not scarce and self._is_singular(jacobian, step, wanted)
+            if not (is_singular or beyond.any()):
+                return step
+            if not is_singular:
+                # A joint that stands at its limit moves no further, and the others do its share.
+                blocked |= beyond
+            few = blocked.size - np.count_nonzero(blocked) < _POSE_JOINTS
+            if is_singular or (few and not scarce):
+                scarce = True
+                jacobian[3:] *= _SCARCE_ORIENTATION_M
+                wanted[3:] *= _SCARCE_ORIENTATION_M
+            held = np.where(blocked, np.minimum(np.maximum(step, low), high), 0.0)
+            rest = self._solve(
+                np.where(blocked, 0.0, jacobian), joint_position, wanted - jacobian @ held
+            )
+            step = np.where(blocked, held, rest)
+
+    def _is_singular(self, jacobian: FloatArray, step: FloatArray, wanted: FloatArray) -> bool:
+        """Whether the joints have to move far for little, or hardly bring the hand nearer."""
+        if float(np.abs(step).max()) > _LONGEST_STEP:
+            return True
+        missing = (jacobian @ step - wanted)[:3]
+        return bool(missing @ missing > max(_MISSING_SHARE**2 * (wanted[:3] @ wanted[:3]), 1e-6))
 
     def _solve(
         self, jacobian: FloatArray, joint_position: FloatArray, twist: FloatArray

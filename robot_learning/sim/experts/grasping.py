@@ -15,7 +15,9 @@ _FUNNEL_SLOPE = 3.0
 _METRES_PER_RAD = 0.03
 # Moving sideways starts once the hand is within this of the height the funnel asks for.
 _CLIMB_BAND_M = 0.03
-_CLOSED_BAND_M = 0.004
+# Fingers whose width is not quite what the profile says close on an object this much wider, as
+# a share of its width, or this share of the way to where they are open.
+_CLOSED_SHARE, _CLOSED_TRAVEL_SHARE = 0.5, 0.5
 # A long object may be held this far from where it should.
 _NEARLY_CLOSED, _SLIDE_M = 1.5, 0.02
 
@@ -82,10 +84,16 @@ def point_on_axis(
 
 
 def is_holding(motion: ArmMotion, grasp: Grasp) -> bool:
-    """Whether the fingers are closed on the object and it is between them."""
+    """Whether the fingers are closed on the object and it is between them.
+
+    They are closed when they stand still about where they should: the profile's width is only as
+    good as its two values and a straight line between them.
+    """
     offset = grasp.point - motion.position
     sideways = float(np.hypot(offset[0], offset[1]))
-    closed = motion.width_m < grasp.width_m + _CLOSED_BAND_M
+    slack_m = _CLOSED_TRAVEL_SHARE * (motion.clear_width_m - grasp.width_m)
+    slack_m = min(_CLOSED_SHARE * grasp.width_m, slack_m)
+    closed = motion.has_stalled and motion.width_m < grasp.width_m + slack_m
     return closed and sideways < 0.5 * grasp.width_m and abs(offset[2]) < 0.6 * grasp.width_m
 
 
@@ -103,8 +111,8 @@ def pursue_grasp(motion: ArmMotion, grasp: Grasp, action: FloatArray) -> bool:
     turn = abs(closing - motion.closing_rad) + motion.tilt_rad
     off_m = sideways + _METRES_PER_RAD * turn
     # The further the fingers have closed, the less exact the hand has to stay.
-    clear = motion.arm.gripper.clear_width_m if motion.arm.gripper else grasp.width_m
-    shut = min(1.0, max(0.0, (clear - motion.width_m) / max(clear - grasp.width_m, 1e-6)))
+    travel_m = max(motion.clear_width_m - grasp.width_m, 1e-6)
+    shut = min(1.0, max(0.0, (motion.clear_width_m - motion.width_m) / travel_m))
     slack = grasp.tolerance_m * (1.0 + shut)
     if off_m < slack and abs(offset[2]) < slack + 0.002 and motion.width_m > 0.6 * grasp.width_m:
         motion.close(action, grasp.width_m)

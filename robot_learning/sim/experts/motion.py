@@ -7,13 +7,13 @@ is how a speed is commanded without remembering the last command.
 
 from __future__ import annotations
 
-import mujoco
 import numpy as np
 
 from robot_learning.core.profile import Arm
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.kinematics import ArmKinematics, down_quaternion, tilt_of
 from robot_learning.sim.model import SimModel
+from robot_learning.sim.servos import JOINT_TRANSMISSIONS
 
 # Shares of the profile's limits that an expert uses.
 _SPEED_SHARE = 0.45
@@ -21,6 +21,11 @@ _ACCELERATION_SHARE = 0.5
 # The lead never exceeds this share of what the velocity limit allows in one 50 Hz period.
 _LEAD_SHARE = 0.9
 _PERIOD_S = 0.02
+# A servo of long lag needs a longer lead for the same speed: enough for this share of the limit.
+_SLOW_SPEED_SHARE = 0.32
+# Dry friction swallows a lead of friction over stiffness. What is more than this is made up for,
+# this many times as fast as the lead grows, so that the joint does not stop short of its target.
+_FRICTION_LEAD_RAD, _FRICTION_GAIN = 0.002, 3.0
 # In this time the commanded acceleration acts on the measured velocity.
 _RESPONSE_S = 0.1
 # Largest displacement that one linearised step looks ahead.
@@ -30,6 +35,8 @@ _REACH_M, _TURN_RAD = 0.06, 0.4
 _LOST_M, _LOST_RAD = 0.05, 1.0
 # Share of the gripper's travel by which the fingers press into what they hold.
 _SQUEEZE_SHARE = 0.3
+# Fingers slower than this share of their velocity limit have met something, or their end.
+_STALL_SHARE = 0.1
 # From this far before contact the gripper's lead grows to the squeeze.
 _CONTACT_M = 0.004
 
@@ -50,6 +57,7 @@ class ArmMotion:
         closing_rad: angle about z of the direction in which the fingers close.
         tilt_rad: angle between the approach direction and straight down.
         width_m: free width between the fingers, 0 without a gripper.
+        has_stalled: whether the fingers stand still.
         home_closing_rad: `closing_rad` at the home position.
     """
 
@@ -58,12 +66,15 @@ class ArmMotion:
         self.arm = arm
         self.kinematics = ArmKinematics(simulation, arm)
         self._indices = self.kinematics.indices
-        self._lag_s = _servo_lags_s(simulation)[self._indices]
+        lags_s, swallowed = _servo_lags_s(simulation), _friction_leads(simulation)
+        self._lag_s = lags_s[self._indices]
         self._lead_max = np.minimum(
-            _SPEED_SHARE * profile.velocity_max * _servo_lags_s(simulation),
+            _SPEED_SHARE * profile.velocity_max * lags_s,
             _LEAD_SHARE * profile.velocity_max * _PERIOD_S,
         )
         self._lead = self._lead_max[self._indices]
+        self._slow_lead = (_SLOW_SPEED_SHARE * profile.velocity_max * lags_s)[self._indices]
+        self._friction_lead = swallowed[self._indices]
         self._velocity_gain = _ACCELERATION_SHARE * profile.acceleration_max[self._indices]
         self._velocity_gain = self._velocity_gain * _RESPONSE_S
         self._low = np.array(arm.workspace.min_m)
@@ -72,6 +83,7 @@ class ArmMotion:
         self.closing_rad = 0.0
         self.tilt_rad = 0.0
         self.width_m = 0.0
+        self.has_stalled = True
         self._joints = self.kinematics.home
         home, rotation = self.kinematics.forward(self._joints)
         self.home_closing_rad = _closing_angle(rotation)
@@ -82,7 +94,13 @@ class ArmMotion:
         if arm.gripper:
             self._gripper = arm.gripper
             self._finger = profile.joint_index(arm.gripper.joint)
+            self._stalled = _STALL_SHARE * float(profile.velocity_max[self._finger])
             self._per_m = (arm.gripper.open - arm.gripper.closed) / arm.gripper.clear_width_m
+
+    @property
+    def clear_width_m(self) -> float:
+        """The free width between the open fingers, 0 without a gripper."""
+        return self.arm.gripper.clear_width_m if self.arm.gripper else 0.0
 
     def sense(self, joint_position: FloatArray, joint_velocity: FloatArray) -> None:
         """Take the robot's measured joints, both (n,)."""
@@ -95,6 +113,7 @@ class ArmMotion:
         if self.arm.gripper:
             self._fingers = float(joint_position[self._finger])
             self.width_m = (self._fingers - self._gripper.closed) / self._per_m
+            self.has_stalled = abs(float(joint_velocity[self._finger])) < self._stalled
 
     def move(self, action: FloatArray, position: FloatArray, closing_rad: float) -> None:
         """Go towards `position` (3,), pointing down, fingers closing along `closing_rad`.
@@ -126,10 +145,15 @@ class ArmMotion:
     def _lead_joints(self, action: FloatArray, lead: FloatArray) -> None:
         """Command the joints ahead of where they are, within speed and acceleration."""
         kinematics = self.kinematics
-        lead = lead / max(1.0, float(np.max(np.abs(lead) / self._lead)))
+        # At speed the last command is ahead already, by the lag times the speed.
+        ahead = np.maximum(np.sign(lead) * self._velocity * self._lag_s, 0.0)
+        longest = np.maximum(self._lead, np.minimum(self._slow_lead, self._lead + ahead))
+        lead = lead / max(1.0, float(np.max(np.abs(lead) / longest)))
         slowest = (self._velocity - self._velocity_gain) * self._lag_s
         fastest = (self._velocity + self._velocity_gain) * self._lag_s
         lead = np.minimum(np.maximum(lead, np.minimum(slowest, 0.0)), np.maximum(fastest, 0.0))
+        most = self._friction_lead
+        lead = lead + np.minimum(np.maximum(_FRICTION_GAIN * lead, -most), most)
         joints = np.minimum(
             np.maximum(self._joints + lead, kinematics.position_min), kinematics.position_max
         )
@@ -177,11 +201,26 @@ def _shorten(vector: FloatArray, longest: float) -> FloatArray:
 
 def _servo_lags_s(simulation: SimModel) -> FloatArray:
     """(n,) by how many seconds each joint trails a moving target: damping over stiffness."""
-    model, actuation = simulation.mj_model, simulation.actuation
-    lags_s = np.zeros(len(simulation.profile.joints))
-    for joint, actuator in np.argwhere(actuation.scale):
+    model, lags_s = simulation.mj_model, np.zeros(len(simulation.profile.joints))
+    for joint, actuator in np.argwhere(simulation.actuation.scale):
         stiffness, damping = -model.actuator_biasprm[actuator, 1:3]
-        if model.actuator_trntype[actuator] == int(mujoco.mjtTrn.mjTRN_JOINT):
-            damping += model.dof_damping[simulation.dof_addresses[joint]]
+        if _pulls_at_joint(simulation, actuator):
+            own = model.dof_damping[simulation.dof_addresses[joint]]
+            damping += own / model.actuator_gear[actuator, 0] ** 2
         lags_s[joint] = max(lags_s[joint], damping / max(stiffness, 1e-9))
     return np.maximum(lags_s, _PERIOD_S)
+
+
+def _friction_leads(simulation: SimModel) -> FloatArray:
+    """(n,) by how much a joint's target has to be ahead before it moves, where that matters."""
+    model, leads = simulation.mj_model, np.zeros(len(simulation.profile.joints))
+    for joint, actuator in np.argwhere(simulation.actuation.scale):
+        if _pulls_at_joint(simulation, actuator):
+            stiffness = -model.actuator_biasprm[actuator, 1] * model.actuator_gear[actuator, 0] ** 2
+            friction = model.dof_frictionloss[simulation.dof_addresses[joint]]
+            leads[joint] = max(leads[joint], friction / max(stiffness, 1e-9))
+    return np.maximum(leads - _FRICTION_LEAD_RAD, 0.0)
+
+
+def _pulls_at_joint(simulation: SimModel, actuator: int) -> bool:
+    return int(simulation.mj_model.actuator_trntype[actuator]) in JOINT_TRANSMISSIONS

@@ -17,6 +17,7 @@ from robot_learning.sim.tasks.layout import (
     closeness,
     distance,
     fit_mat,
+    graspable_side_m,
     gripper_of,
     yaw_pose,
 )
@@ -50,7 +51,7 @@ class Handover(Task):
 
     def baton_side_m(self, profile: RobotProfile) -> float:
         """The side of the baton's cross-section for this robot."""
-        return 0.3 * self._clear_width_m(profile)
+        return graspable_side_m(profile.arms[:2], self.name, 0.3)
 
     def grip_offset_m(self, profile: RobotProfile) -> float:
         """How far from the baton's centre each arm grips it."""

@@ -6,6 +6,7 @@ The table's top is z = 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from robot_learning.core.profile import Arm, Gripper, RobotProfile
 from robot_learning.core.types import FloatArray
 
 SCENES = Path(__file__).resolve().parents[1] / "scenes"
+# A grasp at this share of an object's height holds it, and objects up to this share of the clear
+# width pass between the fingers.
+_HIGHEST_GRASP, _WIDEST_SHARE = 0.75, 2 / 3
 _MAT_MARGIN_M = 0.03
 _MAT_THICKNESS_M = 0.0004
 
@@ -68,6 +72,31 @@ def gripper_of(arm: Arm, task: str) -> Gripper:
             f"the task '{task}' needs a gripper, the arm '{arm.name}' has none"
         )
     return arm.gripper
+
+
+def graspable_side_m(arms: Sequence[Arm], task: str, share: float) -> float:
+    """The side of an object that lies on the table and that each of the arms can grasp.
+
+    It is `share` of the smallest gripper's clear width, and more where the fingers do not come
+    down to the middle of an object of that size.
+
+    Raises:
+        ConfigurationError: an arm has no gripper, or its hand stays so far above the table that
+            the object would have to be wider than the fingers take.
+    """
+    clear_m = min(gripper_of(arm, task).clear_width_m for arm in arms)
+    highest = max(arms, key=lambda arm: arm.workspace.min_m[2])
+    floor_m = highest.workspace.min_m[2]
+    side_m = max(share * clear_m, floor_m / _HIGHEST_GRASP)
+    if side_m > _WIDEST_SHARE * clear_m:
+        lowest_m = _HIGHEST_GRASP * _WIDEST_SHARE * clear_m
+        raise ConfigurationError(
+            f"the task '{task}' needs fingers that come down to the middle of what lies on the "
+            f"table: the arm '{highest.name}' stays {floor_m:g} m above it (workspace_m.min z), "
+            f"and its gripper of {clear_m:g} m (clear_width_m) takes objects that ask for "
+            f"{lowest_m:.3g} m at most"
+        )
+    return side_m
 
 
 def yaw_pose(x_m: float, y_m: float, z_m: float, yaw_rad: float = 0.0) -> FloatArray:

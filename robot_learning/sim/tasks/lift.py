@@ -17,7 +17,7 @@ from robot_learning.sim.tasks.layout import (
     closeness,
     distance,
     fit_mat,
-    gripper_of,
+    graspable_side_m,
     yaw_pose,
 )
 from robot_learning.sim.world import World
@@ -42,7 +42,7 @@ class Lift(Task):
 
     def cube_side_m(self, profile: RobotProfile) -> float:
         """The side of the cube for this robot."""
-        return 0.5 * gripper_of(profile.arms[0], self.name).clear_width_m
+        return graspable_side_m(profile.arms[:1], self.name, 0.5)
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
         """Scale the cube to the gripper."""
