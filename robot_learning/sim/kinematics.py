@@ -26,7 +26,7 @@ _SCARCE_ORIENTATION_M = 0.01
 # displacement of the hand shows that it is near one.
 _LONGEST_STEP = 1.0
 # So does a step that leaves this share of a displacement undone.
-_MISSING_SHARE = 0.5
+_MISSING_SHARE, _NEARLY_M = 0.5, 1e-3
 
 
 class ArmKinematics:
@@ -120,8 +120,8 @@ class ArmKinematics:
         """Whether the joints have to move far for little, or hardly bring the hand nearer."""
         if float(np.abs(step).max()) > _LONGEST_STEP:
             return True
-        missing = (jacobian @ step - wanted)[:3]
-        return bool(missing @ missing > max(_MISSING_SHARE**2 * (wanted[:3] @ wanted[:3]), 1e-6))
+        missing_m = float(np.linalg.norm((jacobian @ step - wanted)[:3]))
+        return missing_m > max(_MISSING_SHARE * float(np.linalg.norm(wanted[:3])), _NEARLY_M)
 
     def _solve(
         self, jacobian: FloatArray, joint_position: FloatArray, twist: FloatArray

@@ -15,15 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
-from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import available_robots
 from robot_learning.core.types import FloatArray
+from robot_learning.sim.fingers import finger_width_m
 from robot_learning.sim.model import SimModel, compose
 from robot_learning.sim.world import World
 
 # Horizons are counted in steps of this rate; at other control rates they last as long.
 HORIZON_RATE_HZ = 50.0
+# How often objects are placed anew when the robot is in the way, and the room that an object needs
+# between open fingers.
+_DRAWS = 50
+_FINGER_ROOM_M = 0.002
 BoolArray = npt.NDArray[np.bool_]
 # `joint_position` and `joint_velocity` (..., n) and each observed pose (..., 7) by its name.
 # The leading dimensions are those of a batch of worlds; a single world has none.
@@ -70,10 +75,26 @@ class Task(ABC):
     def reward(self, values: Values, profile: RobotProfile) -> FloatArray:
         """The dense reward of one step, shape (...), in [0, 1]; 1 where the goal is reached."""
 
+    def check_robot(self, profile: RobotProfile) -> None:
+        """Refuse a robot that cannot do the task, whatever is drawn.
+
+        Raises:
+            ConfigurationError: too few arms, or lengths of its profile that do not go with the
+                task's; the text names them.
+        """
+        self.check_arms(profile)
+
+    def grasps(self, profile: RobotProfile) -> tuple[tuple[Arm, float], ...]:
+        """The arms that grasp, each with the width in metres of what it grasps."""
+        del profile
+        return ()
+
     def start(
         self, world: World, rng: np.random.Generator, options: Mapping[str, Any] | None = None
     ) -> None:
         """Begin an episode: reset the world and place everything.
+
+        What the robot stands in is drawn anew.
 
         Args:
             world: made from this task's scene.
@@ -82,8 +103,9 @@ class Task(ABC):
                 placement, and `joint_position` (n,) starts the robot there.
 
         Raises:
-            ConfigurationError: an unknown option or object, or a pose that is no pose; the
-                world is as it was before.
+            ConfigurationError: an unknown option or object, a pose that is no pose, or a robot
+                that stands in the way of an object wherever it is drawn; the world is as it was
+                before.
             CommandError: `joint_position` is no joint vector; likewise.
         """
         valid = ("poses", "joint_position")
@@ -93,8 +115,7 @@ class Task(ABC):
                 raise ConfigurationError(unknown_choice("reset option", name, valid))
         before = world.save_state()
         try:
-            world.reset()
-            self.place(world, rng)
+            self._place_freely(world, rng)
             for name, pose in dict(given.get("poses") or {}).items():
                 world.set_pose(name, pose)
             if given.get("joint_position") is not None:
@@ -102,6 +123,21 @@ class Task(ABC):
         except RobotLearningError:
             world.restore_state(before)
             raise
+
+    def _place_freely(self, world: World, rng: np.random.Generator) -> None:
+        body = name = ""
+        for _ in range(_DRAWS):
+            world.reset()
+            self.place(world, rng)
+            touching = world.touching(self.objects)
+            if touching is None:
+                return
+            body, name = touching
+        raise ConfigurationError(
+            f"the task '{self.name}' has no free start for the robot '{world.profile.name}': at "
+            f"home the '{name}' stands in its {body}; another home position or another "
+            f"workspace_m makes room ({world.profile.path})"
+        )
 
     def horizon_steps(self, control_rate_hz: float) -> int:
         """The horizon in steps of the given rate."""
@@ -124,15 +160,26 @@ class Task(ABC):
         """The robot in this task's scene.
 
         Raises:
-            ConfigurationError: the robot has too few arms, or a file is broken.
+            ConfigurationError: the robot cannot do the task, or a file is broken.
         """
-        self.check_arms(profile)
+        self.check_robot(profile)
         simulation = compose(profile, self.scene, partial(self.adapt, profile=profile))
         for name in self.objects:
             if name not in simulation.objects:
                 text = unknown_choice("object", name, simulation.objects)
                 raise ConfigurationError(f"{self.scene}: the task '{self.name}' observes an {text}")
+        self._check_fingers(simulation)
         return simulation
+
+    def _check_fingers(self, simulation: SimModel) -> None:
+        for arm, object_m in self.grasps(simulation.profile):
+            open_m = finger_width_m(simulation, arm, 1.0)
+            if open_m is not None and open_m < object_m + _FINGER_ROOM_M and arm.gripper:
+                raise ConfigurationError(
+                    f"the task '{self.name}' grasps what is {object_m:.3g} m wide, and the open "
+                    f"fingers of the arm '{arm.name}' are {open_m:.3g} m apart; clear_width_m "
+                    f"says {arm.gripper.clear_width_m:g} m ({simulation.profile.path})"
+                )
 
 
 def _robots_with_arms(count: int) -> list[str]:

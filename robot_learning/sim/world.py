@@ -18,8 +18,13 @@ from robot_learning.core.errors import (
 )
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
+from robot_learning.sim.composition import PREFIX
 from robot_learning.sim.model import SimModel, home_qpos, robot_dofs
 
+# Bodies that overlap by less than this merely lie against each other.
+_TOUCH_M = 5e-4
+# What is nearer to the end effector's origin than this share of the clear width is in the hand.
+_HAND_SHARE = 0.25
 _STATE = int(mujoco.mjtState.mjSTATE_INTEGRATION)
 
 
@@ -205,6 +210,34 @@ class World:
         self._place(name, np.concatenate([values[:3], values[3:] / norm]))
         self._update_kinematics()
 
+    def touching(self, objects: Sequence[str]) -> tuple[str, str] | None:
+        """A part of the robot and one of the scene's objects that is in its way, if any.
+
+        They overlap, or the object stands between the fingers of a gripper.
+        """
+        model, data = self.mj_model, self.mj_data
+        mujoco.mj_fwdPosition(model, data)
+        wanted = {model.body(name).id: name for name in objects}
+        for contact in data.contact:
+            if contact.dist > -_TOUCH_M:
+                continue
+            bodies = [int(model.geom_bodyid[geom]) for geom in contact.geom]
+            for body, other in (bodies, bodies[::-1]):
+                name = model.body(other).name
+                if body in wanted and name.startswith(PREFIX):
+                    return name.removeprefix(PREFIX), wanted[body]
+        for arm in self.profile.arms:
+            if arm.gripper is None:
+                continue
+            point = data.site_xpos[model.site(arm.end_effector_name).id]
+            for geom in np.flatnonzero(np.isin(model.geom_bodyid, list(wanted))):
+                if not (model.geom_contype[geom] or model.geom_conaffinity[geom]):
+                    continue
+                room_m = _HAND_SHARE * arm.gripper.clear_width_m
+                if _distance_m(model, data, int(geom), point) < room_m:
+                    return f"gripper of {arm.name}", wanted[int(model.geom_bodyid[geom])]
+        return None
+
     def save_state(self) -> FloatArray:
         """(k,) everything the future depends on, and the last efforts; for `restore_state`."""
         state = np.empty(self._state_size + 2 * self._previous.size)
@@ -287,6 +320,20 @@ class World:
             body = model.body(name).id
             readers[name] = _body_reader(data.xpos[body], data.xquat[body])
         return readers
+
+
+def _distance_m(model: mujoco.MjModel, data: mujoco.MjData, geom: int, point: FloatArray) -> float:
+    """How far a point is outside of a geom: exactly for boxes and cylinders, else by its ball."""
+    kind, size = int(model.geom_type[geom]), model.geom_size[geom]
+    local = (point - data.geom_xpos[geom]) @ data.geom_xmat[geom].reshape(3, 3)
+    if kind == mujoco.mjtGeom.mjGEOM_BOX:
+        outside = np.maximum(np.abs(local) - size, 0.0)
+    elif kind == mujoco.mjtGeom.mjGEOM_CYLINDER:
+        around = math.hypot(local[0], local[1]) - size[0]
+        outside = np.maximum([around, abs(local[2]) - size[1]], 0.0)
+    else:
+        outside = np.array([max(0.0, float(np.linalg.norm(local)) - model.geom_rbound[geom])])
+    return float(np.linalg.norm(outside))
 
 
 def _numbers(values: npt.ArrayLike) -> FloatArray:

@@ -86,7 +86,7 @@ def point_on_axis(
 def is_holding(motion: ArmMotion, grasp: Grasp) -> bool:
     """Whether the fingers are closed on the object and it is between them.
 
-    They are closed when they stand still about where they should: the profile's width is only as
+    They are closed when they stop about where they should: the profile's width is only as
     good as its two values and a straight line between them.
     """
     offset = grasp.point - motion.position

@@ -35,8 +35,8 @@ _REACH_M, _TURN_RAD = 0.06, 0.4
 _LOST_M, _LOST_RAD = 0.05, 1.0
 # Share of the gripper's travel by which the fingers press into what they hold.
 _SQUEEZE_SHARE = 0.3
-# Fingers slower than this share of their velocity limit have met something, or their end.
-_STALL_SHARE = 0.1
+# Fingers that close with less than this share of their speed in the air have met something.
+_STALL_SHARE = 0.3
 # From this far before contact the gripper's lead grows to the squeeze.
 _CONTACT_M = 0.004
 
@@ -57,7 +57,7 @@ class ArmMotion:
         closing_rad: angle about z of the direction in which the fingers close.
         tilt_rad: angle between the approach direction and straight down.
         width_m: free width between the fingers, 0 without a gripper.
-        has_stalled: whether the fingers stand still.
+        has_stalled: whether the fingers do not close, or hardly.
         home_closing_rad: `closing_rad` at the home position.
     """
 
@@ -94,7 +94,8 @@ class ArmMotion:
         if arm.gripper:
             self._gripper = arm.gripper
             self._finger = profile.joint_index(arm.gripper.joint)
-            self._stalled = _STALL_SHARE * float(profile.velocity_max[self._finger])
+            free = float(self._lead_max[self._finger] / lags_s[self._finger])
+            self._stalled = _STALL_SHARE * free
             self._per_m = (arm.gripper.open - arm.gripper.closed) / arm.gripper.clear_width_m
 
     @property
@@ -113,7 +114,8 @@ class ArmMotion:
         if self.arm.gripper:
             self._fingers = float(joint_position[self._finger])
             self.width_m = (self._fingers - self._gripper.closed) / self._per_m
-            self.has_stalled = abs(float(joint_velocity[self._finger])) < self._stalled
+            closing = -np.sign(self._per_m) * float(joint_velocity[self._finger])
+            self.has_stalled = bool(closing < self._stalled)
 
     def move(self, action: FloatArray, position: FloatArray, closing_rad: float) -> None:
         """Go towards `position` (3,), pointing down, fingers closing along `closing_rad`.

@@ -8,12 +8,14 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.task import BoolArray, Task, Values
 from robot_learning.sim.tasks.layout import (
     SCENES,
     Area,
+    check_reaches_up,
     closeness,
     distance,
     fit_mat,
@@ -22,6 +24,10 @@ from robot_learning.sim.tasks.layout import (
     yaw_pose,
 )
 from robot_learning.sim.world import World
+
+# The baton is handed over at this share of the workspaces' height, and each hand may stand this
+# far outside of its own.
+_MEETING_SHARE, _MEETING_SLACK_M = 0.6, 0.02
 
 
 @dataclass(frozen=True)
@@ -71,8 +77,30 @@ class Handover(Task):
         """(3,) where the baton's centre is handed over."""
         first, second = profile.arms[0].workspace, profile.arms[1].workspace
         middle = (Area.of(profile.arms[0]).center + Area.of(profile.arms[1]).center) / 2
-        height = 0.6 * min(first.max_m[2], second.max_m[2])
+        height = _MEETING_SHARE * min(first.max_m[2], second.max_m[2])
         return np.array([middle[0], middle[1], height])
+
+    def check_robot(self, profile: RobotProfile) -> None:
+        """Also refuses arms that do not both get to where the baton is handed over."""
+        super().check_robot(profile)
+        side_m, meeting = self.baton_side_m(profile), self.meeting_point(profile)
+        needed_m = (self.height_m + side_m / 2) / _MEETING_SHARE
+        for arm, sign in zip(profile.arms[:2], (-1.0, 1.0), strict=True):
+            check_reaches_up(arm, self.name, needed_m)
+            grip = meeting[:2] + sign * self.grip_offset_m(profile) * self.direction(profile)
+            low, high = np.array(arm.workspace.min_m[:2]), np.array(arm.workspace.max_m[:2])
+            outside_m = float(np.linalg.norm(grip - np.clip(grip, low, high)))
+            if outside_m > _MEETING_SLACK_M:
+                where = ", ".join(f"{value:.3g}" for value in grip)
+                raise ConfigurationError(
+                    f"the task '{self.name}' hands over half-way between the arms: '{arm.name}' "
+                    f"would have to get to [{where}] m, {outside_m:.2g} m outside of its "
+                    "workspace_m"
+                )
+
+    def grasps(self, profile: RobotProfile) -> tuple[tuple[Arm, float], ...]:
+        """Both arms grasp the baton."""
+        return tuple((arm, self.baton_side_m(profile)) for arm in profile.arms[:2])
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
         """Scale the baton to the grippers."""

@@ -8,12 +8,15 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from robot_learning.core.profile import RobotProfile
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.task import BoolArray, Task, Values
 from robot_learning.sim.tasks.layout import (
     SCENES,
     Area,
+    check_comes_down,
+    check_reaches_up,
     closeness,
     distance,
     fit_mat,
@@ -22,6 +25,9 @@ from robot_learning.sim.tasks.layout import (
     yaw_pose,
 )
 from robot_learning.sim.world import World
+
+# The peg is held at this share of its length, and is brought over the rim with this much room.
+_HELD_SHARE, _RIM_ROOM_M = 0.74, 0.01
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,22 @@ class Insertion(Task):
         """The side of the peg's cross-section for this robot."""
         return 0.32 * gripper_of(profile.arms[0], self.name).clear_width_m
 
+    def check_robot(self, profile: RobotProfile) -> None:
+        """Also refuses a workspace that is too narrow, or ends below the socket's rim."""
+        super().check_robot(profile)
+        arm, held_m = profile.arms[0], _HELD_SHARE * self.peg_length_m
+        check_reaches_up(arm, self.name, self.depth_m + _RIM_ROOM_M + held_m)
+        check_comes_down(arm, self.name, held_m)
+        if Area.of(arm).shrink(self.margin_m).size[1] / 2 < 1.5 * self._gap_m(profile):
+            raise ConfigurationError(
+                f"the task '{self.name}' has no room for peg and socket beside each other: the "
+                f"workspace_m of the arm '{arm.name}' is {Area.of(arm).size[1]:.3g} m wide"
+            )
+
+    def grasps(self, profile: RobotProfile) -> tuple[tuple[Arm, float], ...]:
+        """The first arm grasps the peg."""
+        return ((profile.arms[0], self.peg_side_m(profile)),)
+
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
         """Scale peg and socket to the gripper."""
         fit_mat(scene, profile)
@@ -67,7 +89,7 @@ class Insertion(Task):
         """Peg and socket in different halves of the workspace, turned at random."""
         area = Area.of(world.profile.arms[0]).shrink(self.margin_m)
         middle = area.center[1]
-        gap = 0.5 * self.margin_m + 0.5 * self.peg_side_m(world.profile)
+        gap = self._gap_m(world.profile)
         halves = [
             Area(area.x_min, area.x_max, area.y_min, middle - gap),
             Area(area.x_min, area.x_max, middle + gap, area.y_max),
@@ -77,6 +99,10 @@ class Insertion(Task):
         turns = rng.uniform(-np.pi, np.pi), rng.uniform(-0.5, 0.5)
         world.set_pose("peg", yaw_pose(peg[0], peg[1], self.peg_length_m / 2, turns[0]))
         world.set_pose("socket", yaw_pose(socket[0], socket[1], 0.0, turns[1]))
+
+    def _gap_m(self, profile: RobotProfile) -> float:
+        """How far peg and socket stay off the middle line."""
+        return 0.5 * self.margin_m + 0.5 * self.peg_side_m(profile)
 
     def depth_inside_m(self, values: Values) -> FloatArray:
         """(...) how far the peg's lower end is below the rim, 0 or less outside of the hole."""

@@ -99,6 +99,34 @@ def graspable_side_m(arms: Sequence[Arm], task: str, share: float) -> float:
     return side_m
 
 
+def check_reaches_up(arm: Arm, task: str, needed_m: float) -> None:
+    """Refuse an arm whose workspace ends below a height that the task needs.
+
+    Raises:
+        ConfigurationError: it does; the text says by how much.
+    """
+    highest_m = arm.workspace.max_m[2]
+    if highest_m < needed_m:
+        raise ConfigurationError(
+            f"the task '{task}' needs the hand of the arm '{arm.name}' at {needed_m:.3g} m above "
+            f"the table, and its workspace_m.max z is {highest_m:g} m"
+        )
+
+
+def check_comes_down(arm: Arm, task: str, needed_m: float) -> None:
+    """Refuse an arm that stays above a height at which the task needs its hand.
+
+    Raises:
+        ConfigurationError: it does; the text says by how much.
+    """
+    floor_m = arm.workspace.min_m[2]
+    if floor_m > needed_m:
+        raise ConfigurationError(
+            f"the task '{task}' needs the hand of the arm '{arm.name}' at {needed_m:.3g} m above "
+            f"the table or lower, and its workspace_m.min z is {floor_m:g} m"
+        )
+
+
 def yaw_pose(x_m: float, y_m: float, z_m: float, yaw_rad: float = 0.0) -> FloatArray:
     """(7,) a pose that is turned about the vertical."""
     return np.array([x_m, y_m, z_m, np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)])

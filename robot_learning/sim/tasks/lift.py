@@ -8,12 +8,13 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.task import BoolArray, Task, Values
 from robot_learning.sim.tasks.layout import (
     SCENES,
     Area,
+    check_reaches_up,
     closeness,
     distance,
     fit_mat,
@@ -26,6 +27,8 @@ from robot_learning.sim.world import World
 @dataclass(frozen=True)
 class Lift(Task):
     """A cube, half as wide as the open gripper, lies anywhere on the mat at any angle.
+
+    It is larger where the fingers do not come down to the middle of one of that size.
 
     Success: the cube's centre is `height_m` higher than when it lies on the table, and no
     further from the end effector than its own side, so that it is held and not thrown.
@@ -43,6 +46,16 @@ class Lift(Task):
     def cube_side_m(self, profile: RobotProfile) -> float:
         """The side of the cube for this robot."""
         return graspable_side_m(profile.arms[:1], self.name, 0.5)
+
+    def check_robot(self, profile: RobotProfile) -> None:
+        """Also refuses fingers that stay above the cube, and a workspace that ends too low."""
+        super().check_robot(profile)
+        lifted_m = self.cube_side_m(profile) / 2 + self.height_m
+        check_reaches_up(profile.arms[0], self.name, lifted_m)
+
+    def grasps(self, profile: RobotProfile) -> tuple[tuple[Arm, float], ...]:
+        """The first arm grasps the cube."""
+        return ((profile.arms[0], self.cube_side_m(profile)),)
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
         """Scale the cube to the gripper."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.task import BoolArray, Task, Values
@@ -54,6 +55,19 @@ class Obstacle(Task):
         """The height of the goal."""
         low, high = profile.arms[0].workspace.min_m[2], profile.arms[0].workspace.max_m[2]
         return low + 0.25 * (high - low)
+
+    def check_robot(self, profile: RobotProfile) -> None:
+        """Also refuses a workspace in which there is no way round the post."""
+        super().check_robot(profile)
+        arm, (depth_m, width_m) = profile.arms[0], Area.of(profile.arms[0]).size
+        aside_m = gripper_of(arm, self.name).clear_width_m / 2 + self.radius_m + self.jitter_m
+        ahead_m = 3 * self.radius_m + self.jitter_m + self.tolerance_m
+        if width_m / 2 < aside_m or depth_m / 2 < ahead_m:
+            raise ConfigurationError(
+                f"the task '{self.name}' needs {aside_m:.3g} m on either side of the post and "
+                f"{ahead_m:.3g} m behind it; the workspace_m of the arm '{arm.name}' is "
+                f"{depth_m:.3g} by {width_m:.3g} m"
+            )
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
         """Scale the post to the workspace."""

@@ -8,12 +8,14 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.task import BoolArray, Task, Values
 from robot_learning.sim.tasks.layout import (
     SCENES,
     Area,
+    check_comes_down,
     closeness,
     distance,
     fit_mat,
@@ -22,7 +24,9 @@ from robot_learning.sim.tasks.layout import (
 )
 from robot_learning.sim.world import World
 
-_DRAWS = 100
+_DRAWS = 1000
+# The hand pushes at no more than this share of the block's height.
+_HIGHEST_PUSH = 0.75
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,21 @@ class Push(Task):
     def block_height_m(self, profile: RobotProfile) -> float:
         """The block's height for this robot."""
         return 0.8 * self.block_side_m(profile)
+
+    def check_robot(self, profile: RobotProfile) -> None:
+        """Also refuses a hand that stays above the block, and a workspace without room to push."""
+        super().check_robot(profile)
+        arm, side_m = profile.arms[0], self.block_side_m(profile)
+        check_comes_down(arm, self.name, _HIGHEST_PUSH * self.block_height_m(profile))
+        area = Area.of(arm)
+        room_m = area.shrink(1.3 * side_m).size / 2 + area.shrink(self.goal_margin_m).size / 2
+        if np.hypot(*room_m) < 1.6 * side_m:
+            width, depth = area.size
+            raise ConfigurationError(
+                f"the task '{self.name}' has no room for a block of {side_m:.3g} m and a place to "
+                f"push it to: the workspace_m of the arm '{arm.name}' is {width:.3g} by "
+                f"{depth:.3g} m"
+            )
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:
         """Scale the block to the gripper."""
