@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
@@ -26,6 +26,9 @@ from stepped_graph import SteppedGraph, stepped_graph
 from x_server import start_x_server
 
 from robot_learning.bringup.plan import NodeSpec
+from robot_learning.core.clocks import SteadyClock
+from robot_learning.ros.host import Host
+from robot_learning.ros.session_calls import Calls
 
 MARK = "ROBOT_LEARNING_TEST"
 PATIENCE_S = 90.0
@@ -125,25 +128,20 @@ class Running:
             self.process.wait()
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Start `python -m <module> <arguments>`; it is ended after the test."""
-    all_running: list[Running] = []
+def starter(folder: Path, all_running: list[Running], **fixed: str) -> Callable[..., Running]:
+    """Starts `python -m <module> <arguments>`, and notes it among `all_running`."""
 
     def one(module: str, *arguments: str, **environment: str) -> Running:
         command = [sys.executable, "-m", module, *arguments]
-        log = tmp_path / f"process_{len(all_running)}.log"
-        all_running.append(Running(command, log, environment))
+        log = folder / f"process_{len(all_running)}.log"
+        all_running.append(Running(command, log, {**fixed, **environment}))
         return all_running[-1]
 
-    yield one
-    for running in all_running:
-        running.end()
+    return one
 
 
-@pytest.fixture
-def start_node(start: Callable[..., Running]) -> Callable[..., Running]:
-    """Start a node of ours with parameters: `start_node("robot_node", sim_speed=0.0)`."""
+def node_starter(start: Callable[..., Running]) -> Callable[..., Running]:
+    """Starts a node of ours with parameters: `start_node("robot_node", sim_speed=0.0)`."""
 
     def one(
         executable: str, environment: dict[str, str] | None = None, **parameters: Any
@@ -156,6 +154,35 @@ def start_node(start: Callable[..., Running]) -> Callable[..., Running]:
     return one
 
 
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Start `python -m <module> <arguments>`; it is ended after the test."""
+    all_running: list[Running] = []
+    yield starter(tmp_path, all_running)
+    for running in all_running:
+        running.end()
+
+
+@pytest.fixture
+def start_node(start: Callable[..., Running]) -> Callable[..., Running]:
+    """Start a node of ours with parameters: `start_node("robot_node", sim_speed=0.0)`."""
+    return node_starter(start)
+
+
+@pytest.fixture(scope="module")
+def shared_start_node(
+    worker_domain: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., Running]]:
+    """The same for nodes that all tests of a file share."""
+    all_running: list[Running] = []
+    graph = {"ROS_DOMAIN_ID": str(worker_domain), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
+    folder = tmp_path_factory.mktemp("shared")
+    # They outlive the test that starts them.
+    yield node_starter(starter(folder, all_running, **graph, **{MARK: ""}))
+    for running in all_running:
+        running.end()
+
+
 class Peer:
     """A node inside the test, with what it received."""
 
@@ -166,6 +193,9 @@ class Peer:
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
         self.received: dict[str, list[Any]] = {}
+        self.clock = SteadyClock()
+        # It is the host of its own calls.
+        self._calls = Calls(self.node, cast(Host, self))
 
     def subscribe(self, kind: type, topic: str, profile: Any) -> list[Any]:
         """Subscribe; the list returned grows with each message."""
@@ -178,7 +208,7 @@ class Peer:
         give_up_s = time.monotonic() + PATIENCE_S
         while not (result := condition()):
             assert time.monotonic() < give_up_s, "the condition was never met"
-            self.executor.spin_once(timeout_sec=0.05)
+            self.spin()
         return result
 
     def next(self, topic: str) -> Any:
@@ -189,12 +219,19 @@ class Peer:
         return messages[-1]
 
     def call(self, kind: type, name: str, request: Any = None) -> Any:
-        """Call a service and wait for its answer."""
-        client = self.node.create_client(kind, name)
-        self.spin_until(client.service_is_ready)
-        future = client.call_async(request or kind.Request())
-        self.spin_until(future.done)
-        return future.result()
+        """Call a service and wait for its answer; one that got lost is asked for again."""
+        return self._calls.call(kind, name, request or kind.Request())
+
+    def transition(self, node: str, transition: int) -> bool:
+        """Bring a lifecycle node into another state; whether it is there."""
+        return self._calls.transition(node, transition)
+
+    def spin(self) -> None:
+        """Serve callbacks for a moment; see `ros.host.Host`."""
+        self.executor.spin_once(timeout_sec=0.05)
+
+    def settle(self) -> None:
+        """Nothing; see `ros.host.Host`."""
 
     def close(self) -> None:
         """Leave the graph."""
@@ -206,6 +243,15 @@ class Peer:
 @pytest.fixture
 def peer(_own_graph: None, worker_domain: int) -> Iterator[Peer]:
     """A node of the test's own in the test's graph."""
+    one = Peer(worker_domain)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def shared_peer(worker_domain: int) -> Iterator[Peer]:
+    """A node in the graph that all tests of a file share."""
+    os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     one = Peer(worker_domain)
     yield one
     one.close()

@@ -21,7 +21,6 @@ import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
-from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.context import Context
@@ -337,8 +336,7 @@ def test_arms_in_namespaces_are_served_in_one_batch_once_active(
             publisher.publish(message)
 
     def change(transition: int) -> None:
-        request = ChangeState.Request(transition=Transition(id=transition))
-        assert peer.call(ChangeState, "policy_node/change_state", request).success
+        assert peer.transition("policy_node", transition)
 
     change(Transition.TRANSITION_CONFIGURE)
     feed()

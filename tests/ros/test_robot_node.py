@@ -1,37 +1,41 @@
-import os
-import signal
+"""`robot_node` over real DDS: one process for all that is asked of it here."""
 
 import numpy as np
-import psutil
 import pytest
-import simplejpeg
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
-from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
+from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.episodes.message_streams import image_pixels
 from robot_learning.ros import conversions, qos
 
 PROFILE = load_profile("desk_arm")
 NAMES, HOME = PROFILE.joint_names, PROFILE.home
 
 
+@pytest.fixture(scope="module")
+def shared_robot(shared_start_node):
+    return shared_start_node("robot_node", cameras="none", diagnostics_rate_hz=10.0)
+
+
 @pytest.fixture
-def robot(start_node, peer):
-    node = start_node("robot_node", cameras="none", diagnostics_rate_hz=10.0)
+def robot(shared_robot, peer):
+    """As if just started: at home, holding, and with nothing counted."""
     peer.subscribe(JointState, "joint_states", qos.STREAM_IN)
     peer.subscribe(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
+    set_parameter(peer, "reset.placement", type=ParameterType.PARAMETER_STRING)
+    assert peer.call(Trigger, "robot_node/reset").success
+    for transition in (Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_ACTIVATE):
+        assert peer.transition("robot_node", transition)
     peer.next("joint_states")
-    return node
+    return shared_robot
 
 
 @pytest.fixture
@@ -124,6 +128,11 @@ def set_parameter(peer, name, **value):
     return result
 
 
+def change(peer, transition):
+    request = ChangeState.Request(transition=Transition(id=transition))
+    return peer.call(ChangeState, "robot_node/change_state", request).success
+
+
 def test_reset_takes_seed_and_placement_from_parameters(robot, peer):
     peer.subscribe(PoseStamped, "poses/cube", qos.STREAM_IN)
     integer, text = ParameterType.PARAMETER_INTEGER, ParameterType.PARAMETER_STRING
@@ -167,151 +176,15 @@ def test_parameters_are_described_and_the_fixed_ones_cannot_be_changed(robot, pe
     assert not refused.successful
 
 
-def test_the_lifecycle_can_be_driven_from_outside(start_node, peer):
-    start_node("robot_node", cameras="none", autostart="false")
-    messages = peer.subscribe(JointState, "joint_states", qos.STREAM_IN)
-
-    def change(transition):
-        request = ChangeState.Request(transition=Transition(id=transition))
-        assert peer.call(ChangeState, "robot_node/change_state", request).success
-
-    def state():
-        return peer.call(GetState, "robot_node/get_state").current_state.id
-
-    assert state() == State.PRIMARY_STATE_UNCONFIGURED
-    change(Transition.TRANSITION_CONFIGURE)
-    assert not messages
-    change(Transition.TRANSITION_ACTIVATE)
-    peer.next("joint_states")
-    change(Transition.TRANSITION_DEACTIVATE)
-    stamp = conversions.time_ns(messages[-1].header.stamp)
-    answer = peer.call(GetState, "robot_node/get_state")
-    assert answer.current_state.id == State.PRIMARY_STATE_INACTIVE
-    change(Transition.TRANSITION_ACTIVATE)
-    assert conversions.time_ns(peer.next("joint_states").header.stamp) > stamp
-    change(Transition.TRANSITION_DEACTIVATE)
-    change(Transition.TRANSITION_CLEANUP)
-    assert state() == State.PRIMARY_STATE_UNCONFIGURED
-    change(Transition.TRANSITION_CONFIGURE)
-    assert state() == State.PRIMARY_STATE_INACTIVE
-
-
-def test_simulated_time_runs_ahead_of_real_time_and_stamps_everything(start_node, peer):
-    start_node("robot_node", cameras="none", sim_speed=0, publish_clock="true")
-    clocks = peer.subscribe(Clock, "/clock", qos.CLOCK)
-    peer.subscribe(JointState, "joint_states", qos.STREAM_IN)
-    first = peer.next("joint_states").header.stamp
-    assert first.sec < 1_000_000
-    clocks.clear()
-    peer.spin_until(lambda: len(clocks) > 20)
-    stamps = [conversions.time_ns(message.clock) for message in clocks]
-    assert stamps == sorted(set(stamps))
-
-
-def test_images_come_compressed_and_raw_and_show_the_same(start_node, peer):
-    start_node("robot_node", cameras="front", image_transport="both")
-    peer.subscribe(CompressedImage, "front/image_raw/compressed", qos.STREAM_IN)
-    peer.subscribe(Image, "front/image_raw", qos.STREAM_IN)
-    peer.subscribe(CameraInfo, "front/camera_info", qos.STREAM_IN)
-    jpeg = peer.next("front/image_raw/compressed")
-    raw = image_pixels(peer.next("front/image_raw"))
-    assert "jpeg" in jpeg.format
-    shown = simplejpeg.decode_jpeg(np.frombuffer(jpeg.data, np.uint8))
-    assert shown.shape == raw.shape == (480, 640, 3)
-    # The robot is at rest, so that the two frames show the same; JPEG loses a little.
-    assert np.abs(shown.astype(int) - raw).mean() < 5
-    assert raw.std() > 10
-    info = peer.next("front/camera_info")
-    assert (info.width, info.height) == (640, 480)
-
-
 def test_success_is_latched_for_whoever_comes_late(robot, peer):
     peer.subscribe(Bool, "task/success", qos.LATCHED)
     assert peer.next("task/success").data is False
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly(start_node, peer, number):
-    node = start_node("robot_node", cameras="front")
-    node.await_output("is active")
-    node.process.send_signal(number)
-    assert node.wait() == 0
-    assert "Traceback" not in node.output
-
-
-def test_a_signal_while_it_starts_ends_it_cleanly(start_node):
-    node = start_node("robot_node", cameras="front")
-    children = []
-    while not children and node.process.poll() is None:
-        children = psutil.Process(node.process.pid).children()
-    assert node.interrupt() == 0
-    assert "Traceback" not in node.output
-
-
-def test_killing_it_takes_its_render_process_along(start_node):
-    node = start_node("robot_node", cameras="front")
-    node.await_output("is active")
-    assert psutil.Process(node.process.pid).children()
-    os.kill(node.process.pid, signal.SIGKILL)
-    node.wait()
-    # That nothing is left is checked after every test.
-
-
-def test_the_death_of_its_render_process_ends_it_with_one_clear_line(start_node):
-    node = start_node("robot_node", cameras="front")
-    node.await_output("is active")
-    (child,) = psutil.Process(node.process.pid).children()
-    child.kill()
-    assert node.wait() == 1
-    assert "error: the render process died" in node.output
-    assert "Traceback" not in node.output
-
-
-@pytest.mark.parametrize(
-    ("parameters", "environment", "code", "text"),
-    [
-        ({"robot": "desk_arn"}, {}, 2, "unknown robot 'desk_arn'; did you mean 'desk_arm'?"),
-        ({"task": "lft"}, {}, 2, "unknown task 'lft'; did you mean 'lift'?"),
-        ({"cameras": "frnt"}, {}, 2, "unknown camera 'frnt'; did you mean 'front'?"),
-        ({"sim_speed": 0}, {}, 2, "publish_clock"),
-        ({"sim_speed": "fast"}, {}, 2, "parameter 'sim_speed': expected a number"),
-        ({}, {"ROS_DOMAIN_ID": "233"}, 2, "ROS_DOMAIN_ID is '233'"),
-        ({"cameras": "front"}, {"MUJOCO_GL": "nonsense"}, 2, "MUJOCO_GL"),
-        ({"cameras": "front"}, {"MUJOCO_GL": "disable"}, 1, "turns rendering off"),
-        (
-            {"cameras": "front"},
-            {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_DIRS": "/nowhere"},
-            1,
-            "apt-get install libegl1",
-        ),
-    ],
-)
-def test_what_is_wrong_is_one_clear_line(start_node, parameters, environment, code, text):
-    parameters = {"cameras": "none", **parameters}
-    node = start_node("robot_node", environment, **parameters)
-    assert node.wait() == code
-    (line,) = node.output.strip().splitlines()
-    assert line.startswith("error: ")
-    assert text in line
-
-
-def test_a_configuration_that_fails_leaves_the_node_to_be_configured_again(start_node, peer):
-    node = start_node("robot_node", cameras="none", autostart="false", task="lft")
-    request = ChangeState.Request(transition=Transition(id=Transition.TRANSITION_CONFIGURE))
-    assert not peer.call(ChangeState, "robot_node/change_state", request).success
-    node.await_output("unknown task 'lft'")
-    answer = peer.call(GetState, "robot_node/get_state")
-    assert answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED
-    assert node.interrupt() == 0
-
-
 def test_a_transition_from_the_wrong_state_is_refused_and_the_node_goes_on(robot, peer):
-    def change(transition):
-        request = ChangeState.Request(transition=Transition(id=transition))
-        return peer.call(ChangeState, "robot_node/change_state", request).success
-
-    assert not change(Transition.TRANSITION_ACTIVATE)
-    assert not change(Transition.TRANSITION_CONFIGURE)
+    """Last of those that share a robot: it ends."""
+    assert not change(peer, Transition.TRANSITION_ACTIVATE)
+    assert not change(peer, Transition.TRANSITION_CONFIGURE)
     peer.next("joint_states")
-    assert change(Transition.TRANSITION_DEACTIVATE)
+    assert peer.transition("robot_node", Transition.TRANSITION_DEACTIVATE)
     assert robot.interrupt() == 0

@@ -39,10 +39,40 @@ class Session:
         self.robot = start_node("robot_node", cameras="none")
         self.arbiter = start_node("arbiter_node", autostart=True)
         self.teleop = self.start_teleop()
-        peer.spin_until(lambda: self.mode == "HUMAN" and self.moving)
+        peer.spin_until(lambda: self.mode == "HUMAN")
 
     def start_teleop(self) -> Any:
         return self._start_node("teleop_node", device="scripted")
+
+    def begin(self) -> None:
+        """Everything back to a beginning, and the arm moves; again, where the machine stalls."""
+        while True:
+            self.disable()
+            self.demand("teleop_node/release")
+            self.demand("robot_node/reset")
+            self.demand("arbiter_node/enable")
+            self.demand("teleop_node/engage")
+            self.states, self.rows = self.states[-1:], {}
+            self.peer.spin_until(lambda: self.mode == "FAULT" or self.driven)
+            if self.mode == "HUMAN":
+                return
+
+    def disable(self) -> None:
+        # A fault ends in DISABLED, too, once it is cleared.
+        while not self.ask("arbiter_node/clear_fault"):
+            self.ask("arbiter_node/hold")
+            if self.ask("arbiter_node/disable"):
+                break
+
+    @property
+    def driven(self) -> bool:
+        return self.mode == "HUMAN" and self.moving
+
+    def ask(self, service: str) -> bool:
+        return bool(self.peer.call(Trigger, service).success)
+
+    def demand(self, service: str) -> None:
+        self.peer.spin_until(lambda: self.ask(service))
 
     @property
     def mode(self) -> str:
@@ -89,25 +119,6 @@ class Session:
             self.rows[conversions.time_ns(message.header.stamp)] = row
 
 
-@pytest.fixture
-def session(start_node: Any, peer: Any) -> Session:
-    return Session(start_node, peer)
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_teleop_process_that_dies_or_freezes_holds_the_arm(session, number):
-    session.teleop.process.send_signal(number)
-    session.until("HOLD")
-    session.peer.spin_until(lambda: session.standing)
-    session.assert_held_in_time("human")
-    if number == signal.SIGKILL:
-        session.teleop = session.start_teleop()
-    else:
-        session.teleop.process.send_signal(signal.SIGCONT)
-    session.drive_on()
-    session.assert_no_jump()
-
-
 def test_a_script_whose_process_stalls_before_it_sees_the_robot_drives_all_the_same(
     start_node, peer
 ):
@@ -123,6 +134,33 @@ def test_a_script_whose_process_stalls_before_it_sees_the_robot_drives_all_the_s
     start_node("robot_node", cameras="none")
     start_node("arbiter_node", autostart=True)
     peer.spin_until(lambda: modes and modes[-1] == "HUMAN")
+
+
+@pytest.fixture(scope="module")
+def shared_session(shared_start_node: Any, shared_peer: Any) -> Session:
+    """One for all tests of a file."""
+    return Session(shared_start_node, shared_peer)
+
+
+@pytest.fixture
+def session(shared_session: Session) -> Session:
+    """In which the arm moves."""
+    shared_session.begin()
+    return shared_session
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_teleop_process_that_dies_or_freezes_holds_the_arm(session, number):
+    session.teleop.process.send_signal(number)
+    session.until("HOLD")
+    session.peer.spin_until(lambda: session.standing)
+    session.assert_held_in_time("human")
+    if number == signal.SIGKILL:
+        session.teleop = session.start_teleop()
+    else:
+        session.teleop.process.send_signal(signal.SIGCONT)
+    session.drive_on()
+    session.assert_no_jump()
 
 
 def test_a_robot_process_that_freezes_is_not_moved_until_it_is_enabled_again(session):
