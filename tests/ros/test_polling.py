@@ -9,8 +9,16 @@ from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
+from robot_learning.core.clocks import NS_PER_S, ManualClock
 from robot_learning.ros import qos
-from robot_learning.ros.polling import NodePoller, offered_services, take_messages, unanswered
+from robot_learning.ros.polling import (
+    CALLS_PERIOD_S,
+    NodePoller,
+    OwnQueues,
+    offered_services,
+    take_messages,
+    unanswered,
+)
 
 
 class Polled:
@@ -20,7 +28,9 @@ class Polled:
         self.context = Context()
         rclpy.init(context=self.context, domain_id=domain)
         self.nodes = [rclpy.create_node(name, context=self.context) for name in ("one", "other")]
-        self.pollers = [NodePoller(node) for node in self.nodes]
+        # Where time stands still, everything is looked at each time.
+        self.clock = ManualClock(NS_PER_S)
+        self.pollers = [NodePoller(node, self.clock) for node in self.nodes]
 
     def until(self, condition):
         """Polls both until it holds; the middleware has threads of its own."""
@@ -194,3 +204,41 @@ def test_what_a_callback_raises_comes_out(polled):
     publisher.publish(String(data="a"))
     with pytest.raises(ZeroDivisionError, match="a"):
         polled.until(lambda: False)
+
+
+def test_requests_are_looked_for_less_often_than_messages(polled):
+    asked, heard = [], []
+
+    def note(request, response):
+        asked.append(polled.clock.now_ns())
+        return response
+
+    node, poller = polled.nodes[0], polled.pollers[0]
+    node.create_service(Trigger, "quick", note)
+    node.create_subscription(String, "words", heard.append, qos.EVENT)
+    client, publisher = polled.client(1, Trigger, "quick"), polled.publisher("words")
+    begun_ns = polled.clock.now_ns()
+    for _ in range(2):
+        poller.poll()
+    for _ in range(10):
+        client.call_async(Trigger.Request())
+        publisher.publish(String(data="a"))
+        polled.clock.advance_ns(5_000_000)
+        before = len(heard)
+        poller.poll()
+        assert len(heard) == before + 1
+    waited_ns = [at_ns - begun_ns for at_ns in asked]
+    assert set(waited_ns) <= {20_000_000, 40_000_000}
+    assert CALLS_PERIOD_S == 0.02
+
+
+def test_what_a_node_takes_itself_is_left_to_it(polled):
+    own, heard = [], []
+    listen = polled.nodes[0].create_subscription
+    kept = listen(String, "words", own.append, qos.EVENT, callback_group=OwnQueues())
+    listen(String, "words", heard.append, qos.EVENT)
+    polled.publisher("words", 2).publish(String(data="a"))
+    polled.until(lambda: heard)
+    assert own == []
+    while not own:
+        take_messages(kept)

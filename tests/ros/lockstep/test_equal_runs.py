@@ -64,14 +64,15 @@ def test_cameras_are_rendered_in_step(record, tmp_path):
         heard = graph.listen(CompressedImage, "front/image_raw/compressed")
         assert graph.run() == 0
     assert_equal(*places)
-    # One every 50 ms of simulated time, on the control periods of 20 ms, whatever rendering takes.
     frames = {conversions.time_ns(m.header.stamp): m.data.tobytes() for m in heard}
-    assert set(np.diff(list(frames))) == {40_000_000, 60_000_000}
-    assert abs(np.ptp(list(frames)) / 50_000_000 - len(frames)) < 2
     (summary,) = Dataset(places[1]).episodes
     assert (summary.invalid_rows, summary.verdict) == (0, "good")
     episode = Dataset(places[1]).episode(summary.name)
     stamps, ticks = episode.column("streams/front/stamp_ns"), episode.column("tick_ns")
+    # One every 50 ms of simulated time, on the control periods of 20 ms, whatever rendering takes.
+    shown = np.unique(stamps)
+    assert set(np.diff(shown)) == {40_000_000, 60_000_000}
+    assert abs(np.ptp(shown) / 50_000_000 - len(shown)) < 2
     for row, (stamp_ns, tick_ns) in enumerate(zip(stamps, ticks, strict=True)):
         assert stamp_ns == max(each for each in frames if each <= tick_ns)
         assert episode.frame_bytes("images/front", row) == frames[stamp_ns]

@@ -29,7 +29,7 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.host import SteppedDefaults
 from robot_learning.ros.lockstep import serve_graph
-from robot_learning.ros.lockstep_graph import LockstepGraph
+from robot_learning.ros.lockstep_graph import LockstepGraph, LockstepHost
 from robot_learning.ros.node_base import EXIT_ERROR
 from robot_learning.ros.polling import NodePoller
 from robot_learning.ros.stop import Stop
@@ -71,15 +71,16 @@ class Listener(SteppedDefaults, Node):  # type: ignore[misc]
 
     pacer = None
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
-        super().__init__("listener", **options)
+    def __init__(self, host: LockstepHost) -> None:
+        super().__init__("listener", **host.node_options)
+        self._steady = host.clock
 
     def step(self) -> None:
         """Never due."""
 
     def close(self) -> None:
         """Hear what the others said last; they have been closed before."""
-        NodePoller(self).poll()
+        NodePoller(self, self._steady).poll()
         self.destroy_node()
 
 
@@ -104,9 +105,9 @@ class SteppedGraph:
         self._stop = Stop()
         self._graph = LockstepGraph(self._stop, self._context, self._after_turns)
         host = self._graph.host(NodeSpec("listener", "listener"))
-        self.node = Listener(host.node_options)
+        self.node = Listener(host)
         self._graph.add(host, self.node)
-        self._poller = NodePoller(self.node)
+        self._poller = NodePoller(self.node, self._graph.clock)
         self._thread = threading.Thread(target=self._run, name="stepped graph", daemon=True)
         self._condition: Callable[[], Any] = lambda: False
         self._result: Any = None
