@@ -102,7 +102,7 @@ class DecisionOutput:
         conversions.set_stamp(message, stamp_ns)
         for name, publisher in self._columns.items():
             # Asked first, as a message takes ten times as long as the question.
-            if not publisher.get_subscription_count():
+            if not publisher.handle.get_subscription_count():
                 continue
             message.position = array.array("d", getattr(decision, name).tobytes())
             velocity = decision.velocity.tobytes() if name == "applied" else b""

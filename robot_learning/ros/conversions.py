@@ -51,12 +51,17 @@ def joint_state_message(
 ) -> JointState:
     """The joints of an observation; `effort` stays empty where nothing was measured."""
     message = JointState(name=list(joint_names))
+    fill_joint_state(message, observation, stamp_ns)
+    return message
+
+
+def fill_joint_state(message: JointState, observation: Observation, stamp_ns: int) -> None:
+    """The same, into a message of these joints that is used again."""
     set_stamp(message, stamp_ns)
     message.position = array.array("d", observation.joint_position.tobytes())
     message.velocity = array.array("d", observation.joint_velocity.tobytes())
-    if not np.isnan(observation.joint_effort).any():
-        message.effort = array.array("d", observation.joint_effort.tobytes())
-    return message
+    effort = observation.joint_effort
+    message.effort = array.array("d", b"" if np.isnan(effort).any() else effort.tobytes())
 
 
 def joint_positions(message: JointState, joint_names: Sequence[str]) -> FloatArray:

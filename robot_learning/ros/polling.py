@@ -24,8 +24,11 @@ from robot_learning.core.clocks import Clock, seconds_to_ns
 
 CALLS_PERIOD_S = 0.02
 """How long a request may wait. Services are many and asked seldom."""
+COMMON_CALLS_EVERY = 5
+"""Of these times, how seldom the services that rclpy gives every node are looked at."""
 _MOST_AT_ONCE = 256
 _CALLS_PERIOD_NS = seconds_to_ns(CALLS_PERIOD_S)
+_COMMON = ("rcl_interfaces.", "type_description_interfaces.")
 _ANSWERS_KEPT = 11
 """As many as a client's queue in the middleware holds, and one more."""
 
@@ -56,6 +59,7 @@ class NodePoller:
         self._node, self._clock = node, clock
         self._answering: list[_Answering] = []
         self._polled_ns = self._called_ns = -1
+        self._calls = 0
         self._subscriptions: list[Subscription] = []
         self._queues: list[Queue] = []
         self._find_queues()
@@ -78,14 +82,20 @@ class NodePoller:
         if now_ns == before_ns or abs(now_ns - self._called_ns) >= _CALLS_PERIOD_NS:
             self._called_ns = now_ns
             self._find_queues()
-            self.poll_calls()
+            self._calls += 1
+            stands = now_ns == before_ns
+            self.poll_calls(common=stands or self._calls % COMMON_CALLS_EVERY == 0)
         else:
             self._take_up()
 
-    def poll_calls(self) -> None:
-        """Call back for all requests and answers that have arrived."""
+    def poll_calls(self, common: bool = True) -> None:
+        """Call back for requests and answers that have arrived.
+
+        Without `common`, those to the services that every node has, for its parameters, wait on.
+        """
         for service in list(self._node.services):
-            self._take_requests(service)
+            if common or not service.srv_type.__module__.startswith(_COMMON):
+                self._take_requests(service)
         self._take_up()
 
     def _find_queues(self) -> None:

@@ -46,6 +46,7 @@ class StateOutput:
         self._clock = (
             node.create_publisher(ClockMessage, "/clock", qos.CLOCK) if publish_clock else None
         )
+        self._state = JointState(name=list(robot.profile.joint_names))
         self._pose, self._reward = PoseStamped(), Float64()
         self._node = node
 
@@ -53,8 +54,8 @@ class StateOutput:
         """Publish an observation, stamped `stamp_ns`; /clock first, so that nothing is early."""
         if self._clock is not None and self._clock.get_subscription_count():
             self._clock.publish(conversions.clock_message(stamp_ns))
-        names = self._robot.profile.joint_names
-        self._joints.publish(conversions.joint_state_message(observation, names, stamp_ns))
+        conversions.fill_joint_state(self._state, observation, stamp_ns)
+        self._joints.publish(self._state)
         for name, publisher in self._poses.items():
             # Asked first, as a message takes more time than the question.
             if publisher.get_subscription_count():
