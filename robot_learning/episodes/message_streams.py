@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -125,13 +126,13 @@ class MessageStreams:
         self._decided = StampJoin([*DECISION_COLUMNS, "state"], self._on_decided)
         self.handlers: dict[str, Handler] = {"joint_states": self.on_joints}
         for name in poses:
-            self.handlers[f"poses/{name}"] = self._bound(self.on_pose, name)
+            self.handlers[f"poses/{name}"] = partial(self.on_pose, name)
         self.commands = "control/source" not in {column.path for column in info.columns}
         if self.commands:
             self.handlers["joint_command"] = self.on_command
         else:
             for name in DECISION_COLUMNS:
-                self.handlers[f"arbiter/{name}"] = self._bound(self.on_column, name)
+                self.handlers[f"arbiter/{name}"] = partial(self.on_column, name)
             self.handlers["arbiter/state"] = self.on_state
         if standard.TASK in streams:
             self._task_paths = {column.path for column in streams[standard.TASK].columns}
@@ -141,7 +142,7 @@ class MessageStreams:
             column = streams[camera].columns[0]
             is_jpeg = column.encoding is Encoding.JPEG and topic.endswith("/compressed")
             handler = self.on_jpeg if is_jpeg else self.on_image
-            self.handlers[topic] = self._bound(handler, camera, column.path)
+            self.handlers[topic] = partial(handler, camera, column.path)
 
     def begin_anew(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
@@ -278,10 +279,6 @@ class MessageStreams:
             for name in ("human", "policy", "requested", "applied"):
                 columns[name] = columns[name] + moved
         return columns
-
-    @staticmethod
-    def _bound(handler: Callable[..., None], *arguments: str) -> Handler:
-        return lambda message, receive_ns: handler(*arguments, message, receive_ns)
 
 
 def _known_turns(info: DatasetInfo) -> TurnRules | None:

@@ -299,9 +299,9 @@ def _value_problem(column: Column, value: Any) -> str:
         if column.encoding is not Encoding.JPEG:
             return "bytes where an array is expected"
         return jpeg_problem(value, column.shape[0], column.shape[1])
-    shape = np.shape(value)
+    shape = value.shape if isinstance(value, np.ndarray) else np.shape(value)
     if shape != column.shape:
         return f"shape {shape}, expected {column.shape}"
-    if column.is_image and getattr(value, "dtype", None) != column.dtype:
+    if len(shape) > 1 and column.is_image and getattr(value, "dtype", None) != column.dtype:
         return f"dtype {getattr(value, 'dtype', None)}, expected {column.dtype}"
     return ""
