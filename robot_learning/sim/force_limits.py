@@ -4,7 +4,8 @@ MuJoCo's implicit integrators take an actuator's damping into account only while
 below the actuator's own limit. At the limit the damping acts a step late, and where
 damping * timestep / inertia exceeds 2 it turns the joint round with every step: the joint
 chatters at the limit for ever and never moves. A limit on the joint (or tendon) that the actuator
-pulls at bounds the same force and leaves the damping implicit.
+pulls at bounds the same force and leaves the damping implicit; it counts the weight that the servo
+carries, too. At such a limit the joint is as slow as one of inertia + damping * timestep.
 """
 
 from __future__ import annotations
