@@ -1,5 +1,7 @@
 """Which groups are run in lockstep when, and how their nodes are handed over."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
@@ -18,6 +20,17 @@ BY_DEFAULT = {"demo", "teleop_record", "dagger"}
 
 def names(plan):
     return [node.executable for node in plan.nodes]
+
+
+def unresumed(node):
+    """Without the command that would go on, which repeats the arguments that were given."""
+    plain = [
+        {name: value for name, value in entry.items() if name != "resume_command"}
+        if isinstance(entry, dict)
+        else entry
+        for entry in node.parameters
+    ]
+    return replace(node, parameters=tuple(plain))
 
 
 @pytest.fixture
@@ -42,8 +55,8 @@ def test_a_group_is_in_lockstep_when_asked_and_some_by_default(group):
     together = GROUPS[group].resolve({**GIVEN[group], "lockstep": "true"})
     assert names(together) == [EXECUTABLE]
     # The same nodes with the same parameters, and whoever looks for one of them finds it.
-    assert together.nodes[0].hosted == apart.nodes
-    assert together.specs == apart.specs
+    assert tuple(map(unresumed, together.nodes[0].hosted)) == tuple(map(unresumed, apart.nodes))
+    assert list(together.specs) == list(apart.specs)
     assert together.environment == apart.environment
     by_default = GROUPS[group].resolve({**GIVEN[group], "lockstep": "auto"})
     assert names(by_default) == (names(together) if group in BY_DEFAULT else names(apart))

@@ -25,7 +25,7 @@ def settings(tmp_path: Path) -> DemoSettings:
 
 
 def parameters(plan: LaunchPlan, executable: str) -> dict:
-    (node,) = [node for node in plan.nodes if node.executable == executable]
+    (node,) = [node for node in plan.specs.values() if node.executable == executable]
     merged: dict = {}
     for entry in node.parameters:
         merged |= {"file": entry} if isinstance(entry, Path) else entry
