@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BY_EXPERT = "expert"
+BY_SCRIPTED = "the scripted operator"
 STEP, SEGMENT = "step", "segment"
 ALL_ROWS = ":"
 
 _EPILOG = """\
 Nothing that was recorded is changed: the labels are a layer of their own, with who, when, how
-and which rows, and `actions` is resolved anew (the newest layer that covers a row counts). With a
-device every label is on the disk before the next row is shown: what was cut off goes on when the
-same command is given again.
+and which rows, and `actions` is resolved anew (the newest layer that covers a row counts). An
+expert leaves rows alone that a person has labelled. `--remove` takes a layer out of the labels, and
+`--restore` brings it back. With a device every label is on the disk before the next row is shown:
+what was cut off goes on when the same command is given again.
+
+example:
+  robot-learning relabel data/run 7 --device keyboard --rows 40:90 --picture live.jpg
 """
 
 
@@ -42,6 +47,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="label recorded rollouts afterwards, by an expert or with a teleoperation device",
         description="Walk through recorded episodes and give corrective actions for their states.",
         epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", help="folder of the dataset")
     parser.add_argument(
@@ -53,6 +59,20 @@ def add_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("--list", action="store_true", help="list the label layers there are")
     parser.add_argument(
+        "--remove",
+        type=int,
+        metavar="LAYER",
+        help="take the layer with this number (see --list) out of the labels; it stays in the file",
+    )
+    parser.add_argument(
+        "--restore", type=int, metavar="LAYER", help="bring back a layer that was removed"
+    )
+    parser.add_argument(
+        "--over-hand",
+        action="store_true",
+        help="an expert labels also the rows that a person has labelled; default: it leaves them",
+    )
+    parser.add_argument(
         "--by", choices=(BY_EXPERT,), default=BY_EXPERT, help="who labels; default: %(default)s"
     )
     _add_device_options(parser)
@@ -61,7 +81,9 @@ def add_parser(subparsers: Subparsers) -> None:
         metavar="MODULE:CALLABLE",
         help="any callable (observation, info) -> action; default: the task's scripted expert",
     )
-    parser.add_argument("--author", help="who labels; default: the expert, or this user")
+    parser.add_argument(
+        "--author", help="who labels; default: the expert, or with a device this user"
+    )
     add_filters(parser)
     rows = parser.add_argument_group("choose rows")
     rows.add_argument(
@@ -127,6 +149,8 @@ def run(arguments: argparse.Namespace) -> int:
     names = [summary.name for summary in dataset.episodes]
     if arguments.episodes:
         names = find_episodes(arguments.episodes, names)
+    if arguments.remove is not None or arguments.restore is not None:
+        return _change_layer(arguments, dataset, names)
     if arguments.list:
         return _list_layers(dataset, names)
     if arguments.device:
@@ -149,15 +173,16 @@ def _list_layers(dataset: Dataset, names: list[str]) -> int:
     from robot_learning.cli.dataset.console import make_console, make_table
     from robot_learning.runtime.relabel_journal import unfinished
 
-    columns = ("episode", "layer", "rows", "author", "when", "how")
+    columns = ("episode", "layer", "rows", "author", "when", "how", "counts")
     table = make_table(*columns, right=("layer", "rows"))
     for name in names:
-        for layer in dataset.episode(name).labels():
+        for layer in dataset.episode(name).labels(removed=True):
             rows = f"{layer.mask.sum()} of {len(layer.mask)}"
+            counts = "removed" if layer.removed else "yes"
             facts = (str(layer.number), rows, layer.author, layer.created_utc, layer.method)
-            table.add_row(name.removesuffix(".hdf5"), *facts)
+            table.add_row(name.removesuffix(".hdf5"), *facts, counts)
         if unfinished(dataset.path, name):
-            table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on")
+            table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on", "")
     if table.row_count:
         make_console().print(table)
     else:
@@ -165,7 +190,38 @@ def _list_layers(dataset: Dataset, names: list[str]) -> int:
     return 0
 
 
+def _change_layer(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
+    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.labels import set_removed
+
+    if arguments.remove is not None and arguments.restore is not None:
+        raise ConfigurationError("--remove and --restore: one of them at a time")
+    removed = arguments.remove is not None
+    number = arguments.remove if removed else arguments.restore
+    have = [
+        name
+        for name in names
+        if number in (layer.number for layer in dataset.episode(name).labels(removed=True))
+    ]
+    if not have:
+        raise ConfigurationError(
+            f"{arguments.dataset}: no chosen episode has a label layer {number}; --list shows them"
+        )
+    folder = DatasetFolder(dataset.path)
+    episodes = " ".join(arguments.episodes)
+    back = f"robot-learning relabel {arguments.dataset} {episodes}".rstrip()
+    with folder.lock():
+        for name in have:
+            layer = set_removed(folder, name, number, removed)
+            what = "removed" if removed else "restored"
+            print(f"{name.removesuffix('.hdf5')}: layer {number} {what}, {layer.mask.sum()} rows")
+    if removed:
+        print(f"to bring it back: {back} --restore {number}")
+    return 0
+
+
 def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
+    from robot_learning.episodes.episode import ASKED
     from robot_learning.episodes.folder import DatasetFolder
     from robot_learning.learning.imitation.expert import SCRIPTED
     from robot_learning.learning.relabel import dataset_expert, joint_limits, relabel_by_expert
@@ -181,19 +237,27 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
             names,
             expert,
             author=arguments.author or who,
-            method=f"asked {who}",
+            method=f"{ASKED}{who}",
             choice=row_choice(arguments),
             bounds=joint_limits(dataset.info),
             images=not is_scripted,
+            over_hand=arguments.over_hand,
             progress=progress,
         ):
             labelled += done.rows
             clipped = f", {done.clipped} numbers clipped to the limits" if done.clipped else ""
             unseen = f", {done.unseen} without an observation left out" if done.unseen else ""
+            hand = (
+                f", {done.by_hand} rows left as a person has labelled them (--over-hand "
+                "labels them, too)"
+                if done.by_hand
+                else ""
+            )
+            driven = f", {done.driven} of them where a person drove" if done.driven else ""
             layer = f"layer {done.layer}" if done.layer is not None else "no layer"
             print(
                 f"{done.name.removesuffix('.hdf5')}: {layer}, {done.rows} rows labelled, "
-                f"changed by {done.change:.4f} rad or m (rms){clipped}{unseen}",
+                f"changed by {done.change:.4f} rad or m (rms){driven}{clipped}{unseen}{hand}",
                 flush=True,
             )
     return _said_if_none(labelled)
@@ -211,7 +275,7 @@ def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
         device=arguments.device,
         method=arguments.method,
         choice=row_choice(arguments),
-        author=arguments.author or user_name(),
+        author=arguments.author or (BY_SCRIPTED if arguments.device == "scripted" else user_name()),
         map_name=arguments.map,
         speed=arguments.speed if arguments.speed is not None else 0.2 if by_step else 1.0,
         window=arguments.window,

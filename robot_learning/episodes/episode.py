@@ -41,11 +41,19 @@ from robot_learning.episodes.schema import (
 from robot_learning.episodes.summary import summarise
 
 _DIGEST_ROWS = 256
+AS_RECORDED = "as recorded"
+ASKED = "asked "
+"""How the methods of label layers begin that an expert gave."""
+_NOT_BY_HAND = (AS_RECORDED, ASKED, "scripted")
+REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelLayer:
-    """One relabelling: `actions` (T, n) count where `mask` (T,) is True."""
+    """One relabelling: `actions` (T, n) count where `mask` (T,) is True.
+
+    One that was `removed` stays in the file and counts nowhere, until it is restored.
+    """
 
     number: int
     author: str
@@ -53,6 +61,12 @@ class LabelLayer:
     created_utc: str
     mask: npt.NDArray[np.bool_]
     actions: FloatArray
+    removed: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person gave these labels, or nobody knows that it was none."""
+        return not self.method.startswith(_NOT_BY_HAND)
 
 
 class Episode:
@@ -236,15 +250,16 @@ class Episode:
         with reading(self.path):
             return summarise(self._file, name)
 
-    def labels(self) -> list[LabelLayer]:
-        """The relabel layers, oldest first."""
+    def labels(self, *, removed: bool = False) -> list[LabelLayer]:
+        """The relabel layers that count, oldest first; with `removed` those that do not, too."""
         with reading(self.path):
             if "labels" not in self._file:
                 return []
             layers = self._file["labels"]
             if not isinstance(layers, h5py.Group):
                 raise EpisodeError("'labels' is no group")
-            return [self._layer(layers[name], int(name)) for name in sorted(layers, key=int)]
+            found = [self._layer(layers[name], int(name)) for name in sorted(layers, key=int)]
+            return [layer for layer in found if removed or not layer.removed]
 
     def verify_digests(self) -> list[str]:
         """The columns whose contents differ from what was recorded; empty when none do."""
@@ -291,6 +306,7 @@ class Episode:
             created_utc=get_text(group, "created_utc"),
             mask=mask.astype(bool),
             actions=actions,
+            removed=REMOVED in group.attrs and bool(get_value(group, REMOVED)),
         )
 
 

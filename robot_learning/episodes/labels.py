@@ -3,9 +3,10 @@
 The rule: the label of a row is the clean action of whoever was in control, before noise and
 before limits. While the human drives it is `human`, while the policy drives it is `policy`;
 with neither there is no expert, and the label is `applied`, the action that held the
-robot. A label layer overrides this where its mask is set; of several the newest counts. The
-column `actions` always holds the result, so that every reader of the file trains on it, and
-`control/` keeps what happened, so that it can be worked out anew.
+robot. A label layer overrides this where its mask is set; of several the newest counts. One that
+was removed does not; it stays in the file, so that it can be restored. The column `actions` always
+holds the result, so that every reader of the file trains on it, and `control/` keeps what happened,
+so that it can be worked out anew.
 
 An imported demonstration has no `control/`: its `actions` are all that was recorded. Before
 the first layer changes them they are kept as a layer of their own, number 0, `as recorded`.
@@ -16,6 +17,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -24,7 +26,13 @@ import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.attributes import set_text
-from robot_learning.episodes.episode import Episode, LabelLayer, column_digests
+from robot_learning.episodes.episode import (
+    AS_RECORDED,
+    REMOVED,
+    Episode,
+    LabelLayer,
+    column_digests,
+)
 from robot_learning.episodes.episode_file import write_digests
 from robot_learning.episodes.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.folder import DatasetFolder
@@ -67,7 +75,8 @@ def resolve_actions(
     choices = [human, policy]
     actions = np.select([chosen[:, None] for chosen in by_source], choices, applied)
     for layer in layers:
-        actions[layer.mask] = layer.actions[layer.mask]
+        if not layer.removed:
+            actions[layer.mask] = layer.actions[layer.mask]
     return actions
 
 
@@ -112,7 +121,7 @@ def add_label_layer(
             raise EpisodeError(f"{path}: the labels were made for another episode than this")
         width = episode.info.column("actions").shape
         _check_layer(path, actions, mask, (episode.rows, *width))
-        layers = episode.labels()
+        layers = episode.labels(removed=True)
         added = [] if layers or _knows_sources(episode) else [_as_recorded(episode)]
         number = layers[-1].number + 1 if layers else len(added)
         added.append(LabelLayer(number, author, method, created_utc, mask, actions))
@@ -130,11 +139,56 @@ def add_label_layer(
     return number
 
 
+def set_removed(folder: DatasetFolder, name: str, number: int, removed: bool) -> LabelLayer:
+    """Take a layer out of the labels of the episode `name`, or back in. Hold the lock.
+
+    `actions` is resolved anew; nothing is lost.
+
+    Returns:
+        The layer, as it stands now.
+
+    Raises:
+        EpisodeError: there is no such layer, it is what was recorded, or the episode cannot be
+            read. Nothing is written then.
+        FileAccessError: the disk is full, say; the episode is as it was.
+    """
+    path = folder.episodes_path / name
+    with Episode(path) as episode:
+        layers = {layer.number: layer for layer in episode.labels(removed=True)}
+        if number not in layers:
+            known = ", ".join(map(str, layers)) or "none"
+            raise EpisodeError(f"{path}: there is no label layer {number}; there are: {known}")
+        if layers[number].method == AS_RECORDED:
+            raise EpisodeError(f"{path}: label layer {number} is what was recorded; it stays")
+        changed = layers[number] = replace(layers[number], removed=removed)
+        resolved = _resolve(episode, list(layers.values()))
+        info = episode.info
+
+    def edit(file: h5py.File) -> None:
+        file[f"labels/{number}"].attrs[REMOVED] = removed
+        file[physical_path("actions")][:] = resolved
+        write_digests(file, column_digests(file, info))
+
+    rewrite_episode(folder, name, edit)
+    return changed
+
+
+def rows_by_hand(episode: Episode) -> npt.NDArray[np.bool_]:
+    """(T,) the rows that a person has labelled, in layers that count."""
+    rows = np.zeros(episode.rows, bool)
+    for layer in episode.labels():
+        if layer.by_hand:
+            rows |= layer.mask
+    return rows
+
+
 def write_layer(file: h5py.File, layer: LabelLayer) -> None:
     """Store a layer in an episode's file."""
     group = file.create_group(f"labels/{layer.number}")
     for key in ("author", "method", "created_utc"):
         set_text(group, key, getattr(layer, key))
+    if layer.removed:
+        group.attrs[REMOVED] = True
     group["mask"], group["actions"] = layer.mask, layer.actions
 
 
@@ -190,7 +244,7 @@ def _knows_sources(episode: Episode) -> bool:
 def _as_recorded(episode: Episode) -> LabelLayer:
     actions: FloatArray = episode.column("actions")
     mask = np.asarray(np.isfinite(actions).all(axis=1))
-    return LabelLayer(0, "", "as recorded", episode.metadata.started_utc, mask, actions)
+    return LabelLayer(0, "", AS_RECORDED, episode.metadata.started_utc, mask, actions)
 
 
 def _resolve(episode: Episode, layers: Sequence[LabelLayer]) -> FloatArray:
@@ -202,7 +256,8 @@ def _resolve(episode: Episode, layers: Sequence[LabelLayer]) -> FloatArray:
         return resolve_actions(sources, human, policy, applied, layers)
     actions: FloatArray = episode.column("actions")
     for layer in layers:
-        actions[layer.mask] = layer.actions[layer.mask]
+        if not layer.removed:
+            actions[layer.mask] = layer.actions[layer.mask]
     return actions
 
 

@@ -90,7 +90,7 @@ def _write(episode: Episode, file: h5py.File, start: int, stop: int) -> None:
     target = EpisodeFile(file, episode.info, replace(before, notes=notes))
     for rows in _stored_rows(episode, start, stop):
         target.append(rows)
-    for layer in episode.labels():
+    for layer in episode.labels(removed=True):
         mask, actions = layer.mask[start:stop], layer.actions[start:stop]
         write_layer(file, replace(layer, mask=mask, actions=actions))
     quality = quality_of_rows(file, episode.info, stop - start)

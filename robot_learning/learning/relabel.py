@@ -20,10 +20,10 @@ from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.labels import add_label_layer
+from robot_learning.episodes.labels import add_label_layer, rows_by_hand
 from robot_learning.episodes.recorded_rows import RecordedRows
 from robot_learning.episodes.row_choice import RowChoice
-from robot_learning.episodes.schema import DatasetInfo
+from robot_learning.episodes.schema import DatasetInfo, Source
 from robot_learning.learning.imitation.expert import (
     SCRIPTED,
     Expert,
@@ -49,6 +49,8 @@ class Relabelled:
         unseen: chosen rows without a whole observation, which keep their label.
         clipped: numbers of the labels that lay outside of the bounds.
         change: root mean square of the labels' change, per number, rad or m.
+        by_hand: chosen rows that a person has labelled, and that keep that label.
+        driven: of the rows labelled, those in which a person drove.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Relabelled:
     unseen: int
     clipped: int = 0
     change: float = 0.0
+    by_hand: int = 0
+    driven: int = 0
 
 
 def dataset_expert(info: DatasetInfo, given: str = SCRIPTED) -> Expert:
@@ -96,6 +100,7 @@ def relabel_by_expert(
     choice: RowChoice | None = None,
     bounds: Bounds | None = None,
     images: bool = False,
+    over_hand: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Relabelled]:
     """Ask `expert` for the label of every visited state; a layer an episode. Hold the lock.
@@ -111,6 +116,7 @@ def relabel_by_expert(
         choice: of rows; None for all.
         bounds: (n,) lowest and highest action; labels are clipped to them.
         images: give the expert the cameras' frames too, by their names.
+        over_hand: label also the rows that a person has labelled; they keep that label otherwise.
         progress: is told how many rows of the episode are done.
 
     Yields:
@@ -125,7 +131,10 @@ def relabel_by_expert(
         with Episode(folder.episodes_path / name) as episode:
             rows = RecordedRows(episode, images=images)
             chosen = (choice or RowChoice()).of(episode)
+            by_hand = chosen & rows_by_hand(episode) & (not over_hand)
+            chosen = chosen & ~by_hand
             wanted = chosen & rows.visible
+            driven = wanted & _human_rows(episode)
             labels = _labels(rows, np.flatnonzero(wanted), expert, progress)
             before, digest = episode.column("actions"), episode.recording_digest
         clipped = labels if bounds is None else np.clip(labels, *bounds)
@@ -150,7 +159,17 @@ def relabel_by_expert(
             unseen=int(chosen.sum()) - count,
             clipped=int((clipped != labels)[wanted].sum()),
             change=float(np.sqrt(np.nanmean(change**2))) if count else 0.0,
+            by_hand=int(by_hand.sum()),
+            driven=int(driven.sum()),
         )
+
+
+def _human_rows(episode: Episode) -> npt.NDArray[np.bool_]:
+    """(T,) where a person was in control; nowhere in an episode that does not say."""
+    path = "control/source"
+    if path not in {column.path for column in episode.info.columns}:
+        return np.zeros(episode.rows, bool)
+    return np.asarray(episode.column(path) == Source.HUMAN)
 
 
 def _labels(

@@ -9,6 +9,7 @@ from robot_learning.cli.main import main
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.images import decode_jpeg
+from robot_learning.episodes.labels import add_label_layer
 from robot_learning.episodes.recovery import verify_dataset
 from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 
@@ -61,6 +62,45 @@ def test_by_any_callable_until_it_raises(
     assert labelled == [["ana"], []]
     rows = Dataset(dataset).episodes[0].rows
     assert (np.isclose(Dataset(dataset).array("actions")[:rows, 0], 1.0)).all()
+
+
+def test_an_expert_leaves_what_a_person_labelled_unless_it_is_told(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, name = DatasetFolder(dataset), "episode_000000.hdf5"
+    with Dataset(dataset).episode(name) as episode:
+        mask = np.arange(episode.rows) // 3 == 1
+        actions = np.full((episode.rows, 7), 0.25)
+    with folder.lock():
+        add_label_layer(
+            folder,
+            name,
+            actions,
+            mask,
+            author="ana",
+            method="keyboard, by step",
+            created_utc="2026-01-01",
+        )
+    assert main(["relabel", str(dataset), "0", "--rows", "2:8"]) == 0
+    said = capsys.readouterr().out
+    assert "layer 1, 3 rows labelled" in said
+    assert "3 of them where a person drove" in said
+    assert "3 rows left as a person has labelled them (--over-hand labels them, too)" in said
+    assert (Dataset(dataset).array("actions")[3:6] == 0.25).all()
+    assert main(["relabel", str(dataset), "0", "--rows", "2:8", "--over-hand"]) == 0
+    assert "layer 2, 6 rows labelled" in capsys.readouterr().out
+    covered = Dataset(dataset).array("actions")[3:6]
+    assert not (covered == 0.25).any()
+    # What was covered comes back, and what came back is covered again.
+    assert main(["relabel", str(dataset), "0", "--remove", "2"]) == 0
+    assert f"robot-learning relabel {dataset} 0 --restore 2" in capsys.readouterr().out
+    assert (Dataset(dataset).array("actions")[3:6] == 0.25).all()
+    assert main(["relabel", str(dataset), "--list"]) == 0
+    assert "removed" in capsys.readouterr().out
+    assert main(["relabel", str(dataset), "--restore", "2"]) == 0
+    np.testing.assert_array_equal(Dataset(dataset).array("actions")[3:6], covered)
+    assert main(["relabel", str(dataset), "1", "--remove", "2"]) == 2
+    assert "no chosen episode has a label layer 2" in capsys.readouterr().err
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.labels import add_label_layer
+from robot_learning.episodes.labels import add_label_layer, rows_by_hand, set_removed
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.recovery import repair_dataset, verify_dataset
 from robot_learning.episodes.schema import Column, DatasetInfo, EpisodeMetadata, Source, Stream
@@ -219,3 +219,31 @@ def fill(mount: Path, free_bytes: int) -> None:
     """Leave so much of the disk."""
     state = os.statvfs(mount)
     (mount / "filling").write_bytes(bytes(state.f_bavail * state.f_frsize - free_bytes))
+
+
+def test_a_layer_is_removed_and_restored(recorded: Recorded) -> None:
+    folder, path = recorded
+    before = Dataset(folder.path).array("control/policy")
+    add(folder, path, slice(4, 6))
+    add(folder, path, slice(5, 9), method="asked the scripted expert of lift")
+    both = Dataset(folder.path).array("actions")
+    with folder.lock():
+        assert set_removed(folder, path.name, 1, removed=True).removed
+    dataset = Dataset(folder.path)
+    assert np.flatnonzero(dataset.expert_rows()[:26]).tolist() == [4, 5]
+    with Episode(path) as episode:
+        assert [layer.number for layer in episode.labels()] == [0]
+        assert [layer.removed for layer in episode.labels(removed=True)] == [False, True]
+        assert np.flatnonzero(rows_by_hand(episode)).tolist() == [4, 5]
+    with folder.lock():
+        set_removed(folder, path.name, 0, removed=True)
+    np.testing.assert_array_equal(Dataset(folder.path).array("actions"), before)
+    # A number is never used again, and what is trimmed keeps what was removed.
+    assert add(folder, path, slice(20, 22)) == 2
+    with folder.lock():
+        for number, removed in ((2, True), (0, False), (1, False)):
+            set_removed(folder, path.name, number, removed)
+    np.testing.assert_array_equal(Dataset(folder.path).array("actions"), both)
+    assert verify_dataset(folder) == []
+    with folder.lock(), pytest.raises(EpisodeError, match=r"no label layer 7; there are: 0, 1, 2"):
+        set_removed(folder, path.name, 7, removed=True)
