@@ -232,6 +232,20 @@ class Dataset:
             known = [column.path for column in self.info.columns]
             raise DatasetError(f"{self.path}: {unknown_choice('column', path, known)}") from None
 
+    def spelling(self, path: str) -> str:
+        """A column's path as this dataset has it: a camera is `images/front` or `obs/front`.
+
+        Which of the two depends on how its frames are stored; either may be given.
+
+        Raises:
+            DatasetError: there is no such column.
+        """
+        root, _, name = path.partition("/")
+        other = {"images": f"obs/{name}", "obs": f"images/{name}"}.get(root)
+        if not self.has_column(path) and other and self.has_column(other):
+            return other
+        return self.column(path).path
+
     def array(self, path: str) -> npt.NDArray[Any]:
         """A low-dimensional column of all chosen episodes, (rows, *shape), kept in memory.
 

@@ -21,7 +21,7 @@ JOINTS, DECISION, TASK = "joint_states", "decision", "task"
 SUCCESS = "task/success"
 # Three periods late, but never so strict that the operating system's jitter counts.
 _MAX_AGE_PERIODS, _MAX_AGE_MIN_S = 3.0, 0.05
-_POSE_NAMES = ("x", "y", "z", "qw", "qx", "qy", "qz")
+POSE_NAMES = ("x", "y", "z", "qw", "qx", "qy", "qz")
 
 
 def max_age_s(rate_hz: float) -> float:
@@ -40,7 +40,7 @@ def joint_stream(profile: RobotProfile, rate_hz: float, poses: Iterable[str] = (
         for quantity in ("position", "velocity", "effort")
     )
     seen = tuple(
-        Column(f"obs/{pose}", (7,), unit="m, quaternion", names=_POSE_NAMES) for pose in poses
+        Column(f"obs/{pose}", (7,), unit="m, quaternion", names=POSE_NAMES) for pose in poses
     )
     states = Column("states", (2 * len(names),), unit="SI")
     return Stream(JOINTS, rate_hz, max_age_s(rate_hz), (*joints, *seen, states))

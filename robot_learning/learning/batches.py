@@ -19,23 +19,59 @@ from torch.utils.data import Dataset as TorchDataset
 
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.schema import Column
+from robot_learning.episodes.standard import POSE_NAMES
 from robot_learning.episodes.torch_view import TensorBatch
 from robot_learning.episodes.windows import Windows, WindowSpec
 from robot_learning.learning.config import DataConfig
 from robot_learning.learning.weights import row_weights, usable_labels
 
+END_EFFECTOR = "_end_effector"
+"""How the poses of a robot's own hands are called, which follow from its joints."""
 # Left out of the default observation: effort is not measured everywhere, and velocity tempts
 # a policy to go on with what it is doing.
 _UNUSED = ("obs/joint_velocity", "obs/joint_effort")
 
 
-def default_keys(dataset: Dataset) -> tuple[str, ...]:
-    """Joint positions and every pose or other low-dimensional observation of a dataset."""
-    return tuple(
+def default_keys(dataset: Dataset, use_cameras: bool = True) -> tuple[str, ...]:
+    """What a policy sees where nothing else is asked for.
+
+    Joint positions and the hands' poses, and every camera; without a camera the true poses of
+    objects, too. With them a policy would look good in simulation and be of no use on an arm,
+    which does not know them.
+    """
+    columns = dataset.info.columns
+    cameras = [column.path for column in columns if use_cameras and _is_colour(column)]
+    seen = [
         column.path
-        for column in dataset.info.columns
-        if column.path.startswith("obs/") and not column.is_image and column.path not in _UNUSED
-    )
+        for column in columns
+        if column.path.startswith("obs/")
+        and not column.is_image
+        and column.path not in _UNUSED
+        and not (cameras and is_true_pose(column))
+    ]
+    return (*seen, *cameras)
+
+
+def observation_keys(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
+    """The columns that a policy sees, as the dataset spells them.
+
+    Raises:
+        DatasetError: there is no such column.
+    """
+    given = config.observation_keys or default_keys(dataset, config.use_cameras)
+    return tuple(dataset.spelling(key) for key in given)
+
+
+def is_true_pose(column: Column) -> bool:
+    """Whether a column is the pose of an object, which simulation knows and no real arm does."""
+    is_pose = column.shape == (7,) and column.names == POSE_NAMES
+    is_seen = column.path.startswith("obs/") and not column.path.endswith(END_EFFECTOR)
+    return is_pose and is_seen
+
+
+def _is_colour(column: Column) -> bool:
+    return column.is_image and column.dtype == "uint8" and column.shape[2:] == (3,)
 
 
 class Batches:
@@ -57,7 +93,7 @@ class Batches:
         """
         self.config = config
         self.device = device
-        keys = config.observation_keys or default_keys(dataset)
+        keys = observation_keys(dataset, config)
         spec = WindowSpec(
             keys, config.observation_steps, config.action_steps, sources=config.sources
         )

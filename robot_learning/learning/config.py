@@ -22,6 +22,8 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 SCHEDULES = ("constant", "cosine")
 LEARN_PADDING = ("autoregressive", "diffusion", "flow")
 """Families that learn repeated actions where a chunk is padded, unless they are told not to."""
+NARROW_RANGE = 0.1
+"""`policy.narrow_range` of new trainings: a joint that moved less, rad or m, counts as parked."""
 _T = TypeVar("_T")
 
 
@@ -56,7 +58,10 @@ class DataConfig:
     """Which rows, and how much each counts.
 
     Attributes:
-        observation_keys: columns; empty for joint positions and every pose of the dataset.
+        observation_keys: columns, a camera as `images/front` or `obs/front`; empty for joint
+            positions, the hands' poses and every camera of the dataset, and without a camera the
+            true poses of objects, which only a simulation knows.
+        use_cameras: without `observation_keys`, whether cameras are taken; false takes every pose.
         observation_steps: rows of history, the current one last.
         action_steps: length of the chunk.
         executed_steps: how many of them are executed before the next chunk is predicted.
@@ -64,7 +69,11 @@ class DataConfig:
             chunk begins as many rows earlier.
         validation_share: of the episodes, held out whole.
         split_seed: which ones.
-        outcomes: episodes to train on; empty for all.
+        outcomes: episodes to train on (`success`, `failure`, `unknown`); empty for all but
+            demonstrations that failed.
+        keep_failures: without `outcomes`, train on demonstrations that failed, too. An episode in
+            which a policy drove or that was relabelled afterwards is no demonstration: its labels
+            are corrections, whatever became of it.
         keep_bad_timing: train also on episodes whose timing the quality report calls bad; without
             it only on those that were kept by hand (`robot-learning dataset keep`).
         sources: rows to train on, by who was in control; empty for all.
@@ -85,9 +94,11 @@ class DataConfig:
     action_steps: Rows = 1
     executed_steps: Rows = 1
     first_action_index: AtLeast0 = 0
+    use_cameras: bool = True
     validation_share: Share = 0.05
     split_seed: Seed = 0
     outcomes: tuple[str, ...] = ()
+    keep_failures: bool = False
     keep_bad_timing: bool = False
     sources: tuple[str, ...] = ()
     intervention_weight: NotNegative = 1.0
@@ -205,7 +216,7 @@ class TrainConfig:
     """
 
     family: str = "deterministic"
-    policy: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=lambda: {"narrow_range": NARROW_RANGE})
     steps: AtLeast1 = 10_000
     batch_size: Annotated[int, _whole(1, 2**20)] = 256
     seed: Seed = 0
@@ -227,12 +238,15 @@ class TrainConfig:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> TrainConfig:
-        """Read what `to_plain` gave.
+        """Read what `to_plain` gave, in this release or an earlier one.
+
+        What earlier releases did not store is as they had it, so that their trainings go on.
 
         Raises:
             ConfigurationError: an unknown key, or a value of the wrong type or out of range.
         """
-        return _merge(cls(), plain, "")
+        before = cls(policy={}, data=DataConfig(use_cameras=False, keep_failures=True))
+        return _merge(before, plain, "")
 
     def with_values(self, values: Mapping[str, Any]) -> TrainConfig:
         """A copy with a nested mapping of other values; `policy` and weights are merged in.

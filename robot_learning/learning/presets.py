@@ -15,6 +15,7 @@ from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.errors import RunError
 from robot_learning.policies.families import family_named
 
+_EVERY_POLICY = TrainConfig().policy
 SIZES = ("small", "reference")
 _CHUNK: Mapping[str, Any] = {"action_steps": 16, "executed_steps": 8}
 _SMALL: Mapping[str, Mapping[str, Any]] = {
@@ -97,7 +98,9 @@ def preset(family: str, size: str = "small") -> TrainConfig:
     if size not in SIZES:
         raise RunError(unknown_choice("preset", size, SIZES))
     if size == "reference":
-        config = TrainConfig(family=family, policy=dict(found.reference)).with_values(
+        config = TrainConfig(
+            family=family, policy={**found.reference, **_EVERY_POLICY}
+        ).with_values(
             {
                 "data": asdict(found.reference_horizons),
                 "validation": {"every_steps": 5000, "rollout_episodes": 50},

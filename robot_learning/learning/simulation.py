@@ -7,7 +7,7 @@ from contextlib import closing
 
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.batches import default_keys
+from robot_learning.learning.batches import observation_keys
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.evaluation import EvaluationConfig, evaluate
 from robot_learning.learning.execution import observation_name
@@ -47,7 +47,7 @@ def _obstacle(dataset: Dataset, config: TrainConfig) -> str:
     info = dataset.info
     if info.task not in TASKS:
         return f"the task is '{info.task}'"
-    keys = config.data.observation_keys or default_keys(dataset)
+    keys = observation_keys(dataset, config.data)
     names = [observation_name(key) for key in keys]
     try:
         profile = resolve_robot(info.robot)

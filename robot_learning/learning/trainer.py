@@ -28,6 +28,7 @@ from robot_learning.learning.batches import Batches
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.distributed import Processes, choose_device, process_group
 from robot_learning.learning.errors import TrainingError
+from robot_learning.learning.failures import without_failures
 from robot_learning.learning.logs import ProgressBar, RunLog
 from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
 from robot_learning.learning.order import SampleOrder
@@ -122,7 +123,7 @@ def split(
 ) -> tuple[Dataset, Dataset | None]:
     """The episodes to train on, and those to validate with, if there are enough for both.
 
-    `tell` which are left out for their timing.
+    `tell` which are left out, for their timing or as they failed.
 
     Raises:
         DatasetError: there is no episode to train on.
@@ -130,6 +131,8 @@ def split(
     """
     data = config.data
     chosen = dataset.select(outcomes=data.outcomes) if data.outcomes else dataset
+    if not (data.outcomes or data.keep_failures):
+        chosen = without_failures(chosen, tell=tell)
     chosen = without_bad_timing(chosen, data.keep_bad_timing, tell=tell)
     if not len(chosen):
         raise DatasetError(f"{dataset.path}: there is no episode to train on")

@@ -22,7 +22,9 @@ from robot_learning.policies.policy import Policy
 STATE_NAME = "state.safetensors"
 _VERSION = 1
 # Not stored by earlier releases. The dataset's digest tells which episodes were chosen.
-_LATER = frozenset({"config.data.keep_bad_timing"})
+_LATER = frozenset(
+    f"config.data.{name}" for name in ("keep_bad_timing", "keep_failures", "use_cameras")
+)
 _OPTIMIZER_KEYS = ("step", "exp_avg", "exp_avg_sq")
 
 

@@ -64,6 +64,11 @@ class PolicyConfig:
         observation_margin: columns that are no images are cut to the range that they have in the
             dataset, widened by this share of it at each end, so that one which hardly varied there
             does not lead the network far from what it learned. None cuts nothing.
+        narrow_range: numbers (of columns that are no images) that lie closer together than this
+            in the whole dataset, rad or m, are cut in the same way, by a tenth where there is no
+            margin: a joint that was parked is told from noise alone, and stands elsewhere one
+            day. 0 cuts none, which is what checkpoints without this option mean; new trainings
+            set it.
         action_normalization: of continuous actions. Families whose answers are bounded take
             `limits`, or `quantiles`, beyond which they cut actions off.
         images: the image encoder; without effect if there are no images.
@@ -71,6 +76,7 @@ class PolicyConfig:
 
     observation_normalization: NormalizationMode = "gaussian"
     observation_margin: float | None = None
+    narrow_range: float = 0.0
     action_normalization: NormalizationMode = "limits"
     images: ImageConfig = field(default_factory=ImageConfig)
 

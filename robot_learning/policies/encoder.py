@@ -42,7 +42,9 @@ class ObservationInput(nn.Module):
         )
         margin = config.observation_margin
         self.vector_ranges = nn.ModuleList(
-            nn.Identity() if margin is None else Range.of(o.key, o.shape, margin, statistics)
+            nn.Identity()
+            if margin is None and not config.narrow_range
+            else Range.of(o.key, o.shape, margin, statistics, config.narrow_range)
             for o in self.vector_columns
         )
         self.image_normalizers = nn.ModuleList(

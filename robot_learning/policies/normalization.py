@@ -20,6 +20,10 @@ NormalizationMode = Literal["limits", "quantiles", "gaussian", "none"]
 # A dimension that varies less than this (rad, m, or an image's [0, 1]) counts as constant: it is
 # centred and not scaled, so that noise in it does not explode.
 SMALLEST_SPREAD = 1e-4
+NARROW_MARGIN = 0.1
+"""How far beyond its range in the dataset a narrow number may go, as a share of that range."""
+# Finite, as every weight of a checkpoint is.
+_FAR = float(np.finfo(np.float32).max)
 
 
 class ColumnStatistics(Protocol):
@@ -116,7 +120,12 @@ class Normalizer(nn.Module):
 
 
 class Range(nn.Module):
-    """Cuts values to `low` and `high`, of the shape of the last dimensions."""
+    """Cuts values to `low` and `high`, of the shape of the last dimensions.
+
+    A number that hardly varied in the dataset (a parked joint, of which one sees the encoder's
+    noise) is scaled up to the size of the others. Where it stands elsewhere later, it would lead
+    the network far from everything that it learned.
+    """
 
     low: Tensor
     high: Tensor
@@ -131,12 +140,14 @@ class Range(nn.Module):
         cls,
         key: str,
         shape: tuple[int, ...],
-        margin: float,
+        margin: float | None,
         statistics: Mapping[str, ColumnStatistics] | None,
+        narrow: float = 0.0,
     ) -> Range:
         """From minimum to maximum of the column `key`, wider by `margin` of that at each end.
 
-        Without statistics zeros, to be loaded.
+        Without a margin only numbers are cut whose minimum and maximum lie less than `narrow`
+        apart, by `NARROW_MARGIN`. Without statistics zeros, to be loaded.
 
         Raises:
             PolicyError: the column's statistics are missing, of another shape, or not finite.
@@ -146,15 +157,26 @@ class Range(nn.Module):
         found = _statistics_of(key, statistics)
         low, high = np.asarray(found.minimum), np.asarray(found.maximum)
         _refuse_unusable(key, shape, low, high)
-        wider = margin * (high - low)
+        width = high - low
+        wider = (NARROW_MARGIN if margin is None else margin) * width
+        is_cut = np.asarray(width < narrow if margin is None else np.ones(shape, bool))
+        low, high = np.where(is_cut, low - wider, -_FAR), np.where(is_cut, high + wider, _FAR)
         return cls(
-            torch.from_numpy((low - wider).astype(np.float32)),
-            torch.from_numpy((high + wider).astype(np.float32)),
+            torch.from_numpy(low.astype(np.float32)), torch.from_numpy(high.astype(np.float32))
         )
 
     def forward(self, values: Tensor) -> Tensor:
         """In the data's units; what is not a number stays so."""
         return values.clamp(self.low, self.high)
+
+
+def narrow_numbers(statistics: ColumnStatistics, narrow: float) -> npt.NDArray[np.bool_]:
+    """Which numbers of a column lie less than `narrow` apart in the dataset, but not at one place.
+
+    They have the shape of a row.
+    """
+    width = np.asarray(statistics.maximum) - np.asarray(statistics.minimum)
+    return np.asarray((width > 0) & (width < narrow))
 
 
 def _statistics_of(key: str, statistics: Mapping[str, ColumnStatistics]) -> ColumnStatistics:

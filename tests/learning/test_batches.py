@@ -8,8 +8,9 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.torch_view import TorchWindows
 from robot_learning.episodes.windows import Windows, WindowSpec
-from robot_learning.learning.batches import Batches, default_keys
+from robot_learning.learning.batches import Batches, default_keys, observation_keys
 from robot_learning.learning.config import DataConfig
+from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.learning.weights import row_weights
 
 CPU = torch.device("cpu")
@@ -104,3 +105,31 @@ def test_no_weight_at_all_is_refused(demonstrations: Dataset) -> None:
 def test_a_missing_column_is_named(demonstrations: Dataset) -> None:
     with pytest.raises(DatasetError, match="unknown column 'obs/targt'; did you mean 'obs/target'"):
         Batches(demonstrations, DataConfig(observation_keys=("obs/targt",)), CPU)
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("filmed") / "reach"
+    config = DemonstrationConfig("reach", episodes=2, cameras=("front",), image_size_px=(24, 32))
+    record_demonstrations(config, path)
+    return Dataset(path)
+
+
+def test_cameras_are_seen_by_default_and_true_poses_then_are_not(filmed: Dataset) -> None:
+    seen = ("obs/joint_position", "obs/arm_end_effector")
+    (camera,) = (column.path for column in filmed.info.columns if column.is_image)
+    assert default_keys(filmed) == (*seen, camera)
+    assert observation_keys(filmed, DataConfig()) == (*seen, camera)
+    assert observation_keys(filmed, DataConfig(use_cameras=False)) == (*seen, "obs/target")
+    batches = Batches(filmed, DataConfig(), CPU)
+    assert batches.image_keys == (camera,)
+
+
+def test_a_camera_may_be_spelled_both_ways(filmed: Dataset) -> None:
+    (camera,) = (column.path for column in filmed.info.columns if column.is_image)
+    for given in ("images/front", "obs/front"):
+        assert observation_keys(filmed, DataConfig((given,))) == (camera,)
+        assert Batches(filmed, DataConfig((given,)), CPU).image_keys == (camera,)
+    assert filmed.spelling("images/joint_position") == "obs/joint_position"
+    with pytest.raises(DatasetError, match="unknown column 'images/frnt'; did you mean"):
+        filmed.spelling("images/frnt")

@@ -135,3 +135,16 @@ def test_interventions_are_balanced_or_weighted_but_not_both() -> None:
     given = ["data.intervention_balance=true", "data.intervention_weight=2"]
     with pytest.raises(ConfigurationError, match="already says how much interventions count"):
         TrainConfig().with_values(parse_overrides(given))
+
+
+def test_new_trainings_are_safe_and_those_of_earlier_releases_stay_as_they_were() -> None:
+    new = preset("deterministic")
+    assert new.policy["narrow_range"] == 0.1
+    assert preset("gmm", "reference").policy["narrow_range"] == 0.1
+    assert (new.data.use_cameras, new.data.keep_failures) == (True, False)
+    stored = json.loads(json.dumps(new.to_plain()))
+    del stored["policy"]["narrow_range"], stored["data"]["use_cameras"]
+    del stored["data"]["keep_failures"]
+    before = TrainConfig.from_plain(stored)
+    assert "narrow_range" not in before.policy
+    assert (before.data.use_cameras, before.data.keep_failures) == (False, True)

@@ -12,6 +12,7 @@ from robot_learning.policies.normalization import (
     NormalizationMode,
     Normalizer,
     Range,
+    narrow_numbers,
 )
 
 ROWS = np.stack([np.linspace(-3, 5, 1001), np.linspace(0, 1e-6, 1001) + 2, np.full(1001, 7.0)], 1)
@@ -86,3 +87,23 @@ def test_a_range_cuts_beyond_what_the_dataset_has_and_its_margin() -> None:
         Range.of("x", (3,), 0.1, statistics)
     with pytest.raises(PolicyError, match="column without statistics"):
         Range.of("y", (2,), 0.1, statistics)
+
+
+TICK = 2 * np.pi / 4096
+
+
+@pytest.mark.parametrize("noise", [TICK, 3 * TICK, 1e-5, 0.0, 0.02])
+@pytest.mark.parametrize("off", [0.005, -0.05, 0.2, 3.0])
+def test_a_parked_joint_that_stands_elsewhere_leads_nowhere(noise: float, off: float) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.uniform(-1, 1, 3000), 0.3 + noise * rng.uniform(-1, 1, 3000)], 1)
+    statistics = {"x": MeasuredStatistics.of(rows)}
+    limit = Range.of("x", (2,), None, statistics, narrow=0.1)
+    normalizer = Normalizer.of("x", (2,), "gaussian", statistics)
+    seen = normalizer(limit(torch.tensor([[0.5, 0.3 + off]])))[0]
+    # Every row of the dataset lies within 2 deviations of such noise.
+    assert abs(seen[1].item()) < 2.2
+    # A joint that moves is not cut, however far it goes.
+    moved = torch.tensor([[7.0, 0.3]])
+    assert limit(moved)[0, 0].item() == 7.0
+    assert narrow_numbers(statistics["x"], 0.1).tolist() == [False, noise > 0]

@@ -38,7 +38,7 @@ def linear_layers(policy: Policy) -> list[nn.Linear] | None:
     """
     if not isinstance(policy, DeterministicPolicy) or policy.encoder.input.image_columns:
         return None
-    if policy.config.observation_margin is not None:
+    if policy.config.observation_margin is not None or policy.config.narrow_range:
         return None
     layers = [layer for layer in policy.network if not isinstance(layer, nn.ReLU | nn.Dropout)]
     linear = [layer for layer in layers if isinstance(layer, nn.Linear)]
