@@ -88,7 +88,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What Python's manual advises: the interpreter's own flush at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_WRONG
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
+        # Commands that know more say where they stopped and how they go on.
+        if text := " ".join(map(str, stopped.args)):
+            print(f"robot-learning: {text}", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 

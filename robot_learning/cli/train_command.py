@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _EPILOG = """\
+example:
+  robot-learning train data/lift --policy act --out runs/lift --set optimizer.learning_rate=1e-4
+
+It sees the joints, the hands and every camera of the dataset, says so before it starts, and leaves
+out demonstrations that failed. Ctrl-C saves its state; --resume goes on.
+
 several processes or machines:
   torchrun --nproc-per-node 2 --no-python robot-learning train DATASET --policy act --out runs/act
 """
@@ -30,11 +37,19 @@ def add_parser(subparsers: Subparsers) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", type=Path, help="folder of the dataset")
-    parser.add_argument("--policy", help="family of the policy: deterministic, gmm, diffusion, …")
-    parser.add_argument("--preset", default="small", help="small or reference (the paper's size)")
+    parser.add_argument(
+        "--policy",
+        help="family of the policy (needed unless --resume): "
+        "deterministic, gaussian, gmm, rnn_gmm, act, autoregressive, diffusion, flow",
+    )
+    parser.add_argument(
+        "--preset",
+        default="small",
+        help="small, or reference (the paper's size); default: %(default)s",
+    )
     parser.add_argument("--out", type=Path, help="folder of the run; default: runs/TASK-POLICY")
-    parser.add_argument("--seed", type=int, help="of everything random")
-    parser.add_argument("--steps", type=int, help="of the optimiser")
+    parser.add_argument("--seed", type=int, help="of everything random; default: 0")
+    parser.add_argument("--steps", type=int, help="of the optimiser; default: the preset's")
     parser.add_argument(
         "--set",
         action="append",
@@ -56,14 +71,17 @@ def run(arguments: argparse.Namespace) -> int:
 
     dataset = Dataset(arguments.dataset)
     config, folder = _config(arguments, dataset.info.task)
-    result = train(
-        dataset,
-        config,
-        folder,
-        resume=arguments.resume,
-        rollout=rollout_for(dataset, config),
-        show_progress=True,
-    )
+    try:
+        result = train(
+            dataset,
+            config,
+            folder,
+            resume=arguments.resume,
+            rollout=rollout_for(dataset, config),
+            show_progress=True,
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_stopped(arguments, folder, config.steps)) from None
     if not is_first_process():
         return 0
     best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())
@@ -72,6 +90,17 @@ def run(arguments: argparse.Namespace) -> int:
         f"{result.checkpoint}: {result.steps} steps in {result.wall_s:.0f} s{early}; best: {best}"
     )
     return 0
+
+
+def _stopped(arguments: argparse.Namespace, folder: Path, steps: int) -> str:
+    """Where it stopped, and how it goes on."""
+    from robot_learning.learning.training_state import saved_step
+
+    step = saved_step(folder)
+    if step is None:
+        return f"stopped before anything was saved in {folder}; the same command begins again"
+    command = ["robot-learning", "train", str(arguments.dataset), "--out", str(folder), "--resume"]
+    return f"stopped; {step} of {steps} steps are saved. To go on: {shlex.join(command)}"
 
 
 def _config(arguments: argparse.Namespace, task: str) -> tuple[TrainConfig, Path]:

@@ -186,7 +186,10 @@ class ComputeConfig:
         device: `auto`, `cpu`, `cuda`, `mps`.
         precision: of the forward pass; weights stay float32.
         compile: the network by torch.compile.
-        threads: of PyTorch on the CPU; 0 leaves them alone.
+        threads: of PyTorch on the CPU, exactly so many: equal trainings give equal bits then. 0 for
+            the number that is fastest here (see `measure_threads`).
+        measure_threads: without `threads`, measure in the first steps with how many threads they
+            are shortest, and again when the machine becomes busy; false leaves PyTorch's number.
         loader_workers: processes that decode images.
     """
 
@@ -195,6 +198,7 @@ class ComputeConfig:
     compile: bool = False
     threads: Parallel = 0
     loader_workers: Parallel = 0
+    measure_threads: bool = True
 
     def __post_init__(self) -> None:
         _check_ranges(self, "compute.")
@@ -245,7 +249,11 @@ class TrainConfig:
         Raises:
             ConfigurationError: an unknown key, or a value of the wrong type or out of range.
         """
-        before = cls(policy={}, data=DataConfig(use_cameras=False, keep_failures=True))
+        before = cls(
+            policy={},
+            data=DataConfig(use_cameras=False, keep_failures=True),
+            compute=ComputeConfig(measure_threads=False),
+        )
         return _merge(before, plain, "")
 
     def with_values(self, values: Mapping[str, Any]) -> TrainConfig:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,10 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
+from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.run_folder import BOARD_NAME, METRICS_NAME
 
+_REDRAWN_EVERY_S = 0.1
 COLUMNS = (
     "step",
     "epoch",
@@ -81,10 +85,16 @@ def _step_of(row: Mapping[str, str | None]) -> float:
 
 
 class ProgressBar:
-    """Steps, loss and remaining time on a terminal; silent otherwise."""
+    """Steps, loss and remaining time: a bar on a terminal, else a line every few seconds."""
 
     def __init__(self, total: int, completed: int, shown: bool) -> None:
-        console = Console(stderr=True)
+        self._console = console = Console(stderr=True)
+        self._total, self._shown = total, shown
+        self._is_drawn = shown and console.is_terminal
+        self._lines = ProgressLines("training", "step") if shown and not self._is_drawn else None
+        if self._lines:
+            self._lines.begin_at(completed, total)
+        self._due_s = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -93,7 +103,7 @@ class ProgressBar:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=console,
-            disable=not (shown and console.is_terminal),
+            disable=not self._is_drawn,
             refresh_per_second=4,
         )
         self._task = self._progress.add_task(
@@ -102,12 +112,37 @@ class ProgressBar:
 
     def __enter__(self) -> ProgressBar:
         self._progress.start()
+        if self._lines:
+            self._lines.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+        if self._lines:
+            self._lines.__exit__()
 
     def update(self, completed: int, figures: Mapping[str, float]) -> None:
-        """Show where the training is."""
-        text = " ".join(f"{name} {value:.4g}" for name, value in figures.items())
-        self._progress.update(self._task, completed=completed, figures=text)
+        """Show where the training is; call it after each step."""
+        now_s = time.monotonic()
+        if not self._shown or (now_s < self._due_s and completed < self._total):
+            return
+        self._due_s = now_s + _REDRAWN_EVERY_S
+        text = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        if self._lines:
+            self._lines.update(completed, self._total, text)
+        else:
+            self._progress.update(self._task, completed=completed, figures=text)
+
+    def phase(self, text: str) -> None:
+        """Show what is being done instead of steps; empty for steps."""
+        if self._lines:
+            self._lines.phase(text)
+        elif self._is_drawn:
+            self._progress.update(self._task, description=text or "training")
+
+    def say(self, text: str) -> None:
+        """Write a line of its own."""
+        if self._is_drawn:
+            self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        elif self._shown:
+            print(text, file=sys.stderr, flush=True)

@@ -7,6 +7,7 @@ bit, as one that was not.
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -29,10 +30,13 @@ from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.distributed import Processes, choose_device, process_group
 from robot_learning.learning.errors import TrainingError
 from robot_learning.learning.failures import without_failures
+from robot_learning.learning.interruption import Interruption
 from robot_learning.learning.logs import ProgressBar, RunLog
 from robot_learning.learning.optimization import MovingAverage, learning_rate_at, make_optimizer
 from robot_learning.learning.order import SampleOrder
 from robot_learning.learning.precision import autocast, warn_of_slow_precision
+from robot_learning.learning.start_summary import start_summary
+from robot_learning.learning.threads import FastestThreads, threads_restored
 from robot_learning.learning.training_state import STATE_NAME, Standing, load_state, save_state
 from robot_learning.learning.validation import Rollout, Validator, is_better, is_progress
 from robot_learning.policies.errors import memory_errors_as
@@ -44,6 +48,8 @@ _STEPS_PER_SEED = 100_000_007
 # The state is also saved by the clock, so that slow steps lose no more of it than fast ones; not
 # so often that large networks train for less than 95 % of the time.
 SAVE_EVERY_S = 30.0
+# The first time after so long, then after twice as long each time: who stops early loses little.
+_FIRST_SAVED_S = 2.0
 _SAVING_SHARE = 0.05
 
 
@@ -89,16 +95,23 @@ def train(
         resume: go on with what is in `folder`.
         rollout: success, a share, of a policy in evaluation mode; None for validation by the
             loss alone. Called in the main process.
-        show_progress: a bar on the terminal.
+        show_progress: what goes in, and how far it is: a bar on a terminal, else a line every few
+            seconds.
+
+    Ctrl-C ends it between two steps and saves its state; `KeyboardInterrupt` follows.
 
     Raises:
         ConfigurationError: settings, dataset and policy do not fit, or the folder is in use.
         TrainingError: the loss is not finite, memory ran out, or the disk failed.
     """
     begin_s = time.monotonic()
-    if config.compute.threads:
-        torch.set_num_threads(config.compute.threads)
-    with process_group(config.compute.device) as processes, clear_memory_errors(config):
+    with (
+        threads_restored(),
+        process_group(config.compute.device) as processes,
+        clear_memory_errors(config),
+    ):
+        if config.compute.threads:
+            torch.set_num_threads(config.compute.threads)
         training = Training(dataset, config, folder, processes, rollout)
         if resume:
             training.resume()
@@ -186,6 +199,7 @@ class Training:
         training, validation = split(dataset, config, tell=processes.is_main)
         self.batches = Batches(training, config.data, self.device, seed=config.seed)
         self._validator = Validator(validation, config, self.device, rollout)
+        self._training, self._held_out = training, len(validation or ())
         self.order = SampleOrder(len(self.batches), config.batch_size, config.seed)
         keys = (*self.batches.keys, *self.batches.image_keys)
         statistics = training.statistics([*keys, "actions"])
@@ -202,12 +216,20 @@ class Training:
         self.details = run_folder.checkpoint_details(training, config)
         self.identity = {"config": config.to_plain(), "dataset": training.digest}
         self._forward = self._wrapped()
-        self._save_due_s = time.monotonic() + SAVE_EVERY_S
+        self._save_wait_s = min(_FIRST_SAVED_S, SAVE_EVERY_S)
+        self._save_due_s = time.monotonic() + self._save_wait_s
 
     @property
     def evaluated(self) -> Policy:
         """The policy that is validated and saved: the averaged one, if there is one."""
         return self.average.policy if self.average else self.policy
+
+    @property
+    def measures_threads(self) -> bool:
+        """Whether it finds out with how many threads it is fastest."""
+        compute = self.config.compute
+        alone = self.processes.count == 1 and self.device.type == "cpu"
+        return alone and compute.measure_threads and not compute.threads
 
     def resume(self) -> None:
         """Return to the state that was saved last."""
@@ -226,7 +248,14 @@ class Training:
         first = standing.step
         with ExitStack() as stack:
             log: RunLog | None = None
+            if show_progress:
+                lines = start_summary(self, self._training, self._held_out)
+                print(*lines, sep="\n", file=sys.stderr, flush=True)
             bar = stack.enter_context(ProgressBar(config.steps, first, show_progress))
+            most = torch.get_num_threads()
+            threads = FastestThreads(most, standing.threads) if self.measures_threads else None
+            interruption = Interruption()
+            stack.enter_context(interruption.watched(self.processes.count == 1))
             order = (
                 [
                     self.processes.share(self.order.batch(step))
@@ -237,9 +266,16 @@ class Training:
             )
             source = self.batches.stream(order, config.compute.loader_workers) if order else None
             since_s, since_step = time.monotonic(), first
+            shown: dict[str, float] = {}
             for step in range(first, config.steps):
-                figures = self.step(step, next(source) if source else None)
-                standing.step = step + 1
+                batch = next(source) if source else None
+                with interruption.held_back():
+                    if threads:
+                        threads.begin()
+                    figures = self.step(step, batch)
+                    standing.step = step + 1
+                    if threads and threads.end():
+                        self._tell_threads(threads.chosen, bar)
                 if log is None and self.processes.is_main:
                     # Not before: a training that cannot make a step leaves nothing behind.
                     run_folder.create(self.folder, self.identity)
@@ -250,17 +286,34 @@ class Training:
                     rate = (standing.step - since_step) / max(now_s - since_s, 1e-9)
                     since_s, since_step = now_s, standing.step
                     shown = self._report(log, figures, rate * config.batch_size)
-                    bar.update(standing.step, shown)
-                stop = False
-                if self._is_due(config.validation.every_steps):
-                    stop = self.processes.agree(self._validate(log))
-                if stop or self._is_due(config.save_every_steps):
-                    self._save()
-                elif self.processes.is_main and time.monotonic() >= self._save_due_s:
-                    self._write_state()
-                if stop:
+                bar.update(standing.step, shown)
+                if self._settle(log, bar, interruption):
                     return True
         return False
+
+    def _settle(self, log: RunLog | None, bar: ProgressBar, interruption: Interruption) -> bool:
+        """Validate and save where it is time for it; True when patience is over.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came during the step.
+        """
+        stop = False
+        if self._is_due(self.config.validation.every_steps):
+            if interruption.asked:
+                # A state of this step would be resumed without its validation.
+                raise KeyboardInterrupt
+            bar.phase("validating")
+            stop = self.processes.agree(self._validate(log))
+            bar.phase("")
+        with interruption.held_back():
+            is_time = interruption.asked or time.monotonic() >= self._save_due_s
+            if stop or self._is_due(self.config.save_every_steps):
+                self._save()
+            elif self.processes.is_main and is_time:
+                self._write_state()
+        if interruption.asked:
+            raise KeyboardInterrupt
+        return stop
 
     def step(self, step: int, batch: dict[str, torch.Tensor] | None = None) -> dict[str, Any]:
         """One step of the optimiser; returns loss, gradient norm and the family's figures.
@@ -353,6 +406,11 @@ class Training:
         best.pop("best step", None)
         return {"loss": values["loss"], **best}
 
+    def _tell_threads(self, chosen: int, bar: ProgressBar) -> None:
+        if chosen != self.standing.threads:
+            bar.say(f"threads: {chosen}, with which steps are shortest here (compute.threads)")
+        self.standing.threads = chosen
+
     def _validate(self, log: RunLog | None) -> bool:
         """Compare with the best so far and keep it if better; True when patience is over."""
         if not self.processes.is_main:
@@ -394,7 +452,8 @@ class Training:
             identity=self.identity,
         )
         now_s = time.monotonic()
-        self._save_due_s = now_s + max(SAVE_EVERY_S, (now_s - begin_s) / _SAVING_SHARE)
+        self._save_wait_s = min(2 * self._save_wait_s, SAVE_EVERY_S)
+        self._save_due_s = now_s + max(self._save_wait_s, (now_s - begin_s) / _SAVING_SHARE)
 
     def _save_checkpoint(self, name: str) -> None:
         run_folder.save(self.folder / name, self.evaluated, self.details, self.standing)

@@ -23,7 +23,11 @@ STATE_NAME = "state.safetensors"
 _VERSION = 1
 # Not stored by earlier releases. The dataset's digest tells which episodes were chosen.
 _LATER = frozenset(
-    f"config.data.{name}" for name in ("keep_bad_timing", "keep_failures", "use_cameras")
+    f"config.{name}"
+    for name in (
+        *("data.keep_bad_timing", "data.keep_failures", "data.use_cameras"),
+        "compute.measure_threads",
+    )
 )
 _OPTIMIZER_KEYS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -39,6 +43,7 @@ class Standing:
             among equal successes the best is the newest, whatever its loss.
         waited: validations since the record.
         scaler: state of the gradient scaler of float16.
+        threads: that were found to be fastest; 0 where none were measured.
     """
 
     step: int = 0
@@ -46,6 +51,7 @@ class Standing:
     record: dict[str, float] = field(default_factory=dict)
     waited: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)
+    threads: int = 0
 
 
 def save_state(
@@ -76,6 +82,7 @@ def save_state(
             "record": standing.record,
             "waited": standing.waited,
             "scaler": standing.scaler,
+            "threads": standing.threads,
             "identity": dict(identity),
         }
     )
@@ -89,6 +96,15 @@ def save_state(
     except (OSError, SafetensorError) as problem:
         beside.unlink(missing_ok=True)
         raise TrainingError(f"{path}: the state could not be saved: {problem}") from problem
+
+
+def saved_step(folder: Path) -> int | None:
+    """The step of the state in `folder`; None where there is none that can be read."""
+    try:
+        with safe_open(folder / STATE_NAME, "pt") as file:
+            return int(json.loads((file.metadata() or {})["training"])["step"])
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        return None
 
 
 def load_state(
@@ -127,6 +143,7 @@ def load_state(
             dict(stored.get("record", stored["best"])),
             int(stored["waited"]),
             stored["scaler"],
+            int(stored.get("threads", 0)),
         )
     except (OSError, SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as problem:
         raise RunError(f"{path}: damaged: {problem}") from problem

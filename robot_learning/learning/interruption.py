@@ -1,0 +1,49 @@
+"""Ctrl-C in a training: it ends between two steps, so that its state can be saved."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interruption:
+    """Holds Ctrl-C back while a step is made; a second one ends the training at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._held_back = False
+
+    @contextmanager
+    def watched(self, enabled: bool = True) -> Iterator[None]:
+        """Watch for as long as the block runs.
+
+        Without `enabled`, in another thread than the main one, and where somebody else handles
+        the signal, everything stays as it is.
+        """
+        usual = signal.default_int_handler
+        is_main = threading.current_thread() is threading.main_thread()
+        if not (enabled and is_main and signal.getsignal(signal.SIGINT) is usual):
+            yield
+            return
+        signal.signal(signal.SIGINT, self._ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, usual)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """A part that is not to be cut through."""
+        self._held_back = True
+        try:
+            yield
+        finally:
+            self._held_back = False
+
+    def _ask(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked or not self._held_back:
+            raise KeyboardInterrupt
+        self.asked = True
