@@ -150,7 +150,7 @@ def _run(folder: Path, run: DartRun) -> int:
     # A person's status line has the terminal for itself.
     with DartView(folder, live=is_expert) as view:
         collect = collect_from_expert if is_expert else collect_from_operator
-        run = run_iterations(folder, run, collect, view.show, show_progress=not is_expert)
+        run = run_iterations(folder, run, collect, view.show, show_progress=not view.is_drawn)
     print(f"noise for the next demonstrations: {psi_path(folder, len(run.iterations))}")
     return 0
 

@@ -36,6 +36,11 @@ class DartView:
         self._live = Live(console=self._console, transient=True) if drawn else None
         self._shown: DartRun | None = None
 
+    @property
+    def is_drawn(self) -> bool:
+        """Whether it has the terminal for itself."""
+        return self._live is not None
+
     def __enter__(self) -> DartView:
         if self._live:
             self._live.start()

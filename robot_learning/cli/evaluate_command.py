@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.cli.dataset.console import progress_bar
 from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
 
@@ -26,6 +27,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="simulate a policy and count how often it succeeds",
         description="Simulate a policy in many worlds at once. The exit code is 1 when "
         "--min-success is missed.",
+        epilog="example: robot-learning evaluate runs/lift --episodes 200 --video lift.mp4",
     )
     parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, or of a run")
     parser.add_argument("--task", help="default: the one it was trained for")
@@ -35,7 +37,9 @@ def add_parser(subparsers: Subparsers) -> None:
         "--seed", type=int, default=100_000, help="of the first episode; default: %(default)s"
     )
     parser.add_argument("--worlds", type=int, default=50, help="at once; default: %(default)s")
-    parser.add_argument("--executed-steps", type=int, default=0, help="of each chunk")
+    parser.add_argument(
+        "--executed-steps", type=int, default=0, help="of each chunk; default: the policy's own"
+    )
     parser.add_argument("--ensemble", action="store_true", help="temporal ensembling of chunks")
     parser.add_argument("--no-expert", action="store_true", help="leave the expert's error out")
     parser.add_argument("--compare", type=Path, help="another checkpoint, on the same seeds")
@@ -56,7 +60,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate; 1 when the gate is missed."""
-    from robot_learning.learning.evaluation import compare, evaluate
+    from robot_learning.learning.evaluation import compare
     from robot_learning.policies.errors import memory_errors_as
     from robot_learning.serving.devices import choose_device
 
@@ -74,8 +78,10 @@ def run(arguments: argparse.Namespace) -> int:
         f"out of memory with {config.worlds} worlds at once and {config.episodes} episodes: "
         "fewer may fit (--worlds, --episodes)"
     )
+    evaluations: list[Evaluation] = []
     with memory_errors_as(out_of_memory):
-        evaluations = [evaluate(checkpoint.policy, config) for checkpoint in (first, *others)]
+        for name, checkpoint in zip(names, (first, *others), strict=True):
+            evaluations.append(_evaluated(checkpoint, config, f"simulating {name}"))
     comparison = compare(evaluations[0], evaluations[1]) if others else None
     named = dict(zip(map(str, names), evaluations, strict=True))
     _print(named, comparison)
@@ -87,6 +93,24 @@ def run(arguments: argparse.Namespace) -> int:
         write_video(evaluations[0], arguments.video.resolve(), arguments.video_episodes)
         print(f"video: {arguments.video}")
     return _exit_code(arguments, evaluations[0])
+
+
+def _evaluated(checkpoint: Checkpoint, config: EvaluationConfig, title: str) -> Evaluation:
+    from robot_learning.learning.evaluation import evaluate
+
+    over = 0
+    with progress_bar(title, "episode") as show:
+
+        def count(done: int, total: int) -> None:
+            nonlocal over
+            over = done
+            show(done, total)
+
+        try:
+            return evaluate(checkpoint.policy, config, count)
+        except KeyboardInterrupt:
+            text = f"{title}: stopped after {over} of {config.episodes} episodes"
+            raise KeyboardInterrupt(f"{text}; nothing was written") from None
 
 
 def load_run_or_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:

@@ -10,6 +10,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.progress import ProgressLines
+
 if TYPE_CHECKING:
     from robot_learning.learning.imitation.config import RoundResult
     from robot_learning.learning.imitation.study import Study
@@ -48,14 +51,30 @@ def show_study(study: Study, *, resume: bool) -> int:
             with Live(console=console, refresh_per_second=4, transient=True) as live:
                 run_study(study, resume=resume, tell=lambda now: live.update(study_table(now)))
         else:
-            run_study(study, resume=resume)
+            with ProgressLines("rounds", ask=lambda: _standing(study)):
+                run_study(study, resume=resume)
     except RunError:
         raise
+    except KeyboardInterrupt:
+        _show(console, study)
+        raise KeyboardInterrupt(
+            f"stopped; what is in {study.folder} is saved, the same command with --resume goes on"
+        ) from None
     except BaseException:
         _show(console, study)
         raise
     _show(console, study)
     return 0
+
+
+def _standing(study: Study) -> str:
+    """How many rounds each run has made."""
+    try:
+        made = ", ".join(f"{len(run)} of seed {seed}" for seed, run in study.results().items())
+    except RobotLearningError:
+        made = ""
+    of = f", of {study.config.rounds} each" if study.config.rounds else ""
+    return f"{made or 'none'} done{of}"
 
 
 def _show(console: Console, study: Study) -> None:

@@ -11,6 +11,7 @@ from rich.live import Live
 
 from robot_learning.cli.dataset.console import make_console
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.round_folders import steps_trained
 from robot_learning.learning.round_table import rounds_table
 from robot_learning.learning.rounds import Phase, load_run
@@ -20,9 +21,10 @@ _REFRESHES_PER_S = 2.0
 
 @contextmanager
 def rounds_view(folder: Path, *, live: bool) -> Iterator[None]:
-    """Show the run in `folder` while the body runs, if `live` and on a terminal; then once more.
+    """Show the run in `folder` while the body runs, if `live`; then once more.
 
-    Until then what is printed goes above the table.
+    Where there is no terminal it is a line every few seconds. Until then what is printed goes
+    above the table.
     """
     console = make_console()
     try:
@@ -34,10 +36,25 @@ def rounds_view(folder: Path, *, live: bool) -> Iterator[None]:
                 transient=True,
             ):
                 yield
+        elif live:
+            with ProgressLines("rounds", ask=lambda: _standing(folder)):
+                yield
         else:
             yield
     finally:
         console.print(_table(folder))
+
+
+def _standing(folder: Path) -> str:
+    """What the run is doing, in a few words."""
+    try:
+        now = load_run(folder).current
+    except RobotLearningError:
+        return "starting"
+    text = f"round {now.number}, {now.phase.value}, {len(now.episodes)} episodes"
+    if now.phase is Phase.TRAINING:
+        text += f", {steps_trained(folder, now.number)} steps made"
+    return text
 
 
 def _table(folder: Path) -> RenderableType:

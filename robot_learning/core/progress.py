@@ -45,6 +45,7 @@ class ProgressLines:
         unit: str = "",
         *,
         every_s: float = EVERY_S,
+        ask: Callable[[], str] | None = None,
         write: Callable[[str], None] = _to_stderr,
     ) -> None:
         """Prepare.
@@ -53,9 +54,11 @@ class ProgressLines:
             what: is under way: `training`.
             unit: of what is counted: `step`.
             every_s: seconds between lines.
+            ask: is asked before each line for what is being done, instead of `phase`.
             write: takes a line.
         """
         self._what, self._unit, self._every_s, self._write = what, unit, every_s, write
+        self._ask = ask
         self._done, self._total, self._first = 0, 0, 0
         self._figures = self._phase = ""
         self._began_s = time.monotonic()
@@ -89,6 +92,8 @@ class ProgressLines:
     def line(self) -> str:
         """What would be written now."""
         spent_s = time.monotonic() - self._began_s
+        if self._ask:
+            self._phase = self._ask()
         parts = []
         if self._total:
             parts.append(f"{self._unit} {self._done} of {self._total}".strip())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -165,8 +165,12 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     )
 
 
-def evaluate(policy: Policy, config: EvaluationConfig) -> Evaluation:
+def evaluate(
+    policy: Policy, config: EvaluationConfig, progress: Callable[[int, int], None] | None = None
+) -> Evaluation:
     """Simulate a policy.
+
+    `progress` is told after each step how many of its own episodes are over, and of how many.
 
     Raises:
         ConfigurationError: names are unknown, or policy, robot and task do not fit.
@@ -180,7 +184,9 @@ def evaluate(policy: Policy, config: EvaluationConfig) -> Evaluation:
     try:
         begin_s = time.perf_counter()
         executor = ChunkExecutor(policy, worlds, config.execution, config.seed)
-        episodes = roll_out(env, executor, seeds, expert, expert_every=config.expert_every)
+        episodes = roll_out(
+            env, executor, seeds, expert, expert_every=config.expert_every, progress=progress
+        )
         wall_s = time.perf_counter() - begin_s
         shadow: Sequence[EpisodeRecord] = []
         if expert and config.shadow_episodes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,7 @@ def roll_out(
     *,
     driver: str = "policy",
     expert_every: int = 1,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[EpisodeRecord]:
     """One episode a seed, in the order of the seeds.
 
@@ -86,6 +87,7 @@ def roll_out(
         driver: `policy`, or `expert` with the policy in shadow: its actions are compared on
             the states of demonstrations, and none of them is executed.
         expert_every: ask the expert at every so many-th step only, unless it drives.
+        progress: is told after each step how many episodes are over, and of how many.
 
     Raises:
         ConfigurationError: no such driver, or no expert to drive.
@@ -124,6 +126,8 @@ def roll_out(
                 first = env.restart_world(world, running[world].seed)
                 for name, value in first.items():
                     observation[name][world] = value
+        if progress:
+            progress(len(finished), len(seeds))
     return [finished[seed] for seed in seeds]
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from robot_learning.core.progress import ProgressLines
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -57,20 +59,22 @@ def make_table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> T
 
 
 @contextmanager
-def progress_bar(description: str) -> Iterator[Progress]:
+def progress_bar(description: str, unit: str = "") -> Iterator[Progress]:
     """A bar on stderr for as long as the block runs; yields what to call with (done, total).
 
-    Nothing is drawn where stderr is no terminal.
+    Where stderr is no terminal a line is written every few seconds instead.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
     console = Console(stderr=True)
+    if not console.is_terminal:
+        with ProgressLines(description, unit) as lines:
+            yield lines.update
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
-    ) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(description, total=None)
 
         def show(done: int, total: int) -> None:
