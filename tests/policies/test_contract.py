@@ -145,9 +145,10 @@ def test_what_stands_in_padded_actions_has_no_effect(case: Any, family: str) -> 
     assert all(torch.isfinite(p.grad).all() for p in policy.parameters() if p.grad is not None)
 
 
-def test_observations_far_outside_may_be_cut(case: Any, family: str) -> None:
+@pytest.mark.parametrize("cut", [{"observation_margin": 0.1}, {"narrow_range": 1e6}])
+def test_observations_far_outside_may_be_cut(case: Any, family: str, cut: dict[str, float]) -> None:
     chosen = case(family)
-    policy, batch = chosen.policy(observation_margin=0.1).eval(), chosen.batch()
+    policy, batch = chosen.policy(**cut).eval(), chosen.batch()
     batch["obs/q"][..., 0] = 1e3
     before = policy.predict(batch, seeded())
     batch["obs/q"][..., 0] = 1e6
