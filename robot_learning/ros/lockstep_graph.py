@@ -262,6 +262,7 @@ class LockstepGraph:
     def close(self) -> None:
         """Release every node, the last first."""
         for member in reversed(self._members):
+            member.poller.close()
             member.node.close()
         self._members = []
 
@@ -324,6 +325,7 @@ class LockstepGraph:
             code, meaning = member.host.exit_code or 0, member.host.spec.on_exit
             if code == 0 and meaning is OnExit.KEEP:
                 self._members.remove(member)
+                member.poller.close()
                 member.node.close()
             elif meaning is OnExit.FINISH:
                 self.stop.set(code)

@@ -80,6 +80,7 @@ def run_process(serve: Callable[[Stop], None], arguments: Sequence[str] | None =
         return stop.exit_code
     finally:
         rclpy.try_shutdown()
+        stop.end()
         faulthandler.cancel_dump_traceback_later()
     return stop.exit_code
 

@@ -69,6 +69,10 @@ class NodePoller:
         """How many requests are taken and not answered yet."""
         return len(self._answering)
 
+    def close(self) -> None:
+        """Let go of the node's queues, which must not be kept longer than ROS is there."""
+        self._subscriptions, self._queues = [], []
+
     def poll(self) -> None:
         """Call back for what has arrived: messages first, in the order of creation.
 

@@ -70,14 +70,16 @@ class RealTimeHost:
             RobotLearningError: its start failed, or it cannot go on.
         """
         poller = self.attach(cast(Node, node))
-        if isinstance(node, LeadingNode):
-            self._stop.begin()
-            try:
+        try:
+            if isinstance(node, LeadingNode):
+                self._stop.begin()
                 node.lead()
-            except StopRequestedError:
-                return
-        else:
-            self._serve_steps(node, poller)
+            else:
+                self._serve_steps(node, poller)
+        except StopRequestedError:
+            return
+        finally:
+            poller.close()
 
     def spin(self) -> None:
         """Wait for a moment, and serve callbacks.
