@@ -10,23 +10,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from robot_learning.core.clocks import NS_PER_S
-from robot_learning.core.errors import CommandError, ConfigurationError, unknown_choice
+from robot_learning.core.errors import CommandError, ConfigurationError
+from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
-from robot_learning.core.types import FloatArray, Observation, UInt8Array
+from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes import standard
+from robot_learning.episodes.image_encodings import image_depth, image_pixels
 from robot_learning.episodes.intervention import InterventionWatch
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import DatasetInfo, Encoding, Mode, Source, Stream
 
+JOINT_STATE = "sensor_msgs/msg/JointState"
+TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
+POSITION_ARRAY = "std_msgs/msg/Float64MultiArray"
+IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 DECISION_COLUMNS = ("human", "policy", "noise", "requested", "applied")
 _MOST_WAITING = 64
+_JPEG_START = b"\xff\xd8"
 Handler = Callable[[Any, int], None]
 
 
@@ -37,22 +46,46 @@ class StampJoin:
     """
 
     def __init__(
-        self, parts: Sequence[str], on_complete: Callable[[int, int, Mapping[str, Any]], None]
+        self,
+        parts: Sequence[str],
+        on_complete: Callable[[int, int, Mapping[str, Any]], None],
+        on_dropped: Callable[[str], None] | None = None,
     ) -> None:
-        """`on_complete` is given the stamp, the receipt of the last part, and the parts."""
-        self._count = len(parts)
+        """`on_complete` is given the stamp, the receipt of the last part, and the parts.
+
+        `on_dropped` is told what was lacking when a set is forgotten.
+        """
+        self._parts = tuple(parts)
         self._on_complete = on_complete
+        self._on_dropped = on_dropped
         self._waiting: dict[int, dict[str, Any]] = {}
+        self._heard: dict[str, int] = {}
+        self.completed = 0
 
     def add(self, part: str, stamp_ns: int, receive_ns: int, value: Any) -> None:
         """Take a part."""
         waiting = self._waiting.setdefault(stamp_ns, {})
         waiting[part] = value
-        if len(waiting) == self._count:
+        self._heard[part] = self._heard.get(part, 0) + 1
+        if len(waiting) == len(self._parts):
             del self._waiting[stamp_ns]
+            self.completed += 1
             self._on_complete(stamp_ns, receive_ns, waiting)
         elif len(self._waiting) > _MOST_WAITING:
-            del self._waiting[next(iter(self._waiting))]
+            dropped = self._waiting.pop(next(iter(self._waiting)))
+            if self._on_dropped is not None:
+                self._on_dropped(self._lack(dropped))
+
+    def lack(self) -> str:
+        """Why no set was ever complete; empty where one was, or nothing was heard."""
+        return "" if self.completed or not self._heard else self._lack({})
+
+    def _lack(self, dropped: Mapping[str, Any]) -> str:
+        unheard = [part for part in self._parts if part not in self._heard]
+        if unheard:
+            return f"{', '.join(unheard)} never came"
+        missing = [part for part in self._parts if part not in dropped]
+        return f"{', '.join(missing)} had no message of an equal stamp"
 
 
 class JointOrder:
@@ -102,14 +135,18 @@ class MessageStreams:
         self,
         recorder: Recorder,
         camera_topics: Mapping[str, str],
+        *,
         turns: TurnRules | None = None,
+        command_joints: Sequence[str] = (),
     ) -> None:
-        """Prepare.
+        """Take what the recorder's dataset records.
 
         Args:
-            recorder: takes the samples.
+            recorder: is given the samples.
             camera_topics: camera -> the topic of its images, raw or compressed.
             turns: of the robot; None for that of the dataset's robot, if its profile is found.
+            command_joints: the order of a position array on `joint_command`; the robot's own
+                where there is none.
         """
         info = recorder.folder.info
         turns = turns or _known_turns(info)
@@ -117,13 +154,21 @@ class MessageStreams:
         self._recorder = recorder
         streams = {stream.name: stream for stream in info.streams}
         self._joints = streams[standard.JOINTS]
-        self._joint_order = JointOrder(info.joint_names)
+        self._collector = JointCollector(info.joint_names)
+        self._command_joints = JointOrder(info.joint_names)
+        self._array_joints = list(command_joints or info.joint_names)
         self._column_order = JointOrder(info.joint_names)
+        self._joint_names = list(info.joint_names)
         self._interventions = InterventionWatch()
         self._success = False
         poses = pose_names(self._joints)
-        self._sensed = StampJoin(["joints", *poses], self._on_sensed)
-        self._decided = StampJoin([*DECISION_COLUMNS, "state"], self._on_decided)
+        sensed, decided = standard.JOINTS, standard.DECISION
+        self._sensed = StampJoin(
+            ["joints", *poses], self._on_sensed, lambda why: recorder.lack(sensed, why)
+        )
+        self._decided = StampJoin(
+            [*DECISION_COLUMNS, "state"], self._on_decided, lambda why: recorder.lack(decided, why)
+        )
         self.handlers: dict[str, Handler] = {"joint_states": self.on_joints}
         for name in poses:
             self.handlers[f"poses/{name}"] = partial(self.on_pose, name)
@@ -140,33 +185,49 @@ class MessageStreams:
             self.handlers["task/success"] = self.on_success
         for camera, topic in camera_topics.items():
             column = streams[camera].columns[0]
-            is_jpeg = column.encoding is Encoding.JPEG and topic.endswith("/compressed")
-            handler = self.on_jpeg if is_jpeg else self.on_image
+            handler = self.on_jpeg if topic.endswith("/compressed") else self.on_image
+            if column.encoding is Encoding.DEPTH:
+                handler = self.on_depth
             self.handlers[topic] = partial(handler, camera, column.path)
 
     def begin_anew(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
         self._interventions.reset()
 
+    def tell_lack(self) -> None:
+        """Tell the recorder what kept a stream from ever having a sample."""
+        for stream, join in ((standard.JOINTS, self._sensed), (standard.DECISION, self._decided)):
+            if lack := join.lack():
+                self._recorder.lack(stream, lack)
+
     def on_joints(self, message: Any, receive_ns: int) -> None:
         """A JointState of the robot."""
-        names, order = message.name, self._joint_order
+        names = message.name
         try:
-            position = order.select(names, message.position)
-            velocity = order.select_measured(names, message.velocity)
-            effort = order.select_measured(names, message.effort)
+            sample = self._collector.take(
+                names,
+                (message.position, message.velocity, message.effort),
+                stamp_ns(message),
+                receive_ns,
+            )
         except CommandError as error:
             self._recorder.refuse(standard.JOINTS, str(error))
             return
-        if not np.isfinite(position).all():
+        if sample is None:
+            if self._collector.missing:
+                self._recorder.lack(standard.JOINTS, self._collector.lacking(names))
+            return
+        if not np.isfinite(sample.position).all():
             self._recorder.refuse(standard.JOINTS, "a joint position is NaN or infinite")
             return
+        position = sample.position
         if self._turns is not None:
             if not self._recorder.recording:
                 # An episode begins with the turns nearest to home, whatever was before.
                 self._turns.recount()
             position = self._turns.take(position)
-        self._sensed.add("joints", stamp_ns(message), receive_ns, (position, velocity, effort))
+        values = (position, sample.velocity, sample.effort)
+        self._sensed.add("joints", sample.stamp_ns, receive_ns, values)
 
     def on_pose(self, name: str, message: Any, receive_ns: int) -> None:
         """A PoseStamped."""
@@ -201,16 +262,49 @@ class MessageStreams:
         self._decided.add("state", stamp, receive_ns, (mode, source, limited))
 
     def on_command(self, message: Any, receive_ns: int) -> None:
-        """A JointTrajectory that was sent to the robot; it carries no stamp of its own."""
+        """A JointTrajectory, or an array of positions, that was sent to the robot.
+
+        A trajectory of several points gives each row what it says for that row's time. It begins
+        at its stamp, or with its receipt where it has none.
+        """
         try:
-            if not len(message.points):
-                raise CommandError("the trajectory has no points")
-            values = self._column_order.select(message.joint_names, message.points[0].positions)
-            values = self._command_turns(values)
+            if hasattr(message, "points"):
+                command = self._trajectory(message, receive_ns)
+            else:
+                command = None
+                values = self._command_turns(self._positions(message)[np.newaxis])[0]
         except CommandError as error:
             self._recorder.refuse(standard.DECISION, f"joint_command: {error}")
             return
-        self._recorder.push(standard.DECISION, receive_ns, receive_ns, {"actions": values})
+        if command is not None:
+            values = command.at(receive_ns)["actions"]
+        course = command if command is not None and len(command.times_ns) > 1 else None
+        self._recorder.push(standard.DECISION, receive_ns, receive_ns, {"actions": values}, course)
+
+    def _trajectory(self, message: Any, receive_ns: int) -> CommandCourse:
+        if not len(message.points):
+            raise CommandError("the trajectory has no points")
+        begin_ns, order = stamp_ns(message) or receive_ns, self._command_joints
+        rows = [order.select(message.joint_names, point.positions) for point in message.points]
+        offsets_ns = [duration_ns(point.time_from_start) for point in message.points]
+        if len(offsets_ns) > 1 and (np.diff(offsets_ns) <= 0).any():
+            raise CommandError("the times of the trajectory's points do not increase")
+        positions = np.stack(rows)
+        if not np.isfinite(positions).all():
+            raise CommandError("the trajectory has a position that is NaN or infinite")
+        positions = self._command_turns(positions)
+        return CommandCourse(begin_ns + np.array(offsets_ns, np.int64), positions)
+
+    def _positions(self, message: Any) -> FloatArray:
+        values = np.asarray(message.data, np.float64)
+        names = self._array_joints
+        if values.shape != (len(names),) or set(names) != set(self._joint_names):
+            raise CommandError(
+                f"{values.size} numbers; expected one for each of {', '.join(names)}"
+            )
+        if not np.isfinite(values).all():
+            raise CommandError("a position is NaN or infinite")
+        return values[[names.index(name) for name in self._joint_names]]
 
     def on_reward(self, message: Any, receive_ns: int) -> None:
         """A Float64, which carries no stamp."""
@@ -225,8 +319,22 @@ class MessageStreams:
 
     def on_jpeg(self, camera: str, path: str, message: Any, receive_ns: int) -> None:
         """A CompressedImage; its JPEG bytes are kept as they are."""
-        values = {path: message.data.tobytes()}
-        self._recorder.push(camera, stamp_ns(message), receive_ns, values)
+        data = message.data.tobytes()
+        if not data.startswith(_JPEG_START):
+            self._recorder.refuse(
+                camera, f"no JPEG image: its format is '{message.format}'; republish it as jpeg"
+            )
+            return
+        self._recorder.push(camera, stamp_ns(message), receive_ns, {path: data})
+
+    def on_depth(self, camera: str, path: str, message: Any, receive_ns: int) -> None:
+        """An uncompressed Image of distances."""
+        try:
+            depth = image_depth(message)
+        except CommandError as error:
+            self._recorder.refuse(camera, str(error))
+            return
+        self._recorder.push(camera, stamp_ns(message), receive_ns, {path: depth})
 
     def on_image(self, camera: str, path: str, message: Any, receive_ns: int) -> None:
         """An uncompressed Image."""
@@ -256,12 +364,16 @@ class MessageStreams:
         )
         self._recorder.push(standard.DECISION, stamp, receive_ns, values)
 
-    def _command_turns(self, command: FloatArray) -> FloatArray:
-        """A command in the turns of the recorded joints: a driver may count others."""
+    def _command_turns(self, commands: FloatArray) -> FloatArray:
+        """Commands (k, n) in the turns of the recorded joints: a driver may count others.
+
+        The first is brought beside the joints, each other one beside the one before.
+        """
         if self._turns is None or self._turns.position is None:
-            return command
-        command, _ = self._turns.rules.first(command)
-        return self._turns.rules.beside(command, self._turns.position)
+            return commands
+        rules = self._turns.rules
+        inside = np.stack([rules.first(command)[0] for command in commands])
+        return rules.rows_beside(inside, self._turns.position)
 
     def _decision_turns(self, parts: Mapping[str, Any]) -> dict[str, Any]:
         """The columns of a decision, with continuous joints in the turns of the recorded ones.
@@ -290,31 +402,58 @@ def _known_turns(info: DatasetInfo) -> TurnRules | None:
     return TurnRules.of(profile) if profile.joint_names == tuple(info.joint_names) else None
 
 
+def valid_kinds(topic: str) -> tuple[str, ...]:
+    """The message types that can be recorded from one of our topics (without its namespace)."""
+    known = {
+        "joint_command": (TRAJECTORY, POSITION_ARRAY),
+        "arbiter/state": ("std_msgs/msg/String",),
+        "task/reward": ("std_msgs/msg/Float64",),
+        "task/success": ("std_msgs/msg/Bool",),
+    }
+    if topic in known:
+        return known[topic]
+    if topic.startswith("poses/"):
+        return ("geometry_msgs/msg/PoseStamped",)
+    if topic == "joint_states" or topic.startswith("arbiter/"):
+        return (JOINT_STATE,)
+    return (COMPRESSED_IMAGE,) if topic.endswith("/compressed") else (IMAGE,)
+
+
 def stamp_ns(message: Any) -> int:
     """The stamp in a message's header."""
     stamp = message.header.stamp
     return int(stamp.sec) * NS_PER_S + int(stamp.nanosec)
 
 
+def duration_ns(duration: Any) -> int:
+    """A Duration message as nanoseconds."""
+    return int(duration.sec) * NS_PER_S + int(duration.nanosec)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommandCourse:
+    """A trajectory that was sent: positions (k, n) at increasing times (k,), in nanoseconds."""
+
+    times_ns: npt.NDArray[np.int64]
+    positions: FloatArray
+
+    @property
+    def until_ns(self) -> int:
+        """When its last point is reached."""
+        return int(self.times_ns[-1])
+
+    def at(self, tick_ns: int) -> Mapping[str, Any]:
+        """The action at a time: linear between the points, the nearest one outside of them."""
+        above = int(np.searchsorted(self.times_ns, tick_ns, "right"))
+        if above in (0, len(self.times_ns)):
+            return {"actions": self.positions[0 if above == 0 else -1]}
+        start_ns, end_ns = self.times_ns[above - 1 : above + 1].tolist()
+        share = (tick_ns - start_ns) / (end_ns - start_ns)
+        start, end = self.positions[above - 1], self.positions[above]
+        return {"actions": start + share * (end - start)}
+
+
 def pose_names(joints: Stream) -> list[str]:
     """The poses that a stream of `standard.joint_stream` holds."""
     names = [c.path.removeprefix("obs/") for c in joints.columns if c.shape == (7,)]
     return [name for name in names if not name.startswith("joint_") and name != "states"]
-
-
-def image_pixels(message: Any) -> UInt8Array:
-    """(height, width, 3) uint8 RGB of an uncompressed rgb8 or bgr8 image.
-
-    Raises:
-        CommandError: another encoding, or data that does not fill the image.
-    """
-    if message.encoding not in ("rgb8", "bgr8"):
-        raise CommandError(unknown_choice("image encoding", message.encoding, ["rgb8", "bgr8"]))
-    rows = np.frombuffer(message.data, np.uint8)
-    if rows.size != message.height * message.step or message.step < 3 * message.width:
-        raise CommandError(
-            f"image of {message.width}x{message.height}, step {message.step}, has {rows.size} bytes"
-        )
-    pixels = rows.reshape(message.height, message.step)[:, : 3 * message.width]
-    pixels = pixels.reshape(message.height, message.width, 3)
-    return pixels if message.encoding == "rgb8" else pixels[:, :, ::-1]

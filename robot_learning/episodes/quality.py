@@ -79,12 +79,16 @@ class StreamMonitor:
         self._first_ns: int | None = None
         self._last_ns = 0
         self._samples = 0
+        self._lasting = False
         self.gaps = 0
         self.longest_gap_s = 0.0
         self.refused = 0
 
-    def sample(self, stamp_ns: int) -> None:
-        """Note a sample's stamp; steps backwards count as jitter, not as time."""
+    def sample(self, stamp_ns: int, until_ns: int | None = None) -> None:
+        """Note a sample's stamp; steps backwards count as jitter, not as time.
+
+        What lasts `until_ns` leaves no gap before that, and a stream of such samples has no rate.
+        """
         if self._first_ns is None:
             self._first_ns = self._last_ns = stamp_ns
         else:
@@ -94,12 +98,16 @@ class StreamMonitor:
                 self.gaps += 1
                 self.longest_gap_s = max(self.longest_gap_s, period_s)
             self._last_ns = max(self._last_ns, stamp_ns)
+        if until_ns is not None:
+            self._lasting = True
+            self._last_ns = max(self._last_ns, until_ns)
         self._samples += 1
 
     def report(self) -> dict[str, Any]:
         """The figures of this stream, plain data."""
         span_s = (self._last_ns - (self._first_ns or 0)) / NS_PER_S
-        rate_hz = (self._samples - 1) / span_s if self._samples > 1 and span_s > 0 else None
+        has_rate = self._samples > 1 and span_s > 0 and not self._lasting
+        rate_hz = (self._samples - 1) / span_s if has_rate else None
         return {
             "nominal_rate_hz": 1.0 / self._period_s,
             "rate_hz": None if rate_hz is None else round(rate_hz, 4),

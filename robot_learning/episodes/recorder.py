@@ -24,7 +24,7 @@ from robot_learning.episodes.quality import (
     StreamMonitor,
     quality_report,
 )
-from robot_learning.episodes.sampler import Sample, Sampler, row_tick_ns
+from robot_learning.episodes.sampler import Course, Sample, Sampler, row_tick_ns
 from robot_learning.episodes.schema import Column, Encoding, EpisodeMetadata
 from robot_learning.episodes.silence import REFUSAL, silence_text
 from robot_learning.episodes.writer import (
@@ -37,6 +37,8 @@ from robot_learning.episodes.writer import (
 OUTCOMES = ("success", "failure", "unknown")
 _MAX_JUMP_S = 10.0
 _PACE_S = 0.001
+# Stamps that differ by more than this are of another clock rather than late.
+_OTHER_CLOCK_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Recorder:
         self._streams = {stream.name: stream for stream in folder.info.streams}
         self._latest: dict[str, Sample] = {}
         self._refused: dict[str, str] = {}
+        self._refused_counts: dict[str, int] = {}
+        self._lacking: dict[str, tuple[int, str]] = {}
         self._writer: EpisodeWriter | None = None
         self._sampler = Sampler(folder.info.streams, future_tolerance_s)
         self._monitors: dict[str, StreamMonitor] = {}
@@ -101,8 +105,17 @@ class Recorder:
         """Why the running episode must be stopped now (a full disk, say); normally empty."""
         return self._writer.stop_reason if self._writer else ""
 
-    def push(self, stream: str, stamp_ns: int, receive_ns: int, values: Mapping[str, Any]) -> bool:
+    def push(
+        self,
+        stream: str,
+        stamp_ns: int,
+        receive_ns: int,
+        values: Mapping[str, Any],
+        course: Course | None = None,
+    ) -> bool:
         """Take a sample: `values` has an entry for each column of the stream.
+
+        With a `course` they are the first ones of it; see `Sample`.
 
         False when it is refused: malformed (a damaged image, a wrong size) or stamped in the
         future. It is counted, and the last reason of each stream is part of the status. Push
@@ -117,17 +130,18 @@ class Recorder:
         if problem:
             self.refuse(stream, problem)
             return False
-        sample = Sample(stamp_ns, receive_ns, values)
+        sample = Sample(stamp_ns, receive_ns, values, course)
         taken = (
             self._sampler.push(stream, sample)
             if self.recording
             else not self._sampler.is_future(sample)
         )
         if not taken:
-            self._refused[stream] = f"stamped {(stamp_ns - receive_ns) / NS_PER_S:.3f} s ahead"
+            self._count(stream, f"stamped {(stamp_ns - receive_ns) / NS_PER_S:.3f} s ahead")
             return False
+        self._lacking.pop(stream, None)
         if self.recording:
-            self._monitors[stream].sample(stamp_ns)
+            self._monitors[stream].sample(stamp_ns, None if course is None else course.until_ns)
         latest = self._latest.get(stream)
         if latest is None or sample.order >= latest.order or not self.recording:
             self._latest[stream] = sample
@@ -135,9 +149,36 @@ class Recorder:
 
     def refuse(self, stream: str, problem: str) -> None:
         """Count a sample that could not even be read; `problem` becomes part of the status."""
-        self._refused[stream] = problem
+        self._count(stream, problem)
         if self.recording:
             self._monitors[stream].refused += 1
+
+    def lack(self, stream: str, what: str) -> None:
+        """Note what keeps messages from being a sample; forgotten with the next sample."""
+        count, _ = self._lacking.get(stream, (0, ""))
+        self._lacking[stream] = (count + 1, what)
+
+    def why_silent(self, stream: str) -> str:
+        """Why a stream has no sample or none that is young enough: counts and reasons."""
+        reasons = []
+        if stream in self._lacking:
+            count, what = self._lacking[stream]
+            reasons.append(f"{_messages(count)} not enough: {what}")
+        if stream in self._refused:
+            reasons.append(
+                f"{_messages(self._refused_counts[stream])} refused, the last: "
+                f"{self._refused[stream]}"
+            )
+        latest = self._latest.get(stream)
+        if latest is not None:
+            behind_s = (latest.receive_ns - latest.stamp_ns) / NS_PER_S
+            if latest.stamp_ns == 0:
+                reasons.append("no time was set in its stamps")
+            elif behind_s > self._streams[stream].max_age_s:
+                other = " (of another clock? a bag of a simulation needs /clock)"
+                far = other if behind_s > _OTHER_CLOCK_S else ""
+                reasons.append(f"stamped {behind_s:.3f} s before it was received{far}")
+        return "; ".join(reasons)
 
     def silent_streams(self, now_ns: int) -> dict[str, float | None]:
         """Streams that are over age at `now_ns`, with their age; None: nothing came yet.
@@ -163,13 +204,9 @@ class Recorder:
         """
         if self._writer is not None:
             raise EpisodeError(f"already recording {self._writer.path.name}; stop it first")
-        silent = self.silent_streams(now_ns)
-        if silent:
-            described = [
-                silence_text(name, age_s, self._refused.get(name, ""))
-                for name, age_s in silent.items()
-            ]
-            raise EpisodeError(f"{REFUSAL}{', '.join(described)}")
+        described = self.described_silence(now_ns)
+        if described:
+            raise EpisodeError(f"{REFUSAL}{described}")
         self._writer = EpisodeWriter(self.folder, metadata, self._settings, self._on_event)
         self._sampler = Sampler(self.folder.info.streams, self._future_tolerance_s)
         self._monitors = {
@@ -178,7 +215,8 @@ class Recorder:
         }
         for name, sample in self._latest.items():
             self._sampler.push(name, sample)
-            self._monitors[name].sample(sample.stamp_ns)
+            until_ns = None if sample.course is None else sample.course.until_ns
+            self._monitors[name].sample(sample.stamp_ns, until_ns)
         self._start_ns, self._next_row = now_ns, 0
 
     def advance(self, now_ns: int) -> int:
@@ -267,6 +305,24 @@ class Recorder:
             stop_reason=self.stop_reason,
         )
 
+    @property
+    def refusals(self) -> Mapping[str, tuple[int, str]]:
+        """Stream -> how many of its messages were refused so far, and why the last one was."""
+        return {
+            stream: (count, self._refused[stream]) for stream, count in self._refused_counts.items()
+        }
+
+    def described_silence(self, now_ns: int) -> str:
+        """Every silent stream with the reason; empty where none is."""
+        silent = self.silent_streams(now_ns)
+        return ", ".join(
+            silence_text(name, age_s, why=self.why_silent(name)) for name, age_s in silent.items()
+        )
+
+    def _count(self, stream: str, problem: str) -> None:
+        self._refused[stream] = problem
+        self._refused_counts[stream] = self._refused_counts.get(stream, 0) + 1
+
     def _end(self) -> EpisodeWriter:
         if self._writer is None:
             raise EpisodeError("no episode is being recorded")
@@ -278,7 +334,7 @@ class Recorder:
 
     def _ages_s(self, now_ns: int) -> dict[str, float | None]:
         return {
-            name: (now_ns - self._latest[name].stamp_ns) / NS_PER_S
+            name: (now_ns - self._latest[name].at(now_ns).stamp_ns) / NS_PER_S
             if name in self._latest
             else None
             for name in self._streams
@@ -292,6 +348,10 @@ class Recorder:
             if problem:
                 return f"'{column.path}': {problem}"
         return ""
+
+
+def _messages(count: int) -> str:
+    return f"{count} message{'' if count == 1 else 's'}"
 
 
 def _value_problem(column: Column, value: Any) -> str:

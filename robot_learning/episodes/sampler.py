@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, Protocol
 
 from robot_learning.core.clocks import FUTURE_TOLERANCE_S, is_future, seconds_to_ns
 from robot_learning.core.errors import unknown_choice
@@ -24,13 +24,39 @@ NEVER_NS = -1
 _MAX_PENDING = 8192
 
 
+class Course(Protocol):
+    """Values that change with time by themselves: a trajectory that was sent as a whole."""
+
+    @property
+    def until_ns(self) -> int:
+        """When they end; from there on the last ones stay, and grow old."""
+        ...
+
+    def at(self, tick_ns: int) -> Mapping[str, Any]:
+        """The values at a time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One message of a stream: its own stamp, when it was received, and its values."""
+    """One message of a stream: its own stamp, when it was received, and its values.
+
+    With a `course` its values are those of the row's time, and as long as the course goes on
+    they are as new as the row.
+    """
 
     stamp_ns: int
     receive_ns: int
     values: Mapping[str, Any]
+    course: Course | None = None
+
+    def at(self, tick_ns: int) -> Sample:
+        """What this sample is at a time not before its own."""
+        course = self.course
+        if course is None:
+            return self
+        stamp_ns = max(self.stamp_ns, min(tick_ns, course.until_ns))
+        return Sample(stamp_ns, self.receive_ns, course.at(tick_ns))
 
     @property
     def order(self) -> tuple[int, int]:
@@ -128,15 +154,17 @@ class Sampler:
             )
         self._last_tick_ns = tick_ns
         faults, late = RowFault(0), []
+        samples: dict[str, Sample | None] = {}
         for name, max_age_ns in self._max_age_ns.items():
             newest = self._advance(name, tick_ns)
+            samples[name] = newest = newest if newest is None else newest.at(tick_ns)
             if newest is None:
                 faults |= RowFault.MISSING
                 late.append(name)
             elif tick_ns - newest.stamp_ns > max_age_ns:
                 faults |= RowFault.STALE
                 late.append(name)
-        return SampledRow(tick_ns, dict(self._newest), faults, tuple(late))
+        return SampledRow(tick_ns, samples, faults, tuple(late))
 
     def _advance(self, name: str, tick_ns: int) -> Sample | None:
         newest, waiting = self._newest[name], []

@@ -13,7 +13,7 @@ REFUSAL = "recording cannot start, a stream is silent: "
 _TELL_FIRST_S, _TELL_EVERY_S = 1.0, 10.0
 
 
-def silence_text(stream: str, age_s: float | None, refused: str = "") -> str:
+def silence_text(stream: str, age_s: float | None, refused: str = "", *, why: str = "") -> str:
     """A silent stream in words.
 
     >>> silence_text("front", 1.25), silence_text("front", None)
@@ -23,10 +23,12 @@ def silence_text(stream: str, age_s: float | None, refused: str = "") -> str:
         stream: its name.
         age_s: of its newest sample; None for none.
         refused: why its last refused sample was.
+        why: every reason in words, where they are known; `refused` is one of them then.
     """
     if age_s is None:
-        return f"{stream} ({refused or 'nothing received'})"
-    return f"{stream} (silent for {age_s:.1f} s{f'; refused: {refused}' if refused else ''})"
+        return f"{stream} ({why or refused or 'nothing received'})"
+    why = why or (f"refused: {refused}" if refused else "")
+    return f"{stream} (silent for {age_s:.1f} s{f'; {why}' if why else ''})"
 
 
 def silent_in(refusal: str) -> str:

@@ -45,7 +45,7 @@ class RecorderInputs:
         self._queues: list[Queue] = []
         self._group = OwnQueues()
         topics = {camera.name: camera_topic(camera, transport) for camera in cameras}
-        self._streams = MessageStreams(recorder, topics, turns)
+        self._streams = MessageStreams(recorder, topics, turns=turns)
         for topic, handler in self._streams.handlers.items():
             # What is latched, a recorder that comes late gets only if it asks for it.
             profile = qos.LATCHED if topic == "task/success" else qos.RECORD_IN

@@ -139,7 +139,7 @@ def record_live(
     """As a node does: it polls, and was there long before the episode began."""
     settings = WriterSettings(min_free_bytes=0, sync=False)
     recorder = Recorder(DatasetFolder.create_or_open(path, like.info), settings=settings)
-    streams = MessageStreams(recorder, {}, TurnRules.of(profile))
+    streams = MessageStreams(recorder, {}, turns=TurnRules.of(profile))
     first_ns = int(like.array("tick_ns")[0])
     with recorder.folder.lock():
         for item in messages:
@@ -203,7 +203,7 @@ def test_each_episode_begins_with_the_turn_nearest_to_home(
     imported, _, with_arbiter = both
     settings = WriterSettings(min_free_bytes=0, sync=False)
     recorder = Recorder(DatasetFolder.create_or_open(tmp_path, imported.info), settings=settings)
-    streams = MessageStreams(recorder, {}, TurnRules.of(profile))
+    streams = MessageStreams(recorder, {}, turns=TurnRules.of(profile))
     with recorder.folder.lock():
         for number, item in enumerate(graph_messages(profile, with_arbiter)):
             streams.handlers[item.topic.lstrip("/")](item.message, item.receive_ns)

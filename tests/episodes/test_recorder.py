@@ -166,7 +166,10 @@ def test_start_names_a_silent_stream(folder: DatasetFolder, feed_streams) -> Non
     feed_streams(recorder, 0.0, 0.2)
     now_ns = 2_000_000_000
     recorder.push("joints", now_ns, now_ns, {"obs/joint_position": np.zeros(3)})
-    with pytest.raises(EpisodeError, match=r"joints \(silent for 1.8 s; refused: 'obs/joint_vel"):
+    with pytest.raises(
+        EpisodeError,
+        match=r"joints \(silent for 1.8 s; 1 message refused, the last: 'obs/joint_vel",
+    ):
         recorder.start(EpisodeMetadata(), now_ns)
     assert "'obs/joint_velocity' is missing" in recorder.status(now_ns).refused["joints"]
     assert not recorder.recording

@@ -4,7 +4,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import Image, Observation
-from robot_learning.episodes.message_streams import image_pixels
+from robot_learning.episodes.image_encodings import image_pixels
 from robot_learning.ros import conversions
 
 NAMES = ("a", "b", "c")

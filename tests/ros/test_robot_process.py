@@ -13,7 +13,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
-from robot_learning.episodes.message_streams import image_pixels
+from robot_learning.episodes.image_encodings import image_pixels
 from robot_learning.ros import conversions, qos
 
 

@@ -14,18 +14,18 @@ from typing import Any
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.imports.bag import Bag, LoggedMessage, describe
+from robot_learning.episodes.imports.bag import Bag, LoggedMessage
 from robot_learning.episodes.imports.importer import (
     ImportReport,
     Progress,
     finish_episode,
     imported_metadata,
 )
-from robot_learning.episodes.message_streams import MessageStreams
+from robot_learning.episodes.message_streams import MessageStreams, valid_kinds
 from robot_learning.episodes.recorder import Recorder
 
 BY = ("whole", "demonstration", "control")
-CLOCK = "/clock"
+CLOCK, CLOCK_KIND = "/clock", "rosgraph_msgs/msg/Clock"
 _STEP_NS = NS_PER_S
 _EVERY_MESSAGES = 200
 
@@ -67,7 +67,9 @@ class Replay:
         self._part: int | None = 0 if settings.by == "whole" else None
         self._stretches = 0
         self._started: set[int] = set()
-        self._waiting_for: dict[int, str] = {}
+        self._waiting: dict[int, int] = {}
+        self._broken: dict[str, list[str]] = {}
+        self._unusable: dict[str, int] = {}
         self._success = False
 
     def run(self, progress: Progress) -> None:
@@ -79,6 +81,8 @@ class Replay:
         topics = {CLOCK, *self._settings.topics}
         total = self._bag.count(topics)
         for number, message in enumerate(self._bag.messages(topics)):
+            if not self._is_usable(message):
+                continue
             self._take(message)
             if number % _EVERY_MESSAGES == 0:
                 self._recorder.keep_pace()
@@ -87,21 +91,47 @@ class Replay:
             self._advance(self._now_ns)
         self._end()
         progress(total, total)
+        self._streams.tell_lack()
+        self._report.notes += [
+            f"{count} messages for {stream} were refused, the last: {why}"
+            for stream, (count, why) in self._recorder.refusals.items()
+        ]
         self._report.left_out.update(
             {
-                f"{self._settings.by} {part}": f"never were all streams there: {silent}"
-                for part, silent in self._waiting_for.items()
+                f"{self._settings.by} {part}": "never were all streams there: "
+                f"{self._recorder.described_silence(now_ns) or 'not all at one time'}"
+                for part, now_ns in self._waiting.items()
                 if part not in self._started
             }
         )
+        self._report.left_out.update(
+            {
+                f"{len(problems)} messages of {topic}": f"the first: {problems[0]}"
+                for topic, problems in self._broken.items()
+            }
+        )
+
+    def _is_usable(self, logged: LoggedMessage) -> bool:
+        """Whether a message has a type that its topic can have; else it is counted and named."""
+        name = self._settings.topics.get(logged.topic, "")
+        valid = valid_kinds(name) if name else (CLOCK_KIND,)
+        if logged.kind in valid:
+            return True
+        what = f"of the type {logged.kind}; {name or 'the clock'} takes {' or '.join(valid)}"
+        key = f"{logged.topic}, messages {what}"
+        count = self._unusable[key] = self._unusable.get(key, 0) + 1
+        self._report.left_out[key] = f"{count} of them"
+        return False
 
     def _take(self, logged: LoggedMessage) -> None:
         try:
             message = self._bag.read(logged)
         except EpisodeError as problem:
             if not self._settings.skip_broken:
-                raise
-            self._report.left_out[describe(logged)] = str(problem)
+                raise EpisodeError(
+                    f"{problem}; --skip-broken leaves such messages out"
+                ) from problem
+            self._broken.setdefault(logged.topic, []).append(str(problem))
             return
         if logged.topic == CLOCK:
             stamp = message.clock
@@ -160,9 +190,8 @@ class Replay:
         recorder, now_ns, part = self._recorder, self._now_ns, self._part
         if recorder.recording or part is None or now_ns is None or part in self._started:
             return
-        silent = recorder.silent_streams(now_ns)
-        if silent:
-            self._waiting_for[part] = ", ".join(silent)
+        if recorder.silent_streams(now_ns):
+            self._waiting[part] = now_ns
             return
         self._started.add(part)
         self._success = self._success and self._settings.by == "whole"

@@ -5,23 +5,24 @@ Without an arbiter's topics the labels are the commands of `joint_command`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import simplejpeg
 
-from robot_learning.core.errors import ConfigurationError, unknown_choice
-from robot_learning.core.profile import Camera, RobotProfile
+from robot_learning.core.errors import CommandError, ConfigurationError, unknown_choice
+from robot_learning.core.profile import Camera, RobotProfile, Ros2ControlInterface
 from robot_learning.core.turns import TurnRules
 from robot_learning.episodes import standard
 from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.image_encodings import image_depth, image_pixels, is_depth
 from robot_learning.episodes.imports.bag import Bag, describe
 from robot_learning.episodes.imports.importer import ImportReport, Progress
-from robot_learning.episodes.imports.replay import BY, Replay, ReplaySettings
-from robot_learning.episodes.message_streams import MessageStreams
+from robot_learning.episodes.imports.replay import BY, CLOCK, Replay, ReplaySettings
+from robot_learning.episodes.message_streams import DECISION_COLUMNS, MessageStreams, valid_kinds
 from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import Column, DatasetInfo, Stream
+from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, Stream
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,60 @@ class RosbagImporter:
     ) -> None:
         """Every episode of the bag; see `Importer`."""
         with Bag(source) as bag:
-            streams = MessageStreams(recorder, camera_topics(self, bag), TurnRules.of(self.profile))
+            streams = MessageStreams(
+                recorder,
+                camera_topics(self, bag),
+                turns=TurnRules.of(self.profile),
+                command_joints=array_joints(self.profile),
+            )
             settings = ReplaySettings(
                 topics={self.topic(name): name for name in streams.handlers},
                 by=self.by,
                 skip_broken=self.skip_broken,
                 instruction=self.instruction,
             )
+            report.notes += _not_taken(self, bag, {*settings.topics, CLOCK})
             Replay(bag, recorder, streams, settings, report).run(progress)
+
+
+def _not_taken(options: RosbagImporter, bag: Bag, taken: set[str]) -> list[str]:
+    """What is in the bag and not recorded, and which cameras are not in the bag."""
+    notes = []
+    others = [topic for topic in bag.topics if topic not in taken]
+    if others:
+        count = bag.count(set(others))
+        notes.append(f"{count} messages of other topics were left out: {', '.join(others)}")
+    found = camera_topics(options, bag)
+    notes += [
+        f"no images of the camera '{camera.name}': "
+        f"{options.topic(f'{camera.name}/image_raw')} has none, /compressed neither"
+        for camera in options.profile.cameras
+        if camera.name not in found
+    ]
+    return notes
+
+
+def array_joints(profile: RobotProfile) -> tuple[str, ...]:
+    """The order of a position array that is sent to the robot; see `CommandOutput`."""
+    real = profile.real
+    if isinstance(real, Ros2ControlInterface) and real.command_type == "position_array":
+        return tuple(real.joints)
+    return profile.joint_names
+
+
+def _check_kinds(options: RosbagImporter, bag: Bag, names: Iterable[str]) -> None:
+    """Refuse topics whose messages mean something else than their name, or their remapping, says.
+
+    Raises:
+        EpisodeError: names the topic, its type, and the valid ones.
+    """
+    for name in names:
+        topic = options.topic(name)
+        found, valid = bag.topics.get(topic), valid_kinds(name)
+        if found is not None and found not in valid:
+            raise EpisodeError(
+                f"{bag.path}: {topic} has the type {found}; {name} takes {' or '.join(valid)}"
+            )
 
 
 def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
@@ -96,6 +143,13 @@ def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
         )
     prefix = options.topic("poses/")
     poses = [topic.removeprefix(prefix) for topic in topics if topic.startswith(prefix)]
+    cameras_found = camera_topics(options, bag)
+    names = ["joint_states", *(f"poses/{name}" for name in poses), *cameras_found.values()]
+    if options.topic("arbiter/state") in topics:
+        names += ["arbiter/state", *(f"arbiter/{name}" for name in DECISION_COLUMNS)]
+    else:
+        names.append("joint_command")
+    _check_kinds(options, bag, [*names, "task/reward", "task/success"])
     joint_rate_hz = options.joint_rate_hz or profile.control_rate_hz
     streams = [
         standard.joint_stream(profile, joint_rate_hz, sorted(poses)),
@@ -105,10 +159,15 @@ def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
         success = options.topic("task/success") in topics
         streams.append(standard.task_stream(joint_rate_hz, success=success))
     cameras = {camera.name: camera for camera in profile.cameras}
-    for name, topic in camera_topics(options, bag).items():
-        camera = _with_size(bag, cameras[name], options.topic(topic))
+    for name, topic in cameras_found.items():
+        camera, depth = _with_size(bag, cameras[name], options.topic(topic))
         raw = options.lossless and not topic.endswith("/compressed")
-        streams.append(standard.camera_stream(camera, raw=raw))
+        stream = standard.camera_stream(camera, raw=raw)
+        if depth:
+            shape = (camera.height_px, camera.width_px, 1)
+            column = Column(f"obs/{name}", shape, "uint16", Encoding.DEPTH, unit="mm")
+            stream = replace(stream, columns=(column,))
+        streams.append(stream)
     return DatasetInfo(
         robot=profile.name,
         task=options.task,
@@ -153,17 +212,26 @@ def camera_topics(options: RosbagImporter, bag: Bag) -> dict[str, str]:
     return found
 
 
-def _with_size(bag: Bag, camera: Camera, topic: str) -> Camera:
-    """The camera with the size of the images that the bag holds."""
+def _with_size(bag: Bag, camera: Camera, topic: str) -> tuple[Camera, bool]:
+    """The camera with the size of the images that the bag holds, and whether they are depth.
+
+    Raises:
+        EpisodeError: its first image is none that can be taken; says which are.
+    """
     first = next(bag.messages({topic}))
     image = bag.read(first)
     if not topic.endswith("/compressed"):
-        return replace(camera, width_px=int(image.width), height_px=int(image.height))
+        depth = is_depth(str(image.encoding))
+        try:
+            height, width = (image_depth if depth else image_pixels)(image).shape[:2]
+        except CommandError as problem:
+            raise EpisodeError(f"{bag.path}: {describe(first)}, {first.kind}: {problem}") from None
+        return replace(camera, width_px=width, height_px=height), depth
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(image.data.tobytes())
     except ValueError as problem:
         raise EpisodeError(
-            f"{bag.path}: {describe(first)} is no JPEG image (its format is '{image.format}'): "
-            f"{problem}"
+            f"{bag.path}: {describe(first)}, {first.kind}, is no JPEG image (its format is "
+            f"'{image.format}'; jpeg is taken): {problem}"
         ) from problem
-    return replace(camera, width_px=width, height_px=height)
+    return replace(camera, width_px=width, height_px=height), False

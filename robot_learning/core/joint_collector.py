@@ -1,0 +1,160 @@
+"""Joint states by name, over all messages of one topic.
+
+An arm and its gripper often have drivers of their own, whose messages share a topic: none of them
+names every joint. What each message says of a joint is kept, and a sample has what is newest of
+every joint. It is as old as the oldest of them: a driver that fell silent makes the sample old,
+however often the other one speaks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.core.errors import CommandError
+from robot_learning.core.types import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JointSample:
+    """What is newest of every joint, in the profile's order.
+
+    Attributes:
+        stamp_ns: of the joint whose stamp is the oldest.
+        receive_ns: of the message that completed or renewed the sample.
+        oldest_receive_ns: of the joint that was not heard for the longest time.
+        position: (n,) rad or m.
+        velocity: (n,) NaN where it is not measured.
+        effort: (n,) likewise.
+    """
+
+    stamp_ns: int
+    receive_ns: int
+    oldest_receive_ns: int
+    position: FloatArray
+    velocity: FloatArray
+    effort: FloatArray
+
+
+class JointCollector:
+    """Collects the joints of one robot from the messages of one topic. One thread."""
+
+    def __init__(self, joint_names: Sequence[str]) -> None:
+        self._wanted = list(joint_names)
+        count = len(self._wanted)
+        self._index = {name: index for index, name in enumerate(self._wanted)}
+        self._rows = np.full((3, count), np.nan)
+        self._stamps_ns = np.zeros(count, np.int64)
+        self._receipts_ns = np.zeros(count, np.int64)
+        self._known = np.zeros(count, bool)
+        self._is_known = False
+        self._places: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The joints that no message has named yet."""
+        if self._is_known:
+            return ()
+        return tuple(
+            name for name, known in zip(self._wanted, self._known, strict=True) if not known
+        )
+
+    def lacking(self, names: Sequence[str]) -> str:
+        """What is missing, for a person; `names` are those of the newest message."""
+        return f"joint state lacks {', '.join(self.missing)}; it has {', '.join(names) or 'none'}"
+
+    def forget(self) -> None:
+        """Begin anew, after the clock was set back, say."""
+        self._known[:] = self._is_known = False
+
+    def take(
+        self,
+        names: Sequence[str],
+        values: tuple[Sequence[float], Sequence[float], Sequence[float]],
+        stamp_ns: int,
+        receive_ns: int,
+    ) -> JointSample | None:
+        """Take a message; the sample, or None while joints are missing or it names none of them.
+
+        Args:
+            names: the joints that it names; others than the robot's are passed over.
+            values: position, velocity and effort of each, the last two may be empty.
+            stamp_ns: of the message.
+            receive_ns: when it arrived.
+
+        Raises:
+            CommandError: the message is ragged, or names a joint twice.
+        """
+        given, wanted = self._places_of(names)
+        rows = [_row(names, each) for each in values]
+        if rows[0] is None:
+            if not len(names):
+                return None
+            raise CommandError(f"joint state has {len(names)} names and 0 values")
+        if len(wanted) == len(self._wanted):
+            # Every joint in one message, as most robots send them.
+            picked = [self._picked(row, given) for row in rows]
+            self._rows = np.stack(picked)
+            self._stamps_ns[:], self._receipts_ns[:] = stamp_ns, receive_ns
+            self._known[:] = self._is_known = True
+            return JointSample(stamp_ns, receive_ns, receive_ns, picked[0], picked[1], picked[2])
+        if not wanted:
+            return None
+        for index, row in enumerate(rows):
+            self._rows[index, wanted] = np.nan if row is None else row[given]
+        self._stamps_ns[wanted], self._receipts_ns[wanted] = stamp_ns, receive_ns
+        if not self._is_known:
+            self._known[wanted] = True
+            self._is_known = bool(self._known.all())
+            if not self._is_known:
+                return None
+        rows_now = self._rows.copy()
+        return JointSample(
+            int(self._stamps_ns.min()),
+            receive_ns,
+            int(self._receipts_ns.min()),
+            rows_now[0],
+            rows_now[1],
+            rows_now[2],
+        )
+
+    def _picked(self, row: FloatArray | None, given: list[int]) -> FloatArray:
+        if row is None:
+            return np.full(len(self._wanted), np.nan)
+        # Fancy indexing copies: a message's buffer is not kept.
+        return row[given]
+
+    def _places_of(self, names: Sequence[str]) -> tuple[list[int], list[int]]:
+        """Where the wanted joints lie in such a message, and in a sample.
+
+        Raises:
+            CommandError: one of them stands twice.
+        """
+        key = tuple(names)
+        if key not in self._places:
+            pairs = {}
+            for place, name in enumerate(key):
+                index = self._index.get(name)
+                if index is not None and index in pairs:
+                    raise CommandError(f"joint state names '{name}' twice")
+                if index is not None:
+                    pairs[index] = place
+            if len(pairs) == len(self._wanted):
+                pairs = dict(sorted(pairs.items()))
+            if len(self._places) >= _MOST_KINDS:
+                self._places.clear()
+            self._places[key] = (list(pairs.values()), list(pairs))
+        return self._places[key]
+
+
+_MOST_KINDS = 64
+
+
+def _row(names: Sequence[str], values: Sequence[float]) -> FloatArray | None:
+    if not len(values):
+        return None
+    if len(names) != len(values):
+        raise CommandError(f"joint state has {len(names)} names and {len(values)} values")
+    return np.asarray(values, np.float64)
