@@ -111,6 +111,7 @@ class RefusalKind(Enum):
     SUPERSEDED = "superseded"
     BEFORE_HANDOVER = "before_handover"
     NOISE_CHANGED = "noise_changed"
+    UNUSABLE = "unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +125,38 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """How many messages were refused, by `<source>/<kind>`, and the newest."""
+    """How many messages were refused, by `<source>/<kind>`, and the newest.
+
+    `since` has for each source how many were refused since one of it was taken, and why the
+    last one was.
+    """
 
     counts: Mapping[str, int] = field(default_factory=dict)
     last: Refusal | None = None
+    since: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     def plus(self, refusal: Refusal) -> Refusals:
         """The same with one more."""
-        key = f"{refusal.source}/{refusal.kind.value}"
-        return Refusals({**self.counts, key: self.counts.get(key, 0) + 1}, refusal)
+        source = refusal.source
+        key = f"{source}/{refusal.kind.value}"
+        counts = {**self.counts, key: self.counts.get(key, 0) + 1}
+        number = self.since.get(source, (0, ""))[0] + 1
+        return Refusals(counts, refusal, {**self.since, source: (number, refusal.text)})
+
+    def taken(self, source: str) -> Refusals:
+        """The same after a message of this source was taken."""
+        if source not in self.since:
+            return self
+        since = {name: told for name, told in self.since.items() if name != source}
+        return Refusals(self.counts, self.last, since)
+
+    def told(self, source: str) -> str:
+        """What was refused of a source since one was taken, to be added to a text; or nothing."""
+        if source not in self.since:
+            return ""
+        count, text = self.since[source]
+        messages = "message was" if count == 1 else "messages were"
+        return f"; {count} {messages} refused, the last: {text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +181,8 @@ class Gate:
         if age_s < -self.future_s:
             return self._refuse(RefusalKind.FROM_FUTURE, f"stamped {-age_s:.3f} s in the future")
         if age_s > self.max_age_s:
-            text = f"stamped {age_s:.3f} s ago, more than {self.max_age_s:g} s"
+            ago = f"stamped {age_s:.3f} s ago, more than {self.max_age_s:g} s"
+            text = ago if stamp_ns else "no time is set in its stamp"
             return self._refuse(RefusalKind.TOO_OLD, text)
         if latest_ns is not None and stamp_ns < latest_ns:
             behind_s = (latest_ns - stamp_ns) / NS_PER_S

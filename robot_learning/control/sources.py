@@ -84,6 +84,9 @@ def take_inputs(
     """Check everything that arrived and keep the newest of what passes."""
     if state.jump:
         state = evolve(state, jump=FRESH)
+    for text in inputs.unusable:
+        refusal = Refusal("robot", RefusalKind.UNUSABLE, f"robot: {text}")
+        state = evolve(state, refusals=state.refusals.plus(refusal))
     if inputs.measured is not None:
         state = _take_measured(settings, state, inputs.measured, now)
     for raw in inputs.human:
@@ -101,6 +104,7 @@ def _take_measured(
     refusal = refusal or gate.check_measured(measured, settings.joint_names)
     if refusal:
         return evolve(state, refusals=state.refusals.plus(refusal))
+    state = evolve(state, refusals=state.refusals.taken("robot"))
     reading, last = measured.position, state.measured
     if last is None and state.motion is None:
         return _first_measured(settings, state, measured)
@@ -193,6 +197,7 @@ def _take_human(
     taken = _check(settings.human_gate, settings, raw, state.human_floor_ns, now)
     if isinstance(taken, Refusal):
         return evolve(state, refusals=state.refusals.plus(taken))
+    state = evolve(state, refusals=state.refusals.taken("human"))
     taken = _in_our_turn(settings, state, taken)
     previous, floor_ns = state.human, taken.stamp_ns
     if previous is None or _silence_s(previous, taken) > settings.patience.human_timeout_s:
@@ -258,8 +263,9 @@ def _take_policy(
         taken = Refusal("policy", RefusalKind.BEFORE_HANDOVER, text)
     if isinstance(taken, Refusal):
         return evolve(state, refusals=state.refusals.plus(taken))
+    refusals = state.refusals.taken("policy")
     taken = _in_our_turn(settings, state, taken)
-    return evolve(state, policy=taken, policy_floor_ns=taken.stamp_ns)
+    return evolve(state, policy=taken, policy_floor_ns=taken.stamp_ns, refusals=refusals)
 
 
 def _check(
@@ -272,10 +278,10 @@ def _check(
 def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
     """Why the human does not count as driving; empty when fresh."""
     if state.human is None:
-        return "no command from the human yet"
+        return f"no command from the human yet{state.refusals.told('human')}"
     age_s = state.human.receipt_age_s(now)
     if age_s > settings.patience.human_timeout_s:
-        return f"no command from the human for {age_s:.2f} s"
+        return f"no command from the human for {age_s:.2f} s{state.refusals.told('human')}"
     return FRESH
 
 
@@ -283,10 +289,11 @@ def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -
     """Why the policy may not drive; empty when fresh."""
     patience, policy = settings.patience, state.policy
     if policy is None:
-        return "no command from the policy" + (" since the flush" if state.policy_epoch else " yet")
+        since = " since the flush" if state.policy_epoch else " yet"
+        return f"no command from the policy{since}{state.refusals.told('policy')}"
     silence_s = policy.receipt_age_s(now)
     if silence_s > patience.policy_timeout_s:
-        return f"no command from the policy for {silence_s:.2f} s"
+        return f"no command from the policy for {silence_s:.2f} s{state.refusals.told('policy')}"
     age_s = policy.stamp_age_s(now)
     if age_s > patience.policy_max_age_s:
         return f"the policy's observation is {age_s:.2f} s old"
@@ -310,10 +317,10 @@ def robot_silence_s(state: ArbiterState, now: Now) -> float:
 def robot_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
     """Why the measured state cannot be relied on; empty when fresh."""
     if state.measured is None:
-        return "the robot was not heard yet"
+        return f"the robot was not heard yet{state.refusals.told('robot')}"
     silence_s = robot_silence_s(state, now)
     if silence_s > settings.patience.measured_timeout_s:
-        return f"the robot was not heard for {silence_s:.2f} s"
+        return f"the robot was not heard for {silence_s:.2f} s{state.refusals.told('robot')}"
     return FRESH
 
 

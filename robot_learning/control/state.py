@@ -26,13 +26,15 @@ class Demonstration:
 class Inputs:
     """What arrived since the last tick, oldest first.
 
-    `demonstration` is a level, not an event: None means that no demonstration is running.
+    `unusable` says of each message of the robot that could not even be read what is wrong with
+    it. `demonstration` is a level, not an event: None means that no demonstration is running.
     """
 
     human: tuple[RawCommand, ...] = ()
     policy: tuple[RawCommand, ...] = ()
     measured: Measured | None = None
     requests: tuple[Request, ...] = ()
+    unusable: tuple[str, ...] = ()
     demonstration: Demonstration | None = None
 
 

@@ -50,6 +50,7 @@ class JointCollector:
         self._receipts_ns = np.zeros(count, np.int64)
         self._known = np.zeros(count, bool)
         self._is_known = False
+        self._incomplete = 0
         self._places: dict[tuple[str, ...], tuple[list[int], list[int]]] = {}
 
     @property
@@ -65,9 +66,15 @@ class JointCollector:
         """What is missing, for a person; `names` are those of the newest message."""
         return f"joint state lacks {', '.join(self.missing)}; it has {', '.join(names) or 'none'}"
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a message was repeated while joints were still missing: they will not come."""
+        return not self._is_known and self._incomplete > len(self._places)
+
     def forget(self) -> None:
         """Begin anew, after the clock was set back, say."""
         self._known[:] = self._is_known = False
+        self._incomplete = 0
 
     def take(
         self,
@@ -91,6 +98,7 @@ class JointCollector:
         rows = [_row(names, each) for each in values]
         if rows[0] is None:
             if not len(names):
+                self._incomplete += 1
                 return None
             raise CommandError(f"joint state has {len(names)} names and 0 values")
         if len(wanted) == len(self._wanted):
@@ -101,6 +109,7 @@ class JointCollector:
             self._known[:] = self._is_known = True
             return JointSample(stamp_ns, receive_ns, receive_ns, picked[0], picked[1], picked[2])
         if not wanted:
+            self._incomplete += 1
             return None
         for index, row in enumerate(rows):
             self._rows[index, wanted] = np.nan if row is None else row[given]
@@ -109,6 +118,7 @@ class JointCollector:
             self._known[wanted] = True
             self._is_known = bool(self._known.all())
             if not self._is_known:
+                self._incomplete += 1
                 return None
         rows_now = self._rows.copy()
         return JointSample(

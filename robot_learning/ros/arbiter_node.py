@@ -27,6 +27,7 @@ from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, ConfigurationError
+from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.ros import conversions, qos
@@ -36,6 +37,7 @@ from robot_learning.ros.demonstrations import Demonstrations
 from robot_learning.ros.host import Host, SteppedDefaults
 from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.parameters import ARBITER_NODE
+from robot_learning.ros.topic_types import who_publishes
 from robot_learning.sim.end_effectors import workspace_excess
 
 REPORT_PERIOD_S = 1.0
@@ -70,6 +72,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
             self.get_logger().warning(text)
         self._state = ArbiterState()
         self._inbox: dict[str, Any] = {}
+        self._joints = JointCollector(profile.joint_names)
         self._autostart = bool(given["autostart"])
         real_time = bool(given["real_time"]) and given["sim_speed"] == 1.0
         self.priority = ARBITER_PRIORITY if real_time else None
@@ -86,7 +89,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
             self.create_subscription(
                 JointTrajectory, f"{topic}/command", partial(self._on_command, topic), qos.COMMAND
             )
-        self.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
+        self.create_subscription(JointState, "joint_states", self._on_joints, qos.JOINTS_IN)
         for request in Request:
             self.create_service(Trigger, f"~/{request.value}", partial(self._on_request, request))
         self.add_on_set_parameters_callback(self._on_parameters)
@@ -113,6 +116,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
             policy=tuple(inbox.get("policy", ())),
             measured=inbox.get("measured"),
             requests=self._starting(),
+            unusable=tuple(inbox.get("unusable", ())),
             demonstration=self._demonstrations.running,
         )
         self._state, decision = self._arbiter.step(self._state, inputs, now)
@@ -164,19 +168,27 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._inbox.setdefault(source, []).append(raw)
 
     def _on_joints(self, message: JointState) -> None:
+        joints = self._joints
         try:
-            position = conversions.joint_positions(message, self._profile.joint_names)
+            sample = conversions.collect(joints, message, self._steady.now_ns())
+            if sample is None and joints.is_stuck:
+                raise CommandError(joints.lacking(message.name))
         except CommandError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
+            self._inbox.setdefault("unusable", []).append(str(error))
             return
-        stamp_ns = conversions.time_ns(message.header.stamp)
-        self._inbox["measured"] = Measured(stamp_ns, self._steady.now_ns(), position)
+        if sample is not None:
+            times_ns = sample.stamp_ns, sample.oldest_receive_ns
+            self._inbox["measured"] = Measured(*times_ns, sample.position)
 
     def _on_request(
         self, request: Request, _message: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         self._state, answer = self._arbiter.request(self._state, request, self._now())
-        response.success, response.message = answer.accepted, answer.text
+        text = answer.text
+        if not answer.accepted and self._state.measured is None:
+            text += who_publishes(self, "joint_states", JointState)
+        response.success, response.message = answer.accepted, text
         return response
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:

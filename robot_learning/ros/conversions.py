@@ -19,6 +19,7 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
+from robot_learning.core.joint_collector import JointCollector, JointSample
 from robot_learning.core.types import FloatArray, Image, Observation
 
 WORLD_FRAME = "world"
@@ -62,6 +63,12 @@ def fill_joint_state(message: JointState, observation: Observation, stamp_ns: in
     message.velocity = array.array("d", observation.joint_velocity.tobytes())
     effort = observation.joint_effort
     message.effort = array.array("d", b"" if np.isnan(effort).any() else effort.tobytes())
+
+
+def collect(collector: JointCollector, message: JointState, receive_ns: int) -> JointSample | None:
+    """Hand a message to the collector of its topic; see `JointCollector.take`."""
+    values = (message.position, message.velocity, message.effort)
+    return collector.take(message.name, values, time_ns(message.header.stamp), receive_ns)
 
 
 def joint_positions(message: JointState, joint_names: Sequence[str]) -> FloatArray:

@@ -11,6 +11,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
 from robot_learning.core.errors import CommandError
+from robot_learning.core.joint_collector import JointCollector, JointSample
 from robot_learning.core.turns import TurnCounter
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.ros import conversions, qos
@@ -33,21 +34,27 @@ class ObservationInput:
         self._node = node
         self._turns = turns
         self._on_observation = on_observation
-        self._joints: JointState | None = None
-        self._joints_ns = -1
+        self._collector = JointCollector(turns.rules.names)
+        self._joints: JointSample | None = None
         self._delivered_ns = -1
         self._poses: dict[str, tuple[int, FloatArray]] = {
             name: (-1, np.zeros(7)) for name in pose_names
         }
-        node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
+        node.create_subscription(JointState, "joint_states", self._on_joints, qos.JOINTS_IN)
         for name in pose_names:
             node.create_subscription(
                 PoseStamped, f"poses/{name}", partial(self._on_pose, name), qos.STREAM_IN
             )
 
     def _on_joints(self, message: JointState) -> None:
-        self._joints, self._joints_ns = message, conversions.time_ns(message.header.stamp)
-        self._deliver()
+        try:
+            sample = conversions.collect(self._collector, message, 0)
+        except CommandError as error:
+            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        if sample is not None:
+            self._joints = sample
+            self._deliver()
 
     def _on_pose(self, name: str, message: PoseStamped) -> None:
         stamp_ns = conversions.time_ns(message.header.stamp)
@@ -55,24 +62,18 @@ class ObservationInput:
         self._deliver()
 
     def _deliver(self) -> None:
-        stamp_ns = self._joints_ns
-        complete = all(pose_ns == stamp_ns for pose_ns, _ in self._poses.values())
-        if self._joints is None or not complete or stamp_ns == self._delivered_ns:
+        joints = self._joints
+        if joints is None or joints.stamp_ns == self._delivered_ns:
             return
-        self._delivered_ns = stamp_ns
-        try:
-            observation = self._observation(self._joints, stamp_ns)
-        except CommandError as error:
-            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+        if any(pose_ns != joints.stamp_ns for pose_ns, _ in self._poses.values()):
             return
-        self._on_observation(observation)
-
-    def _observation(self, joints: JointState, stamp_ns: int) -> Observation:
-        names = self._turns.rules.names
-        return Observation(
-            stamp_ns=stamp_ns,
-            joint_position=self._turns.take(conversions.joint_positions(joints, names)),
-            joint_velocity=conversions.joint_velocities(joints, names),
-            joint_effort=np.full(len(names), np.nan),
-            poses={name: pose for name, (_, pose) in self._poses.items()},
+        self._delivered_ns = joints.stamp_ns
+        self._on_observation(
+            Observation(
+                stamp_ns=joints.stamp_ns,
+                joint_position=self._turns.take(joints.position),
+                joint_velocity=np.nan_to_num(joints.velocity),
+                joint_effort=np.full(len(joints.position), np.nan),
+                poses={name: pose for name, (_, pose) in self._poses.items()},
+            )
         )

@@ -18,10 +18,11 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 
 from robot_learning.core.errors import CommandError
+from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import UInt8Array
-from robot_learning.episodes.message_streams import JointOrder, StampJoin
+from robot_learning.episodes.message_streams import StampJoin
 from robot_learning.ros import conversions, qos
 from robot_learning.serving.compatibility import Sources
 
@@ -55,14 +56,18 @@ class ArmInputs:
         self.heard: set[str] = set()
         self._node, self._sources = node, sources
         self._on_sample, self._on_complete = on_sample, on_complete
-        self._order = JointOrder(profile.joint_names)
+        self._collector = JointCollector(profile.joint_names)
         self._turns = TurnCounter(TurnRules.of(profile))
+        self._refused, self._refusal = 0, ""
         self._topics = [f"{prefix}{JOINTS}"]
         self._camera_topics: dict[str, str] = {}
         self._sensed = False
         self._join = StampJoin([JOINTS, *sources.poses.values()], self._on_sensed)
         subscribe = partial(node.create_subscription, qos_profile=qos.STREAM_IN)
-        self._subscriptions = [subscribe(JointState, f"{prefix}{JOINTS}", callback=self._on_joints)]
+        joints = f"{prefix}{JOINTS}"
+        self._subscriptions = [
+            node.create_subscription(JointState, joints, self._on_joints, qos.JOINTS_IN)
+        ]
         for name in sources.poses.values():
             topic = f"{prefix}poses/{name}"
             self._topics.append(topic)
@@ -83,7 +88,9 @@ class ArmInputs:
     @property
     def unheard(self) -> tuple[str, ...]:
         """Topics of which nothing usable has arrived yet, or which never had equal stamps."""
-        silent = tuple(topic for topic in self._topics if not self._is_heard(topic))
+        silent = tuple(
+            f"{topic}{self._told(topic)}" for topic in self._topics if not self._is_heard(topic)
+        )
         if silent or self._sensed:
             return silent
         topics = [topic for topic in self._topics if topic not in self._camera_topics.values()]
@@ -118,22 +125,34 @@ class ArmInputs:
         if self._decoder is not None:
             self._decoder.close()
 
+    def _told(self, topic: str) -> str:
+        if not self._refused or not topic.endswith(JOINTS):
+            return ""
+        return f" ({self._refused} messages refused, the last: {self._refusal})"
+
     def _is_heard(self, topic: str) -> bool:
         return any(topic.endswith(part) for part in self.heard)
 
     def _on_joints(self, message: JointState) -> None:
-        names, order = message.name, self._order
+        joints = self._collector
         try:
-            values = {
-                "joint_position": self._turns.take(order.select(names, message.position)),
-                "joint_velocity": order.select_measured(names, message.velocity),
-                "joint_effort": order.select_measured(names, message.effort),
-            }
+            sample = conversions.collect(joints, message, 0)
+            if sample is None and joints.is_stuck:
+                raise CommandError(joints.lacking(message.name))
         except CommandError as error:
+            self._refused += 1
+            self._refusal = str(error)
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
+        if sample is None:
+            return
         self.heard.add(JOINTS)
-        self._join.add(JOINTS, conversions.time_ns(message.header.stamp), 0, values)
+        values = {
+            "joint_position": self._turns.take(sample.position),
+            "joint_velocity": sample.velocity,
+            "joint_effort": sample.effort,
+        }
+        self._join.add(JOINTS, sample.stamp_ns, 0, values)
 
     def _on_pose(self, name: str, message: PoseStamped) -> None:
         self.heard.add(f"poses/{name}")

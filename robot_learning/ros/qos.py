@@ -27,6 +27,10 @@ STREAM_OUT = _keep_last(5, ReliabilityPolicy.RELIABLE)
 STREAM_IN = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
 """Subscriptions that only want the newest sample."""
 
+JOINTS_IN = _keep_last(8, ReliabilityPolicy.BEST_EFFORT)
+"""Subscriptions to joint states: arm and gripper may come one after the other, and the second
+must not push the first out of the queue."""
+
 RECORD_IN = _keep_last(64, ReliabilityPolicy.BEST_EFFORT)
 """Subscriptions of a recorder, which wants every sample and takes many at a time."""
 

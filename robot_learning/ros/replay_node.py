@@ -18,6 +18,7 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import CommandError, ConfigurationError, RobotLearningError
+from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
@@ -53,6 +54,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._speed: float = settings["approach_speed"]
         self._calls = Calls(self, host, self._send_if_due)
         self._source: TrajectorySource | None = None
+        self._joints = JointCollector(self._profile.joint_names)
         self._turns = TurnCounter(TurnRules.of(self._profile))
         self._measured: FloatArray | None = None
         self._log: list[tuple[int, FloatArray]] = []
@@ -151,13 +153,13 @@ class ReplayNode(Node):  # type: ignore[misc]
 
     def _on_joints(self, message: JointState) -> None:
         try:
-            names = self._profile.joint_names
-            position = self._turns.take(conversions.joint_positions(message, names))
+            sample = conversions.collect(self._joints, message, 0)
         except CommandError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        self._measured = position
-        self._log.append((conversions.time_ns(message.header.stamp), position))
+        if sample is not None:
+            self._measured = self._turns.take(sample.position)
+            self._log.append((sample.stamp_ns, self._measured))
 
     def _on_arbiter(self, message: String) -> None:
         state = read_state(message.data)

@@ -12,6 +12,7 @@ from sensor_msgs.msg import JointState, Joy
 
 from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.errors import CommandError
+from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
@@ -39,14 +40,16 @@ class TeleopInputs:
     ) -> None:
         self._node, self._clock = node, clock
         self._names = profile.joint_names
+        self._joints = JointCollector(self._names)
         self._turns = TurnCounter(TurnRules.of(profile))
+        self._leaders: dict[str, JointCollector] = {}
         self._observation: Observation | None = None
         self._arrays: dict[str, FloatArray] = {}
         self._heard_ns: dict[str, int] = {}
         if poses:
             ObservationInput(node, self._turns, poses, self._on_observation)
         else:
-            node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
+            node.create_subscription(JointState, "joint_states", self._on_joints, qos.JOINTS_IN)
         for name in ("applied", "policy"):
             node.create_subscription(
                 JointState, f"arbiter/{name}", partial(self._on_array, name), qos.STREAM_IN
@@ -60,7 +63,7 @@ class TeleopInputs:
                     JointState,
                     leader.topic,
                     partial(self._on_leader, motion, leader.arm),
-                    qos.STREAM_IN,
+                    qos.JOINTS_IN,
                 )
 
     def context(self, now_ns: int) -> TeleopContext:
@@ -84,14 +87,17 @@ class TeleopInputs:
 
     def _on_joints(self, message: JointState) -> None:
         try:
-            position = self._turns.take(conversions.joint_positions(message, self._names))
-            velocity = conversions.joint_velocities(message, self._names)
+            sample = conversions.collect(self._joints, message, self._clock.now_ns())
         except CommandError as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        stamp_ns = conversions.time_ns(message.header.stamp)
+        if sample is None:
+            return
+        position = self._turns.take(sample.position)
+        velocity = np.nan_to_num(sample.velocity)
         effort = np.full(len(self._names), np.nan)
-        self._on_observation(Observation(stamp_ns, position, velocity, effort))
+        self._observation = Observation(sample.stamp_ns, position, velocity, effort)
+        self._heard_ns["robot"] = sample.oldest_receive_ns
 
     def _on_observation(self, observation: Observation) -> None:
         self.heard("robot")
@@ -116,4 +122,17 @@ class TeleopInputs:
 
     def _on_leader(self, device: LeaderArm, arm: str, message: JointState) -> None:
         self.heard("leader")
-        device.feed(arm, self._clock.now_ns(), message.name, message.position)
+        now_ns = self._clock.now_ns()
+        leader = next(each for each in device.leaders if each.arm == arm)
+        names = [joint.leader for joint in leader.joints]
+        names += [leader.gripper.leader] if leader.gripper else []
+        collector = self._leaders.setdefault(arm, JointCollector(names))
+        try:
+            sample = conversions.collect(collector, message, now_ns)
+        except CommandError as error:
+            self._node.get_logger().error(f"{leader.topic}: {error}", throttle_duration_sec=1.0)
+            return
+        if sample is not None:
+            device.feed(arm, sample.oldest_receive_ns, names, sample.position.tolist())
+        elif collector.is_stuck:
+            device.feed(arm, now_ns, message.name, message.position)  # it says what is lacking

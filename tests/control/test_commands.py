@@ -7,12 +7,16 @@ import dataclasses
 import numpy as np
 import pytest
 
-from robot_learning.control.commands import Measured, Trajectory
-from robot_learning.control.modes import Mode
+from robot_learning.control.arbiter import Arbiter
+from robot_learning.control.commands import Measured, Now, RawCommand, Trajectory
+from robot_learning.control.modes import Mode, Request
+from robot_learning.control.settings import arbiter_settings
+from robot_learning.control.state import ArbiterState, Inputs
 
 HERE = np.array([0.1, 0.05, 0.3, 0.02])
 NAMES = ("pan", "lift", "slide", "grip")
 MS = 1_000_000
+STEADY_START_NS, ROS_START_NS = 7_000_000_000, 1_700_000_000_000_000_000
 
 WRONG = {
     "unknown_joint": (
@@ -138,3 +142,34 @@ def test_the_arrays_of_a_sender_are_not_shared(rig):
     rig.tick(policy=rig.policy(rows))
     rows[:] = np.nan
     assert np.isfinite(rig.tick().policy).all()
+
+
+def test_what_was_refused_of_the_robot_stands_in_the_answer_to_enable(profile):
+    arbiter, state = Arbiter(arbiter_settings(profile, 50.0)), ArbiterState()
+    now = Now(STEADY_START_NS, ROS_START_NS)
+    text = "joint state lacks grip; it has pan, lift, slide"
+    state, _ = arbiter.step(state, Inputs(unusable=(text, text)), now)
+    _, response = arbiter.request(state, Request.ENABLE, now)
+    told = f"the robot was not heard yet; 2 messages were refused, the last: robot: {text}"
+    assert response.text == f"not enabled: {told}"
+    assert state.refusals.counts == {"robot/unusable": 2}
+    old = Measured(0, now.steady_ns, np.zeros(4))
+    state, decision = arbiter.step(state, Inputs(measured=old), now)
+    assert "3 messages were refused, the last: robot: no time is set in its stamp" in " ".join(
+        decision.reasons
+    )
+    good = Measured(now.ros_ns, now.steady_ns, np.zeros(4))
+    state, decision = arbiter.step(state, Inputs(measured=good), now)
+    assert not any("refused" in reason for reason in decision.reasons)
+    assert state.refusals.counts == {"robot/unusable": 2, "robot/too_old": 1}
+
+
+def test_refused_commands_are_told_until_one_is_taken(profile):
+    arbiter, state = Arbiter(arbiter_settings(profile, 50.0)), ArbiterState()
+    now = Now(STEADY_START_NS, ROS_START_NS)
+    wrong = RawCommand(now.ros_ns, now.steady_ns, ("pan",), [[0.0]])
+    state, decision = arbiter.step(state, Inputs(policy=(wrong,), human=(wrong,)), now)
+    for source in ("human", "policy"):
+        expected = f"no command from the {source} yet; 1 message was refused, the last: {source}: "
+        assert any(reason.startswith(expected) for reason in decision.reasons)
+    assert {"human", "policy"} == set(state.refusals.since)

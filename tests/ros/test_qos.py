@@ -8,6 +8,7 @@ from robot_learning.ros import qos
     ("publisher", "subscription"),
     [
         (qos.STREAM_OUT, qos.STREAM_IN),
+        (qos.STREAM_OUT, qos.JOINTS_IN),
         (qos.IMAGE_OUT, qos.STREAM_IN),
         (qos.COMMAND, qos.COMMAND),
         (qos.COMMAND, qos.STREAM_IN),
@@ -33,3 +34,7 @@ def test_the_check_above_can_fail():
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
     compatibility, _ = qos_check_compatible(best_effort, qos.COMMAND)
     assert compatibility == QoSCompatibility.ERROR
+
+
+def test_arm_and_gripper_have_room_in_one_queue():
+    assert qos.JOINTS_IN.depth >= 2
