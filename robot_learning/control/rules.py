@@ -63,12 +63,17 @@ def _begin_handover(settings: ArbiterSettings, state: ArbiterState, now: Now) ->
     anchor = frozen(rest_position(settings.limits, motion))
     state = evolve(state, motion=motion.aimed_at(anchor))
     if state.mode is Mode.POLICY:
-        return evolve(state, handover=Handover(anchor, settings.blend_ticks, blended=True))
+        return evolve(state, handover=_handover(settings, anchor, blended=True))
     assert state.human is not None  # noqa: S101 (nobody is in HUMAN without a command)
     absolute = settings.patience.alignment is Alignment.ABSOLUTE
     offset = settings.zeros if absolute else frozen(anchor - human_target(state.human, now))
-    handover = Handover(anchor, settings.blend_ticks, blended=absolute)
+    handover = _handover(settings, anchor, blended=absolute)
     return evolve(state, handover=handover, human_offset=offset, human_yielded=False)
+
+
+def _handover(settings: ArbiterSettings, anchor: FloatArray, *, blended: bool) -> Handover | None:
+    """What is to be blended over; None where the new source takes over at once."""
+    return Handover(anchor, settings.blend_ticks, blended) if settings.blend_ticks else None
 
 
 def apply_rules(

@@ -131,8 +131,8 @@ class ArbiterSettings:
 
     @cached_property
     def blend_ticks(self) -> int:
-        """Ticks of a handover."""
-        return max(1, round(self.patience.blend_s / self.limits.period_s))
+        """Ticks of a handover; 0 where it is to take less than half a tick."""
+        return round(self.patience.blend_s / self.limits.period_s)
 
     @cached_property
     def align_step(self) -> FloatArray:

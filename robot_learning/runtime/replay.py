@@ -7,7 +7,7 @@ an arm than its limits allow.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from robot_learning.core.turns import TurnRules, counted
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.schema import DatasetInfo
 from robot_learning.runtime.session import LockstepRobot, Session, Subscriber
 from robot_learning.runtime.trajectory_source import TrajectorySource
 
@@ -35,6 +36,7 @@ COLUMNS = {
     "actions": "actions",
 }
 _MEASURED = "obs/joint_position"
+_NO_BLEND_S = 1e-6
 _APPROACH_STEP_S, _SETTLING_S = 0.02, 0.5
 Progress = Callable[[int, int], None]
 
@@ -96,6 +98,25 @@ def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Reco
         measured=counted(turns, episode.column(_MEASURED)[seen]),
         left_out=int((~np.isfinite(positions).all(axis=1)).sum()),
     )
+
+
+def as_recorded(profile: RobotProfile, info: DatasetInfo) -> RobotProfile:
+    """The robot with the limits that the recording was made with, for a replay in simulation.
+
+    Demonstrations in lockstep move by the environment's rule: one command a row, and no joint
+    further in a row than its velocity limit allows. An arbiter at another rate, with an
+    acceleration limit beside, would not do the same again. Whatever an arbiter recorded is
+    replayed by an arbiter as it is.
+    """
+    rate_hz = info.full_env_args()["env_kwargs"].get("control_rate_hz")
+    if not isinstance(rate_hz, int | float) or rate_hz <= 0:
+        return profile
+    joints = tuple(
+        # From full speed one way to full speed the other way within one period: no limit at all.
+        replace(joint, acceleration_max=2.0 * joint.velocity_max * rate_hz)
+        for joint in profile.joints
+    )
+    return replace(profile, joints=joints, control_rate_hz=float(rate_hz))
 
 
 def start_options(
@@ -244,7 +265,7 @@ def replay(
     """
     profile = robot.profile
     # The arm stands where the recording begins: there is nothing to blend over.
-    settings = arbiter_settings(profile, blend_s=1.0 / profile.control_rate_hz)
+    settings = arbiter_settings(profile, blend_s=_NO_BLEND_S)
     source = TrajectorySource(recording.times_ns, recording.positions, profile.joint_names)
     log = _Log()
     session = Session(robot, Arbiter(settings), policy=source, subscribers=[log])

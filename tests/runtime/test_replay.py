@@ -1,9 +1,11 @@
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from robot_learning.cli.dataset.replay import replay_in_simulation
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
@@ -15,10 +17,21 @@ from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import EpisodeMetadata
 from robot_learning.episodes.writer import WriterSettings
+from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.recording import SessionRecording, session_info
-from robot_learning.runtime.replay import approach, deviation, read_recording, replay, start_options
+from robot_learning.runtime.replay import (
+    approach,
+    as_recorded,
+    deviation,
+    read_recording,
+    replay,
+    start_options,
+)
 from robot_learning.runtime.session import Session
+
+FAITHFUL_RAD = 0.002
+"""What the README says of a replay of `applied`, whoever recorded it."""
 
 
 @pytest.fixture
@@ -60,7 +73,7 @@ def test_what_was_applied_does_the_same_again(
         progress=lambda done, total: told.append((done, total)),
     )
     # Half of the decisions were not recorded: 50 rows a second, 100 decisions.
-    assert result.largest.max() < 0.01
+    assert result.largest.max() < FAITHFUL_RAD
     assert result.solved
     assert set(result.modes) == {"POLICY"}
     assert result.refused == {}
@@ -70,6 +83,26 @@ def test_what_was_applied_does_the_same_again(
     options["poses"]["cube"] = options["poses"]["cube"] + np.array([0.05, 0.05, 0, 0, 0, 0, 0])
     missed = replay(recording, robot, options, solved=robot.success)
     assert not missed.solved
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+def test_demonstrations_in_lockstep_do_the_same_again(tmp_path: Path, noise: float) -> None:
+    config = DemonstrationConfig("lift", episodes=2, noise=noise)
+    record_demonstrations(config, tmp_path / "data")
+    for path in sorted((tmp_path / "data/episodes").glob("*.hdf5")):
+        result, outcome = replay_in_simulation(path)
+        assert result.largest.max() < FAITHFUL_RAD
+        assert (result.limited, outcome, result.solved) == (0, "success", True)
+        assert set(result.modes) == {"POLICY"}
+
+
+def test_limits_are_those_of_the_recording(episode: Episode, profile: RobotProfile) -> None:
+    assert as_recorded(profile, episode.info) is profile
+    env_args = {"env_kwargs": {"control_rate_hz": 50.0}}
+    limits = as_recorded(profile, dataclasses.replace(episode.info, env_args=env_args))
+    assert limits.control_rate_hz == 50.0
+    np.testing.assert_array_equal(limits.velocity_max, profile.velocity_max)
+    np.testing.assert_array_equal(limits.acceleration_max, 100.0 * profile.velocity_max)
 
 
 def test_deviations_are_found_and_named(episode: Episode, profile: RobotProfile) -> None:
