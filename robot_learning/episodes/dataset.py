@@ -25,7 +25,7 @@ from robot_learning.episodes.index import (
 )
 from robot_learning.episodes.open_episodes import OpenEpisodes
 from robot_learning.episodes.recovery import summary_of
-from robot_learning.episodes.schema import Column, DatasetInfo, Source
+from robot_learning.episodes.schema import Column, DatasetInfo, Source, Stream
 from robot_learning.episodes.statistics import KeyStatistics, cached_statistics
 
 _log = logging.getLogger(__name__)
@@ -285,10 +285,19 @@ class Dataset:
 
     def action_valid(self) -> npt.NDArray[np.bool_]:
         """(rows,) whether each row's label can be trained on: fresh, and not NaN."""
-        stream = next(s for s in self.info.streams if any(c.path == "actions" for c in s.columns))
-        ages_ns = self.array(f"streams/{stream.name}/age_ns")
+        stream = self._action_stream()
+        age, actions = self.action_columns()
+        self.load([age, actions])
+        ages_ns = self.array(age)
         fresh = (ages_ns >= 0) & (ages_ns <= seconds_to_ns(stream.max_age_s))
-        return np.asarray(fresh & np.isfinite(self.array("actions")).all(axis=1))
+        return np.asarray(fresh & np.isfinite(self.array(actions)).all(axis=1))
+
+    def action_columns(self) -> tuple[str, str]:
+        """What `action_valid` reads: the ages of the labels, and the labels."""
+        return f"streams/{self._action_stream().name}/age_ns", "actions"
+
+    def _action_stream(self) -> Stream:
+        return next(s for s in self.info.streams if any(c.path == "actions" for c in s.columns))
 
     def statistics(self, keys: Sequence[str]) -> dict[str, KeyStatistics]:
         """Per column the statistics for normalisation, over valid rows.

@@ -48,6 +48,9 @@ class DatasetFolder:
     def create_or_open(cls, path: Path, info: DatasetInfo) -> DatasetFolder:
         """Make the folder for recordings described by `info`, or open one that fits it.
 
+        A dataset that nothing was ever recorded into is described anew: a session that ended
+        before its first episode does not decide what the next one records.
+
         Raises:
             DatasetError: it exists and records something else; the text names both sides.
         """
@@ -60,9 +63,26 @@ class DatasetFolder:
             write_atomically(path / INFO_NAME, info.to_json().encode())
         folder = cls(path)
         difference = info_difference(folder.info, info)
-        if difference:
+        if difference and not folder._describe_anew(info):
             raise DatasetError(f"{path}: {difference}. Record into another folder")
         return folder
+
+    def _describe_anew(self, info: DatasetInfo) -> bool:
+        """Replace the description of a dataset without recordings; whether that was possible."""
+        try:
+            with self.lock():
+                if not self._is_unused():
+                    return False
+                write_atomically(self.info_path, info.to_json().encode())
+        except DatasetLockedError:
+            return False  # somebody is about to record into it
+        self.info = info
+        return True
+
+    def _is_unused(self) -> bool:
+        """Whether there is no recording: saved, unfinished, or in the trash."""
+        trash = self.path / TRASH_NAME
+        return not (any(self.episodes_path.glob("*")) or (trash.is_dir() and any(trash.iterdir())))
 
     @property
     def info_path(self) -> Path:
@@ -100,6 +120,22 @@ class DatasetFolder:
     def lock(self) -> AbstractContextManager[None]:
         """Hold the right to write to this dataset; see `locked`."""
         return locked(self.path)
+
+
+def is_free(path: Path) -> bool:
+    """Whether a dataset can be made here: nothing is there, or what making one left half done."""
+    if not path.exists():
+        return True
+    if not path.is_dir():
+        return False
+    for entry in path.iterdir():
+        is_leftover = entry.name == ".lock" or re.fullmatch(
+            rf"\.{re.escape(INFO_NAME)}\.\d+\.new", entry.name
+        )
+        is_empty = entry.name == EPISODES_NAME and entry.is_dir() and not any(entry.iterdir())
+        if not (is_leftover or is_empty):
+            return False
+    return True
 
 
 @contextmanager

@@ -232,7 +232,7 @@ def _episode_problems(
                 for column in episode.verify_digests()
             ]
             problems += [f"{name}: {problem}" for problem in _row_problems(episode)]
-            first = recorded.setdefault(episode.recording_digest, name)
+            first = recorded.setdefault(episode.digest, name)
             if first != name:
                 problems.append(f"{name}: is equal to {first} in everything recorded; delete one")
     except RobotLearningError as problem:

@@ -93,6 +93,9 @@ def cached_statistics(dataset: Dataset, keys: Sequence[str]) -> dict[str, KeySta
         _log.warning("%s is not used: %s", path, problem)
     missing = [key for key in keys if key not in found]
     if missing:
+        # All of them in one pass: a dataset has more files than are kept open, and each pass
+        # opens and checks every one of them.
+        dataset.load(_needed(dataset, missing))
         for key in missing:
             found[key] = _compute(dataset, key)
         plain = {key: statistics.to_plain() for key, statistics in found.items()}
@@ -102,6 +105,12 @@ def cached_statistics(dataset: Dataset, keys: Sequence[str]) -> dict[str, KeySta
         except OSError as problem:
             _log.warning("the statistics could not be cached: %s", problem)
     return {key: found[key] for key in keys}
+
+
+def _needed(dataset: Dataset, keys: Sequence[str]) -> list[str]:
+    """The columns that the statistics of `keys` are made of, images apart."""
+    needed = ["invalid", *(key for key in keys if not dataset.column(key).is_image)]
+    return [*needed, *dataset.action_columns()] if "actions" in keys else needed
 
 
 def _compute(dataset: Dataset, key: str) -> KeyStatistics:

@@ -17,7 +17,7 @@ from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes import standard
 from robot_learning.episodes.errors import DatasetError
-from robot_learning.episodes.folder import INFO_NAME, DatasetFolder
+from robot_learning.episodes.folder import INFO_NAME, DatasetFolder, is_free
 from robot_learning.episodes.quality import QualityThresholds
 from robot_learning.episodes.schema import DatasetInfo, Stream
 from robot_learning.episodes.writer import WriterSettings
@@ -104,7 +104,7 @@ def open_dataset(settings: Mapping[str, Any], info: DatasetInfo) -> DatasetFolde
     if not settings["dataset"]:
         raise ConfigurationError("parameter 'dataset': name the folder to record into")
     path = Path(settings["dataset"]).expanduser()
-    if path.is_dir() and not (path / INFO_NAME).exists() and any(path.iterdir()):
+    if path.is_dir() and not (path / INFO_NAME).exists() and not is_free(path):
         raise DatasetError(f"{path}: the folder holds other things than a dataset")
     if settings["as_before"] and (path / INFO_NAME).exists():
         info = _as_before(info, DatasetFolder(path).info)

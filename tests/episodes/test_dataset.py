@@ -8,7 +8,9 @@ import h5py
 import numpy as np
 import pytest
 
+from robot_learning.episodes import open_episodes
 from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import DatasetError, EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.labels import add_label_layer
@@ -324,3 +326,23 @@ def test_no_open_file_crosses_a_fork_or_a_pickle(dataset: Dataset) -> None:
     child.join()
     assert not episode._file.id.valid
     assert windows.batch([0, 5])["images/front"].sum() == expected
+
+
+def test_statistics_open_each_file_once(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def counted(path: Path) -> Episode:
+        opened.append(path.name)
+        return Episode(path)
+
+    monkeypatch.setattr(open_episodes, "Episode", counted)
+    fresh = Dataset(dataset.path)
+    fresh._open = open_episodes.OpenEpisodes(limit=2)  # fewer than there are episodes
+    keys = ["actions", "obs/joint_position", "obs/joint_velocity", "control/human"]
+    found = fresh.statistics(keys)
+    assert sorted(opened) == [summary.name for summary in fresh.episodes]
+    assert fresh.statistics(keys)["actions"].count == found["actions"].count
+    np.testing.assert_allclose(
+        found["obs/joint_position"].mean,
+        fresh.array("obs/joint_position")[fresh.array("invalid") == 0].mean(axis=0, dtype=float),
+    )

@@ -18,8 +18,8 @@ from robot_learning.episodes.recovery import repair_dataset, verify_dataset
 def recorded(folder: DatasetFolder, record_episode: Callable) -> DatasetFolder:
     """Two episodes."""
     with folder.lock():
-        for _ in range(2):
-            record_episode(folder, 0.2)
+        for index in range(2):
+            record_episode(folder, 0.2 + 0.04 * index)
     return folder
 
 

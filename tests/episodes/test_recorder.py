@@ -378,9 +378,13 @@ def test_a_write_that_the_system_refuses_keeps_what_was_flushed(tmp_path: Path) 
     assert verify_dataset(folder) == []
 
 
-def test_a_dataset_is_resumed_only_with_what_it_records(folder: DatasetFolder, info) -> None:
+def test_a_dataset_is_resumed_only_with_what_it_records(
+    folder: DatasetFolder, info, record_episode
+) -> None:
     from dataclasses import replace
 
+    with folder.lock():
+        record_episode(folder, 0.2)
     DatasetFolder.create_or_open(folder.path, info)
     wrong = {
         "robot": (replace(info, robot="bench_arm"), "has robot 'desk_arm', .* 'bench_arm'"),

@@ -135,7 +135,7 @@ def test_a_partial_without_rows_goes_to_the_trash_and_is_told(folder: DatasetFol
 def test_a_damaged_index_is_written_anew(folder: DatasetFolder, record_episode) -> None:
     with folder.lock():
         record_episode(folder, 0.2)
-        record_episode(folder, 0.2)
+        record_episode(folder, 0.24)
     folder.index_path.write_bytes(b"\x89HDF\r\n\x1a\n nothing")
     with pytest.raises(EpisodeError, match=r"dataset\.hdf5: damaged"):
         Dataset(folder.path)
@@ -161,8 +161,8 @@ def test_what_verify_says_of_missing_and_unfinished_episodes(
     folder: DatasetFolder, record_episode
 ) -> None:
     with folder.lock():
-        for _ in range(3):
-            record_episode(folder, 0.2)
+        for index in range(3):
+            record_episode(folder, 0.2 + 0.04 * index)
     (folder.episodes_path / "episode_000001.hdf5").unlink()
     (folder.episodes_path / "episode_000009.hdf5.partial").write_bytes(b"")
     assert verify_dataset(folder) == [

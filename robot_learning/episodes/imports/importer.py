@@ -16,7 +16,7 @@ from typing import Protocol
 
 from robot_learning import __version__
 from robot_learning.episodes.errors import DatasetError
-from robot_learning.episodes.folder import INFO_NAME, DatasetFolder
+from robot_learning.episodes.folder import INFO_NAME, DatasetFolder, is_free
 from robot_learning.episodes.index import read_index, read_splits, write_index
 from robot_learning.episodes.recorder import Recorder
 from robot_learning.episodes.schema import DatasetInfo, EpisodeMetadata
@@ -79,7 +79,7 @@ def import_dataset(
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder")
     is_new = not (path / INFO_NAME).exists()
-    if is_new and path.exists() and (not path.is_dir() or any(path.iterdir())):
+    if is_new and not is_free(path):
         raise DatasetError(f"{path}: holds other things than a dataset")
     info = importer.describe(source)
     folder = DatasetFolder.create_or_open(path, info)
