@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import FloatArray
 
@@ -65,6 +66,18 @@ class JointCollector:
     def lacking(self, names: Sequence[str]) -> str:
         """What is missing, for a person; `names` are those of the newest message."""
         return f"joint state lacks {', '.join(self.missing)}; it has {', '.join(names) or 'none'}"
+
+    def overdue(self, names: Sequence[str], receive_ns: int, bound_s: float) -> str:
+        """Which joints were not heard for longer than that, for a person; empty where none."""
+        silent_s = (receive_ns - self._receipts_ns) / NS_PER_S
+        late = np.flatnonzero(self._known & (silent_s > bound_s))
+        if not len(late):
+            return ""
+        joints = ", ".join(self._wanted[index] for index in late)
+        return (
+            f"joint state lacks {joints}, last heard {silent_s[late].max():.2f} s before; it has "
+            f"{', '.join(names) or 'none'}"
+        )
 
     @property
     def is_stuck(self) -> bool:

@@ -228,6 +228,10 @@ class MessageStreams:
             position = self._turns.take(position)
         values = (position, sample.velocity, sample.effort)
         self._sensed.add("joints", sample.stamp_ns, receive_ns, values)
+        if sample.oldest_receive_ns != receive_ns:
+            late = self._collector.overdue(names, receive_ns, self._joints.max_age_s)
+            if late:
+                self._recorder.lack(standard.JOINTS, late)
 
     def on_pose(self, name: str, message: Any, receive_ns: int) -> None:
         """A PoseStamped."""

@@ -300,7 +300,10 @@ class Recorder:
             queued_bytes=queued_bytes,
             dropping_images=bool(writer and writer.dropping),
             ages_s=self._ages_s(now_ns),
-            refused=dict(self._refused),
+            refused={
+                **self._refused,
+                **{stream: what for stream, (_, what) in self._lacking.items()},
+            },
             free_bytes=free_disk_bytes(self.folder.path),
             stop_reason=self.stop_reason,
         )

@@ -66,6 +66,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         bounds["stall_s"] = max(Patience.stall_s, slowest_s)
         settings = arbiter_settings(profile, rate_hz, **bounds)
         boxes = given["workspace"] and profile.sim is not None
+        self._measured_timeout_s = settings.patience.measured_timeout_s
         self._arbiter = Arbiter(settings, workspace_excess(profile) if boxes else None)
         if given["workspace"] and not boxes:
             text = "the profile has no MJCF model, so that the workspace boxes are not watched"
@@ -173,6 +174,10 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
             sample = conversions.collect(joints, message, self._steady.now_ns())
             if sample is None and joints.is_stuck:
                 raise CommandError(joints.lacking(message.name))
+            if sample is not None and sample.oldest_receive_ns != sample.receive_ns:
+                late = joints.overdue(message.name, sample.receive_ns, self._measured_timeout_s)
+                if late:
+                    raise CommandError(late)
         except CommandError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
             self._inbox.setdefault("unusable", []).append(str(error))

@@ -34,6 +34,10 @@ def test_joints_are_collected_and_as_old_as_the_oldest() -> None:
         sample = take(collector, "a b", [5, 6], at_ns)
         assert (sample.stamp_ns, sample.oldest_receive_ns) == (102, 107)
     assert sample.position.tolist() == [5, 6, 3]
+    assert collector.overdue(["a", "b"], 305, 1.0) == ""
+    assert collector.overdue(["a", "b"], 2_000_000_107, 1.9) == (
+        "joint state lacks a, b, grip, last heard 2.00 s before; it has a, b"
+    )
     assert collector.missing == ()
     collector.forget()
     assert take(collector, "grip", [3], 400) is None

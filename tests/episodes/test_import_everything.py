@@ -171,12 +171,14 @@ def test_attributes_give_outcome_instruction_and_notes(tmp_path: Path) -> None:
         file["data/demo_1"].attrs["language_instruction"] = "open the drawer"
         file["data/demo_1"].attrs["seed"] = 7
         file["data/demo_2"].attrs["success"] = "True"
+        file["data/demo_2"].attrs["nothing"] = h5py.Empty("f4")
 
     report, dataset = import_robomimic(tmp_path, fill)
     assert [e.outcome for e in dataset.episodes] == ["success", "failure", "success"]
     assert [e.instruction for e in dataset.episodes] == ["pick it", "open the drawer", "pick it"]
     notes = dataset.episode(dataset.episodes[1].name).metadata.notes
-    assert notes["source_seed"] == "7" and report.left_out == {}
+    assert notes["source_seed"] == "7"
+    assert list(report.left_out) == ["data/demo_2 (attribute 'nothing')"]
 
 
 @pytest.mark.parametrize(

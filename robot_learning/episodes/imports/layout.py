@@ -358,7 +358,9 @@ def _short_value(group: h5py.Group, name: str) -> str | None:
     """A number or a short text of fixed length as text; None for anything else."""
     dtype = foreign.attribute_dtype(group, name)
     attribute = group.attrs.get_id(name)
-    if dtype is None or dtype.kind not in "biufS" or attribute.get_storage_size() > _NOTE_BYTES:
+    if dtype is None or dtype.kind not in "biufS" or attribute.shape is None:
+        return None
+    if attribute.get_storage_size() > _NOTE_BYTES:
         return None
     value = group.attrs[name]
     if isinstance(value, bytes):
