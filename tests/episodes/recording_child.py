@@ -20,7 +20,8 @@ def main() -> None:
     settings = WriterSettings(min_free_bytes=0, sync=False, flush_interval_s=0.005)
     recorder = Recorder(folder, settings=settings)
     with folder.lock():
-        time_s = 1.0
+        # Later than in any run before, since what is fed is a function of time.
+        time_s = 1.0 + 1000.0 * len(list(folder.episodes_path.iterdir()))
         feed(recorder, 0.0, time_s)
         while True:
             recorder.start(EpisodeMetadata(operator="child"), seconds_to_ns(time_s))

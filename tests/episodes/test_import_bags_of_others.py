@@ -142,11 +142,11 @@ def test_the_last_point_of_a_trajectory_grows_old(tmp_path: Path) -> None:
 
 def test_position_arrays_are_commands_too(tmp_path: Path) -> None:
     def arrays(t: float, ns: int) -> list[Message]:
-        return [joints(ns), position_array(np.arange(N) + t)]
+        return [joints(ns), position_array(0.1 * np.arange(N) + 0.01 * t)]
 
     _, dataset = run(write(tmp_path / "arrays", arrays))
     np.testing.assert_allclose(
-        dataset.array("actions")[5] - dataset.array("actions")[5][0], np.arange(N), atol=1e-6
+        dataset.array("actions")[5] - dataset.array("actions")[5][0], 0.1 * np.arange(N), atol=1e-6
     )
 
 
