@@ -115,6 +115,25 @@ def test_a_file_is_read_strictly(tmp_path: Path) -> None:
         read_pipeline(file)
 
 
+def test_a_file_names_rounds_beside_itself(tmp_path: Path) -> None:
+    file = tmp_path / "ci.yaml"
+    file.write_text(
+        "rounds: [{dataset: lift, episodes: 2, steps: 30}, {dataset: lift, checkpoint: a}]"
+    )
+    first, second = read_pipeline(file).rounds
+    assert (first.dataset, first.checkpoint) == (tmp_path / "lift", None)
+    assert (first.episodes, first.steps, first.seed) == (2, 30, 0)
+    assert (second.checkpoint, second.episodes) == (tmp_path / "a", 1)
+    file.write_text("rounds: [{dataset: lift, episodes: 0}]")
+    with pytest.raises(ConfigurationError, match="episodes"):
+        read_pipeline(file)
+
+
+def test_a_round_needs_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ci", "--round", str(tmp_path / "none")]) == 1
+    assert "no dataset here" in capsys.readouterr().out
+
+
 def test_any_text_makes_valid_xml() -> None:
     hostile = 'a <b> & "c" \x00\x1b[31m \ud800 ü\n]]> second line'
     found = ElementTree.fromstring(junit([Result("policy", hostile, Verdict.FAILED, hostile, 0.5)]))

@@ -90,9 +90,9 @@ def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
     problems = verify_dataset(DatasetFolder(dataset))
     if problems:
         raise RoundFailedError("\n".join(problems))
-    plural = "s" if len(last.counted) > 1 else ""
+    count = len(last.counted)
     digest = checkpoint_digest(trained_checkpoint(run, last.number))
     return (
-        f"a round of {len(last.counted)} episode{plural}, {last.successes} succeeded, {last.labels} "
-        f"labels, trained to {digest[:12]}, the dataset is sound\n{speed}"
+        f"a round of {count} episode{'s' * (count > 1)}, {last.successes} succeeded, "
+        f"{last.labels} labels, trained to {digest[:12]}, the dataset is sound\n{speed}"
     )
