@@ -55,6 +55,7 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
         RobotLearningError: its checkpoint cannot be read, or does not fit.
     """
     from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+    from robot_learning.learning.threads import one_thread
     from robot_learning.policies.checkpoint import load_checkpoint
 
     config = EvaluationConfig(
@@ -68,7 +69,9 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
         # may choose otherwise than the demonstrator did, and that is no error.
         shadow_episodes=0,
     )
-    return Judged(learnt, evaluate(load_checkpoint(learnt.checkpoint).policy, config))
+    policy = load_checkpoint(learnt.checkpoint).policy
+    with one_thread():
+        return Judged(learnt, evaluate(policy, config))
 
 
 def compared(judged: Sequence[Judged]) -> list[Judged]:
