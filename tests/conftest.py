@@ -1,5 +1,7 @@
 """What holds for every test: property tests repeat themselves, and ROS tests take turns."""
 
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +19,14 @@ hypothesis.settings.register_profile(
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Ctrl-C reaches the tests and what they start: who runs them in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

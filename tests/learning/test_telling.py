@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from robot_learning.learning.trainer import Training, train
 from robot_learning.learning.training_state import saved_step
 
 Make = Callable[..., TrainConfig]
+Start = Callable[[Path, Path], "subprocess.Popen[str]"]
 ROOT = Path(__file__).parents[2]
 TRAIN = (sys.executable, "-m", "robot_learning.cli.main", "train")
 SMALL = (
@@ -76,18 +77,31 @@ def test_durations_are_as_people_say_them() -> None:
     assert found == ["0 s", "59 s", "1 min 01 s", "59 min 59 s", "2 h 03 min"]
 
 
-def start(dataset: Path, folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*TRAIN, str(dataset), "--out", str(folder), *SMALL],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Begin a training as a process, which is ended after the test."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def one(dataset: Path, folder: Path) -> subprocess.Popen[str]:
+        processes.append(
+            subprocess.Popen(
+                [*TRAIN, str(dataset), "--out", str(folder), *SMALL],
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                stderr=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return processes[-1]
+
+    yield one
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(
-    demonstrations_path: Path, tmp_path: Path
+    start: Start, demonstrations_path: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "my run"
     process = start(demonstrations_path, folder)
@@ -107,7 +121,7 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(
 
 
 def test_the_state_is_saved_from_the_first_seconds(
-    demonstrations_path: Path, tmp_path: Path
+    start: Start, demonstrations_path: Path, tmp_path: Path
 ) -> None:
     process = start(demonstrations_path, tmp_path / "run")
     begun_s, deadline_s = 0.0, time.monotonic() + 60
@@ -118,8 +132,6 @@ def test_the_state_is_saved_from_the_first_seconds(
         if not begun_s and (tmp_path / "run" / "run.json").exists():
             begun_s = now_s
         time.sleep(0.05)
-    process.kill()
-    process.communicate()
 
 
 def test_a_training_that_is_stopped_goes_on_as_if_it_never_was(
