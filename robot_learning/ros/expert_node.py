@@ -24,15 +24,13 @@ from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.observation_input import ObservationInput
 from robot_learning.ros.parameters import EXPERT_NODE
 
-POLL_PERIOD_S = 0.002
+POLL_PERIOD_S, FOLLOWING_PERIOD_S = 0.002, 0.0001
 
 
 class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
     """Runs episodes one after the other; the exit code tells whether all succeeded."""
 
     pacer: Pacer | None = None
-    # It acts on what it observes.
-    poll_period_s = POLL_PERIOD_S
 
     def __init__(self, host: Host) -> None:
         # Imported here, so that what MuJoCo cannot load is one line and no traceback.
@@ -54,7 +52,7 @@ class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._await_listeners = int(settings["await_listeners"])
         self._started_ns: int | None = None
         self._acted_ns: int | None = None
-        self._resetting = False
+        self._resetting = self._observed = False
         self._done = self._succeeded = 0
         self._finish = host.finish
         self._commands = self.create_publisher(JointTrajectory, "joint_command", qos.COMMAND)
@@ -62,6 +60,12 @@ class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
         arms = (arm.end_effector_name for arm in self._profile.arms)
         turns = TurnCounter(TurnRules.of(self._profile))
         ObservationInput(self, turns, (*arms, *self._task.objects), self._on_observation)
+
+    @property
+    def poll_period_s(self) -> float:
+        """Short where observations follow each other, as in a simulation of any speed."""
+        follows, self._observed = self._observed, False
+        return FOLLOWING_PERIOD_S if follows else POLL_PERIOD_S
 
     def step(self) -> None:
         """Nothing: it acts on what it observes."""
@@ -71,6 +75,7 @@ class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
         self.destroy_node()
 
     def _on_observation(self, observation: Observation) -> None:
+        self._observed = True
         if self._resetting:
             return
         now_ns = observation.stamp_ns

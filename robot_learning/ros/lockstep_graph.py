@@ -250,6 +250,8 @@ class LockstepGraph:
             RobotLearningError: something never does.
         """
         self._entities = {member.name: member.entities for member in self._members}
+        for member in self._members:
+            member.poller.find_queues()
         nodes = [member.ros for member in self._members]
         self._offered = offered_services(nodes)
         give_up_s = time.monotonic() + _MATCHING_S

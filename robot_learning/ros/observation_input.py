@@ -40,7 +40,8 @@ class ObservationInput:
         self._poses: dict[str, tuple[int, FloatArray]] = {
             name: (-1, np.zeros(7)) for name in pose_names
         }
-        node.create_subscription(JointState, "joint_states", self._on_joints, qos.JOINTS_IN)
+        profile = qos.joints_beside(len(self._poses))
+        node.create_subscription(JointState, "joint_states", self._on_joints, profile)
         for name in pose_names:
             node.create_subscription(
                 PoseStamped, f"poses/{name}", partial(self._on_pose, name), qos.STREAM_IN

@@ -64,9 +64,9 @@ class ArmInputs:
         self._sensed = False
         self._join = StampJoin([JOINTS, *sources.poses.values()], self._on_sensed)
         subscribe = partial(node.create_subscription, qos_profile=qos.STREAM_IN)
-        joints = f"{prefix}{JOINTS}"
+        joints, profile_in = f"{prefix}{JOINTS}", qos.joints_beside(len(sources.poses))
         self._subscriptions = [
-            node.create_subscription(JointState, joints, self._on_joints, qos.JOINTS_IN)
+            node.create_subscription(JointState, joints, self._on_joints, profile_in)
         ]
         for name in sources.poses.values():
             topic = f"{prefix}poses/{name}"

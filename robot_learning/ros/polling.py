@@ -62,7 +62,7 @@ class NodePoller:
         self._calls = 0
         self._subscriptions: list[Subscription] = []
         self._queues: list[Queue] = []
-        self._find_queues()
+        self.find_queues()
 
     @property
     def answering(self) -> int:
@@ -85,7 +85,7 @@ class NodePoller:
         self._polled_ns = now_ns
         if now_ns == before_ns or abs(now_ns - self._called_ns) >= _CALLS_PERIOD_NS:
             self._called_ns = now_ns
-            self._find_queues()
+            self.find_queues()
             self._calls += 1
             stands = now_ns == before_ns
             self.poll_calls(common=stands or self._calls % COMMON_CALLS_EVERY == 0)
@@ -102,7 +102,8 @@ class NodePoller:
                 self._take_requests(service)
         self._take_up()
 
-    def _find_queues(self) -> None:
+    def find_queues(self) -> None:
+        """Notice subscriptions that are new, and those that are gone, now."""
         found = [
             one for one in self._node.subscriptions if not isinstance(one.callback_group, OwnQueues)
         ]

@@ -31,6 +31,16 @@ JOINTS_IN = _keep_last(8, ReliabilityPolicy.BEST_EFFORT)
 """Subscriptions to joint states: arm and gripper may come one after the other, and the second
 must not push the first out of the queue."""
 
+
+def joints_beside(pose_count: int) -> QoSProfile:
+    """Subscriptions to joint states that are put together with poses of the same stamp.
+
+    Poses come of simulated robots, whose joints are all in one message: what waited would only be
+    older than the newest poses.
+    """
+    return STREAM_IN if pose_count else JOINTS_IN
+
+
 RECORD_IN = _keep_last(64, ReliabilityPolicy.BEST_EFFORT)
 """Subscriptions of a recorder, which wants every sample and takes many at a time."""
 
