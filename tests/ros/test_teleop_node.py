@@ -341,9 +341,15 @@ def test_a_key_held_in_x_moves_the_arm_and_its_release_stops_it(
         subprocess.run(["xdotool", *arguments], env={**os.environ, "DISPLAY": display}, check=True)
 
     assert "keyboard" in process.stdout.readline(), "the key map is printed on start"
-    peer.until(peer.joint_states.get_subscription_count, "the node listens")
-    peer.run(0.3)
-    xdotool("keydown", "a")
+
+    def press() -> bool:
+        """Let go and press; whether commands flow. A key held on discovery does not count."""
+        xdotool("keyup", "a")
+        peer.run(0.2)
+        xdotool("keydown", "a")
+        return bool(peer.run(0.3))
+
+    peer.until(press, "a command")
     peer.until(lambda: np.abs(peer.position - peer.profile.home).max() > 0.05, "the arm moves")
     xdotool("keyup", "a")
     peer.run(0.3)

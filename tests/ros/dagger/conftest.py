@@ -30,6 +30,7 @@ PATIENT = """\
 STEPPED = """\
 /**:
   ros__parameters:
+    flush_interval_s: 0.05
     min_free_mib: {min_free_mib}
     quality.skew_p99_ms: {skew_ms}
 """
@@ -64,17 +65,27 @@ def doubtful(tmp_path, robot):
 
 
 @pytest.fixture
-def stepped_dagger(stepped, robot, tmp_path, capfd):
-    """The same rounds in lockstep within the test: launch arguments, and changes of nodes."""
+def dagger_arguments(robot, tmp_path):
+    """Launch arguments of the same rounds in lockstep."""
 
-    def one(nodes=(), min_free_mib=1, skew_ms=1e5, **given):
+    def one(min_free_mib=1, skew_ms=1e5, **given):
         """`skew_ms`: above it an episode's timing is bad."""
         settings = tmp_path / f"stepped_{min_free_mib}_{skew_ms:g}.yaml"
         settings.write_text(STEPPED.format(min_free_mib=min_free_mib, skew_ms=skew_ms))
         fixed = {"robot": robot, "task": "reach", "cameras": "none", "backend": "eager"}
         fixed |= {"dataset": tmp_path / "set", "out": tmp_path / "run", "device": "scripted"}
         fixed |= {"params_file": settings, "inference_ticks": 2}
-        specs = hosted("dagger", **(fixed | given))
+        return fixed | given
+
+    return one
+
+
+@pytest.fixture
+def stepped_dagger(stepped, dagger_arguments, capfd):
+    """The same rounds within the test: launch arguments, and changes of nodes."""
+
+    def one(nodes=(), **given):
+        specs = hosted("dagger", **dagger_arguments(**given))
         for name, parameters in dict(nodes).items():
             specs = with_parameters(specs, name, parameters)
         return SteppedRounds(stepped(specs), capfd)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import numpy as np
 from dagger_rounds import ended, kill, rebuilt_labels
+from killed_graph import record_until_killed
 
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.folder import DatasetFolder
@@ -29,21 +32,18 @@ def until_recording(watch, one, number):
 
 
 def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is(
-    dagger, stepped_dagger, watch, checkpoint, tmp_path
+    dagger_arguments, stepped_dagger, worker_domain, checkpoint, tmp_path
 ):
     folder = tmp_path / "run"
+    run = {"settings": ";".join(TINY), "episodes_per_round": 2}
     # All nodes at once, while the second episode is recorded: they are one process.
-    settings = [word for setting in TINY for word in ("--set", setting)]
-    given = ("--device", "scripted", "--episodes-per-round", "2", "--rounds", "1", *settings)
-    one = dagger(*given, "--checkpoint", str(checkpoint))
-    until_recording(watch, one, 1)
-    watch.until(one, lambda: watch.dagger.get("episodes") == 1)
-    kill("robot_learning.ros.lockstep", one.process.pid)
-    assert ended(one)[0] != 0
+    given = dagger_arguments(**run, rounds=1, checkpoint=checkpoint)
+    assert record_until_killed("dagger", given, worker_domain, 1) == -signal.SIGKILL
     assert len(DatasetFolder(tmp_path / "set").partial_paths()) == 1
     assert load_run(folder).current.phase is Phase.COLLECTING
+    assert len(load_run(folder).current.episodes) == 1
     # A disk that is full.
-    again = {"settings": ";".join(TINY), "episodes_per_round": 2, "resume": "true"}
+    again = {**run, "resume": "true"}
     full = stepped_dagger(**again, rounds=1, min_free_mib=2**40)
     assert full.run() == 1
     (line,) = full.graph.error.splitlines()
