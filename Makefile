@@ -39,14 +39,14 @@ setup-tests: $(VENV)/.stamp-tests ## the same, with the test tools
 demo: $(VENV)/.stamp-run ## set up, then the whole loop over ROS 2 in simulation: record, train, correct, evaluate
 	@$(BIN)/robot-learning demo
 
-# The tests of ROS nodes run last and alone: they tell time, and must not measure other tests. Exit
+# The tests of ROS nodes run last, and those of a file one after the other: they share its nodes. Exit
 # code 5 is pytest's for no test selected, which a PYTEST="-k ..." brings about in one half.
 test: check ## set up, then lint, type check and all tests
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --ignore tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
 	@$(MAKE) --no-print-directory test-ros
 
 test-ros: $(VENV)/.stamp-tests ## set up, then the tests of ROS nodes alone
-	@$(BIN)/python -m pytest tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
 
 # Until Kilted ends, the nodes run with its wheels as well.
 test-kilted: ## set up a second environment, .venv-kilted, then the tests of ROS nodes with Kilted

@@ -1,13 +1,10 @@
-"""What holds for every test: property tests repeat themselves, and ROS tests take turns."""
+"""What holds for every test: property tests repeat themselves, and Ctrl-C is heard."""
 
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import hypothesis
 import pytest
-
-ROS_TESTS = Path(__file__).parent / "ros"
 
 # The same examples every time, and no bound on their duration: a loaded machine is not a bug.
 hypothesis.settings.register_profile(
@@ -27,10 +24,3 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Several graphs at a time on two cores would measure each other.
-    for item in items:
-        if ROS_TESTS in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("ros"))

@@ -191,10 +191,12 @@ def middleware_environment() -> dict[str, str]:
     """Fast DDS with a shared-memory segment that holds whole images.
 
     With its default segment half of the raw 640x480 frames are lost. Other middleware ignores
-    it. The variable has a new name since Kilted, which warns of the old one.
+    it. The variable has a new name since Kilted, which warns of the old one. A profile of the
+    user's own wins.
     """
-    profile = str(share_directory() / "launch" / "config" / "fastdds.xml")
-    return {f"{'FASTRTPS' if _older_than_kilted() else 'FASTDDS'}_DEFAULT_PROFILES_FILE": profile}
+    variable = f"{'FASTRTPS' if _older_than_kilted() else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
+    profile = share_directory() / "launch" / "config" / "fastdds.xml"
+    return {variable: os.environ.get(variable) or str(profile)}
 
 
 def _older_than_kilted() -> bool:

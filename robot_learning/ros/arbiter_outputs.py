@@ -41,7 +41,7 @@ from robot_learning.control.state import Decision
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import RateReport
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
-from robot_learning.ros import conversions, qos
+from robot_learning.ros import conversions, qos, serialized
 
 COLUMNS = ("human", "policy", "noise", "requested", "applied")
 _compact = json.JSONEncoder(separators=(",", ":")).encode
@@ -65,9 +65,7 @@ class CommandOutput:
         self._is_array = output == "position_array"
         kind = Float64MultiArray if self._is_array else JointTrajectory
         self._order = np.array(profile.joint_indices(names))
-        self._trajectory = conversions.trajectory_message(
-            names, np.zeros(len(names)), (time_from_start_s,)
-        )
+        self._trajectory = serialized.command(names, time_from_start_s)
         self._publisher = node.create_publisher(kind, "joint_command", qos.COMMAND)
 
     def publish(self, decision: Decision) -> None:
@@ -80,8 +78,7 @@ class CommandOutput:
         if self._is_array:
             self._publisher.publish(Float64MultiArray(data=array.array("d", position.tobytes())))
             return
-        self._trajectory.points[0].positions = array.array("d", position.tobytes())
-        self._publisher.publish(self._trajectory)
+        self._publisher.publish(self._trajectory.filled(0, position))
 
 
 class DecisionOutput:
@@ -94,19 +91,21 @@ class DecisionOutput:
             for name in COLUMNS
         }
         self._state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
-        self._message, self._text = JointState(name=list(self._names)), String()
+        self._column = serialized.joint_states(self._names, velocity=False, effort=False)
+        self._applied = serialized.joint_states(self._names, velocity=True, effort=False)
+        self._text = String()
 
     def publish(self, decision: Decision, stamp_ns: int, rate: RateReport | None) -> None:
         """One message a column; `applied` carries the commanded velocity too."""
-        message = self._message
-        conversions.set_stamp(message, stamp_ns)
         for name, publisher in self._columns.items():
             # Asked first, as a message takes ten times as long as the question.
             if not publisher.handle.get_subscription_count():
                 continue
-            message.position = array.array("d", getattr(decision, name).tobytes())
-            velocity = decision.velocity.tobytes() if name == "applied" else b""
-            message.velocity = array.array("d", velocity)
+            column = getattr(decision, name)
+            if name == "applied":
+                message = self._applied.filled(stamp_ns, column, decision.velocity)
+            else:
+                message = self._column.filled(stamp_ns, column)
             publisher.publish(message)
         self._text.data = _compact(state_document(decision, self._names, stamp_ns, rate))
         self._state.publish(self._text)

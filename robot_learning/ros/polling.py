@@ -21,6 +21,7 @@ from rclpy.service import Service
 from rclpy.subscription import Subscription
 
 from robot_learning.core.clocks import Clock, seconds_to_ns
+from robot_learning.ros.serialized import reader_of
 
 CALLS_PERIOD_S = 0.02
 """How long a request may wait. Services are many and asked seldom."""
@@ -155,11 +156,13 @@ def unanswered(nodes: Iterable[Node], offered: frozenset[str]) -> int:
 class Queue:
     """What waits in one subscription's queue; what it takes to ask is looked up only once."""
 
-    __slots__ = ("_callback", "_handle", "_kind", "_most", "_raw", "_told")
+    __slots__ = ("_callback", "_handle", "_kind", "_most", "_raw", "_read", "_told")
 
     def __init__(self, subscription: Subscription) -> None:
         self._handle, self._kind = subscription.handle, subscription.msg_type
-        self._callback, self._raw = subscription.callback, subscription.raw
+        self._callback = subscription.callback
+        self._read = None if subscription.raw else reader_of(subscription.msg_type)
+        self._raw = subscription.raw or self._read is not None
         self._told = subscription._callback_type is Subscription.CallbackType.WithMessageInfo
         # A queue for one message is empty once that is taken.
         self._most = min(subscription.qos_profile.depth or _MOST_AT_ONCE, _MOST_AT_ONCE)
@@ -180,6 +183,8 @@ class Queue:
                     messages.append(taken)
         except InvalidHandle:
             return 0  # destroyed by a callback before
+        if read := self._read:
+            messages = [(read(message), information) for message, information in messages]
         for message, information in messages:
             if self._told:
                 self._callback(message, information)

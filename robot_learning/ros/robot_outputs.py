@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import simplejpeg
 from geometry_msgs.msg import PoseStamped
 from rclpy.lifecycle import LifecycleNode
@@ -21,13 +22,15 @@ from std_msgs.msg import Bool, Float64
 from robot_learning.core.clocks import Clock
 from robot_learning.core.pacing import RateMeter, give_way
 from robot_learning.core.types import Image, Observation
-from robot_learning.ros import conversions, qos
+from robot_learning.ros import conversions, qos, serialized
 
 if TYPE_CHECKING:
     from robot_learning.robots.cameras import CameraInfo
     from robot_learning.robots.mujoco_robot import MujocoRobot
 
 WAITING_FRAMES = 4
+# A pose of ours is x y z qw qx qy qz; in a message w comes last.
+_POSE_ORDER = [0, 1, 2, 4, 5, 6, 3]
 
 
 class StateOutput:
@@ -46,27 +49,37 @@ class StateOutput:
         self._clock = (
             node.create_publisher(ClockMessage, "/clock", qos.CLOCK) if publish_clock else None
         )
-        self._state = JointState(name=list(robot.profile.joint_names))
-        self._pose, self._reward = PoseStamped(), Float64()
+        names = robot.profile.joint_names
+        self._moving = serialized.joint_states(names, velocity=True, effort=False)
+        self._loaded = serialized.joint_states(names, velocity=True, effort=True)
+        self._pose = serialized.pose()
+        self._reward = Float64()
         self._node = node
 
     def publish(self, observation: Observation, stamp_ns: int) -> None:
         """Publish an observation, stamped `stamp_ns`; /clock first, so that nothing is early."""
         if self._clock is not None and self._clock.get_subscription_count():
             self._clock.publish(conversions.clock_message(stamp_ns))
-        conversions.fill_joint_state(self._state, observation, stamp_ns)
-        self._joints.publish(self._state)
+        self._joints.publish(self._joint_state(observation, stamp_ns))
         for name, publisher in self._poses.items():
             # Asked first, as a message takes more time than the question.
             if publisher.get_subscription_count():
-                conversions.fill_pose(self._pose, observation.poses[name], stamp_ns)
-                publisher.publish(self._pose)
+                pose = observation.poses[name][_POSE_ORDER]
+                publisher.publish(self._pose.filled(stamp_ns, pose))
         reward, success = self._robot.judge()
         self._reward.data = reward
         self._task_reward.publish(self._reward)
         if success is not self._success:
             self._task_success.publish(Bool(data=success))
             self._success = success
+
+    def _joint_state(self, observation: Observation, stamp_ns: int) -> bytes:
+        """`effort` stays empty where nothing was measured."""
+        motion = (observation.joint_position, observation.joint_velocity)
+        effort = observation.joint_effort
+        if np.isnan(effort).any():
+            return self._moving.filled(stamp_ns, *motion)
+        return self._loaded.filled(stamp_ns, *motion, effort)
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -22,7 +22,7 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import conversions, qos
+from robot_learning.ros import qos, serialized
 from robot_learning.ros.host import Host, SteppedDefaults
 from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.pace_diagnostics import PaceInput
@@ -89,7 +89,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._inputs = TeleopInputs(self, profile, self._device, self._steady, poses)
         self._health = DeviceLine()
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
-        self._command = JointTrajectory(joint_names=list(profile.joint_names))
+        self._command = serialized.command(profile.joint_names)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
@@ -158,8 +158,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._state, command = self._controller.step(self._state, wanted, context, step_s)
         if command.position is not None:
             stamp_ns = self.get_clock().now().nanoseconds
-            conversions.fill_trajectory(self._command, command.position, stamp_ns=stamp_ns)
-            self._commands.publish(self._command)
+            self._commands.publish(self._command.filled(stamp_ns, command.position))
         if self._retaking.update(now_ns, wanted.engaged):
             self._ask_arbiter(OperatorEvent.TAKE_OVER)
         self._log_health(now_ns, wanted)

@@ -103,10 +103,13 @@ def test_without_a_video_no_camera_is_rendered():
 )
 def test_images_fit_the_shared_memory_of_the_middleware(monkeypatch, distribution, variable):
     monkeypatch.setenv("ROS_DISTRO", distribution)
+    monkeypatch.delenv(variable, raising=False)
     environment = middleware_environment()
     assert list(environment) == [variable]
     text = Path(environment[variable]).read_text(encoding="utf-8")
     assert "<segment_size>33554432</segment_size>" in text
+    monkeypatch.setenv(variable, "/etc/of_their_own.xml")
+    assert middleware_environment() == {variable: "/etc/of_their_own.xml"}
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from rclpy.executors import SingleThreadedExecutor
 from stepped_graph import SteppedGraph, stepped_graph
 from x_server import start_x_server
 
-from robot_learning.bringup.plan import NodeSpec
+from robot_learning.bringup.plan import NodeSpec, middleware_environment
 from robot_learning.core.clocks import SteadyClock
 from robot_learning.ros.host import Host
 from robot_learning.ros.session_calls import Calls
@@ -33,6 +33,28 @@ from robot_learning.ros.session_calls import Calls
 MARK = "ROBOT_LEARNING_TEST"
 PATIENCE_S = 90.0
 """Only a test that has failed waits so long, however busy the machine is."""
+
+
+# Fast DDS 2.14 can deadlock when it looks after a lease (by default every 20 s for each process
+# that it knows) in the moment in which a publisher is taken away (its issue 6502). Tests end
+# processes all the time, so they have leases that outlast them.
+LEASE = """<rtps><builtin><discovery_config>
+  <leaseDuration><sec>3600</sec></leaseDuration>
+  <leaseAnnouncement><sec>3</sec></leaseAnnouncement>
+</discovery_config></builtin>"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _long_leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Processes that are not looked after, in the tests and whatever they start."""
+    ((variable, profile),) = middleware_environment().items()
+    text = Path(profile).read_text(encoding="utf-8")
+    assert text.count("<rtps>") == 1
+    path = tmp_path_factory.mktemp("middleware") / "fastdds.xml"
+    path.write_text(text.replace("<rtps>", LEASE), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(variable, str(path))
+        yield
 
 
 @pytest.fixture(autouse=True)
