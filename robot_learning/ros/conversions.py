@@ -19,10 +19,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
+from robot_learning.core.frames import WORLD_FRAME
 from robot_learning.core.joint_collector import JointCollector, JointSample
 from robot_learning.core.types import FloatArray, Image, Observation
-
-WORLD_FRAME = "world"
 
 
 def time_message(stamp_ns: int) -> Time:
