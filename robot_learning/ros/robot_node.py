@@ -33,7 +33,7 @@ class RobotNode(BuiltNode):
     """Serves a MujocoRobot.
 
     Subscribes to `joint_command`, serves `~/reset`. RobotLoop publishes the joints, the named
-    poses, what the task says, images and diagnostics.
+    poses, what the task says, images, diagnostics, and what the robot looks like.
     """
 
     def __init__(self, host: Host) -> None:
@@ -91,6 +91,7 @@ class RobotNode(BuiltNode):
     def _build(self) -> None:
         # Imported here, so that an OpenGL that MuJoCo cannot load is one line and no traceback.
         from robot_learning.robots.mujoco_robot import MujocoRobot
+        from robot_learning.sim.description.tree import kinematic_tree
         from robot_learning.sim.tasks import make_task
 
         settings = self._settings
@@ -109,7 +110,14 @@ class RobotNode(BuiltNode):
         )
         robot.connect()
         self._robot = robot
-        self._loop = RobotLoop(self, robot, settings, self._jpeg_quality_percent, self._host)
+        self._loop = RobotLoop(
+            self,
+            robot,
+            kinematic_tree(robot.world.simulation),
+            settings,
+            jpeg_quality_percent=self._jpeg_quality_percent,
+            host=self._host,
+        )
         if not settings["headless"]:
             self._open_viewer(robot)
 
