@@ -12,7 +12,8 @@ from robot_learning.core.types import FloatArray
 from robot_learning.ros import conversions, qos
 
 if TYPE_CHECKING:
-    from robot_learning.sim.description.tree import KinematicTree, LinkJoint
+    from robot_learning.sim.description.tree import LinkJoint
+    from robot_learning.sim.model import SimModel
 
 
 def transform_message_type() -> type | None:
@@ -31,18 +32,21 @@ class DescriptionOutput:
     The first two are latched and published once, `/tf` only while somebody listens.
     """
 
-    def __init__(self, node: LifecycleNode, tree: KinematicTree, transforms: type | None) -> None:
+    def __init__(self, node: LifecycleNode, simulation: SimModel, transforms: type | None) -> None:
         """Create the publishers.
 
         Args:
             node: the node that owns them.
-            tree: the robot's links and joints.
+            simulation: the robot in its scene, whose cameras have transforms, too.
             transforms: the type of `/tf`; None publishes none.
         """
-        from robot_learning.sim.description.urdf import urdf
+        # Imported here, so that an OpenGL that MuJoCo cannot load is one line and no traceback.
+        from robot_learning.sim.description.tree import kinematic_tree
+        from robot_learning.sim.description.urdf import robot_urdf
 
-        self._node, self._tree = node, tree
-        self._urdf: str | None = urdf(tree)
+        self._node, self._tree = node, kinematic_tree(simulation)
+        # Of the robot alone: the world link would have the table and the walls of the scene.
+        self._urdf: str | None = robot_urdf(simulation.profile)
         self._description = node.create_publisher(String, "robot_description", qos.LATCHED)
         self._transforms = transforms
         self._publishers = [self._description]
@@ -50,7 +54,7 @@ class DescriptionOutput:
             self._still = node.create_publisher(transforms, "/tf_static", qos.LATCHED)
             self._moving = node.create_publisher(transforms, "/tf", qos.TRANSFORMS)
             self._publishers += [self._still, self._moving]
-            self._message = transforms(transforms=_messages(tree.moving))
+            self._message = transforms(transforms=_messages(self._tree.moving))
 
     def publish(self, joint_position: FloatArray, stamp_ns: int) -> None:
         """Publish what is due, for measured joints (n,); the node is active."""

@@ -23,7 +23,6 @@ from robot_learning.ros.robot_outputs import ImageOutput, StateOutput
 
 if TYPE_CHECKING:
     from robot_learning.robots.mujoco_robot import MujocoRobot
-    from robot_learning.sim.description.tree import KinematicTree
 
 LIMITED_TOLERANCE = 1e-9
 REFUSAL_LOG_PERIOD_S = 1.0
@@ -36,7 +35,6 @@ class RobotLoop:
         self,
         node: LifecycleNode,
         robot: MujocoRobot,
-        tree: KinematicTree,
         parameters: Mapping[str, Any],
         *,
         jpeg_quality_percent: Callable[[], int],
@@ -51,7 +49,7 @@ class RobotLoop:
         self._diagnostics_ns = round(NS_PER_S / parameters["diagnostics_rate_hz"])
         self._states = StateOutput(node, robot, self._sim_time)
         transforms = transform_message_type() if parameters["publish_tf"] else None
-        self._description = DescriptionOutput(node, tree, transforms)
+        self._description = DescriptionOutput(node, robot.world.simulation, transforms)
         self._images = ImageOutput(
             node,
             robot.cameras,

@@ -91,7 +91,6 @@ class RobotNode(BuiltNode):
     def _build(self) -> None:
         # Imported here, so that an OpenGL that MuJoCo cannot load is one line and no traceback.
         from robot_learning.robots.mujoco_robot import MujocoRobot
-        from robot_learning.sim.description.tree import kinematic_tree
         from robot_learning.sim.tasks import make_task
 
         settings = self._settings
@@ -113,7 +112,6 @@ class RobotNode(BuiltNode):
         self._loop = RobotLoop(
             self,
             robot,
-            kinematic_tree(robot.world.simulation),
             settings,
             jpeg_quality_percent=self._jpeg_quality_percent,
             host=self._host,

@@ -15,8 +15,9 @@ from robot_learning.ros import qos
 from robot_learning.ros.conversions import time_ns
 from robot_learning.ros.robot_description import DescriptionOutput
 from robot_learning.ros.robot_outputs import ImageOutput
-from robot_learning.sim.description.tree import kinematic_tree
+from robot_learning.sim.description.urdf import robot_urdf
 from robot_learning.sim.model import compile_robot
+from robot_learning.sim.tasks import make_task
 
 
 @dataclass
@@ -94,7 +95,7 @@ def world_pose(transforms: list[Any], frame: str) -> tuple[np.ndarray, np.ndarra
 
 def test_transforms_put_the_hand_where_the_simulation_has_it(node: PublishingNode) -> None:
     simulation = compile_robot(load_profile("bench_arm"))
-    output = DescriptionOutput(node, kinematic_tree(simulation), Transforms)
+    output = DescriptionOutput(node, simulation, Transforms)
     still, moving = node.publishers["/tf_static"], node.publishers["/tf"]
     assert (still.profile, moving.profile) == (qos.LATCHED, qos.TRANSFORMS)
     profile = simulation.profile
@@ -118,16 +119,24 @@ def test_transforms_put_the_hand_where_the_simulation_has_it(node: PublishingNod
 
 def test_cameras_have_the_frames_of_their_images(node: PublishingNode) -> None:
     profile = load_profile("desk_duo")
-    output = DescriptionOutput(node, kinematic_tree(compile_robot(profile)), Transforms)
+    output = DescriptionOutput(node, compile_robot(profile), Transforms)
     output.publish(profile.home, 1)
     (fixed,) = node.publishers["/tf_static"].messages
     frames = {one.child_frame_id for one in fixed.transforms}
     assert {f"{camera.name}_optical_frame" for camera in profile.cameras} <= frames
 
 
+def test_the_description_is_that_of_the_robot_without_the_scene(node: PublishingNode) -> None:
+    profile = load_profile("desk_arm")
+    output = DescriptionOutput(node, make_task("lift").compose(profile), None)
+    output.publish(profile.home, 1)
+    (message,) = node.publishers["robot_description"].messages
+    assert message.data == robot_urdf(profile)
+
+
 def test_without_tf2_msgs_the_description_alone_is_published(node: PublishingNode) -> None:
     profile = load_profile("desk_arm")
-    output = DescriptionOutput(node, kinematic_tree(compile_robot(profile)), None)
+    output = DescriptionOutput(node, compile_robot(profile), None)
     for stamp_ns in (1, 2):
         output.publish(profile.home, stamp_ns)
     assert set(node.publishers) == {"robot_description"}
