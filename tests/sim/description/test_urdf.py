@@ -143,6 +143,26 @@ def test_forward_kinematics_are_those_of_mujoco(robot: str) -> None:
     assert reader.root.attrib["name"] == robot
 
 
+@pytest.mark.parametrize("robot", SHIPPED)
+def test_another_reader_of_urdf_finds_the_same_links(robot: str) -> None:
+    profile = load_profile(robot)
+    simulation, text = compile_robot(profile), robot_urdf(profile)
+    other, reader = mujoco.MjModel.from_xml_string(text), UrdfReader(text)
+    data, positions = mujoco.MjData(other), random_positions(profile, np.random.default_rng(1))
+    by_name = dict(zip(profile.joint_names, positions, strict=True))
+    for joint in range(other.njnt):
+        element = reader.joints[other.joint(joint).name]
+        data.qpos[other.jnt_qposadr[joint]] = reader.value(element, by_name)
+    mujoco.mj_kinematics(other, data)
+    wanted = mujoco_poses(simulation, positions)
+    # Links that do not move in their parents are merged by this reader.
+    names = {other.body(body).name: body for body in range(1, other.nbody)}
+    assert len(names) >= len(profile.joints)
+    for name, body in names.items():
+        found = matrix(data.xmat[body].reshape(3, 3), data.xpos[body])
+        np.testing.assert_allclose(found, wanted[name], atol=1e-6, err_msg=name)
+
+
 def test_limits_are_those_of_the_profile() -> None:
     profile = load_profile("desk_arm")
     reader = UrdfReader(robot_urdf(profile))
