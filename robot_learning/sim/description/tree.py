@@ -15,9 +15,10 @@ import mujoco
 import numpy as np
 
 from robot_learning.core.frames import WORLD_FRAME, optical_frame
-from robot_learning.core.profile import Joint, RobotProfile
+from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.composition import PREFIX
+from robot_learning.sim.description.drives import Drive, joint_drives
 from robot_learning.sim.description.transform import Transform
 from robot_learning.sim.model import SimModel, home_qpos, robot_bodies
 
@@ -32,26 +33,6 @@ class LinkJointKind(Enum):
     REVOLUTE = "revolute"
     CONTINUOUS = "continuous"
     PRISMATIC = "prismatic"
-
-
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """The joint of the profile that a joint of the tree moves with.
-
-    The position of the tree's joint is `multiplier * position of the profile's joint + offset`,
-    in rad or m. The profile's own joints have multiplier 1 and offset 0.
-
-    Attributes:
-        joint: the joint of the profile.
-        index: its index in the joint vector.
-        multiplier: slope of the line.
-        offset: value at zero of the profile's joint, rad or m.
-    """
-
-    joint: Joint
-    index: int
-    multiplier: float = 1.0
-    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +98,8 @@ class KinematicTree:
 def kinematic_tree(simulation: SimModel) -> KinematicTree:
     """Read the tree of the robot, with the cameras that stand still or on the robot.
 
-    Joints that nothing ties to the profile's joints (the links of a closed linkage, a free or a
-    ball joint) are fixed where they are at home: their position is in no message.
+    Joints that do not move with the profile's joints (a free or a ball joint, one that swings)
+    are fixed where they are at home: their position is in no message.
     """
     return _Builder(simulation).build()
 
@@ -129,7 +110,7 @@ class _Builder:
     def __init__(self, simulation: SimModel) -> None:
         self._simulation, self._model = simulation, simulation.mj_model
         self._home = home_qpos(simulation)
-        self._drives = _drives(simulation)
+        self._drives = joint_drives(simulation)
         cameras = [optical_frame(name) for name in simulation.cameras]
         frames = {WORLD_FRAME, *simulation.end_effector_names, *cameras}
         self._link_name = _unique_names(frames)
@@ -216,42 +197,6 @@ class _Builder:
         if kind == mujoco.mjtJoint.mjJNT_HINGE:
             return anchor @ Transform.turn(axis, travel) @ anchor.inverse()
         return Transform()  # A free or ball joint is at its reference.
-
-
-def _drives(simulation: SimModel) -> dict[int, Drive]:
-    """MuJoCo joint id -> what it moves with, for the profile's joints and those that follow."""
-    model, profile = simulation.mj_model, simulation.profile
-    by_address = {int(model.jnt_qposadr[joint]): joint for joint in range(model.njnt)}
-    leaders = {int(address): index for index, address in enumerate(simulation.qpos_addresses)}
-    drives = {
-        by_address[address]: Drive(profile.joints[index], index)
-        for address, index in leaders.items()
-    }
-    for coupling in simulation.actuation.couplings:
-        index = leaders[coupling.follower_address] = leaders[coupling.leader_address]
-        joint = by_address[coupling.follower_address]
-        drives[joint] = _line(simulation, coupling.follower_address, index)
-    return drives
-
-
-def _line(simulation: SimModel, address: int, index: int) -> Drive:
-    """The straight line through a follower's values at both limits of the joint it follows."""
-    joint, values = simulation.profile.joints[index], []
-    ends = position_ends(joint)
-    for end in ends:
-        position, qpos = simulation.profile.home.copy(), home_qpos(simulation)
-        position[index] = end
-        simulation.actuation.place_joints(qpos, position)
-        values.append(float(qpos[address]))
-    multiplier = (values[1] - values[0]) / (ends[1] - ends[0])
-    return Drive(joint, index, multiplier, values[0] - multiplier * ends[0])
-
-
-def position_ends(joint: Joint) -> tuple[float, float]:
-    """The joint's limits, rad or m; of a continuous joint one turn about its home position."""
-    if joint.continuous:
-        return joint.home - np.pi, joint.home + np.pi
-    return joint.position_min, joint.position_max
 
 
 def _unique_names(taken: Iterable[str]) -> Callable[[str], str]:

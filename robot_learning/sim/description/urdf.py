@@ -14,15 +14,14 @@ import numpy as np
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
+from robot_learning.sim.description.drives import Drive, position_ends
 from robot_learning.sim.description.shapes import Shape, body_shapes, number, numbers
 from robot_learning.sim.description.transform import Transform
 from robot_learning.sim.description.tree import (
-    Drive,
     KinematicTree,
     LinkJoint,
     LinkJointKind,
     kinematic_tree,
-    position_ends,
 )
 from robot_learning.sim.model import compile_robot
 

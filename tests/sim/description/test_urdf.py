@@ -19,7 +19,9 @@ from robot_learning.sim.composition import PREFIX
 from robot_learning.sim.description.transform import Transform
 from robot_learning.sim.description.tree import KinematicTree, kinematic_tree
 from robot_learning.sim.description.urdf import robot_urdf, roll_pitch_yaw, urdf
+from robot_learning.sim.fingers import hold_gripper
 from robot_learning.sim.model import SimModel, compile_robot, home_qpos, robot_bodies
+from robot_learning.sim.world import World
 
 SHIPPED = ("desk_arm", "bench_arm", "desk_duo")
 
@@ -238,6 +240,41 @@ def test_a_follower_that_curves_is_right_at_both_ends(
         wanted = mujoco_poses(simulation, positions)["finger_2"]
         np.testing.assert_allclose(found["finger_2"], wanted, atol=1e-6)
     assert np.abs(ends[0] - ends[1]).max() > 0.01
+
+
+def test_the_links_of_a_closed_linkage_follow_their_gripper(
+    edited_robot: Callable[..., RobotProfile],
+) -> None:
+    light = '<geom type="sphere" size="0.005" mass="0.02" contype="0" conaffinity="0"/></body>'
+    hinge = 'axis="1 0 0" armature="0.001" damping="0.01"'
+    rod = f'<body name="rod"><joint name="rod" {hinge}/>{light}'
+    lever = f'<body name="lever" pos="0 0 -0.05"><joint name="lever" {hinge}/>{light}'
+    arm = edited_robot(
+        "tendon_arm",
+        mjcf=(
+            ('"0 1 0" range="0 0.04" damping="5"/>', f'"0 1 0" range="0 0.04" damping="5"/>{rod}'),
+            ('<body name="tool"', f'{lever}<body name="tool"'),
+            (
+                "<equality>",
+                '<equality><connect body1="rod" body2="lever" anchor="0 0.03 -0.04"/>',
+            ),
+            ('qpos="0 0 0 0 0"', 'qpos="0 0 0 0 0 0 0"'),
+        ),
+    )
+    simulation = compile_robot(arm)
+    reader, world = UrdfReader(urdf(kinematic_tree(simulation))), World(simulation)
+    (gripper,) = [each.gripper for each in arm.arms if each.gripper]
+    angles = []
+    # Exact at both ends, near the line between them.
+    for share, tolerance in ((1.0, 1e-6), (0.5, 0.1), (0.0, 1e-6)):
+        hold_gripper(world, gripper, share)
+        positions = dict(zip(arm.joint_names, world.joint_position, strict=True))
+        for name in ("rod", "lever"):
+            measured = world.mj_data.joint(PREFIX + name).qpos[0]
+            told = reader.value(reader.joints[name], positions)
+            assert told == pytest.approx(measured, abs=tolerance)
+            angles.append(measured)
+    assert np.ptp(angles) > 0.3
 
 
 def test_a_mesh_file_stands_where_its_author_put_it(
