@@ -27,7 +27,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-ros test-kilted check bench bench-imitation clean
+.PHONY: help setup setup-tests demo test test-ros test-kilted check interfaces bench bench-imitation clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -56,6 +56,9 @@ check: $(VENV)/.stamp-tests ## set up, then lint and type check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+
+interfaces: $(VENV)/.stamp-tests ## set up, then write launch/NODES.md: topics, services and parameters, asked of the nodes
+	@$(BIN)/python tests/ros/support/node_interfaces.py
 
 bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next: tables here, JSON in benchmarks/results
 	@for script in $(filter-out benchmarks/bench_imitation.py,$(wildcard benchmarks/bench_*.py)); do \

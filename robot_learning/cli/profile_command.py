@@ -1,4 +1,4 @@
-"""`robot-learning robots` and `profile check`: which robots there are, and is a profile right?"""
+"""`robot-learning robots`, `profile check`, `profile urdf`: the robots, and what they are."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def add_parser(subparsers: Subparsers) -> None:
     robots.set_defaults(run=run_robots)
     profile = subparsers.add_parser(
         "profile",
-        help="check a robot profile",
+        help="check a robot profile, or print its URDF",
         description="Work on robot profiles (robot.yaml).",
     )
     actions = profile.add_subparsers(dest="action", metavar="action", required=True)
@@ -37,6 +37,15 @@ def add_parser(subparsers: Subparsers) -> None:
     check.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
     check.add_argument("--no-model", action="store_true", help="read the YAML only, without MuJoCo")
     check.set_defaults(run=run_check)
+    urdf = actions.add_parser(
+        "urdf",
+        help="print a robot's URDF, made from its MJCF model",
+        description="Print the URDF of a robot, made from its profile and MJCF model: links, "
+        "joints with the profile's names and limits, masses, shapes. It is what robot_node "
+        "publishes on robot_description.",
+    )
+    urdf.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
+    urdf.set_defaults(run=run_urdf)
 
 
 def run_robots(_arguments: argparse.Namespace) -> int:
@@ -66,6 +75,15 @@ def run_check(arguments: argparse.Namespace) -> int:
     if not arguments.no_model:
         print(check_model(profile))
     print(_joint_table(profile))
+    return 0
+
+
+def run_urdf(arguments: argparse.Namespace) -> int:
+    """Print the URDF; what is wrong with the profile or its model is raised."""
+    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.sim.description.urdf import robot_urdf
+
+    print(robot_urdf(load_profile(arguments.robot)), end="")
     return 0
 
 

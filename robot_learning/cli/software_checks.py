@@ -123,6 +123,8 @@ def check_ros() -> Iterator[Finding]:
         f"{answer['distribution']} (rclpy {answer['rclpy']}), {answer['rmw']}, "
         f"domain {answer['domain']}"
     )
+    if not answer["transforms"]:
+        detail += "; without tf2_msgs, so robot_node publishes no /tf"
     yield Finding("ROS 2", True, detail, required=required)
     if "error" in answer:
         remedy = (

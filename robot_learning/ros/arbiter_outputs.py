@@ -3,23 +3,29 @@
 `arbiter/state` is a std_msgs/String of compact JSON, published with every tick, so that each
 row of the columns has its mode, source and limits under the same stamp:
 
-    stamp_ns        the stamp of this tick's columns
+    stamp_ns        stamp of this tick's columns
     tick            number of the tick
-    mode, source    DISABLED, HUMAN, POLICY, HOLD, FAULT; NONE, HUMAN, POLICY
+    mode            DISABLED, HUMAN, POLICY, HOLD or FAULT
+    source          who drives: NONE, HUMAN or POLICY
     publishing      whether this tick's `applied` was sent to the robot
     limited         bits of each joint, in the profile's order: 1 position, 2 velocity,
                     4 acceleration, 8 workspace, 16 handover
-    limits_hit      the same for people: joint -> names of the limits; only joints with any
-    reasons         why it is this mode, then what keeps another source from driving
+    limits_hit      joint -> names of the limits, the same as `limited` for people; only joints
+                    with any
+    reasons         list: why it is this mode, then what keeps another source from driving
     handover        whether a handover is under way
     noise           whether noise was added to this tick's action
-    episode         number of the running demonstration; null outside
-    policy_epoch    grows when the policy's chunks were flushed; a policy that sees it change
-                    resets itself
-    ages_s          seconds since each source was heard (receipt) and stamped; null for never
-    refused         refused messages by source and kind; last_refusal is the newest one's text
-    transitions     changes of mode since the last tick: [before, after, reason]
-    rate_hz, jitter_p99_ms, missed_ticks   of the loop
+    episode         number of the running demonstration; null outside of one
+    policy_epoch    counter that grows when the policy's chunks are flushed; a policy that sees it
+                    change resets itself
+    ages_s          human, policy, robot -> [receipt, stamp]: seconds since each was last heard,
+                    and since that message was stamped; null for never
+    refused         "source/kind" -> number of refused messages
+    last_refusal    text of the newest refusal; null without one
+    transitions     changes of mode since the last tick, each [before, after, reason]
+    rate_hz         measured rate of the loop; null before the first report
+    jitter_p99_ms   99th percentile of the loop's jitter; null before the first report
+    missed_ticks    number of missed ticks
 """
 
 from __future__ import annotations

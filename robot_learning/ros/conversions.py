@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
-from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import PoseStamped, TransformStamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, JointState
 from sensor_msgs.msg import Image as ImageMessage
@@ -19,10 +19,9 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
+from robot_learning.core.frames import WORLD_FRAME
 from robot_learning.core.joint_collector import JointCollector, JointSample
 from robot_learning.core.types import FloatArray, Image, Observation
-
-WORLD_FRAME = "world"
 
 
 def time_message(stamp_ns: int) -> Time:
@@ -195,6 +194,23 @@ def fill_pose(message: PoseStamped, pose: FloatArray, stamp_ns: int) -> None:
     position, orientation = message.pose.position, message.pose.orientation
     position.x, position.y, position.z = pose[:3].tolist()
     orientation.w, orientation.x, orientation.y, orientation.z = pose[3:].tolist()
+
+
+def transform_message(parent: str, child: str) -> TransformStamped:
+    """A transform between two frames, to be filled."""
+    message = TransformStamped(child_frame_id=child)
+    message.header.frame_id = parent
+    return message
+
+
+def fill_transform(
+    message: TransformStamped, position: FloatArray, quaternion: FloatArray, stamp_ns: int
+) -> None:
+    """The pose of the child frame in its parent: (3,) metres, (4,) quaternion w x y z."""
+    set_stamp(message, stamp_ns)
+    translation, rotation = message.transform.translation, message.transform.rotation
+    translation.x, translation.y, translation.z = position.tolist()
+    rotation.w, rotation.x, rotation.y, rotation.z = quaternion.tolist()
 
 
 def pose_array(message: PoseStamped) -> FloatArray:

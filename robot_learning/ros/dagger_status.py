@@ -1,23 +1,28 @@
 """What `dagger_node` tells: `dagger/status`, a std_msgs/String of compact JSON, latched.
 
-stamp_ns           when it was told
-run, dataset       their folders
-round, phase       the newest round and what it is at (`learning.rounds.Phase`)
+stamp_ns           time of the report
+run                folder of the run
+dataset            folder of the dataset
+round              number of the newest round
+phase              collecting, relabelling, training, reloading or done
 waiting            whether a round is over and `~/start_round` begins the next
-message            what goes on, for a person
-checkpoint, checkpoint_digest   of the policy that drives in this round; empty in a training only
-episodes, wanted   that count, and that the round ends with (0: by `~/finish_round`)
-cut_off            episodes that were recorded to no end
+message            what is going on, for a person
+checkpoint         folder of the policy that drives in this round; empty where none does
+checkpoint_digest  digest of that policy
+episodes           episodes of the round that count
+wanted             number of episodes that ends the round; 0: `~/finish_round` ends it
+cut_off            episodes that the recorder ended by itself
 left_out           episodes whose timing was bad: they do not count and are not trained on
 interventions      how often the human took over
-intervention_rate, intervention_s   share of the rows in which they had, and how long that was
-doubt_threshold    how much doubt was too much, by the takeovers so far; null: unknown
+intervention_rate  share of the round's rows in which the human drove
+intervention_s     how long the human drove
+doubt_threshold    doubt at which humans took over so far; null where it is not known
 gate               who decides on takeovers: human, ensemble or thrifty
-asked              how often the policy asked for help, by reason (novelty, risk)
+asked              reason (novelty, risk) -> how often the policy asked for help
 labels             rows of the round whose label is an expert's
 success            counted episodes that succeeded
-trained_steps      of the round's training
-rounds             one such object for every earlier round, without what is said of the run
+trained_steps      gradient steps of the round's training so far; 0 outside of it
+rounds             list of the earlier rounds, each with the keys above that belong to a round
 """
 
 from __future__ import annotations

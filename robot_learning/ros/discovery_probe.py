@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import importlib.util
 import json
 import os
 import subprocess
@@ -83,8 +84,11 @@ def listen(topic: str, timeout_s: float) -> dict[str, float]:
     }
 
 
-def installed() -> dict[str, str]:
-    """The ROS 2 distribution (told from rclpy's version where no environment names it)."""
+def installed() -> dict[str, str | bool]:
+    """The ROS 2 distribution (told from rclpy's version where no environment names it).
+
+    `transforms` says whether tf2_msgs is there.
+    """
     try:
         version = importlib.metadata.version("rclpy")
     except importlib.metadata.PackageNotFoundError:
@@ -96,6 +100,7 @@ def installed() -> dict[str, str]:
         "rclpy": version,
         "rmw": get_rmw_implementation_identifier(),
         "domain": os.environ.get("ROS_DOMAIN_ID", "0"),
+        "transforms": importlib.util.find_spec("tf2_msgs") is not None,
     }
 
 
@@ -108,7 +113,7 @@ def main() -> int:
     if arguments.publish:
         publish(arguments.publish)
         return 0
-    result: dict[str, str | float] = {}
+    result: dict[str, str | bool | float] = {}
     try:
         rclpy.init()
         result |= installed()

@@ -88,6 +88,12 @@ ROBOT_NODE = (
     ParameterSpec(
         "jpeg_quality", 90, "JPEG quality in percent", read_only=False, minimum=1, maximum=100
     ),
+    ParameterSpec(
+        "publish_tf",
+        True,
+        "Publish links and cameras on /tf and /tf_static, where tf2_msgs is installed; false where "
+        "robot_state_publisher does it",
+    ),
     ParameterSpec("diagnostics_rate_hz", 1.0, "Rate of the diagnostics", minimum=0.1, maximum=10.0),
     ParameterSpec(
         "reset.seed",

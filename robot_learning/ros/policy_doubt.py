@@ -1,11 +1,11 @@
 """What a policy of several members tells of its doubt: `policy/doubt`, a String of JSON, latched.
 
-stamp_ns    when it was told
-doubt       of the newest chunk; null where it is not a number
+stamp_ns    time of the report
+doubt       doubt about the newest chunk; null where it is not a number
 ask_above   doubt above which the policy asks for help while it drives; null: never
-risk        of the newest chunk, about 0 to 1; null where nothing tells (`policies.gate_folder`)
-risk_above  risk above which it asks; null: never
-asks        whether it does, and waits for an answer; the arbiter holds meanwhile
+risk        risk of the newest chunk, about 0 to 1; null where the policy has no estimate of it
+risk_above  risk above which the policy asks for help; null: never
+asks        whether it asks for help and waits for an answer; the arbiter holds meanwhile
 reason      why it asked last: novelty or risk; empty before
 ready       whether a person who drives may hand back, as ThriftyDAgger has it: the policy would
             do much the same, is in no doubt, and its risk is below the median; null without a gate

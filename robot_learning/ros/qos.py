@@ -59,6 +59,9 @@ JOY_IN = _keep_last(10, ReliabilityPolicy.BEST_EFFORT)
 EVENT = _keep_last(20, ReliabilityPolicy.RELIABLE)
 """What an operator asked for, both ends: none may be lost."""
 
+TRANSFORMS = _keep_last(100, ReliabilityPolicy.RELIABLE)
+"""`/tf`, as tf2's broadcasters and listeners have it."""
+
 CLOCK = _keep_last(1, ReliabilityPolicy.BEST_EFFORT)
 """`/clock`, as rclpy and rclcpp subscribe to it."""
 

@@ -1,19 +1,27 @@
 """What `recorder_node` tells: `recorder/status`, a std_msgs/String of compact JSON, latched.
 
-stamp_ns          when it was told
+stamp_ns          time of the report
 recording         whether an episode is being recorded
-episode           its file name; empty when none is
-rows, duration_s  of the running episode; likewise
+episode           file name of the running episode; empty without one
+rows              rows of the running episode
+duration_s        duration of the running episode
 invalid_rows      rows for which a stream was over age or missing, or a frame was lost
 flushed_rows      rows that survive whatever happens to the process
-queued_rows, queued_bytes, dropping_images   what waits for the disk; whether it is too much
+queued_rows       rows that wait for the disk
+queued_bytes      bytes that wait for the disk
+dropping_images   whether images are dropped because too much waits
 ages_s            stream -> seconds since its newest sample was stamped; null for never
 silent            streams for which a start would be refused
-refused           stream -> why its last refused sample was
-free_bytes        of disk
-dataset, task, instruction, operator
-saved, discarded  episodes of this session
-last              the last saved one: episode, outcome, rows, invalid_rows, verdict, reasons;
+refused           stream -> reason of its last refused sample
+free_bytes        free disk space
+dataset           folder of the dataset
+task              name of the task
+instruction       the task in words
+operator          who demonstrates
+saved             episodes saved in this session
+discarded         episodes thrown away in this session
+next              file name of the next episode
+last              last saved episode: episode, outcome, rows, invalid_rows, verdict, reasons;
                   null without one
 message           what happened last, for a person
 warning           what is wrong right now, for a person; empty when nothing is

@@ -171,9 +171,13 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._limited += any(state["limited"])
 
 
+create = ReplayNode
+"""Makes the node, given its host."""
+
+
 def main() -> int:
     """Entry point of the executable."""
-    return run_node(ReplayNode)
+    return run_node(create)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from robot_learning.core.types import Command
 from robot_learning.robots.trajectory import TrajectoryFollower
 from robot_learning.ros import conversions, qos
 from robot_learning.ros.host import Host
+from robot_learning.ros.robot_description import DescriptionOutput, transform_message_type
 from robot_learning.ros.robot_diagnostics import CommandCounts, DiagnosticsBuilder
 from robot_learning.ros.robot_outputs import ImageOutput, StateOutput
 
@@ -35,6 +36,7 @@ class RobotLoop:
         node: LifecycleNode,
         robot: MujocoRobot,
         parameters: Mapping[str, Any],
+        *,
         jpeg_quality_percent: Callable[[], int],
         host: Host,
     ) -> None:
@@ -46,6 +48,8 @@ class RobotLoop:
         self._speed = 0.0 if host.is_lockstep else float(parameters["sim_speed"])
         self._diagnostics_ns = round(NS_PER_S / parameters["diagnostics_rate_hz"])
         self._states = StateOutput(node, robot, self._sim_time)
+        transforms = transform_message_type() if parameters["publish_tf"] else None
+        self._description = DescriptionOutput(node, robot.world.simulation, transforms)
         self._images = ImageOutput(
             node,
             robot.cameras,
@@ -114,6 +118,7 @@ class RobotLoop:
         observation = robot.observe()
         offset_ns = 0 if self._sim_time else self._wall_ns() - observation.stamp_ns
         self._states.publish(observation, observation.stamp_ns + offset_ns)
+        self._description.publish(observation.joint_position, observation.stamp_ns + offset_ns)
         self._images.publish(observation, offset_ns, wait=not self._speed)
         if self._steady.now_ns() - self._reported_ns >= self._diagnostics_ns:
             self._report(observation.stamp_ns + offset_ns)
@@ -122,6 +127,7 @@ class RobotLoop:
         """Destroy the publishers; the robot stays connected."""
         self._images.close()
         self._states.close()
+        self._description.close()
         self._node.destroy_publisher(self._diagnostics)
 
     def _wall_ns(self) -> int:

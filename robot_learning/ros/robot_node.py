@@ -33,7 +33,7 @@ class RobotNode(BuiltNode):
     """Serves a MujocoRobot.
 
     Subscribes to `joint_command`, serves `~/reset`. RobotLoop publishes the joints, the named
-    poses, what the task says, images and diagnostics.
+    poses, what the task says, images, diagnostics, and what the robot looks like.
     """
 
     def __init__(self, host: Host) -> None:
@@ -109,7 +109,13 @@ class RobotNode(BuiltNode):
         )
         robot.connect()
         self._robot = robot
-        self._loop = RobotLoop(self, robot, settings, self._jpeg_quality_percent, self._host)
+        self._loop = RobotLoop(
+            self,
+            robot,
+            settings,
+            jpeg_quality_percent=self._jpeg_quality_percent,
+            host=self._host,
+        )
         if not settings["headless"]:
             self._open_viewer(robot)
 

@@ -20,6 +20,7 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_msgs.msg import Bool, Float64
 
 from robot_learning.core.clocks import Clock
+from robot_learning.core.frames import optical_frame
 from robot_learning.core.pacing import RateMeter, give_way
 from robot_learning.core.types import Image, Observation
 from robot_learning.ros import conversions, qos, serialized
@@ -171,16 +172,17 @@ class ImageOutput:
 
     def _publish(self, name: str, image: Image, stamp_ns: int) -> None:
         camera = self._cameras[name]
-        frame_id = f"{name}_optical_frame"
+        frame_id = optical_frame(name)
         if name in self._compressed:
             jpeg = simplejpeg.encode_jpeg(image.pixels, quality=self._quality_percent())
             message = conversions.compressed_image_message(jpeg, frame_id, stamp_ns)
             self._compressed[name].publish(message)
         if name in self._raw:
             self._raw[name].publish(conversions.image_message(image, frame_id, stamp_ns))
-        self._info[name].publish(
-            conversions.camera_info_message(
-                camera.height_px, camera.width_px, camera.fovy_rad, frame_id, stamp_ns
+        if self._info[name].get_subscription_count():
+            self._info[name].publish(
+                conversions.camera_info_message(
+                    camera.height_px, camera.width_px, camera.fovy_rad, frame_id, stamp_ns
+                )
             )
-        )
         self.meters[name].tick(self._clock.now_ns())

@@ -34,7 +34,7 @@ def finger_width_m(simulation: SimModel, arm: Arm, share_open: float) -> float |
         return None
     world = World(simulation)
     try:
-        _hold(world, arm.gripper, share_open)
+        hold_gripper(world, arm.gripper, share_open)
     except RobotLearningError:
         return None
     site = world.mj_model.site(arm.end_effector_name).id
@@ -53,7 +53,12 @@ def finger_width_m(simulation: SimModel, arm: Arm, share_open: float) -> float |
     return width_m if width_m < _WIDEST_M else None
 
 
-def _hold(world: World, gripper: Gripper, share_open: float) -> None:
+def hold_gripper(world: World, gripper: Gripper, share_open: float) -> None:
+    """Put the robot at home and hold its gripper until the linkage has settled.
+
+    Raises:
+        RobotLearningError: the simulation diverged.
+    """
     position = world.profile.home.copy()
     index = world.profile.joint_index(gripper.joint)
     position[index] = gripper.closed + share_open * (gripper.open - gripper.closed)

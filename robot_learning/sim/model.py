@@ -159,15 +159,19 @@ def _camera_views(model: mujoco.MjModel, profile: RobotProfile) -> dict[str, Cam
     return views
 
 
-def robot_dofs(model: mujoco.MjModel) -> IntArray:
-    """Where everything that moves in the robot stands in qvel: joints, mimics, passive links."""
+def robot_bodies(model: mujoco.MjModel) -> list[int]:
+    """Ids of the robot's bodies, those without a name included; parents come first."""
     roots = {
         int(model.body_rootid[index])
         for index in range(1, model.nbody)
         if model.body(index).name.startswith(PREFIX)
     }
-    of_robot = [int(model.body_rootid[body]) in roots for body in model.dof_bodyid]
-    return np.flatnonzero(of_robot).astype(np.int64)
+    return [index for index in range(1, model.nbody) if int(model.body_rootid[index]) in roots]
+
+
+def robot_dofs(model: mujoco.MjModel) -> IntArray:
+    """Where everything that moves in the robot stands in qvel: joints, mimics, passive links."""
+    return np.flatnonzero(np.isin(model.dof_bodyid, robot_bodies(model))).astype(np.int64)
 
 
 def home_qpos(simulation: SimModel) -> FloatArray:

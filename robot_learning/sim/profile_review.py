@@ -10,6 +10,7 @@ from robot_learning.core.types import FloatArray
 from robot_learning.sim.composition import PREFIX, parse_mjcf, sim_interface
 from robot_learning.sim.fingers import finger_width_m
 from robot_learning.sim.kinematics import ArmKinematics, down_quaternion, tilt_of
+from robot_learning.sim.linkages import carries, is_in_a_loop
 from robot_learning.sim.model import SimModel, home_qpos, self_contacts
 from robot_learning.sim.physics_options import options_not_taken
 from robot_learning.sim.servo_trial import review_servos
@@ -24,7 +25,6 @@ _STEP_M, _STEP_RAD = 0.03, 0.15
 # clear width; and the hand this deep in the table.
 _WIDTH_M, _WIDTH_SHARE = 0.006, 0.12
 _IN_TABLE_M = 0.003
-_BODY_EQUALITIES = (mujoco.mjtEq.mjEQ_CONNECT, mujoco.mjtEq.mjEQ_WELD)
 
 
 def review(simulation: SimModel) -> list[str]:
@@ -65,29 +65,9 @@ def undriven_joints(simulation: SimModel) -> list[str]:
         name = model.joint(joint).name
         if not name.startswith(PREFIX) or int(model.jnt_qposadr[joint]) in known:
             continue
-        if joint not in driven and not _is_in_a_loop(model, int(model.jnt_bodyid[joint])):
+        if joint not in driven and not is_in_a_loop(model, int(model.jnt_bodyid[joint])):
             names.append(name.removeprefix(PREFIX))
     return names
-
-
-def _is_in_a_loop(model: mujoco.MjModel, body: int) -> bool:
-    """Whether a constraint holds the body, or one that it carries: a link of a linkage."""
-    for index in range(model.neq):
-        if int(model.eq_type[index]) not in _BODY_EQUALITIES:
-            continue
-        ends = (int(model.eq_obj1id[index]), int(model.eq_obj2id[index]))
-        if int(model.eq_objtype[index]) == mujoco.mjtObj.mjOBJ_SITE:
-            ends = (int(model.site_bodyid[ends[0]]), int(model.site_bodyid[ends[1]]))
-        if any(_carries(model, body, end) for end in ends):
-            return True
-    return False
-
-
-def _carries(model: mujoco.MjModel, body: int, other: int) -> bool:
-    """Whether `other` is the body or hangs on it."""
-    while other > body:  # parents come first
-        other = int(model.body_parentid[other])
-    return other == body
 
 
 def _review_arm(simulation: SimModel, arm: Arm, key: str) -> list[str]:
@@ -182,7 +162,7 @@ def _hand_geoms(simulation: SimModel, arm: Arm) -> list[int]:
         geom
         for geom in range(model.ngeom)
         if (model.geom_contype[geom] or model.geom_conaffinity[geom])
-        and _carries(model, hand, int(model.geom_bodyid[geom]))
+        and carries(model, hand, int(model.geom_bodyid[geom]))
     ]
 
 

@@ -134,6 +134,17 @@ class TestRos:
         assert loopback.works, loopback.detail
         assert 0 < loopback.measured["latency_p50_ms"] <= loopback.measured["latency_p99_ms"]
 
+    @pytest.mark.parametrize("there", [True, False])
+    def test_a_machine_without_tf2_msgs_is_told_so(
+        self, there: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        answer = {"distribution": "jazzy", "rclpy": "7", "rmw": "rmw", "domain": "0"}
+        answer |= {"transforms": there, "error": "nothing was heard"}
+        monkeypatch.setattr(software_checks, "run_probe", lambda *_: answer)
+        ros, _loopback = software_checks.check_ros()
+        assert ros.works
+        assert ("robot_node publishes no /tf" in ros.detail) is not there
+
     def test_discovery_that_is_off_is_found(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")
         probe = ["-m", "robot_learning.ros.discovery_probe", "--timeout", "2"]

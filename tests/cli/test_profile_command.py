@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -71,3 +72,14 @@ def test_bodies_that_touch_at_home_are_warned_of(
     model.write_text(f"{head}{body}{start}>{ball}{inside}")
     assert main(["profile", "check", str(own_arm)]) == 0
     assert "can jam a joint" in capsys.readouterr().out
+
+
+def test_the_urdf_of_a_robot_is_printed_as_a_document(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["profile", "urdf", str(own_arm)]) == 0
+    robot = ElementTree.fromstring(capsys.readouterr().out)
+    assert (robot.tag, robot.attrib["name"]) == ("robot", "desk_arm")
+    (own_arm.parent / "desk_arm.xml").unlink()
+    assert main(["profile", "urdf", str(own_arm)]) == 2
+    assert "there is no file" in capsys.readouterr().err

@@ -1,5 +1,7 @@
 """`robot_node` over real DDS: one process for all that is asked of it here."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
@@ -9,7 +11,7 @@ from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import DescribeParameters, SetParameters
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
@@ -179,6 +181,17 @@ def test_parameters_are_described_and_the_fixed_ones_cannot_be_changed(robot, pe
 def test_success_is_latched_for_whoever_comes_late(robot, peer):
     peer.subscribe(Bool, "task/success", qos.LATCHED)
     assert peer.next("task/success").data is False
+
+
+def test_its_urdf_is_latched_and_has_the_joints_of_joint_states(robot, peer):
+    peer.subscribe(String, "robot_description", qos.LATCHED)
+    description = ElementTree.fromstring(peer.next("robot_description").data)
+    movable = [
+        joint.attrib["name"]
+        for joint in description.findall("joint")
+        if joint.attrib["type"] != "fixed" and joint.find("mimic") is None
+    ]
+    assert movable == peer.next("joint_states").name
 
 
 def test_a_transition_from_the_wrong_state_is_refused_and_the_node_goes_on(robot, peer):

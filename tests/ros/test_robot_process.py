@@ -13,8 +13,11 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
+from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.image_encodings import image_pixels
 from robot_learning.ros import conversions, qos
+
+PROFILE = load_profile("desk_arm")
 
 
 def test_the_lifecycle_can_be_driven_from_outside(start_node, peer):
@@ -70,8 +73,16 @@ def test_images_come_compressed_and_raw_and_show_the_same(start_node, peer):
     # The robot is at rest, so that the two frames show the same; JPEG loses a little.
     assert np.abs(shown.astype(int) - raw).mean() < 5
     assert raw.std() > 10
-    info = peer.next("front/camera_info")
+    infos = peer.received["front/camera_info"]
+    infos.clear()
+    image = peer.next("front/image_raw/compressed")
+    peer.spin_until(lambda: infos and infos[-1].header.stamp == image.header.stamp)
+    info = infos[-1]
     assert (info.width, info.height) == (640, 480)
+    assert info.header.frame_id == image.header.frame_id == "front_optical_frame"
+    (fovy_rad,) = [one.pose.fovy_rad for one in PROFILE.cameras if one.name == "front"]
+    assert info.k[4] == pytest.approx(240 / np.tan(fovy_rad / 2))
+    assert not any(info.d)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,0 +1,1 @@
+"""The robot as other tools know it: a tree of links and joints, and its URDF."""
