@@ -42,7 +42,6 @@ from diagnostic_msgs.msg import DiagnosticArray
 from harness import Row, Spread, ratio, report
 from rclpy.context import Context
 from rclpy.node import Node
-from rclpy.serialization import serialize_message
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
 
@@ -291,9 +290,11 @@ def learned(ear: Ear, names: Sequence[str]) -> dict[str, dict[str, Any]]:
     takes = {name: dict(node.get_subscriber_names_and_types_by_node(name, "/")) for name in names}
     gives = {name: dict(node.get_publisher_names_and_types_by_node(name, "/")) for name in names}
     kinds = {topic: types[0] for each in gives.values() for topic, types in each.items()}
-    heard: dict[str, list[Any]] = {topic: [] for topic in kinds if topic not in COMMON}
+    heard: dict[str, list[bytes]] = {topic: [] for topic in kinds if topic not in COMMON}
     subscriptions = [
-        node.create_subscription(message_class(kinds[topic]), topic, got.append, qos.RECORD_IN)
+        node.create_subscription(
+            message_class(kinds[topic]), topic, got.append, qos.RECORD_IN, raw=True
+        )
         for topic, got in heard.items()
     ]
     ear.listen(0.5)
@@ -317,7 +318,7 @@ def learned(ear: Ear, names: Sequence[str]) -> dict[str, dict[str, Any]]:
                     kinds[topic],
                     *_policies(node.get_publishers_info_by_topic(topic), name),
                     (len(heard[topic]) - 1) / LEARN_S / node.count_publishers(topic),
-                    base64.b64encode(serialize_message(heard[topic][-1])).decode(),
+                    base64.b64encode(heard[topic][-1]).decode(),
                 ]
                 for topic in gives[name]
                 if len(heard.get(topic, ())) > 1

@@ -31,7 +31,7 @@ from robot_learning.ros.host import Host
 from robot_learning.ros.session_calls import Calls
 
 MARK = "ROBOT_LEARNING_TEST"
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 """Only a test that has failed waits so long, however busy the machine is."""
 
 

@@ -28,7 +28,7 @@ from robot_learning.ros import conversions, qos
 
 DEAD_MAN, TAKE_OVER, HAND_BACK = 4, 2, 6  # of the Xbox map
 PERIOD_NS = 20_000_000
-PATIENCE_S = 90.0
+PATIENCE_S = 240.0
 """Only a test that has failed waits so long, however busy the machine is."""
 
 
