@@ -47,7 +47,8 @@ from robot_learning.control.state import Decision
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import RateReport
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
-from robot_learning.ros import conversions, qos, serialized
+from robot_learning.ros import conversions, qos
+from robot_learning.ros.serialized import JointStates, Trajectories
 
 COLUMNS = ("human", "policy", "noise", "requested", "applied")
 _compact = json.JSONEncoder(separators=(",", ":")).encode
@@ -71,7 +72,8 @@ class CommandOutput:
         self._is_array = output == "position_array"
         kind = Float64MultiArray if self._is_array else JointTrajectory
         self._order = np.array(profile.joint_indices(names))
-        self._trajectory = serialized.command(names, time_from_start_s)
+        self._trajectories = Trajectories(names)
+        self._times_s = (time_from_start_s,)
         self._publisher = node.create_publisher(kind, "joint_command", qos.COMMAND)
 
     def publish(self, decision: Decision) -> None:
@@ -84,7 +86,7 @@ class CommandOutput:
         if self._is_array:
             self._publisher.publish(Float64MultiArray(data=array.array("d", position.tobytes())))
             return
-        self._publisher.publish(self._trajectory.filled(0, position))
+        self._publisher.publish(self._trajectories.filled(0, position, self._times_s))
 
 
 class DecisionOutput:
@@ -97,8 +99,7 @@ class DecisionOutput:
             for name in COLUMNS
         }
         self._state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
-        self._column = serialized.joint_states(self._names, velocity=False, effort=False)
-        self._applied = serialized.joint_states(self._names, velocity=True, effort=False)
+        self._messages = JointStates(self._names)
         self._text = String()
 
     def publish(self, decision: Decision, stamp_ns: int, rate: RateReport | None) -> None:
@@ -107,12 +108,8 @@ class DecisionOutput:
             # Asked first, as a message takes ten times as long as the question.
             if not publisher.handle.get_subscription_count():
                 continue
-            column = getattr(decision, name)
-            if name == "applied":
-                message = self._applied.filled(stamp_ns, column, decision.velocity)
-            else:
-                message = self._column.filled(stamp_ns, column)
-            publisher.publish(message)
+            velocity = decision.velocity if name == "applied" else None
+            publisher.publish(self._messages.filled(stamp_ns, getattr(decision, name), velocity))
         self._text.data = _compact(state_document(decision, self._names, stamp_ns, rate))
         self._state.publish(self._text)
 

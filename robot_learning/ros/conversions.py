@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import array
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Duration, Time
@@ -21,19 +20,13 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
 from robot_learning.core.frames import WORLD_FRAME
 from robot_learning.core.joint_collector import JointCollector, JointSample
-from robot_learning.core.types import FloatArray, Image, Observation
+from robot_learning.core.types import FloatArray, Image
 
 
 def time_message(stamp_ns: int) -> Time:
     """Nanoseconds as a Time message."""
     sec, nanosec = divmod(stamp_ns, NS_PER_S)
     return Time(sec=sec, nanosec=nanosec)
-
-
-def set_stamp(message: Any, stamp_ns: int) -> None:
-    """Stamp a message that is used again, without making another Time for it."""
-    stamp = message.header.stamp
-    stamp.sec, stamp.nanosec = divmod(stamp_ns, NS_PER_S)
 
 
 def time_ns(message: Time | Duration) -> int:
@@ -44,24 +37,6 @@ def time_ns(message: Time | Duration) -> int:
 def clock_message(stamp_ns: int) -> Clock:
     """Simulated time for `/clock`."""
     return Clock(clock=time_message(stamp_ns))
-
-
-def joint_state_message(
-    observation: Observation, joint_names: Sequence[str], stamp_ns: int
-) -> JointState:
-    """The joints of an observation; `effort` stays empty where nothing was measured."""
-    message = JointState(name=list(joint_names))
-    fill_joint_state(message, observation, stamp_ns)
-    return message
-
-
-def fill_joint_state(message: JointState, observation: Observation, stamp_ns: int) -> None:
-    """The same, into a message of these joints that is used again."""
-    set_stamp(message, stamp_ns)
-    message.position = array.array("d", observation.joint_position.tobytes())
-    message.velocity = array.array("d", observation.joint_velocity.tobytes())
-    effort = observation.joint_effort
-    message.effort = array.array("d", b"" if np.isnan(effort).any() else effort.tobytes())
 
 
 def collect(collector: JointCollector, message: JointState, receive_ns: int) -> JointSample | None:
@@ -77,17 +52,6 @@ def joint_positions(message: JointState, joint_names: Sequence[str]) -> FloatArr
         CommandError: a joint is missing or the message is ragged.
     """
     return _ordered(message.name, np.asarray(message.position, float), joint_names)
-
-
-def joint_velocities(message: JointState, joint_names: Sequence[str]) -> FloatArray:
-    """(n,) velocities in the order of `joint_names`; zeros where the message has none.
-
-    Raises:
-        CommandError: a joint is missing or the message is ragged.
-    """
-    if not message.velocity:
-        return np.zeros(len(joint_names))
-    return _ordered(message.name, np.asarray(message.velocity, float), joint_names)
 
 
 def _ordered(names: Sequence[str], values: FloatArray, wanted: Sequence[str]) -> FloatArray:
@@ -110,26 +74,14 @@ def trajectory_message(
 ) -> JointTrajectory:
     """A JointTrajectory of `positions` (k, n) or (n,), one time from start for each point."""
     message = JointTrajectory(joint_names=list(joint_names))
-    fill_trajectory(message, positions, times_from_start_s, stamp_ns)
-    return message
-
-
-def fill_trajectory(
-    message: JointTrajectory,
-    positions: FloatArray,
-    times_from_start_s: Sequence[float] = (0.0,),
-    stamp_ns: int = 0,
-) -> None:
-    """The same, into a message of these joints that is used again."""
-    rows, points = np.atleast_2d(np.asarray(positions, float)), message.points
-    set_stamp(message, stamp_ns)
-    del points[len(rows) :]
-    while len(points) < len(rows):
-        points.append(JointTrajectoryPoint())
-    for point, row, time_s in zip(points, rows, times_from_start_s, strict=True):
+    message.header.stamp = time_message(stamp_ns)
+    rows = np.atleast_2d(np.asarray(positions, float))
+    for row, time_s in zip(rows, times_from_start_s, strict=True):
+        point = JointTrajectoryPoint(positions=row.tolist())
         offset = point.time_from_start
         offset.sec, offset.nanosec = divmod(round(time_s * NS_PER_S), NS_PER_S)
-        point.positions = array.array("d", row.tobytes())
+        message.points.append(point)
+    return message
 
 
 def parse_trajectory(
@@ -183,17 +135,12 @@ def _numbers(values: FloatArray) -> str:
 def pose_message(pose: FloatArray, stamp_ns: int) -> PoseStamped:
     """A pose (7,) x y z qw qx qy qz in the world frame."""
     message = PoseStamped()
-    fill_pose(message, pose, stamp_ns)
-    return message
-
-
-def fill_pose(message: PoseStamped, pose: FloatArray, stamp_ns: int) -> None:
-    """The same, into a message that is used again."""
-    set_stamp(message, stamp_ns)
+    message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = WORLD_FRAME
     position, orientation = message.pose.position, message.pose.orientation
     position.x, position.y, position.z = pose[:3].tolist()
     orientation.w, orientation.x, orientation.y, orientation.z = pose[3:].tolist()
+    return message
 
 
 def transform_message(parent: str, child: str) -> TransformStamped:
@@ -207,7 +154,7 @@ def fill_transform(
     message: TransformStamped, position: FloatArray, quaternion: FloatArray, stamp_ns: int
 ) -> None:
     """The pose of the child frame in its parent: (3,) metres, (4,) quaternion w x y z."""
-    set_stamp(message, stamp_ns)
+    message.header.stamp = time_message(stamp_ns)
     translation, rotation = message.transform.translation, message.transform.rotation
     translation.x, translation.y, translation.z = position.tolist()
     rotation.w, rotation.x, rotation.y, rotation.z = quaternion.tolist()

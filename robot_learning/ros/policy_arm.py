@@ -13,10 +13,11 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
-from robot_learning.ros import conversions, qos
+from robot_learning.ros import qos
 from robot_learning.ros.host import Host
 from robot_learning.ros.policy_doubt import DoubtOutput
 from robot_learning.ros.policy_inputs import ArmInputs
+from robot_learning.ros.serialized import Trajectories
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
 from robot_learning.serving.observation_history import Gap, ObservationHistory
 from robot_learning.serving.policy_runner import Instant, PolicyRunner
@@ -71,7 +72,7 @@ class PolicyArm:
         self._publisher = node.create_publisher(
             JointTrajectory, f"{prefix}policy/command", qos.COMMAND
         )
-        self._command = JointTrajectory(joint_names=list(profile.joint_names))
+        self._command = Trajectories(profile.joint_names)
         self._state = node.create_subscription(
             String, f"{prefix}arbiter/state", self._on_state, qos.LATCHED
         )
@@ -223,8 +224,7 @@ class PolicyArm:
         if chunk is None:
             return
         offsets_s, rows = chunk.points_from(now.ros_ns, self._horizon_ns)
-        conversions.fill_trajectory(self._command, rows, offsets_s, chunk.stamp_ns)
-        self._publisher.publish(self._command)
+        self._publisher.publish(self._command.filled(chunk.stamp_ns, rows, offsets_s))
         self._published_ns = now.steady_ns
 
     def _ask_to_drive(self, now: Instant) -> None:

@@ -23,15 +23,14 @@ from robot_learning.core.clocks import Clock
 from robot_learning.core.frames import optical_frame
 from robot_learning.core.pacing import RateMeter, give_way
 from robot_learning.core.types import Image, Observation
-from robot_learning.ros import conversions, qos, serialized
+from robot_learning.ros import conversions, qos
+from robot_learning.ros.serialized import JointStates, Poses
 
 if TYPE_CHECKING:
     from robot_learning.robots.cameras import CameraInfo
     from robot_learning.robots.mujoco_robot import MujocoRobot
 
 WAITING_FRAMES = 4
-# A pose of ours is x y z qw qx qy qz; in a message w comes last.
-_POSE_ORDER = [0, 1, 2, 4, 5, 6, 3]
 
 
 class StateOutput:
@@ -50,10 +49,7 @@ class StateOutput:
         self._clock = (
             node.create_publisher(ClockMessage, "/clock", qos.CLOCK) if publish_clock else None
         )
-        names = robot.profile.joint_names
-        self._moving = serialized.joint_states(names, velocity=True, effort=False)
-        self._loaded = serialized.joint_states(names, velocity=True, effort=True)
-        self._pose = serialized.pose()
+        self._states, self._stamped_poses = JointStates(robot.profile.joint_names), Poses()
         self._reward = Float64()
         self._node = node
 
@@ -65,8 +61,8 @@ class StateOutput:
         for name, publisher in self._poses.items():
             # Asked first, as a message takes more time than the question.
             if publisher.get_subscription_count():
-                pose = observation.poses[name][_POSE_ORDER]
-                publisher.publish(self._pose.filled(stamp_ns, pose))
+                pose = self._stamped_poses.filled(stamp_ns, observation.poses[name])
+                publisher.publish(pose)
         reward, success = self._robot.judge()
         self._reward.data = reward
         self._task_reward.publish(self._reward)
@@ -78,9 +74,8 @@ class StateOutput:
         """`effort` stays empty where nothing was measured."""
         motion = (observation.joint_position, observation.joint_velocity)
         effort = observation.joint_effort
-        if np.isnan(effort).any():
-            return self._moving.filled(stamp_ns, *motion)
-        return self._loaded.filled(stamp_ns, *motion, effort)
+        measured = None if np.isnan(effort).any() else effort
+        return self._states.filled(stamp_ns, *motion, measured)
 
     def close(self) -> None:
         """Destroy the publishers."""

@@ -12,9 +12,11 @@ from __future__ import annotations
 import array
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from geometry_msgs.msg import PoseStamped
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import JointState
@@ -212,26 +214,24 @@ class StampedNumbers:
 
     Args:
         make: makes the message of a stamp in nanoseconds, and of the numbers.
-        sizes: how many numbers each of its arrays has.
+        samples: numbers as it is given; each array stands in one piece, and nowhere else in it.
     """
 
-    def __init__(self, make: Callable[..., Any], sizes: Sequence[int]) -> None:
-        # Numbers that stand nowhere else in it show where they go.
+    def __init__(self, make: Callable[..., Any], samples: Sequence[npt.NDArray[Any]]) -> None:
         stamp_ns = 0x1234567 * NS_PER_S + 0x2345678
-        samples = [np.pi * (index + 1) + np.arange(size) for index, size in enumerate(sizes)]
         message = make(stamp_ns, *samples)
         data = serialize_message(message)
         # rclpy leaves some bytes of chance behind the end.
         _, end = _READERS[type(message)]().read(data)
         self._data = bytearray(data[:end])
-        self._stamp = self._data.find(_TIME.pack(*divmod(stamp_ns, NS_PER_S)))
+        # Where the samples stand is where others go.
+        self._stamp = self._place(_TIME.pack(*divmod(stamp_ns, NS_PER_S))).start
         self._places = [self._place(sample.tobytes()) for sample in samples]
 
-    def filled(self, stamp_ns: int, *arrays: FloatArray) -> bytes:
-        """Its serialised form; `arrays` as long as `sizes` says."""
+    def filled(self, stamp_ns: int, *arrays: npt.NDArray[Any]) -> bytes:
+        """Its serialised form; `arrays` of the same sizes and types as the samples."""
         data = self._data
-        if self._stamp >= 0:
-            _TIME.pack_into(data, self._stamp, *divmod(stamp_ns, NS_PER_S))
+        _TIME.pack_into(data, self._stamp, *divmod(stamp_ns, NS_PER_S))
         for place, numbers in zip(self._places, arrays, strict=True):
             data[place] = numbers.tobytes()
         return bytes(data)
@@ -241,34 +241,87 @@ class StampedNumbers:
         return slice(begin, begin + len(sample))
 
 
-def joint_states(joint_names: Sequence[str], velocity: bool, effort: bool) -> StampedNumbers:
-    """A JointState of these joints, by position, and velocity and effort where they are given."""
+def _sample(index: int, size: int) -> FloatArray:
+    return np.pi * (index + 1) + np.arange(size, dtype=float)
 
-    def make(stamp_ns: int, position: FloatArray, *more: FloatArray) -> JointState:
+
+class JointStates:
+    """Serialised JointState messages of these joints."""
+
+    def __init__(self, joint_names: Sequence[str]) -> None:
+        self._names = list(joint_names)
+        self._layouts: dict[tuple[bool, bool], StampedNumbers] = {}
+
+    def filled(
+        self,
+        stamp_ns: int,
+        position: FloatArray,
+        velocity: FloatArray | None = None,
+        effort: FloatArray | None = None,
+    ) -> bytes:
+        """The message of (n,) position, and of velocity and effort where they are given."""
+        given = velocity is not None, effort is not None
+        arrays = [numbers for numbers in (position, velocity, effort) if numbers is not None]
+        if given not in self._layouts:
+            samples = [_sample(index, len(self._names)) for index in range(len(arrays))]
+            self._layouts[given] = StampedNumbers(partial(self._make, *given), samples)
+        return self._layouts[given].filled(stamp_ns, *arrays)
+
+    def _make(
+        self, velocity: bool, effort: bool, stamp_ns: int, position: FloatArray, *more: FloatArray
+    ) -> JointState:
         rest = [numbers.tolist() for numbers in more]
-        message = JointState(name=list(joint_names), position=position.tolist())
+        message = JointState(name=self._names, position=position.tolist())
         message.header.stamp = conversions.time_message(stamp_ns)
         message.velocity = rest.pop(0) if velocity else []
         message.effort = rest.pop(0) if effort else []
         return message
 
-    return StampedNumbers(make, [len(joint_names)] * (1 + velocity + effort))
+
+class Trajectories:
+    """Serialised JointTrajectory messages of these joints."""
+
+    def __init__(self, joint_names: Sequence[str]) -> None:
+        self._names = joint_names
+        self._layouts: dict[int, StampedNumbers] = {}
+
+    def filled(
+        self,
+        stamp_ns: int,
+        positions: FloatArray,
+        times_from_start_s: Sequence[float] = (0.0,),
+    ) -> bytes:
+        """The message of `positions` (k, n) or (n,), one time from start for each point."""
+        rows, count = np.atleast_2d(positions), len(times_from_start_s)
+        if count not in self._layouts:
+            samples = [_sample(index, len(self._names)) for index in range(count)]
+            times = [np.array([0x3456789 + index, 0x2345678], "<u4") for index in range(count)]
+            self._layouts[count] = StampedNumbers(self._make, [*samples, *times])
+        times_ns = np.rint(np.asarray(times_from_start_s) * NS_PER_S).astype(np.int64)
+        pairs = np.stack(np.divmod(times_ns, NS_PER_S), axis=1).astype("<u4")
+        return self._layouts[count].filled(stamp_ns, *rows, *pairs)
+
+    def _make(self, stamp_ns: int, *numbers: npt.NDArray[Any]) -> JointTrajectory:
+        count = len(numbers) // 2
+        times_s = [sec + nanosec / NS_PER_S for sec, nanosec in numbers[count:]]
+        positions = np.stack(numbers[:count])
+        message = conversions.trajectory_message(self._names, positions, times_s, stamp_ns)
+        for point, (sec, nanosec) in zip(message.points, numbers[count:], strict=True):
+            # Exactly, which seconds of this size are not.
+            point.time_from_start.sec, point.time_from_start.nanosec = int(sec), int(nanosec)
+        return message
 
 
-def command(joint_names: Sequence[str], time_from_start_s: float = 0.0) -> StampedNumbers:
-    """A JointTrajectory of one point."""
+class Poses:
+    """Serialised PoseStamped messages in the world frame."""
 
-    def make(stamp_ns: int, positions: FloatArray) -> JointTrajectory:
-        offsets_s = (time_from_start_s,)
-        return conversions.trajectory_message(joint_names, positions, offsets_s, stamp_ns)
+    def __init__(self) -> None:
+        self._layout = StampedNumbers(self._make, [_sample(0, 7)])
 
-    return StampedNumbers(make, [len(joint_names)])
+    def filled(self, stamp_ns: int, pose: FloatArray) -> bytes:
+        """The message of x y z qw qx qy qz (7,)."""
+        # There w comes last.
+        return self._layout.filled(stamp_ns, pose[[0, 1, 2, 4, 5, 6, 3]])
 
-
-def pose() -> StampedNumbers:
-    """A PoseStamped in the world frame, of x y z qx qy qz qw (7,): in a message w comes last."""
-
-    def make(stamp_ns: int, numbers: FloatArray) -> PoseStamped:
+    def _make(self, stamp_ns: int, numbers: FloatArray) -> PoseStamped:
         return conversions.pose_message(numbers[[0, 1, 2, 6, 3, 4, 5]], stamp_ns)
-
-    return StampedNumbers(make, [7])

@@ -22,11 +22,12 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import qos, serialized
+from robot_learning.ros import qos
 from robot_learning.ros.host import Host, SteppedDefaults
 from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.pace_diagnostics import PaceInput
 from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
+from robot_learning.ros.serialized import Trajectories
 from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
 from robot_learning.ros.teleop_status import help_text, operator_status, read_state
@@ -89,7 +90,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._inputs = TeleopInputs(self, profile, self._device, self._steady, poses)
         self._health = DeviceLine()
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
-        self._command = serialized.command(profile.joint_names)
+        self._command = Trajectories(profile.joint_names)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)

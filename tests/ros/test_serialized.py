@@ -86,25 +86,33 @@ def test_a_message_that_is_cut_off_is_none():
 
 @pytest.mark.parametrize(("velocity", "effort"), [(False, False), (True, False), (True, True)])
 def test_joint_states_are_written_as_rclpy_writes_them(velocity, effort):
-    layout = serialized.joint_states(NAMES, velocity, effort)
+    messages = serialized.JointStates(NAMES)
     for stamp_ns in (0, 1_700_000_000_123_456_789):
-        arrays = [
-            np.random.default_rng(stamp_ns).normal(size=4) for _ in range(1 + velocity + effort)
-        ]
-        message = deserialize_message(layout.filled(stamp_ns, *arrays), JointState)
+        random, empty = np.random.default_rng(stamp_ns), np.array([])
+        position, moving, loaded = random.normal(size=(3, 4))
+        given = (moving if velocity else None, loaded if effort else None)
+        message = deserialize_message(messages.filled(stamp_ns, position, *given), JointState)
         assert tuple(message.name) == NAMES
         assert conversions.time_ns(message.header.stamp) == stamp_ns
-        empty = np.array([])
-        assert message.position.tolist() == arrays[0].tolist()
-        assert message.velocity.tolist() == (arrays[1] if velocity else empty).tolist()
-        assert message.effort.tolist() == (arrays[2] if effort else empty).tolist()
+        assert message.position.tolist() == position.tolist()
+        assert message.velocity.tolist() == (moving if velocity else empty).tolist()
+        assert message.effort.tolist() == (loaded if effort else empty).tolist()
 
 
-def test_commands_and_poses_are_written_as_rclpy_writes_them():
-    position = np.array([0.1, -0.2, 0.3, 0.0])
-    data = serialized.command(NAMES, 0.05).filled(7, position)
-    expected = conversions.trajectory_message(NAMES, position, (0.05,), 7)
+def test_trajectories_are_written_as_rclpy_writes_them():
+    messages, random = serialized.Trajectories(NAMES), np.random.default_rng(0)
+    for count in (1, 3, 16, 3):
+        positions = random.normal(size=(count, 4))
+        times_s = 0.02 * np.arange(count) + 0.1234
+        expected = conversions.trajectory_message(NAMES, positions, times_s, 7)
+        data = messages.filled(7, positions, times_s)
+        assert deserialize_message(data, JointTrajectory) == expected
+    data = messages.filled(8, positions[0])
+    expected = conversions.trajectory_message(NAMES, positions[0], stamp_ns=8)
     assert deserialize_message(data, JointTrajectory) == expected
+
+
+def test_poses_are_written_as_rclpy_writes_them():
     pose = np.array([1.0, 2.0, 3.0, 0.5, 0.1, 0.2, 0.3])
-    data = serialized.pose().filled(8, pose[[0, 1, 2, 4, 5, 6, 3]])
+    data = serialized.Poses().filled(8, pose)
     assert deserialize_message(data, PoseStamped) == conversions.pose_message(pose, 8)
