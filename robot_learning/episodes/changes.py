@@ -5,13 +5,13 @@ from __future__ import annotations
 import h5py
 
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.vocabulary import OUTCOMES
 from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.episode_file import KEPT
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.index import EpisodeSummary
 from robot_learning.episodes.labels import rewrite_episode
-from robot_learning.episodes.recorder import OUTCOMES
 from robot_learning.episodes.trash import trash_episodes
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.vocabulary import OUTCOMES
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.images import jpeg_problem
@@ -34,7 +35,6 @@ from robot_learning.episodes.writer import (
     free_disk_bytes,
 )
 
-OUTCOMES = ("success", "failure", "unknown")
 _MAX_JUMP_S = 10.0
 _PACE_S = 0.001
 # Stamps that differ by more than this are of another clock rather than late.

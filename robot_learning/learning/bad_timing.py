@@ -12,22 +12,13 @@ import logging
 import shlex
 from collections.abc import Mapping, Sequence
 
-from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.folder import episode_number
-from robot_learning.learning.rounds import Round
 
 _log = logging.getLogger(__name__)
 SETTING = "data.keep_bad_timing"
-LIMIT = 3
-"""So many episodes in a row whose timing is bad mean that the machine is too slow."""
 _SHOWN = 3
-_HELP = (
-    "What helps: close other programs; record with a lower rate, fewer or smaller cameras; leave "
-    "out windows and films; in simulation, where nobody drives by hand, lockstep (`--lockstep "
-    "true`), which no machine is too slow for"
-)
 
 
 def without_bad_timing(dataset: Dataset, keep: bool = False, *, tell: bool = True) -> Dataset:
@@ -69,54 +60,3 @@ def keep_command(dataset: str, names: Sequence[str]) -> str:
     """The command that makes labels of episodes whose timing was bad."""
     numbers = " ".join(str(episode_number(name)) for name in names)
     return f"robot-learning dataset keep {shlex.quote(dataset)} {numbers}"
-
-
-def episode_text(dataset: str, name: str, reasons: Sequence[str]) -> str:
-    """That an episode of a round is left out, why, and how it is kept."""
-    return (
-        f"{name} is left out, as its timing is bad: {'; '.join(reasons)}. It does not count and is "
-        f"not trained on; to keep it, once the run has ended: {keep_command(dataset, [name])}"
-    )
-
-
-class OverloadWatch:
-    """Looks at the episodes of a round as they are added, and counts those left out in a row."""
-
-    def __init__(self) -> None:
-        self._in_a_row = 0
-        self._reasons: tuple[str, ...] = ()
-
-    def look(self, before: Round, after: Round, dataset: str) -> list[str]:
-        """What to tell of the episodes that `after` has and `before` had not.
-
-        Args:
-            before: the round when it was looked at last.
-            after: the same round now.
-            dataset: folder that it lies in.
-        """
-        known = {episode.name for episode in before.episodes}
-        texts = []
-        for episode in after.episodes:
-            if episode.name in known:
-                continue
-            self._in_a_row = self._in_a_row + 1 if episode.bad_timing else 0
-            if episode.bad_timing:
-                self._reasons = episode.bad_timing
-                texts.append(episode_text(dataset, episode.name, episode.bad_timing))
-        return texts
-
-    def check(self, resume: str) -> None:
-        """End a run in which too many episodes in a row were left out.
-
-        Args:
-            resume: the command that goes on with it.
-
-        Raises:
-            RobotLearningError: they were; says what was too slow and what helps.
-        """
-        if self._in_a_row >= LIMIT:
-            raise RobotLearningError(
-                f"{self._in_a_row} episodes in a row are left out, as their timing is bad; the "
-                f"last one: {'; '.join(self._reasons)}. Something is too slow for what it has to "
-                f"do. {_HELP}. Then go on with: {resume}"
-            )

@@ -22,7 +22,7 @@ from std_srvs.srv import Trigger
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning import rounds
-from robot_learning.learning.bad_timing import OverloadWatch
+from robot_learning.learning.overload import OverloadWatch
 from robot_learning.learning.round_table import round_text
 from robot_learning.learning.rounds import DaggerRun, Phase
 from robot_learning.ros import qos

@@ -18,10 +18,11 @@ from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.folder import DatasetFolder
 from robot_learning.episodes.labels import rewrite_episode
 from robot_learning.episodes.quality import QualityThresholds, judge
-from robot_learning.learning.bad_timing import OverloadWatch, without_bad_timing
+from robot_learning.learning.bad_timing import without_bad_timing
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.dart_rounds import demonstrations as demonstrations_of
 from robot_learning.learning.dart_run import DartRun, DartSettings
+from robot_learning.learning.overload import OverloadWatch
 from robot_learning.learning.rounds import EpisodeFigures, Phase, Round
 from robot_learning.learning.run_folder import episode_mark
 from robot_learning.learning.trainer import split, train

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, progress_bar
-from robot_learning.cli.dataset.selection import OUTCOMES, add_episode, add_episodes
+from robot_learning.cli.dataset.selection import add_episode, add_episodes
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.vocabulary import OUTCOMES
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs

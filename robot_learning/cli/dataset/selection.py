@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.vocabulary import OUTCOMES
+
 if TYPE_CHECKING:
     from robot_learning.episodes.dataset import Dataset
 
 
-OUTCOMES = ("success", "failure", "unknown")
 SOURCES = ("human", "policy", "none")
 VERDICTS = ("good", "bad")
 

@@ -15,11 +15,11 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.vocabulary import OUTCOMES
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.imports import foreign, nominal
 from robot_learning.episodes.imports.foreign import Frames, TextPlace
 from robot_learning.episodes.imports.nominal import NominalEpisode
-from robot_learning.episodes.recorder import OUTCOMES
 from robot_learning.episodes.schema import Column, Encoding
 
 INSTRUCTIONS = (
