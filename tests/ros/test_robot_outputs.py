@@ -6,6 +6,8 @@ from typing import Any
 import mujoco
 import numpy as np
 import pytest
+from rclpy.serialization import deserialize_message
+from sensor_msgs.msg import JointState
 
 from robot_learning.core.clocks import ManualClock
 from robot_learning.core.profile_loader import load_profile
@@ -14,7 +16,7 @@ from robot_learning.robots.cameras import CameraInfo
 from robot_learning.ros import qos
 from robot_learning.ros.conversions import time_ns
 from robot_learning.ros.robot_description import DescriptionOutput
-from robot_learning.ros.robot_outputs import ImageOutput
+from robot_learning.ros.robot_outputs import ImageOutput, StateOutput
 from robot_learning.sim.description.urdf import robot_urdf
 from robot_learning.sim.model import compile_robot
 from robot_learning.sim.tasks import make_task
@@ -60,6 +62,33 @@ class Transforms:
 @pytest.fixture
 def node() -> PublishingNode:
     return PublishingNode()
+
+
+class StillRobot:
+    """A robot of whose joints and task the state is told."""
+
+    profile = load_profile("desk_arm")
+    pose_names = ()
+
+    def judge(self) -> tuple[float, bool]:
+        return 0.5, False
+
+
+def test_effort_that_is_not_measured_is_left_out(node: PublishingNode) -> None:
+    joints = len(StillRobot.profile.joints)
+    output = StateOutput(node, StillRobot(), publish_clock=False)
+    effort = np.arange(joints, dtype=float)
+    for measured in (effort, np.full(joints, np.nan)):
+        observation = Observation(5, StillRobot.profile.home, np.zeros(joints), measured)
+        output.publish(observation, 7)
+    messages = [
+        deserialize_message(data, JointState) for data in node.publishers["joint_states"].messages
+    ]
+    assert [list(message.effort) for message in messages] == [effort.tolist(), []]
+    for message in messages:
+        assert tuple(message.name) == StillRobot.profile.joint_names
+        assert message.position.tolist() == StillRobot.profile.home.tolist()
+        assert time_ns(message.header.stamp) == 7
 
 
 def test_camera_info_is_published_only_while_somebody_listens(node: PublishingNode) -> None:
