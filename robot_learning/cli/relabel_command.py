@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import progress_bar
 from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
-from robot_learning.cli.relabel_device import (
-    DEVICES,
-    DeviceChoice,
-    check_choice,
-    relabel_by_device,
-)
+from robot_learning.cli.relabel_choice import DEVICES, DeviceChoice, check_choice
+from robot_learning.cli.relabel_device import relabel_by_device
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.cli.relabel_choice import (
+    SCRIPTED,
+    WITHOUT_KEYS,
+    DeviceChoice,
+    driver_of,
+    has_panel,
+    keys_of,
+)
 from robot_learning.cli.relabel_ghost import (
     about,
     drawn_world,
@@ -17,7 +23,7 @@ from robot_learning.cli.relabel_ghost import (
     make_ghost,
     refuse_other_joints,
 )
-from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
+from robot_learning.core.errors import RobotLearningError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,74 +33,12 @@ if TYPE_CHECKING:
     from robot_learning.core.profile import RobotProfile
     from robot_learning.episodes.episode import Episode
     from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.row_choice import RowChoice
     from robot_learning.runtime.ghost import Ghost
     from robot_learning.runtime.relabel_journal import RelabelJournal
     from robot_learning.runtime.relabel_session import RelabelSession
     from robot_learning.teleop.device import TeleopDevice
 
-SCRIPTED = "scripted"
-GAMEPAD, LEADER = "gamepad", "leader_arm"
-DEVICES = ("keyboard", GAMEPAD, "spacemouse", SCRIPTED)
-# They have no buttons for keeping, taking back and throwing away.
-_WITHOUT_KEYS = (GAMEPAD, "spacemouse")
-_NEEDS_ROS = {
-    LEADER: "a leader arm is heard over ROS: let it take over in `robot-learning dagger`, or "
-    "relabel with another device",
-}
 _GOES_ON = "what was labelled so far is kept: the same command goes on from there"
-
-
-@dataclass(frozen=True)
-class DeviceChoice:
-    """How a person labels.
-
-    Attributes:
-        device: of `DEVICES`.
-        method: `step` or `segment`.
-        choice: of rows.
-        author: who labels.
-        map_name: of the device's keys; empty for its own.
-        speed: of the recording's, at which rows go by while the device acts.
-        window: show the ghost in MuJoCo's window.
-        picture: a JPEG file that is drawn anew while rows go by.
-        marks: the rows are not `choice` but a segment that is marked while the recording plays.
-        anew: do not go on with a sitting that was cut off.
-    """
-
-    device: str
-    method: str
-    choice: RowChoice
-    author: str
-    map_name: str = ""
-    speed: float = 0.2
-    window: bool = False
-    picture: Path | None = None
-    marks: bool = False
-    anew: bool = False
-
-
-def check_choice(chosen: DeviceChoice) -> None:
-    """Refuse what cannot work, before anything is opened.
-
-    Raises:
-        ConfigurationError: an unknown device, one that needs ROS, a speed of nothing, or a picture
-            that cannot be drawn.
-    """
-    if chosen.device in _NEEDS_ROS:
-        raise ConfigurationError(f"--device {chosen.device}: {_NEEDS_ROS[chosen.device]}")
-    if chosen.device not in DEVICES:
-        raise ConfigurationError(unknown_choice("device", chosen.device, DEVICES))
-    if chosen.marks and "start" not in _pressed(chosen):
-        raise ConfigurationError(
-            f"--device {chosen.device} cannot mark a segment: give it as --rows"
-        )
-    if not 0.0 < chosen.speed <= 1.0:
-        raise ConfigurationError(f"--speed: expected above 0, at most 1, found {chosen.speed:g}")
-    if chosen.picture is not None and chosen.picture.suffix not in (".jpg", ".jpeg"):
-        raise ConfigurationError(f"--picture {chosen.picture}: its name ends with .jpg")
-    if chosen.picture is not None and not chosen.picture.parent.is_dir():
-        raise ConfigurationError(f"--picture {chosen.picture}: there is no such folder")
 
 
 def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: DeviceChoice) -> int:
@@ -220,28 +164,12 @@ def _device(
     else:
         from robot_learning.teleop.devices import make_device
 
-        panel = "keyboard" if _has_panel(chosen) else "none"
-        if chosen.device in _WITHOUT_KEYS and panel == "none":
+        panel = "keyboard" if has_panel(chosen) else "none"
+        if chosen.device in WITHOUT_KEYS and panel == "none":
             print("no keyboard here (no display): Ctrl-C keeps the labels, nothing takes one back")
-        device = make_device(_driver(chosen), profile, chosen.map_name, panel)
+        device = make_device(driver_of(chosen), profile, chosen.map_name, panel)
     with device:
         yield device
-
-
-def _driver(chosen: DeviceChoice) -> str:
-    return "gamepad_direct" if chosen.device == GAMEPAD else chosen.device
-
-
-def _has_panel(chosen: DeviceChoice) -> bool:
-    """Whether the keyboard's keys count beside the device."""
-    found = any(os.environ.get(name) for name in ("DISPLAY", "PYNPUT_BACKEND_KEYBOARD"))
-    return found and chosen.device in _WITHOUT_KEYS
-
-
-def _pressed(chosen: DeviceChoice) -> dict[str, list[str]]:
-    from robot_learning.cli.relabel_keys import pressed_for
-
-    return pressed_for(_driver(chosen), chosen.map_name, keyboard=_has_panel(chosen))
 
 
 def _chosen_rows(
@@ -254,7 +182,7 @@ def _chosen_rows(
 
     if not chosen.marks:
         return chosen.choice.of(ghost.rows.episode)
-    display.explain(marking_text(_pressed(chosen)))
+    display.explain(marking_text(keys_of(chosen)))
     marking = SegmentMarking(ghost, device)
     pacer = Pacer(ghost.rows.episode.info.rate_hz * chosen.speed)
     while not marking.done:
@@ -272,7 +200,7 @@ def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay
     if chosen.device == SCRIPTED:
         walk_as_scripted(session, display.show)
         return
-    display.explain(labelling_text(chosen.method, _pressed(chosen)))
+    display.explain(labelling_text(chosen.method, keys_of(chosen)))
     pacer = Pacer(session.rate_hz * chosen.speed)
     while not session.done:
         pacer.wait()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from robot_learning.cli.relabel_device import DeviceChoice
+    from robot_learning.cli.relabel_choice import DeviceChoice
     from robot_learning.episodes.episode import Episode
     from robot_learning.episodes.folder import DatasetFolder
     from robot_learning.runtime.relabel_journal import RelabelJournal, Sitting

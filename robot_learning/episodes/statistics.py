@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from robot_learning.episodes.digests import combine
+from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import EpisodeError
 from robot_learning.episodes.folder import write_atomically
-
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.index import EpisodeSummary
+from robot_learning.episodes.schema import Column
 
 _log = logging.getLogger(__name__)
 _VERSION = 1
@@ -79,7 +80,54 @@ def statistics_of(values: npt.NDArray[Any]) -> KeyStatistics:
         )
 
 
-def cached_statistics(dataset: Dataset, keys: Sequence[str]) -> dict[str, KeyStatistics]:
+class Columns(Protocol):
+    """The rows that statistics are taken of; see `dataset.Dataset`."""
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Of what all chosen episodes recorded."""
+        ...
+
+    @property
+    def episodes(self) -> Sequence[EpisodeSummary]:
+        """The chosen episodes, in order."""
+        ...
+
+    def column(self, path: str) -> Column:
+        """The description of a column."""
+        ...
+
+    def load(self, paths: Iterable[str]) -> None:
+        """Read several columns into memory in one pass."""
+        ...
+
+    def array(self, path: str) -> npt.NDArray[Any]:
+        """(rows, *shape) a low-dimensional column."""
+        ...
+
+    def action_columns(self) -> tuple[str, str]:
+        """What `action_valid` reads."""
+        ...
+
+    def action_valid(self) -> npt.NDArray[np.bool_]:
+        """(rows,) whether each row's label can be trained on."""
+        ...
+
+    def row_starts(self) -> npt.NDArray[np.int64]:
+        """(episodes + 1,) where each episode begins."""
+        ...
+
+    def episode(self, name: str) -> Episode:
+        """One episode, open."""
+        ...
+
+
+def cached_statistics(dataset: Columns, keys: Sequence[str]) -> dict[str, KeyStatistics]:
     """Per key the statistics of a dataset's valid rows, from the cache where it has them."""
     identity = combine({"version": str(_VERSION), "data": dataset.digest})
     path = dataset.path / ".cache" / f"statistics-{identity[:32]}.json"
@@ -107,13 +155,13 @@ def cached_statistics(dataset: Dataset, keys: Sequence[str]) -> dict[str, KeySta
     return {key: found[key] for key in keys}
 
 
-def _needed(dataset: Dataset, keys: Sequence[str]) -> list[str]:
+def _needed(dataset: Columns, keys: Sequence[str]) -> list[str]:
     """The columns that the statistics of `keys` are made of, images apart."""
     needed = ["invalid", *(key for key in keys if not dataset.column(key).is_image)]
     return [*needed, *dataset.action_columns()] if "actions" in keys else needed
 
 
-def _compute(dataset: Dataset, key: str) -> KeyStatistics:
+def _compute(dataset: Columns, key: str) -> KeyStatistics:
     valid = dataset.array("invalid") == 0
     if not dataset.column(key).is_image:
         if key == "actions":

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 
 from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.batches import is_true_pose
-from robot_learning.learning.config import NARROW_RANGE
+from robot_learning.learning.batches import Batches, is_true_pose
+from robot_learning.learning.config import NARROW_RANGE, TrainConfig
 from robot_learning.policies.normalization import narrow_numbers
-
-if TYPE_CHECKING:
-    from robot_learning.learning.trainer import Training
+from robot_learning.policies.policy import Policy
 
 _SHOWN = 6
 # What varies by less is scaled as it is, like what does not vary at all.
 _LEAST = 1e-9
+
+
+class Training(Protocol):
+    """What is told of a training (`trainer.Training`)."""
+
+    config: TrainConfig
+    policy: Policy
+    batches: Batches
+    device: torch.device
+
+    @property
+    def measures_threads(self) -> bool:
+        """Whether the number of threads is found out in the first steps."""
+        ...
 
 
 def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[str]:

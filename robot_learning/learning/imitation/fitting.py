@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,8 +17,8 @@ from robot_learning.learning.dagger import equal_mass_weights, rows_before_takeo
 from robot_learning.learning.errors import TrainingError
 from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
 from robot_learning.learning.imitation.data import Rows
-from robot_learning.learning.imitation.inference import columns
 from robot_learning.learning.imitation.perceptron import PerceptronFit
+from robot_learning.learning.imitation.samples import Samples
 from robot_learning.learning.imitation.spaces import (
     ActionLayout,
     Float32Array,
@@ -32,51 +31,11 @@ from robot_learning.policies.families import make_policy
 from robot_learning.policies.normalization import MeasuredStatistics
 from robot_learning.policies.policy import (
     ACTION,
-    ACTION_IS_PAD,
-    OBSERVATION_IS_PAD,
     Policy,
     PolicySpec,
 )
 
 _TAIL = 0.1
-
-
-@dataclass(frozen=True)
-class Samples:
-    """What a fit draws from: M windows into N rows.
-
-    Attributes:
-        observation: (N, D).
-        target: (N, n).
-        history: (M, T_o) rows of the observation window; None where it is the row alone.
-        chunk: (M, T_a) rows of the actions; likewise.
-        chunk_is_pad: (M, T_a) beyond the episode, or without a label.
-        history_is_pad: (M, T_o) before the episode.
-        row: (M,) the row that each window belongs to.
-        weight: (M,) or None where all are 1.
-    """
-
-    observation: torch.Tensor
-    target: torch.Tensor
-    row: torch.Tensor
-    history: torch.Tensor
-    history_is_pad: torch.Tensor
-    chunk: torch.Tensor
-    chunk_is_pad: torch.Tensor
-    weight: torch.Tensor | None
-
-    def __len__(self) -> int:
-        """M."""
-        return len(self.row)
-
-    def batch(self, indices: torch.Tensor, leaves: Sequence[Leaf]) -> dict[str, torch.Tensor]:
-        """The batch that policies take of the windows `indices` (B,)."""
-        history, chunk = self.history[indices], self.chunk[indices]
-        batch = columns(self.observation[history], leaves)
-        batch[OBSERVATION_IS_PAD] = self.history_is_pad[indices]
-        batch[ACTION] = self.target[chunk]
-        batch[ACTION_IS_PAD] = self.chunk_is_pad[indices]
-        return batch
 
 
 def make_samples(rows: Rows, config: ImitationConfig) -> Samples:

@@ -18,6 +18,7 @@ from robot_learning.learning.imitation.perceptron import (
     linear_layers,
     observation_normalization,
 )
+from robot_learning.learning.imitation.samples import columns
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, Leaf
 from robot_learning.policies.deterministic import DeterministicPolicy
 from robot_learning.policies.policy import Policy
@@ -44,14 +45,6 @@ def make_forward(
         return actions.clipped(chunk)
 
     return forward
-
-
-def columns(rows: torch.Tensor, leaves: Sequence[Leaf]) -> dict[str, torch.Tensor]:
-    """Rows (..., D) as the columns that policies take, (..., *shape) each."""
-    return {
-        leaf.spec.key: torch.unflatten(rows[..., leaf.begin : leaf.end], -1, leaf.spec.shape)
-        for leaf in leaves
-    }
 
 
 def _numpy_forward(

@@ -23,7 +23,7 @@ from robot_learning.policies.policy import Policy
 
 if TYPE_CHECKING:
     from robot_learning.learning.imitation.config import FitConfig
-    from robot_learning.learning.imitation.fitting import Samples
+    from robot_learning.learning.imitation.samples import Samples
     from robot_learning.learning.order import SampleOrder
 
 _EPSILON = 1e-8
