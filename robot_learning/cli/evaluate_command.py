@@ -153,7 +153,7 @@ def _prepare_files(arguments: argparse.Namespace) -> None:
 
 def _config(arguments: argparse.Namespace, checkpoint: Checkpoint) -> EvaluationConfig:
     from robot_learning.learning.evaluation import EvaluationConfig
-    from robot_learning.learning.execution import ExecutionConfig
+    from robot_learning.policies.execution import ExecutionConfig
 
     task = arguments.task or checkpoint.details.task
     robot = arguments.robot or checkpoint.details.robot

@@ -12,9 +12,9 @@ import numpy as np
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import JointKind, RobotProfile
 from robot_learning.learning.demonstrations import with_camera_sizes
-from robot_learning.learning.execution import ChunkExecutor, ExecutionConfig, observation_name
 from robot_learning.learning.intervals import Share, mcnemar, wilson
 from robot_learning.learning.rollout import EpisodeRecord, mean_jerk, roll_out
+from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, observation_name
 from robot_learning.policies.policy import Policy
 from robot_learning.sim.env import resolve_robot, resolve_task
 from robot_learning.sim.experts import EXPERTS, make_expert

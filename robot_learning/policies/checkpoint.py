@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from torch import Tensor
 from robot_learning import __version__
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.policies.config import from_plain, to_plain
+from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.exchange import move_whole
 from robot_learning.policies.families import family_named
@@ -46,6 +47,7 @@ class CheckpointDetails:
         task: name of the task.
         dataset_digest: of what it was trained on.
         training: the trainer's configuration and results, as JSON can hold it.
+        environment: the gymnasium environment that it was trained in; None for datasets.
     """
 
     robot: str = ""
@@ -53,6 +55,7 @@ class CheckpointDetails:
     task: str = ""
     dataset_digest: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    environment: EnvironmentDetails | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> C
     plain = _read_details(place / DETAILS_NAME)
     try:
         policy = _empty_policy(plain)
-        details = _fields(CheckpointDetails, plain["details"])
+        details = _details(plain["details"])
         wanted_digest, version = str(plain["weights_sha256"]), str(plain["software_version"])
     except (RobotLearningError, KeyError, TypeError, ValueError, AttributeError) as problem:
         text = f"'{problem.args[0]}' is missing" if isinstance(problem, KeyError) else problem
@@ -119,6 +122,15 @@ def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> C
     return Checkpoint(policy.to(device).eval(), details, wanted_digest, version)
 
 
+def _details(plain: Mapping[str, Any]) -> CheckpointDetails:
+    known = dict(plain)
+    environment = known.pop("environment", None)
+    details: CheckpointDetails = _fields(CheckpointDetails, known)
+    if environment is None:
+        return details
+    return replace(details, environment=_fields(EnvironmentDetails, environment))
+
+
 def _plain(policy: Policy, details: CheckpointDetails, digest: str) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -126,9 +138,17 @@ def _plain(policy: Policy, details: CheckpointDetails, digest: str) -> dict[str,
         "family": policy.family,
         "config": to_plain(policy.config),
         "spec": asdict(policy.spec),
-        "details": {**asdict(details), "training": dict(details.training)},
+        "details": _plain_details(details),
         "weights_sha256": digest,
     }
+
+
+def _plain_details(details: CheckpointDetails) -> dict[str, Any]:
+    plain = {**asdict(details), "training": dict(details.training)}
+    if details.environment is None:
+        # As older versions wrote it, which refuse what they do not know.
+        del plain["environment"]
+    return plain
 
 
 def _read_details(path: Path) -> dict[str, Any]:

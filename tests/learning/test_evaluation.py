@@ -15,10 +15,10 @@ from robot_learning.learning.evaluation import (
     compare,
     evaluate,
 )
-from robot_learning.learning.execution import ExecutionConfig
 from robot_learning.learning.rollout import mean_jerk
 from robot_learning.learning.simulation import rollout_for
 from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.execution import ExecutionConfig
 from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
 from robot_learning.sim.env import RobotEnv
 from robot_learning.sim.experts import make_expert
