@@ -102,12 +102,12 @@ class CheckpointFacts:
 
 
 def checkpoint_facts(folder: str) -> CheckpointFacts:
-    """Read them from a checkpoint's details.
+    """Read them from the details of the checkpoint that a folder stands for.
 
     Raises:
         ConfigurationError: there is no checkpoint, or it is damaged.
     """
-    path = Path(folder) / CHECKPOINT_NAME
+    path = best_checkpoint(folder) / CHECKPOINT_NAME
     if not path.is_file():
         raise ConfigurationError(f"{folder}: no checkpoint here: {CHECKPOINT_NAME} is missing")
     try:
@@ -173,7 +173,9 @@ def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
     if gate and not has_gate(Path(_resolved(gate))):
         raise ConfigurationError(f"{gate}: no gate here; robot-learning gate makes one")
     return {
-        "members": MEMBER_SEPARATOR.join(_resolved(folder) for folder in folders),
+        "members": MEMBER_SEPARATOR.join(
+            _resolved(str(best_checkpoint(folder))) for folder in folders if folder
+        ),
         "gate": _resolved(gate),
         "ask_above": 0.0 if ask_above == AUTO else parse_number("ask_above", ask_above),
     }

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from robot_learning import __version__
+from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, best_checkpoint
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.policies.config import from_plain, to_plain
 from robot_learning.policies.environment import EnvironmentDetails
@@ -31,7 +32,7 @@ from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
 SCHEMA_VERSION = 1
 WEIGHTS_NAME = "model.safetensors"
-DETAILS_NAME = "checkpoint.json"
+DETAILS_NAME = CHECKPOINT_NAME
 _LARGEST_DETAILS_BYTES = 16 * 2**20
 # A zip archive (what torch.save writes), and the protocol mark of a bare pickle.
 _PICKLE_MARKS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -100,13 +101,14 @@ def save_checkpoint(folder: Path | str, policy: Policy, details: CheckpointDetai
 
 
 def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> Checkpoint:
-    """Read a checkpoint folder.
+    """Read a checkpoint's folder, or that of a training, whose best one is taken.
 
     Raises:
+        ConfigurationError: the folder holds several trainings.
         CheckpointError: it is missing, damaged, truncated, a pickle, of a newer version, or
             its parts do not fit each other. One line, which names the file.
     """
-    place = Path(folder)
+    place = best_checkpoint(folder)
     plain = _read_details(place / DETAILS_NAME)
     try:
         policy = _empty_policy(plain)

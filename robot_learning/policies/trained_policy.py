@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.policies.checkpoint import Checkpoint, CheckpointDetails, load_checkpoint
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, observation_name
@@ -47,9 +46,10 @@ def load_policy(
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
-        ConfigurationError: more steps are to be executed than a chunk has.
+        ConfigurationError: the folder holds several trainings, or more steps are to be executed
+            than a chunk has.
     """
-    return TrainedPolicy(load_checkpoint(best_checkpoint(folder), device), execution, seed=seed)
+    return TrainedPolicy(load_checkpoint(folder, device), execution, seed=seed)
 
 
 class TrainedPolicy:
