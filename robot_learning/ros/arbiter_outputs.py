@@ -13,6 +13,7 @@ row of the columns has its mode, source and limits under the same stamp:
     reasons         why it is this mode, then what keeps another source from driving
     handover        whether a handover is under way
     noise           whether noise was added to this tick's action
+    noise_set       whether the running demonstration is one with noise
     episode         number of the running demonstration; null outside
     policy_epoch    grows when the policy's chunks were flushed; a policy that sees it change
                     resets itself
@@ -96,8 +97,13 @@ class DecisionOutput:
         self._state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
         self._message, self._text = JointState(name=list(self._names)), String()
 
-    def publish(self, decision: Decision, stamp_ns: int, rate: RateReport | None) -> None:
-        """One message a column; `applied` carries the commanded velocity too."""
+    def publish(
+        self, decision: Decision, stamp_ns: int, rate: RateReport | None, noise_set: bool
+    ) -> None:
+        """One message a column; `applied` carries the commanded velocity too.
+
+        `noise_set` tells whether the running demonstration is one with noise.
+        """
         message = self._message
         conversions.set_stamp(message, stamp_ns)
         for name, publisher in self._columns.items():
@@ -108,7 +114,8 @@ class DecisionOutput:
             velocity = decision.velocity.tobytes() if name == "applied" else b""
             message.velocity = array.array("d", velocity)
             publisher.publish(message)
-        self._text.data = _compact(state_document(decision, self._names, stamp_ns, rate))
+        document = state_document(decision, self._names, stamp_ns, rate)
+        self._text.data = _compact(document | {"noise_set": noise_set})
         self._state.publish(self._text)
 
 

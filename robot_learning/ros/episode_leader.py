@@ -25,6 +25,13 @@ from robot_learning.ros.host import Host
 from robot_learning.ros.pace_diagnostics import PaceInput
 from robot_learning.ros.scene import START_PATIENCE_S, Scene
 from robot_learning.ros.session_calls import PATIENCE_S, Calls
+from robot_learning.ros.session_status import (
+    READY,
+    RECORDING,
+    RESETTING,
+    STARTING,
+    SessionOutput,
+)
 from robot_learning.teleop.device import OperatorEvent
 
 # Where nobody is there to try again, a stream that is silent may come back for so long.
@@ -52,6 +59,7 @@ class EpisodeLeader:
     Attributes:
         calls: asks other nodes.
         scene: what is put back; knows what arbiter and task say.
+        session: tells the operator where an episode is.
         recorder: the newest `recorder/status`.
         events: the operator's keys for the recorder that nobody has looked at yet.
     """
@@ -67,6 +75,7 @@ class EpisodeLeader:
         """
         self._node, self._settings = node, settings
         self.calls = Calls(node, host)
+        self.session = SessionOutput(node)
         self.recorder: Mapping[str, Any] = {}
         self.events: deque[str] = deque()
         self._pace = None if host.is_lockstep else PaceInput(node, host.clock)
@@ -112,6 +121,7 @@ class EpisodeLeader:
             RobotLearningError: a node does not answer or refuses.
         """
         calls, names = self.calls, self._settings
+        self.session.tell(RESETTING)
         calls.demand(f"{names['teleop_node']}/release")
         if not names["simulated"]:
             return
@@ -173,6 +183,7 @@ class EpisodeLeader:
             granted, text = self.calls.trigger(service, repeatable=False)
             self.await_status()
             if granted:
+                self.session.tell(RECORDING)
                 return
             if silent := silent_in(text):
                 self._keep_waiting(wait, silent)
@@ -237,6 +248,7 @@ class EpisodeLeader:
             Whether a key has ended it.
         """
         self.events.clear()
+        self.session.tell(READY)
         begun = False
         while begun or not cancelled():
             self.calls.spin()
@@ -264,9 +276,11 @@ class EpisodeLeader:
             self.ask(event)
             self.await_status()
             return False
+        self.session.tell(STARTING)
         try:
             begin()
         except RobotLearningError as error:
+            self.session.tell(READY, refused=str(error))
             self._node.get_logger().warning(str(error))
         return self.recording
 

@@ -50,7 +50,9 @@ class SessionNode(Node):  # type: ignore[misc]
         leader.await_graph()
         leader.check_pace()
         self.get_logger().info(f"{wanted} episodes into {leader.recorder['dataset']}")
+        leader.session.wanted = wanted
         while self._saved < wanted:
+            leader.session.episode = self._saved + 1
             leader.reset()
             if self._settings["unattended"]:
                 self._unattended_episode()
