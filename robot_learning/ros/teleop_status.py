@@ -82,7 +82,7 @@ def operator_status(
     reasons = state.get("reasons") or ()
     ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
     alarms = ((recorder or {}).get("warning"), help_text(doubt or {}), slow)
-    noise = state.get("noise")
+    alarm, noise = ", ".join(filter(None, alarms)), state.get("noise")
     return Status(
         mode=mode,
         engaged=wanted.engaged,
@@ -98,8 +98,8 @@ def operator_status(
         refused=refused,
         episode=", ".join(filter(None, standing)),
         next_key=next_key_text(str(mode), session, recording, keys),
-        keys=judging_text(keys) if recording else "",
-        alarm=", ".join(filter(None, alarms)),
+        keys=judging_text(keys, bool(alarm or wanted.health.reason)) if recording else "",
+        alarm=alarm,
     )
 
 
@@ -145,13 +145,17 @@ def next_key_text(
     return _press(keys, OperatorEvent.START, "start again" if session.get("refused") else "start")
 
 
-def judging_text(keys: Mapping[OperatorEvent, str]) -> str:
-    """What ends an episode, as far as the device can.
+def judging_text(keys: Mapping[OperatorEvent, str], short: bool = False) -> str:
+    """What ends an episode, as far as the device can; `short` leaves room for what is wrong.
 
     >>> judging_text({OperatorEvent.SUCCESS: "y", OperatorEvent.FAILURE: "x"})
     'y success, x fail'
+    >>> judging_text({OperatorEvent.SUCCESS: "y", OperatorEvent.FAILURE: "x"}, short=True)
+    'y/x'
     """
     known = {event: word for event, word in _JUDGEMENTS.items() if event in keys}
+    if short:
+        return "/".join(keys[event] for event in known)
     return ", ".join(f"{keys[event]} {word}" for event, word in known.items())
 
 

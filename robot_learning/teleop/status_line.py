@@ -82,9 +82,9 @@ def render(status: Status) -> Text:
     _append(line, status.problem, "bold red")
     _append(line, status.episode, "")
     _append(line, status.next_key, "bold")
+    _append(line, status.keys, "bold")
     _append(line, status.refused, "bold white on red")
     _append(line, status.alarm, "bold white on red")
-    _append(line, status.keys, "bold")
     _append(line, status.reason, "italic")
     for limit in status.limits:
         _append(line, limit, "bold yellow")

@@ -71,7 +71,16 @@ REFUSED = {**READY, "refused": "the stream joint_states has been silent for 3.2 
         ),
         ("FAULT", {"recorder": IDLE}, ["FAULT", "c: clear the stop"]),
         ("DISABLED", {"recorder": IDLE}, ["DISABLED", "n: enable"]),
-        ("HOLD", {"recorder": RUNNING, "wanted": LOST}, ["REC 112.3 s", "click on the terminal"]),
+        (
+            "HOLD",
+            {"recorder": RUNNING, "wanted": LOST},
+            ["REC 112.3 s", "click on the terminal"],
+        ),
+        (
+            "HUMAN",
+            {"recorder": {**RUNNING, "warning": "the disk is nearly full"}},
+            ["REC 112.3 s", "episode 13/20", "y/x/backspace", "the disk is nearly"],
+        ),
     ],
 )
 def test_what_is_recorded_and_what_to_press_is_seen_in_80_columns(mode, given, seen):
