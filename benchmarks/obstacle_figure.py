@@ -53,7 +53,7 @@ class Tracker(ChunkExecutor):
 def ways_of(policy: Policy) -> tuple[list[Array], list[bool]]:
     """For each seed the way (T, 2) in m, and whether it reached the goal."""
     config = EvaluationConfig(task="obstacle")
-    profile = profile_for(policy, config.robot)
+    profile = profile_for(policy.spec, config.robot)
     env = environment_for(policy, profile, config, WORLDS)
     try:
         tracker = Tracker(policy, WORLDS)

@@ -7,10 +7,13 @@ python examples/use_policy.py runs/dagger-Pendulum-v1/seed_0 --env Pendulum-v1
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import gymnasium
 
+from robot_learning.learning.evaluation import profile_for
 from robot_learning.policies import load_policy
+from robot_learning.policies.execution import observation_name
 from robot_learning.sim.env import make_env
 
 
@@ -24,10 +27,13 @@ def main() -> None:
 
     policy = load_policy(arguments.run)
     if arguments.env:
-        env = gymnasium.make(arguments.env)
+        env: gymnasium.Env[Any, Any] = gymnasium.make(arguments.env)
     else:
-        trained_for, rate_hz = policy.details, policy.spec.rate_hz
-        env = make_env(trained_for.robot, trained_for.task, control_rate_hz=rate_hz)
+        spec, trained_for = policy.spec, policy.details
+        # The robot with cameras of the size that the policy was trained with, if it sees any.
+        robot = profile_for(spec, trained_for.robot)
+        cameras = [observation_name(seen.key) for seen in spec.observations if seen.is_image]
+        env = make_env(robot, trained_for.task, cameras=cameras, control_rate_hz=spec.rate_hz)
     for episode in range(arguments.episodes):
         observation, _ = env.reset(seed=episode)
         policy.reset()

@@ -16,7 +16,7 @@ from robot_learning.learning.intervals import Share, mcnemar, wilson
 from robot_learning.learning.outcomes import Take
 from robot_learning.learning.rollout import EpisodeRecord, mean_jerk, roll_out
 from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, observation_name
-from robot_learning.policies.policy import Policy
+from robot_learning.policies.policy import Policy, PolicySpec
 from robot_learning.sim.env import resolve_robot, resolve_task
 from robot_learning.sim.experts import EXPERTS, make_expert
 from robot_learning.sim.vector import RobotVectorEnv, make_vec
@@ -204,7 +204,7 @@ def evaluate(
     Raises:
         ConfigurationError: names are unknown, or policy, robot and task do not fit.
     """
-    profile = profile_for(policy, config.robot)
+    profile = profile_for(policy.spec, config.robot)
     worlds = min(config.worlds, config.episodes)
     seeds = range(config.seed, config.seed + config.episodes)
     has_expert = config.ask_expert and config.task in EXPERTS
@@ -234,14 +234,13 @@ def evaluate(
     )
 
 
-def profile_for(policy: Policy, robot: str | RobotProfile) -> RobotProfile:
+def profile_for(spec: PolicySpec, robot: str | RobotProfile) -> RobotProfile:
     """The robot's profile, its cameras as the policy knows them.
 
     Raises:
         ConfigurationError: the policy moves other joints; the text names both sides.
     """
     profile = resolve_robot(robot)
-    spec = policy.spec
     if spec.action_names and spec.action_names != profile.joint_names:
         raise ConfigurationError(
             f"the policy moves {', '.join(spec.action_names)}; the robot '{profile.name}' has "

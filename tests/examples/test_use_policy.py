@@ -23,12 +23,18 @@ def told(
     return capsys.readouterr().out
 
 
+@pytest.mark.parametrize("cameras", [(), (ObservationSpec("images/front", (24, 32, 3), True),)])
 def test_in_a_task(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    cameras: tuple[ObservationSpec, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     joints = load_profile("desk_arm").joint_names
-    spec = PolicySpec((ObservationSpec("obs/joint_position", (7,)),), 7, joints)
-    policy = make_policy("deterministic", spec, None, PLAIN)
+    columns = (ObservationSpec("obs/joint_position", (7,)), *cameras)
+    small = {"images.width": 8, "images.keypoints": 4, "images.features": 8} if cameras else {}
+    spec = PolicySpec(columns, 7, joints, rate_hz=10.0)
+    policy = make_policy("deterministic", spec, None, {**PLAIN, **small})
     save_checkpoint(tmp_path, policy, CheckpointDetails("desk_arm", joints, "reach"))
     lines = told([str(tmp_path)], monkeypatch, capsys).splitlines()
     assert [line.split(":")[0] for line in lines] == ["episode 0", "episode 1"]
