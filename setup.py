@@ -153,6 +153,7 @@ setup(
             "dagger_node = robot_learning.ros.executables:dagger_node",
             "lockstep = robot_learning.ros.executables:lockstep",
             "replay_node = robot_learning.ros.executables:replay_node",
+            "rollout_node = robot_learning.ros.executables:rollout_node",
         ],
     },
 )

@@ -140,7 +140,7 @@ class Session:
         patient.write_text(PATIENT, encoding="utf-8")
         self._log = folder / "session.log"
         command = [sys.executable, "-m", "robot_learning.cli.main", "up", "teleop"]
-        command += ["cameras:=none", f"params_file:={patient}"]
+        command += ["cameras:=none", "headless:=true", f"params_file:={patient}"]
         environment = {**os.environ, "DISPLAY": display, "ROS_DOMAIN_ID": str(DOMAIN)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(

@@ -21,9 +21,9 @@ import torch
 
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.evaluation import EvaluationConfig, environment_for, profile_for
-from robot_learning.learning.execution import ChunkExecutor
 from robot_learning.learning.rollout import roll_out
 from robot_learning.policies.checkpoint import load_checkpoint
+from robot_learning.policies.execution import ChunkExecutor
 from robot_learning.policies.policy import Policy
 
 Array = npt.NDArray[np.float64]
@@ -53,7 +53,7 @@ class Tracker(ChunkExecutor):
 def ways_of(policy: Policy) -> tuple[list[Array], list[bool]]:
     """For each seed the way (T, 2) in m, and whether it reached the goal."""
     config = EvaluationConfig(task="obstacle")
-    profile = profile_for(policy, config.robot)
+    profile = profile_for(policy.spec, config.robot)
     env = environment_for(policy, profile, config, WORLDS)
     try:
         tracker = Tracker(policy, WORLDS)

@@ -54,7 +54,8 @@ def robot_and_arbiter(
         # Only a hand on a device needs it, and whatever has it takes the core from the others.
         urgent: dict[str, ParameterValue] = {"real_time": by_hand}
         more = {"autostart": True, **urgent, **(arbiter or {})}
-        return [robot_node(arguments, {**urgent, **(robot or {})}), arbiter_node(arguments, more)]
+        simulated = robot_node(arguments, {**urgent, **(robot or {})}, by_hand=by_hand)
+        return [simulated, arbiter_node(arguments, more)]
     profile = load_profile(arguments["robot"])
     real = _real_interface(profile)
     settings: dict[str, ParameterValue] = {

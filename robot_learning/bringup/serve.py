@@ -15,6 +15,7 @@ from robot_learning.bringup.plan import (
     LaunchGroup,
     LaunchPlan,
     NodeSpec,
+    OnExit,
     ParameterValue,
     middleware_environment,
     parse_flag,
@@ -61,8 +62,12 @@ ARGUMENTS = (
     LaunchArgument(
         "drive",
         "false",
-        "true lets the policy drive at once; else call arbiter_node/hand_back",
+        "true lets the policy drive at once, in simulation episode after episode; else call "
+        "arbiter_node/hand_back",
         ("true", "false"),
+    ),
+    LaunchArgument(
+        "episodes", "0", "With drive in simulation: episodes before everything ends; 0: never"
     ),
     LOCKSTEP,
     INFERENCE_TICKS,
@@ -102,12 +107,12 @@ class CheckpointFacts:
 
 
 def checkpoint_facts(folder: str) -> CheckpointFacts:
-    """Read them from a checkpoint's details.
+    """Read them from the details of the checkpoint that a folder stands for.
 
     Raises:
         ConfigurationError: there is no checkpoint, or it is damaged.
     """
-    path = Path(folder) / CHECKPOINT_NAME
+    path = best_checkpoint(folder) / CHECKPOINT_NAME
     if not path.is_file():
         raise ConfigurationError(f"{folder}: no checkpoint here: {CHECKPOINT_NAME} is missing")
     try:
@@ -123,7 +128,7 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
 
 
 def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
-    """Robot (when simulated), arbiter and policy.
+    """Robot (when simulated), arbiter and policy; who leads its episodes, where it drives there.
 
     A simulated robot is enabled at start, a real one by a person.
 
@@ -145,9 +150,35 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     }
     if arguments["cameras"] == "auto":
         chosen["cameras"] = ",".join(facts.cameras) or "none"
-    nodes = [*robot_and_arbiter(chosen), policy_node(chosen, _asking(arguments))]
+    more = _asking(arguments)
+    is_led = parse_flag("drive", arguments["drive"]) and parse_flag("sim", arguments["sim"])
+    if is_led:
+        # Whoever leads the episodes lets the policy drive in each.
+        more["drive"] = False
+    elif parse_integer("episodes", arguments["episodes"]):
+        raise ConfigurationError("episodes: are led with drive:=true and a simulated robot alone")
+    nodes = [*robot_and_arbiter(chosen), policy_node(chosen, more)]
+    if is_led:
+        nodes.append(_rollout_node(chosen))
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
     return arranged(plan, lockstep)
+
+
+def _rollout_node(arguments: Mapping[str, str]) -> NodeSpec:
+    """Leads from episode to episode; with so many of them its end is that of everything."""
+    parameters: dict[str, ParameterValue] = {
+        "task": arguments["task"],
+        "episodes": parse_integer("episodes", arguments["episodes"]),
+        "seed": parse_integer("seed", arguments["seed"]),
+    }
+    return NodeSpec(
+        executable="rollout_node",
+        name="rollout_node",
+        namespace=arguments["namespace"],
+        parameters=(parameters, *user_parameters(arguments["params_file"])),
+        log_level=arguments["log_level"],
+        on_exit=OnExit.FINISH,
+    )
 
 
 def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
@@ -173,7 +204,9 @@ def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
     if gate and not has_gate(Path(_resolved(gate))):
         raise ConfigurationError(f"{gate}: no gate here; robot-learning gate makes one")
     return {
-        "members": MEMBER_SEPARATOR.join(_resolved(folder) for folder in folders),
+        "members": MEMBER_SEPARATOR.join(
+            _resolved(str(best_checkpoint(folder))) for folder in folders if folder
+        ),
         "gate": _resolved(gate),
         "ask_above": 0.0 if ask_above == AUTO else parse_number("ask_above", ask_above),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
@@ -23,13 +24,19 @@ from robot_learning.bringup.plan import (
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import find_robot
 
+AUTO = "auto"
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 ARGUMENTS = (
     LaunchArgument("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
     LaunchArgument("task", "lift", "Task whose scene the robot stands in"),
     LaunchArgument("seed", "0", "Seed of the object placement"),
-    LaunchArgument("headless", "true", "false opens MuJoCo's viewer", ("true", "false")),
+    LaunchArgument(
+        "headless",
+        AUTO,
+        "false shows the scene in a window; auto: where a person drives and there is a screen",
+        (AUTO, "true", "false"),
+    ),
     LaunchArgument("sim_speed", "1.0", "Simulated seconds a second; 0: as fast as possible"),
     LOCKSTEP,
     LaunchArgument("cameras", "all", "Cameras to publish, separated by commas; all, or none"),
@@ -63,8 +70,19 @@ def uses_sim_time(arguments: Mapping[str, str]) -> bool:
     return wanted
 
 
+def is_headless(arguments: Mapping[str, str], by_hand: bool) -> bool:
+    """Whether no window is opened; `by_hand` tells whether a person drives with a device."""
+    if arguments["headless"] != AUTO:
+        return parse_flag("headless", arguments["headless"])
+    has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return not (by_hand and has_screen)
+
+
 def robot_node(
-    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+    arguments: Mapping[str, str],
+    more: Mapping[str, ParameterValue] | None = None,
+    *,
+    by_hand: bool = False,
 ) -> NodeSpec:
     """The robot's own node; `more` parameters come after the shipped ones."""
     robot = arguments["robot"]
@@ -75,7 +93,7 @@ def robot_node(
         "seed": parse_integer("seed", arguments["seed"]),
         "sim_speed": parse_number("sim_speed", arguments["sim_speed"]),
         "publish_clock": uses_sim_time(arguments),
-        "headless": parse_flag("headless", arguments["headless"]),
+        "headless": is_headless(arguments, by_hand),
         "cameras": parse_names(arguments["cameras"]),
         "autostart": parse_flag("autostart", arguments["autostart"]),
         "real_time": False,

@@ -251,7 +251,6 @@ def _refuse_used(folder: Path, dataset: Path) -> None:
 def _estimate(arguments: argparse.Namespace) -> int:
     """Write psi from one checkpoint and the episodes that it has not seen."""
     from robot_learning.cli.dart_view import covariance_text
-    from robot_learning.cli.evaluate_command import load_run_or_checkpoint
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.dataset import Dataset
     from robot_learning.learning.dart_estimate import (
@@ -260,10 +259,11 @@ def _estimate(arguments: argparse.Namespace) -> int:
         held_out,
         save_covariance,
     )
+    from robot_learning.policies.checkpoint import load_checkpoint
 
     place, path = arguments.estimate
     out = arguments.out or Path("psi.npz")
-    checkpoint, dataset = load_run_or_checkpoint(place), Dataset(path)
+    checkpoint, dataset = load_checkpoint(place), Dataset(path)
     profile = load_profile(arguments.robot or dataset.info.robot)
     unseen = held_out(dataset, checkpoint.details.training, place)
     cap = arguments.trace_cap if arguments.trace_cap is not None else _default_cap(profile)

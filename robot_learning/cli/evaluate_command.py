@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import progress_bar
-from robot_learning.core.ensemble_folders import best_checkpoint
+from robot_learning.cli.success_gate import Gate
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from robot_learning.learning.evaluation import Comparison, Evaluation, EvaluationConfig
-    from robot_learning.learning.intervals import Share
+    from robot_learning.cli.evaluate_trials import Evaluated, Trial
+    from robot_learning.learning.evaluation import Comparison
     from robot_learning.policies.checkpoint import Checkpoint
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -32,6 +31,25 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, or of a run")
     parser.add_argument("--task", help="default: the one it was trained for")
     parser.add_argument("--robot", help="default: the one it was trained for")
+    parser.add_argument(
+        "--env",
+        metavar="ID",
+        help="instead of a task: the gymnasium environment with that id, with module:ID if a "
+        "module registers it (default: the one it was trained in with --env)",
+    )
+    parser.add_argument(
+        "--env-set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of the environment; may be repeated (default: as it was trained)",
+    )
+    parser.add_argument(
+        "--success-return",
+        type=float,
+        metavar="RETURN",
+        help="in a gymnasium environment: an episode with at least this return succeeded",
+    )
     parser.add_argument("--episodes", type=int, default=100, help="default: %(default)s")
     parser.add_argument(
         "--seed", type=int, default=100_000, help="of the first episode; default: %(default)s"
@@ -53,51 +71,55 @@ def add_parser(subparsers: Subparsers) -> None:
         "--device", default="cpu", help="of the network: auto, cpu, cuda, mps; default: %(default)s"
     )
     parser.add_argument("--json", type=Path, help="file to write the figures to")
-    parser.add_argument("--video", type=Path, help="film of the first episodes, as NAME.mp4")
-    parser.add_argument("--video-episodes", type=int, default=4, help="default: %(default)s")
+    parser.add_argument(
+        "--video", type=Path, help="film of some episodes, failures first, as NAME.mp4"
+    )
+    parser.add_argument(
+        "--video-episodes", type=int, default=4, help="to film, or to show (default: %(default)s)"
+    )
+    parser.add_argument("--render", action="store_true", help="show the same episodes in a window")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluate; 1 when the gate is missed."""
-    from robot_learning.learning.evaluation import compare
+    from robot_learning.cli.evaluate_trials import trial_of
+    from robot_learning.policies.checkpoint import load_checkpoint
     from robot_learning.policies.errors import memory_errors_as
     from robot_learning.serving.devices import choose_device
 
     _check(arguments)
     device = choose_device(arguments.device)
-    first = load_run_or_checkpoint(arguments.checkpoint, device)
-    config = _config(arguments, first)
+    first = load_checkpoint(arguments.checkpoint, device)
+    trial = trial_of(arguments, first)
     names = [arguments.checkpoint]
     others = []
     if arguments.compare:
         names.append(arguments.compare)
-        others.append(load_run_or_checkpoint(arguments.compare, device))
+        others.append(load_checkpoint(arguments.compare, device))
     _prepare_files(arguments)
-    out_of_memory = ConfigurationError(
-        f"out of memory with {config.worlds} worlds at once and {config.episodes} episodes: "
-        "fewer may fit (--worlds, --episodes)"
-    )
-    evaluations: list[Evaluation] = []
-    with memory_errors_as(out_of_memory):
+    if arguments.video:
+        from robot_learning.learning.video import check_pictures
+
+        check_pictures(trial.pictured(first.policy.spec.rate_hz)[0])
+    evaluations: list[Evaluated] = []
+    with memory_errors_as(ConfigurationError(trial.out_of_memory)):
         for name, checkpoint in zip(names, (first, *others), strict=True):
-            evaluations.append(_evaluated(checkpoint, config, f"simulating {name}"))
-    comparison = compare(evaluations[0], evaluations[1]) if others else None
+            title = f"simulating {name}"
+            evaluations.append(_evaluated(trial, checkpoint, arguments.episodes, title))
+    comparison = trial.compared(evaluations[0], evaluations[1]) if others else None
     named = dict(zip(map(str, names), evaluations, strict=True))
     _print(named, comparison)
     if arguments.json:
         _write_json(arguments.json, named, comparison)
     if arguments.video:
-        from robot_learning.learning.video import write_video
-
-        write_video(evaluations[0], arguments.video.resolve(), arguments.video_episodes)
-        print(f"video: {arguments.video}")
+        _film(arguments, trial, evaluations[0], first.policy.spec.rate_hz)
+    if arguments.render:
+        _show(arguments, trial, evaluations[0])
     return _exit_code(arguments, evaluations[0])
 
 
-def _evaluated(checkpoint: Checkpoint, config: EvaluationConfig, title: str) -> Evaluation:
-    from robot_learning.learning.evaluation import evaluate
-
+def _evaluated(trial: Trial, checkpoint: Checkpoint, episodes: int, title: str) -> Evaluated:
     over = 0
     with progress_bar(title, "episode") as show:
 
@@ -107,21 +129,34 @@ def _evaluated(checkpoint: Checkpoint, config: EvaluationConfig, title: str) -> 
             show(done, total)
 
         try:
-            return evaluate(checkpoint.policy, config, count)
+            return trial.evaluated(checkpoint, count)
         except KeyboardInterrupt:
-            text = f"{title}: stopped after {over} of {config.episodes} episodes"
+            text = f"{title}: stopped after {over} of {episodes} episodes"
             raise KeyboardInterrupt(f"{text}; nothing was written") from None
 
 
-def load_run_or_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
-    """The checkpoint in a folder, or the best one of the run in it.
+def _film(
+    arguments: argparse.Namespace, trial: Trial, evaluation: Evaluated, rate_hz: float
+) -> None:
+    from robot_learning.learning.video import chosen, summary, write_video
 
-    Raises:
-        CheckpointError: there is none, or it is damaged.
-    """
-    from robot_learning.policies.checkpoint import load_checkpoint
+    shown = chosen(evaluation.takes, arguments.video_episodes)
+    path = arguments.video.resolve()
+    env, rate_hz = trial.pictured(rate_hz)
+    write_video(env, shown, path, rate_hz, trial.success_return)
+    print(f"video: {arguments.video}: {summary(shown, evaluation.takes)}")
 
-    return load_checkpoint(best_checkpoint(path), device)
+
+def _show(arguments: argparse.Namespace, trial: Trial, evaluation: Evaluated) -> None:
+    from robot_learning.learning.outcomes import replayed
+    from robot_learning.learning.video import chosen, summary
+
+    shown = chosen(evaluation.takes, arguments.video_episodes)
+    with trial.windowed(evaluation) as (env, show):
+        print(f"window: {summary(shown, evaluation.takes)}")
+        for take in shown:
+            for steps, _, _ in replayed(env, take.seed, take.actions):
+                show(take, steps)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -151,40 +186,22 @@ def _prepare_files(arguments: argparse.Namespace) -> None:
             raise ConfigurationError(f"{option} {path}: cannot be written: {problem}") from problem
 
 
-def _config(arguments: argparse.Namespace, checkpoint: Checkpoint) -> EvaluationConfig:
-    from robot_learning.learning.evaluation import EvaluationConfig
-    from robot_learning.learning.execution import ExecutionConfig
-
-    task = arguments.task or checkpoint.details.task
-    robot = arguments.robot or checkpoint.details.robot
-    if not task or not robot:
-        raise ConfigurationError("the checkpoint names no task and robot; give --task and --robot")
-    return EvaluationConfig(
-        task=task,
-        robot=robot,
-        episodes=arguments.episodes,
-        seed=arguments.seed,
-        worlds=arguments.worlds,
-        execution=ExecutionConfig(arguments.executed_steps, arguments.ensemble),
-        ask_expert=not arguments.no_expert,
-    )
-
-
-def _print(evaluations: dict[str, Evaluation], comparison: Comparison | None) -> None:
+def _print(evaluations: dict[str, Evaluated], comparison: Comparison | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    config = next(iter(evaluations.values())).config
-    table = Table(title=f"{config.task}, {config.robot}: {config.episodes} episodes")
-    table.add_column("figure")
+    first = next(iter(evaluations.values()))
+    table = Table(title=f"{first.title}: {len(first.takes)} episodes")
+    table.add_column("figure", no_wrap=True)
     rows = [evaluation.figures for evaluation in evaluations.values()]
     for name in evaluations:
         table.add_column(name, overflow="fold")
-    shares = [str(evaluation.success) for evaluation in evaluations.values()]
+    shares = [str(evaluation.success or "unknown") for evaluation in evaluations.values()]
     table.add_row("success [95 % Wilson]", *shares)
     for key in rows[0]:
         if not key.startswith("success"):
-            table.add_row(key, *(f"{row[key]:.4g}" for row in rows))
+            name = f"{key} ({first.reward} reward)" if key == "mean_return" else key
+            table.add_row(name, *(f"{row[key]:.4g}" for row in rows))
     console = Console()
     console.print(table)
     if comparison:
@@ -196,7 +213,7 @@ def _print(evaluations: dict[str, Evaluation], comparison: Comparison | None) ->
 
 
 def _write_json(
-    path: Path, evaluations: dict[str, Evaluation], comparison: Comparison | None
+    path: Path, evaluations: dict[str, Evaluated], comparison: Comparison | None
 ) -> None:
     from dataclasses import asdict
 
@@ -211,31 +228,13 @@ def _write_json(
         raise ConfigurationError(f"--json {path}: cannot be written: {problem}") from problem
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The success that is asked for: of the share, or of the lower end of its interval."""
-
-    min_success: float
-    lower_bound: bool = False
-
-    def is_passed(self, success: Share) -> bool:
-        """Whether it is reached."""
-        return self._found(success) >= self.min_success
-
-    def verdict(self, success: Share) -> str:
-        """The same for people."""
-        which = "the lower end of its interval" if self.lower_bound else "success"
-        verdict = "passed" if self.is_passed(success) else "missed"
-        found = self._found(success)
-        return f"gate {verdict}: {which} is {found:.3f}, asked are {self.min_success:.3f}"
-
-    def _found(self, success: Share) -> float:
-        return success.low if self.lower_bound else success.share
-
-
-def _exit_code(arguments: argparse.Namespace, evaluation: Evaluation) -> int:
+def _exit_code(arguments: argparse.Namespace, evaluation: Evaluated) -> int:
     if arguments.min_success is None:
         return 0
+    if evaluation.success is None:
+        raise ConfigurationError(
+            "--min-success: this environment does not say what succeeds; give --success-return"
+        )
     gate = Gate(arguments.min_success, arguments.lower_bound)
     print(gate.verdict(evaluation.success))
     return 0 if gate.is_passed(evaluation.success) else 1

@@ -13,16 +13,35 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from robot_learning.core.errors import ConfigurationError
+
 CHECKPOINT_NAME, GATE_NAME = "checkpoint.json", "gate.json"
 BEST = "best"
 _MEMBER, _GATE = "_member_", "_gate"
 
 
 def best_checkpoint(folder: str | Path) -> Path:
-    """The folder itself, or the best checkpoint of the training in it."""
+    """The checkpoint that a folder stands for, wherever one may be named.
+
+    That is the folder itself, the best one of the training in it, or that of the only training
+    in folders of its own there, as studies have them (`seed_0/best`). A folder that holds none of
+    these is given back as it is: whoever reads it says what is missing.
+
+    Raises:
+        ConfigurationError: there are several trainings; the text lists them.
+    """
     place = Path(folder).expanduser()
-    is_training = not (place / CHECKPOINT_NAME).exists() and (place / BEST).is_dir()
-    return place / BEST if is_training else place
+    if (place / CHECKPOINT_NAME).exists() or not place.is_dir():
+        return place
+    if (place / BEST).is_dir():
+        return place / BEST
+    found = [path.parent for path in place.glob(f"*/{BEST}/{CHECKPOINT_NAME}")]
+    if len(found) > 1:
+        names = sorted((path.parent.name for path in found), key=lambda name: (len(name), name))
+        raise ConfigurationError(
+            f"{place}: several trainings are here, name one: {', '.join(names)}"
+        )
+    return found[0] if found else place
 
 
 def member_folders(first: Path, members: int) -> list[Path]:

@@ -11,6 +11,8 @@ import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.banner import DARK, Banner
+from robot_learning.episodes.banner import HEIGHT_PX as BAR_PX
 from robot_learning.episodes.controllers import COLOURS, controllers, interventions, spells
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.errors import EpisodeError
@@ -20,8 +22,7 @@ from robot_learning.episodes.picture import visible_pixels
 from robot_learning.episodes.recovery import Progress
 
 HEIGHT_PX = 480
-_BAR_PX, _LINE_PX, _TEXT_PX = 40, 16, 22
-_DARK = (24, 24, 24)
+_LINE_PX = 16
 Draw = Callable[[int], UInt8Array]
 """The picture (height, width, 3) of a row."""
 
@@ -67,16 +68,14 @@ class Reel:
         self._episode, self._title = episode, title
         self._image = require("PIL.Image", "making films")
         self._draw = require("PIL.ImageDraw", "making films").Draw
-        fonts = require("matplotlib.font_manager", "making films")
-        font = fonts.findfont(fonts.FontProperties(family="DejaVu Sans", weight="bold"))
-        self._font = require("PIL.ImageFont", "making films").truetype(font, _TEXT_PX)
         self._views = [draw] if draw else _recorded(episode)
         if not self._views:
             raise EpisodeError(f"{episode.path}: has no camera, so there is nothing to film")
         shapes = [view(0).shape for view in self._views]
         # Colour at half resolution needs even sizes.
         self._widths = [round(shape[1] * HEIGHT_PX / shape[0] / 2) * 2 for shape in shapes]
-        self.shape = (HEIGHT_PX + _BAR_PX + _LINE_PX, sum(self._widths), 3)
+        self.shape = (HEIGHT_PX + BAR_PX + _LINE_PX, sum(self._widths), 3)
+        self._banner = Banner(self.shape[1])
         self._controllers = controllers(episode) or ["nobody"] * episode.rows
         self._interventions = interventions(episode)
         self._invalid = ~episode.valid
@@ -86,17 +85,17 @@ class Reel:
 
     def frame(self, row: int) -> UInt8Array:
         """The film's frame for a row, (height, width, 3)."""
-        canvas = self._image.new("RGB", (self.shape[1], self.shape[0]), _DARK)
+        canvas = self._image.new("RGB", (self.shape[1], self.shape[0]), DARK)
         left = 0
         for view, width in zip(self._views, self._widths, strict=True):
             image = self._image.fromarray(view(row))
             if image.size != (width, HEIGHT_PX):
                 image = image.resize((width, HEIGHT_PX))
-            canvas.paste(image, (left, _BAR_PX))
+            canvas.paste(image, (left, BAR_PX))
             left += width
         canvas.paste(self._line, (0, self.shape[0] - _LINE_PX))
         draw = self._draw(canvas)
-        self._write_bar(draw, row)
+        canvas.paste(self._image.fromarray(self._bar(row)), (0, 0))
         if self._title:
             self._write_title(draw)
         x = round((row + 0.5) / self._episode.rows * self.shape[1])
@@ -104,27 +103,22 @@ class Reel:
         pixels_out: UInt8Array = np.asarray(canvas)
         return pixels_out
 
-    def _write_bar(self, draw: Any, row: int) -> None:
+    def _bar(self, row: int) -> UInt8Array:
         name = self._controllers[row]
         text = "HUMAN INTERVENES" if self._interventions[row] else name.upper()
-        text_width = round(draw.textlength(text, font=self._font))
-        draw.rectangle((0, 0, text_width + 24, _BAR_PX - 1), fill=COLOURS[name])
-        middle = _BAR_PX // 2
-        draw.text((12, middle), text, fill="white", font=self._font, anchor="lm")
-        rows = self._episode.rows
-        right = f"{self._times_s[row]:6.2f} s   {row + 1}/{rows}"
+        right = f"{self._times_s[row]:6.2f} s   {row + 1}/{self._episode.rows}"
         if self._invalid[row]:
             right = f"INVALID   {right}"
-        draw.text((self.shape[1] - 12, middle), right, fill="white", font=self._font, anchor="rm")
+        return self._banner.draw(text, COLOURS[name], right)
 
     def _write_title(self, draw: Any) -> None:
         corner = (12, self.shape[0] - _LINE_PX - 12)
-        around = draw.textbbox(corner, self._title, font=self._font, anchor="lb")
-        draw.rectangle((0, around[1] - 8, around[2] + 12, self.shape[0] - _LINE_PX), fill=_DARK)
-        draw.text(corner, self._title, fill="white", font=self._font, anchor="lb")
+        around = draw.textbbox(corner, self._title, font=self._banner.font, anchor="lb")
+        draw.rectangle((0, around[1] - 8, around[2] + 12, self.shape[0] - _LINE_PX), fill=DARK)
+        draw.text(corner, self._title, fill="white", font=self._banner.font, anchor="lb")
 
     def _time_line(self) -> Any:
-        line = self._image.new("RGB", (self.shape[1], _LINE_PX), _DARK)
+        line = self._image.new("RGB", (self.shape[1], _LINE_PX), DARK)
         draw = self._draw(line)
         scale = self.shape[1] / self._episode.rows
         for spell in spells(self._controllers):

@@ -12,15 +12,17 @@ import numpy as np
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import JointKind, RobotProfile
 from robot_learning.learning.demonstrations import with_camera_sizes
-from robot_learning.learning.execution import ChunkExecutor, ExecutionConfig, observation_name
 from robot_learning.learning.intervals import Share, mcnemar, wilson
+from robot_learning.learning.outcomes import Take
 from robot_learning.learning.rollout import EpisodeRecord, mean_jerk, roll_out
-from robot_learning.policies.policy import Policy
+from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, observation_name
+from robot_learning.policies.policy import Policy, PolicySpec
 from robot_learning.sim.env import resolve_robot, resolve_task
 from robot_learning.sim.experts import EXPERTS, make_expert
 from robot_learning.sim.vector import RobotVectorEnv, make_vec
 
 _MOST = 1_000_000
+_INCOMPARABLE = "only evaluations of the same task and seeds can be compared"
 _LARGEST_SEED = 2**63 - 1
 
 
@@ -39,7 +41,7 @@ class EvaluationConfig:
         expert_every: asked at every so many-th step.
         shadow_episodes: driven by the expert, with the policy in shadow, for the error on the
             states of demonstrations.
-        reward: `sparse` or `dense`.
+        reward: `sparse`, as the environments are made by default, or `dense`.
     """
 
     task: str = "lift"
@@ -51,7 +53,7 @@ class EvaluationConfig:
     ask_expert: bool = True
     expert_every: int = 1
     shadow_episodes: int = 20
-    reward: str = "dense"
+    reward: str = "sparse"
 
     def __post_init__(self) -> None:
         _check(self)
@@ -76,6 +78,24 @@ class Evaluation:
     joints_in_rad: tuple[bool, ...]
     off_policy_error: float
     wall_s: float
+
+    @property
+    def title(self) -> str:
+        """What was simulated."""
+        return f"{self.config.task}, {self.config.robot}"
+
+    @property
+    def reward(self) -> str:
+        """Which one the returns are of."""
+        return self.config.reward
+
+    @property
+    def takes(self) -> list[Take]:
+        """Its episodes, to be filmed."""
+        return [
+            Take(number, episode.seed, episode.success, list(episode.actions))
+            for number, episode in enumerate(self.episodes, start=1)
+        ]
 
     @property
     def success(self) -> Share:
@@ -112,6 +132,7 @@ class Evaluation:
         return {
             "task": self.config.task,
             "robot": self.config.robot,
+            "reward": self.config.reward,
             "seed": self.config.seed,
             "interval": "95 % Wilson",
             **figures,
@@ -149,12 +170,20 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
     Raises:
         ConfigurationError: they are not of the same episodes.
     """
-    seeds = [episode.seed for episode in first.episodes]
-    if seeds != [episode.seed for episode in second.episodes] or (
-        first.config.task != second.config.task or first.config.robot != second.config.robot
-    ):
-        raise ConfigurationError("only evaluations of the same task and seeds can be compared")
-    pairs = [(a.success, b.success) for a, b in zip(first.episodes, second.episodes, strict=True)]
+    if first.config.task != second.config.task or first.config.robot != second.config.robot:
+        raise ConfigurationError(_INCOMPARABLE)
+    return compare_takes(first.takes, second.takes)
+
+
+def compare_takes(first: Sequence[Take], second: Sequence[Take]) -> Comparison:
+    """The paired test, of episodes whose success is known.
+
+    Raises:
+        ConfigurationError: they have other seeds.
+    """
+    if [take.seed for take in first] != [take.seed for take in second]:
+        raise ConfigurationError(_INCOMPARABLE)
+    pairs = [(a.success, b.success) for a, b in zip(first, second, strict=True)]
     only_first, only_second = pairs.count((True, False)), pairs.count((False, True))
     return Comparison(
         both=pairs.count((True, True)),
@@ -175,7 +204,7 @@ def evaluate(
     Raises:
         ConfigurationError: names are unknown, or policy, robot and task do not fit.
     """
-    profile = profile_for(policy, config.robot)
+    profile = profile_for(policy.spec, config.robot)
     worlds = min(config.worlds, config.episodes)
     seeds = range(config.seed, config.seed + config.episodes)
     has_expert = config.ask_expert and config.task in EXPERTS
@@ -205,14 +234,13 @@ def evaluate(
     )
 
 
-def profile_for(policy: Policy, robot: str | RobotProfile) -> RobotProfile:
+def profile_for(spec: PolicySpec, robot: str | RobotProfile) -> RobotProfile:
     """The robot's profile, its cameras as the policy knows them.
 
     Raises:
         ConfigurationError: the policy moves other joints; the text names both sides.
     """
     profile = resolve_robot(robot)
-    spec = policy.spec
     if spec.action_names and spec.action_names != profile.joint_names:
         raise ConfigurationError(
             f"the policy moves {', '.join(spec.action_names)}; the robot '{profile.name}' has "

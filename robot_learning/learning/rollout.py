@@ -12,7 +12,7 @@ import numpy.typing as npt
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.execution import ChunkExecutor
+from robot_learning.policies.execution import ChunkExecutor
 from robot_learning.sim.experts import Expert
 from robot_learning.sim.vector import RobotVectorEnv
 

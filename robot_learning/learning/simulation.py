@@ -10,8 +10,8 @@ from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning.batches import observation_keys
 from robot_learning.learning.config import TrainConfig
 from robot_learning.learning.evaluation import EvaluationConfig, evaluate
-from robot_learning.learning.execution import observation_name
 from robot_learning.learning.validation import Rollout
+from robot_learning.policies.execution import observation_name
 from robot_learning.sim.env import RobotEnv, resolve_robot
 from robot_learning.sim.tasks import TASKS
 

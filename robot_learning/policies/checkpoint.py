@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from robot_learning import __version__
+from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, best_checkpoint
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.policies.config import from_plain, to_plain
+from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.exchange import move_whole
 from robot_learning.policies.families import family_named
@@ -30,7 +32,7 @@ from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
 SCHEMA_VERSION = 1
 WEIGHTS_NAME = "model.safetensors"
-DETAILS_NAME = "checkpoint.json"
+DETAILS_NAME = CHECKPOINT_NAME
 _LARGEST_DETAILS_BYTES = 16 * 2**20
 # A zip archive (what torch.save writes), and the protocol mark of a bare pickle.
 _PICKLE_MARKS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -46,6 +48,7 @@ class CheckpointDetails:
         task: name of the task.
         dataset_digest: of what it was trained on.
         training: the trainer's configuration and results, as JSON can hold it.
+        environment: the gymnasium environment that it was trained in; None for datasets.
     """
 
     robot: str = ""
@@ -53,6 +56,7 @@ class CheckpointDetails:
     task: str = ""
     dataset_digest: str = ""
     training: Mapping[str, Any] = field(default_factory=dict)
+    environment: EnvironmentDetails | None = None
 
 
 @dataclass(frozen=True)
@@ -97,17 +101,18 @@ def save_checkpoint(folder: Path | str, policy: Policy, details: CheckpointDetai
 
 
 def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> Checkpoint:
-    """Read a checkpoint folder.
+    """Read a checkpoint's folder, or that of a training, whose best one is taken.
 
     Raises:
+        ConfigurationError: the folder holds several trainings.
         CheckpointError: it is missing, damaged, truncated, a pickle, of a newer version, or
             its parts do not fit each other. One line, which names the file.
     """
-    place = Path(folder)
+    place = best_checkpoint(folder)
     plain = _read_details(place / DETAILS_NAME)
     try:
         policy = _empty_policy(plain)
-        details = _fields(CheckpointDetails, plain["details"])
+        details = _details(plain["details"])
         wanted_digest, version = str(plain["weights_sha256"]), str(plain["software_version"])
     except (RobotLearningError, KeyError, TypeError, ValueError, AttributeError) as problem:
         text = f"'{problem.args[0]}' is missing" if isinstance(problem, KeyError) else problem
@@ -119,6 +124,15 @@ def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> C
     return Checkpoint(policy.to(device).eval(), details, wanted_digest, version)
 
 
+def _details(plain: Mapping[str, Any]) -> CheckpointDetails:
+    known = dict(plain)
+    environment = known.pop("environment", None)
+    details: CheckpointDetails = _fields(CheckpointDetails, known)
+    if environment is None:
+        return details
+    return replace(details, environment=_fields(EnvironmentDetails, environment))
+
+
 def _plain(policy: Policy, details: CheckpointDetails, digest: str) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -126,9 +140,17 @@ def _plain(policy: Policy, details: CheckpointDetails, digest: str) -> dict[str,
         "family": policy.family,
         "config": to_plain(policy.config),
         "spec": asdict(policy.spec),
-        "details": {**asdict(details), "training": dict(details.training)},
+        "details": _plain_details(details),
         "weights_sha256": digest,
     }
+
+
+def _plain_details(details: CheckpointDetails) -> dict[str, Any]:
+    plain = {**asdict(details), "training": dict(details.training)}
+    if details.environment is None:
+        # As older versions wrote it, which refuse what they do not know.
+        del plain["environment"]
+    return plain
 
 
 def _read_details(path: Path) -> dict[str, Any]:

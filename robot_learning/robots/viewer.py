@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import DependencyError
 from robot_learning.core.types import FloatArray
+from robot_learning.robots.keyboard_focus import focus_given_back
 from robot_learning.sim.shadow import Shadow
 from robot_learning.sim.world import World
 
@@ -21,8 +22,8 @@ CLOSE_TIMEOUT_S = 2.0
 class Viewer:
     """A window that shows a world; closing it does not end the simulation."""
 
-    def __init__(self, world: World, *, panels: bool = True) -> None:
-        """Open the window, with MuJoCo's panels of settings at its sides or without.
+    def __init__(self, world: World) -> None:
+        """Open the window, its panels of settings closed (Tab, shift-Tab), the keyboard left alone.
 
         Raises:
             DependencyError: there is no display, or no window can be opened on it.
@@ -39,10 +40,14 @@ class Viewer:
             warnings.simplefilter("ignore")  # what GLFW has to say is in the error below
             if not glfw.init():
                 raise DependencyError(f"the display '{named}' cannot be opened")
+        # Who drives with the keyboard types into another window; a window manager may not care.
+        glfw.window_hint(glfw.FOCUSED, glfw.FALSE)
+        glfw.window_hint(glfw.FOCUS_ON_SHOW, glfw.FALSE)
         before = set(threading.enumerate())
-        self._viewer = mujoco.viewer.launch_passive(
-            world.mj_model, world.mj_data, show_left_ui=panels, show_right_ui=panels
-        )
+        with focus_given_back():
+            self._viewer = mujoco.viewer.launch_passive(
+                world.mj_model, world.mj_data, show_left_ui=False, show_right_ui=False
+            )
         self._threads = set(threading.enumerate()) - before
         self._aim(world)
         self._shown_ns = -FRAME_PERIOD_NS

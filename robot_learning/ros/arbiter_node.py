@@ -123,7 +123,8 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._state, decision = self._arbiter.step(self._state, inputs, now)
         if decision.publish:
             self._command.publish(decision)
-        self._columns.publish(decision, now.ros_ns, self._rate)
+        noise_set = self._demonstrations.is_noisy
+        self._columns.publish(decision, now.ros_ns, self._rate, noise_set)
         self._log(decision)
         self._rest_or_work(decision)
         if now.steady_ns - self._reported_ns >= REPORT_PERIOD_S * NS_PER_S:

@@ -15,6 +15,7 @@ row of the columns has its mode, source and limits under the same stamp:
     reasons         list: why it is this mode, then what keeps another source from driving
     handover        whether a handover is under way
     noise           whether noise was added to this tick's action
+    noise_set       whether the running demonstration is one with noise
     episode         number of the running demonstration; null outside of one
     policy_epoch    counter that grows when the policy's chunks are flushed; a policy that sees it
                     change resets itself
@@ -102,15 +103,21 @@ class DecisionOutput:
         self._messages = JointStates(self._names)
         self._text = String()
 
-    def publish(self, decision: Decision, stamp_ns: int, rate: RateReport | None) -> None:
-        """One message a column; `applied` carries the commanded velocity too."""
+    def publish(
+        self, decision: Decision, stamp_ns: int, rate: RateReport | None, noise_set: bool
+    ) -> None:
+        """One message a column; `applied` carries the commanded velocity too.
+
+        `noise_set` tells whether the running demonstration is one with noise.
+        """
         for name, publisher in self._columns.items():
             # Asked first, as a message takes ten times as long as the question.
             if not publisher.handle.get_subscription_count():
                 continue
             velocity = decision.velocity if name == "applied" else None
             publisher.publish(self._messages.filled(stamp_ns, getattr(decision, name), velocity))
-        self._text.data = _compact(state_document(decision, self._names, stamp_ns, rate))
+        document = state_document(decision, self._names, stamp_ns, rate)
+        self._text.data = _compact(document | {"noise_set": noise_set})
         self._state.publish(self._text)
 
 

@@ -140,7 +140,7 @@ class DaggerNode(Node):  # type: ignore[misc]
             if not self._is_full:
                 self._overload.check(resume_command(self._settings))
         if names["simulated"]:
-            self._leader.disable()
+            self._leader.scene.disable()
         relabel = self._state.current.relabel != rounds.NOBODY
         self._enter(Phase.RELABELLING if relabel else Phase.TRAINING)
 

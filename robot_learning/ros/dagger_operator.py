@@ -41,7 +41,7 @@ class SimulatedOperator:
 
     def go_on(self) -> None:
         """Look at what happens, and do what is to be done."""
-        now_s, mode = self._leader.calls.now_s, self._leader.mode
+        now_s, mode = self._leader.calls.now_s, self._leader.scene.mode
         if mode != "HOLD":
             self._held_s = now_s
         if mode == "HUMAN":

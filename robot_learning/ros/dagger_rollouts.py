@@ -11,15 +11,12 @@ from typing import Any
 
 from rclpy.node import Node
 
-from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.dagger_doubt import PolicyDoubt
 from robot_learning.ros.dagger_operator import SimulatedOperator
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.dagger_run import resume_command
 from robot_learning.ros.episode_leader import KEY_PATIENCE_S, SILENCE_PATIENCE_S, EpisodeLeader
-
-_PROPOSAL_PATIENCE_S = 10.0
 
 
 class Rollouts:
@@ -66,14 +63,14 @@ class Rollouts:
         self._begin(SILENCE_PATIENCE_S, resume_command(self._settings))
         self._operator.begin(on_call)
         give_up_s = leader.calls.now_s + self._settings["episode_timeout_s"]
-        while leader.recording and leader.mode != "FAULT" and leader.calls.now_s < give_up_s:
-            if leader.has_succeeded:
+        while leader.recording and leader.scene.mode != "FAULT" and leader.calls.now_s < give_up_s:
+            if leader.scene.has_succeeded:
                 break
             leader.calls.spin()
             self._operator.go_on()
         ended = leader.recording
         if ended:
-            leader.ask("success" if leader.has_succeeded else "failure")
+            leader.ask("success" if leader.scene.has_succeeded else "failure")
         self.rest()
         leader.await_status()
         return ended
@@ -87,23 +84,13 @@ class Rollouts:
         leader = self._leader
         # Of a stream that is silent the policy hears nothing either.
         leader.await_heard(patience_s, resume)
-        now_ns = int(self._node.get_clock().now().nanoseconds)
+        now_ns = leader.scene.now_ns
         self._policy.begin_episode()
-        leader.calls.wait(
-            lambda: self._proposed_ns() >= now_ns,
-            "the policy proposes nothing; diagnostics of policy_node say why",
-            _PROPOSAL_PATIENCE_S,
-        )
+        leader.scene.await_proposal(now_ns)
         leader.begin(patience_s, resume)
         granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
         if not granted:
             self._node.get_logger().warning(text)
-
-    def _proposed_ns(self) -> int:
-        """Stamp of the observation that the newest proposal answers to."""
-        state = self._leader.arbiter
-        age_s = state["ages_s"]["policy"][1]
-        return 0 if age_s is None else int(state["stamp_ns"]) - seconds_to_ns(age_s)
 
 
 def check_unattended(settings: Mapping[str, Any]) -> None:

@@ -27,6 +27,11 @@ class Demonstrations:
         if self._parameters[_DEMONSTRATING]:
             self._begin(noise)
 
+    @property
+    def is_noisy(self) -> bool:
+        """Whether a demonstration with noise is running."""
+        return self.running is not None and bool(self.running.noise.factor.any())
+
     def change(self, changes: Mapping[str, Any]) -> None:
         """Take changed parameters; setting `demonstrating` again changes nothing.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lifecycle_msgs.msg import Transition
 from rclpy.node import Node
-from std_msgs.msg import Bool, String
+from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from robot_learning.core.clocks import seconds_to_ns
@@ -23,10 +23,17 @@ from robot_learning.episodes.silence import SilenceWait, silence_text, silent_in
 from robot_learning.ros import qos
 from robot_learning.ros.host import Host
 from robot_learning.ros.pace_diagnostics import PaceInput
+from robot_learning.ros.scene import START_PATIENCE_S, Scene
 from robot_learning.ros.session_calls import PATIENCE_S, Calls
+from robot_learning.ros.session_status import (
+    READY,
+    RECORDING,
+    RESETTING,
+    STARTING,
+    SessionOutput,
+)
 from robot_learning.teleop.device import OperatorEvent
 
-START_PATIENCE_S = 15.0
 # Where nobody is there to try again, a stream that is silent may come back for so long.
 SILENCE_PATIENCE_S = 120.0
 # Who pressed the key for start waits for a stream that was silent for a moment.
@@ -51,8 +58,9 @@ class EpisodeLeader:
 
     Attributes:
         calls: asks other nodes.
+        scene: what is put back; knows what arbiter and task say.
+        session: tells the operator where an episode is.
         recorder: the newest `recorder/status`.
-        arbiter: the newest `arbiter/state`.
         events: the operator's keys for the recorder that nobody has looked at yet.
     """
 
@@ -67,18 +75,15 @@ class EpisodeLeader:
         """
         self._node, self._settings = node, settings
         self.calls = Calls(node, host)
+        self.session = SessionOutput(node)
         self.recorder: Mapping[str, Any] = {}
-        self.arbiter: Mapping[str, Any] = {}
         self.events: deque[str] = deque()
         self._pace = None if host.is_lockstep else PaceInput(node, host.clock)
         self._paused = False
-        self._measured_ns = 0
-        self._succeeded_s: float | None = None
         for request in _RECORDER_EVENTS:
             self.calls.client(Trigger, f"{settings['recorder_node']}/{request}")
         node.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
-        node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
-        node.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
+        self.scene = Scene(node, self.calls, settings)
         node.create_subscription(String, "teleop/event", self._on_event, qos.EVENT)
 
     @property
@@ -86,26 +91,14 @@ class EpisodeLeader:
         """Whether an episode is being recorded."""
         return bool(self.recorder["recording"])
 
-    @property
-    def mode(self) -> str:
-        """The arbiter's mode; empty before it was heard."""
-        return str(self.arbiter.get("mode", ""))
-
-    @property
-    def has_succeeded(self) -> bool:
-        """Whether the task is solved, and has been for long enough to count."""
-        held_s = self._settings["success_hold_s"]
-        return self._succeeded_s is not None and self.calls.now_s - self._succeeded_s >= held_s
-
     def await_graph(self) -> None:
         """Until recorder and arbiter are heard.
 
         Raises:
             RobotLearningError: one is not.
         """
-        wait = self.calls.wait
-        wait(lambda: self.recorder, "no recorder/status was heard", 2 * PATIENCE_S)
-        wait(lambda: self.arbiter, "no arbiter/state was heard", PATIENCE_S)
+        self.calls.wait(lambda: self.recorder, "no recorder/status was heard", 2 * PATIENCE_S)
+        self.scene.await_arbiter()
 
     def check_pace(self) -> None:
         """Say before a session starts whether this machine keeps up with it.
@@ -128,23 +121,18 @@ class EpisodeLeader:
             RobotLearningError: a node does not answer or refuses.
         """
         calls, names = self.calls, self._settings
+        self.session.tell(RESETTING)
         calls.demand(f"{names['teleop_node']}/release")
         if not names["simulated"]:
             return
         self._resume_simulation()
-        arbiter, robot = names["arbiter_node"], names["robot_node"]
-        self.disable()
+        self.scene.disable()
         seed = names["seed"] + episode_number(self.recorder["next"])
-        calls.set_parameters(robot, {"reset.seed": seed})
-        calls.demand(f"{robot}/reset", START_PATIENCE_S)
-        reset_ns = int(self._node.get_clock().now().nanoseconds)
-        self._succeeded_s = None
+        reset_ns = self.scene.put_back(seed)
         calls.set_parameters(names["recorder_node"], {"seed": seed})
-        # The arbiter must hold where the arm stands now, not where it stood.
-        calls.wait(lambda: self._measured_ns >= reset_ns, "the robot is silent", PATIENCE_S)
-        calls.demand(f"{arbiter}/enable")
+        self.scene.enable(reset_ns)
         # Also the decision: in one from before there was no action that held the arm.
-        self._await_streams(int(self._node.get_clock().now().nanoseconds))
+        self._await_streams(self.scene.now_ns)
 
     def pause_simulation(self) -> None:
         """Let a simulated robot's time stand still until the next `reset`.
@@ -156,7 +144,7 @@ class EpisodeLeader:
             RobotLearningError: a node does not answer or refuses.
         """
         if self._settings["simulated"] and self._pace is not None and not self._paused:
-            self.disable()
+            self.scene.disable()
             self._change_robot(Transition.TRANSITION_DEACTIVATE)
             self._paused = True
 
@@ -169,24 +157,6 @@ class EpisodeLeader:
         robot = self._settings["robot_node"]
         if not self.calls.transition(robot, step):
             raise RobotLearningError(f"{robot} cannot be paused or resumed; see its log")
-
-    def disable(self) -> None:
-        """Nobody may command an arm that is about to stand somewhere else.
-
-        Raises:
-            RobotLearningError: the arbiter refused.
-        """
-        arbiter, give_up_s = self._settings["arbiter_node"], self.calls.now_s + PATIENCE_S
-        while self.calls.now_s < give_up_s:
-            # A fault ends in DISABLED too, once it is cleared.
-            if self.calls.trigger(f"{arbiter}/clear_fault")[0]:
-                return
-            self.calls.trigger(f"{arbiter}/hold")
-            granted, text = self.calls.trigger(f"{arbiter}/disable")
-            if granted:
-                return
-            self.calls.pause(_RETRY_S)
-        raise RobotLearningError(f"{arbiter} was not disabled: {text}")
 
     def await_heard(self, patience_s: float, resume: str = "") -> None:
         """Until the recorder hears every stream; arguments and errors as of `begin`."""
@@ -206,14 +176,14 @@ class EpisodeLeader:
         Raises:
             RobotLearningError: one was silent for `patience_s`, or the recorder refuses.
         """
-        # What the task said of an episode before does not count.
-        self._succeeded_s = None
+        self.scene.forget_success()
         service = f"{self._settings['recorder_node']}/start"
         wait, refusals = SilenceWait(self.calls.now_ns, patience_s, resume), 0
         while True:
             granted, text = self.calls.trigger(service, repeatable=False)
             self.await_status()
             if granted:
+                self.session.tell(RECORDING)
                 return
             if silent := silent_in(text):
                 self._keep_waiting(wait, silent)
@@ -278,6 +248,7 @@ class EpisodeLeader:
             Whether a key has ended it.
         """
         self.events.clear()
+        self.session.tell(READY)
         begun = False
         while begun or not cancelled():
             self.calls.spin()
@@ -305,9 +276,11 @@ class EpisodeLeader:
             self.ask(event)
             self.await_status()
             return False
+        self.session.tell(STARTING)
         try:
             begin()
         except RobotLearningError as error:
+            self.session.tell(READY, refused=str(error))
             self._node.get_logger().warning(str(error))
         return self.recording
 
@@ -329,18 +302,6 @@ class EpisodeLeader:
 
     def _on_recorder(self, message: String) -> None:
         self.recorder = json.loads(message.data)
-
-    def _on_arbiter(self, message: String) -> None:
-        state = self.arbiter = json.loads(message.data)
-        age_s = state["ages_s"]["robot"][1]
-        if age_s is not None:
-            self._measured_ns = state["stamp_ns"] - seconds_to_ns(age_s)
-
-    def _on_success(self, message: Bool) -> None:
-        if not message.data:
-            self._succeeded_s = None
-        elif self._succeeded_s is None:
-            self._succeeded_s = self.calls.now_s
 
     def _on_event(self, message: String) -> None:
         if message.data in _RECORDER_EVENTS:

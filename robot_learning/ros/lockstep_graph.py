@@ -41,7 +41,7 @@ from robot_learning.ros.stop import Stop
 
 ROLES = (
     *("robot_node", "expert_node", "teleop_node", "policy_node", "arbiter_node"),
-    *("recorder_node", "demo_node", "session_node", "dagger_node"),
+    *("recorder_node", "demo_node", "session_node", "dagger_node", "rollout_node"),
 )
 """The executables that can be stepped, in the order of their turns."""
 ROBOT = ROLES[0]

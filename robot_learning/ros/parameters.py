@@ -652,6 +652,24 @@ REPLAY_NODE = (
     ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
 )
 
+ROLLOUT_NODE = (
+    ParameterSpec("task", "lift", "Task that the policy is to solve"),
+    ParameterSpec(
+        "episodes", 0, "Episodes before the node ends; 0: until it is told to", minimum=0
+    ),
+    ParameterSpec("seed", 0, "Seed of the first episode's scene; each has its own", minimum=0),
+    ParameterSpec(
+        "episode_timeout_s",
+        0.0,
+        "Seconds without success after which an episode is a failure; 0: the task's own",
+        minimum=0.0,
+    ),
+    ParameterSpec("success_hold_s", 0.0, "How long success must last to count", minimum=0.0),
+    ParameterSpec("robot_node", "robot_node", "Name of the node whose ~/reset is called"),
+    ParameterSpec("arbiter_node", "arbiter_node", "Name of the arbiter"),
+    ParameterSpec("policy_node", "policy_node", "Name of the node that serves the policy"),
+)
+
 NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "policy_node": POLICY_NODE,
     "robot_node": ROBOT_NODE,
@@ -663,5 +681,6 @@ NODE_PARAMETERS: Mapping[str, tuple[ParameterSpec, ...]] = {
     "session_node": SESSION_NODE,
     "dagger_node": DAGGER_NODE,
     "replay_node": REPLAY_NODE,
+    "rollout_node": ROLLOUT_NODE,
 }
 """Executable -> its parameters."""

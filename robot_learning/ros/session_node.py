@@ -50,7 +50,9 @@ class SessionNode(Node):  # type: ignore[misc]
         leader.await_graph()
         leader.check_pace()
         self.get_logger().info(f"{wanted} episodes into {leader.recorder['dataset']}")
+        leader.session.wanted = wanted
         while self._saved < wanted:
+            leader.session.episode = self._saved + 1
             leader.reset()
             if self._settings["unattended"]:
                 self._unattended_episode()
@@ -62,12 +64,13 @@ class SessionNode(Node):  # type: ignore[misc]
 
     def _unattended_episode(self) -> None:
         leader, names = self._leader, self._settings
+        scene = leader.scene
         self._begin(SILENCE_PATIENCE_S, self._resume)
         leader.calls.demand(f"{names['teleop_node']}/engage")
         give_up_s = leader.calls.now_s + names["episode_timeout_s"]
-        while leader.recording and not leader.has_succeeded and leader.calls.now_s < give_up_s:
+        while leader.recording and not scene.has_succeeded and leader.calls.now_s < give_up_s:
             leader.calls.spin()
-        leader.ask("success" if leader.has_succeeded else "failure")
+        leader.ask("success" if scene.has_succeeded else "failure")
         self._end_demonstration()
         leader.await_status()
         leader.calls.demand(f"{names['teleop_node']}/release")

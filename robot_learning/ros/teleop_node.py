@@ -28,6 +28,7 @@ from robot_learning.ros.node_base import declare_parameters, run_node
 from robot_learning.ros.pace_diagnostics import PaceInput
 from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
 from robot_learning.ros.serialized import Trajectories
+from robot_learning.ros.session_status import TOPIC
 from robot_learning.ros.teleop_devices import build_device, build_kinematics
 from robot_learning.ros.teleop_inputs import TeleopInputs
 from robot_learning.ros.teleop_status import help_text, operator_status, read_state
@@ -79,6 +80,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._retaking = Retaking(RETAKEN_S)
         self._arbiter_text = ""
         self._recorder: Mapping[str, Any] = {}
+        self._session: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
         self._doubt: Mapping[str, Any] = {}
         self.pacer = Pacer(settings["rate_hz"], host.clock)
@@ -94,6 +96,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
         self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
+        self.create_subscription(String, TOPIC, self._on_session, qos.LATCHED)
         self.create_subscription(String, "dagger/status", self._on_rounds, qos.LATCHED)
         self.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
         self._arbiter_calls = {
@@ -176,6 +179,8 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
                         limits,
                         rate_hz,
                         recorder=self._recorder,
+                        session=self._session,
+                        keys=self._device.event_keys,
                         rounds=self._rounds,
                         doubt=self._doubt,
                         slow=self._pace.line,
@@ -220,6 +225,9 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
 
     def _on_recorder(self, message: String) -> None:
         self._recorder = read_state(message.data) or {}
+
+    def _on_session(self, message: String) -> None:
+        self._session = read_state(message.data) or {}
 
     def _on_rounds(self, message: String) -> None:
         self._rounds = read_state(message.data) or {}

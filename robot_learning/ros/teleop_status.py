@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from robot_learning.teleop.device import TeleopInput
+from robot_learning.teleop.device import OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import RUNNING, Status
 
 ARBITER_TIMEOUT_S = 1.0
@@ -15,13 +15,19 @@ ARBITER_TIMEOUT_S = 1.0
 SOURCES = ("robot", "human", "policy")
 # Why an arm that nobody drives is held needs no words; that something is wrong does.
 EXPLAINED_MODES = ("HOLD", "FAULT", "DISABLED")
+# Short, so that all of them are seen in 80 columns.
+_JUDGEMENTS = {
+    OperatorEvent.SUCCESS: "success",
+    OperatorEvent.FAILURE: "fail",
+    OperatorEvent.DISCARD: "discard",
+}
 LIMIT_WORDS = {
     "position": "range",
     "velocity": "speed",
     "acceleration": "accel",
     "workspace": "box",
 }
-"""Short words, as the line has to fit in 100 columns."""
+"""Short words, as the line is to fit."""
 
 
 def read_state(text: str) -> Mapping[str, Any] | None:
@@ -41,6 +47,8 @@ def operator_status(
     rate_hz: float,
     *,
     recorder: Mapping[str, Any] | None = None,
+    session: Mapping[str, Any] | None = None,
+    keys: Mapping[OperatorEvent, str] | None = None,
     rounds: Mapping[str, Any] | None = None,
     doubt: Mapping[str, Any] | None = None,
     slow: str = "",
@@ -54,6 +62,8 @@ def operator_status(
         warnings: what holds the device's own target back.
         rate_hz: of the teleoperation loop.
         recorder: the newest `recorder/status`; None or empty without a recorder.
+        session: the newest `session/status`; likewise.
+        keys: what to press for each event, as the device has it.
         rounds: the newest `dagger/status`; likewise.
         doubt: the newest `policy/doubt`; likewise.
         slow: which nodes cannot keep their rates; empty while all do.
@@ -61,59 +71,130 @@ def operator_status(
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
     hit = limit_texts(state.get("limits_hit", {}))
-    doing = (recording_text(recorder or {}), round_text(rounds or {}), ready_text(doubt or {}))
-    mode, reasons = state.get("mode"), state.get("reasons") or ()
+    session, keys, mode = session or {}, keys or {}, state.get("mode")
+    recording = bool((recorder or {}).get("recording"))
+    refused = "" if recording else refusal_text(session)
+    # Which episode it is says how many are saved, and a refusal that nothing is recorded.
+    is_counted = bool(session.get("wanted"))
+    told = "" if refused else recording_text(recorder or {}, counted=is_counted)
+    doing = (told, ready_text(doubt or {}))
+    standing = (episode_text(session), round_text(rounds or {}))
+    reasons = state.get("reasons") or ()
     ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
+    alarms = ((recorder or {}).get("warning"), help_text(doubt or {}), slow)
+    alarm, noise = ", ".join(filter(None, alarms)), state.get("noise")
     return Status(
         mode=mode,
         engaged=wanted.engaged,
         ages_s=ages,
         limits=(*hit, *warnings),
-        noise=state.get("noise"),
-        demonstrating=state.get("episode") is not None,
+        noise=noise if noise or state.get("noise_set") else None,
         rate_hz=rate_hz,
         arbiter_rate_hz=state.get("rate_hz") or math.nan,
         notes=wanted.notes,
         problem=wanted.health.reason,
         reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
-        recording=" ".join(filter(None, doing)),
-        alarm=" ".join(
-            filter(None, ((recorder or {}).get("warning"), help_text(doubt or {}), slow))
-        ),
+        recording=", ".join(filter(None, doing)),
+        refused=refused,
+        episode=", ".join(filter(None, standing)),
+        next_key=next_key_text(str(mode), session, recording, keys),
+        keys=judging_text(keys, bool(alarm or wanted.health.reason)) if recording else "",
+        alarm=alarm,
     )
 
 
-def recording_text(recorder: Mapping[str, Any]) -> str:
+def episode_text(session: Mapping[str, Any]) -> str:
+    """Few words of `session/status`; empty where nobody counts.
+
+    >>> episode_text({"episode": 3, "wanted": 20})
+    'episode 3/20'
+    """
+    return f"episode {session['episode']}/{session['wanted']}" if session.get("wanted") else ""
+
+
+def refusal_text(session: Mapping[str, Any]) -> str:
+    """That nothing is recorded after a start that was refused, and why; empty otherwise.
+
+    >>> refusal_text({"refused": "joint_states is silent"})
+    'NOTHING IS RECORDED: joint_states is silent'
+    """
+    return f"NOTHING IS RECORDED: {session['refused']}" if session.get("refused") else ""
+
+
+def next_key_text(
+    mode: str, session: Mapping[str, Any], recording: bool, keys: Mapping[OperatorEvent, str]
+) -> str:
+    """What to press now, or what is waited for; empty where nothing is asked for.
+
+    >>> next_key_text("HOLD", {"phase": "ready"}, False, {OperatorEvent.START: "enter"})
+    'enter: start'
+    >>> next_key_text("HOLD", {"phase": "resetting"}, False, {})
+    'wait: the scene is put back'
+    """
+    phase = session.get("phase")
+    if phase == "resetting":
+        return "wait: the scene is put back"
+    if mode == "FAULT":
+        return _press(keys, OperatorEvent.CLEAR_FAULT, "clear the stop")
+    if mode == "DISABLED":
+        return _press(keys, OperatorEvent.ENABLE, "enable")
+    if recording or phase not in ("ready", "starting"):
+        return ""
+    if phase == "starting":
+        return "wait: it starts"
+    return _press(keys, OperatorEvent.START, "start again" if session.get("refused") else "start")
+
+
+def judging_text(keys: Mapping[OperatorEvent, str], short: bool = False) -> str:
+    """What ends an episode, as far as the device can; `short` leaves room for what is wrong.
+
+    >>> judging_text({OperatorEvent.SUCCESS: "y", OperatorEvent.FAILURE: "x"})
+    'y success, x fail'
+    >>> judging_text({OperatorEvent.SUCCESS: "y", OperatorEvent.FAILURE: "x"}, short=True)
+    'y/x'
+    """
+    known = {event: word for event, word in _JUDGEMENTS.items() if event in keys}
+    if short:
+        return "/".join(keys[event] for event in known)
+    return ", ".join(f"{keys[event]} {word}" for event, word in known.items())
+
+
+def _press(keys: Mapping[OperatorEvent, str], event: OperatorEvent, what: str) -> str:
+    return f"{keys[event]}: {what}" if event in keys else what
+
+
+def recording_text(recorder: Mapping[str, Any], counted: bool = False) -> str:
     """Few words of `recorder/status`; empty without one.
 
+    With `counted` somebody else says how many episodes are saved.
+
     >>> recording_text({"recording": True, "duration_s": 12.34, "invalid_rows": 2, "saved": 3})
-    'REC 12.3s 2 bad rows, 3 saved'
+    'REC 12.3 s, 2 bad rows'
+    >>> recording_text({"recording": False, "saved": 3})
+    'not recording, 3 saved'
     """
     if not recorder:
         return ""
-    saved = f"{recorder.get('saved', 0)} saved"
     if not recorder.get("recording"):
-        return saved
+        return "not recording" if counted else f"not recording, {recorder.get('saved', 0)} saved"
     bad = recorder.get("invalid_rows", 0)
-    return (
-        f"{RUNNING} {recorder.get('duration_s', 0.0):.1f}s {f'{bad} bad rows, ' * bool(bad)}{saved}"
-    )
+    return f"{RUNNING} {recorder.get('duration_s', 0.0):.1f} s" + f", {bad} bad rows" * bool(bad)
 
 
 def round_text(rounds: Mapping[str, Any]) -> str:
     """Few words of `dagger/status`; empty without one.
 
     >>> round_text({"round": 1, "phase": "collecting", "episodes": 2, "wanted": 5})
-    'round 1 2/5'
+    'round 1: 2/5 done'
     >>> round_text({"round": 1, "phase": "training", "episodes": 5, "wanted": 5})
-    'round 1 training'
+    'round 1: training'
     """
     if not rounds:
         return ""
     wanted = f"/{rounds['wanted']}" if rounds.get("wanted") else ""
     collecting = rounds.get("phase") == "collecting"
-    standing = f"{rounds.get('episodes', 0)}{wanted}" if collecting else rounds.get("phase", "")
-    return f"round {rounds.get('round', '?')} {standing}"
+    done = f"{rounds.get('episodes', 0)}{wanted} done"
+    return f"round {rounds.get('round', '?')}: {done if collecting else rounds.get('phase', '')}"
 
 
 def help_text(doubt: Mapping[str, Any]) -> str:

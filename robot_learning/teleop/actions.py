@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from robot_learning.teleop.device import OperatorEvent
 
 CARTESIAN_AXES = ("x", "y", "z", "roll", "pitch", "yaw")
@@ -45,6 +47,16 @@ BUTTON_ACTIONS: dict[str, str] = {
     **{event.value: text for event, text in EVENT_TEXTS.items()},
 }
 """Actions of a button, or of a key in every mode, with a text for people."""
+
+
+def event_keys(bindings: Mapping[str, str]) -> dict[OperatorEvent, str]:
+    """The key or button of each operator event, of a map's bindings; the first one of several."""
+    found: dict[OperatorEvent, str] = {}
+    for name, action in bindings.items():
+        event = event_of(action)
+        if event is not None:
+            found.setdefault(event, name)
+    return found
 
 
 def signed(axes: tuple[str, ...]) -> tuple[str, ...]:

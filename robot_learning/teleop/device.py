@@ -189,6 +189,11 @@ class TeleopDevice(ABC):
     def describe(self) -> str:
         """What every key or button does, to be printed on start and on `help`."""
 
+    @property
+    def event_keys(self) -> Mapping[OperatorEvent, str]:
+        """What to press for each operator event; events that the device lacks are left out."""
+        return {}
+
     def handle(self, event: OperatorEvent) -> None:  # noqa: B027 (most devices need none)
         """Take an event that came from elsewhere: a service, or a second device."""
 

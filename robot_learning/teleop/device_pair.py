@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from robot_learning.teleop.device import (
@@ -66,6 +66,11 @@ class DevicePair(TeleopDevice):
         """A press on either wakes."""
         self.motion.on_press(wake)
         self._panel.on_press(wake)
+
+    @property
+    def event_keys(self) -> Mapping[OperatorEvent, str]:
+        """Those of both; where both have one, the panel's."""
+        return {**self.motion.event_keys, **self._panel.event_keys}
 
     def describe(self) -> str:
         """Both devices' maps."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotConnectionError
 from robot_learning.core.profile import RobotProfile
+from robot_learning.teleop.actions import event_keys
 from robot_learning.teleop.analog_panel import AnalogPanel
 from robot_learning.teleop.device import (
     ALIVE,
@@ -140,6 +141,11 @@ class Gamepad(TeleopDevice):
             if value
         ]
         return self._panel.step(now_ns, axes, down, pressed, health)
+
+    @property
+    def event_keys(self) -> Mapping[OperatorEvent, str]:
+        """See `TeleopDevice.event_keys`."""
+        return event_keys(self._map.bindings.buttons)
 
     def describe(self) -> str:
         """The map."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.profile import RobotProfile
-from robot_learning.teleop.actions import DRIVING, split_sign
+from robot_learning.teleop.actions import DRIVING, event_keys, split_sign
 from robot_learning.teleop.device import (
     ALIVE,
     Health,
@@ -151,6 +151,11 @@ class Keyboard(TeleopDevice):
         """The key map."""
         return self._map.describe()
 
+    @property
+    def event_keys(self) -> Mapping[OperatorEvent, str]:
+        """See `TeleopDevice.event_keys`."""
+        return event_keys(self._map.keys)
+
     def handle(self, event: OperatorEvent) -> None:
         """Engage or let go as if the key had been pressed."""
         self._panel.handle(event)
@@ -173,7 +178,7 @@ class Keyboard(TeleopDevice):
             self._lost = f"the keyboard is lost: {problem}"
             return None, Health(False, self._lost)
         if not focused:
-            return physical, Health(False, "another window has the keyboard")
+            return physical, Health(False, "click on the terminal: another window has the keyboard")
         return physical, ALIVE
 
     def _press(self, key: Any) -> None:

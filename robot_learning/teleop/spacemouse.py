@@ -8,12 +8,13 @@ its state in module globals, and hides a device that went away behind its last s
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import DependencyError
 from robot_learning.core.profile import RobotProfile
+from robot_learning.teleop.actions import event_keys
 from robot_learning.teleop.analog_panel import AnalogPanel
 from robot_learning.teleop.device import (
     ALIVE,
@@ -144,6 +145,11 @@ class SpaceMouse(TeleopDevice):
         axes = {} if stale else self._reports.axes
         down = [name for name, value in self._reports.buttons.items() if value]
         return self._panel.step(now_ns, axes, down, pressed, ALIVE)
+
+    @property
+    def event_keys(self) -> Mapping[OperatorEvent, str]:
+        """See `TeleopDevice.event_keys`."""
+        return event_keys(self._map.buttons)
 
     def describe(self) -> str:
         """The map."""

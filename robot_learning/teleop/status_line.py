@@ -20,6 +20,7 @@ MODE_STYLES: Mapping[str, str] = {
 }
 NO_ARBITER = "NO ARBITER"
 RUNNING = "REC"
+SEPARATOR = " │ "
 _UNKNOWN_STYLE = "bold white on magenta"
 _STALE_S = 0.25
 
@@ -33,14 +34,17 @@ class Status:
         engaged: whether the operator holds the robot.
         ages_s: source -> seconds since it was heard; NaN for never.
         limits: what holds the robot back, most important first.
-        noise: whether DART noise is added now; None when unknown.
-        demonstrating: whether a demonstration is running, in which noise may be added.
+        noise: whether DART noise is added now; None where there is none, or nobody knows.
         rate_hz: of the teleoperation loop.
         arbiter_rate_hz: of the arbiter's loop.
         notes: what is selected, or why the device refuses.
         problem: why the device cannot be used; empty while it can.
         reason: why the robot is not driven; empty while it is.
         recording: what the recorder does; empty without one.
+        refused: why nothing is recorded although a start was asked for; empty otherwise.
+        episode: which one of how many; empty where nobody counts.
+        next_key: what to press now, in a few words; empty where nothing is asked for.
+        keys: what else may be pressed, likewise.
         alarm: what is wrong with the recording; empty when nothing is.
     """
 
@@ -49,61 +53,70 @@ class Status:
     ages_s: Mapping[str, float]
     limits: tuple[str, ...] = ()
     noise: bool | None = None
-    demonstrating: bool = False
     rate_hz: float = math.nan
     arbiter_rate_hz: float = math.nan
     notes: tuple[str, ...] = ()
     problem: str = ""
     reason: str = ""
     recording: str = ""
+    refused: str = ""
+    episode: str = ""
+    next_key: str = ""
+    keys: str = ""
     alarm: str = ""
 
 
 def render(status: Status) -> Text:
-    """The line: what matters most comes first, as a narrow terminal cuts the end off."""
+    """The line: what matters most comes first, as a narrow terminal cuts the end off.
+
+    Before the 80th column lie the mode, what is recorded, what is wrong, which episode it is, and
+    what to press; how fresh everything is comes after them.
+    """
     mode = status.mode or NO_ARBITER
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f" {mode:<8} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
-    line.append(" engaged" if status.engaged else " free   ", "bold" if status.engaged else "dim")
-    if status.recording:
-        running = status.recording.startswith(RUNNING)
-        line.append(f" {status.recording}", "bold red" if running else "dim")
-    if status.alarm:
-        line.append(f" {status.alarm}", "bold white on red")
-    if status.problem:
-        line.append(f" {status.problem}", "bold red")
-    if status.reason:
-        line.append(f" {status.reason}", "italic")
-    for note in status.notes:
-        line.append(f" {note}", "cyan")
-    _append_noise(line, status)
-    for name, age_s in status.ages_s.items():
-        line.append(f" {name} ", "dim")
-        never = math.isnan(age_s)
-        line.append(_age(age_s), "dim" if never else "red" if age_s > _STALE_S else "")
+    line.append(f" {mode} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
+    if status.engaged and mode != "HUMAN":
+        _append(line, "engaged", "bold")
+    running = status.recording.startswith(RUNNING)
+    _append(line, status.recording, "bold red" if running else "dim")
+    _append(line, status.problem, "bold red")
+    _append(line, status.episode, "")
+    _append(line, status.next_key, "bold")
+    _append(line, status.keys, "bold")
+    _append(line, status.refused, "bold white on red")
+    _append(line, status.alarm, "bold white on red")
+    _append(line, status.reason, "italic")
     for limit in status.limits:
-        line.append(f" {limit}", "bold yellow")
-    line.append(f" {_rate(status.rate_hz)}/{_rate(status.arbiter_rate_hz)}Hz", "dim")
+        _append(line, limit, "bold yellow")
+    for note in status.notes:
+        _append(line, note, "cyan")
+    if status.noise is not None:
+        word, style = ("ON", "bold magenta") if status.noise else ("set", "dim")
+        _append(line, f"noise {word}", style)
+    _append_ages(line, status.ages_s)
+    rates = f"device {_rate(status.rate_hz)}, arbiter {_rate(status.arbiter_rate_hz)} Hz"
+    _append(line, rates, "dim")
     return line
 
 
-def _append_noise(line: Text, status: Status) -> None:
-    if status.noise is None:
-        return
-    line.append(" noise ", "dim")
-    if status.noise:
-        line.append("ON", "bold magenta")
-    else:
-        line.append("set" if status.demonstrating else "off", "dim")
+def _append(line: Text, text: str, style: str) -> None:
+    if text:
+        line.append(SEPARATOR, "dim")
+        line.append(text, style)
+
+
+def _append_ages(line: Text, ages_s: Mapping[str, float]) -> None:
+    """How long ago each was heard, red when that is too long."""
+    for number, (name, age_s) in enumerate(ages_s.items()):
+        line.append(", " if number else SEPARATOR, "dim")
+        line.append(f"{name} ", "dim")
+        never = math.isnan(age_s)
+        line.append(_age(age_s), "dim" if never else "red" if age_s > _STALE_S else "")
 
 
 def _age(age_s: float) -> str:
-    """Three characters, so that the line does not jump about; one for never."""
-    if math.isnan(age_s):
-        return "-"
-    if age_s < 0.995:
-        return f"{age_s:.2f}"[1:]
-    return f"{age_s:.1f}" if age_s < 9.95 else f"{min(age_s, 99.0):.0f}s"
+    """Mostly of one length, so that the line does not jump about."""
+    return "never" if math.isnan(age_s) else f"{min(age_s, 99.0):.2f} s"
 
 
 def _rate(rate_hz: float) -> str:

@@ -1,6 +1,7 @@
 """The group `serve`: what is started for a checkpoint, and what is refused beforehand."""
 
 import json
+import shutil
 
 import pytest
 from steering_policy import save_steering
@@ -63,7 +64,13 @@ def test_only_cameras_that_the_policy_sees_are_rendered(checkpoint, tmp_path):
 
 def test_the_policy_drives_only_when_asked_to(checkpoint):
     assert values(nodes(checkpoint=str(checkpoint))["policy_node"])["drive"] is False
-    assert values(nodes(checkpoint=str(checkpoint), drive="true")["policy_node"])["drive"] is True
+    led = nodes(checkpoint=str(checkpoint), drive="true", episodes="3", seed="7")
+    assert list(led) == ["robot_node", "arbiter_node", "policy_node", "rollout_node"]
+    assert values(led["policy_node"])["drive"] is False, "whoever leads lets it drive"
+    assert values(led["rollout_node"]) == {"task": "lift", "episodes": 3, "seed": 7}
+    assert led["rollout_node"].on_exit is OnExit.FINISH
+    with pytest.raises(ConfigurationError, match="episodes: are led with drive:=true"):
+        nodes(checkpoint=str(checkpoint), episodes="3")
 
 
 def test_an_ensemble_and_its_gate_are_named_or_found_beside_the_checkpoint(tmp_path):
@@ -86,6 +93,12 @@ def test_an_ensemble_and_its_gate_are_named_or_found_beside_the_checkpoint(tmp_p
         nodes(checkpoint=str(first), members="auto", gate=str(tmp_path))
     with pytest.raises(ConfigurationError, match="ask_above: expected a number"):
         nodes(checkpoint=str(first), **{**named, "ask_above": "often"})
+
+
+def test_members_may_be_named_by_their_trainings(checkpoint, tmp_path):
+    shutil.copytree(checkpoint, tmp_path / "run" / "best")
+    found = nodes(checkpoint=str(checkpoint), members=str(tmp_path / "run"))
+    assert values(found["policy_node"])["members"] == str(tmp_path / "run" / "best")
 
 
 def test_a_training_stands_for_its_best_checkpoint(tmp_path):

@@ -93,3 +93,21 @@ def test_the_operator_has_the_terminal_and_every_node_is_required():
 def test_a_wrong_argument_says_what_is_valid(given, text):
     with pytest.raises(ConfigurationError, match=text):
         TELEOP.resolve(given)
+
+
+@pytest.mark.parametrize(
+    ("display", "given", "headless"),
+    [
+        (":0", {}, False),
+        ("", {}, True),
+        (":0", {"device": "scripted"}, True),
+        (":0", {"headless": "true"}, True),
+        ("", {"headless": "false"}, False),
+    ],
+)
+def test_a_person_sees_the_robot_where_there_is_a_screen(display, given, headless, monkeypatch):
+    monkeypatch.setenv("DISPLAY", display)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    robot = TELEOP.resolve(given).specs["robot_node"]
+    values = [entry for entry in robot.parameters if isinstance(entry, dict)]
+    assert values[-1]["headless"] is headless

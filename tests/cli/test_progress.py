@@ -8,12 +8,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from robot_learning.cli import evaluate_command, imitation_view
+from robot_learning.cli import evaluate_trials, imitation_view
 from robot_learning.cli.dataset import console
 from robot_learning.cli.main import main
 from robot_learning.core.progress import ProgressLines
-from robot_learning.learning import evaluation
 from robot_learning.learning.imitation import study
+from robot_learning.policies import checkpoint as checkpoints
 
 QUICK = partial(ProgressLines, every_s=0.02)
 
@@ -35,7 +35,7 @@ def test_an_evaluation_that_is_stopped_says_where(
 ) -> None:
     details = SimpleNamespace(task="reach", robot="desk_arm")
     checkpoint = SimpleNamespace(details=details, policy=None)
-    monkeypatch.setattr(evaluate_command, "load_run_or_checkpoint", lambda *_: checkpoint)
+    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda *_: checkpoint)
     monkeypatch.setattr(console, "ProgressLines", QUICK)
 
     def evaluate(_policy: object, _config: object, progress: Callable[[int, int], None]) -> None:
@@ -43,7 +43,7 @@ def test_an_evaluation_that_is_stopped_says_where(
         time.sleep(0.2)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(evaluation, "evaluate", evaluate)
+    monkeypatch.setattr(evaluate_trials, "evaluate", evaluate)
     assert main(["evaluate", "runs/lift", "--episodes", "40"]) == 130
     said = capfd.readouterr().err.splitlines()
     assert said[0].startswith("simulating runs/lift: episode 12 of 40, 0 s so far")

@@ -5,12 +5,14 @@ import pytest
 from robot_learning.core.ensemble_folders import (
     CHECKPOINT_NAME,
     GATE_NAME,
+    best_checkpoint,
     ensemble_members,
     gate_folder,
     gate_source,
     known_gate,
     member_folders,
 )
+from robot_learning.core.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("name", ["round_1", "try [a-z]*"])
@@ -40,3 +42,20 @@ def test_how_a_damaged_gate_was_found_out_is_unknown(tmp_path, text):
     assert gate_source(tmp_path) is None
     (tmp_path / GATE_NAME).write_text('{"source": {"kind": "thrifty"}}')
     assert gate_source(tmp_path) == {"kind": "thrifty"}
+
+
+def test_a_folder_stands_for_the_checkpoint_that_it_can_only_mean(tmp_path):
+    def add(name):
+        place = tmp_path / name / "best"
+        place.mkdir(parents=True)
+        (place / CHECKPOINT_NAME).write_text("{}")
+        return place
+
+    # Nothing is here yet: whoever reads it says so.
+    assert best_checkpoint(tmp_path) == tmp_path
+    first = add("seed_2")
+    assert [best_checkpoint(p) for p in (first, first.parent, tmp_path)] == [first] * 3
+    add("seed_10")
+    with pytest.raises(ConfigurationError, match=r"several trainings.*: seed_2, seed_10$"):
+        best_checkpoint(tmp_path)
+    assert best_checkpoint(tmp_path / "nowhere") == tmp_path / "nowhere"

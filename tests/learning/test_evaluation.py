@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ from robot_learning.learning.evaluation import (
     compare,
     evaluate,
 )
-from robot_learning.learning.execution import ExecutionConfig
 from robot_learning.learning.rollout import mean_jerk
 from robot_learning.learning.simulation import rollout_for
+from robot_learning.policies import load_policy
+from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
 from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.execution import ExecutionConfig
+from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
-from robot_learning.sim.env import RobotEnv
+from robot_learning.sim.env import RobotEnv, make_env
 from robot_learning.sim.experts import make_expert
 
 POSES = ("arm_end_effector", "target")
@@ -154,3 +158,27 @@ def test_only_what_can_be_simulated_is_validated_by_rollout(
     unseen = wanted.with_values({"data": {"observation_keys": ["obs/joint_effort"]}})
     assert rollout_for(demonstrations, unseen) is None
     assert "it gives no obs/joint_effort" in caplog.text
+
+
+def test_a_policy_in_python_does_the_same_as_in_the_evaluation(tmp_path: Path) -> None:
+    spec = PolicySpec(COLUMNS, 7, JOINTS, observation_steps=2, action_steps=4, executed_steps=3)
+    torch.manual_seed(0)
+    values = {"observation_normalization": "none", "action_normalization": "none", "hidden": [8]}
+    save_checkpoint(
+        tmp_path / "run" / "best",
+        make_policy("deterministic", spec, None, values),
+        CheckpointDetails("desk_arm", JOINTS, "reach"),
+    )
+    policy = load_policy(tmp_path / "run")
+    config = EvaluationConfig("reach", episodes=2, seed=500, ask_expert=False)
+    found = evaluate(load_checkpoint(tmp_path / "run").policy, config)
+    env = make_env("desk_arm", "reach")
+    for episode in found.episodes:
+        observation, _ = env.reset(seed=episode.seed)
+        policy.reset()
+        taken, over = [], False
+        while not over:
+            observation, _, success, truncated, info = env.step(policy.act(observation))
+            taken.append(info["taken"])
+            over = success or truncated
+        np.testing.assert_allclose(taken, episode.actions, atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,7 +29,9 @@ class Graph:
         self.now_s, self.heard_at_s, self.flickers = 50.0, 50.0, False
         self.refusal = REFUSAL + SILENT
         self.warnings: list[str] = []
-        self.starts = 0
+        self.starts, self.recording = 0, False
+        self.sessions: list[dict[str, Any]] = []
+        self.keys: list[str] = []
         monkeypatch.setattr(episode_leader, "Calls", lambda _node, _host: self)
         self.leader = EpisodeLeader(self, SimpleNamespace(is_lockstep=True), NAMES)
         self.tell()
@@ -36,6 +39,9 @@ class Graph:
     # The node.
     def create_subscription(self, *_: Any) -> None:
         pass
+
+    def create_publisher(self, *_: Any) -> Any:
+        return SimpleNamespace(publish=lambda m: self.sessions.append(json.loads(m.data)))
 
     def get_logger(self) -> Any:
         return self
@@ -51,10 +57,15 @@ class Graph:
     def client(self, *_: Any) -> None:
         pass
 
-    def trigger(self, _service: str, repeatable: bool = True) -> tuple[bool, str]:
+    def trigger(self, service: str, repeatable: bool = True) -> tuple[bool, str]:
         assert not repeatable
         self.starts += 1
-        return (True, "") if self.now_s >= self.heard_at_s else (False, self.refusal)
+        granted = self.now_s >= self.heard_at_s
+        self.recording = granted and service.endswith("start")
+        return (True, "") if granted else (False, self.refusal)
+
+    def spin(self) -> None:
+        self.leader.events.append(self.keys.pop(0))
 
     def wait(self, condition: Any, _what: str, _patience_s: float) -> None:
         self.tell()
@@ -66,7 +77,8 @@ class Graph:
 
     def tell(self) -> None:
         silent = [] if self.flickers or self.now_s >= self.heard_at_s else ["front"]
-        self.leader.recorder = {"silent": silent, "ages_s": {"front": 3.2}, "refused": {}}
+        recorder = {"silent": silent, "ages_s": {"front": 3.2}, "refused": {}}
+        self.leader.recorder = recorder | {"recording": self.recording}
 
 
 @pytest.fixture
@@ -104,6 +116,21 @@ def test_who_presses_the_key_hears_of_it_soon_and_may_try_again(graph: Graph) ->
     assert graph.now_s == pytest.approx(50.0 + KEY_PATIENCE_S, abs=0.2)
     graph.now_s = 55.0
     graph.leader.begin(KEY_PATIENCE_S)
+
+
+def test_the_operators_line_hears_of_a_refusal_until_it_is_recorded(graph: Graph) -> None:
+    graph.heard_at_s = 53.0
+    graph.tell()
+    graph.leader.session.episode, graph.leader.session.wanted = 3, 20
+    graph.keys = ["start", "start", "success"]
+    assert graph.leader.attended_episode(lambda: graph.leader.begin(KEY_PATIENCE_S), lambda: None)
+    assert all((told["episode"], told["wanted"]) == (3, 20) for told in graph.sessions)
+    phases = [(told["phase"], bool(told["refused"])) for told in graph.sessions]
+    assert phases == [
+        *[("ready", False), ("starting", False), ("ready", True)],
+        *[("starting", False), ("recording", False)],
+    ]
+    assert SILENT in graph.sessions[2]["refused"]
 
 
 def test_a_stream_that_flickers_is_silence_all_the_same(graph: Graph) -> None:

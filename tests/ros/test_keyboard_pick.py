@@ -99,7 +99,9 @@ def drive(peer: Any, eyes: Eyes, act: Callable[[], None], up: Any) -> float:
 
 
 def test_the_keyboard_picks_up_the_cube(start, peer, profile, display, typist, record_property):
-    up = start(CLI, "up", "teleop", "device:=keyboard", "cameras:=none", DISPLAY=display)
+    up = start(
+        CLI, "up", "teleop", "device:=keyboard", "cameras:=none", "headless:=true", DISPLAY=display
+    )
     eyes, pilot = Eyes(peer, profile), KeyboardPilot(profile)
     up.await_output("take over the robot")
     peer.spin_until(eyes.ready)

@@ -33,6 +33,17 @@ def test_a_checkpoint_becomes_a_policy_that_acts(tmp_path, desk_arm, target):
     assert "'deterministic' for task 'lift'" in str(served)
 
 
+def test_a_run_stands_for_its_best_checkpoint_wherever_one_is_named(tmp_path, desk_arm, target):
+    # What `reload` and `members` are given ends here, too.
+    for name in ("first", "second"):
+        save_steering(tmp_path / name / "best", desk_arm, target)
+    settings = ServingSettings(device="cpu", backend="eager", members=(str(tmp_path / "second"),))
+    served = serve_checkpoint(tmp_path / "first", desk_arm, settings)
+    assert served.digest == serve_checkpoint(tmp_path / "first" / "best", desk_arm).digest
+    with pytest.raises(ConfigurationError, match="name one: first, second"):
+        serve_checkpoint(tmp_path, desk_arm, settings)
+
+
 @pytest.mark.parametrize(
     ("execution", "executed"),
     [("receding_horizon", "8[5-9]"), ("auto", "90"), ("temporal_ensembling", "")],

@@ -110,10 +110,11 @@ def check_policy(check: PolicyCheck) -> str:
         CheckFailedError: it succeeds too rarely.
         CheckpointError: there is none, or it is damaged.
     """
-    from robot_learning.cli.evaluate_command import Gate, load_run_or_checkpoint
+    from robot_learning.cli.success_gate import Gate
     from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+    from robot_learning.policies.checkpoint import load_checkpoint
 
-    checkpoint = load_run_or_checkpoint(check.checkpoint)
+    checkpoint = load_checkpoint(check.checkpoint)
     config = EvaluationConfig(
         task=check.task or checkpoint.details.task,
         robot=check.robot or checkpoint.details.robot,

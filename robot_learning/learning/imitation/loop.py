@@ -25,6 +25,7 @@ from robot_learning.learning.imitation.config import ImitationConfig, RoundResul
 from robot_learning.learning.imitation.counting import round_counts
 from robot_learning.learning.imitation.data import Episode, Rows
 from robot_learning.learning.imitation.drivers import ExpertDriver, PolicyDriver
+from robot_learning.learning.imitation.environment import environment_details
 from robot_learning.learning.imitation.expert import ExpertSource
 from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
 from robot_learning.learning.imitation.measuring import (
@@ -40,6 +41,7 @@ from robot_learning.learning.imitation.measuring import (
 from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
 from robot_learning.learning.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails
+from robot_learning.policies.environment import EnvironmentDetails
 
 FIT_STREAM = 6
 Tell = Callable[["Progress"], None]
@@ -94,13 +96,16 @@ def run_imitation(
     """
     place = Path(folder)
     source = ExpertSource(expert)
+    arguments = dict(env_kwargs or {})
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
-    identity = saved.identity_of(config, f"{name} {dict(env_kwargs or {})}", source.name)
+    identity = saved.identity_of(config, f"{name} {arguments}", source.name)
     with saved.locked(place), one_thread():
         worlds = Worlds(env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps)
         try:
             state = saved.begun(place, identity, resume)
-            return _Run(config, place, worlds, state, tell).results()
+            details = environment_details(env, arguments, config, worlds)
+            run = _Run(config, place, worlds, state, environment=details, tell=tell)
+            return run.results()
         finally:
             worlds.close()
 
@@ -112,9 +117,12 @@ class _Run:
         folder: Path,
         worlds: Worlds,
         state: saved.RunState,
+        *,
+        environment: EnvironmentDetails,
         tell: Tell | None,
     ) -> None:
         self._config, self._worlds, self._state, self._tell = config, worlds, state, tell
+        self._environment = environment
         self._seeds = Seeds(config.seed)
         rate_hz = rate_of(worlds.envs[0], config)
         self._step_s = 1.0 / rate_hz
@@ -231,6 +239,7 @@ class _Run:
             joint_names=self._joint_names(),
             task=getattr(getattr(env, "task", None), "name", ""),
             training={"imitation": self._state.identity, "round": number, "labels": labels},
+            environment=self._environment,
         )
 
     def _joint_names(self) -> tuple[str, ...]:

@@ -118,6 +118,7 @@ class ActionLayout:
     Attributes:
         size: n.
         choices: of a discrete space, or 0.
+        first_choice: the smallest one of a discrete space, or 0.
         low, high: (n,) bounds.
         scale: (n,) half the range of a bounded dimension, 1 of an unbounded one.
     """
@@ -129,9 +130,9 @@ class ActionLayout:
             ConfigurationError: it is neither a Box of floats nor Discrete.
         """
         self.space = space
-        self.choices, self._start = 0, 0
+        self.choices, self.first_choice = 0, 0
         if isinstance(space, spaces.Discrete):
-            self.choices, self._start, self.size = int(space.n), int(space.start), 1
+            self.choices, self.first_choice, self.size = int(space.n), int(space.start), 1
             self.low, self.high = np.zeros(1), np.full(1, space.n - 1.0)
             self.shape: tuple[int, ...] = ()
         elif isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating):
@@ -204,19 +205,19 @@ class ActionLayout:
         )
 
     def _choices(self, rows: npt.NDArray[np.float64], who: str) -> Float32Array:
-        index = rows - self._start
+        index = rows - self.first_choice
         bad = (index != np.round(index)) | (index < 0) | (index >= self.choices)
         if bad.any():
+            first, last = self.first_choice, self.first_choice + self.choices - 1
             raise ConfigurationError(
-                f"{who} chose {rows[bad][0]:g}; expected a whole number from {self._start} to "
-                f"{self._start + self.choices - 1}"
+                f"{who} chose {rows[bad][0]:g}; expected a whole number from {first} to {last}"
             )
         return index.astype(np.float32)
 
     def _converter(self) -> Callable[[Float32Array], list[Any]]:
         """From rows (k, n) to what `env.step` takes; copies, since environments may keep them."""
         if self.choices:
-            start = self._start
+            start = self.first_choice
             return lambda rows: list(rows[:, 0].astype(np.int64) + start)
         dtype, shape = self.space.dtype, self.shape
         return lambda rows: list(rows.astype(dtype).reshape(-1, *shape))

@@ -74,6 +74,7 @@ def test_real_keys_take_over_jog_hand_back_and_judge(
     dagger, watch, checkpoint, display, typist, tmp_path
 ):
     given = ("--device", "keyboard", "--rounds", "1", "--episodes-per-round", "1")
+    given += ("--headless", "true")
     one = dagger(
         *(*given, "--checkpoint", str(checkpoint), "--train-command", "external"), DISPLAY=display
     )

@@ -15,7 +15,7 @@ class Graph:
     """A leader that notes what is called, a policy that tells, and a clock that is set."""
 
     def __init__(self):
-        self.called, self.mode = [], "POLICY"
+        self.called, self.scene = [], SimpleNamespace(mode="POLICY")
         ways = {"demand": self.called.append, "trigger": self.called.append}
         self.calls = SimpleNamespace(now_s=0.0, **ways)
         self.doubt = SimpleNamespace(asks=False, ready=0)
@@ -27,7 +27,7 @@ class Graph:
 
     def after(self, operator, mode, seconds=0.1, **told):
         """What it calls once this has happened."""
-        self.mode, self.calls.now_s = mode, self.calls.now_s + seconds
+        self.scene.mode, self.calls.now_s = mode, self.calls.now_s + seconds
         vars(self.doubt).update(told)
         self.called.clear()
         operator.go_on()

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.execution import ChunkExecutor, ExecutionConfig
 from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig
 from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
 
 

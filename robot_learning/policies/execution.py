@@ -86,6 +86,10 @@ class ChunkExecutor:
         self._is_new[worlds] = True
         self._past_count[worlds] = 0
 
+    def seed(self, seed: int) -> None:
+        """From here on the policy's own randomness follows from `seed`."""
+        self._generator.manual_seed(seed)
+
     def act(self, observation: Mapping[str, Array], active: Array | None = None) -> Array:
         """(worlds, n) the actions for the observations of all worlds, float64.
 

@@ -1,0 +1,83 @@
+"""Giving the keyboard back to the window that had it, where a new window has been given it (X)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+# How long a window manager may take to give a new window the keyboard.
+_WATCHED_S = 0.5
+_POLL_S = 0.02
+_PAGER = 2  # the source of a request that a window manager obeys in any case
+
+
+@contextmanager
+def focus_given_back() -> Iterator[None]:
+    """Whatever windows are opened within, the one that has the keyboard now has it afterwards.
+
+    Does nothing where there is no X server, or no python-xlib to ask it.
+    """
+    try:
+        from Xlib import display, error
+    except ImportError:
+        yield
+        return
+    problems = (error.DisplayError, error.ConnectionClosedError, error.XError, OSError)
+    connection: Any = None
+    if os.environ.get("DISPLAY"):
+        with suppress(*problems):
+            connection = display.Display()
+    if connection is None:
+        yield
+        return
+    try:
+        before = connection.get_input_focus().focus
+        yield
+        with suppress(*problems):
+            _give_back(connection, before)
+    finally:
+        with suppress(*problems):
+            connection.close()
+
+
+def _give_back(connection: Any, before: Any) -> None:
+    # X's own constants stand for "no window" and "wherever the pointer is".
+    if isinstance(before, int):
+        return
+    give_up_s = time.monotonic() + _WATCHED_S
+    while time.monotonic() < give_up_s:
+        if connection.get_input_focus().focus != before:
+            _activate(connection, before)
+            return
+        time.sleep(_POLL_S)
+
+
+def _activate(connection: Any, window: Any) -> None:
+    """Ask the window manager, if one says that it can be asked; else the server itself."""
+    from Xlib import X
+    from Xlib.protocol import event
+
+    root = connection.screen().root
+    active = connection.intern_atom("_NET_ACTIVE_WINDOW")
+    supported = root.get_full_property(connection.intern_atom("_NET_SUPPORTED"), X.AnyPropertyType)
+    if supported is not None and active in supported.value:
+        data = (32, [_PAGER, X.CurrentTime, 0, 0, 0])
+        message = event.ClientMessage(window=_top_level(window), client_type=active, data=data)
+        mask = X.SubstructureRedirectMask | X.SubstructureNotifyMask
+        root.send_event(message, event_mask=mask)
+    else:
+        window.set_input_focus(X.RevertToParent, X.CurrentTime)
+    connection.sync()
+
+
+def _top_level(window: Any) -> Any:
+    """The client's own window around one that has the keyboard: the one that says its class."""
+    while window.get_wm_class() is None:
+        parent = window.query_tree().parent
+        if not parent or parent == window.query_tree().root:
+            break
+        window = parent
+    return window

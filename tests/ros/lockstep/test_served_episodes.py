@@ -1,0 +1,96 @@
+"""A served policy that drives in simulation: episode after episode, counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
+from stepped_graph import hosted
+from trajectory_msgs.msg import JointTrajectory
+
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.ros import conversions, qos
+
+
+@pytest.fixture
+def served(stepped, robot, checkpoint):
+    """The graph, with a policy that never comes to its goal."""
+
+    def one(**given):
+        fixed = {"robot": robot, "task": "reach", "checkpoint": checkpoint, "backend": "eager"}
+        return stepped(hosted("serve", drive="true", inference_ticks=1, **fixed, **given))
+
+    return one
+
+
+def told(capfd):
+    """What the leading node has said."""
+    lines = capfd.readouterr().err.splitlines()
+    return [line.split("]: ", 1)[1] for line in lines if "[rollout_node]" in line]
+
+
+def test_each_begins_anew_and_ends_with_the_time_limit_of_the_task(served, robot, capfd):
+    graph = served(episodes=2, seed=5)
+    home, begins = load_profile(robot).home, []
+    modes = graph.listen_json("arbiter/state")
+    joints = graph.listen(JointState, "joint_states")
+
+    for _ in range(2):
+        graph.wait(lambda: modes and modes[-1]["mode"] == "POLICY")
+        begins.append(np.array(joints[-1].position))
+        graph.pass_s(3.9)
+        assert np.abs(np.array(joints[-1].position) - home).max() > 0.1, "it has moved"
+        graph.wait(lambda: modes[-1]["mode"] == "HOLD" or graph.code is not None)
+    assert graph.run() == 0
+    assert all(np.abs(begin - home).max() < 0.05 for begin in begins)
+    lines = told(capfd)
+    assert [line.split(" after")[0] for line in lines[:2]] == [
+        "episode 1 (seed 5): failure",
+        "episode 2 (seed 6): failure",
+    ]
+    # 200 steps at 50 Hz.
+    assert all("after 4.0" in line for line in lines[:2])
+    assert lines[2] == "served 2 episodes: 0 of 2 succeeded, 0.000 [0.000, 0.658]"
+
+
+def test_success_is_what_the_task_says(served, capfd):
+    graph = served(episodes=1)
+    modes = graph.listen_json("arbiter/state")
+    says = graph.publisher(Bool, "task/success", qos.LATCHED)
+    graph.wait(lambda: modes and modes[-1]["mode"] == "POLICY")
+    graph.pass_s(0.5)
+    says.publish(Bool(data=True))
+    assert graph.run() == 0
+    first, summary = told(capfd)
+    assert first.startswith("episode 1 (seed 0): success after 0.5")
+    assert summary.startswith("served 1 episodes: 1 of 1 succeeded")
+
+
+def test_what_a_person_helped_with_is_counted_apart(served, capfd):
+    graph = served(episodes=1)
+    modes = graph.listen_json("arbiter/state")
+    hand = graph.publisher(JointTrajectory, "teleop/command", qos.COMMAND)
+    helping = []
+
+    def answer(state):
+        if helping:
+            message = JointTrajectory(joint_names=list(state.name))
+            stamp_ns = conversions.time_ns(state.header.stamp)
+            conversions.fill_trajectory(message, np.array(state.position), stamp_ns=stamp_ns)
+            hand.publish(message)
+
+    graph.listen(JointState, "joint_states", answer)
+    graph.wait(lambda: modes and modes[-1]["mode"] == "POLICY")
+    helping.append(True)
+    graph.wait(lambda: modes[-1]["mode"] == "HUMAN")
+    # Longer than an episode: nobody's arm is put back under their hands.
+    graph.pass_s(6.0)
+    assert modes[-1]["mode"] == "HUMAN"
+    helping.clear()
+    graph.wait(lambda: modes[-1]["mode"] == "HOLD")
+    assert graph.ask("arbiter_node/hand_back").success
+    assert graph.run() == 0
+    first, summary = told(capfd)
+    assert "failure with a person's help after 4.0" in first
+    assert summary == "served 1 episodes: 0 of 0 succeeded; 1 more with a person's help"
