@@ -15,7 +15,6 @@ row of the columns has its mode, source and limits under the same stamp:
     reasons         list: why it is this mode, then what keeps another source from driving
     handover        whether a handover is under way
     noise           whether noise was added to this tick's action
-    noise_set       whether the running demonstration is one with noise
     episode         number of the running demonstration; null outside of one
     policy_epoch    counter that grows when the policy's chunks are flushed; a policy that sees it
                     change resets itself
@@ -27,6 +26,7 @@ row of the columns has its mode, source and limits under the same stamp:
     rate_hz         measured rate of the loop; null before the first report
     jitter_p99_ms   99th percentile of the loop's jitter; null before the first report
     missed_ticks    number of missed ticks
+    noise_set       whether the running demonstration is one with noise
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 phase     resetting (the scene is put back), ready (an operator may start), starting, recording
 episode   number of this episode, from 1; 0 where nobody counts
-wanted    how many there are to be; likewise
+wanted    how many episodes there are to be; 0 where nobody counts
 refused   why the last start was refused, so that nothing is recorded; empty otherwise
 """
 

@@ -74,7 +74,7 @@ def test_the_documents_have_the_keys_that_the_page_says(stepped, tmp_path: Path)
     graph = stepped(
         hosted("teleop_record", device="scripted", cameras="none", dataset=str(tmp_path / "data"))
     )
-    for topic in ("arbiter/state", "recorder/status"):
+    for topic in ("arbiter/state", "recorder/status", "session/status"):
         heard = graph.listen_json(topic)
         graph.wait(lambda heard=heard: heard)
         assert list(heard[-1]) == [key for key, _ in documented(DOCUMENTS[topic])]

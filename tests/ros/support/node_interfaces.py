@@ -30,7 +30,14 @@ from robot_learning.core.resources import find_robot
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
-from robot_learning.ros import arbiter_outputs, dagger_status, policy_doubt, qos, recorder_status
+from robot_learning.ros import (
+    arbiter_outputs,
+    dagger_status,
+    policy_doubt,
+    qos,
+    recorder_status,
+    session_status,
+)
 from robot_learning.ros.lifecycle_base import BuiltNode
 from robot_learning.ros.lockstep_graph import LockstepGraph
 from robot_learning.ros.parameters import NODE_PARAMETERS, ParameterSpec
@@ -43,13 +50,14 @@ ROBOT = "desk_arm"
 NAMESPACE = "page"
 NODES = (
     *("robot_node", "arbiter_node", "teleop_node", "policy_node", "recorder_node"),
-    *("session_node", "dagger_node", "replay_node", "expert_node", "demo_node"),
+    *("session_node", "dagger_node", "rollout_node", "replay_node", "expert_node", "demo_node"),
 )
 # What every ROS node has: parameters, logging, lifecycle transitions.
 STANDARD_PACKAGES = ("rcl_interfaces", "lifecycle_msgs", "type_description_interfaces")
 DOCUMENTS = {
     "arbiter/state": arbiter_outputs,
     "recorder/status": recorder_status,
+    "session/status": session_status,
     "dagger/status": dagger_status,
     "policy/doubt": policy_doubt,
 }
