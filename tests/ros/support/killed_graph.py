@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from stepped_graph import hosted, stepped_graph
 
 
-def record_until_killed(group: str, arguments: Mapping[str, object], domain: int, number: int) -> int:
+def record_until_killed(
+    group: str, arguments: Mapping[str, object], domain: int, number: int
+) -> int:
     """Run a group in lockstep until rows of episode `number` are on the disk, and kill it there.
 
     The process does it itself: seen from outside, an episode may be over before a kill arrives.
