@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GROUP = "teleop_record"
 FLAGS = {
-    "resume": "continue a dataset that has episodes already",
+    "resume": "continue a dataset that already has episodes",
     "dart": "add DART noise to the operator's command",
 }
 
@@ -25,8 +25,9 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `record`; its options are the launch arguments, two of them as plain flags."""
     parser = subparsers.add_parser(
         "record",
-        help="record episodes: teleoperation, arbiter, recorder",
-        description="Record episodes, with a reset between them, into a dataset.",
+        help="record demonstrations with a teleoperation device",
+        description="Record episodes into a dataset, with a reset between them. Starts the robot, "
+        "the arbiter, the device and the recorder as ROS nodes.",
         epilog="Arguments may also be given as name:=value, as for ros2 launch.",
     )
     for name, text in FLAGS.items():

@@ -26,9 +26,9 @@ _VERDICT_STYLES = {"bad": "yellow"}
 def add_verbs(verbs: Verbs) -> None:
     """Add `info` and `list`."""
     info = add_verb(verbs, "info", run_info, "what a dataset is: robot, streams, episodes, size")
-    info.add_argument("--json", action="store_true", help="for programs")
-    listing = add_verb(verbs, "list", run_list, "one line an episode")
-    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    listing = add_verb(verbs, "list", run_list, "list the episodes, one per line")
+    listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     add_filters(listing)
 
 
