@@ -17,9 +17,11 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(CONSTRAINT
 # How many tests at a time, and more options for pytest: make test PYTEST="-k arbiter".
 JOBS ?= 2
 PYTEST ?=
-# The tests that `make test-quick` runs.
+# The tests that `make test-quick` runs: everything but ROS, trainings, and what takes minutes.
 QUICK := tests/test_architecture.py tests/test_constraints.py $(addprefix tests/, \
-	core bringup policies serving robots sim episodes teleop)
+	core bringup control policies serving robots sim episodes teleop) \
+	$(addprefix --ignore tests/, policies/test_bimodal.py sim/test_foreign_arms.py sim/test_experts.py \
+	control/test_invariants.py serving/test_with_arbiter.py episodes/test_recovery.py)
 INPUTS := setup.py setup.cfg $(CONSTRAINTS) robot_learning/__init__.py
 
 # A sourced ROS 2 would put its own packages before those of the environment.

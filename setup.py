@@ -15,18 +15,21 @@ HERE = Path(__file__).resolve().parent
 
 # Without ROS these make a usable simulator and recorder. Nothing of ROS may stand here: on a
 # ROS 2 machine it would shadow the distribution's own packages.
-# gymnasium 1.1 was the first whose vector environments can begin the next episode in the same step.
+# gymnasium 1.1 was the first whose vector environments can begin the next episode in the same step,
+# and mink 1.2 the first with residuals of a task; MuJoCo before 3.16 draws with OSMesa only where EGL
+# was never tried, HDF5 in h5py before 3.12.1 crashes on some damaged files, and PyAV before 15 has
+# no AV1.
 BASE = [
     "numpy>=1.24.2,<3",
     "PyYAML>=6.0",
-    "mujoco>=3.10,<4",
+    "mujoco>=3.16,<4",
     "gymnasium>=1.1,<2",
-    "mink>=1.0,<2",
-    "daqp>=0.7",
+    "mink>=1.2,<2",
+    "daqp>=0.8.2",
     "rich>=12",
-    "av>=12",
+    "av>=15",
     "simplejpeg>=1.7",
-    "h5py>=3.8",
+    "h5py>=3.12.1",
     "typing-extensions>=4.10",
 ]
 # ROS 2 Jazzy as wheels. The versions of a distribution belong together, so they are exact.
@@ -58,13 +61,13 @@ ROS_KILTED = [
     "ros-trajectory-msgs==5.5.1",
 ]
 # pynput and evdev: keyboard and gamepad; evdev is compiled on the spot, hence an extra of its own.
-TELEOP = ["pynput>=1.7.6,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
+TELEOP = ["pynput>=1.8,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
 # Pictures of episodes, and the formats of other tools: LeRobot's tables, ROS bags.
-DATASETS = ["matplotlib>=3.6", "pyarrow>=14", "rosbags>=0.10.8"]
+DATASETS = ["matplotlib>=3.6", "pyarrow>=14", "rosbags>=0.11.8"]
 # A second engine for policies on CPUs, often twice as fast as PyTorch.
 ONNX = ["onnxruntime>=1.18", "onnxscript>=0.3"]
 # Policies, their training and serving.
-LEARNING = ["torch>=2.3", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
+LEARNING = ["torch>=2.5", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
 # colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
 # imageio: gymnasium's own MuJoCo environments import it.
 TEST = [

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -75,12 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     known = ""
     if report.before:
         known = (
-            f"; {report.before + report.saved} with those that were there, whose seeds go on at "
+            f"; {report.before + report.saved} with those recorded before, whose seeds continue at "
             f"{report.first_seed}"
         )
     print(
-        f"{arguments.dataset}: {report.saved} episodes, {report.rows} rows in "
-        f"{report.wall_s:.1f} s ({report.discarded} failed ones discarded){known}"
+        f"{arguments.dataset}: {amount(report.saved, 'episode')}, {amount(report.rows, 'row')} in "
+        f"{report.wall_s:.1f} s ({amount(report.discarded, 'failed episode')} discarded){known}"
     )
     return 0
 

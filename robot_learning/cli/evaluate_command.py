@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import progress_bar
+from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
 
@@ -188,7 +189,7 @@ def _print(evaluations: dict[str, Evaluation], comparison: Comparison | None) ->
     from rich.table import Table
 
     config = next(iter(evaluations.values())).config
-    table = Table(title=f"{config.task}, {config.robot}: {config.episodes} episodes")
+    table = Table(title=f"{config.task}, {config.robot}: {amount(config.episodes, 'episode')}")
     table.add_column("figure")
     rows = [evaluation.figures for evaluation in evaluations.values()]
     for name in evaluations:

@@ -7,6 +7,7 @@ ask for. A command that has some of them already (`--set`, `--out`, `--resume`, 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,7 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
         raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
     if not arguments.expert and not arguments.env.startswith("robot_learning"):
         raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
-    folder = arguments.out or Path("runs") / f"{algorithm}-{arguments.env.split('/')[-1]}"
+    folder = arguments.out or Path("runs") / f"{algorithm}-{_folder_name(arguments.env)}"
     study = Study(
         config=config_of(arguments, algorithm),
         env=arguments.env,
@@ -167,6 +168,15 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
         jobs=arguments.jobs,
     )
     return show_study(study, resume=arguments.resume)
+
+
+def _folder_name(env: str) -> str:
+    """The environment's id without its module and namespace, as every file system takes it.
+
+    >>> _folder_name("my_envs:robots/Grid-v0")
+    'Grid-v0'
+    """
+    return re.sub(r"[^\w.-]+", "-", re.split(r"[:/]", env)[-1])
 
 
 def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:

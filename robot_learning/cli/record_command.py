@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.cli.up_command import add_launch_options, launch_arguments
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.episodes.index import EpisodeSummary
@@ -86,6 +87,7 @@ def _show(folder: Path, summaries: list[EpisodeSummary]) -> None:
     succeeded = sum(summary.outcome == "success" for summary in summaries)
     rows = sum(summary.rows for summary in summaries)
     console.print(
-        f"{len(summaries)} episodes saved, {succeeded} of them a success, {rows} rows",
+        f"{amount(len(summaries), 'episode')} saved, {succeeded} of them successful, "
+        f"{amount(rows, 'row')}",
         highlight=False,
     )

@@ -15,6 +15,7 @@ from robot_learning.cli.relabel_device import (
     check_choice,
     relabel_by_device,
 )
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -227,7 +228,10 @@ def _change_layer(arguments: argparse.Namespace, dataset: Dataset, names: list[s
         for name in have:
             layer = set_removed(folder, name, number, removed)
             what = "removed" if removed else "restored"
-            print(f"{name.removesuffix('.hdf5')}: layer {number} {what}, {layer.mask.sum()} rows")
+            print(
+                f"{name.removesuffix('.hdf5')}: layer {number} {what}, "
+                f"{amount(int(layer.mask.sum()), 'row')}"
+            )
     if removed:
         print(f"to bring it back: {back} --restore {number}")
     return 0
@@ -269,7 +273,7 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
             driven = f", {done.driven} of them where a person drove" if done.driven else ""
             layer = f"layer {done.layer}" if done.layer is not None else "no layer"
             print(
-                f"{done.name.removesuffix('.hdf5')}: {layer}, {done.rows} rows labelled, "
+                f"{done.name.removesuffix('.hdf5')}: {layer}, {amount(done.rows, 'row')} labelled, "
                 f"changed by {done.change:.4f} rad or m (rms){driven}{clipped}{unseen}{hand}",
                 flush=True,
             )

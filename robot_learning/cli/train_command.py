@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def _train(arguments: argparse.Namespace) -> int:
     best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())
     early = ", stopped early" if result.stopped_early else ""
     print(
-        f"{result.checkpoint}: {result.steps} steps in {result.wall_s:.0f} s{early}; best: {best}"
+        f"{result.checkpoint}: {amount(result.steps, 'step')} in {result.wall_s:.0f} s{early}; "
+        f"best: {best}"
     )
     return 0
 

@@ -84,7 +84,7 @@ def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
     assert code == 0
     assert "episode_000003" in output
     assert "[red] or $2" in output
-    assert "1 episodes, 23 rows" in output
+    assert "1 episode, 23 rows" in output
     code, output, _ = run("stats", dataset, "--json", "--outcome", "failure")
     found = json.loads(output)
     assert found["distributions"]["operator"] == {"ann0": 1, "ann2": 1}

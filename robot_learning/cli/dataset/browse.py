@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -89,7 +90,9 @@ def run_list(arguments: argparse.Namespace) -> int:
     console = make_console()
     console.print(table)
     rows, rate_hz = dataset.rows, dataset.info.rate_hz
-    console.print(f"{len(dataset)} episodes, {rows} rows, {rows / rate_hz:.1f} s")
+    console.print(
+        f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s"
+    )
     return 0
 
 

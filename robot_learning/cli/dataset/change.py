@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, progress_bar
 from robot_learning.cli.dataset.selection import OUTCOMES, add_episode, add_episodes
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def run_restore(arguments: argparse.Namespace) -> int:
             valid = ", ".join(map(str, versions))
             raise ConfigurationError(f"{name}: no version {version} in the trash; valid: {valid}")
         summary = restore_episode(folder, versions[version])
-    print(f"{summary.name}: {summary.rows} rows are back")
+    print(f"{summary.name} is back, with {amount(summary.rows, 'row')}")
     return 0
 
 

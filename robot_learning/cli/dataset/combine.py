@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, progress_bar
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
         report = merge_datasets([Path(path) for path in arguments.sources], target, progress)
     for path in report.left_out:
         print(f"{path}: left out, an equal episode was taken already")
-    print(f"{target}: {report.episodes} episodes, {report.rows} rows")
+    print(f"{target}: {amount(report.episodes, 'episode')}, {amount(report.rows, 'row')}")
     return 0
 
 
@@ -88,7 +89,7 @@ def run_split(arguments: argparse.Namespace) -> int:
                 source = DatasetFolder(dataset.path)
                 copy_episodes([(source, part.episodes)], folders[name], progress=progress)
             note = f", copied to {folders[name]}"
-        print(f"{name}: {len(part)} episodes, {part.rows} rows{note}")
+        print(f"{name}: {amount(len(part), 'episode')}, {amount(part.rows, 'row')}{note}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from robot_learning.cli.dataset.console import add_verb, make_console, progress_bar
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
@@ -99,7 +100,8 @@ def run_export(arguments: argparse.Namespace) -> int:
         )
     console = make_console()
     console.print(
-        f"{report.path}: {report.episodes} episodes, {report.rows} rows for {arguments.format}",
+        f"{report.path}: {amount(report.episodes, 'episode')}, {amount(report.rows, 'row')} for "
+        f"{arguments.format}",
         soft_wrap=True,
     )
     for path, why in report.left_out.items():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import make_console, progress_bar
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
@@ -81,14 +82,14 @@ def run_import(arguments: argparse.Namespace) -> int:
         )
     console = make_console()
     console.print(
-        f"{report.path}: {len(report.episodes)} episodes, {report.rows} rows, "
+        f"{report.path}: {amount(len(report.episodes), 'episode')}, {amount(report.rows, 'row')}, "
         f"{report.invalid_rows} of them invalid",
         soft_wrap=True,
     )
     for note in report.notes[:_MOST_NOTES]:
         console.print(f"note: {note}", soft_wrap=True)
     if len(report.notes) > _MOST_NOTES:
-        console.print(f"and {len(report.notes) - _MOST_NOTES} more notes")
+        console.print(f"and {amount(len(report.notes) - _MOST_NOTES, 'more note')}")
     # All of it: what is not listed would be lost without a word.
     for item, why in report.left_out.items():
         console.print(f"left out: {item}: {why}", soft_wrap=True)
