@@ -15,10 +15,9 @@ HERE = Path(__file__).resolve().parent
 
 # Without ROS these make a usable simulator and recorder. Nothing of ROS may stand here: on a
 # ROS 2 machine it would shadow the distribution's own packages.
-# gymnasium 1.1 was the first whose vector environments can begin the next episode in the same step,
-# and mink 1.2 the first with residuals of a task; MuJoCo before 3.16 draws with OSMesa only where EGL
-# was never tried, HDF5 in h5py before 3.12.1 crashes on some damaged files, and PyAV before 15 has
-# no AV1.
+# gymnasium 1.1 was the first whose vector environments can begin the next episode in the same
+# step, and mink 1.2 the first with residuals of a task. MuJoCo 3.15 cannot draw by OSMesa where EGL
+# has failed, h5py 3.11 crashed on damaged files, and PyAV 14 has no AV1.
 BASE = [
     "numpy>=1.24.2,<3",
     "PyYAML>=6.0",

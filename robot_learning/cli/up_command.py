@@ -71,9 +71,10 @@ def add_launch_options(
 
 
 def _help(argument: LaunchArgument) -> str:
-    if "default" in argument.description:
-        return argument.description
-    return f"{argument.description} (default: {argument.default or 'none'})"
+    text = argument.description
+    # In the style of the other options; "YAML file" keeps its capitals.
+    text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    return text if "default" in text else f"{text} (default: {argument.default or 'none'})"
 
 
 def _metavar(name: str, choices: Sequence[str]) -> str:

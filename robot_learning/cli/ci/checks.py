@@ -97,7 +97,7 @@ def check_replay(check: DatasetCheck, episode: str) -> str:
     result, _ = replay_in_simulation(folder.episodes_path / name)
     most = float(result.largest.max())
     text = "\n".join(
-        [f"strayed by at most {most:.4f}, allowed are {check.bound:g}", *result.lines()]
+        [f"strayed by at most {most:.4f}; the limit is {check.bound:g}", *result.lines()]
     )
     if not is_faithful(result, check.bound):
         raise CheckFailedError(text)
