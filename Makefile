@@ -10,13 +10,18 @@ PYTHON ?= $(shell for each in $(CANDIDATES); do \
 BIN := $(VENV)/bin
 # The ROS 2 distribution whose wheels the environment gets: jazzy or kilted.
 WHEELS ?= jazzy
-ROS_EXTRA := $(if $(filter kilted,$(WHEELS)),ros-kilted,ros)
+EXTRAS := $(if $(filter kilted,$(WHEELS)),ros-kilted,ros),datasets,learning
 CONSTRAINTS := .ci/constraints.txt .ci/constraints-$(WHEELS).txt
 # Twice quiet: errors only.
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check $(CONSTRAINTS:%=--constraint %)
 # How many tests at a time, and more options for pytest: make test PYTEST="-k arbiter".
 JOBS ?= 2
 PYTEST ?=
+# The tests that `make test-quick` runs: everything but ROS, trainings, and what takes minutes.
+QUICK := tests/test_architecture.py tests/test_constraints.py $(addprefix tests/, \
+	core bringup control policies serving robots sim episodes teleop) \
+	$(addprefix --ignore tests/, policies/test_bimodal.py sim/test_foreign_arms.py sim/test_experts.py \
+	control/test_invariants.py serving/test_with_arbiter.py episodes/test_recovery.py)
 INPUTS := setup.py setup.cfg $(CONSTRAINTS) robot_learning/__init__.py
 
 # A sourced ROS 2 would put its own packages before those of the environment.
@@ -27,7 +32,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-ros test-kilted check interfaces bench bench-imitation clean
+.PHONY: help setup setup-tests demo test test-quick test-ros test-kilted test-lowest check interfaces bench bench-imitation clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -52,6 +57,14 @@ test-ros: $(VENV)/.stamp-tests ## set up, then the tests of ROS nodes alone
 test-kilted: ## set up a second environment, .venv-kilted, then the tests of ROS nodes with Kilted
 	@$(MAKE) --no-print-directory VENV=.venv-kilted WHEELS=kilted test-ros
 
+test-quick: $(VENV)/.stamp-tests ## set up, then the quick tests: no ROS, no training, minutes
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(QUICK) $(PYTEST)
+
+# What setup.py states as the lowest versions, without ROS, whose versions are exact.
+test-lowest: ## set up a third environment, .venv-lowest, then the quick tests with the lowest versions
+	@$(MAKE) --no-print-directory VENV=.venv-lowest EXTRAS=datasets,learning \
+		CONSTRAINTS=.ci/constraints-lowest.txt test-quick
+
 check: $(VENV)/.stamp-tests ## set up, then lint and type check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -69,7 +82,7 @@ bench-imitation: $(VENV)/.stamp-tests ## set up, then five ways of imitation in 
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_imitation.py $(BENCH)
 
 clean: ## remove the environments, builds, caches and results, but no recording
-	rm -rf $(VENV) .venv-kilted build dist install log outputs benchmarks/results *.egg-info
+	rm -rf $(VENV) .venv-kilted .venv-lowest build dist install log outputs benchmarks/results *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis MUJOCO_LOG.TXT
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -84,7 +97,7 @@ $(VENV)/.stamp-venv:
 # pynput and evdev are compiled: without a compiler everything but keyboard and gamepad still works.
 $(VENV)/.stamp-run: $(VENV)/.stamp-venv $(INPUTS)
 	@echo "setup: installing the pinned packages (the first time takes minutes)"
-	@$(PIP) --editable '.[$(ROS_EXTRA),datasets,learning]' || { echo "setup: the packages could not be installed (above). ROS 2 \
+	@$(PIP) --editable '.[$(EXTRAS)]' || { echo "setup: the packages could not be installed (above). ROS 2 \
 	wheels exist for Linux and CPython 3.10 to 3.13; the simulator alone needs only: pip install ." >&2; exit 1; }
 	@$(PIP) --editable '.[teleop]' || echo "setup: keyboard and gamepad are missing, since \
 	pynput or evdev could not be built (gcc and the Linux headers are needed); the rest works"

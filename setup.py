@@ -10,20 +10,26 @@ from setuptools import find_packages, setup
 NAME = "robot_learning"
 HERE = Path(__file__).resolve().parent
 
+# Lower bounds are versions that install together on Python 3.11 and that the tests run with:
+# `make test-lowest`, by .ci/constraints-lowest.txt.
+
 # Without ROS these make a usable simulator and recorder. Nothing of ROS may stand here: on a
 # ROS 2 machine it would shadow the distribution's own packages.
+# gymnasium 1.1 was the first whose vector environments can begin the next episode in the same
+# step, and mink 1.2 the first with residuals of a task. MuJoCo 3.15 cannot draw by OSMesa where EGL
+# has failed, h5py 3.11 crashed on damaged files, and PyAV 14 has no AV1.
 BASE = [
-    "numpy>=1.22,<3",
-    "PyYAML>=5.4",
-    "mujoco>=3.10,<4",
-    "gymnasium>=1.0,<2",
-    "mink>=1.0,<2",
-    "daqp>=0.7",
+    "numpy>=1.24.2,<3",
+    "PyYAML>=6.0",
+    "mujoco>=3.16,<4",
+    "gymnasium>=1.1,<2",
+    "mink>=1.2,<2",
+    "daqp>=0.8.2",
     "rich>=12",
-    "av>=12",
+    "av>=15",
     "simplejpeg>=1.7",
-    "h5py>=3.6",
-    "typing-extensions>=4",
+    "h5py>=3.12.1",
+    "typing-extensions>=4.10",
 ]
 # ROS 2 Jazzy as wheels. The versions of a distribution belong together, so they are exact.
 ROS = [
@@ -54,24 +60,24 @@ ROS_KILTED = [
     "ros-trajectory-msgs==5.5.1",
 ]
 # pynput and evdev: keyboard and gamepad; evdev is compiled on the spot, hence an extra of its own.
-TELEOP = ["pynput>=1.7.6,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
+TELEOP = ["pynput>=1.8,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
 # Pictures of episodes, and the formats of other tools: LeRobot's tables, ROS bags.
-DATASETS = ["matplotlib>=3.5", "pyarrow>=14", "rosbags>=0.10"]
+DATASETS = ["matplotlib>=3.6", "pyarrow>=14", "rosbags>=0.11.8"]
 # A second engine for policies on CPUs, often twice as fast as PyTorch.
 ONNX = ["onnxruntime>=1.18", "onnxscript>=0.3"]
 # Policies, their training and serving.
-LEARNING = ["torch>=2.2", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
+LEARNING = ["torch>=2.5", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
 # colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
 # imageio: gymnasium's own MuJoCo environments import it.
 TEST = [
     "pytest>=7",
     "pytest-timeout>=2",
-    "hypothesis>=6",
-    "psutil>=5.9",
-    "stable-baselines3>=2.4",
+    "hypothesis>=6.31",
+    "psutil>=5.9.4",
+    "stable-baselines3>=2.6",
     "imageio>=2.14.1",
 ]
-DEV = [*TEST, "pytest-xdist>=3", "ruff>=0.12", "mypy>=1.10", "types-PyYAML"]
+DEV = [*TEST, "pytest-xdist>=3.0.2", "ruff>=0.12", "mypy>=1.10", "types-PyYAML"]
 
 
 def version() -> str:

@@ -53,85 +53,104 @@ ARGUMENTS = (
     LaunchArgument(
         "dataset",
         "",
-        "Folder of the demonstrations, where the rounds go, too; by default data/<robot>_<task>",
+        "Dataset of the demonstrations, to which rounds are added (default: data/<robot>_<task>)",
     ),
-    LaunchArgument("out", "", "Folder of the run; by default runs/<task>-dagger from here"),
-    LaunchArgument("resume", "false", "Go on with the run in that folder", ("true", "false")),
+    LaunchArgument("out", "", "Output folder (default: runs/<task>-dagger)"),
+    LaunchArgument("resume", "false", "Continue the run in that folder", ("true", "false")),
     LaunchArgument(
-        "checkpoint", "", "First policy; by default one is trained from the demonstrations"
+        "checkpoint",
+        "",
+        "Checkpoint of the first policy (default: one is trained from the demonstrations)",
     ),
-    LaunchArgument("rounds", "2", "Rounds before it ends; 0: as many as are started"),
-    LaunchArgument("episodes_per_round", "5", "Episodes of a round; 0: until ~/finish_round"),
+    LaunchArgument("rounds", "2", "Rounds to run; 0: until it is stopped"),
+    LaunchArgument(
+        "episodes_per_round", "5", "Episodes in each round; 0: until ~/finish_round is called"
+    ),
     LaunchArgument(
         "relabel",
         "auto",
-        "Who labels the policy's rows after a round; auto: nobody, or as before",
+        "Who labels the policy's rows after each round; auto: nobody, or as in the resumed run",
         ("auto", "none", "expert"),
     ),
-    LaunchArgument("policy", "", "Family that is trained; by default deterministic, or as before"),
     LaunchArgument(
-        "preset", "auto", "Size of it; auto: small, or as before", ("auto", "small", "reference")
+        "policy", "", "Policy family to train (default: deterministic, or as in the resumed run)"
     ),
-    LaunchArgument("settings", "", "Further settings of the training: a=1;b=2"),
+    LaunchArgument(
+        "preset",
+        "auto",
+        "Size of the policy; auto: small, or as in the resumed run",
+        ("auto", "small", "reference"),
+    ),
+    LaunchArgument("settings", "", "Further settings of the training, as a=1;b=2"),
     LaunchArgument(
         "train_command",
         "auto",
-        "Where it is trained: external waits for the checkpoint; auto: here, or as before",
+        "Where policies are trained; external: elsewhere, wait for the checkpoint; auto: here, or "
+        "as in the resumed run",
         ("auto", "here", "external"),
     ),
     LaunchArgument(
         "gate",
         "auto",
-        "Who decides on takeovers: human (HG-DAgger); ensemble or thrifty: the policy asks for "
-        "help in doubt (or at risk), by a budget, and the arm holds; auto: human, or as before",
+        "Who decides when to take over: human (HG-DAgger); ensemble or thrifty: the policy asks "
+        "for help and the arm holds; auto: human, or as in the resumed run",
         (AUTO, "human", *BUDGETED),
     ),
     LaunchArgument(
         "target_rate",
         "0",
-        "That budget: share of the policy's steps in which doubt, and risk, asks; 0: 0.1, or as "
-        "before",
+        "For ensemble and thrifty: share of the policy's steps in which doubt, and risk, may ask "
+        "for help; 0: 0.1, or as in the resumed run",
     ),
     LaunchArgument(
         "members",
         "0",
-        "Policies trained in each round, whose disagreement is the doubt; 0: one (3 for one that "
-        "asks), or as before",
+        "Policies to train in each round, whose disagreement measures doubt; 0: one (3 if the "
+        "policy asks for help), or as in the resumed run",
     ),
     LaunchArgument(
         "ask_above",
         "never",
-        "With the gate human, doubt above which the policy asks all the same: a number, never, or "
-        "auto: that at the takeovers so far",
+        "With the gate human: doubt above which the policy asks for help as well: a number, "
+        "never, or auto (the doubt at the takeovers so far)",
     ),
-    LaunchArgument("robot", "", "Robot profile; by default the dataset's"),
-    LaunchArgument("task", "", "Task whose scene the robot stands in; by default the dataset's"),
-    LaunchArgument("cameras", "auto", "Cameras to record; auto: those of the dataset"),
+    LaunchArgument("robot", "", "Robot profile (default: the robot of the dataset)"),
+    LaunchArgument("task", "", "Task whose scene is simulated (default: the task of the dataset)"),
+    LaunchArgument("cameras", "auto", "Cameras to record; auto: the cameras of the dataset"),
     *(argument for argument in TELEOP_ARGUMENTS if argument.name in SHARED),
-    LaunchArgument("operator", "", "Who corrects; by default the device's name"),
-    LaunchArgument("instruction", "", "The task in words; by default its name"),
+    LaunchArgument(
+        "operator", "", "Name of the person who corrects (default: the name of the device)"
+    ),
+    LaunchArgument("instruction", "", "The task in words (default: its name)"),
     LaunchArgument(
         "episode_timeout_s", "30", "Scripted operator: seconds after which an episode has failed"
     ),
     LaunchArgument(
         "engage_above",
         "0.08",
-        "Scripted operator: takes over above this deviation from the expert (share of the range)",
+        "Scripted operator: deviation from the expert, as a share of the joint's range, above "
+        "which it takes over",
     ),
-    LaunchArgument("release_below", "0.03", "Scripted operator: hands back below this deviation"),
+    LaunchArgument(
+        "release_below", "0.03", "Scripted operator: deviation below which it hands back"
+    ),
     LaunchArgument(
         "step_in_s",
         "10",
-        "Scripted operator: takes over from a policy that gets nowhere for so long, seconds",
+        "Scripted operator: seconds without progress after which it takes over",
     ),
     LOCKSTEP,
     INFERENCE_TICKS,
     LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
     LaunchArgument(
-        "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
+        "executed_steps",
+        "0",
+        "Steps of each action chunk that are executed; 0: as the checkpoint says",
     ),
-    LaunchArgument("compute", "auto", "Where the network is computed", COMPUTE_DEVICES),
-    LaunchArgument("backend", "auto", "What computes it; auto measures", BACKENDS),
+    LaunchArgument("compute", "auto", "Where the network runs", COMPUTE_DEVICES),
+    LaunchArgument(
+        "backend", "auto", "Engine that runs the network; auto: the fastest, as measured", BACKENDS
+    ),
 )
 
 

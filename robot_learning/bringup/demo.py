@@ -37,9 +37,9 @@ ARGUMENTS = (
     *(argument for argument in SIM_ARGUMENTS if argument.name in ("robot", "task", "seed")),
     LOCKSTEP,
     LaunchArgument("namespace", "", "Namespace of every node and topic"),
-    LaunchArgument("camera", "front", "Camera that films"),
-    LaunchArgument("video", "outputs/demo/lift.mp4", "Video to write; empty for none"),
-    LaunchArgument("timeout_s", "60", "Seconds after which the demonstration has failed"),
+    LaunchArgument("camera", "front", "Camera to film with"),
+    LaunchArgument("video", "outputs/demo/lift.mp4", "Video file to write; empty: none"),
+    LaunchArgument("timeout_s", "60", "Seconds after which the demonstration counts as failed"),
 )
 
 

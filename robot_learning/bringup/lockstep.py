@@ -20,8 +20,8 @@ AUTO, SCRIPTED = "auto", "scripted"
 ARGUMENT = LaunchArgument(
     "lockstep",
     AUTO,
-    "Step all nodes in one process on simulated time, as fast as this machine can: equal seeds "
-    "give equal results on every machine; auto: wherever nobody drives a simulated arm by hand",
+    "Step all nodes in one process on simulated time, as fast as this machine can, so that equal "
+    "seeds give equal results; auto: if the robot is simulated and nobody drives it by hand",
     (AUTO, "true", "false"),
 )
 
@@ -29,7 +29,7 @@ INFERENCE_TICKS = LaunchArgument(
     "inference_ticks",
     "0",
     "In lockstep: control periods from an observation to the policy's actions; 0: as measured on "
-    "this machine. A number makes runs with equal seeds repeat each other on every machine",
+    "this machine. With a number, equal seeds give equal results on every machine",
 )
 
 

@@ -46,23 +46,27 @@ SHARED = ("seed", "headless", "namespace", "params_file", "log_level")
 AUTO, MEMBER_SEPARATOR = "auto", ";"
 
 ARGUMENTS = (
-    LaunchArgument("checkpoint", "", "Folder of the checkpoint, or of its training"),
-    LaunchArgument("robot", "", "Robot profile; by default the checkpoint's"),
-    LaunchArgument("task", "", "Task whose scene the robot stands in; by default the checkpoint's"),
+    LaunchArgument("checkpoint", "", "Folder of a checkpoint or of a training run"),
+    LaunchArgument("robot", "", "Robot profile (default: the robot of the checkpoint)"),
+    LaunchArgument(
+        "task", "", "Task whose scene is simulated (default: the task of the checkpoint)"
+    ),
     *(argument for argument in SIM_ARGUMENTS if argument.name in SHARED),
     LaunchArgument(
-        "cameras", "auto", "Cameras to publish, separated by commas; auto: those the policy sees"
+        "cameras",
+        "auto",
+        "Cameras to publish, separated by commas; auto: the cameras that the policy uses",
     ),
     LaunchArgument(
         "sim",
         "true",
-        "false drives the real robot of the profile's interfaces.real",
+        "false: drive the real robot (interfaces.real of its profile)",
         ("true", "false"),
     ),
     LaunchArgument(
         "drive",
         "false",
-        "true lets the policy drive at once, in simulation episode after episode; else call "
+        "true: the policy drives at once, in simulation episode after episode; false: it waits for "
         "arbiter_node/hand_back",
         ("true", "false"),
     ),
@@ -73,27 +77,32 @@ ARGUMENTS = (
     INFERENCE_TICKS,
     LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
     LaunchArgument(
-        "executed_steps", "0", "Steps of a chunk before the next one; 0: the checkpoint's own"
+        "executed_steps",
+        "0",
+        "Steps of each action chunk that are executed; 0: as the checkpoint says",
     ),
     LaunchArgument(
         "members",
         "",
-        "Further checkpoints, a;b, whose disagreement with the first is its doubt; auto: those "
-        "that dagger has trained beside it",
+        "Further checkpoints, as a;b, whose disagreement with the first measures its doubt; auto: "
+        "those that dagger trained beside it",
     ),
     LaunchArgument(
         "gate",
         "",
-        "Folder that says above which doubt and risk the policy asks for help (robot-learning "
-        "gate); auto: the one beside the checkpoint",
+        "Folder with the thresholds of doubt and risk above which the policy asks for help (see "
+        "robot-learning gate); auto: the gate beside the checkpoint",
     ),
     LaunchArgument(
         "ask_above",
         "auto",
-        "Doubt above which it asks, and the arm holds; auto: as the gate says, without one never",
+        "Doubt above which the policy asks for help and the arm holds; auto: as the gate says, or "
+        "never without a gate",
     ),
-    LaunchArgument("device", "auto", "Where the network is computed", DEVICES),
-    LaunchArgument("backend", "auto", "What computes it; auto measures", BACKENDS),
+    LaunchArgument("device", "auto", "Where the network runs", DEVICES),
+    LaunchArgument(
+        "backend", "auto", "Engine that runs the network; auto: the fastest, as measured", BACKENDS
+    ),
 )
 
 

@@ -29,26 +29,30 @@ LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 ARGUMENTS = (
     LaunchArgument("robot", "desk_arm", "Robot profile: a name, a folder or a robot.yaml"),
-    LaunchArgument("task", "lift", "Task whose scene the robot stands in"),
-    LaunchArgument("seed", "0", "Seed of the object placement"),
+    LaunchArgument("task", "lift", "Task whose scene is simulated"),
+    LaunchArgument("seed", "0", "Seed of the placement of objects"),
     LaunchArgument(
         "headless",
         AUTO,
         "false shows the scene in a window; auto: where a person drives and there is a screen",
         (AUTO, "true", "false"),
     ),
-    LaunchArgument("sim_speed", "1.0", "Simulated seconds a second; 0: as fast as possible"),
+    LaunchArgument(
+        "sim_speed", "1.0", "Simulated seconds per second of real time; 0: as fast as possible"
+    ),
     LOCKSTEP,
     LaunchArgument("cameras", "all", "Cameras to publish, separated by commas; all, or none"),
     LaunchArgument("namespace", "", "Namespace of every node and topic"),
     LaunchArgument(
         "use_sim_time",
         "auto",
-        "Publish and use /clock; auto does where sim_speed is not 1",
+        "Publish and use /clock; auto: if sim_speed is not 1",
         ("auto", "true", "false"),
     ),
-    LaunchArgument("params_file", "", "YAML file whose values win over the arguments"),
-    LaunchArgument("log_level", "info", "Lowest severity that is logged", LOG_LEVELS),
+    LaunchArgument(
+        "params_file", "", "YAML file with node parameters, which override the arguments"
+    ),
+    LaunchArgument("log_level", "info", "Lowest severity to log", LOG_LEVELS),
     LaunchArgument(
         "autostart", "true", "Configure and activate the lifecycle nodes", ("true", "false")
     ),

@@ -35,24 +35,34 @@ ARGUMENTS = (
     LaunchArgument(
         "sim",
         "true",
-        "false drives the real robot of the profile's interfaces.real",
+        "false: drive the real robot (interfaces.real of its profile)",
         ("true", "false"),
     ),
-    LaunchArgument("device", "keyboard", "What the operator drives with", DEVICES),
-    LaunchArgument("map", "", "Device map: a shipped name or a YAML file"),
+    LaunchArgument("device", "keyboard", "Device that the operator drives with", DEVICES),
+    LaunchArgument(
+        "map",
+        "",
+        "Key or axis map of the device: a shipped name or a YAML file (default: the device's own)",
+    ),
     LaunchArgument("panel", "none", "A second device for the operator's keys", PANELS),
     LaunchArgument(
         "dart",
         "false",
-        "Add DART noise to the operator's command, from the key for start to that for stop",
+        "Add DART noise to the operator's command, between the start and the stop key",
         ("true", "false"),
     ),
-    LaunchArgument("dart_covariance", "", "Covariance of the noise: a .npy, .npz or .yaml file"),
     LaunchArgument(
-        "dart_sigma", "0.02", "Without a file: standard deviation on every arm joint, rad or m"
+        "dart_covariance", "", "File with the covariance of the noise: .npy, .npz or .yaml"
     ),
-    LaunchArgument("dart_trace", "0", "Trace that the covariance is scaled to; 0 leaves it"),
-    LaunchArgument("dart_hold_ticks", "5", "Arbiter ticks for which one draw is held"),
+    LaunchArgument(
+        "dart_sigma",
+        "0.02",
+        "Standard deviation of the noise on every arm joint, rad or m, if no file is given",
+    ),
+    LaunchArgument("dart_trace", "0", "Trace to which the covariance is scaled; 0: not scaled"),
+    LaunchArgument(
+        "dart_hold_ticks", "5", "Arbiter ticks for which each draw of the noise is held"
+    ),
     LaunchArgument("dart_seed", "0", "Seed of the noise"),
 )
 

@@ -30,21 +30,19 @@ _NOISE = ("noise.covariance", "noise.sigma", "noise.trace")
 ARGUMENTS = (
     *TELEOP_ARGUMENTS,
     LOCKSTEP,
+    LaunchArgument("dataset", "", "Folder of the dataset (default: data/<robot>_<task>)"),
     LaunchArgument(
-        "dataset", "", "Folder of the dataset; by default data/<robot>_<task> from here"
+        "resume", "false", "Continue a dataset that already has episodes", ("true", "false")
     ),
-    LaunchArgument(
-        "resume", "false", "Continue a dataset that has episodes already", ("true", "false")
-    ),
-    LaunchArgument("episodes", "10", "Episodes to save, those of earlier sessions not counted"),
+    LaunchArgument("episodes", "10", "Episodes to save in this session"),
     LaunchArgument("operator", "", "Who demonstrates"),
-    LaunchArgument("instruction", "", "The task in words; by default its name"),
+    LaunchArgument("instruction", "", "The task in words (default: its name)"),
     LaunchArgument("round", "0", "Round of DAgger; 0 for demonstrations"),
-    LaunchArgument("rate_hz", "50", "Rows a second"),
+    LaunchArgument("rate_hz", "50", "Rows per second"),
     LaunchArgument(
         "image_transport",
         "compressed",
-        "Which image topics are recorded",
+        "Image topics to record",
         ("compressed", "raw"),
     ),
     LaunchArgument(

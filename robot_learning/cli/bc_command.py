@@ -17,8 +17,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "bc",
         help="clone an expert's behaviour in any gymnasium environment",
-        description="Let an expert demonstrate, with --noise or without, and fit a policy to it, "
-        "round after round. Recorded datasets are for `robot-learning train`.",
+        description="Let an expert demonstrate, with or without --noise, and fit a policy to its "
+        "actions, round after round. To learn from a recorded dataset, use `robot-learning train`.",
     )
     add_options(parser, without=("--gate",))
     parser.set_defaults(run=run, gate=None)

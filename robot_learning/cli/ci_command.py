@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _EPILOG = """\
-a file holds the same, for several at once (paths are relative to it):
+a YAML file can list several checks of each kind (paths are relative to the file):
   profiles: [desk_arm]
   datasets:
     - {path: data/sample, replay: [last], bound: 0.05}
@@ -32,42 +32,55 @@ def add_parser(subparsers: Subparsers) -> None:
         "ci",
         help="check profiles, datasets and policies, as a build would",
         description="Check profiles, verify and replay datasets, simulate checkpoints, and run "
-        "rounds of DAgger over the ROS nodes in lockstep. The exit code is 1 when any of it fails "
-        "or could not be checked, and 2 when nothing is asked for.",
+        "rounds of DAgger over the ROS nodes in lockstep. The exit code is 1 if a check fails or "
+        "cannot be made, and 2 if no check was asked for.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", nargs="?", type=Path, help="YAML file of what is checked")
+    parser.add_argument("file", nargs="?", type=Path, help="YAML file that lists the checks")
     parser.add_argument(
         "--profile", action="append", default=[], help="robot to check; may be repeated"
     )
     parser.add_argument(
-        "--dataset", action="append", default=[], type=Path, help="to verify; may be repeated"
+        "--dataset",
+        action="append",
+        default=[],
+        type=Path,
+        help="dataset to verify; may be repeated",
     )
     parser.add_argument(
         "--replay",
         action="append",
         metavar="EPISODE",
-        help="of each dataset, in simulation (default: last); may be repeated",
+        help="episode of each dataset to replay in simulation; may be repeated (default: last)",
     )
     parser.add_argument(
         "--bound",
         type=float,
         default=DEFAULT_BOUND,
         metavar="RAD",
-        help="how far a joint may stray in it (default: %(default)s)",
+        help="how far a joint may stray during a replay, rad or m (default: %(default)s)",
     )
     parser.add_argument(
-        "--checkpoint", action="append", default=[], type=Path, help="to simulate; may be repeated"
+        "--checkpoint",
+        action="append",
+        default=[],
+        type=Path,
+        help="checkpoint to simulate; may be repeated",
     )
-    parser.add_argument("--min-success", type=float, help="share that each checkpoint must reach")
+    parser.add_argument(
+        "--min-success", type=float, help="success rate that each checkpoint must reach"
+    )
     parser.add_argument(
         "--lower-bound",
         action="store_true",
-        help="hold it against the lower end of the 95 %% interval",
+        help="compare --min-success with the lower end of the 95 %% interval",
     )
-    parser.add_argument("--episodes", type=int, help="that are simulated (default: 100)")
-    parser.add_argument("--seed", type=int, help="of the first one (default: 100000)")
+    parser.add_argument(
+        "--episodes", type=int, help="episodes to simulate for each checkpoint (default: 100)"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="seed of the first of these episodes (default: 100000)"
+    )
     parser.add_argument(
         "--round",
         action="append",

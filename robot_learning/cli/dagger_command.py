@@ -21,23 +21,34 @@ if TYPE_CHECKING:
 
 # Options that mean the same both ways; each is a launch argument, too.
 _SHARED: dict[str, dict[str, Any]] = {
-    "--out": {"type": Path, "help": "folder of the run (default: runs/TASK-dagger)"},
+    "--out": {"type": Path, "help": "output folder (default: runs/TASK-dagger)"},
     **imitation_options.SHARED,
     "--gate": {
         "metavar": "KIND",
-        "help": "who decides on takeovers: human (the default; HG-DAgger); ensemble, thrifty: the "
-        "policy asks for help by itself (EnsembleDAgger, ThriftyDAgger); with --env also none "
-        "(the default there): the expert labels everything",
+        "help": "who decides when to take over: human (HG-DAgger), or ensemble or thrifty, where "
+        "the policy asks for help (EnsembleDAgger, ThriftyDAgger); with --env also none, where the "
+        "expert labels everything (default: human; with --env: none)",
     },
     "--target-rate": {
         "type": float,
         "metavar": "SHARE",
-        "help": "the budget of ensemble and thrifty: share of the policy's steps in which doubt, "
-        "and risk, asks for help (default: 0.1, or as before)",
+        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
+        "may ask for help (default: 0.1, or as in the run that is resumed)",
     },
-    "--rounds": {"type": int, "help": "before it ends (default: 2; with --env by the budget)"},
-    "--episodes-per-round": {"type": int, "metavar": "N", "help": "default: 5"},
-    "--seed": {"type": int, "default": 0, "help": "of the first scene, or of the first run"},
+    "--rounds": {
+        "type": int,
+        "help": "rounds to run (default: 2; with --env: until the budget is spent)",
+    },
+    "--episodes-per-round": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes in each round (default: 5)",
+    },
+    "--seed": {
+        "type": int,
+        "default": 0,
+        "help": "seed of the first scene; with --env: of the first run",
+    },
 }
 _SETTINGS, _SEPARATOR = "settings", ";"
 _ONLY_WITH_ENV = ("expert", "noise", "budget")
@@ -47,15 +58,19 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dagger`; its options are the launch arguments, and those for `--env`."""
     parser = subparsers.add_parser(
         "dagger",
-        help="rounds in which a policy drives, somebody corrects it, and it is trained anew",
-        description="Start robot, arbiter, device, policy and recorder as ROS nodes, and lead "
-        "rounds of DAgger. With --env: the same in any gymnasium environment, without ROS. A run "
-        "that was ended or killed at any point goes on with --resume.",
-        epilog="Launch arguments may also be given as name:=value, as for ros2 launch.",
+        help="run rounds in which a policy drives, is corrected, and is trained again",
+        description="Run rounds of DAgger in one of two ways. Over ROS nodes, a person or the "
+        "scripted operator corrects a policy that drives a real or simulated robot. With --env, an "
+        "expert corrects a policy in any gymnasium environment, without ROS. --resume continues a "
+        "run that was interrupted at any point.",
+        epilog="The options of rounds over ROS nodes may also be given as name:=value, as for ros2 "
+        "launch.",
     )
+    both = parser.add_argument_group("both ways")
     for name, settings in _SHARED.items():
-        parser.add_argument(name, **settings)
-    add_launch_options(parser, DAGGER.name, without=[*map(_destination, _SHARED), _SETTINGS])
+        both.add_argument(name, **settings)
+    nodes = parser.add_argument_group("rounds over ROS nodes (without --env)")
+    add_launch_options(nodes, DAGGER.name, without=[*map(_destination, _SHARED), _SETTINGS])
     imitation_options.add_options(parser, without=_SHARED)
     parser.set_defaults(run=run)
 

@@ -27,33 +27,41 @@ _CAP_SIGMA = 0.02
 _SHARED: dict[str, dict[str, Any]] = {
     "--out": {
         "type": Path,
-        "help": "folder of the run (default: runs/TASK-dart); with --estimate the .npz file "
+        "help": "output folder (default: runs/TASK-dart); with --estimate, the .npz file to write "
         "(default: psi.npz)",
     },
     **imitation_options.SHARED,
-    "--seed": {"type": int, "default": 0, "help": "of the first episode, or of the first run"},
+    "--seed": {
+        "type": int,
+        "default": 0,
+        "help": "seed of the first episode; with --env: of the first run",
+    },
     "--evaluate-episodes": {
         "type": int,
         "metavar": "N",
-        "help": "simulated after each training (default: 50)",
+        "help": "episodes to simulate after each training (default: 50)",
     },
 }
 # Options of our own robots and tasks, in the order of the help.
 _OWN: dict[str, dict[str, Any]] = {
-    "--task": {"help": "default: lift"},
-    "--robot": {"help": "default: desk_arm, or that of the checkpoint"},
+    "--task": {"help": "task to demonstrate (default: lift)"},
+    "--robot": {"help": "robot profile (default: desk_arm, or the robot of the checkpoint)"},
     "--device": {
-        "help": f"who demonstrates: {EXPERT} (the scripted one, in lockstep, without ROS; the "
-        f"default), or over ROS nodes one of {', '.join(DEVICES)}"
+        "help": f"who demonstrates: {EXPERT}, the scripted one, without ROS; or over ROS nodes one "
+        f"of {', '.join(DEVICES)} (default: {EXPERT})"
     },
-    "--dataset": {"type": Path, "help": "folder to record into (default: OUT/dataset)"},
-    "--iterations": {"type": int, "help": "of demonstrating and training (default: 3)"},
+    "--dataset": {"type": Path, "help": "dataset folder to record into (default: OUT/dataset)"},
+    "--iterations": {"type": int, "help": "iterations of demonstrating and training (default: 3)"},
     "--episodes": {
         "type": int,
-        "help": "successful ones in each, the held-out ones included (default: 20)",
+        "help": "successful episodes in each iteration, including those held out (default: 20)",
     },
-    "--held-out": {"type": float, "metavar": "SHARE", "help": "of them (default: 0.2)"},
-    "--preset": {"help": "of the training: small (default) or reference"},
+    "--held-out": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "share of these episodes to hold out (default: 0.2)",
+    },
+    "--preset": {"help": "size of the policy: small or reference (default: small)"},
     "--sigma": {
         "type": float,
         "metavar": "RAD",
@@ -62,8 +70,8 @@ _OWN: dict[str, dict[str, Any]] = {
     "--alpha": {
         "type": float,
         "metavar": "RAD2",
-        "help": "total squared error that is expected over an episode, to which the noise is "
-        "scaled: its trace is ALPHA / steps of an episode (default: the error that was measured)",
+        "help": "squared error that is expected in total over an episode; the noise is scaled to "
+        "it (its trace is ALPHA divided by the steps of an episode) (default: the measured error)",
     },
     "--trace-cap": {
         "type": float,
@@ -74,11 +82,11 @@ _OWN: dict[str, dict[str, Any]] = {
     "--gripper-noise": {
         "action": "store_true",
         "default": None,
-        "help": "noise on grippers too; without it they get none, since their errors are strokes "
-        "(m) beside angles (rad), and a gripper that is shaken drops things",
+        "help": "add noise to grippers, too; by default they get none, because their errors are in "
+        "metres rather than radians and a shaken gripper drops things",
     },
     "--cameras": {"nargs": "+", "help": f"with --device {EXPERT}: cameras to record"},
-    "--image-size": {"metavar": "HxW", "help": "of their images (default: 96x96)"},
+    "--image-size": {"metavar": "HxW", "help": "height and width of the images (default: 96x96)"},
 }
 _ONLY_WITH_ENV = ("expert", "gate", "noise", "budget", "rounds", "episodes_per_round")
 _DEFAULTS = {"task": "lift", "robot": "desk_arm", "device": EXPERT}
@@ -90,13 +98,13 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dart`."""
     parser = subparsers.add_parser(
         "dart",
-        help="demonstrate with the noise of the policy's own errors, train, and again (DART)",
+        help="demonstrate with noise shaped like the policy's own errors, and train (DART)",
         description="Demonstrate, train, estimate the covariance of the policy's error on "
-        "demonstrations that it has not seen, and demonstrate with noise of that covariance. The "
-        "noise moves the arm; the label stays what the demonstrator meant. A run that was ended "
-        "or killed goes on with --resume.",
-        epilog="With an operator's device more launch arguments of `robot-learning record` may be "
-        "given as name:=value.",
+        "demonstrations that it has not seen, and demonstrate again with noise of that covariance. "
+        "The noise moves the arm; the label remains what the demonstrator intended. --resume "
+        "continues a run that was interrupted.",
+        epilog="With an operator's device, further options of `robot-learning record` may be given "
+        "as name:=value.",
     )
     for name, settings in {**_SHARED, **_OWN}.items():
         parser.add_argument(name, **settings)
@@ -105,8 +113,8 @@ def add_parser(subparsers: Subparsers) -> None:
         nargs=2,
         type=Path,
         metavar=("CHECKPOINT", "DATASET"),
-        help="only estimate: write the noise for `dart_covariance:=` from the episodes of a "
-        "dataset that a checkpoint was not trained on",
+        help="only estimate the noise, from episodes of a dataset that the checkpoint was not "
+        "trained on, and write it for `robot-learning record --dart-covariance`",
     )
     imitation_options.add_options(parser, without=_SHARED)
     parser.add_argument("assignments", nargs="*", metavar="name:=value", help=argparse.SUPPRESS)

@@ -32,8 +32,9 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "dataset",
         help="look at, check, change and convert recorded datasets",
-        description="Work on recorded datasets. Nothing that was recorded is ever lost: what a "
-        "verb replaces or removes goes to the dataset's trash, and `restore` brings it back.",
+        description="Work on recorded datasets. Episodes that a command replaces or removes go to "
+        "the dataset's trash, and `restore` brings them back. Label layers are kept in the episode "
+        "and are removed and restored by `robot-learning relabel`.",
     )
     verbs = parser.add_subparsers(dest="verb", metavar="verb", required=True)
     for group in VERB_GROUPS:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _SHARED = ("robot", "task", "seed")
 _SIZES = {
-    "demonstrations": "episodes of each of the two recordings (default: 6)",
-    "rounds": "of HG-DAgger (default: 2)",
-    "episodes_per_round": "in which the policy drives (default: 5)",
-    "steps": "of each training (default: 4000)",
-    "evaluations": "episodes that every policy is judged by (default: 100)",
+    "demonstrations": "episodes in each of the two recordings (default: 6)",
+    "rounds": "rounds of HG-DAgger (default: 2)",
+    "episodes_per_round": "episodes in each round (default: 5)",
+    "steps": "optimiser steps of each training (default: 4000)",
+    "evaluations": "episodes to evaluate each policy on (default: 100)",
 }
 
 
@@ -32,7 +32,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `demo`."""
     parser = subparsers.add_parser(
         "demo",
-        help="the whole loop in simulation: record, train, serve, correct, retrain, evaluate",
+        help="run the whole loop in simulation: record, train, serve, correct, retrain, evaluate",
         description="Record demonstrations with and without DART noise over ROS nodes, train, "
         "serve, correct the policy in two rounds of HG-DAgger with the scripted operator, and "
         "evaluate all policies on the same scenes; two or three minutes. Ends with a table, a "
@@ -40,13 +40,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "time, so that one seed gives one result however busy the machine is.",
     )
     parser.add_argument("--robot", help="profile of the simulated robot (default: desk_arm)")
-    parser.add_argument("--task", help="with a scripted expert (default: obstacle; pick: lift)")
-    parser.add_argument("--seed", type=int, help="of the first scene (default: 0)")
+    parser.add_argument(
+        "--task", help="a task with a scripted expert (default: obstacle; with --pick: lift)"
+    )
+    parser.add_argument("--seed", type=int, help="seed of the first scene (default: 0)")
     for name, text in _SIZES.items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, metavar="N", help=text)
-    parser.add_argument(
-        "--out", type=Path, help="folder of the results (default: outputs/demo-<time>)"
-    )
+    parser.add_argument("--out", type=Path, help="output folder (default: outputs/demo-<time>)")
     parser.add_argument(
         "--real-time",
         action="store_true",

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -17,29 +18,33 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "demonstrate",
         help="record demonstrations of the scripted expert in simulation",
-        description="Simulate the task's scripted expert in lockstep, as fast as the machine "
-        "allows, and record its successful episodes. Without ROS.",
+        description="Simulate the task's scripted expert as fast as the machine allows and record "
+        "its successful episodes. ROS is not needed.",
     )
-    parser.add_argument("--task", default="lift", help="default: %(default)s")
-    parser.add_argument("--robot", default="desk_arm", help="default: %(default)s")
-    parser.add_argument("--episodes", type=int, default=100, help="default: %(default)s")
-    parser.add_argument("--dataset", type=Path, required=True, help="folder to record into")
+    parser.add_argument("--task", default="lift", help="task to demonstrate")
+    parser.add_argument("--robot", default="desk_arm", help="robot profile")
+    parser.add_argument("--episodes", type=int, default=100, help="successful episodes to record")
+    parser.add_argument("--dataset", type=Path, required=True, help="dataset folder to record into")
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="of the first episode; a dataset that has episodes is continued with the seeds after "
-        "theirs; default: %(default)s",
+        help="seed of the first episode; in a dataset that already has episodes, recording "
+        "continues with the seeds after theirs",
     )
     parser.add_argument(
         "--noise",
         type=float,
         default=0.01,
-        help="standard deviation in rad of the noise on each arm joint (DART): the arm is "
-        "disturbed, the label stays clean; 0 for none; default: %(default)s",
+        help="standard deviation (rad) of the noise on each arm joint (DART): it disturbs the arm, "
+        "but not the recorded label; 0 for none",
     )
-    parser.add_argument("--cameras", nargs="*", default=[], help="cameras to record")
-    parser.add_argument("--image-size", default="96x96", help="HEIGHTxWIDTH of their images")
+    parser.add_argument(
+        "--cameras", nargs="*", default=[], help="cameras to record (default: none)"
+    )
+    parser.add_argument(
+        "--image-size", default="96x96", metavar="HxW", help="height and width of the images"
+    )
     parser.set_defaults(run=run)
 
 
@@ -71,12 +76,12 @@ def run(arguments: argparse.Namespace) -> int:
     known = ""
     if report.before:
         known = (
-            f"; {report.before + report.saved} with those that were there, whose seeds go on at "
+            f"; {report.before + report.saved} with those recorded before, whose seeds continue at "
             f"{report.first_seed}"
         )
     print(
-        f"{arguments.dataset}: {report.saved} episodes, {report.rows} rows in "
-        f"{report.wall_s:.1f} s ({report.discarded} failed ones discarded){known}"
+        f"{arguments.dataset}: {amount(report.saved, 'episode')}, {amount(report.rows, 'row')} in "
+        f"{report.wall_s:.1f} s ({amount(report.discarded, 'failed episode')} discarded){known}"
     )
     return 0
 

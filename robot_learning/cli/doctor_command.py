@@ -27,29 +27,29 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `doctor`."""
     parser = subparsers.add_parser(
         "doctor",
-        help="say what works on this machine and how to fix what does not",
-        description="Check this machine by really using each part. The exit code is 1 when a "
-        "required part fails: Python, the packages, MuJoCo, the robot profiles and a disk to "
-        "write to; ROS 2 too where one is sourced (ROS_DISTRO); and what --require names.",
+        help="check what works on this machine, and how to fix what does not",
+        description="Check this machine by actually using each part. The exit code is 1 if a "
+        "required part fails: Python, the packages, MuJoCo, the robot profiles, a writable disk, "
+        "ROS 2 if it is sourced (ROS_DISTRO is set), and whatever --require names.",
     )
     parser.add_argument(
         "--require",
         action="append",
         default=[],
         choices=OPTIONAL_CHECKS,
-        help="count this part as required as well; may be given several times",
+        help="also treat this part as required; may be repeated",
     )
     parser.add_argument(
         "--only",
         action="append",
         choices=CHECKS,
-        help="run only this check; may be given several times",
+        help="run only this check; may be repeated (default: all checks)",
     )
     parser.add_argument(
         "--folder",
         type=Path,
         default=Path(),
-        help="where recordings will go, for the disk's speed (default: the current folder)",
+        help="where you will record, to measure the disk there (default: the current folder)",
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list instead of lines")
     parser.set_defaults(run=run)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import progress_bar
 from robot_learning.cli.success_gate import Gate
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -24,58 +25,71 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="simulate a policy and count how often it succeeds",
-        description="Simulate a policy in many worlds at once. The exit code is 1 when "
-        "--min-success is missed.",
-        epilog="example: robot-learning evaluate runs/lift --episodes 200 --video lift.mp4",
+        description="Simulate a policy in many worlds at once and report how often it succeeds, "
+        "with a 95 % interval. The exit code is 1 if --min-success is not reached.",
     )
-    parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint, or of a run")
-    parser.add_argument("--task", help="default: the one it was trained for")
-    parser.add_argument("--robot", help="default: the one it was trained for")
+    parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint or of a training run")
+    parser.add_argument("--task", help="task to simulate (default: the one it was trained for)")
+    parser.add_argument("--robot", help="robot to simulate (default: the one it was trained for)")
     parser.add_argument(
         "--env",
         metavar="ID",
-        help="instead of a task: the gymnasium environment with that id, with module:ID if a "
-        "module registers it (default: the one it was trained in with --env)",
+        help="simulate the gymnasium environment with this id instead of a task; MODULE:ID if a "
+        "module registers it (default: the environment it was trained in with --env)",
     )
     parser.add_argument(
         "--env-set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="an argument of the environment; may be repeated (default: as it was trained)",
+        help="argument of the environment; may be repeated (default: the arguments of training)",
     )
     parser.add_argument(
         "--success-return",
         type=float,
         metavar="RETURN",
-        help="in a gymnasium environment: an episode with at least this return succeeded",
+        help="return from which an episode of a gymnasium environment counts as a success",
     )
-    parser.add_argument("--episodes", type=int, default=100, help="default: %(default)s")
+    parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
+    parser.add_argument("--seed", type=int, default=100_000, help="seed of the first episode")
+    parser.add_argument("--worlds", type=int, default=50, help="worlds that are simulated at once")
     parser.add_argument(
-        "--seed", type=int, default=100_000, help="of the first episode; default: %(default)s"
+        "--executed-steps",
+        type=int,
+        default=0,
+        help="steps of each action chunk that are executed; 0 means the policy's own setting "
+        "(default: 0)",
     )
-    parser.add_argument("--worlds", type=int, default=50, help="at once; default: %(default)s")
     parser.add_argument(
-        "--executed-steps", type=int, default=0, help="of each chunk; default: the policy's own"
+        "--ensemble", action="store_true", help="combine overlapping chunks by temporal ensembling"
     )
-    parser.add_argument("--ensemble", action="store_true", help="temporal ensembling of chunks")
-    parser.add_argument("--no-expert", action="store_true", help="leave the expert's error out")
-    parser.add_argument("--compare", type=Path, help="another checkpoint, on the same seeds")
-    parser.add_argument("--min-success", type=float, help="share below which the exit code is 1")
+    parser.add_argument(
+        "--no-expert", action="store_true", help="do not compare the policy with the expert"
+    )
+    parser.add_argument(
+        "--compare", type=Path, help="another checkpoint to compare with, on the same seeds"
+    )
+    parser.add_argument(
+        "--min-success",
+        type=float,
+        help="success rate, from 0 to 1, below which the exit code is 1",
+    )
     parser.add_argument(
         "--lower-bound",
         action="store_true",
-        help="hold --min-success against the lower end of the 95 %% interval",
+        help="compare --min-success with the lower end of the 95 %% interval",
     )
     parser.add_argument(
-        "--device", default="cpu", help="of the network: auto, cpu, cuda, mps; default: %(default)s"
+        "--device", default="cpu", help="where the network runs: auto, cpu, cuda or mps"
     )
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
+    parser.add_argument("--json", type=Path, help="JSON file to write the results to")
     parser.add_argument(
-        "--video", type=Path, help="film of some episodes, failures first, as NAME.mp4"
+        "--video",
+        type=Path,
+        help="MP4 file to write a video of some episodes to, failures first",
     )
     parser.add_argument(
-        "--video-episodes", type=int, default=4, help="to film, or to show (default: %(default)s)"
+        "--video-episodes", type=int, default=4, help="episodes in the video or in the window"
     )
     parser.add_argument("--render", action="store_true", help="show the same episodes in a window")
     parser.set_defaults(run=run)
@@ -191,7 +205,7 @@ def _print(evaluations: dict[str, Evaluated], comparison: Comparison | None) -> 
     from rich.table import Table
 
     first = next(iter(evaluations.values()))
-    table = Table(title=f"{first.title}: {len(first.takes)} episodes")
+    table = Table(title=f"{first.title}: {amount(len(first.takes), 'episode')}")
     table.add_column("figure", no_wrap=True)
     rows = [evaluation.figures for evaluation in evaluations.values()]
     for name in evaluations:

@@ -19,37 +19,39 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `gate`."""
     parser = subparsers.add_parser(
         "gate",
-        help="find out above which doubt and risk an ensemble is to ask for help",
-        description="Thresholds of the members' disagreement (novelty) and of a learned risk, such "
-        "that each asks in a given share of the policy's steps (ThriftyDAgger). `serve --members "
-        "auto --gate auto` asks by them; for another folder --gate FOLDER.",
+        help="find the thresholds of doubt and risk above which an ensemble asks for help",
+        description="Find thresholds for the members' disagreement (novelty) and for a learned "
+        "risk such that each asks for help in a given share of the policy's steps (ThriftyDAgger). "
+        "`robot-learning serve --members auto --gate auto` uses them.",
     )
     parser.add_argument("dataset", type=Path, help="folder of demonstrations and rounds")
-    parser.add_argument("checkpoint", type=Path, help="of the member that drives")
+    parser.add_argument("checkpoint", type=Path, help="checkpoint of the member that drives")
     parser.add_argument(
         "--members",
         nargs="+",
         type=Path,
         metavar="CHECKPOINT",
-        help="of the others (default: those that dagger has trained beside it)",
+        help="checkpoints of the other members (default: those that dagger trained beside it)",
     )
     parser.add_argument(
         "--kind",
         choices=("ensemble", "thrifty"),
         default="thrifty",
-        help="ensemble: novelty asks; thrifty: novelty or risk (default: %(default)s)",
+        help="ensemble: ask because of novelty; thrifty: because of novelty or risk",
     )
     parser.add_argument(
         "--target-rate",
         type=float,
         default=0.1,
         metavar="SHARE",
-        help="of the policy's steps in which each of the two asks (default: %(default)s)",
+        help="share of the policy's steps in which each of the two asks",
     )
-    parser.add_argument("--robot", help="default: the dataset's")
-    parser.add_argument("--seed", type=int, default=0, help="of what learns the risk")
+    parser.add_argument("--robot", help="robot profile (default: the robot of the dataset)")
+    parser.add_argument("--seed", type=int, default=0, help="seed for learning the risk")
     parser.add_argument(
-        "--out", type=Path, help="folder; a gate in it is replaced (default: beside the checkpoint)"
+        "--out",
+        type=Path,
+        help="output folder; an older gate in it is replaced (default: beside the checkpoint)",
     )
     parser.set_defaults(run=run)
 

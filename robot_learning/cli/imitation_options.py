@@ -7,6 +7,7 @@ ask for. A command that has some of them already (`--set`, `--out`, `--resume`, 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,30 +17,31 @@ from robot_learning.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from robot_learning.learning.imitation.config import ImitationConfig
 
-GROUP = "any gymnasium environment"
+GROUP = "any gymnasium environment (--env)"
 # What `dagger` and `dart` take with --env and without it, in words that fit both.
 SHARED: dict[str, dict[str, Any]] = {
-    "--resume": {"action": "store_true", "help": "go on with the run in that folder"},
-    "--policy": {"metavar": "FAMILY", "help": "that is trained (default: deterministic)"},
+    "--resume": {"action": "store_true", "help": "continue the run in that folder"},
+    "--policy": {"metavar": "FAMILY", "help": "policy family to train (default: deterministic)"},
     "--set": {
         "action": "append",
         "default": [],
         "metavar": "NAME=VALUE",
-        "help": "a setting of the training: as for `train`; with --env, of the algorithm; may be "
-        "repeated",
+        "help": "a setting of the training, as for `robot-learning train`; with --env, a setting "
+        "of the algorithm; may be repeated",
     },
 }
 _DEFAULT_ROUNDS = 10
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--env": {
         "metavar": "ID",
-        "help": "id of a gymnasium environment, with module:ID if a module registers it; "
-        "robot_learning/Lift-v0 and so on are this package's tasks",
+        "help": "id of a gymnasium environment, as module:ID if a module registers it; this "
+        "package's tasks are robot_learning/Lift-v0 and so on",
     },
     "--expert": {
         "metavar": "MODULE:CALLABLE",
-        "help": "(observation, info) -> action, or a class or function that makes one, from the "
-        "environment if it takes one argument; `scripted`: that of this package's task",
+        "help": "a callable (observation, info) -> action, or a class or function that makes one "
+        "(it is given the environment if it takes an argument) (default: scripted, the expert of "
+        "this package's task)",
     },
     "--env-set": {
         "action": "append",
@@ -47,57 +49,77 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "metavar": "NAME=VALUE",
         "help": "an argument of the environment; may be repeated",
     },
-    "--policy": {"metavar": "FAMILY", "help": "family of the policy (default: deterministic)"},
+    "--policy": {"metavar": "FAMILY", "help": "policy family (default: deterministic)"},
     "--gate": {
         "metavar": "KIND",
-        "help": "dagger: none (label all), human (HG-DAgger), ensemble, thrifty",
+        "help": "for dagger: none (label everything), human (HG-DAgger), ensemble or thrifty "
+        "(default: none)",
     },
     "--target-rate": {
         "type": float,
         "metavar": "SHARE",
-        "help": "the budget of ensemble and thrifty: share of the policy's steps in which doubt, "
-        "and risk, asks for help (default: 0.1)",
+        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
+        "may ask for help (default: 0.1)",
     },
     "--noise": {
         "type": float,
         "metavar": "SIGMA",
-        "help": "on the expert while it demonstrates, as a share of half the action's range",
+        "help": "noise on the expert's actions while it demonstrates, as a share of half the "
+        "action range (default: none)",
     },
     "--set": {
         "action": "append",
         "default": [],
         "metavar": "NAME=VALUE",
-        "help": "any other setting: fit.steps=5000, policy.hidden='[32, 32]', mixture.p=0.7, …",
+        "help": "any other setting, such as fit.steps=5000, policy.hidden='[32, 32]' or "
+        "mixture.p=0.7; may be repeated",
     },
     "--budget": {
         "action": "append",
         "default": [],
         "metavar": "labels=N|episodes=N",
-        "help": "end with so many; may be given for both",
+        "help": "stop after N labels or N episodes; both may be given",
     },
-    "--rounds": {"type": int, "help": "at most (default: as the budget allows, or 10)"},
-    "--episodes-per-round": {"type": int, "metavar": "N"},
+    "--rounds": {"type": int, "help": "rounds at most (default: until the budget is spent, or 10)"},
+    "--episodes-per-round": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes in each round (default: 5)",
+    },
     "--initial-episodes": {
         "type": int,
         "metavar": "N",
-        "help": "in round 0, driven by the expert (default: as in the others)",
+        "help": "episodes of round 0, which the expert drives (default: as in other rounds)",
     },
     "--rows-per-episode": {
         "type": int,
         "metavar": "N",
-        "help": "random rows of each episode that are kept as labels (default: all)",
+        "help": "rows of each episode, chosen at random, to keep as labels (default: all)",
     },
-    "--evaluate-episodes": {"type": int, "metavar": "N", "help": "after each round"},
+    "--evaluate-episodes": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes to evaluate after each round (default: 20)",
+    },
     "--success-return": {
         "type": float,
         "metavar": "RETURN",
-        "help": "an episode with at least this return succeeded, where `info` does not say",
+        "help": "return from which an episode counts as a success, if `info` does not say",
     },
-    "--seeds": {"type": int, "default": 1, "metavar": "N", "help": "runs that differ in the seed"},
-    "--seed": {"type": int, "default": 0, "help": "of the first run"},
-    "--jobs": {"type": int, "default": 0, "help": "runs at a time (default: one a core)"},
-    "--out": {"type": Path, "help": "folder (default: runs/ALGORITHM-ENV)"},
-    "--resume": {"action": "store_true", "help": "go on with what is in the folder"},
+    "--seeds": {
+        "type": int,
+        "default": 1,
+        "metavar": "N",
+        "help": "runs, each with a seed of its own",
+    },
+    "--seed": {"type": int, "default": 0, "help": "seed of the first run"},
+    "--jobs": {
+        "type": int,
+        "default": 0,
+        "help": "runs at a time; 0 means one per core (default: 0)",
+    },
+    "--out": {"type": Path, "help": "output folder (default: runs/ALGORITHM-ENV)"},
+    "--resume": {"action": "store_true", "help": "continue the runs in that folder"},
 }
 
 
@@ -135,7 +157,7 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
         raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
     if not arguments.expert and not arguments.env.startswith("robot_learning"):
         raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
-    folder = arguments.out or Path("runs") / f"{algorithm}-{arguments.env.split('/')[-1]}"
+    folder = arguments.out or Path("runs") / f"{algorithm}-{_folder_name(arguments.env)}"
     study = Study(
         config=config_of(arguments, algorithm),
         env=arguments.env,
@@ -146,6 +168,15 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
         jobs=arguments.jobs,
     )
     return show_study(study, resume=arguments.resume)
+
+
+def _folder_name(env: str) -> str:
+    """The environment's id without its module and namespace, as every file system takes it.
+
+    >>> _folder_name("my_envs:robots/Grid-v0")
+    'Grid-v0'
+    """
+    return re.sub(r"[^\w.-]+", "-", re.split(r"[:/]", env)[-1])
 
 
 def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:

@@ -30,26 +30,40 @@ from robot_learning.cli import (
     train_command,
     up_command,
 )
+from robot_learning.cli.command_parser import CommandParser
 from robot_learning.core.errors import RobotLearningError
 
+# In the order of the work: look around, collect data, learn from it, use and correct the policy.
 COMMANDS = (
+    doctor_command,
     demo_command,
+    profile_command,
     up_command,
     record_command,
-    dataset_command,
     demonstrate_command,
+    dataset_command,
     relabel_command,
     train_command,
+    evaluate_command,
     serve_command,
-    bc_command,
     dagger_command,
     dart_command,
+    bc_command,
     gate_command,
-    evaluate_command,
     ci_command,
-    profile_command,
-    doctor_command,
 )
+_WORKFLOW = """\
+from nothing to a policy, in this order:
+  robot-learning doctor                                      # what works on this machine
+  robot-learning demonstrate --task lift --dataset data/lift # or: record, to demonstrate by hand
+  robot-learning dataset info data/lift                      # what was recorded
+  robot-learning train data/lift --policy act --out runs/lift
+  robot-learning evaluate runs/lift                          # how often it succeeds
+  robot-learning serve runs/lift --drive                     # let it drive
+  robot-learning dagger --dataset data/lift                  # correct it and train it again
+
+`robot-learning COMMAND --help` shows the options of a command, with their defaults and an example.
+"""
 
 EXIT_WRONG = 2
 EXIT_INTERRUPTED = 130
@@ -57,13 +71,14 @@ EXIT_INTERRUPTED = 130
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="robot-learning",
         description="Robot deployment with people in the loop, in simulation and on the arm.",
+        epilog=_WORKFLOW,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     parser.add_argument(
-        "--traceback", action="store_true", help="show where in the code an error arose"
+        "--traceback", action="store_true", help="show the full Python traceback of an error"
     )
     subparsers = parser.add_subparsers(dest="command", metavar="command")
     for command in COMMANDS:

@@ -17,8 +17,8 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `robots` and `profile`."""
     robots = subparsers.add_parser(
         "robots",
-        help="list the robots that can be named",
-        description="List every robot profile that was found, and where.",
+        help="list the robots that are available",
+        description="List every robot profile that was found, and where it is.",
     )
     robots.set_defaults(run=run_robots)
     profile = subparsers.add_parser(
@@ -29,13 +29,15 @@ def add_parser(subparsers: Subparsers) -> None:
     actions = profile.add_subparsers(dest="action", metavar="action", required=True)
     check = actions.add_parser(
         "check",
-        help="read a profile, and compile its MJCF model with it",
-        description="Read a profile strictly and compile its MJCF model: every joint, actuator, "
-        "frame and camera that the profile names must be there. Every joint is moved once and "
-        "knocked once in simulation.",
+        help="check a profile together with its MJCF model",
+        description="Check a profile strictly and compile its MJCF model: every joint, actuator, "
+        "frame and camera that the profile names must exist. In simulation, every joint is moved "
+        "once and pushed once.",
     )
     check.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
-    check.add_argument("--no-model", action="store_true", help="read the YAML only, without MuJoCo")
+    check.add_argument(
+        "--no-model", action="store_true", help="check the YAML only, without MuJoCo"
+    )
     check.set_defaults(run=run_check)
     urdf = actions.add_parser(
         "urdf",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.cli.up_command import add_launch_options, launch_arguments
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.episodes.index import EpisodeSummary
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 GROUP = "teleop_record"
 FLAGS = {
-    "resume": "continue a dataset that has episodes already",
+    "resume": "continue a dataset that already has episodes",
     "dart": "add DART noise to the operator's command",
 }
 
@@ -25,8 +26,9 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `record`; its options are the launch arguments, two of them as plain flags."""
     parser = subparsers.add_parser(
         "record",
-        help="record episodes: teleoperation, arbiter, recorder",
-        description="Record episodes, with a reset between them, into a dataset.",
+        help="record demonstrations with a teleoperation device",
+        description="Record episodes into a dataset, with a reset between them. Starts the robot, "
+        "the arbiter, the device and the recorder as ROS nodes.",
         epilog="Arguments may also be given as name:=value, as for ros2 launch.",
     )
     for name, text in FLAGS.items():
@@ -85,6 +87,7 @@ def _show(folder: Path, summaries: list[EpisodeSummary]) -> None:
     succeeded = sum(summary.outcome == "success" for summary in summaries)
     rows = sum(summary.rows for summary in summaries)
     console.print(
-        f"{len(summaries)} episodes saved, {succeeded} of them a success, {rows} rows",
+        f"{amount(len(summaries), 'episode')} saved, {succeeded} of them successful, "
+        f"{amount(rows, 'row')}",
         highlight=False,
     )

@@ -11,6 +11,7 @@ from robot_learning.cli.dataset.console import progress_bar
 from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
 from robot_learning.cli.relabel_choice import DEVICES, DeviceChoice, check_choice
 from robot_learning.cli.relabel_device import relabel_by_device
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,14 +26,11 @@ STEP, SEGMENT = "step", "segment"
 ALL_ROWS = ":"
 
 _EPILOG = """\
-Nothing that was recorded is changed: the labels are a layer of their own, with who, when, how
-and which rows, and `actions` is resolved anew (the newest layer that covers a row counts). An
-expert leaves rows alone that a person has labelled. `--remove` takes a layer out of the labels, and
-`--restore` brings it back. With a device every label is on the disk before the next row is shown:
-what was cut off goes on when the same command is given again.
-
-example:
-  robot-learning relabel data/run 7 --device keyboard --rows 40:90 --picture live.jpg
+Recorded data are never changed. The labels form a layer of their own, which says who made it, when,
+how, and for which rows; the newest layer that covers a row decides its action. An expert does not
+overwrite rows that a person has labelled. `--remove` takes a layer out of use and `--restore`
+brings it back. With a device, every label is on disk before the next row is shown: if the command
+is interrupted, give it again to continue.
 """
 
 
@@ -41,9 +39,8 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "relabel",
         help="label recorded rollouts afterwards, by an expert or with a teleoperation device",
-        description="Walk through recorded episodes and give corrective actions for their states.",
+        description="Go through recorded episodes and add corrective actions for their states.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("dataset", help="folder of the dataset")
     parser.add_argument(
@@ -51,78 +48,95 @@ def add_parser(subparsers: Subparsers) -> None:
         nargs="*",
         default=[],
         metavar="episode",
-        help="numbers, ranges such as 3-7, file names, or 'last'; default: all that match",
+        help="numbers, ranges such as 3-7, file names, or 'last' (default: all that match)",
     )
-    parser.add_argument("--list", action="store_true", help="list the label layers there are")
+    parser.add_argument("--list", action="store_true", help="list the label layers")
     parser.add_argument(
         "--remove",
         type=int,
         metavar="LAYER",
-        help="take the layer with this number (see --list) out of the labels; it stays in the file",
+        help="take the layer with this number (see --list) out of use; it stays in the file",
     )
-    parser.add_argument(
-        "--restore", type=int, metavar="LAYER", help="bring back a layer that was removed"
-    )
+    parser.add_argument("--restore", type=int, metavar="LAYER", help="bring a removed layer back")
     parser.add_argument(
         "--over-hand",
         action="store_true",
-        help="an expert labels also the rows that a person has labelled; default: it leaves them",
+        help="let an expert also label rows that a person has labelled (default: it skips them)",
     )
     parser.add_argument(
-        "--by", choices=(BY_EXPERT,), default=BY_EXPERT, help="who labels; default: %(default)s"
+        "--by", choices=(BY_EXPERT,), default=BY_EXPERT, help="who labels (default: %(default)s)"
     )
     _add_device_options(parser)
     parser.add_argument(
         "--expert",
         metavar="MODULE:CALLABLE",
-        help="any callable (observation, info) -> action; default: the task's scripted expert",
+        help="any callable (observation, info) -> action (default: the task's scripted expert)",
     )
     parser.add_argument(
-        "--author", help="who labels; default: the expert, or with a device this user"
+        "--author",
+        help="name stored with the labels (default: the expert, or the current user with a device)",
     )
     add_filters(parser)
     rows = parser.add_argument_group("choose rows")
     rows.add_argument(
-        "--rows", default=ALL_ROWS, metavar="FIRST:END", help="as in Python: 25:, :-10"
+        "--rows",
+        default=ALL_ROWS,
+        metavar="FIRST:END",
+        help="a Python slice such as 25: or :-10 (default: all)",
     )
-    rows.add_argument("--only", choices=SOURCES, default="", help="rows in which it was in control")
-    rows.add_argument("--every", type=int, default=1, help="every so many of them; default: 1")
+    rows.add_argument(
+        "--only",
+        choices=SOURCES,
+        default="",
+        help="only rows in which this source was in control (default: all rows)",
+    )
+    rows.add_argument(
+        "--every",
+        type=int,
+        metavar="N",
+        default=1,
+        help="label every N-th of these rows (default: 1)",
+    )
     parser.set_defaults(run=run)
 
 
 def _add_device_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "with a teleoperation device",
-        "A ghost arm stands where the recorded one stood, in simulation where the scene is known, "
-        "and is moved by the device. Nothing else moves.",
+        "The device moves a ghost arm, which starts where the recorded arm stood (in the simulated "
+        "scene, if the scene is known). Nothing else moves.",
     )
     group.add_argument("--device", metavar="NAME", help=f"one of {', '.join(DEVICES)}")
     group.add_argument(
         "--method",
         choices=(STEP, SEGMENT),
         default=STEP,
-        help="step: back to each row, the device's action there is its label; segment: back to "
-        "the first of --rows, from there on it is demonstrated; without --rows the recording "
-        "plays, and start marks the segment (default: step)",
+        help="step: the ghost is put back to each row, and the device's action there is the label; "
+        "segment: the ghost starts at the first of --rows and you demonstrate from there; without "
+        "--rows the recording plays until the start key marks the segment (default: step)",
     )
-    group.add_argument("--map", default="", help="of the device's keys")
+    group.add_argument(
+        "--map",
+        default="",
+        help="key map of the device: a shipped name or a YAML file (default: the device's own)",
+    )
     group.add_argument(
         "--speed",
         type=float,
-        help="of the recording's, at which rows go by (default: 0.2 by step, 1 by segment)",
+        help="playback speed; 1 is the speed of the recording (default: 0.2 by step, 1 by segment)",
     )
     group.add_argument(
         "--anew",
         action="store_true",
-        help="begin again instead of going on with a sitting that was cut off, by a kill say; what "
-        "was labelled in it goes to the trash",
+        help="start over instead of continuing an interrupted session, whose labels then go to the "
+        "trash",
     )
     group.add_argument("--window", action="store_true", help="show the ghost in MuJoCo's window")
     group.add_argument(
         "--picture",
         type=Path,
         metavar="FILE",
-        help="a JPEG file, drawn anew five times a second: the recorded frames and the ghost",
+        help="JPEG file, redrawn five times a second, with the recorded frames and the ghost",
     )
 
 
@@ -210,7 +224,10 @@ def _change_layer(arguments: argparse.Namespace, dataset: Dataset, names: list[s
         for name in have:
             layer = set_removed(folder, name, number, removed)
             what = "removed" if removed else "restored"
-            print(f"{name.removesuffix('.hdf5')}: layer {number} {what}, {layer.mask.sum()} rows")
+            print(
+                f"{name.removesuffix('.hdf5')}: layer {number} {what}, "
+                f"{amount(int(layer.mask.sum()), 'row')}"
+            )
     if removed:
         print(f"to bring it back: {back} --restore {number}")
     return 0
@@ -252,7 +269,7 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
             driven = f", {done.driven} of them where a person drove" if done.driven else ""
             layer = f"layer {done.layer}" if done.layer is not None else "no layer"
             print(
-                f"{done.name.removesuffix('.hdf5')}: {layer}, {done.rows} rows labelled, "
+                f"{done.name.removesuffix('.hdf5')}: {layer}, {amount(done.rows, 'row')} labelled, "
                 f"changed by {done.change:.4f} rad or m (rms){driven}{clipped}{unseen}{hand}",
                 flush=True,
             )

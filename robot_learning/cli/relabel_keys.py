@@ -22,7 +22,7 @@ _MARKING: _Meanings = (
     (("discard", "halt"), "gives up"),
 )
 _STEP: _Meanings = (
-    (("hand_back",), "passes over the row"),
+    (("hand_back",), "skips the row"),
     (("failure",), "takes the last label back"),
     *_ENDING,
 )

@@ -10,6 +10,7 @@ from rich.console import RenderableType
 from rich.live import Live
 
 from robot_learning.cli.dataset.console import make_console
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.round_folders import steps_trained
@@ -51,7 +52,7 @@ def _standing(folder: Path) -> str:
         now = load_run(folder).current
     except RobotLearningError:
         return "starting"
-    text = f"round {now.number}, {now.phase.value}, {len(now.episodes)} episodes"
+    text = f"round {now.number}, {now.phase.value}, {amount(len(now.episodes), 'episode')}"
     if now.phase is Phase.TRAINING:
         text += f", {steps_trained(folder, now.number)} steps made"
     return text

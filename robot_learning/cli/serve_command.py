@@ -16,12 +16,12 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `serve`; its options are the launch arguments, one of them as a plain flag."""
     parser = subparsers.add_parser(
         "serve",
-        help="let a trained policy drive a robot, through the arbiter",
-        description="Start robot, arbiter and policy as ROS nodes; Ctrl-C ends them all. The "
-        "policy drives once arbiter_node/hand_back is called, or at once with --drive.",
+        help="let a trained policy drive a robot",
+        description="Start the robot, the arbiter and the policy as ROS nodes. Ctrl-C stops them "
+        "all. The policy drives once arbiter_node/hand_back is called, or at once with --drive.",
         epilog="Arguments may also be given as name:=value, as for ros2 launch.",
     )
-    parser.add_argument("checkpoint", help="folder of the checkpoint, or of its training")
+    parser.add_argument("checkpoint", help="folder of a checkpoint or of a training run")
     parser.add_argument(
         "--drive",
         dest="launch_drive",

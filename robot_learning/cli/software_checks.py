@@ -65,7 +65,7 @@ def check_mujoco() -> Iterator[Finding]:
     """Does MuJoCo import and step?"""
     answer = run_probe(["-m", "robot_learning.sim.probe", "physics"], os.environ, PROBE_TIMEOUT_S)
     if "error" in answer:
-        remedy = "pip install 'mujoco>=3.10,<4'; simulation needs it"
+        remedy = "pip install 'mujoco>=3.16,<4'; simulation needs it"
         yield Finding("MuJoCo", False, str(answer["error"]), remedy, required=True)
         return
     rate_hz = float(answer["step_rate_hz"])

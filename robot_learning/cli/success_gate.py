@@ -25,7 +25,7 @@ class Gate:
         which = "the lower end of its interval" if self.lower_bound else "success"
         verdict = "passed" if self.is_passed(success) else "missed"
         found = self._found(success)
-        return f"gate {verdict}: {which} is {found:.3f}, asked are {self.min_success:.3f}"
+        return f"gate {verdict}: {which} is {found:.3f}; {self.min_success:.3f} is required"
 
     def _found(self, success: Share) -> float:
         return success.low if self.lower_bound else success.share

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -15,13 +16,11 @@ if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _EPILOG = """\
-example:
-  robot-learning train data/lift --policy act --out runs/lift --set optimizer.learning_rate=1e-4
+The policy sees the joints, the end effectors and every camera of the dataset; what it sees is
+printed before training starts. Failed demonstrations are left out. Ctrl-C saves the state of the
+training, and --resume continues it.
 
-It sees the joints, the hands and every camera of the dataset, says so before it starts, and leaves
-out demonstrations that failed. Ctrl-C saves its state; --resume goes on.
-
-several processes or machines:
+on several GPUs or machines:
   torchrun --nproc-per-node 2 --no-python robot-learning train DATASET --policy act --out runs/act
 """
 
@@ -31,39 +30,74 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a policy on a dataset",
-        description="Train a policy. The folder of the run holds the checkpoints (best, last), "
-        "the settings, metrics.csv, TensorBoard's events, and what a killed training resumes from.",
+        description="Train a policy on a dataset. The output folder holds the checkpoints (best, "
+        "last), the settings, metrics.csv, TensorBoard events, and the state that --resume needs.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dataset", type=Path, help="folder of the dataset")
+    parser.add_argument("dataset", type=Path, nargs="?", help="folder of the dataset")
     parser.add_argument(
         "--policy",
-        help="family of the policy (needed unless --resume): "
-        "deterministic, gaussian, gmm, rnn_gmm, act, autoregressive, diffusion, flow",
+        help="policy family (required unless --resume is given): deterministic, gaussian, gmm, "
+        "rnn_gmm, act, autoregressive, diffusion, flow",
     )
     parser.add_argument(
         "--preset",
         default="small",
-        help="small, or reference (the paper's size); default: %(default)s",
+        help="small, or reference (the size in the paper)",
     )
-    parser.add_argument("--out", type=Path, help="folder of the run; default: runs/TASK-POLICY")
-    parser.add_argument("--seed", type=int, help="of everything random; default: 0")
-    parser.add_argument("--steps", type=int, help="of the optimiser; default: the preset's")
+    parser.add_argument("--out", type=Path, help="output folder (default: runs/TASK-POLICY)")
+    parser.add_argument("--seed", type=int, help="seed of all random numbers (default: 0)")
+    parser.add_argument("--steps", type=int, help="optimiser steps (default: set by the preset)")
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="any other setting: optimizer.learning_rate=1e-4, policy.hidden='[256, 256]', "
-        "data.action_steps=8, validation.rollout_episodes=50, …; may be repeated",
+        help="any other setting, such as optimizer.learning_rate=1e-4, policy.hidden='[256, 256]' "
+        "or data.action_steps=8; may be repeated (see --list-settings)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with a killed training")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
+    parser.add_argument(
+        "--list-settings",
+        action="store_true",
+        help="list every setting with its type, default and range, then exit; with --policy, the "
+        "defaults of that family's preset and the settings of the policy itself",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train, and say where the checkpoint is."""
+    """Train, and say where the checkpoint is; or list the settings."""
+    if arguments.list_settings:
+        print("\n".join(_setting_lines(arguments)))
+        return 0
+    if arguments.dataset is None:
+        raise ConfigurationError("name the folder of a dataset; --list-settings needs none")
+    return _train(arguments)
+
+
+def _setting_lines(arguments: argparse.Namespace) -> list[str]:
+    """Each setting that `--set` takes, with the defaults of the preset when a family is named."""
+    from robot_learning.learning.config import TrainConfig
+    from robot_learning.learning.presets import preset
+    from robot_learning.learning.setting_list import settings_of
+    from robot_learning.policies.config import with_overrides
+    from robot_learning.policies.families import family_named
+
+    family = arguments.policy
+    config = preset(family, arguments.preset) if family else TrainConfig()
+    given_otherwise = ("family", "policy")
+    found = [each for each in settings_of(config) if each.name not in given_otherwise]
+    if not family:
+        note = (
+            "Defaults depend on the policy; --policy FAMILY shows them, with the policy.* settings."
+        )
+        return [*(each.line for each in found), "", note]
+    policy = with_overrides(family_named(family).config, config.policy)
+    return [each.line for each in (*found, *settings_of(policy, "policy."))]
+
+
+def _train(arguments: argparse.Namespace) -> int:
     from robot_learning.episodes.dataset import Dataset
     from robot_learning.learning.distributed import is_first_process
     from robot_learning.learning.simulation import rollout_for
@@ -87,7 +121,8 @@ def run(arguments: argparse.Namespace) -> int:
     best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())
     early = ", stopped early" if result.stopped_early else ""
     print(
-        f"{result.checkpoint}: {result.steps} steps in {result.wall_s:.0f} s{early}; best: {best}"
+        f"{result.checkpoint}: {amount(result.steps, 'step')} in {result.wall_s:.0f} s{early}; "
+        f"best: {best}"
     )
     return 0
 

@@ -7,13 +7,15 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
+from robot_learning.bringup.plan import LaunchArgument
+from robot_learning.cli.command_parser import CommandParser
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
-class _GroupParser(argparse.ArgumentParser):
+class _GroupParser(CommandParser):
     """Takes `name:=value` before, between and after options, which argparse alone does not."""
 
     def parse_known_args(  # type: ignore[override]
@@ -31,8 +33,8 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `up` with one subcommand a group; each launch argument is an option too."""
     parser = subparsers.add_parser(
         "up",
-        help="start a group of ROS nodes and end them together",
-        description="Start a group of ROS nodes as processes; Ctrl-C ends them all.",
+        help="start a group of ROS nodes, and stop them together",
+        description="Start a group of ROS nodes as processes. Ctrl-C stops them all.",
     )
     groups = parser.add_subparsers(
         dest="group", metavar="group", required=True, parser_class=_GroupParser
@@ -43,14 +45,13 @@ def add_parser(subparsers: Subparsers) -> None:
             help=group.description,
             description=f"Start {group.description}.",
             epilog="Arguments may also be given as name:=value, as for ros2 launch.",
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
         add_launch_options(one, group.name)
         one.set_defaults(run=run)
 
 
 def add_launch_options(
-    parser: argparse.ArgumentParser, group: str, without: Collection[str] = ()
+    parser: argparse._ActionsContainer, group: str, without: Collection[str] = ()
 ) -> None:
     """Add the launch arguments of a group, but those of `without`, as `--options`.
 
@@ -63,10 +64,17 @@ def add_launch_options(
             f"--{argument.name.replace('_', '-')}",
             dest=f"launch_{argument.name}",
             metavar=_metavar(argument.name, argument.choices),
-            help=f"{argument.description} (default: {argument.default or 'none'})",
+            help=_help(argument),
             default=argparse.SUPPRESS,
         )
     parser.add_argument("assignments", nargs="*", metavar="name:=value", help=argparse.SUPPRESS)
+
+
+def _help(argument: LaunchArgument) -> str:
+    text = argument.description
+    # In the style of the other options; "YAML file" keeps its capitals.
+    text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    return text if "default" in text else f"{text} (default: {argument.default or 'none'})"
 
 
 def _metavar(name: str, choices: Sequence[str]) -> str:

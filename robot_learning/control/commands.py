@@ -20,7 +20,8 @@ import numpy as np
 from robot_learning.control.limiter import frozen
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import unknown_choice
-from robot_learning.core.types import FloatArray
+from robot_learning.core.joint_collector import JointSample
+from robot_learning.core.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,32 @@ class RawCommand:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Measured:
-    """The robot's measured joint positions (n,), in the profile's order, and their times."""
+    """The robot's measured joint positions, in the profile's order, and their times.
+
+    Attributes:
+        stamp_ns: ROS time, of the joint whose stamp is the oldest.
+        receipt_ns: steady time of arrival, of the joint that was not heard for the longest time.
+        position: (n,) rad or m.
+        receipts_ns: (n,) steady time of arrival of each joint; None where all came at once.
+    """
 
     stamp_ns: int
     receipt_ns: int
     position: FloatArray
+    receipts_ns: IntArray | None = None
+
+    @classmethod
+    def collected(cls, sample: JointSample) -> Measured:
+        """What drivers told of the joints, in one message or several."""
+        times_ns = sample.stamp_ns, sample.oldest_receive_ns
+        return cls(*times_ns, sample.position, sample.receipts_ns)
+
+    def since_s(self, earlier: Measured) -> FloatArray:
+        """(n,) seconds from the arrival of each joint's earlier position to that of this one."""
+        each = self.receipt_ns if self.receipts_ns is None else self.receipts_ns
+        before = earlier.receipt_ns if earlier.receipts_ns is None else earlier.receipts_ns
+        elapsed_s: FloatArray = np.subtract(each, before) / NS_PER_S
+        return np.broadcast_to(elapsed_s, self.position.shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -114,8 +114,7 @@ def _take_measured(
     position = settings.turns.following(reading, before)
     jump = FRESH
     if last is not None:
-        elapsed_s = (measured.receipt_ns - last.receipt_ns) / NS_PER_S
-        jump = _jump(settings, position - last.position, elapsed_s)
+        jump = _jump(settings, position - last.position, measured, last)
     measured = _placed(measured, position)
     return evolve(state, measured=measured, reading=reading, jump=jump)
 
@@ -156,20 +155,25 @@ def _placed(measured: Measured, position: FloatArray) -> Measured:
     """The measurement with its joints in other turns."""
     if position is measured.position:
         return measured
-    return Measured(measured.stamp_ns, measured.receipt_ns, frozen(position))
+    return replace(measured, position=frozen(position))
 
 
-def _jump(settings: ArbiterSettings, way: FloatArray, elapsed_s: float) -> str:
-    """Which joint has moved by more than it can, and beyond its tracking bound; empty for none."""
+def _jump(settings: ArbiterSettings, way: FloatArray, measured: Measured, last: Measured) -> str:
+    """Which joint has moved by more than it can, and beyond its tracking bound; empty for none.
+
+    Each joint is judged by the time between its own two messages: the arm's driver and the
+    gripper's may differ in rate, and neither's silence says how far the other's joints can move.
+    """
     share = np.abs(way) * settings.inverse_tracking_bound
     if share.max() <= 1.0:
         return FRESH
-    able = _JUMP_FACTOR * settings.limits.velocity_max * (max(0.0, elapsed_s) + _JUMP_LATE_S)
+    elapsed_s = np.maximum(0.0, measured.since_s(last))
+    able = _JUMP_FACTOR * settings.limits.velocity_max * (elapsed_s + _JUMP_LATE_S)
     share = np.where(np.abs(way) > able, share, 0.0)
     worst = int(share.argmax())
     if share[worst] <= 1.0:
         return FRESH
-    text = f"measured to jump by {way[worst]:+.3f} within {max(0.0, elapsed_s):.3f} s"
+    text = f"measured to jump by {way[worst]:+.3f} within {elapsed_s[worst]:.3f} s"
     return f"joint '{settings.joint_names[worst]}' was {text}"
 
 
@@ -186,9 +190,7 @@ def count_turns(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
     inside = (position >= turns.low - turns.slack) & (position <= turns.high + turns.slack)
     if not state.unclear and (inside | ~turns.turning).all():
         return state
-    return _first_measured(
-        settings, state, Measured(measured.stamp_ns, measured.receipt_ns, reading)
-    )
+    return _first_measured(settings, state, replace(measured, position=reading))
 
 
 def _take_human(

@@ -15,7 +15,7 @@ import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +26,7 @@ class JointSample:
         stamp_ns: of the joint whose stamp is the oldest.
         receive_ns: of the message that completed or renewed the sample.
         oldest_receive_ns: of the joint that was not heard for the longest time.
+        receipts_ns: (n,) of the newest message that named each joint.
         position: (n,) rad or m.
         velocity: (n,) NaN where it is not measured.
         effort: (n,) likewise.
@@ -34,6 +35,7 @@ class JointSample:
     stamp_ns: int
     receive_ns: int
     oldest_receive_ns: int
+    receipts_ns: IntArray
     position: FloatArray
     velocity: FloatArray
     effort: FloatArray
@@ -116,11 +118,11 @@ class JointCollector:
             raise CommandError(f"joint state has {len(names)} names and 0 values")
         if len(wanted) == len(self._wanted):
             # Every joint in one message, as most robots send them.
-            picked = [self._picked(row, given) for row in rows]
+            picked = tuple(self._picked(row, given) for row in rows)
             self._rows = np.stack(picked)
             self._stamps_ns[:], self._receipts_ns[:] = stamp_ns, receive_ns
             self._known[:] = self._is_known = True
-            return JointSample(stamp_ns, receive_ns, receive_ns, picked[0], picked[1], picked[2])
+            return JointSample(stamp_ns, receive_ns, receive_ns, self._receipts_ns.copy(), *picked)
         if not wanted:
             self._incomplete += 1
             return None
@@ -134,14 +136,9 @@ class JointCollector:
                 self._incomplete += 1
                 return None
         rows_now = self._rows.copy()
-        return JointSample(
-            int(self._stamps_ns.min()),
-            receive_ns,
-            int(self._receipts_ns.min()),
-            rows_now[0],
-            rows_now[1],
-            rows_now[2],
-        )
+        receipts_ns = self._receipts_ns.copy()
+        oldest_ns = int(self._stamps_ns.min()), receive_ns, int(receipts_ns.min())
+        return JointSample(*oldest_ns, receipts_ns, *rows_now)
 
     def _picked(self, row: FloatArray | None, given: list[int]) -> FloatArray:
         if row is None:

@@ -11,11 +11,12 @@ import numpy.typing as npt
 from robot_learning.episodes.episode import Episode
 from robot_learning.episodes.schema import Mode, Source
 
-# Told apart by people who do not see red and green as different, too (Okabe and Ito).
+# The colours of the operator's line (green, blue, yellow, red), in shades that people who do not
+# see red and green as different tell apart, too (Okabe and Ito).
 COLOURS = {
-    "human": "#e69f00",
+    "human": "#009e73",
     "policy": "#0072b2",
-    "hold": "#999999",
+    "hold": "#f0e442",
     "nobody": "#999999",
     "disabled": "#d0d0d0",
     "fault": "#d55e00",

@@ -218,4 +218,4 @@ def info_difference(existing: DatasetInfo, wanted: DatasetInfo) -> str:
         if found != stream:
             return f"stream '{stream.name}': the dataset has {found}, the recording {stream}"
     extra = {s.name for s in existing.streams} - {s.name for s in wanted.streams}
-    return f"the dataset also has the streams {sorted(extra)}, the recording not" if extra else ""
+    return f"the dataset has streams that this recording lacks: {sorted(extra)}" if extra else ""

@@ -58,35 +58,37 @@ class DataConfig:
     """Which rows, and how much each counts.
 
     Attributes:
-        observation_keys: columns, a camera as `images/front` or `obs/front`; empty for joint
-            positions, the hands' poses and every camera of the dataset, and without a camera the
-            true poses of objects, which only a simulation knows.
-        use_cameras: without `observation_keys`, whether cameras are taken; false takes every pose.
-        observation_steps: rows of history, the current one last.
-        action_steps: length of the chunk.
-        executed_steps: how many of them are executed before the next chunk is predicted.
-        first_action_index: where in the chunk the action of the current row stands; the
-            chunk begins as many rows earlier.
-        validation_share: of the episodes, held out whole.
-        split_seed: which ones.
-        outcomes: episodes to train on (`success`, `failure`, `unknown`); empty for all but
-            demonstrations that failed.
-        keep_failures: without `outcomes`, train on demonstrations that failed, too. An episode in
+        observation_keys: columns that the policy sees, a camera as `images/front` or `obs/front`.
+            Empty for joint positions, the hands' poses and every camera of the dataset, and without
+            a camera the true poses of objects, which only a simulation knows.
+        use_cameras: whether cameras are taken if `observation_keys` is empty; false takes every
+            pose instead.
+        observation_steps: rows of history that the policy sees, including the current one.
+        action_steps: actions in a chunk.
+        executed_steps: actions of a chunk that are executed before the next one is predicted.
+        first_action_index: position in the chunk of the action for the current row; the chunk
+            begins as many rows earlier.
+        validation_share: share of the episodes that is held out for validation.
+        split_seed: seed that chooses the episodes to hold out.
+        outcomes: outcomes of the episodes to train on (`success`, `failure`, `unknown`); empty for
+            all but demonstrations that failed.
+        keep_failures: also train on failed demonstrations, if `outcomes` is empty. An episode in
             which a policy drove or that was relabelled afterwards is no demonstration: its labels
             are corrections, whatever became of it.
-        keep_bad_timing: train also on episodes whose timing the quality report calls bad; without
-            it only on those that were kept by hand (`robot-learning dataset keep`).
-        sources: rows to train on, by who was in control; empty for all.
-        intervention_weight: of rows in which a person had taken over; others count 1.
-        source_weights: by who was in control (`human`, `policy`, `none`), multiplied in.
-        intervention_balance: rows in which a person had taken over and all others get the same
-            weight in total (IWR, Mandlekar et al. 2020, https://arxiv.org/abs/2012.06733).
-        expert_labels_only: rows whose label is neither the human's nor from a label layer are
-            not trained on, and are padding in chunks (HG-DAgger, Kelly et al. 2019).
-        drop_before_intervention_s: the same for rows that the policy drove and labels, this
-            long before a person took over: they led to what had to be corrected.
-        rows_per_episode: a random subset of each episode's rows; 0 for all.
-        image_cache_mib: images up to this size in all are kept in memory, uncompressed.
+        keep_bad_timing: also train on episodes whose timing the quality report calls bad; if false,
+            only on those that were kept by hand (`robot-learning dataset keep`).
+        sources: who was in control in the rows to train on; empty for all rows.
+        intervention_weight: weight of rows in which a person had taken over; other rows have 1.
+        source_weights: further weights of rows, by who was in control (`human`, `policy`, `none`).
+        intervention_balance: give rows in which a person had taken over the same total weight as
+            all other rows (IWR, Mandlekar et al. 2020, https://arxiv.org/abs/2012.06733).
+        expert_labels_only: leave out rows whose label is neither the human's nor from a label
+            layer; in chunks they are padding (HG-DAgger, Kelly et al. 2019).
+        drop_before_intervention_s: leave out the policy's own rows within this time, in seconds,
+            before a person took over: they led to what had to be corrected.
+        rows_per_episode: rows of each episode, chosen at random, to train on; 0 for all.
+        image_cache_mib: memory for uncompressed images, in MiB; larger datasets are decoded as
+            they are needed.
     """
 
     observation_keys: tuple[str, ...] = ()
@@ -118,12 +120,12 @@ class OptimizerConfig:
     """AdamW and its schedule.
 
     Attributes:
-        learning_rate: at its highest.
-        betas: of Adam.
-        weight_decay: decoupled.
-        gradient_clip: largest norm of the gradient; 0 for any.
-        schedule: `constant` or `cosine` to zero, after a linear warm-up.
-        warmup_steps: of the warm-up.
+        learning_rate: highest learning rate.
+        betas: decay rates of AdamW's two averages of the gradient.
+        weight_decay: decoupled weight decay.
+        gradient_clip: largest norm of the gradient; 0 for no limit.
+        schedule: learning rate after the linear warm-up: `constant`, or `cosine` down to zero.
+        warmup_steps: steps of the linear warm-up.
     """
 
     learning_rate: Positive = 1e-3
@@ -142,7 +144,10 @@ class EmaConfig:
     """An exponential moving average of the weights, which is what is evaluated and saved.
 
     decay(t) = min(decay, 1 - (1 + t)^-power), so that early weights are soon forgotten.
-    `decay` 0 switches it off.
+
+    Attributes:
+        decay: largest decay of the moving average of the weights; 0 switches it off.
+        power: how fast the decay rises to its largest value.
     """
 
     decay: Share = 0.0
@@ -157,14 +162,16 @@ class ValidationConfig:
     """How the best checkpoint is found.
 
     Attributes:
-        every_steps: between validations; 0 for one at the end only.
-        batches: of held-out windows for the loss, at most.
-        rollout_episodes: simulated, when the dataset's task can be; 0 for none. The best
+        every_steps: steps between validations; 0 for a single one at the end.
+        batches: batches of held-out windows that the validation loss is computed on, at most.
+        rollout_episodes: episodes to simulate in each validation, if the task of the dataset can
+            be simulated; 0 for none. The best
             checkpoint is then the one that succeeds most often, of equal ones the newest,
             whatever its loss.
-        rollout_seed: of the first one; keep it away from the seeds of an evaluation.
-        rollout_worlds: that run at once.
-        patience: stop after so many validations without a better one; 0 for never.
+        rollout_seed: seed of the first simulated episode; keep it away from the seeds of an
+            evaluation.
+        rollout_worlds: episodes that are simulated at once.
+        patience: validations without an improvement after which training stops; 0 for never.
     """
 
     every_steps: AtLeast0 = 1000
@@ -183,13 +190,14 @@ class ComputeConfig:
     """What it runs on.
 
     Attributes:
-        device: `auto`, `cpu`, `cuda`, `mps`.
-        precision: of the forward pass; weights stay float32.
-        compile: the network by torch.compile.
-        threads: of PyTorch on the CPU, exactly so many: equal trainings give equal bits then. 0 for
-            the number that is fastest here (see `measure_threads`).
-        measure_threads: without `threads`, measure in the first steps with how many threads they
-            are shortest, and again when the machine becomes busy; false leaves PyTorch's number.
+        device: where to train: `auto`, `cpu`, `cuda` or `mps`.
+        precision: number format of the forward pass (`float32`, `bfloat16`, `float16`); weights
+            stay float32.
+        compile: whether the network is compiled by torch.compile.
+        threads: threads of PyTorch on the CPU; a fixed number makes equal trainings equal bit for
+            bit. 0 for the number that is fastest here (see `measure_threads`).
+        measure_threads: if `threads` is 0, measure how many threads are fastest, at first and again
+            when the machine becomes busy; false leaves PyTorch's number.
         loader_workers: processes that decode images.
     """
 
@@ -209,13 +217,13 @@ class TrainConfig:
     """Everything that a training depends on, besides the data.
 
     Attributes:
-        family: of the policy.
+        family: policy family.
         policy: overrides of the family's own configuration.
-        steps: of the optimiser.
-        batch_size: samples a step, over all processes.
-        seed: of weights, order and everything drawn.
-        log_every_steps: between lines of the log.
-        save_every_steps: between states that a killed training resumes from.
+        steps: steps of the optimiser.
+        batch_size: samples per step, over all processes.
+        seed: seed of the weights, the order of the data and everything else that is random.
+        log_every_steps: steps between lines of the log.
+        save_every_steps: steps between saved states, from which a training can be resumed.
         data: see `DataConfig`, and so on.
     """
 

@@ -32,15 +32,15 @@ class ActConfig(PolicyConfig):
     """Sizes of the transformers.
 
     Attributes:
-        width: of a token.
-        heads: of attention.
-        hidden: of the feed-forward layers.
-        encoder_layers: over observation tokens.
-        decoder_layers: over action queries.
-        latent_encoder_layers: of the encoder that training alone uses.
-        latent: numbers in z.
-        kl_weight: β.
-        dropout: in training.
+        width: numbers in a token.
+        heads: attention heads.
+        hidden: width of the feed-forward layers.
+        encoder_layers: transformer layers over the observation tokens.
+        decoder_layers: transformer layers over the action queries.
+        latent_encoder_layers: transformer layers of the encoder that only training uses.
+        latent: numbers in the latent variable z.
+        kl_weight: weight β of the KL divergence in the loss.
+        dropout: share of units left out in training.
     """
 
     width: int = 128

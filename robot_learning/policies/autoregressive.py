@@ -55,13 +55,13 @@ class AutoregressiveConfig(PolicyConfig):
             a label is one bin alone, and an answer its middle. Discrete actions are never spread.
         hidden: widths of the perceptron between the observation and the tokens; none for a
             linear map.
-        width: of a token.
-        layers: of the transformer.
-        heads: of its attention.
-        dropout: in training.
+        width: numbers in a token.
+        layers: layers of the transformer.
+        heads: attention heads.
+        dropout: share of units left out in training.
         temperature: logits are divided by it when sampling; below 1 is more decided.
-        smallest_share: of the likeliest bin's probability; a bin with less is not drawn, so that
-            no rare one leads the rest of the chunk astray, and modes keep their balance (min-p
+        smallest_share: share of the likeliest bin's probability below which a bin is not drawn, so
+            that no rare one leads the rest of the chunk astray, and modes keep their balance (min-p
             sampling, Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). 0 draws all.
         train_on_padding: also learn to hold behind an episode's end, on which the steps told after
             it depend; else what has no label is left out of the loss, and told as a hold.

@@ -23,17 +23,18 @@ class ImageConfig:
     """How images are encoded, and how training varies them.
 
     Attributes:
-        width: channels of the ResNet-18's first stage, at least 4; 64 is the original.
-        downsampling: how many pixels a side one cell of the feature map stands for; 32 is the
-            original, 16 places things better in small images.
-        keypoints: of the spatial softmax; each gives an x and a y.
-        features: numbers that come out for one image.
-        crop: side of the random crop as a share of the image's; at inference the centre one.
-        shift_px: random shift, edges repeated.
-        brightness: largest relative change.
-        contrast: largest relative change.
-        saturation: largest relative change.
-        shared: one encoder for all cameras instead of one each.
+        width: channels of the first stage of the ResNet-18, at least 4; 64 is the original.
+        downsampling: side in pixels of what one cell of the feature map covers; 32 is the original,
+            16 locates things better in small images.
+        keypoints: keypoints of the spatial softmax; each gives an x and a y.
+        features: numbers that the encoder makes of one image.
+        crop: side of the random crop as a share of the image's side; at inference the centre is
+            cropped.
+        shift_px: largest random shift in pixels; edges are repeated.
+        brightness: largest relative change of the brightness.
+        contrast: largest relative change of the contrast.
+        saturation: largest relative change of the saturation.
+        shared: whether all cameras share one encoder.
     """
 
     width: int = 32
@@ -60,18 +61,17 @@ class PolicyConfig:
     """What all families have in common.
 
     Attributes:
-        observation_normalization: of the columns that are no images.
-        observation_margin: columns that are no images are cut to the range that they have in the
-            dataset, widened by this share of it at each end, so that one which hardly varied there
-            does not lead the network far from what it learned. None cuts nothing.
-        narrow_range: numbers (of columns that are no images) that lie closer together than this
-            in the whole dataset, rad or m, are cut in the same way, by a tenth where there is no
-            margin: a joint that was parked is told from noise alone, and stands elsewhere one
-            day. 0 cuts none, which is what checkpoints without this option mean; new trainings
-            set it.
-        action_normalization: of continuous actions. Families whose answers are bounded take
-            `limits`, or `quantiles`, beyond which they cut actions off.
-        images: the image encoder; without effect if there are no images.
+        observation_normalization: how observations other than images are normalised.
+        observation_margin: margin, as a share of its range in the dataset, beyond which an
+            observation other than an image is clipped. One that hardly varied there then does not
+            lead the network far from what it learned. None cuts nothing.
+        narrow_range: range in the whole dataset, rad or m, below which a number is clipped as well,
+            with a margin of a tenth where none is set. A joint that was parked is told from noise
+            alone, and stands elsewhere one day. 0 cuts none, which is what checkpoints without
+            this option mean; new trainings set it.
+        action_normalization: how continuous actions are normalised. Families whose answers are
+            bounded take `limits`, or `quantiles`, beyond which they cut actions off.
+        images: the image encoder; it has no effect if there are no images.
     """
 
     observation_normalization: NormalizationMode = "gaussian"

@@ -26,15 +26,15 @@ class DenoisingConfig(PolicyConfig):
     """The network, which is a U-Net or a transformer.
 
     Attributes:
-        backbone: which.
-        channels: of the U-Net's levels.
-        kernel: of its convolutions.
-        groups: of its normalisation.
-        time_features: size of its embedding of time.
-        width: of the transformer's tokens.
-        layers: of the transformer.
-        heads: of its attention.
-        dropout: of the transformer, in training.
+        backbone: network that removes the noise: `unet` or `transformer`.
+        channels: channels of the U-Net's levels.
+        kernel: size of the U-Net's convolutions.
+        groups: groups of the U-Net's group norm.
+        time_features: size of the U-Net's embedding of time.
+        width: numbers in a token of the transformer.
+        layers: layers of the transformer.
+        heads: attention heads of the transformer.
+        dropout: share of the transformer's units left out in training.
         inference_steps: evaluations of the network for one chunk.
         train_on_padding: also learn the repeated edge actions behind an episode's end, as Chi
             et al. do; else they are left out of the loss.

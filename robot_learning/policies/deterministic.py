@@ -28,8 +28,8 @@ class DeterministicConfig(PolicyConfig):
     Attributes:
         hidden: widths of the hidden layers.
         dropout: share of hidden units left out in training.
-        layer_norm: after each hidden layer.
-        error: `l1` or `l2`, of normalised actions; without effect on discrete ones.
+        layer_norm: whether a layer norm follows each hidden layer.
+        error: loss of normalised actions: `l1` or `l2`; it has no effect on discrete ones.
     """
 
     hidden: tuple[int, ...] = (512, 512)

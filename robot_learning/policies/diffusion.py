@@ -35,8 +35,8 @@ class DiffusionConfig(DenoisingConfig):
     """The process.
 
     Attributes:
-        train_steps: K, of the schedule.
-        prediction: what the network gives: the noise ε, or the clean chunk (`sample`).
+        train_steps: steps K of the noise schedule.
+        prediction: what the network predicts: the noise ε, or the clean chunk (`sample`).
         sampler: `ddim` in `inference_steps` steps, or `ddpm` in all of them.
         clip: predicted clean chunks are kept within ± this, in normalised units; with the
             normalisation `limits` 1 is all that was ever demonstrated. 0: not clipped.

@@ -27,9 +27,10 @@ class GaussianConfig(PolicyConfig):
     Attributes:
         hidden: widths of the hidden layers.
         dropout: share of hidden units left out in training.
-        layer_norm: after each hidden layer.
-        smallest_std: of normalised actions; keeps the likelihood bounded.
-        answer: at inference the `mean`, or a `sample`.
+        layer_norm: whether a layer norm follows each hidden layer.
+        smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
+            bounded.
+        answer: what the policy does at inference: the `mean`, or a `sample`.
     """
 
     hidden: tuple[int, ...] = (512, 512)

@@ -25,7 +25,7 @@ class GmmConfig(MixtureConfig):
     Attributes:
         hidden: widths of the hidden layers.
         dropout: share of hidden units left out in training.
-        layer_norm: after each hidden layer.
+        layer_norm: whether a layer norm follows each hidden layer.
     """
 
     hidden: tuple[int, ...] = (512, 512)

@@ -22,9 +22,10 @@ class MixtureConfig(PolicyConfig):
     """What mixtures with and without recurrence have in common.
 
     Attributes:
-        components: K.
-        smallest_std: of normalised actions; keeps the likelihood bounded.
-        tanh_mean: keep means within (-1, 1), as robomimic does.
+        components: components K of the mixture.
+        smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
+            bounded.
+        tanh_mean: whether to keep means within (-1, 1), as robomimic does.
         answer: at inference the mean of a drawn component (robomimic's low-noise
             evaluation), or a `sample` from it.
     """

@@ -26,7 +26,7 @@ class RnnGmmConfig(MixtureConfig):
 
     Attributes:
         hidden: size of the LSTM's state.
-        layers: of the LSTM.
+        layers: layers of the LSTM.
     """
 
     hidden: int = 128

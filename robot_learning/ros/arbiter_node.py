@@ -184,8 +184,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
             self._inbox.setdefault("unusable", []).append(str(error))
             return
         if sample is not None:
-            times_ns = sample.stamp_ns, sample.oldest_receive_ns
-            self._inbox["measured"] = Measured(*times_ns, sample.position)
+            self._inbox["measured"] = Measured.collected(sample)
 
     def _on_request(
         self, request: Request, _message: Trigger.Request, response: Trigger.Response

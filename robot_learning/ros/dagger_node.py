@@ -19,6 +19,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset import Dataset
 from robot_learning.learning import rounds
@@ -105,7 +106,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         while not self._is_over:
             phases[self._state.current.phase]()
         trained = self._work.trained(self._state)
-        self._say(f"{self._state.collected} rounds are done; the policy is {trained}")
+        self._say(f"done: {amount(self._state.collected, 'round')}; the policy is {trained}")
 
     @property
     def _state(self) -> DaggerRun:

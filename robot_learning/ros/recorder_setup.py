@@ -12,6 +12,7 @@ from robot_learning.control.noise import (
     load_covariance,
     scaled_to_trace,
 )
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import FloatArray
@@ -112,8 +113,8 @@ def open_dataset(settings: Mapping[str, Any], info: DatasetInfo) -> DatasetFolde
     episodes = len(folder.episode_names()) + len(folder.partial_paths())
     if episodes and not settings["resume"]:
         raise ConfigurationError(
-            f"{path} holds {episodes} episodes already; resume it (resume:=true, --resume) or name "
-            "another folder"
+            f"{path} already holds {amount(episodes, 'episode')}; resume it (resume:=true, "
+            "--resume) or name another folder"
         )
     return folder
 

@@ -11,6 +11,7 @@ import sys
 
 from rclpy.node import Node
 
+from robot_learning.core.amounts import amount
 from robot_learning.ros.episode_leader import KEY_PATIENCE_S, SILENCE_PATIENCE_S, EpisodeLeader
 from robot_learning.ros.host import Host
 from robot_learning.ros.node_base import declare_parameters, run_node
@@ -49,7 +50,7 @@ class SessionNode(Node):  # type: ignore[misc]
         leader, wanted = self._leader, self._settings["episodes"]
         leader.await_graph()
         leader.check_pace()
-        self.get_logger().info(f"{wanted} episodes into {leader.recorder['dataset']}")
+        self.get_logger().info(f"{amount(wanted, 'episode')} into {leader.recorder['dataset']}")
         leader.session.wanted = wanted
         while self._saved < wanted:
             leader.session.episode = self._saved + 1
@@ -60,7 +61,7 @@ class SessionNode(Node):  # type: ignore[misc]
                 self.get_logger().info(f"episode {self._saved + 1} of {wanted}: start it")
                 leader.attended_episode(self._begin, self._end_demonstration)
             self.get_logger().info(f"{self._saved} of {wanted} episodes are saved")
-        self.get_logger().info(f"done: {self._saved} episodes saved")
+        self.get_logger().info(f"done: {amount(self._saved, 'episode')} saved")
 
     def _unattended_episode(self) -> None:
         leader, names = self._leader, self._settings

@@ -10,8 +10,8 @@ import numpy as np
 from mujoco import rollout
 
 from robot_learning.core.errors import CommandError, RobotLearningError
-from robot_learning.core.types import FloatArray
-from robot_learning.sim.model import IntArray, SimModel
+from robot_learning.core.types import FloatArray, IntArray
+from robot_learning.sim.model import SimModel
 from robot_learning.sim.pose_batch import PoseBatch
 from robot_learning.sim.world import World
 

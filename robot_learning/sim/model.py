@@ -10,11 +10,10 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import FloatArray, IntArray
 from robot_learning.sim.actuation import Actuation, derive_actuation
 from robot_learning.sim.composition import (
     PREFIX,
@@ -24,7 +23,6 @@ from robot_learning.sim.composition import (
 )
 from robot_learning.sim.servos import mjcf_joint_name
 
-IntArray = npt.NDArray[np.int64]
 DEFAULT_IMAGE_PX = (224, 224)
 
 

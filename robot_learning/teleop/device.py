@@ -98,7 +98,10 @@ Motion = CartesianJog | JointJog | JointTarget | HomeMove
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether the device can be trusted now and, when it cannot, why (one line)."""
+    """Whether the device can be trusted now and, when it cannot, why (one line).
+
+    The reason of a device that is alive says what of it is ignored.
+    """
 
     alive: bool
     reason: str = ""

@@ -18,6 +18,7 @@ from robot_learning.core.errors import RobotConnectionError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.teleop.actions import event_keys
 from robot_learning.teleop.analog_panel import AnalogPanel
+from robot_learning.teleop.axis_rest import AxisRests
 from robot_learning.teleop.device import (
     ALIVE,
     Health,
@@ -77,7 +78,9 @@ class Gamepad(TeleopDevice):
         make_driver: Callable[[], JoyDriver] | None = None,
     ) -> None:
         self._map = gamepad_map
-        self._panel = AnalogPanel(profile, gamepad_map.bindings)
+        bindings = gamepad_map.bindings
+        self._panel = AnalogPanel(profile, bindings)
+        self._rests = AxisRests(gamepad_map.rest_values, bindings.dead_zone, bindings.name)
         self._make_driver = make_driver
         self._driver: JoyDriver | None = None
         self._lock = threading.Lock()
@@ -101,6 +104,7 @@ class Gamepad(TeleopDevice):
         with self._lock:
             self._sample = None
             self._pressed.clear()
+            self._rests.forget()
 
     @property
     def is_fed(self) -> bool:
@@ -111,6 +115,7 @@ class Gamepad(TeleopDevice):
         """Take a sample; presses between two polls are kept. May come from another thread."""
         with self._lock:
             last, self._sample = self._sample, sample
+            self._rests.see(self._axes(sample), self._is_held(sample))
             if last is None:
                 return
             states = zip(self._map.button_names, last.buttons, sample.buttons, strict=False)
@@ -131,16 +136,16 @@ class Gamepad(TeleopDevice):
         with self._lock:
             sample, pressed = self._sample, tuple(self._pressed)
             self._pressed.clear()
-        health = self._health(now_ns, sample)
+            health = self._health(now_ns, sample)
+            if sample is not None and health.alive:
+                axes = self._axes(sample)
+                deflections = self._rests.deflections(axes)
+                if self._is_held(sample) and (ignored := self._rests.ignored(axes)):
+                    health = Health(True, ignored)
         if sample is None or not health.alive:
             return self._panel.step(now_ns, {}, (), (), health)
-        axes = dict(zip(self._map.axis_names, sample.axes, strict=False))
-        down = [
-            name
-            for name, value in zip(self._map.button_names, sample.buttons, strict=False)
-            if value
-        ]
-        return self._panel.step(now_ns, axes, down, pressed, health)
+        down = self._down(sample)
+        return self._panel.step(now_ns, deflections, down, pressed, health)
 
     @property
     def event_keys(self) -> Mapping[OperatorEvent, str]:
@@ -159,6 +164,17 @@ class Gamepad(TeleopDevice):
         """See `TeleopDevice.on_press`; the built-in driver is only polled, so it tells nothing."""
         if self.is_fed:
             self._wake = wake
+
+    def _axes(self, sample: JoySample) -> dict[str, float]:
+        return dict(zip(self._map.axis_names, sample.axes, strict=False))
+
+    def _down(self, sample: JoySample) -> list[str]:
+        states = zip(self._map.button_names, sample.buttons, strict=False)
+        return [name for name, value in states if value]
+
+    def _is_held(self, sample: JoySample) -> bool:
+        buttons = self._map.bindings.buttons
+        return any(buttons.get(name) == "dead_man" for name in self._down(sample))
 
     def _health(self, now_ns: int, sample: JoySample | None) -> Health:
         if self._lost:

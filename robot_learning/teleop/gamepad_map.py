@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from robot_learning.core.errors import unknown_choice
 from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.teleop.actions import BUTTON_ACTIONS, CARTESIAN_AXES, JOINT_AXES, signed
 from robot_learning.teleop.engagement import EngagementKind
@@ -43,11 +44,15 @@ class AxisMap:
 
 @dataclass(frozen=True, slots=True)
 class GamepadMap:
-    """A gamepad: the order of its axes and buttons in a Joy message, and their bindings."""
+    """A gamepad: the order of its axes and buttons in a Joy message, and their bindings.
+
+    `rest_values` says of each bound axis where it stands when nobody touches it.
+    """
 
     axis_names: tuple[str, ...]
     button_names: tuple[str, ...]
     heartbeat_timeout_s: float
+    rest_values: Mapping[str, float]
     bindings: AxisMap
 
 
@@ -55,20 +60,48 @@ def load_gamepad_map(map_name: str | os.PathLike[str] = "xbox") -> GamepadMap:
     """Read a gamepad map by name or path.
 
     Raises:
-        ConfigurationError: an unknown axis, button or action, or no dead-man button.
+        ConfigurationError: an unknown axis, button or action, no dead-man button, or a trigger
+            that is bound and whose rest is not stated.
     """
     root = open_map(map_name, "gamepad")
     axis_names, button_names = root.texts("axis_names"), root.texts("button_names")
+    bindings = _read_bindings(root, str(map_name), axis_names, button_names, dead_man=True)
     gamepad_map = GamepadMap(
         axis_names=axis_names,
         button_names=button_names,
         heartbeat_timeout_s=root.number("heartbeat_timeout_s", 0.25, positive=True),
-        bindings=_read_bindings(root, str(map_name), axis_names, button_names, dead_man=True),
+        rest_values=_read_rests(root, axis_names, bindings),
+        bindings=bindings,
     )
     root.finish()
     if "dead_man" not in gamepad_map.bindings.buttons.values():
         raise root.fail("one button must be bound to the action dead_man", "buttons")
     return gamepad_map
+
+
+def _read_rests(
+    root: StrictMapping, axis_names: tuple[str, ...], bindings: AxisMap
+) -> dict[str, float]:
+    """Where each bound axis rests: 0 unless the map states something else."""
+
+    def read(nested: StrictMapping, name: str) -> float:
+        if name not in axis_names:
+            raise nested.fail(unknown_choice("axis", name, axis_names))
+        rest = nested.number(name)
+        if not -1.0 <= rest <= 1.0:
+            raise nested.fail(f"{rest:g} lies outside [-1, 1]", name)
+        return rest
+
+    stated = root.entries("rest_values", read)
+    bound = [*dict.fromkeys([*bindings.cartesian_axes, *bindings.joint_axes])]
+    for name in bound:
+        if "trigger" in name and name not in stated:
+            raise root.fail(
+                f"axis '{name}' is bound, and a trigger rests at an end of its range: state where, "
+                f"as {{{name}: 1.0}} for joy_node and the built-in driver",
+                "rest_values",
+            )
+    return {name: stated.get(name, 0.0) for name in bound}
 
 
 def load_axis_map(

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from robot_learning.core.errors import DependencyError, ProfileError, unknown_choice
 from robot_learning.core.profile import Arm, RobotProfile
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import FloatArray, IntArray
 from robot_learning.teleop.kinematics import ArmSolution, Obstacle, Solution
 from robot_learning.teleop.pose import length, move_towards, pose_error
 
@@ -33,7 +32,6 @@ except ImportError as problem:
         "pip install 'robot_learning[teleop]'"
     ) from problem
 
-IntArray = npt.NDArray[np.int64]
 _Residual = tuple[FloatArray, FloatArray, float]
 """A task's weighted Jacobian (k, nv), weighted error (k,), and damping, as mink gives them."""
 _ABSURD = 1e6

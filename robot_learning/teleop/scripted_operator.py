@@ -197,7 +197,16 @@ class ScriptedOperator(TeleopDevice):
 
     def describe(self) -> str:
         """The traits."""
-        return f"Scripted operator: {self._traits}"
+        traits = self._traits
+        steps_in = (
+            f"takes over above {traits.engage_above:g} of the joints' range from the expert, hands "
+            f"back below {traits.release_below:g}"
+        )
+        return (
+            f"Scripted operator: reacts after {traits.reaction_s:g} s, moves at "
+            f"{traits.speed_fraction:.0%} of the speed limits, "
+            f"{steps_in if traits.intervenes else 'drives all the time'}"
+        )
 
     def _perceive(
         self, now_ns: int, context: TeleopContext

@@ -84,7 +84,7 @@ def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
     assert code == 0
     assert "episode_000003" in output
     assert "[red] or $2" in output
-    assert "1 episodes, 23 rows" in output
+    assert "1 episode, 23 rows" in output
     code, output, _ = run("stats", dataset, "--json", "--outcome", "failure")
     found = json.loads(output)
     assert found["distributions"]["operator"] == {"ann0": 1, "ann2": 1}
@@ -205,6 +205,7 @@ def test_without_a_usable_dataset_it_is_one_line_and_nothing_changes(
         (("trim", "0", "2:900"), "no range of its 20 rows"),
         (("trim", "7", "2:9"), "unknown episode '7'"),
         (("delete", "1", "8"), "unknown episode '8'"),
+        (("delete", "1", "2-99"), "unknown range of episodes '2-99'"),
         (("restore", "1"), "unknown episode '1'"),
         (("list", "--split", "train"), "unknown split 'train'"),
         (("stats", "--key", "obs/joint"), "did you mean 'obs/joint_position'"),
@@ -283,6 +284,24 @@ def test_a_broken_description_asks_for_the_repair_which_writes_it_anew(
     assert output.startswith("wrote dataset.json anew, as 4 of 4 episodes have it\n")
     assert run("verify", dataset)[0] == 0
     assert run("repair", dataset) == (0, f"{dataset}: nothing to repair\n", "")
+
+
+def test_half_an_episode_and_an_empty_description_leave_the_others_usable(
+    dataset: Path, run: Callable
+) -> None:
+    torn = dataset / "episodes" / "episode_000000.hdf5"
+    torn.write_bytes(torn.read_bytes()[: torn.stat().st_size // 2])
+    (dataset / "dataset.json").write_text("")
+    code, output, errors = run("verify", dataset)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    code, output, _ = run("repair", dataset)
+    assert code == 1
+    assert "wrote dataset.json anew, as 3 of 4 episodes have it" in output
+    assert "episode_000000.hdf5" in output
+    assert run("delete", dataset, "0")[0] == 0
+    code, output, _ = run("verify", dataset)
+    assert (code, output.count("\n")) == (0, 1)
+    assert "3 episodes" in output
 
 
 def test_a_damaged_index_asks_for_the_repair_which_mends_it(dataset: Path, run: Callable) -> None:

@@ -43,6 +43,21 @@ def test_options_become_a_configuration() -> None:
 
 
 @pytest.mark.parametrize(
+    "env", ["my_envs:Grid-v0", "robots/Grid-v0", "my_envs:robots/Grid-v0", "Grid-v0"]
+)
+def test_a_run_s_folder_has_a_name_that_every_file_system_takes(
+    env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+    monkeypatch.setattr(
+        "robot_learning.cli.imitation_view.show_study",
+        lambda study, resume: folders.append(study.folder) or 0,
+    )
+    assert main(["bc", "--env", env, "--expert", "my_envs:expert"]) == 0
+    assert folders == [Path("runs/bc-Grid-v0")]
+
+
+@pytest.mark.parametrize(
     ("given", "algorithm", "text"),
     [
         (["--budget", "labls=5"], "bc", "expected labels=N or episodes=N"),

@@ -76,11 +76,14 @@ def test_with_a_gamepad_row_by_row(
     pad.script = [
         [],
         [(AXIS, LEFT_Y, -32768)],  # a stick alone moves nothing
-        [(KEY, LEFT_BUMPER, 1)],
+        [(KEY, LEFT_BUMPER, 1)],  # nor one that stood aside before the dead-man button
+        [(AXIS, LEFT_Y, 0)],
+        [(AXIS, LEFT_Y, -32768)],
         *([],) * 2,  # three rows by now
-        [(KEY, LEFT_BUMPER, 0)],
+        [(KEY, LEFT_BUMPER, 0), (AXIS, LEFT_Y, 0)],
         [(KEY, VIEW, 1), (KEY, VIEW, 0)],  # a tap between two polls passes over a row
         [(KEY, LEFT_BUMPER, 1)],
+        [(AXIS, LEFT_Y, -32768)],
     ]
     sitting = ["relabel", str(rollout), "0", "--device", "gamepad", "--rows", "20:30"]
     assert main([*sitting, "--speed", "1"]) == 0
@@ -98,7 +101,7 @@ def test_with_a_gamepad_row_by_row(
 def test_what_is_thrown_away_lies_in_the_trash(
     rollout: Path, pad: type[KernelPad], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pad.script = [[(AXIS, LEFT_Y, -32768)], [(KEY, LEFT_BUMPER, 1)], [], [(KEY, GUIDE, 1)]]
+    pad.script = [[(KEY, LEFT_BUMPER, 1)], [(AXIS, LEFT_Y, -32768)], [], [(KEY, GUIDE, 1)]]
     sitting = ["relabel", str(rollout), "0", "--device", "gamepad", "--rows", "20:30"]
     assert main([*sitting, "--speed", "1"]) == 1
     place = rollout / "trash" / "episode_000000.jsonl"

@@ -9,7 +9,7 @@ from robot_learning.core.errors import ConfigurationError
 def test_the_keyboards_keys_are_named() -> None:
     pressed = pressed_for("keyboard", "", keyboard=False)
     step = " ".join(labelling_text("step", pressed).split())
-    assert "b: passes over the row; x: takes the last label back; y or p or Ctrl-C: keep" in step
+    assert "b: skips the row; x: takes the last label back; y or p or Ctrl-C: keep" in step
     assert "backspace or esc: throw them away." in step and "this terminal is in front" in step
     segment = labelling_text("segment", pressed)
     assert "space: stands still until your next motion; x: begins the segment again" in segment
@@ -18,10 +18,10 @@ def test_the_keyboards_keys_are_named() -> None:
 
 def test_a_gamepad_with_and_without_a_keyboard_beside_it() -> None:
     alone = labelling_text("step", pressed_for("gamepad_direct", "", keyboard=False))
-    assert "button view: passes over the row; Ctrl-C: keep the labels; button guide: throw" in alone
+    assert "button view: skips the row; Ctrl-C: keep the labels; button guide: throw" in alone
     assert "takes the last label back" not in alone
     beside = labelling_text("step", pressed_for("gamepad_direct", "xbox", keyboard=True))
-    assert "b or button view: passes over the row; x: takes the last label back" in beside
+    assert "b or button view: skips the row; x: takes the last label back" in beside
 
 
 def test_without_any_keys_an_interruption_is_left() -> None:

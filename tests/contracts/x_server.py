@@ -31,6 +31,12 @@ class XServer:
             command, env=environment, check=True, capture_output=True, text=True
         ).stdout
 
+    def layout(self, layout: str, options: str = "") -> None:
+        """Switch the keyboard's layout and its options, which replace those of before."""
+        command = ["setxkbmap", "-option", "", "-layout", layout, "-option", options]
+        environment = {**os.environ, "DISPLAY": self.display}
+        subprocess.run(command, env=environment, check=True)
+
     def stop(self) -> None:
         self.process.kill()
         self.process.wait()

@@ -33,6 +33,7 @@ def test_joints_are_collected_and_as_old_as_the_oldest() -> None:
     for at_ns in (200, 300):
         sample = take(collector, "a b", [5, 6], at_ns)
         assert (sample.stamp_ns, sample.oldest_receive_ns) == (102, 107)
+        assert sample.receipts_ns.tolist() == [at_ns + 5, at_ns + 5, 107]
     assert sample.position.tolist() == [5, 6, 3]
     assert collector.overdue(["a", "b"], 305, 1.0) == ""
     assert collector.overdue(["a", "b"], 2_000_000_107, 1.9) == (

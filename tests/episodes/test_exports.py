@@ -193,6 +193,48 @@ def test_lerobot_tables_videos_and_metadata_agree(
         np.testing.assert_allclose(found, np.stack([starts[:-1], starts[1:]], 1) / 50)
 
 
+@pytest.mark.parametrize(
+    ("rate_hz", "shape", "lengths"),
+    [
+        (30.0, (33, 47), (20, 17)),  # odd sizes, which video codecs do not take as they are
+        (7.0, (32, 32), (21,) * 4),  # times that no decimal fraction states
+        (30.0, (9, 8), (10, 10)),
+        (30.0, (32, 32), (1, 1, 1)),
+        (30.0, (32, 32), (40, 37, 41) * 6),
+    ],
+)
+def test_lerobot_finds_every_frame_by_its_time(
+    tmp_path: Path, rate_hz: float, shape: tuple[int, int], lengths: tuple[int, ...]
+) -> None:
+    """As its loader asks: the frame nearest to the row's time in the episode's stretch of film."""
+    (tmp_path / "act").mkdir()
+    begin = 0
+    for number, rows in enumerate(lengths):
+        with h5py.File(tmp_path / f"act/episode_{number}.hdf5", "w") as file:
+            count = np.arange(begin, begin + rows, dtype=np.float32)
+            file["action"] = file["observations/qpos"] = np.stack([count, count], 1)
+            pixels = (37 * count.astype(int) % 256).astype(np.uint8)[:, None, None, None]
+            file["observations/images/top"] = np.broadcast_to(pixels, (rows, *shape, 3))
+        begin += rows
+    options = NominalOptions("someone", rate_hz)
+    import_dataset(tmp_path / "act", tmp_path / "dataset", ActImporter(options))
+    export_dataset(Dataset(tmp_path / "dataset"), tmp_path / "out", LeRobotExporter())
+    info = json.loads((tmp_path / "out/meta/info.json").read_text())
+    assert info["fps"] == rate_hz
+    key = "observation.images.top"
+    table = parquet.read_table(tmp_path / "out/data/chunk-000/file-000.parquet").to_pylist()
+    stretches = parquet.read_table(tmp_path / "out/meta/episodes/chunk-000/file-000.parquet")
+    starts = stretches[f"videos/{key}/from_timestamp"].to_pylist()
+    pixels, times = decode_video(tmp_path / f"out/videos/{key}/chunk-000/file-000.mp4")
+    assert len(pixels) == len(table) == begin
+    for row in table:
+        asked = starts[row["episode_index"]] + np.float32(row["timestamp"])
+        nearest = int(np.abs(np.array(times) - asked).argmin())
+        assert nearest == row["index"]
+        assert abs(times[nearest] - asked) < 1e-4
+        assert pixels[nearest].mean() == pytest.approx(37 * nearest % 256, abs=4)
+
+
 def test_lerobot_statistics_are_those_of_the_rows(small_dataset: Path, tmp_path: Path) -> None:
     dataset = Dataset(small_dataset)
     export_dataset(dataset, tmp_path / "lerobot", LeRobotExporter())

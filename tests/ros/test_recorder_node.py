@@ -338,7 +338,7 @@ def test_what_cannot_be_recorded_into_is_one_clear_error(recording, graph, start
     given["simulated"] = "false"
     errors = {
         "is writing to this dataset": start_node("recorder_node", **given, resume="true"),
-        "holds 1 episodes already; resume it": start_node("recorder_node", **given),
+        "already holds 1 episode; resume it": start_node("recorder_node", **given),
         "the dataset has rate_hz 25.0, the recording 10.0": start_node(
             "recorder_node", **{**given, "rate_hz": 10.0, "resume": "true"}
         ),

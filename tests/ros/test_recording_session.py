@@ -134,7 +134,7 @@ def test_a_whole_session_is_killed_and_resumed(
     name = partial.name.removesuffix(".partial")
     assert name == f"episode_{number:06d}.hdf5"
     assert f"recovered {name}" in again.output
-    assert "1 episodes saved" in again.output
+    assert "1 episode saved" in again.output
     assert verify_dataset(folder) == []
     dataset = Dataset(folder.path)
     assert len(dataset) == number + 2

@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
 
 from robot_learning.core.errors import CommandError, ConfigurationError
 from robot_learning.sim.env import RobotEnv
@@ -100,6 +101,29 @@ def test_only_the_finished_worlds_start_over(vector, touch):
     assert truncated.all()
     assert (infos["final_obs"][2]["goal"][:3] == 5.0).all()
     assert (np.abs(observations["goal"][:, :3]) < 2.0).all()
+
+
+def test_gymnasiums_statistics_count_each_episode_once(vector, touch):
+    batch = vector(reward="dense")
+    counted = RecordEpisodeStatistics(batch)
+    counted.reset(seed=0)
+    batch.action_space.seed(0)
+    length, total, ended = np.zeros(COUNT, int), np.zeros(COUNT), 0
+    for step in range(3 * touch.horizon):
+        if step == touch.horizon // 2:
+            batch.restart_world(1, seed=5)
+            length[1], total[1] = 0, 0.0
+            counted.episode_lengths[1], counted.episode_returns[1] = 0, 0.0
+        _, rewards, terminated, truncated, infos = counted.step(batch.action_space.sample())
+        length, total = length + 1, total + rewards
+        done = terminated | truncated
+        assert done.any() == ("episode" in infos)
+        for world in np.flatnonzero(done):
+            assert infos["episode"]["l"][world] == length[world]
+            assert infos["episode"]["r"][world] == pytest.approx(total[world])
+            ended += 1
+        length[done], total[done] = 0, 0.0
+    assert ended > COUNT
 
 
 def test_seeds_may_be_given_one_by_one(vector):

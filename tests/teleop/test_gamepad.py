@@ -40,7 +40,11 @@ class TestContract(DeviceContract):
 
     @pytest.fixture
     def engage(self, device: Gamepad, gamepad_map: GamepadMap) -> Callable[[int], None]:
-        return lambda now_ns: device.feed(sample(gamepad_map, now_ns, "dead_man", left_y=1.0))
+        def engage(now_ns: int) -> None:
+            for deflection in (0.0, 1.0):
+                device.feed(sample(gamepad_map, now_ns, "dead_man", left_y=deflection))
+
+        return engage
 
     @pytest.fixture
     def lose(self) -> Callable[[], None]:
@@ -123,6 +127,89 @@ def test_letting_go_wins_over_a_held_dead_man_button(pad: Pad) -> None:
     assert pad.tick("dead_man").engaged
 
 
+TRIGGERS = "cartesian_axes:\n  left_trigger: z+\n  right_trigger: z-\n"
+
+
+@pytest.fixture
+def change_map(tmp_path) -> Callable[[str, str], GamepadMap]:
+    """A function that makes the Xbox map with one text in place of another."""
+
+    def change(old: str, new: str) -> GamepadMap:
+        shipped = shipped_maps()["xbox"].read_text(encoding="utf-8")
+        assert old in shipped
+        path = tmp_path / "pad.yaml"
+        path.write_text(shipped.replace(old, new), encoding="utf-8")
+        return load_gamepad_map(path)
+
+    return change
+
+
+@pytest.fixture
+def trigger_pad(profile: RobotProfile, change_map) -> Pad:
+    stated = "rest_values: {left_trigger: 1.0, right_trigger: 1.0}\n"
+    return Pad(profile, change_map("cartesian_axes:\n", stated + TRIGGERS))
+
+
+def test_a_trigger_that_rests_at_an_end_moves_nothing_until_it_is_pressed(trigger_pad) -> None:
+    at_rest = {"left_trigger": 1.0, "right_trigger": 1.0}
+    trigger_pad.tick(**at_rest)
+    held = trigger_pad.tick("dead_man", **at_rest)
+    assert held.engaged and held.motions == () and held.health.reason == ""
+    pressed = trigger_pad.tick("dead_man", **{**at_rest, "right_trigger": -1.0})
+    assert pressed.motions[0].linear == (0.0, 0.0, -1.0)
+
+
+def test_a_trigger_that_reads_zero_until_it_is_touched_moves_nothing(trigger_pad) -> None:
+    trigger_pad.tick()
+    held = trigger_pad.tick("dead_man")
+    assert held.engaged and held.motions == ()
+    assert "axis 'left_trigger' is ignored: it stood at 0.00" in held.health.reason
+    assert "axis 'right_trigger' is ignored" in held.health.reason
+    assert trigger_pad.tick("dead_man", left_y=1.0).motions[0].linear == (1.0, 0.0, 0.0)
+    touched = {"left_trigger": 1.0, "right_trigger": 1.0}
+    assert trigger_pad.tick("dead_man", **touched).health.reason == ""
+    pressed = trigger_pad.tick("dead_man", **{**touched, "left_trigger": 0.0})
+    assert pressed.motions[0].linear[2] > 0.4
+
+
+@pytest.mark.parametrize("stands", [0.3, -1.0, 1.0])
+def test_a_stick_that_does_not_rest_at_zero_is_ignored_and_named(pad: Pad, stands: float) -> None:
+    pad.tick(right_y=stands)
+    for _ in range(3):
+        held = pad.tick("dead_man", right_y=stands, left_x=0.0)
+        assert held.engaged and held.motions == ()
+        assert held.health.reason == (
+            f"axis 'right_y' is ignored: it stood at {stands:.2f} instead of at its rest (0) when "
+            "the dead-man button was pressed; let it go, or, if it rests there, state that in map "
+            f"'{pad.map.bindings.name}' under rest_values"
+        )
+    assert pad.tick("dead_man", right_y=stands, left_y=1.0).motions[0].linear == (1.0, 0.0, 0.0)
+    assert pad.tick("dead_man").health.reason == ""
+    assert pad.tick("dead_man", right_y=stands).motions
+
+
+def test_a_worn_stick_whose_rest_is_stated_goes_both_ways(profile, change_map) -> None:
+    stated = change_map("cartesian_axes:\n", "rest_values: {right_y: 0.3}\ncartesian_axes:\n")
+    pad = Pad(profile, stated)
+    pad.tick(right_y=0.3)
+    assert pad.tick("dead_man", right_y=0.31).motions == ()
+    up, down = (pad.tick("dead_man", right_y=value).motions[0].linear[2] for value in (1, -1))
+    assert (up, down) == (1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("section", "text"),
+    [
+        (TRIGGERS, r"rest_values: axis 'left_trigger' is bound.*\{left_trigger: 1.0\}"),
+        ("rest_values: {left_triger: 1.0}\n" + TRIGGERS, "did you mean 'left_trigger'"),
+        ("rest_values: {left_x: 1.5}\ncartesian_axes:\n", r"1.5 lies outside \[-1, 1\]"),
+    ],
+)
+def test_the_rest_of_a_trigger_must_be_stated_and_valid(change_map, section, text) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        change_map("cartesian_axes:\n", section)
+
+
 def test_a_message_of_another_layout_is_refused(pad: Pad) -> None:
     pad.now_ns += PERIOD_NS
     pad.device.feed(JoySample(pad.now_ns, (0.0,) * 4, (1,) * 20))
@@ -156,13 +243,9 @@ def test_the_second_arm_and_joint_mode(duo: RobotProfile) -> None:
         ("start_mode: cartesian", "start_mod: cartesian", "did you mean 'start_mode'"),
     ],
 )
-def test_a_wrong_map_is_refused_with_the_valid_choices(tmp_path, old, new, text) -> None:
-    shipped = shipped_maps()["xbox"].read_text(encoding="utf-8")
-    assert old in shipped
-    path = tmp_path / "pad.yaml"
-    path.write_text(shipped.replace(old, new), encoding="utf-8")
+def test_a_wrong_map_is_refused_with_the_valid_choices(change_map, old, new, text) -> None:
     with pytest.raises(ConfigurationError, match=text):
-        load_gamepad_map(path)
+        change_map(old, new)
 
 
 def test_an_unknown_map_lists_the_shipped_ones() -> None:

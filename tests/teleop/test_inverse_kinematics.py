@@ -121,6 +121,28 @@ def test_a_start_outside_of_the_limits_comes_back_at_a_bounded_speed() -> None:
     assert solution.arms[arm].position_error_m < 1e-3
 
 
+@pytest.mark.parametrize("change", ["none", "far", "no quaternion"])
+def test_wherever_it_starts_an_arm_is_inside_of_its_limits_after_4_s(
+    robot: Robot, change: str
+) -> None:
+    """All joints at once start outside, by up to 0.3 of their range, whatever the target is."""
+    profile, kinematics = robot.profile, robot.kinematics
+    rng = np.random.default_rng(2)
+    arms = list(profile.joint_indices([name for arm in profile.arms for name in arm.joints]))
+    low, high = profile.position_min, profile.position_max
+    for _ in range(5):
+        position = rng.uniform(low, high)
+        outside = rng.uniform(0.0, 0.3, len(arms)) * (high - low)[arms]
+        position[arms] += rng.choice([-1, 1], len(arms)) * outside
+        targets = kinematics.forward(rng.uniform(low, high))
+        for pose in targets.values():
+            pose[:3] *= 50.0 if change == "far" else 1.0
+            pose[3:] *= 1e-9 if change == "no quaternion" else 1.0
+        for _ in range(400):
+            position = kinematics.solve(position, targets, DT_S).position
+        assert (position >= low - 1e-6)[arms].all() and (position <= high + 1e-6)[arms].all()
+
+
 def test_out_of_reach_settles_without_trembling_and_says_so(robot: Robot) -> None:
     """A target far beyond the arm's reach, with the workspace box opened for it."""
     profile, kinematics = robot.profile, robot.kinematics

@@ -98,6 +98,57 @@ def test_shift_pressed_or_released_around_a_key_leaves_nothing_stuck(
     wait_for(poll, lambda wanted: not wanted.motions and not wanted.fast)
 
 
+SWITCHING = [("us", ""), ("us,ru", "grp:alt_shift_toggle"), ("us,ru", "grp:shifts_toggle")]
+
+
+@pytest.fixture
+def layout(x_server) -> Iterator[Callable[..., None]]:
+    yield x_server.layout
+    x_server.layout("us")
+
+
+@pytest.mark.parametrize("switching", SWITCHING)
+def test_a_key_released_while_shift_is_down_leaves_nothing_stuck(
+    layout, switching, request, x_server, wait_for
+) -> None:
+    """Shift may carry the symbol that switches layouts, and the key may come up under another."""
+    layout(*switching)
+    poll = request.getfixturevalue("poll")
+    x_server.xdotool("keydown", "w")
+    wait_for(poll, lambda wanted: jog(wanted)[:1] == (1,))
+    x_server.xdotool("keydown", "shift")
+    wait_for(poll, lambda wanted: jog(wanted)[:1] == (1,) and wanted.fast)
+    x_server.xdotool("keyup", "w")
+    wait_for(poll, lambda wanted: not wanted.motions and wanted.fast)
+    x_server.xdotool("keyup", "shift")
+    wait_for(poll, lambda wanted: not wanted.motions and not wanted.fast)
+
+
+def test_the_same_place_counts_while_another_layout_is_active(
+    layout, request, x_server, wait_for
+) -> None:
+    layout("us,ru", "grp:caps_toggle")
+    poll = request.getfixturevalue("poll")
+    place_of_w = "25"
+    x_server.xdotool("key", "Caps_Lock", "keydown", place_of_w)
+    wait_for(poll, lambda wanted: jog(wanted)[:1] == (1,))
+    x_server.xdotool("keyup", place_of_w)
+    wait_for(poll, lambda wanted: not wanted.motions)
+
+
+def test_a_layout_without_a_bound_key_is_refused_by_name(layout, profile) -> None:
+    layout("ru")
+    with pytest.raises(ConfigurationError, match=r"layout has no key '\[' \(action grip_close\)"):
+        Keyboard(profile, load_keyboard_map()).open()
+
+
+def test_caps_lock_changes_nothing(poll, x_server, wait_for) -> None:
+    x_server.xdotool("key", "Caps_Lock", "keydown", "w")
+    wait_for(poll, lambda wanted: jog(wanted)[:1] == (1,))
+    x_server.xdotool("keyup", "w", "key", "Caps_Lock")
+    wait_for(poll, lambda wanted: not wanted.motions)
+
+
 def test_auto_repeat_is_one_press(poll, x_server, wait_for) -> None:
     x_server.xdotool("keydown", "t", "sleep", "1", "keyup", "t")
     events: list[OperatorEvent] = []

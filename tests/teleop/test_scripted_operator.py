@@ -216,3 +216,11 @@ def test_a_robot_that_fell_silent_is_not_one_that_was_never_heard(make) -> None:
     )
     assert never == "the robot was not heard yet"
     assert silent == "the robot was last heard 0.4 s ago"
+
+
+def test_it_tells_what_it_does_in_words(make) -> None:
+    assert make(reaction_s=0.3).describe() == (
+        "Scripted operator: reacts after 0.3 s, moves at 50% of the speed limits, takes over above "
+        "0.08 of the joints' range from the expert, hands back below 0.03"
+    )
+    assert make(intervenes=False).describe().endswith("drives all the time")

@@ -88,10 +88,29 @@ def test_all_axes_in_one_report(device, wire, profile) -> None:
     assert (motion.linear, motion.angular) == ((1, 0, 0), (0, 0, 1))
 
 
+def test_a_wireless_report_may_be_padded_and_beyond_full_scale(device, wire, profile) -> None:
+    device.open()
+    report = bytes([1]) + struct.pack("<6h", 32767, -32768, 0, 0, 0, -32768)
+    for padding in (b"", b"\0", bytes(50)):
+        wire.reports.append(report + padding)
+        motion = device.poll(0, context_at(profile.home)).motions[0]
+        assert (motion.linear, motion.angular) == ((1, -1, 0), (0, 0, 1))
+
+
+def test_a_wireless_report_that_is_cut_short_turns_nothing(device, wire, profile) -> None:
+    device.open()
+    report = bytes([1]) + struct.pack("<6h", 0, 0, -350, 0, 0, 350)
+    wire.reports += [report[:12], report[:6]]
+    motion = device.poll(0, context_at(profile.home)).motions[0]
+    assert (motion.linear, motion.angular) == ((0, 0, 1), (0, 0, 0))
+
+
 def test_buttons_drive_the_gripper(device, wire, profile) -> None:
     device.open()
     wire.press(1)
     assert device.poll(0, context_at(profile.home)).grip == {"arm": 1.0}
+    wire.reports.append(bytes([3, 3, 0]))  # both, as a wireless one says it
+    assert device.poll(1, context_at(profile.home)).grip == {}
     wire.press(2)
     assert device.poll(1, context_at(profile.home)).grip == {"arm": -1.0}
 

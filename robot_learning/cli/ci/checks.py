@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.ci.report import Result, Verdict
 from robot_learning.cli.ci.settings import DatasetCheck, Pipeline, PolicyCheck, RoundCheck
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def verify(path: Path) -> str:
     problems = verify_dataset(folder)
     if problems:
         raise CheckFailedError("\n".join(problems))
-    return f"{count} episodes, everything is sound"
+    return f"{amount(count, 'episode')}, everything is sound"
 
 
 def check_replay(check: DatasetCheck, episode: str) -> str:
@@ -96,7 +97,7 @@ def check_replay(check: DatasetCheck, episode: str) -> str:
     result, _ = replay_in_simulation(folder.episodes_path / name)
     most = float(result.largest.max())
     text = "\n".join(
-        [f"strayed by at most {most:.4f}, allowed are {check.bound:g}", *result.lines()]
+        [f"strayed by at most {most:.4f}; the limit is {check.bound:g}", *result.lines()]
     )
     if not is_faithful(result, check.bound):
         raise CheckFailedError(text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -26,9 +27,9 @@ _VERDICT_STYLES = {"bad": "yellow"}
 def add_verbs(verbs: Verbs) -> None:
     """Add `info` and `list`."""
     info = add_verb(verbs, "info", run_info, "what a dataset is: robot, streams, episodes, size")
-    info.add_argument("--json", action="store_true", help="for programs")
-    listing = add_verb(verbs, "list", run_list, "one line an episode")
-    listing.add_argument("--json", action="store_true", help="one JSON object a line")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    listing = add_verb(verbs, "list", run_list, "list the episodes, one per line")
+    listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     add_filters(listing)
 
 
@@ -89,7 +90,9 @@ def run_list(arguments: argparse.Namespace) -> int:
     console = make_console()
     console.print(table)
     rows, rate_hz = dataset.rows, dataset.info.rate_hz
-    console.print(f"{len(dataset)} episodes, {rows} rows, {rows / rate_hz:.1f} s")
+    console.print(
+        f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s"
+    )
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, progress_bar
 from robot_learning.cli.dataset.selection import add_episode, add_episodes
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import OUTCOMES
 
@@ -26,7 +27,8 @@ def add_verbs(verbs: Verbs) -> None:
     )
     add_episode(trim)
     trim.add_argument(
-        "rows", help="first:end as in Python: 25: leaves out the first 25, :-10 the last 10"
+        "rows",
+        help="rows to keep, as a Python slice: 25: drops the first 25 rows, :-10 the last 10",
     )
     delete = add_verb(verbs, "delete", run_delete, "move episodes to the dataset's trash")
     add_episodes(delete)
@@ -39,20 +41,26 @@ def add_verbs(verbs: Verbs) -> None:
         "episode that has its name meanwhile (a trimmed one, say) goes to the trash instead.",
     )
     restore.add_argument("episode", nargs="?", help="its number, its file name, or 'last'")
-    restore.add_argument("--version", type=int, help="as listed; the newest when not given")
-    relabel = add_verb(verbs, "relabel-outcome", run_relabel, "say how episodes ended")
-    relabel.add_argument("outcome", choices=OUTCOMES)
+    restore.add_argument(
+        "--version",
+        type=int,
+        help="number of the version, as listed without an episode (default: the newest)",
+    )
+    relabel = add_verb(
+        verbs, "relabel-outcome", run_relabel, "change the recorded outcome of episodes"
+    )
+    relabel.add_argument("outcome", choices=OUTCOMES, help="how the episodes ended")
     add_episodes(relabel)
     keep = add_verb(
         verbs,
         "keep",
         run_keep,
-        "use episodes although their timing is bad; without any, list those of bad timing",
+        "use episodes despite bad timing; without an episode, list those with bad timing",
         "Episodes whose quality report calls their timing bad are left out of trainings and of "
         "rounds of DAgger. Those that are kept by hand are used like any other.",
     )
     add_episodes(keep, required=False)
-    keep.add_argument("--undo", action="store_true", help="leave them out again")
+    keep.add_argument("--undo", action="store_true", help="leave these episodes out again")
 
 
 def run_trim(arguments: argparse.Namespace) -> int:
@@ -125,7 +133,7 @@ def run_restore(arguments: argparse.Namespace) -> int:
             valid = ", ".join(map(str, versions))
             raise ConfigurationError(f"{name}: no version {version} in the trash; valid: {valid}")
         summary = restore_episode(folder, versions[version])
-    print(f"{summary.name}: {summary.rows} rows are back")
+    print(f"{summary.name} is back, with {amount(summary.rows, 'row')}")
     return 0
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
@@ -46,7 +47,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
     for problem in problems:
         print(problem)
     if not problems:
-        print(f"{folder.path}: {len(folder.episode_names())} episodes, everything is sound")
+        print(
+            f"{folder.path}: {amount(len(folder.episode_names()), 'episode')}, everything is sound"
+        )
     return 1 if problems else 0
 
 
@@ -63,7 +66,7 @@ def run_repair(arguments: argparse.Namespace) -> int:
         report = repair_dataset(folder, progress)
     report.actions[:0] = rebuilt
     for name, rows in report.recovered.items():
-        print(f"recovered {name}: {rows} rows")
+        print(f"recovered {name}: {amount(rows, 'row')}")
     for title, lines in (("", report.actions), ("lost: ", report.lost), ("", report.damaged)):
         for line in lines:
             print(f"{title}{line}")

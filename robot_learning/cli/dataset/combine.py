@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import add_verb, progress_bar
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,20 +24,27 @@ def add_verbs(verbs: Verbs) -> None:
         "streams must be the same. Equal episodes are taken once; the sources stay as they are.",
     )
     merge.add_argument("sources", nargs="+", metavar="dataset", help="folders of the datasets")
-    merge.add_argument("--into", required=True, metavar="FOLDER", help="the new dataset")
+    merge.add_argument("--into", required=True, metavar="FOLDER", help="folder of the new dataset")
     merge.set_defaults(run=run_merge)
     split = add_verb(
         verbs,
         "split",
         run_split,
-        "divide the episodes at random, whole, into named parts",
+        "divide the episodes at random into named parts",
         "Divide the episodes at random, whole, into named parts, which are stored in the dataset "
         "(robomimic reads them as filter keys); the same seed gives the same parts.",
     )
-    split.add_argument("parts", nargs="+", metavar="name=fraction", help="train=0.9 valid=0.1")
-    split.add_argument("--seed", type=int, default=0, help="of the division (default: 0)")
     split.add_argument(
-        "--into", metavar="FOLDER", help="also copy each part into a dataset of its own there"
+        "parts",
+        nargs="+",
+        metavar="name=fraction",
+        help="name and share of a part, such as train=0.9 valid=0.1",
+    )
+    split.add_argument("--seed", type=int, default=0, help="seed of the random division")
+    split.add_argument(
+        "--into",
+        metavar="FOLDER",
+        help="also copy each part into a dataset of its own in this folder",
     )
     add_filters(split)
 
@@ -50,7 +58,7 @@ def run_merge(arguments: argparse.Namespace) -> int:
         report = merge_datasets([Path(path) for path in arguments.sources], target, progress)
     for path in report.left_out:
         print(f"{path}: left out, an equal episode was taken already")
-    print(f"{target}: {report.episodes} episodes, {report.rows} rows")
+    print(f"{target}: {amount(report.episodes, 'episode')}, {amount(report.rows, 'row')}")
     return 0
 
 
@@ -81,7 +89,7 @@ def run_split(arguments: argparse.Namespace) -> int:
                 source = DatasetFolder(dataset.path)
                 copy_episodes([(source, part.episodes)], folders[name], progress=progress)
             note = f", copied to {folders[name]}"
-        print(f"{name}: {len(part)} episodes, {part.rows} rows{note}")
+        print(f"{name}: {amount(len(part), 'episode')}, {amount(part.rows, 'row')}{note}")
     return 0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from robot_learning.cli.dataset.console import add_verb, make_console, progress_bar
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
@@ -28,13 +29,15 @@ def add_verbs(verbs: Verbs) -> None:
         "1/rate apart: with --valid-only an episode becomes one for each run of valid rows. "
         "Columns that hold NaN are left out and named.",
     )
-    parser.add_argument("destination", help="a new file (robomimic) or folder (act, lerobot)")
-    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument(
+        "destination", help="new file (robomimic) or folder (act, lerobot) to write"
+    )
+    parser.add_argument("--format", required=True, choices=FORMATS, help="format to write")
     parser.add_argument(
         "--valid-only", action="store_true", help="leave out invalid rows and rows without a label"
     )
     parser.add_argument(
-        "--min-rows", type=int, default=2, help="of a run of valid rows (default: 2)"
+        "--min-rows", type=int, default=2, help="drop runs of valid rows that are shorter than this"
     )
     add_filters(parser)
     act = parser.add_argument_group("act")
@@ -43,23 +46,28 @@ def add_verbs(verbs: Verbs) -> None:
         dest="compress",
         action="store_false",
         default=None,
-        help="frames as pixels, as the first ACT reads them, instead of padded JPEG",
+        help="store frames as pixels, which the original ACT reads, instead of padded JPEG",
     )
     act.add_argument(
         "--real",
         dest="sim",
         action="store_false",
         default=None,
-        help="mark as recorded on a real robot: ACT's loaders then shift the actions by a row",
+        help="mark the episodes as real: ACT's loaders then shift the actions by one row",
     )
     lerobot = parser.add_argument_group("lerobot")
-    lerobot.add_argument("--codec", choices=("h264", "av1"), help="of the videos (default: h264)")
-    lerobot.add_argument("--crf", type=int, help="quality of the videos, lower is better")
+    lerobot.add_argument("--codec", choices=("h264", "av1"), help="video codec (default: h264)")
+    lerobot.add_argument(
+        "--crf",
+        type=int,
+        help="constant rate factor of the codec; lower is better (default: 23 for h264, 30 for "
+        "av1)",
+    )
     lerobot.add_argument(
         "--state",
         action="append",
         metavar="KEY",
-        help="observation in observation.state; may be given several times "
+        help="observation that goes into observation.state; may be repeated "
         "(default: joint_position)",
     )
 
@@ -92,7 +100,8 @@ def run_export(arguments: argparse.Namespace) -> int:
         )
     console = make_console()
     console.print(
-        f"{report.path}: {report.episodes} episodes, {report.rows} rows for {arguments.format}",
+        f"{report.path}: {amount(report.episodes, 'episode')}, {amount(report.rows, 'row')} for "
+        f"{arguments.format}",
         soft_wrap=True,
     )
     for path, why in report.left_out.items():

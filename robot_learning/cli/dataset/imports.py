@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import make_console, progress_bar
+from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
@@ -21,24 +22,26 @@ def add_verbs(verbs: Verbs) -> None:
     """Add `import`."""
     parser = verbs.add_parser(
         "import",
-        help="record a ROS bag, or ACT's or robomimic's files, into a dataset",
-        description="Record the contents of a ROS 2 bag (MCAP or SQLite3), of ACT's or of "
-        "robomimic's HDF5 into a dataset, new or existing. Every episode says where it came from.",
+        help="import a ROS bag, or files of ACT or robomimic",
+        description="Import a ROS 2 bag (MCAP or SQLite3), or HDF5 files of ACT or robomimic, into "
+        "a new or existing dataset. Every episode records where it came from.",
     )
     parser.add_argument(
-        "source", help="a bag (folder or file), a folder of episode_<i>.hdf5, or a file"
+        "source",
+        help="rosbag: folder or file; act: folder of episode_<i>.hdf5; robomimic: HDF5 file",
     )
     parser.add_argument("dataset", help="folder of the dataset")
-    parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument("--format", required=True, choices=FORMATS, help="format of the source")
     parser.add_argument(
         "--robot", required=True, help="robot profile (see `robot-learning robots`), or a new name"
     )
     parser.add_argument("--task", default="imported", help="name of the task in the dataset")
-    parser.add_argument("--instruction", default="", help="the task in words")
+    parser.add_argument("--instruction", default="", help="the task in words (default: none)")
     parser.add_argument(
         "--rate-hz",
         type=float,
-        help="of the rows; ACT's and robomimic's files do not say it (rosbag: 50)",
+        help="rows per second; required for act and robomimic, whose files do not state it "
+        "(default for rosbag: 50)",
     )
     files = parser.add_argument_group("act, robomimic")
     files.add_argument("--jpeg", action="store_true", help="store uncompressed images as JPEG")
@@ -47,18 +50,20 @@ def add_verbs(verbs: Verbs) -> None:
         "--by",
         choices=("whole", "demonstration", "control"),
         default="whole",
-        help="what an episode is: the whole bag, a demonstration as arbiter/state numbers them, "
-        "or every stretch with somebody in control",
+        help="what becomes an episode: the whole bag, each demonstration that arbiter/state "
+        "numbers, or each period in which somebody is in control",
     )
-    bag.add_argument("--namespace", default="", help="of the topics, such as /left")
+    bag.add_argument(
+        "--namespace", default="", help="namespace of the topics, such as /left (default: none)"
+    )
     bag.add_argument(
         "--remap",
         action="append",
         default=[],
         metavar="OURS=THEIRS",
-        help="topic, such as joint_states=/robot/joints; may be given several times",
+        help="read a topic under another name, such as joint_states=/robot/joints; may be repeated",
     )
-    bag.add_argument("--lossless", action="store_true", help="store raw images as they are")
+    bag.add_argument("--lossless", action="store_true", help="store raw images without compression")
     bag.add_argument(
         "--skip-broken", action="store_true", help="leave out messages that cannot be read"
     )
@@ -77,14 +82,14 @@ def run_import(arguments: argparse.Namespace) -> int:
         )
     console = make_console()
     console.print(
-        f"{report.path}: {len(report.episodes)} episodes, {report.rows} rows, "
+        f"{report.path}: {amount(len(report.episodes), 'episode')}, {amount(report.rows, 'row')}, "
         f"{report.invalid_rows} of them invalid",
         soft_wrap=True,
     )
     for note in report.notes[:_MOST_NOTES]:
         console.print(f"note: {note}", soft_wrap=True)
     if len(report.notes) > _MOST_NOTES:
-        console.print(f"and {len(report.notes) - _MOST_NOTES} more notes")
+        console.print(f"and {amount(len(report.notes) - _MOST_NOTES, 'more note')}")
     # All of it: what is not listed would be lost without a word.
     for item, why in report.left_out.items():
         console.print(f"left out: {item}: {why}", soft_wrap=True)

@@ -31,25 +31,27 @@ def add_verbs(verbs: Verbs) -> None:
     )
     add_episode(replay)
     replay.add_argument(
-        "--column", choices=REPLAYED, default="applied", help="what is sent (default: applied)"
+        "--column", choices=REPLAYED, default="applied", help="recorded column to send"
     )
     replay.add_argument(
         "--bound",
         type=float,
         metavar="RAD",
-        help="exit code 1 when a joint strays further than this (rad or m)",
+        help="exit with code 1 if a joint strays further than this, rad or m (default: no limit)",
     )
     simulation = replay.add_argument_group("in simulation")
-    simulation.add_argument("--robot", help="profile to use (default: the recorded robot)")
-    simulation.add_argument("--task", help="task to use (default: the recorded one)")
+    simulation.add_argument("--robot", help="robot profile (default: the recorded robot)")
+    simulation.add_argument("--task", help="task (default: the recorded task)")
     ros = replay.add_argument_group("over ROS")
     ros.add_argument(
         "--ros",
         action="store_true",
-        help="drive the robot of a running graph: policy/command to its arbiter",
+        help="drive a running robot, through policy/command of its arbiter",
     )
-    ros.add_argument("--namespace", default="", help="of the graph's nodes")
-    ros.add_argument("--sim-time", action="store_true", help="the graph's clock is /clock")
+    ros.add_argument(
+        "--namespace", default="", help="namespace of the running nodes (default: none)"
+    )
+    ros.add_argument("--sim-time", action="store_true", help="use the simulated time on /clock")
 
 
 def run_replay(arguments: argparse.Namespace) -> int:

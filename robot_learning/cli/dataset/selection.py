@@ -33,13 +33,17 @@ def add_episodes(parser: argparse.ArgumentParser, *, required: bool = True) -> N
 
 def add_filters(parser: argparse.ArgumentParser) -> None:
     """Add the options by which episodes are chosen."""
-    group = parser.add_argument_group("choose episodes (each may be given several times)")
-    group.add_argument("--outcome", action="append", choices=OUTCOMES, help="how it ended")
+    group = parser.add_argument_group("choose episodes (each option but --split may be repeated)")
+    group.add_argument("--outcome", action="append", choices=OUTCOMES, help="how the episode ended")
     group.add_argument("--operator", action="append", help="who demonstrated")
-    group.add_argument("--round", action="append", type=int, help="of DAgger")
-    group.add_argument("--source", action="append", choices=SOURCES, help="in control at some row")
-    group.add_argument("--verdict", action="append", choices=VERDICTS, help="of the quality report")
-    group.add_argument("--split", help="a stored split")
+    group.add_argument("--round", action="append", type=int, help="round of DAgger")
+    group.add_argument(
+        "--source", action="append", choices=SOURCES, help="who was in control in at least one row"
+    )
+    group.add_argument(
+        "--verdict", action="append", choices=VERDICTS, help="verdict of the quality report"
+    )
+    group.add_argument("--split", help="name of a stored split (see `dataset split`)")
 
 
 def open_chosen(arguments: argparse.Namespace) -> Dataset:

@@ -31,9 +31,9 @@ def add_verbs(verbs: Verbs) -> None:
     stats.add_argument(
         "--key",
         action="append",
-        help="a column (several times for several); default: actions and all obs/ but images",
+        help="column; may be repeated (default: actions and every obs/ column except images)",
     )
-    stats.add_argument("--json", action="store_true", help="for programs")
+    stats.add_argument("--json", action="store_true", help="print JSON")
     add_filters(stats)
 
 

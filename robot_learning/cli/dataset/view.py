@@ -25,9 +25,13 @@ def add_verbs(verbs: Verbs) -> None:
         "the streams. With --video also a film of the cameras with the controller's name in it.",
     )
     add_episode(view)
-    view.add_argument("--out", metavar="FILE", help="the picture (default: <episode>.png here)")
-    view.add_argument("--frames", type=int, default=8, help="of each camera (default: 8)")
-    view.add_argument("--video", action="store_true", help="also a film, beside the picture")
+    view.add_argument(
+        "--out",
+        metavar="FILE",
+        help="PNG file to write (default: <episode>.png in the current folder)",
+    )
+    view.add_argument("--frames", type=int, default=8, help="frames to draw from each camera")
+    view.add_argument("--video", action="store_true", help="also write a video, beside the picture")
 
 
 def run_view(arguments: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt
 from robot_learning.cli.demo.nodes import recording_plan, rounds_plan, run_nodes
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings, prepare_folder
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 
 
@@ -113,7 +114,7 @@ def _film(settings: DemoSettings) -> str:
 
     path = settings.folder / "rounds.mp4"
     frames = save_rounds_film(Dataset(settings.dataset), load_run(settings.dagger_run), path)
-    return f"{path} ({frames} frames)"
+    return f"{path} ({amount(frames, 'frame')})"
 
 
 def _try(screen: Screen, what: str, make: Callable[[], str]) -> None:
@@ -135,5 +136,5 @@ def _problems(path: Path, screen: Screen) -> list[str]:
     for problem in problems:
         screen.say(problem)
     if not problems:
-        screen.say(f"{path}: {len(folder.episode_names())} episodes, everything is sound")
+        screen.say(f"{path}: {amount(len(folder.episode_names()), 'episode')}, everything is sound")
     return problems

@@ -32,8 +32,34 @@ def test_a_choice_may_begin_anywhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("space", "size"),
+    [
+        (spaces.Box(-1, 1, (), np.float32), 1),
+        (spaces.Box(-np.inf, np.inf, (2,), np.float64), 2),
+        (spaces.MultiBinary(4), 4),
+        (spaces.MultiDiscrete([3, 4]), 2),
+        (
+            spaces.Dict(
+                {"x": spaces.Dict({"a": spaces.Box(-1, 1, (2, 3))}), "b": spaces.Discrete(5)}
+            ),
+            11,
+        ),
+    ],
+)
+def test_what_a_space_samples_is_written_whole(space: Any, size: int) -> None:
+    layout = ObservationLayout(space)
+    assert layout.size == size
+    space.seed(0)
+    rows = np.full((3, size), np.nan, np.float32)
+    layout.write_all([space.sample() for _ in range(3)], rows, [0, 1, 2])
+    assert np.isfinite(rows).all()
+
+
+@pytest.mark.parametrize(
     ("space", "text"),
     [
+        (spaces.Box(0, 255, (16, 16, 3), np.uint8), r"obs/observation: images \(16, 16, 3\)"),
+        (spaces.Tuple((spaces.Discrete(3),)), "observations of Tuple are not taken; valid are Box"),
         (spaces.Dict({"camera": spaces.Box(0, 255, (8, 8, 3), np.uint8)}), "obs/camera: images"),
         (spaces.Text(5), "observations of Text are not taken; valid are Box"),
         (spaces.Dict({}), "empty"),
@@ -44,7 +70,15 @@ def test_observations_that_are_no_vectors_are_refused(space: Any, text: str) -> 
         ObservationLayout(space)
 
 
-@pytest.mark.parametrize("space", [spaces.MultiDiscrete([2, 3]), spaces.Box(0, 9, (2,), np.int64)])
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.MultiDiscrete([2, 3]),
+        spaces.MultiBinary(3),
+        spaces.Dict({"arm": spaces.Box(-1, 1, (2,)), "grip": spaces.Discrete(2)}),
+        spaces.Box(0, 9, (2,), np.int64),
+    ],
+)
 def test_actions_of_other_kinds_are_refused(space: Any) -> None:
     with pytest.raises(ConfigurationError, match="valid are Box of floats, and Discrete"):
         ActionLayout(space)
@@ -56,6 +90,14 @@ def test_answers_are_clipped_and_counted() -> None:
     assert rows.tolist() == [[1, 0], [-1, -2], [1, 2]]
     assert clipped.tolist() == [1, 0, 2]
     assert rows.dtype == np.float32
+
+
+def test_answers_are_clipped_where_one_side_alone_is_bounded() -> None:
+    actions = ActionLayout(spaces.Box(np.float32([0, -1]), np.float32([np.inf, 1])))
+    rows, clipped = actions.read([[-3.0, 0.5], [1e6, 0.0], [0.0, 2.0]], "it")
+    assert rows.tolist() == [[0, 0.5], [1e6, 0], [0, 1]]
+    assert clipped.tolist() == [1, 0, 1]
+    assert actions.scale.tolist() == [1, 1]
 
 
 def test_what_rounding_did_is_not_called_clipping() -> None:

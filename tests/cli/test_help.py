@@ -1,0 +1,109 @@
+"""The help of every command: an example that parses, and the defaults."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+
+from robot_learning.cli.command_parser import has_default
+from robot_learning.cli.examples import EXAMPLES
+from robot_learning.cli.main import build_parser, main
+
+# Half sentences that lean on the option's name, and idioms that no native engineer writes.
+STRANGE = re.compile(
+    r"^(of|that|in which|with a|at once|at most|default:) |every so many|end with so many|go on "
+    r"with|one a core|for programs|\bmay be given for both|say how|that is trained"
+)
+
+
+def walk(
+    parser: argparse.ArgumentParser, name: str = ""
+) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    yield name, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, inner in action.choices.items():
+                yield from walk(inner, f"{name} {word}".strip())
+
+
+PARSERS = dict(walk(build_parser()))
+COMMANDS = {name: parser for name, parser in PARSERS.items() if name}
+
+
+def shown_help(parser: argparse.ArgumentParser, action: argparse.Action) -> str:
+    formatter = parser._get_formatter()
+    return formatter._expand_help(action) if action.help else ""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_an_example_that_parses(name: str) -> None:
+    text = COMMANDS[name].format_help()
+    assert "\nexample" in text
+    for example in EXAMPLES[name]:
+        assert f"  robot-learning {example}\n" in text + "\n"
+        assert example.startswith(name)
+        build_parser().parse_args(shlex.split(example))
+
+
+def test_there_are_no_examples_of_commands_that_do_not_exist() -> None:
+    assert EXAMPLES.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_explained_and_shows_its_default(name: str) -> None:
+    parser = COMMANDS[name]
+    for action in parser._actions:
+        if action.help is argparse.SUPPRESS or isinstance(action, argparse._SubParsersAction):
+            continue
+        text = shown_help(parser, action)
+        assert text, f"{name}: {action.dest} is not explained"
+        assert not STRANGE.search(text), f"{name}: {action.dest}: {text}"
+        if has_default(action):
+            assert "default" in text, f"{name}: {action.dest}: {text}"
+        takes_a_number = action.type in (int, float) and action.option_strings
+        if takes_a_number and not isinstance(action, argparse._AppendAction):
+            optional = action.dest in NO_DEFAULT
+            assert optional or "default" in text, f"{name}: {action.dest}: {text}"
+
+
+NO_DEFAULT = {"min_success", "success_return", "remove", "restore"}
+"""Numbers that are either given or have no effect."""
+
+
+def test_the_help_of_all_commands_gives_the_order_of_the_work() -> None:
+    text = build_parser().format_help()
+    steps = ("doctor", "demonstrate", "dataset info", "train", "evaluate", "serve", "dagger")
+    places = [text.index(f"robot-learning {step}") for step in steps]
+    assert places == sorted(places)
+
+
+def test_dagger_tells_its_two_ways_apart() -> None:
+    groups = {group.title: group for group in COMMANDS["dagger"]._action_groups}
+    nodes = {a.dest for a in groups["rounds over ROS nodes (without --env)"]._group_actions}
+    env = {a.dest for a in groups["any gymnasium environment (--env)"]._group_actions}
+    assert {"launch_device", "launch_robot", "launch_dataset"} <= nodes
+    assert {"env", "expert", "budget", "seeds"} <= env
+    assert {a.dest for a in groups["options"]._group_actions} == {"help"}
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (["evalute"], "unknown command 'evalute'; did you mean 'evaluate'?"),
+        (["dataset", "lst"], "unknown verb 'lst'; did you mean 'list'?"),
+        (["up", "simm"], "unknown group 'simm'; did you mean 'sim'?"),
+        (["train", "d", "--polcy", "act"], "unknown option '--polcy'; did you mean '--policy'?"),
+        (["dataset", "list", "d", "--outcome", "fail"], "unknown value 'fail'"),
+    ],
+)
+def test_a_mistyped_word_is_answered_with_the_nearest_one(
+    given: list[str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(given)
+    assert ended.value.code == 2
+    assert text in capsys.readouterr().err
