@@ -60,7 +60,7 @@ ROS_KILTED = [
     "ros-trajectory-msgs==5.5.1",
 ]
 # pynput and evdev: keyboard and gamepad; evdev is compiled on the spot, hence an extra of its own.
-TELEOP = ["pynput>=1.8,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
+TELEOP = ["pynput>=1.8.1,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
 # Pictures of episodes, and the formats of other tools: LeRobot's tables, ROS bags.
 DATASETS = ["matplotlib>=3.6", "pyarrow>=14", "rosbags>=0.11.8"]
 # A second engine for policies on CPUs, often twice as fast as PyTorch.

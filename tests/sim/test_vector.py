@@ -103,6 +103,11 @@ def test_only_the_finished_worlds_start_over(vector, touch):
     assert (np.abs(observations["goal"][:, :3]) < 2.0).all()
 
 
+# gymnasium's own wrapper left out the first step of an episode that began in the same step.
+@pytest.mark.skipif(
+    tuple(map(int, gymnasium.__version__.split(".")[:2])) < (1, 4),
+    reason="gymnasium before 1.4 miscounts environments that begin again in the same step",
+)
 def test_gymnasiums_statistics_count_each_episode_once(vector, touch):
     batch = vector(reward="dense")
     counted = RecordEpisodeStatistics(batch)
