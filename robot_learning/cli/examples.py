@@ -13,6 +13,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "robots": ("robots",),
     "profile": ("profile check desk_arm",),
     "profile check": ("profile check desk_arm", "profile check my_arm/robot.yaml"),
+    "profile urdf": ("profile urdf desk_arm",),
     "up": ("up sim --robot bench_arm --task push",),
     "up sim": ("up sim --robot bench_arm --task push --headless false",),
     "up teleop": ("up teleop --device keyboard --task lift --headless false",),

@@ -11,6 +11,7 @@ import sys
 
 from rclpy.node import Node
 
+from robot_learning.core.amounts import amount
 from robot_learning.learning.intervals import wilson
 from robot_learning.ros.dagger_policy import RemotePolicy
 from robot_learning.ros.host import Host
@@ -49,7 +50,7 @@ class RolloutNode(Node):  # type: ignore[misc]
             while not wanted or self._count < wanted:
                 self._episode()
         finally:
-            self.get_logger().info(f"served {self._count} episodes: {self._standing()}")
+            self.get_logger().info(f"served {amount(self._count, 'episode')}: {self._standing()}")
         self._host.finish()
 
     def close(self) -> None:

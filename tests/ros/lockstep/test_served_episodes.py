@@ -64,7 +64,7 @@ def test_success_is_what_the_task_says(served, capfd):
     assert graph.run() == 0
     first, summary = told(capfd)
     assert first.startswith("episode 1 (seed 0): success after 0.5")
-    assert summary.startswith("served 1 episodes: 1 of 1 succeeded")
+    assert summary.startswith("served 1 episode: 1 of 1 succeeded")
 
 
 def test_what_a_person_helped_with_is_counted_apart(served, capfd):
@@ -75,10 +75,9 @@ def test_what_a_person_helped_with_is_counted_apart(served, capfd):
 
     def answer(state):
         if helping:
-            message = JointTrajectory(joint_names=list(state.name))
             stamp_ns = conversions.time_ns(state.header.stamp)
-            conversions.fill_trajectory(message, np.array(state.position), stamp_ns=stamp_ns)
-            hand.publish(message)
+            position = np.array(state.position)
+            hand.publish(conversions.trajectory_message(state.name, position, stamp_ns=stamp_ns))
 
     graph.listen(JointState, "joint_states", answer)
     graph.wait(lambda: modes and modes[-1]["mode"] == "POLICY")
@@ -93,4 +92,4 @@ def test_what_a_person_helped_with_is_counted_apart(served, capfd):
     assert graph.run() == 0
     first, summary = told(capfd)
     assert "failure with a person's help after 4.0" in first
-    assert summary == "served 1 episodes: 0 of 0 succeeded; 1 more with a person's help"
+    assert summary == "served 1 episode: 0 of 0 succeeded; 1 more with a person's help"
