@@ -5,6 +5,7 @@ import av
 import pytest
 
 from robot_learning.cli.main import main
+from robot_learning.episodes.banner import HEIGHT_PX
 
 
 def test_from_demonstrations_to_a_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -33,7 +34,7 @@ def test_from_demonstrations_to_a_gate(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["evaluate", str(run), "--episodes", "1", "--no-expert", *film]) == 0
     with av.open(str(video)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    assert frames[0].shape == (480, 640, 3)
+    assert frames[0].shape == (480 + HEIGHT_PX, 640, 3)
     assert (frames[0] != frames[-1]).any()
 
 
