@@ -87,8 +87,8 @@ def cameras(robot: str) -> None:
     from sensor_msgs.msg import CompressedImage
 
     from robot_learning.core.profile_loader import load_profile
-    from robot_learning.episodes.images import encode_jpeg
-    from robot_learning.ros import conversions, qos
+    from robot_learning.episodes.format.images import encode_jpeg
+    from robot_learning.ros.common import conversions, qos
 
     coarse = np.random.default_rng(0).integers(0, 256, (HEIGHT // 16, WIDTH // 16, 3))
     pixels = coarse.astype(np.uint8).repeat(16, axis=0).repeat(16, axis=1)

@@ -21,14 +21,20 @@ import psutil
 from harness import Row, Spread, report, take_turns
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.images import encode_jpeg
-from robot_learning.episodes.index import write_index
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, EpisodeMetadata, Stream
-from robot_learning.episodes.writer import WriterSettings
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.images import encode_jpeg
+from robot_learning.episodes.format.schema import (
+    Column,
+    DatasetInfo,
+    Encoding,
+    EpisodeMetadata,
+    Stream,
+)
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.index import write_index
 
 JOINTS, CAMERAS = 14, ("front", "left", "right")
 HEIGHT, WIDTH = 480, 640

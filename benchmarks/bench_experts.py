@@ -18,7 +18,7 @@ import numpy as np
 from harness import Row, Spread, report
 
 from robot_learning.core.profile import JointKind
-from robot_learning.learning.intervals import wilson
+from robot_learning.learning.evaluation.intervals import wilson
 from robot_learning.sim.env import RobotEnv
 from robot_learning.sim.experts import make_expert
 

@@ -52,8 +52,8 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
-from robot_learning.ros import conversions, qos
-from robot_learning.ros.polling import NodePoller
+from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common.polling import NodePoller
 
 DOMAIN = 81
 ROBOT, TASK = "desk_arm", "lift"

@@ -27,16 +27,16 @@ from bench_episodes import BATCH, CHUNK, HEIGHT, WIDTH, description, record_fast
 from harness import Row, Spread, ratio, report
 
 from robot_learning.core.clocks import seconds_to_ns
-from robot_learning.episodes.dataset import Dataset
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.dataset.torch_view import TorchWindows, make_loader
+from robot_learning.episodes.dataset.windows import Windows, WindowSpec
 from robot_learning.episodes.exports.exporter import export_dataset
 from robot_learning.episodes.exports.lerobot import LeRobotExporter
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.images import encode_jpeg
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import EpisodeMetadata
-from robot_learning.episodes.torch_view import TorchWindows, make_loader
-from robot_learning.episodes.windows import Windows, WindowSpec
-from robot_learning.episodes.writer import WriterSettings
+from robot_learning.episodes.format.images import encode_jpeg
+from robot_learning.episodes.format.schema import EpisodeMetadata
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.folder import DatasetFolder
 
 PEERS = Path(__file__).resolve().parent / "peers"
 CAMERAS = ("front", "wrist")

@@ -23,14 +23,17 @@ import torch
 from harness import Row, Spread, report
 
 from robot_learning.core.ensemble_folders import BEST
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.config import parse_overrides
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
-from robot_learning.learning.evaluation import EvaluationConfig, evaluate
-from robot_learning.learning.intervals import wilson
-from robot_learning.learning.presets import preset
-from robot_learning.learning.simulation import rollout_for
-from robot_learning.learning.trainer import train
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
+from robot_learning.learning.evaluation.intervals import wilson
+from robot_learning.learning.evaluation.simulation import rollout_for
+from robot_learning.learning.training.config import parse_overrides
+from robot_learning.learning.training.presets import preset
+from robot_learning.learning.training.trainer import train
 from robot_learning.policies.checkpoint import load_checkpoint
 from robot_learning.policies.families import FAMILIES
 

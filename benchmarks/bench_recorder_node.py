@@ -36,12 +36,12 @@ from std_srvs.srv import Trigger
 from robot_learning.bringup.plan import middleware_environment
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import find_robot
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.images import encode_jpeg
-from robot_learning.episodes.recovery import verify_dataset
-from robot_learning.ros import conversions, qos
-from robot_learning.ros.arbiter_outputs import COLUMNS
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.images import encode_jpeg
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import verify_dataset
+from robot_learning.ros.arbiter.outputs import COLUMNS
+from robot_learning.ros.common import conversions, qos
 
 DOMAIN = 44
 CAMERAS = ("front", "left", "right")

@@ -34,7 +34,7 @@ from robot_learning.core.types import Command, Image
 from robot_learning.robots.camera_process import ProcessFrames
 from robot_learning.robots.cameras import FrameSource, NoFrames, open_renderer
 from robot_learning.robots.mujoco_robot import MujocoRobot
-from robot_learning.ros import qos
+from robot_learning.ros.common import qos
 from robot_learning.sim.model import SimModel
 from robot_learning.sim.tasks import make_task
 from robot_learning.sim.world import World

@@ -44,8 +44,8 @@ from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S, SteadyClock
-from robot_learning.ros import qos
-from robot_learning.ros.polling import NodePoller
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.polling import NodePoller
 
 DOMAIN = 89
 STILL_S = 0.35

@@ -24,13 +24,16 @@ from pathlib import Path
 import torch
 from harness import Row, Spread, ratio, report
 
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.config import TrainConfig
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
-from robot_learning.learning.distributed import Processes
-from robot_learning.learning.evaluation import EvaluationConfig, evaluate
-from robot_learning.learning.presets import preset
-from robot_learning.learning.trainer import Training
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
+from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.distributed import Processes
+from robot_learning.learning.training.presets import preset
+from robot_learning.learning.training.trainer import Training
 
 BATCH, STEPS, WORLDS = 100, 200, 50
 HIDDEN = (1024, 1024)

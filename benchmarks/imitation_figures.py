@@ -11,7 +11,7 @@ import numpy as np
 from imitation_cases import CASES, METHODS
 from scipy.stats import t as student
 
-from robot_learning.learning.intervals import wilson
+from robot_learning.learning.evaluation.intervals import wilson
 
 Rounds = Sequence[Mapping[str, Any]]
 """The rounds of one run, as plain values of `RoundResult`."""

@@ -20,8 +20,12 @@ import numpy.typing as npt
 import torch
 
 from robot_learning.core.ensemble_folders import BEST
-from robot_learning.learning.evaluation import EvaluationConfig, environment_for, profile_for
-from robot_learning.learning.rollout import roll_out
+from robot_learning.learning.evaluation.evaluation import (
+    EvaluationConfig,
+    environment_for,
+    profile_for,
+)
+from robot_learning.learning.evaluation.rollout import roll_out
 from robot_learning.policies.checkpoint import load_checkpoint
 from robot_learning.policies.execution import ChunkExecutor
 from robot_learning.policies.policy import Policy

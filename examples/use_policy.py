@@ -11,7 +11,7 @@ from typing import Any
 
 import gymnasium
 
-from robot_learning.learning.evaluation import profile_for
+from robot_learning.learning.evaluation.evaluation import profile_for
 from robot_learning.policies import load_policy
 from robot_learning.policies.execution import observation_name
 from robot_learning.sim.env import make_env

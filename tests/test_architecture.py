@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +36,23 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "cli": EVERYTHING,
 }
 
+# The inner rooms of a folder, from the ground up: each may import those before it, and no file
+# that stands beside the rooms, since those put them together.
+INNER: dict[str, tuple[str, ...]] = {
+    "episodes": (
+        *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
+    ),
+    "learning": ("algorithms", "training", "evaluation", "imitation", "interactive"),
+    "ros": (
+        *("common", "recorder", "arbiter", "robot", "teleop", "session"),
+        *("policy", "dagger", "demo"),
+    ),
+    "cli": (
+        *("common", "nodes", "machine", "dataset", "policies", "interactive"),
+        *("relabel", "demo", "ci"),
+    ),
+}
+
 # Where a third-party package may be imported: folders end with a slash, the rest are files.
 ROS_MODULES = frozenset(
     [
@@ -53,7 +70,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "mujoco": ("sim/", "robots/", "teleop/inverse_kinematics.py"),
     "mink": ("sim/", "robots/", "teleop/inverse_kinematics.py"),
     "pynput": ("teleop/keyboard.py",),
-    "torch": ("policies/", "learning/", "serving/", "episodes/torch_view.py"),
+    "torch": ("policies/", "learning/", "serving/", "episodes/dataset/torch_view.py"),
     # What starts is plain data in bringup/; only this file turns it into ROS 2's launch actions.
     "launch": ("ros/launch_actions.py",),
     "launch_ros": ("ros/launch_actions.py",),
@@ -109,6 +126,8 @@ def violations(path: str, source: str) -> list[str]:
                 found.append(f"{path} imports {name}: importing {PACKAGE} is to stay cheap")
             elif target in PARTS and target not in MAY_IMPORT[folder] | {folder}:
                 found.append(f"{path} imports {name}: {folder}/ may not import {target}/")
+            elif target == folder and (problem := inner_violation(parts, rest)):
+                found.append(f"{path} imports {name}: {problem}")
         elif places is not None and not path.startswith(places):
             where = " and ".join(places) or "no file of the package"
             found.append(f"{path} imports {name}: only {where} may")
@@ -117,6 +136,21 @@ def violations(path: str, source: str) -> list[str]:
                 f"{path} imports {name}: core/ uses NumPy, PyYAML and the standard library"
             )
     return found
+
+
+def inner_violation(importer: tuple[str, ...], imported: list[str]) -> str:
+    """What keeps a file of a folder from importing another one of the same folder; empty: nothing.
+
+    Both by their parts below the package: `("episodes", "store", "index")`.
+    """
+    rooms = INNER.get(importer[0], ())
+    if len(importer) < 3 or importer[1] not in rooms:
+        return ""
+    room, other = importer[1], imported[1] if len(imported) > 1 else ""
+    if other not in rooms:
+        return f"{room}/ may not import what stands beside the rooms" if other else ""
+    allowed = rooms[: rooms.index(room) + 1]
+    return "" if other in allowed else f"{room}/ may import {', '.join(allowed)} alone"
 
 
 def package_files() -> list[Path]:
@@ -138,6 +172,36 @@ def test_every_folder_of_the_package_has_a_rule() -> None:
     assert set(MAY_IMPORT) == set(PARTS)
 
 
+def test_the_inner_rooms_of_the_table_are_those_of_the_tree() -> None:
+    for folder, rooms in INNER.items():
+        found = {path.parent.name for path in (ROOT / PACKAGE / folder).glob("*/__init__.py")}
+        assert found == set(rooms), folder
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    modules = {}
+    for path in package_files():
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        modules[".".join(parts[:-1] if is_package else parts)] = (path, is_package)
+    imports = {}
+    for module, (path, is_package) in modules.items():
+        names = imported_modules(path.read_text(encoding="utf-8"), module, is_package)
+        imports[module] = {module_of(name, modules) for name in names} - {module, ""}
+    while imports:
+        free = [module for module, others in imports.items() if not others & imports.keys()]
+        assert free, f"a circle among {sorted(imports)}"
+        for module in free:
+            del imports[module]
+
+
+def module_of(name: str, modules: Collection[str]) -> str:
+    """The module that an import of `name` loads: `a.b` for `a.b.Thing`; empty for others."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
 def test_the_rules_have_no_circle() -> None:
     remaining = dict(MAY_IMPORT)
     while remaining:
@@ -155,6 +219,10 @@ def test_the_rules_have_no_circle() -> None:
         ("control/arbiter.py", "from robot_learning.robots import robot"),
         ("control/arbiter.py", "from ..robots.robot import Robot"),
         ("control/arbiter.py", "from .. import ros"),
+        ("episodes/format/schema.py", "from robot_learning.episodes.store import index"),
+        ("episodes/store/index.py", "import robot_learning.episodes.viewing.film"),
+        ("ros/common/qos.py", "from robot_learning.ros.arbiter_node import ArbiterNode"),
+        ("learning/training/trainer.py", "from ..interactive.rounds import Round"),
         ("control/__init__.py", "from ..sim import world"),
         ("sim/world.py", "def late():\n    from robot_learning.teleop.device import Device"),
         ("sim/experts/lift.py", "from ...robots import robot"),
@@ -164,11 +232,11 @@ def test_the_rules_have_no_circle() -> None:
         ("runtime/session.py", "from robot_learning.sim import world"),
         ("sim/world.py", "import rclpy.node"),
         ("bringup/plan.py", "from sensor_msgs.msg import JointState"),
-        ("cli/up_command.py", "from launch import LaunchDescription"),
+        ("cli/nodes/up_command.py", "from launch import LaunchDescription"),
         ("robots/mujoco_robot.py", "import h5py"),
         ("teleop/keyboard.py", "import mujoco"),
         ("ros/robot_node.py", "import mujoco"),
-        ("cli/doctor_command.py", "import pynput"),
+        ("cli/machine/doctor_command.py", "import pynput"),
         ("episodes/reader.py", "import torch"),
         ("__init__.py", "from robot_learning.core import types"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robot_learning.bringup.demo import DEMO
-from robot_learning.cli.up_command import add_launch_options, launch_arguments
+from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _pick(arguments: argparse.Namespace) -> int:
-    from robot_learning.cli.supervisor import Supervisor
+    from robot_learning.cli.nodes.supervisor import Supervisor
 
     for name in (*_SIZES, "out", "real_time"):
         if getattr(arguments, name) not in (None, False):

@@ -30,14 +30,14 @@ from robot_learning.core.errors import CommandError, ConfigurationError
 from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import conversions, qos
-from robot_learning.ros.arbiter_outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
-from robot_learning.ros.demonstration_trigger import DemonstrationTrigger
-from robot_learning.ros.demonstrations import Demonstrations
-from robot_learning.ros.host import Host, SteppedDefaults
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.parameters import ARBITER_NODE
-from robot_learning.ros.topic_types import who_publishes
+from robot_learning.ros.arbiter.demonstration_trigger import DemonstrationTrigger
+from robot_learning.ros.arbiter.demonstrations import Demonstrations
+from robot_learning.ros.arbiter.outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
+from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common.host import Host, SteppedDefaults
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import ARBITER_NODE
+from robot_learning.ros.common.topic_types import who_publishes
 from robot_learning.sim.end_effectors import workspace_excess
 
 REPORT_PERIOD_S = 1.0

@@ -3,8 +3,8 @@
 A round: with the checkpoint of the one before, episodes are collected (`dagger_rollouts`); then
 the policy's rows are relabelled, if that is wanted; a child process trains on the dataset, which
 holds the demonstrations and every round; and `policy_node` goes on with the new checkpoint.
-Nobody drives meanwhile. `learning.rounds` says what is kept of it, and how a run goes on that
-was killed.
+Nobody drives meanwhile. `learning.interactive.rounds` says what is kept of it, and how a run
+that was killed goes on.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from std_srvs.srv import Trigger
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning import rounds
-from robot_learning.learning.overload import OverloadWatch
-from robot_learning.learning.round_table import round_text
-from robot_learning.learning.rounds import DaggerRun, Phase
-from robot_learning.ros import qos
-from robot_learning.ros.dagger_doubt import PolicyDoubt
-from robot_learning.ros.dagger_policy import RemotePolicy
-from robot_learning.ros.dagger_rollouts import Rollouts, check_unattended
-from robot_learning.ros.dagger_run import EXTERNAL, opened_run, resume_command
-from robot_learning.ros.dagger_status import status_document
-from robot_learning.ros.dagger_training import relabel_command
-from robot_learning.ros.dagger_work import RoundWork
-from robot_learning.ros.episode_leader import EpisodeLeader
-from robot_learning.ros.host import Host
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.parameters import DAGGER_NODE
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.interactive import rounds
+from robot_learning.learning.interactive.overload import OverloadWatch
+from robot_learning.learning.interactive.round_table import round_text
+from robot_learning.learning.interactive.rounds import DaggerRun, Phase
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import DAGGER_NODE
+from robot_learning.ros.dagger.doubt import PolicyDoubt
+from robot_learning.ros.dagger.policy import RemotePolicy
+from robot_learning.ros.dagger.rollouts import Rollouts, check_unattended
+from robot_learning.ros.dagger.run import EXTERNAL, opened_run, resume_command
+from robot_learning.ros.dagger.status import status_document
+from robot_learning.ros.dagger.training import relabel_command
+from robot_learning.ros.dagger.work import RoundWork
+from robot_learning.ros.session.episode_leader import EpisodeLeader
 
 _RETRY_S = 5.0
 _TELL_PERIOD_S = 1.0

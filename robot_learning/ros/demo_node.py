@@ -25,14 +25,14 @@ from robot_learning.core.pacing import RateMeter
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
-from robot_learning.ros import qos
-from robot_learning.ros.demo_report import DemoFigures
-from robot_learning.ros.host import Host, StopRequestedError
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.observation_input import ObservationInput
-from robot_learning.ros.parameters import DEMO_NODE
-from robot_learning.ros.teleop_status import read_state
-from robot_learning.ros.video import VideoWriter
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.host import Host, StopRequestedError
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import DEMO_NODE
+from robot_learning.ros.demo.report import DemoFigures
+from robot_learning.ros.demo.video import VideoWriter
+from robot_learning.ros.teleop.observation_input import ObservationInput
+from robot_learning.ros.teleop.status import read_state
 
 COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0

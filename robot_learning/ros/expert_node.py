@@ -18,11 +18,11 @@ from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
-from robot_learning.ros import conversions, qos
-from robot_learning.ros.host import Host, SteppedDefaults
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.observation_input import ObservationInput
-from robot_learning.ros.parameters import EXPERT_NODE
+from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common.host import Host, SteppedDefaults
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import EXPERT_NODE
+from robot_learning.ros.teleop.observation_input import ObservationInput
 
 POLL_PERIOD_S, FOLLOWING_PERIOD_S = 0.002, 0.0001
 

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from robot_learning.bringup.plan import NodeSpec, specs_from_json
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.ros.common.node_base import EXIT_CONFIGURATION, run_process, starting
 from robot_learning.ros.lockstep_graph import ROBOT, ROLES, LockstepGraph
-from robot_learning.ros.node_base import EXIT_CONFIGURATION, run_process, starting
 
 
 def serve_graph(specs: Sequence[NodeSpec], graph: LockstepGraph) -> None:

@@ -30,14 +30,19 @@ from rclpy.time import Time
 from robot_learning.bringup.plan import NodeSpec, OnExit, node_arguments
 from robot_learning.core.clocks import Clock, ManualClock
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.ros.host import (
+from robot_learning.ros.common.host import (
     LeadingNode,
     SteppedNode,
     StopRequestedError,
     take_turn,
 )
-from robot_learning.ros.polling import NodePoller, offered_services, take_messages, unanswered
-from robot_learning.ros.stop import Stop
+from robot_learning.ros.common.polling import (
+    NodePoller,
+    offered_services,
+    take_messages,
+    unanswered,
+)
+from robot_learning.ros.common.stop import Stop
 
 ROLES = (
     *("robot_node", "expert_node", "teleop_node", "policy_node", "arbiter_node"),
@@ -56,7 +61,7 @@ _STANDSTILL_S = 0.01
 
 
 class LockstepHost:
-    """The host of one node of the graph; see `ros.host.Host`."""
+    """The host of one node of the graph; see `ros.common.host.Host`."""
 
     is_lockstep = True
 

@@ -24,15 +24,15 @@ from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.pacing import POLICY_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.host import POLL_PERIOD_S, Host
-from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import run_node
-from robot_learning.ros.parameters import POLICY_NODE
+from robot_learning.ros.common.host import POLL_PERIOD_S, Host
+from robot_learning.ros.common.lifecycle_base import BuiltNode
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import POLICY_NODE
 
 if TYPE_CHECKING:
-    from robot_learning.ros.policy_arm import PolicyArm
-    from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
-    from robot_learning.ros.policy_reload import Loading
+    from robot_learning.ros.policy.arm import PolicyArm
+    from robot_learning.ros.policy.diagnostics import PolicyDiagnostics
+    from robot_learning.ros.policy.reload import Loading
     from robot_learning.serving.inference_worker import Inference
     from robot_learning.serving.served_policy import ServedPolicy
 
@@ -150,8 +150,8 @@ class PolicyNode(BuiltNode):
         return replace(served, runner=runner)
 
     def _build(self) -> None:
-        from robot_learning.ros.policy_arm import PolicyArm
-        from robot_learning.ros.policy_diagnostics import PolicyDiagnostics
+        from robot_learning.ros.policy.arm import PolicyArm
+        from robot_learning.ros.policy.diagnostics import PolicyDiagnostics
 
         settings = self._settings
         settings.update(self._named())
@@ -240,7 +240,7 @@ class PolicyNode(BuiltNode):
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         """Load what the parameters name, `RELOADED`, and go on with it."""
-        from robot_learning.ros.policy_reload import Loading
+        from robot_learning.ros.policy.reload import Loading
 
         if self._served is None:
             response.message = "the node is not configured"

@@ -23,20 +23,20 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnRules
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.recovery import repair_dataset
-from robot_learning.episodes.schema import EpisodeMetadata
-from robot_learning.episodes.session import RecordingSession
-from robot_learning.episodes.writer import WriterEvent
-from robot_learning.ros import recorder_setup as setup
-from robot_learning.ros.host import Host
-from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import run_node
-from robot_learning.ros.pace_diagnostics import PaceInput
-from robot_learning.ros.parameters import RECORDER_NODE
-from robot_learning.ros.recorder_inputs import RecorderInputs
-from robot_learning.ros.recorder_status import StatusOutput
+from robot_learning.episodes.format.schema import EpisodeMetadata
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.session import RecordingSession
+from robot_learning.episodes.recording.writer import WriterEvent
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import repair_dataset
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.lifecycle_base import BuiltNode
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.pace_diagnostics import PaceInput
+from robot_learning.ros.common.parameters import RECORDER_NODE
+from robot_learning.ros.recorder import setup
+from robot_learning.ros.recorder.inputs import RecorderInputs
+from robot_learning.ros.recorder.status import StatusOutput
 
 # While an episode is recorded, and otherwise: often enough for the queues of the subscriptions.
 RECORDING_HZ, IDLE_HZ = 100.0, 20.0
@@ -47,7 +47,10 @@ _LABELS = ("task", "instruction", "operator")
 
 
 class RecorderNode(BuiltNode):
-    """Serves `~/start`, `~/stop`, `~/discard`, `~/success`, `~/failure`; see `episodes.session`."""
+    """Serves `~/start`, `~/stop`, `~/discard`, `~/success`, `~/failure`.
+
+    See `episodes.recording.session`.
+    """
 
     def __init__(self, host: Host) -> None:
         super().__init__("recorder_node", RECORDER_NODE, host)

@@ -23,13 +23,13 @@ from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
-from robot_learning.episodes.episode import Episode
-from robot_learning.ros import conversions, qos
-from robot_learning.ros.host import Host
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.parameters import REPLAY_NODE
-from robot_learning.ros.session_calls import Calls
-from robot_learning.ros.teleop_status import read_state
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import REPLAY_NODE
+from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.teleop.status import read_state
 from robot_learning.runtime.replay import ReplayResult, approach, deviation, read_recording
 from robot_learning.runtime.trajectory_source import TrajectorySource
 

@@ -17,12 +17,12 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
 from robot_learning.core.pacing import ROBOT_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import qos
-from robot_learning.ros.host import Host
-from robot_learning.ros.lifecycle_base import BuiltNode
-from robot_learning.ros.node_base import run_node
-from robot_learning.ros.parameters import ROBOT_NODE
-from robot_learning.ros.robot_loop import RobotLoop
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.lifecycle_base import BuiltNode
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import ROBOT_NODE
+from robot_learning.ros.robot.loop import RobotLoop
 
 if TYPE_CHECKING:
     from robot_learning.robots.mujoco_robot import MujocoRobot

@@ -12,13 +12,13 @@ import sys
 from rclpy.node import Node
 
 from robot_learning.core.amounts import amount
-from robot_learning.learning.intervals import wilson
-from robot_learning.ros.dagger_policy import RemotePolicy
-from robot_learning.ros.host import Host
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.parameters import ROLLOUT_NODE
-from robot_learning.ros.scene import Scene
-from robot_learning.ros.session_calls import Calls
+from robot_learning.learning.evaluation.intervals import wilson
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import ROLLOUT_NODE
+from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.dagger.policy import RemotePolicy
+from robot_learning.ros.session.scene import Scene
 from robot_learning.sim.task import HORIZON_RATE_HZ
 from robot_learning.sim.tasks import make_task
 

@@ -12,10 +12,14 @@ import sys
 from rclpy.node import Node
 
 from robot_learning.core.amounts import amount
-from robot_learning.ros.episode_leader import KEY_PATIENCE_S, SILENCE_PATIENCE_S, EpisodeLeader
-from robot_learning.ros.host import Host
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.parameters import SESSION_NODE
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.parameters import SESSION_NODE
+from robot_learning.ros.session.episode_leader import (
+    KEY_PATIENCE_S,
+    SILENCE_PATIENCE_S,
+    EpisodeLeader,
+)
 
 _RESUME = "robot-learning record --resume"
 

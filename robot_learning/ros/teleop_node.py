@@ -22,16 +22,16 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import qos
-from robot_learning.ros.host import Host, SteppedDefaults
-from robot_learning.ros.node_base import declare_parameters, run_node
-from robot_learning.ros.pace_diagnostics import PaceInput
-from robot_learning.ros.parameters import SCRIPTED, TELEOP_NODE
-from robot_learning.ros.serialized import Trajectories
-from robot_learning.ros.session_status import TOPIC
-from robot_learning.ros.teleop_devices import build_device, build_kinematics
-from robot_learning.ros.teleop_inputs import TeleopInputs
-from robot_learning.ros.teleop_status import help_text, operator_status, read_state
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.host import Host, SteppedDefaults
+from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.pace_diagnostics import PaceInput
+from robot_learning.ros.common.parameters import SCRIPTED, TELEOP_NODE
+from robot_learning.ros.common.serialized import Trajectories
+from robot_learning.ros.session.status import TOPIC
+from robot_learning.ros.teleop.devices import build_device, build_kinematics
+from robot_learning.ros.teleop.inputs import TeleopInputs
+from robot_learning.ros.teleop.status import help_text, operator_status, read_state
 from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
 from robot_learning.teleop.device_line import DeviceLine
 from robot_learning.teleop.engagement import Retaking

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import Command, FloatArray, Observation
-from robot_learning.episodes.recorded_rows import RecordedRows
+from robot_learning.episodes.recording.recorded_rows import RecordedRows
 from robot_learning.robots.mujoco_robot import MujocoRobot
 
 _APPLIED, _POSITION, _VELOCITY = "control/applied", "joint_position", "joint_velocity"

@@ -8,11 +8,11 @@ from typing import Any
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import Observation
-from robot_learning.episodes import standard
-from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.intervention import InterventionWatch
-from robot_learning.episodes.recorder import Recorder, SavedEpisode
-from robot_learning.episodes.schema import DatasetInfo, EpisodeMetadata, Stream
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.intervention import InterventionWatch
+from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata, Stream
+from robot_learning.episodes.recording import standard
+from robot_learning.episodes.recording.recorder import Recorder, SavedEpisode
 from robot_learning.runtime.session import Subscriber
 
 Samples = list[tuple[str, int, Mapping[str, Any]]]

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.episodes.errors import DatasetError, FileAccessError
-from robot_learning.episodes.folder import write_atomically
-from robot_learning.episodes.journaled_file import fsync_directory
-from robot_learning.episodes.trash import free_place
+from robot_learning.episodes.format.errors import DatasetError, FileAccessError
+from robot_learning.episodes.format.journaled_file import fsync_directory
+from robot_learning.episodes.store.folder import write_atomically
+from robot_learning.episodes.store.trash import free_place
 
 FOLDER_NAME = "relabelling"
 _VERSION = 1

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
-from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.runtime.ghost import Ghost
 from robot_learning.runtime.relabel_journal import Entry, Kind
 from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput

@@ -22,9 +22,9 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnRules, counted
 from robot_learning.core.types import FloatArray, Observation
-from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.schema import DatasetInfo
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.schema import DatasetInfo
+from robot_learning.episodes.store.episode import Episode
 from robot_learning.runtime.session import LockstepRobot, Session, Subscriber
 from robot_learning.runtime.trajectory_source import TrajectorySource
 

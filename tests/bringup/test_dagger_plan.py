@@ -11,7 +11,7 @@ from robot_learning.bringup.dataset_facts import DatasetFacts, dataset_facts
 from robot_learning.bringup.plan import OnExit
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import share_directory
-from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, Stream
+from robot_learning.episodes.format.schema import Column, DatasetInfo, Encoding, Stream
 
 SAMPLE = str(share_directory() / "data" / "sample")
 IMAGE = (4, 6, 3)

@@ -7,7 +7,7 @@ import yaml
 
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.core.resources import share_directory
-from robot_learning.ros.parameters import NODE_PARAMETERS
+from robot_learning.ros.common.parameters import NODE_PARAMETERS
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 YAML_FILES = sorted(path for path in (LAUNCH / "config").glob("*.yaml"))

@@ -11,7 +11,7 @@ from robot_learning.bringup.plan import OnExit
 from robot_learning.bringup.serve import SERVE
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import parameters
+from robot_learning.ros.common import parameters
 from robot_learning.serving.backend_probe import BACKENDS
 from robot_learning.serving.chunk_planner import EXECUTIONS
 from robot_learning.serving.devices import DEVICES

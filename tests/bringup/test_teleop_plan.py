@@ -7,7 +7,7 @@ from robot_learning.bringup.plan import OnExit
 from robot_learning.bringup.teleop import DEVICES, PANELS, TELEOP
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import find_robot
-from robot_learning.ros.parameters import SCRIPTED
+from robot_learning.ros.common.parameters import SCRIPTED
 from robot_learning.teleop import devices
 
 REAL = {

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from robot_learning.cli.command_parser import has_default
-from robot_learning.cli.examples import EXAMPLES
+from robot_learning.cli.common.command_parser import has_default
+from robot_learning.cli.common.examples import EXAMPLES
 from robot_learning.cli.main import build_parser, main
 
 # Half sentences that lean on the option's name, and idioms that no native engineer writes.

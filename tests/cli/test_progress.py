@@ -8,9 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from robot_learning.cli import evaluate_trials, imitation_view
 from robot_learning.cli.dataset import console
+from robot_learning.cli.interactive import imitation_view
 from robot_learning.cli.main import main
+from robot_learning.cli.policies import evaluate_trials
 from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.imitation import study
 from robot_learning.policies import checkpoint as checkpoints

@@ -5,11 +5,9 @@ import numpy as np
 import pytest
 
 from robot_learning.core.clocks import seconds_to_ns
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.images import encode_jpeg
-from robot_learning.episodes.recorder import Recorder, SavedEpisode
-from robot_learning.episodes.schema import (
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.images import encode_jpeg
+from robot_learning.episodes.format.schema import (
     Column,
     DatasetInfo,
     Encoding,
@@ -17,7 +15,9 @@ from robot_learning.episodes.schema import (
     Source,
     Stream,
 )
-from robot_learning.episodes.writer import WriterSettings
+from robot_learning.episodes.recording.recorder import Recorder, SavedEpisode
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.folder import DatasetFolder
 
 JOINTS = 3
 HEIGHT, WIDTH = 48, 64

@@ -9,10 +9,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from conftest import feed, make_info
 
 from robot_learning.core.clocks import seconds_to_ns
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import EpisodeMetadata
-from robot_learning.episodes.writer import WriterSettings
+from robot_learning.episodes.format.schema import EpisodeMetadata
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.folder import DatasetFolder
 
 
 def main() -> None:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.config import TrainConfig
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.training.config import TrainConfig
 
 
 @pytest.fixture(scope="session")

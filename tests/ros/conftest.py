@@ -27,8 +27,8 @@ from x_server import start_x_server
 
 from robot_learning.bringup.plan import NodeSpec, middleware_environment
 from robot_learning.core.clocks import SteadyClock
-from robot_learning.ros.host import Host
-from robot_learning.ros.session_calls import Calls
+from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.session_calls import Calls
 
 MARK = "ROBOT_LEARNING_TEST"
 PATIENCE_S = 240.0
@@ -249,11 +249,11 @@ class Peer:
         return self._calls.transition(node, transition)
 
     def spin(self) -> None:
-        """Serve callbacks for a moment; see `ros.host.Host`."""
+        """Serve callbacks for a moment; see `ros.common.host.Host`."""
         self.executor.spin_once(timeout_sec=0.05)
 
     def settle(self) -> None:
-        """Nothing; see `ros.host.Host`."""
+        """Nothing; see `ros.common.host.Host`."""
 
     def close(self) -> None:
         """Leave the graph."""

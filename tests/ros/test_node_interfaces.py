@@ -20,10 +20,10 @@ from node_interfaces import (
 )
 from stepped_graph import hosted
 
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.rounds import new_run
-from robot_learning.ros import dagger_status
-from robot_learning.ros.parameters import NODE_PARAMETERS
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.interactive.rounds import new_run
+from robot_learning.ros.common.parameters import NODE_PARAMETERS
+from robot_learning.ros.dagger import status as dagger_status
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import psutil
 import pytest
 from sensor_msgs.msg import JointState
 
-from robot_learning.ros import qos
+from robot_learning.ros.common import qos
 
 CLI = "robot_learning.cli.main"
 

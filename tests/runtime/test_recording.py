@@ -13,14 +13,14 @@ from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import Observation
-from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.recorder import Recorder, SavedEpisode
-from robot_learning.episodes.recovery import verify_dataset
-from robot_learning.episodes.sampler import Sample, sample_log
-from robot_learning.episodes.schema import EpisodeMetadata, Source
-from robot_learning.episodes.writer import WriterSettings
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.sampler import Sample, sample_log
+from robot_learning.episodes.format.schema import EpisodeMetadata, Source
+from robot_learning.episodes.recording.recorder import Recorder, SavedEpisode
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.function_source import FunctionSource
 from robot_learning.runtime.recording import SessionRecording, SessionSamples, session_info

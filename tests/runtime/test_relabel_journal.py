@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robot_learning.episodes.errors import DatasetError, FileAccessError
+from robot_learning.episodes.format.errors import DatasetError, FileAccessError
 from robot_learning.runtime.relabel_journal import (
     Entry,
     Kind,

@@ -12,12 +12,15 @@ from robot_learning.control.settings import arbiter_settings
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import EpisodeMetadata
-from robot_learning.episodes.writer import WriterSettings
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.episodes.format.schema import EpisodeMetadata
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.recording import SessionRecording, session_info
 from robot_learning.runtime.replay import (

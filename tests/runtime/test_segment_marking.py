@@ -5,10 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.recorded_rows import RecordedRows
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.episodes.recording.recorded_rows import RecordedRows
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
 from robot_learning.runtime.ghost import RecordedGhost
 from robot_learning.runtime.segment_marking import SegmentMarking
 from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput

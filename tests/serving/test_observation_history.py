@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from robot_learning.core.clocks import NS_PER_S
-from robot_learning.episodes.sampler import Sample, Sampler
-from robot_learning.episodes.schema import Column, Stream
+from robot_learning.episodes.format.sampler import Sample, Sampler
+from robot_learning.episodes.format.schema import Column, Stream
 from robot_learning.policies.policy import ObservationSpec
 from robot_learning.serving.observation_history import Gap, ObservationHistory, Window
 

@@ -13,7 +13,7 @@ from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.policy import ObservationSpec
-from robot_learning.ros.parameters import ARBITER_NODE, POLICY_MAX_AGE, POLICY_NODE
+from robot_learning.ros.common.parameters import ARBITER_NODE, POLICY_MAX_AGE, POLICY_NODE
 from robot_learning.serving import served_policy
 from robot_learning.serving.compatibility import check_policy
 from robot_learning.serving.observation_history import Window

@@ -55,7 +55,7 @@ def check_profile(name: str) -> str:
     Raises:
         ProfileError: something is wrong with it.
     """
-    from robot_learning.cli.profile_command import check_model, summary
+    from robot_learning.cli.machine.profile_command import check_model, summary
     from robot_learning.core.profile_loader import load_profile
 
     profile = load_profile(name)
@@ -69,8 +69,8 @@ def verify(path: Path) -> str:
         CheckFailedError: it is empty, or has problems.
         DatasetError: there is none.
     """
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.recovery import verify_dataset
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.recovery import verify_dataset
 
     folder = DatasetFolder(path)
     count = len(folder.episode_names())
@@ -89,8 +89,8 @@ def check_replay(check: DatasetCheck, episode: str) -> str:
         CheckFailedError: a joint strayed too far, or the arbiter did not let it drive.
     """
     from robot_learning.cli.dataset.replay import is_faithful, replay_in_simulation
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episode
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episode
 
     folder = DatasetFolder(check.path)
     name = find_episode(episode, folder.episode_names())
@@ -111,8 +111,8 @@ def check_policy(check: PolicyCheck) -> str:
         CheckFailedError: it succeeds too rarely.
         CheckpointError: there is none, or it is damaged.
     """
-    from robot_learning.cli.success_gate import Gate
-    from robot_learning.learning.evaluation import EvaluationConfig, evaluate
+    from robot_learning.cli.policies.success_gate import Gate
+    from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
     from robot_learning.policies.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(check.checkpoint)

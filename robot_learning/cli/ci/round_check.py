@@ -11,7 +11,7 @@ from robot_learning.cli.ci.settings import RoundCheck
 from robot_learning.core.errors import RobotLearningError
 
 if TYPE_CHECKING:
-    from robot_learning.learning.rounds import Round
+    from robot_learning.learning.interactive.rounds import Round
 
 
 class RoundFailedError(RobotLearningError):
@@ -33,8 +33,8 @@ def run_round(check: RoundCheck) -> str:
     """
     from robot_learning.bringup.dagger import DAGGER
     from robot_learning.bringup.dataset_facts import dataset_facts
-    from robot_learning.cli.node_output import NodeOutput
-    from robot_learning.cli.supervisor import Supervisor
+    from robot_learning.cli.nodes.node_output import NodeOutput
+    from robot_learning.cli.nodes.supervisor import Supervisor
 
     dataset_facts(str(check.dataset))
     with tempfile.TemporaryDirectory(prefix="robot-learning-ci-") as name:
@@ -77,10 +77,13 @@ def _arguments(check: RoundCheck, dataset: Path, run: Path) -> dict[str, str]:
 
 
 def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.recovery import verify_dataset
-    from robot_learning.learning.round_folders import checkpoint_digest, trained_checkpoint
-    from robot_learning.learning.rounds import Phase, load_run
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.recovery import verify_dataset
+    from robot_learning.learning.interactive.round_folders import (
+        checkpoint_digest,
+        trained_checkpoint,
+    )
+    from robot_learning.learning.interactive.rounds import Phase, load_run
 
     found = load_run(run)
     last: Round = found.current

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from robot_learning.cli.dataset.console import Verbs
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.episodes.store.folder import DatasetFolder
 
 _OUTCOME_STYLES = {"success": "green", "failure": "red"}
 _VERDICT_STYLES = {"bad": "yellow"}
@@ -35,8 +35,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_info(arguments: argparse.Namespace) -> int:
     """Print what the dataset is."""
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.episodes.folder import DatasetFolder
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.episodes.store.folder import DatasetFolder
 
     dataset = Dataset(Path(arguments.dataset))
     folder = DatasetFolder(dataset.path)

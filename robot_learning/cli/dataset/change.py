@@ -14,7 +14,7 @@ from robot_learning.core.vocabulary import OUTCOMES
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
-    from robot_learning.episodes.episode import Episode
+    from robot_learning.episodes.store.episode import Episode
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -65,10 +65,10 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_trim(arguments: argparse.Namespace) -> int:
     """Trim one episode."""
-    from robot_learning.episodes.episode import Episode
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episode
-    from robot_learning.episodes.trim import trim_episode
+    from robot_learning.episodes.store.episode import Episode
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episode
+    from robot_learning.episodes.upkeep.trim import trim_episode
 
     folder = DatasetFolder(Path(arguments.dataset))
     name = find_episode(arguments.episode, folder.episode_names())
@@ -88,7 +88,7 @@ def parse_rows(text: str, rows: int) -> tuple[int, int]:
     Raises:
         ConfigurationError: it is no slice.
     """
-    from robot_learning.episodes.row_choice import parse_range
+    from robot_learning.episodes.dataset.row_choice import parse_range
 
     start, end = parse_range(text)
     # Only negative numbers count from the end; beyond the end is a mistake, which trim names.
@@ -98,9 +98,9 @@ def parse_rows(text: str, rows: int) -> tuple[int, int]:
 
 def run_delete(arguments: argparse.Namespace) -> int:
     """Move episodes to the trash."""
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episodes
-    from robot_learning.episodes.trash import trash_episodes
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episodes
+    from robot_learning.episodes.store.trash import trash_episodes
 
     folder = DatasetFolder(Path(arguments.dataset))
     with folder.lock():
@@ -113,9 +113,9 @@ def run_delete(arguments: argparse.Namespace) -> int:
 
 def run_restore(arguments: argparse.Namespace) -> int:
     """List the trash, or bring an episode back."""
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episode
-    from robot_learning.episodes.trash import restore_episode, trashed_episodes
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episode
+    from robot_learning.episodes.store.trash import restore_episode, trashed_episodes
 
     folder = DatasetFolder(Path(arguments.dataset))
     if arguments.episode is None:
@@ -139,10 +139,10 @@ def run_restore(arguments: argparse.Namespace) -> int:
 
 def run_relabel(arguments: argparse.Namespace) -> int:
     """Set the outcome of episodes."""
-    from robot_learning.episodes.changes import set_outcome
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.index import read_index
-    from robot_learning.episodes.names import find_episodes
+    from robot_learning.episodes.store.changes import set_outcome
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.index import read_index
+    from robot_learning.episodes.store.names import find_episodes
 
     folder = DatasetFolder(Path(arguments.dataset))
     with folder.lock(), progress_bar("relabelling") as progress:
@@ -159,10 +159,10 @@ def run_relabel(arguments: argparse.Namespace) -> int:
 
 def run_keep(arguments: argparse.Namespace) -> int:
     """Keep episodes by hand, or list those whose timing was bad."""
-    from robot_learning.episodes.changes import keep_by_hand
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episodes
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.episodes.store.changes import keep_by_hand
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episodes
 
     folder = DatasetFolder(Path(arguments.dataset))
     if not arguments.episodes:

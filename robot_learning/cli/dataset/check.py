@@ -38,8 +38,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Print the problems; 1 when there are any."""
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.recovery import verify_dataset
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.recovery import verify_dataset
 
     folder = DatasetFolder(Path(arguments.dataset))
     with progress_bar("verifying") as progress:
@@ -55,9 +55,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def run_repair(arguments: argparse.Namespace) -> int:
     """Print what was done and what was lost; 1 when something was."""
-    from robot_learning.episodes.description import rebuild_description
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.recovery import repair_dataset
+    from robot_learning.episodes.store.description import rebuild_description
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.recovery import repair_dataset
 
     path = Path(arguments.dataset)
     rebuilt = rebuild_description(path)

@@ -51,7 +51,7 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_merge(arguments: argparse.Namespace) -> int:
     """Merge datasets."""
-    from robot_learning.episodes.merge import merge_datasets
+    from robot_learning.episodes.upkeep.merge import merge_datasets
 
     with progress_bar("merging") as progress:
         target = Path(arguments.into)
@@ -64,8 +64,8 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
 def run_split(arguments: argparse.Namespace) -> int:
     """Divide a dataset."""
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.merge import copy_episodes
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.upkeep.merge import copy_episodes
 
     dataset = open_chosen(arguments)
     parts = dataset.split(parse_parts(arguments.parts), arguments.seed)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from robot_learning.episodes.recovery import Progress
+    from robot_learning.episodes.store.recovery import Progress
 
     Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
 

@@ -12,7 +12,7 @@ from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
-    from robot_learning.episodes.episode import Episode
+    from robot_learning.episodes.store.episode import Episode
     from robot_learning.runtime.replay import ReplayResult
 
 REPLAYED = ("applied", "actions", "requested", "human", "policy")
@@ -56,9 +56,9 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_replay(arguments: argparse.Namespace) -> int:
     """Replay an episode; 1 when a joint strays beyond the bound."""
-    from robot_learning.episodes.episode import Episode
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episode
+    from robot_learning.episodes.store.episode import Episode
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episode
 
     folder = DatasetFolder(Path(arguments.dataset))
     name = find_episode(arguments.episode, folder.episode_names())
@@ -96,7 +96,7 @@ def replay_in_simulation(
         EpisodeError: it cannot be read or replayed.
         ConfigurationError: robot or task do not fit it.
     """
-    from robot_learning.episodes.episode import Episode
+    from robot_learning.episodes.store.episode import Episode
 
     with Episode(path) as episode:
         return _replay(episode, column, robot, task), episode.outcome
@@ -125,7 +125,7 @@ def _replay(episode: Episode, column: str, robot: str | None, task: str | None) 
 
 def _replay_over_ros(path: Path, arguments: argparse.Namespace) -> int:
     from robot_learning.bringup.plan import LaunchPlan, NodeSpec, OnExit, middleware_environment
-    from robot_learning.cli.supervisor import Supervisor
+    from robot_learning.cli.nodes.supervisor import Supervisor
 
     if arguments.robot or arguments.task:
         raise ConfigurationError("--robot and --task are for replays in simulation")

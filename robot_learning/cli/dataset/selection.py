@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from robot_learning.core.vocabulary import OUTCOMES
 
 if TYPE_CHECKING:
-    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.episodes.dataset.dataset import Dataset
 
 
 SOURCES = ("human", "policy", "none")
@@ -48,7 +48,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 def open_chosen(arguments: argparse.Namespace) -> Dataset:
     """The episodes of `arguments.dataset` that match the options of `add_filters`."""
-    from robot_learning.episodes.dataset import Dataset
+    from robot_learning.episodes.dataset.dataset import Dataset
 
     dataset = Dataset(Path(arguments.dataset))
     if arguments.split is not None:

@@ -15,9 +15,9 @@ from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from robot_learning.cli.dataset.console import Verbs
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.episodes.schema import Column
-    from robot_learning.episodes.statistics import KeyStatistics
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.episodes.dataset.statistics import KeyStatistics
+    from robot_learning.episodes.format.schema import Column
 
 _FIELDS = ("mean", "std", "minimum", "q01", "q50", "q99", "maximum")
 _DISTRIBUTIONS = ("outcome", "verdict", "operator", "round", "instruction", "sources")

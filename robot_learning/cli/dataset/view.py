@@ -36,11 +36,11 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_view(arguments: argparse.Namespace) -> int:
     """Draw an episode."""
-    from robot_learning.episodes.episode import Episode
-    from robot_learning.episodes.film import save_film
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.names import find_episode
-    from robot_learning.episodes.picture import save_picture
+    from robot_learning.episodes.store.episode import Episode
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.names import find_episode
+    from robot_learning.episodes.viewing.film import save_film
+    from robot_learning.episodes.viewing.picture import save_picture
 
     folder = DatasetFolder(Path(arguments.dataset))
     name = find_episode(arguments.episode, folder.episode_names())

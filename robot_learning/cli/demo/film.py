@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from robot_learning.core.types import UInt8Array
 
 if TYPE_CHECKING:
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.learning.rounds import DaggerRun, EpisodeFigures
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures
     from robot_learning.sim.film import Film
 
 EPISODES_PER_ROUND = 1
@@ -41,7 +41,7 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     """
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.episodes.exports.video import VideoWriter
-    from robot_learning.episodes.film import Reel
+    from robot_learning.episodes.viewing.film import Reel
     from robot_learning.sim.film import Film
     from robot_learning.sim.tasks import make_task
 

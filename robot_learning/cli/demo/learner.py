@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.learning.evaluation import Comparison, Evaluation
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.evaluation.evaluation import Comparison, Evaluation
 
 BC, DART = "BC", "DART"
 
@@ -54,7 +54,7 @@ class Judged:
 
 def learnt_from(name: str, checkpoint: Path, dataset: Dataset) -> Learnt:
     """Count what a dataset teaches."""
-    from robot_learning.learning.rounds import episode_figures
+    from robot_learning.learning.interactive.rounds import episode_figures
 
     labels = sum(
         episode_figures(dataset.episode(summary.name)).labels for summary in dataset.episodes

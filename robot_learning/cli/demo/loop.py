@@ -60,8 +60,8 @@ def _train(name: str, dataset: Path, settings: DemoSettings, screen: Screen) -> 
 def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> int:
     from robot_learning.cli.demo.policies import compared, policies_of_rounds
     from robot_learning.cli.demo.report import result_table, verdicts, write_json
-    from robot_learning.learning.round_table import rounds_table
-    from robot_learning.learning.rounds import load_run
+    from robot_learning.learning.interactive.round_table import rounds_table
+    from robot_learning.learning.interactive.rounds import load_run
 
     run = load_run(settings.dagger_run)
     with screen.phase(f"evaluate: {settings.evaluations} episodes, the same for every policy"):
@@ -100,7 +100,7 @@ def _judge(learnt: Learnt, settings: DemoSettings, screen: Screen) -> Judged:
 
 def _plot(judged: list[Judged], settings: DemoSettings, title: str) -> str:
     from robot_learning.cli.demo.plot import save_plot
-    from robot_learning.learning.rounds import load_run
+    from robot_learning.learning.interactive.rounds import load_run
 
     path = settings.folder / "result.png"
     save_plot(judged, load_run(settings.dagger_run), path, title)
@@ -109,8 +109,8 @@ def _plot(judged: list[Judged], settings: DemoSettings, title: str) -> str:
 
 def _film(settings: DemoSettings) -> str:
     from robot_learning.cli.demo.film import save_rounds_film
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.learning.rounds import load_run
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.interactive.rounds import load_run
 
     path = settings.folder / "rounds.mp4"
     frames = save_rounds_film(Dataset(settings.dataset), load_run(settings.dagger_run), path)
@@ -128,8 +128,8 @@ def _try(screen: Screen, what: str, make: Callable[[], str]) -> None:
 
 
 def _problems(path: Path, screen: Screen) -> list[str]:
-    from robot_learning.episodes.folder import DatasetFolder
-    from robot_learning.episodes.recovery import verify_dataset
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.recovery import verify_dataset
 
     folder = DatasetFolder(path)
     problems = verify_dataset(folder)

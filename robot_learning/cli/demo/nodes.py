@@ -10,8 +10,8 @@ from robot_learning.bringup.groups import GROUPS
 from robot_learning.bringup.plan import LaunchPlan, shipped_parameters
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings
-from robot_learning.cli.node_output import NodeOutput
-from robot_learning.cli.supervisor import Supervisor
+from robot_learning.cli.nodes.node_output import NodeOutput
+from robot_learning.cli.nodes.supervisor import Supervisor
 from robot_learning.core.errors import RobotLearningError
 
 OPERATOR = "demo_operator"

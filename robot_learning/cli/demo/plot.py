@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robot_learning.cli.demo.learner import Judged
-from robot_learning.episodes.controllers import COLOURS
-from robot_learning.episodes.optional import require
+from robot_learning.episodes.format.optional import require
+from robot_learning.episodes.viewing.controllers import COLOURS
 
 if TYPE_CHECKING:
-    from robot_learning.learning.rounds import DaggerRun
+    from robot_learning.learning.interactive.rounds import DaggerRun
 
 _SIZE_IN, _DPI = (15.0, 4.6), 100
 

@@ -19,10 +19,10 @@ def train_policy(name: str, dataset_path: Path, folder: Path, settings: DemoSett
     Raises:
         RobotLearningError: there is nothing to train on, or the training failed.
     """
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.learning.config import parse_overrides
-    from robot_learning.learning.presets import preset
-    from robot_learning.learning.trainer import train
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.training.config import parse_overrides
+    from robot_learning.learning.training.presets import preset
+    from robot_learning.learning.training.trainer import train
 
     dataset = Dataset(dataset_path)
     config = preset("deterministic").with_values(parse_overrides(settings.training))
@@ -32,9 +32,9 @@ def train_policy(name: str, dataset_path: Path, folder: Path, settings: DemoSett
 
 def policies_of_rounds(settings: DemoSettings) -> list[Learnt]:
     """What each round of the run has trained, and from how much."""
-    from robot_learning.episodes.dataset import Dataset
-    from robot_learning.learning.round_folders import trained_checkpoint
-    from robot_learning.learning.rounds import load_run
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.interactive.round_folders import trained_checkpoint
+    from robot_learning.learning.interactive.rounds import load_run
 
     dataset = Dataset(settings.dataset)
     numbers = [round_.number for round_ in load_run(settings.dagger_run).rounds]
@@ -54,8 +54,8 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
     Raises:
         RobotLearningError: its checkpoint cannot be read, or does not fit.
     """
-    from robot_learning.learning.evaluation import EvaluationConfig, evaluate
-    from robot_learning.learning.threads import one_thread
+    from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
+    from robot_learning.learning.training.threads import one_thread
     from robot_learning.policies.checkpoint import load_checkpoint
 
     config = EvaluationConfig(
@@ -76,7 +76,7 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
 
 def compared(judged: Sequence[Judged]) -> list[Judged]:
     """Each with the paired comparison of the first one with it."""
-    from robot_learning.learning.evaluation import compare
+    from robot_learning.learning.evaluation.evaluation import compare
 
     first = judged[0]
     return [

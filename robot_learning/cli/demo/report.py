@@ -14,8 +14,8 @@ from robot_learning.cli.demo.learner import Judged
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from robot_learning.learning.intervals import Share
-    from robot_learning.learning.rounds import DaggerRun
+    from robot_learning.learning.evaluation.intervals import Share
+    from robot_learning.learning.interactive.rounds import DaggerRun
 
 COLUMNS = ("policy", "episodes", "labels", "success [95 %]", "error", "p vs BC")
 SIGNIFICANT = 0.05
@@ -44,7 +44,7 @@ def result_table(judged: Sequence[Judged], title: str) -> Table:
 def _percent(success: Share) -> str:
     """A share and its interval.
 
-    >>> from robot_learning.learning.intervals import wilson
+    >>> from robot_learning.learning.evaluation.intervals import wilson
     >>> _percent(wilson(19, 20))
     '95 % [76, 99]'
     """

@@ -16,11 +16,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from robot_learning.episodes.attributes import set_text
-from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.exports.exporter import Progress
 from robot_learning.episodes.exports.source import ExportSource, Section, camera_name
-from robot_learning.episodes.schema import Column
+from robot_learning.episodes.format.attributes import set_text
+from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.format.schema import Column
 
 POSITION = "obs/joint_position"
 _OBSERVATIONS = {

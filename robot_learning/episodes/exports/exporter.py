@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.errors import DatasetError
+from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.source import ExportSource
+from robot_learning.episodes.format.errors import DatasetError
 
 Progress = Callable[[int, int], None]
 

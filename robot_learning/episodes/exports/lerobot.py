@@ -27,7 +27,6 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import unknown_choice
-from robot_learning.episodes.errors import DatasetError
 from robot_learning.episodes.exports.exporter import Progress
 from robot_learning.episodes.exports.feature_statistics import (
     ImageHistogram,
@@ -37,6 +36,7 @@ from robot_learning.episodes.exports.feature_statistics import (
 from robot_learning.episodes.exports.lerobot_files import TableFiles, VideoFiles, write_tasks
 from robot_learning.episodes.exports.source import ExportSource, Section, camera_name
 from robot_learning.episodes.exports.video import CODECS, DEFAULT_CRF
+from robot_learning.episodes.format.errors import DatasetError
 
 VERSION = "v3.0"
 CHUNKS_SIZE = 1000

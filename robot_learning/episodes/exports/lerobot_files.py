@@ -13,7 +13,7 @@ import numpy.typing as npt
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.exports.feature_statistics import ImageHistogram, sampled_rows
 from robot_learning.episodes.exports.video import VideoWriter
-from robot_learning.episodes.optional import require
+from robot_learning.episodes.format.optional import require
 
 _PURPOSE = "LeRobot's format"
 _LINES_A_GROUP = 100

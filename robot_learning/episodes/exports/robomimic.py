@@ -18,10 +18,10 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.episodes.attributes import set_text
 from robot_learning.episodes.exports.exporter import Progress
 from robot_learning.episodes.exports.source import ExportSource, Section, camera_name
-from robot_learning.episodes.schema import Column
+from robot_learning.episodes.format.attributes import set_text
+from robot_learning.episodes.format.schema import Column
 
 _CHUNK_ROWS = 256
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import UInt8Array
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.episode import Episode
-from robot_learning.episodes.errors import DatasetError
-from robot_learning.episodes.images import encode_jpeg
-from robot_learning.episodes.index import EpisodeSummary
-from robot_learning.episodes.schema import Column, Encoding
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.format.images import encode_jpeg
+from robot_learning.episodes.format.schema import Column, Encoding
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.index import EpisodeSummary
 
 JPEG_QUALITY = 95
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.types import UInt8Array
-from robot_learning.episodes.errors import DatasetError
-from robot_learning.episodes.optional import require
+from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.format.optional import require
 
 # Encoder, and its options. Every second frame is a key frame, so that a random frame costs the
 # decoding of at most two; no frame refers to a later one.

@@ -19,8 +19,8 @@ from typing import Any, Protocol
 
 import yaml
 
-from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.optional import require
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.optional import require
 
 _SUFFIXES = (".mcap", ".db3")
 _METADATA = "metadata.yaml"

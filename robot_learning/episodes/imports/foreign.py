@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.format.errors import EpisodeError
 
 _TEXT_LIMIT_S, _TEXT_LIMIT_EACH_S = 20.0, 0.1
 # Reads places (path, object, attribute or null) that it is given, and answers with a line each.

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Protocol
 
 from robot_learning import __version__
-from robot_learning.episodes.errors import DatasetError
-from robot_learning.episodes.folder import INFO_NAME, DatasetFolder, is_free
-from robot_learning.episodes.index import read_index, read_splits, write_index
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import DatasetInfo, EpisodeMetadata
+from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder, is_free
+from robot_learning.episodes.store.index import read_index, read_splits, write_index
 
 Progress = Callable[[int, int], None]
 

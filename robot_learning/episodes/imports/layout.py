@@ -16,11 +16,11 @@ import h5py
 import numpy as np
 
 from robot_learning.core.vocabulary import OUTCOMES
-from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.schema import Column, Encoding
 from robot_learning.episodes.imports import foreign, nominal
 from robot_learning.episodes.imports.foreign import Frames, TextPlace
 from robot_learning.episodes.imports.nominal import NominalEpisode
-from robot_learning.episodes.schema import Column, Encoding
 
 INSTRUCTIONS = (
     "instruction",

@@ -15,17 +15,17 @@ import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
-from robot_learning.episodes import standard
-from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.sampler import row_tick_ns
-from robot_learning.episodes.schema import (
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.sampler import row_tick_ns
+from robot_learning.episodes.format.schema import (
     Column,
     DatasetInfo,
     Encoding,
     EpisodeMetadata,
     Stream,
 )
+from robot_learning.episodes.recording import standard
+from robot_learning.episodes.recording.recorder import Recorder
 
 OBSERVATIONS = "observations"
 JPEG_START = b"\xff\xd8"

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from robot_learning.core.clocks import NS_PER_S
-from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.imports.bag import Bag, LoggedMessage
 from robot_learning.episodes.imports.importer import (
     ImportReport,
@@ -21,8 +21,8 @@ from robot_learning.episodes.imports.importer import (
     finish_episode,
     imported_metadata,
 )
-from robot_learning.episodes.message_streams import MessageStreams, valid_kinds
-from robot_learning.episodes.recorder import Recorder
+from robot_learning.episodes.recording.message_streams import MessageStreams, valid_kinds
+from robot_learning.episodes.recording.recorder import Recorder
 
 BY = ("whole", "demonstration", "control")
 CLOCK, CLOCK_KIND = "/clock", "rosgraph_msgs/msg/Clock"

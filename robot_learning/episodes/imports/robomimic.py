@@ -13,7 +13,10 @@ import h5py
 import numpy as np
 
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.episodes.errors import EpisodeError
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.reading import reading
+from robot_learning.episodes.format.safe_open import open_foreign
+from robot_learning.episodes.format.schema import DatasetInfo
 from robot_learning.episodes.imports import foreign, nominal
 from robot_learning.episodes.imports.foreign import TextPlace
 from robot_learning.episodes.imports.importer import (
@@ -31,10 +34,7 @@ from robot_learning.episodes.imports.layout import (
     what_is_told,
 )
 from robot_learning.episodes.imports.nominal import NominalOptions
-from robot_learning.episodes.reading import reading
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.safe_open import open_foreign
-from robot_learning.episodes.schema import DatasetInfo
+from robot_learning.episodes.recording.recorder import Recorder
 
 _DEMO = re.compile(r"demo_\d{1,9}")
 # Where LIBERO states the task, as JSON with `language_instruction`.

@@ -14,15 +14,19 @@ import simplejpeg
 from robot_learning.core.errors import CommandError, ConfigurationError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile, Ros2ControlInterface
 from robot_learning.core.turns import TurnRules
-from robot_learning.episodes import standard
-from robot_learning.episodes.errors import EpisodeError
-from robot_learning.episodes.image_encodings import image_depth, image_pixels, is_depth
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.image_encodings import image_depth, image_pixels, is_depth
+from robot_learning.episodes.format.schema import Column, DatasetInfo, Encoding, Stream
 from robot_learning.episodes.imports.bag import Bag, describe
 from robot_learning.episodes.imports.importer import ImportReport, Progress
 from robot_learning.episodes.imports.replay import BY, CLOCK, Replay, ReplaySettings
-from robot_learning.episodes.message_streams import DECISION_COLUMNS, MessageStreams, valid_kinds
-from robot_learning.episodes.recorder import Recorder
-from robot_learning.episodes.schema import Column, DatasetInfo, Encoding, Stream
+from robot_learning.episodes.recording import standard
+from robot_learning.episodes.recording.message_streams import (
+    DECISION_COLUMNS,
+    MessageStreams,
+    valid_kinds,
+)
+from robot_learning.episodes.recording.recorder import Recorder
 
 
 @dataclass(frozen=True)

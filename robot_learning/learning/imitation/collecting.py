@@ -9,8 +9,8 @@ import numpy as np
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.dagger import budget_threshold, mixture_beta
-from robot_learning.learning.dart import error_covariance, scaled_covariance
+from robot_learning.learning.algorithms.dagger import budget_threshold, mixture_beta
+from robot_learning.learning.algorithms.dart import error_covariance, scaled_covariance
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.critic import critic_risk, fit_critic
 from robot_learning.learning.imitation.data import (

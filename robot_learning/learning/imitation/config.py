@@ -13,7 +13,7 @@ from math import inf, isfinite
 from typing import Any, Literal
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.config import OptimizerConfig
+from robot_learning.learning.training.config import OptimizerConfig
 from robot_learning.policies.config import to_plain, with_overrides
 
 Algorithm = Literal["bc", "dagger", "dart"]

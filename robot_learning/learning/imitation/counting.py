@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.learning.dagger import doubt_threshold, takeover_rows
+from robot_learning.learning.algorithms.dagger import doubt_threshold, takeover_rows
 from robot_learning.learning.imitation.collecting import Plan
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import Episode, Rows, label_count

@@ -19,10 +19,10 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.episodes.folder import write_atomically
-from robot_learning.learning.dagger import BoolArray
-from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.episodes.store.folder import write_atomically
+from robot_learning.learning.algorithms.dagger import BoolArray
 from robot_learning.learning.imitation.spaces import Float32Array
+from robot_learning.learning.training.errors import RunError, TrainingError
 
 _ROWS = ("observation", "label", "action", "labelled", "expert_drove", "doubt")
 

@@ -1,8 +1,9 @@
 """Fitting a policy to rows that lie in memory.
 
-`learning.trainer` reads recorded datasets, decodes images, validates, logs, averages weights and
-resumes within a training. Here a fit takes seconds, its rows are a few small tensors, and a round
-that was killed is fitted again: what is left is a loop that does nothing but gradient steps.
+`learning.training.trainer` reads recorded datasets, decodes images, validates, logs, averages
+weights and resumes within a training. Here a fit takes seconds, its rows are a few small tensors,
+and a round that was killed is fitted again: what is left is a loop that does nothing but gradient
+steps.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from robot_learning.learning.dagger import equal_mass_weights, rows_before_takeover
-from robot_learning.learning.errors import TrainingError
+from robot_learning.learning.algorithms.dagger import equal_mass_weights, rows_before_takeover
 from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
 from robot_learning.learning.imitation.data import Rows
 from robot_learning.learning.imitation.perceptron import PerceptronFit
@@ -25,8 +25,9 @@ from robot_learning.learning.imitation.spaces import (
     IntArray,
     Leaf,
 )
-from robot_learning.learning.optimization import learning_rate_at, make_optimizer
-from robot_learning.learning.order import SampleOrder
+from robot_learning.learning.training.errors import TrainingError
+from robot_learning.learning.training.optimization import learning_rate_at, make_optimizer
+from robot_learning.learning.training.order import SampleOrder
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.normalization import MeasuredStatistics
 from robot_learning.policies.policy import (

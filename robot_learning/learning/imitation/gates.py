@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.dagger import budget_thresholds
+from robot_learning.learning.algorithms.dagger import budget_thresholds
 from robot_learning.learning.imitation.data import Rows
 from robot_learning.learning.imitation.drivers import Doubt
 from robot_learning.learning.imitation.inference import Forward

@@ -39,7 +39,7 @@ from robot_learning.learning.imitation.measuring import (
     with_success,
 )
 from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
-from robot_learning.learning.threads import one_thread
+from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.environment import EnvironmentDetails
 

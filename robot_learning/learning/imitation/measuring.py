@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.learning.evaluation.intervals import Z_95, wilson
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts
 from robot_learning.learning.imitation.drivers import Driver
 from robot_learning.learning.imitation.inference import Actor
 from robot_learning.learning.imitation.rollout import Worlds, simulate
 from robot_learning.learning.imitation.spaces import ActionLayout
-from robot_learning.learning.intervals import Z_95, wilson
 
 # Numbers of episodes that only measure begin here, away from those of a run.
 MEASURED = 1_000_000

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from robot_learning.learning.imitation.spaces import Float32Array
-from robot_learning.learning.optimization import learning_rate_at
+from robot_learning.learning.training.optimization import learning_rate_at
 from robot_learning.policies.deterministic import DeterministicPolicy
 from robot_learning.policies.normalization import Normalizer
 from robot_learning.policies.policy import Policy
@@ -24,7 +24,7 @@ from robot_learning.policies.policy import Policy
 if TYPE_CHECKING:
     from robot_learning.learning.imitation.config import FitConfig
     from robot_learning.learning.imitation.samples import Samples
-    from robot_learning.learning.order import SampleOrder
+    from robot_learning.learning.training.order import SampleOrder
 
 _EPSILON = 1e-8
 # Above this many numbers the arithmetic outweighs what starting an operation costs.

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 
 from robot_learning.core.ensemble_folders import BEST
-from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
-from robot_learning.learning.state_file import read_state, write_state
+from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.training.state_file import read_state, write_state
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
 from robot_learning.policies.policy import Policy
 

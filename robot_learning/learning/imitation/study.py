@@ -17,11 +17,11 @@ from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.leash import leashed
-from robot_learning.episodes.folder import write_atomically
-from robot_learning.learning.errors import RunError, TrainingError
+from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.state import holds_run, load
 from robot_learning.learning.imitation.summary import summarize
+from robot_learning.learning.training.errors import RunError, TrainingError
 
 _POLL_S = 0.1
 _END_S = 5.0

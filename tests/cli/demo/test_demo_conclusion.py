@@ -13,10 +13,13 @@ from robot_learning.cli.demo import loop
 from robot_learning.cli.demo.learner import Judged, Learnt
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
-from robot_learning.learning.evaluation import Evaluation, EvaluationConfig
-from robot_learning.learning.rollout import EpisodeRecord
-from robot_learning.learning.rounds import DaggerRun
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.evaluation.evaluation import Evaluation, EvaluationConfig
+from robot_learning.learning.evaluation.rollout import EpisodeRecord
+from robot_learning.learning.interactive.rounds import DaggerRun
 
 
 def test_a_failure_of_drawing_loses_no_result(
@@ -44,7 +47,7 @@ def test_a_failure_of_drawing_loses_no_result(
         raise RuntimeError("no font")
 
     monkeypatch.setattr(loop, "run_nodes", no_nodes)
-    monkeypatch.setattr("robot_learning.learning.rounds.load_run", lambda _: run)
+    monkeypatch.setattr("robot_learning.learning.interactive.rounds.load_run", lambda _: run)
     for name, made in (("train_policy", learnt), ("judge", judged)):
         monkeypatch.setattr(f"robot_learning.cli.demo.policies.{name}", made)
     monkeypatch.setattr("robot_learning.cli.demo.policies.policies_of_rounds", lambda _: [])

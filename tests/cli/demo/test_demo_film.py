@@ -6,10 +6,19 @@ import av
 import numpy as np
 
 from robot_learning.cli.demo.film import chosen_episodes, save_rounds_film
-from robot_learning.episodes.controllers import COLOURS
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
-from robot_learning.learning.rounds import DaggerRun, EpisodeFigures, Phase, Round, episode_figures
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.viewing.controllers import COLOURS
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.interactive.rounds import (
+    DaggerRun,
+    EpisodeFigures,
+    Phase,
+    Round,
+    episode_figures,
+)
 
 
 def figures(name: str, intervention_rows: int) -> EpisodeFigures:

@@ -13,10 +13,13 @@ from robot_learning.cli.demo.nodes import recording_plan, rounds_plan
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings, prepare_folder
 from robot_learning.cli.main import main
-from robot_learning.cli.node_output import NodeOutput
+from robot_learning.cli.nodes.node_output import NodeOutput
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.config import TrainConfig, parse_overrides
-from robot_learning.learning.demonstrations import DemonstrationConfig, record_demonstrations
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.training.config import TrainConfig, parse_overrides
 
 
 @pytest.fixture

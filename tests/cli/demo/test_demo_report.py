@@ -14,9 +14,9 @@ from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt, round_name
 from robot_learning.cli.demo.plot import save_plot
 from robot_learning.cli.demo.policies import compared
 from robot_learning.cli.demo.report import result_table, verdicts, write_json
-from robot_learning.learning.evaluation import Evaluation, EvaluationConfig
-from robot_learning.learning.rollout import EpisodeRecord
-from robot_learning.learning.rounds import DaggerRun, EpisodeFigures, Phase, Round
+from robot_learning.learning.evaluation.evaluation import Evaluation, EvaluationConfig
+from robot_learning.learning.evaluation.rollout import EpisodeRecord
+from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, Phase, Round
 
 TRIALS = 40
 

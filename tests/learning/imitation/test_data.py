@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robot_learning.learning.errors import RunError
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts, EpisodeFiles, Rows
+from robot_learning.learning.training.errors import RunError
 
 
 def episode(number: int, rows: int = 4, round_number: int = 0) -> Episode:

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from robot_learning.learning.errors import TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts, Rows
 from robot_learning.learning.imitation.fitting import make_samples
+from robot_learning.learning.training.errors import TrainingError
 
 NAN = np.nan
 

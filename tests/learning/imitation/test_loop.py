@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.learning.errors import RunError
 from robot_learning.learning.imitation import state as saved
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
 from robot_learning.learning.imitation.expert import ExpertError
 from robot_learning.learning.imitation.loop import Progress, run_imitation
+from robot_learning.learning.training.errors import RunError
 from robot_learning.policies.checkpoint import load_checkpoint
 
 Experts = dict[str, Callable[..., Any]]

@@ -21,7 +21,7 @@ from robot_learning.learning.imitation.fitting import (
 from robot_learning.learning.imitation.inference import Actor, make_forward
 from robot_learning.learning.imitation.perceptron import PerceptronFit
 from robot_learning.learning.imitation.spaces import ActionLayout, ObservationLayout
-from robot_learning.learning.order import SampleOrder
+from robot_learning.learning.training.order import SampleOrder
 
 BOX = spaces.Box(-2, 2, (2,), np.float32)
 LAYOUT = ObservationLayout(

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from robot_learning.learning.errors import RunError, TrainingError
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import EpisodeFiles
 from robot_learning.learning.imitation.state import load
 from robot_learning.learning.imitation.study import Study, run_study
 from robot_learning.learning.imitation.summary import mean_and_half_width, summarize
+from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.policies.checkpoint import load_checkpoint
 
 EXPERT = """

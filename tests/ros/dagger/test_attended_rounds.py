@@ -8,8 +8,8 @@ import time
 import numpy as np
 from dagger_rounds import rebuilt_labels
 
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.learning.rounds import load_run
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.interactive.rounds import load_run
 
 
 def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(

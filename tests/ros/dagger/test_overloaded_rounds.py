@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robot_learning.cli.main import main
-from robot_learning.learning.rounds import Phase, load_run
+from robot_learning.learning.interactive.rounds import Phase, load_run
 
 TRIES = 3
 # Simulated time never makes a stream late, but a camera's newest frame is older than the joints.

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from robot_learning.ros.dagger_operator import SimulatedOperator
+from robot_learning.ros.dagger.operator import SimulatedOperator
 
 NAMES = {"arbiter_node": "arbiter", "teleop_node": "teleop", "step_in_s": 10.0}
 

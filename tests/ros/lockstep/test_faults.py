@@ -17,10 +17,10 @@ from stepped_graph import hosted, node_spec
 
 from robot_learning.bringup.plan import specs_to_json
 from robot_learning.core.resources import find_robot
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.folder import DatasetFolder
-from robot_learning.episodes.recovery import verify_dataset
-from robot_learning.ros import qos
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import verify_dataset
+from robot_learning.ros.common import qos
 
 CLI = "robot_learning.cli.main"
 END_S = 2.0

@@ -9,7 +9,7 @@ import pytest
 from stepped_graph import hosted
 from trajectory_msgs.msg import JointTrajectory
 
-from robot_learning.ros import conversions
+from robot_learning.ros.common import conversions
 
 PERIOD_NS = 20_000_000
 

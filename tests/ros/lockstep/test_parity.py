@@ -25,10 +25,10 @@ from robot_learning.control.noise import ActionNoise, isotropic_covariance
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Demonstration
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.episodes.dataset import Dataset
-from robot_learning.episodes.schema import Source
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.schema import Source
 from robot_learning.robots.mujoco_robot import MujocoRobot
-from robot_learning.ros import conversions
+from robot_learning.ros.common import conversions
 from robot_learning.runtime.session import Session
 from robot_learning.runtime.source import SILENT, CommandSource, SourceOutput
 from robot_learning.sim.tasks import make_task

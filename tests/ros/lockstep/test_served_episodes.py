@@ -10,7 +10,7 @@ from stepped_graph import hosted
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import conversions, qos
+from robot_learning.ros.common import conversions, qos
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import conversions, qos
+from robot_learning.ros.common import conversions, qos
 
 ROBOT = "desk_arm"
 PERIOD_S = 0.01

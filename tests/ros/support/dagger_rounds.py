@@ -11,8 +11,8 @@ import numpy as np
 import psutil
 from std_msgs.msg import String
 
-from robot_learning.episodes.schema import Source
-from robot_learning.ros import qos
+from robot_learning.episodes.format.schema import Source
+from robot_learning.ros.common import qos
 
 PATIENCE_S = 120.0
 
@@ -106,7 +106,7 @@ def kill(what, above=None):
 
 
 def rebuilt_labels(episode):
-    """The labels by the rule of `episodes.labels`, from what happened row by row, and layers."""
+    """The labels by the rule of `store.labels`: from what happened, row by row, and layers."""
     source = episode.column("control/source")
     columns = [episode.column(f"control/{name}") for name in ("applied", "human", "policy")]
     chosen = np.select([source == Source.HUMAN, source == Source.POLICY], [1, 2], 0)

@@ -13,7 +13,7 @@ from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from robot_learning.ros import conversions, qos
+from robot_learning.ros.common import conversions, qos
 
 
 class LockstepPeer:

@@ -30,18 +30,16 @@ from robot_learning.core.resources import find_robot
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
-from robot_learning.ros import (
-    arbiter_outputs,
-    dagger_status,
-    policy_doubt,
-    qos,
-    recorder_status,
-    session_status,
-)
-from robot_learning.ros.lifecycle_base import BuiltNode
+from robot_learning.ros.arbiter import outputs as arbiter_outputs
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.lifecycle_base import BuiltNode
+from robot_learning.ros.common.parameters import NODE_PARAMETERS, ParameterSpec
+from robot_learning.ros.common.stop import Stop
+from robot_learning.ros.dagger import status as dagger_status
 from robot_learning.ros.lockstep_graph import LockstepGraph
-from robot_learning.ros.parameters import NODE_PARAMETERS, ParameterSpec
-from robot_learning.ros.stop import Stop
+from robot_learning.ros.policy import doubt as policy_doubt
+from robot_learning.ros.recorder import status as recorder_status
+from robot_learning.ros.session import status as session_status
 from robot_learning.teleop.device import OperatorEvent
 
 ROOT = Path(__file__).resolve().parents[3]

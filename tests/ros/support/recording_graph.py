@@ -20,9 +20,9 @@ from std_msgs.msg import String
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.resources import find_robot
-from robot_learning.episodes.images import encode_jpeg
-from robot_learning.ros import conversions, qos
-from robot_learning.ros.arbiter_outputs import COLUMNS
+from robot_learning.episodes.format.images import encode_jpeg
+from robot_learning.ros.arbiter.outputs import COLUMNS
+from robot_learning.ros.common import conversions, qos
 
 WIDTH, HEIGHT = 64, 48
 PERIODS_S = {"joints": 0.02, "decision": 0.02, "front": 0.05}

@@ -27,12 +27,12 @@ from robot_learning.bringup.groups import GROUPS
 from robot_learning.bringup.plan import NodeSpec
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.ros.host import SteppedDefaults
+from robot_learning.ros.common.host import SteppedDefaults
+from robot_learning.ros.common.node_base import EXIT_ERROR
+from robot_learning.ros.common.polling import NodePoller
+from robot_learning.ros.common.stop import Stop
 from robot_learning.ros.lockstep import serve_graph
 from robot_learning.ros.lockstep_graph import LockstepGraph, LockstepHost
-from robot_learning.ros.node_base import EXIT_ERROR
-from robot_learning.ros.polling import NodePoller
-from robot_learning.ros.stop import Stop
 
 PATIENCE_S = 120.0
 """Of simulated time, and as much of real time while that stands still."""

@@ -1,0 +1,1 @@
+"""What every command has: its parser and its examples."""

@@ -1,0 +1,77 @@
+"""The parser of every command: its help shows an example and the defaults, its errors a remedy."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from robot_learning.cli.common.examples import EXAMPLES
+from robot_learning.core.errors import unknown_choice
+
+
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps text, but leaves indented lines as they are, and appends the default of an option."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks: list[str] = []
+        plain: list[str] = []
+        for line in [*text.splitlines(), ""]:
+            if line and not line.startswith(" "):
+                plain.append(line)
+                continue
+            if plain:
+                blocks.append(super()._fill_text(" ".join(plain), width, indent))
+                plain.clear()
+            blocks.append(line)
+        return "\n".join(blocks).rstrip("\n")
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        text = action.help or ""
+        if not has_default(action) or "default" in text:
+            return text
+        return f"{text} (default: %(default)s)"
+
+
+def has_default(action: argparse.Action) -> bool:
+    """Whether an option has a default that is worth telling: a value, not merely "off"."""
+    if not action.option_strings or action.default is argparse.SUPPRESS:
+        return False
+    is_number = isinstance(action.default, int | float) and not isinstance(action.default, bool)
+    return is_number or bool(action.default)
+
+
+class CommandParser(argparse.ArgumentParser):
+    """`argparse.ArgumentParser` with this command line's help and errors; subcommands inherit it.
+
+    The example comes from `EXAMPLES`, by the name of the command.
+    """
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        settings.setdefault("formatter_class", HelpFormatter)
+        super().__init__(*arguments, **settings)
+        command = self.prog.partition(" ")[2]
+        if command in EXAMPLES:
+            lines = "\n".join(f"  robot-learning {line}" for line in EXAMPLES[command])
+            title = "example:" if len(EXAMPLES[command]) == 1 else "examples:"
+            self.epilog = "\n\n".join(filter(None, [f"{title}\n{lines}", self.epilog]))
+
+    def parse_known_args(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        namespace: argparse.Namespace | None = None,
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """As argparse does it, but an unknown option is an error that suggests the nearest one."""
+        found, left = super().parse_known_args(args, namespace)
+        for text in left:
+            name = text.partition("=")[0]
+            if name.startswith("--"):
+                valid = [option for option in self._option_string_actions if option[:2] == "--"]
+                self.error(unknown_choice("option", name, valid))
+        return found, left
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            is_command = isinstance(action, argparse._SubParsersAction)
+            what = str(action.metavar) if is_command and action.metavar else "value"
+            raise argparse.ArgumentError(action, unknown_choice(what, value, action.choices))

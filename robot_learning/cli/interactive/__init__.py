@@ -1,0 +1,1 @@
+"""Commands of interactive imitation: demonstrations, BC, DAgger, DART."""

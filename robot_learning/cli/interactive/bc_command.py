@@ -1,0 +1,29 @@
+"""`robot-learning bc`: behaviour cloning of any expert in any gymnasium environment."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.interactive.imitation_options import add_options
+from robot_learning.cli.interactive.imitation_options import run as run_imitation
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `bc`."""
+    parser = subparsers.add_parser(
+        "bc",
+        help="clone an expert's behaviour in any gymnasium environment",
+        description="Let an expert demonstrate, with or without --noise, and fit a policy to its "
+        "actions, round after round. To learn from a recorded dataset, use `robot-learning train`.",
+    )
+    add_options(parser, without=("--gate",))
+    parser.set_defaults(run=run, gate=None)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it."""
+    return run_imitation(arguments, "bc")

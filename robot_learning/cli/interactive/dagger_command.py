@@ -1,0 +1,113 @@
+"""`robot-learning dagger`: rounds of DAgger, over ROS nodes or in any gymnasium environment.
+
+Over ROS they are the nodes of `dagger.launch.py`, with a person or the scripted operator; with
+`--env` there are no nodes, and any expert that can be called.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robot_learning.bringup.dagger import DAGGER
+from robot_learning.bringup.plan import LaunchPlan
+from robot_learning.cli.interactive import imitation_options
+from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+# Options that mean the same both ways; each is a launch argument, too.
+_SHARED: dict[str, dict[str, Any]] = {
+    "--out": {"type": Path, "help": "output folder (default: runs/TASK-dagger)"},
+    **imitation_options.SHARED,
+    "--gate": {
+        "metavar": "KIND",
+        "help": "who decides when to take over: human (HG-DAgger), or ensemble or thrifty, where "
+        "the policy asks for help (EnsembleDAgger, ThriftyDAgger); with --env also none, where the "
+        "expert labels everything (default: human; with --env: none)",
+    },
+    "--target-rate": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
+        "may ask for help (default: 0.1, or as in the run that is resumed)",
+    },
+    "--rounds": {
+        "type": int,
+        "help": "rounds to run (default: 2; with --env: until the budget is spent)",
+    },
+    "--episodes-per-round": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes in each round (default: 5)",
+    },
+    "--seed": {
+        "type": int,
+        "default": 0,
+        "help": "seed of the first scene; with --env: of the first run",
+    },
+}
+_SETTINGS, _SEPARATOR = "settings", ";"
+_ONLY_WITH_ENV = ("expert", "noise", "budget")
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add `dagger`; its options are the launch arguments, and those for `--env`."""
+    parser = subparsers.add_parser(
+        "dagger",
+        help="run rounds in which a policy drives, is corrected, and is trained again",
+        description="Run rounds of DAgger in one of two ways. Over ROS nodes, a person or the "
+        "scripted operator corrects a policy that drives a real or simulated robot. With --env, an "
+        "expert corrects a policy in any gymnasium environment, without ROS. --resume continues a "
+        "run that was interrupted at any point.",
+        epilog="The options of rounds over ROS nodes may also be given as name:=value, as for ros2 "
+        "launch.",
+    )
+    both = parser.add_argument_group("both ways")
+    for name, settings in _SHARED.items():
+        both.add_argument(name, **settings)
+    nodes = parser.add_argument_group("rounds over ROS nodes (without --env)")
+    add_launch_options(nodes, DAGGER.name, without=[*map(_destination, _SHARED), _SETTINGS])
+    imitation_options.add_options(parser, without=_SHARED)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the rounds, with a table of them; the exit code is that of the rounds."""
+    given = launch_arguments(arguments)
+    if arguments.env:
+        if given:
+            raise ConfigurationError(f"--env: '{min(given)}' belongs to rounds over ROS nodes")
+        return imitation_options.run(arguments, "dagger")
+    for name in _ONLY_WITH_ENV:
+        if getattr(arguments, name):
+            raise ConfigurationError(f"--{name} belongs to --env, rounds without ROS nodes")
+    from robot_learning.cli.interactive.rounds_view import rounds_view
+    from robot_learning.cli.nodes.supervisor import Supervisor
+
+    plan = DAGGER.resolve({**_shared_arguments(arguments), **given})
+    # A person's status line has the terminal for itself.
+    drawn = any(node.owns_terminal for node in plan.nodes)
+    with rounds_view(_run_folder(plan), live=not drawn):
+        return Supervisor(plan).run()
+
+
+def _destination(option: str) -> str:
+    return option.removeprefix("--").replace("-", "_")
+
+
+def _shared_arguments(arguments: argparse.Namespace) -> dict[str, str]:
+    """The shared options as launch arguments."""
+    values = {name: getattr(arguments, name) for name in map(_destination, _SHARED)}
+    settings = _SEPARATOR.join(values.pop("set"))
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    return {**given, _SETTINGS: settings, "resume": str(arguments.resume).lower()}
+
+
+def _run_folder(plan: LaunchPlan) -> Path:
+    node = plan.specs["dagger_node"]
+    values = [entry["run"] for entry in node.parameters if not isinstance(entry, Path)]
+    return Path(str(values[0])).expanduser()

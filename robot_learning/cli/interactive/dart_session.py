@@ -1,0 +1,73 @@
+"""Demonstrations of a person or the scripted operator, as an iteration of DART needs them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from robot_learning.bringup.groups import GROUPS
+from robot_learning.cli.nodes.record_command import GROUP
+from robot_learning.control.noise import load_covariance
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder
+from robot_learning.learning.interactive.dart_rounds import next_seed
+from robot_learning.learning.interactive.dart_run import DartRun, DartSettings
+from robot_learning.learning.training.errors import RunError
+
+# The only ones that say by themselves whether an episode succeeded; without that none counts.
+_JUDGING = ("keyboard", "scripted")
+
+
+def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
+    """Start the nodes of `robot-learning record`, with the noise of `psi` on the real commands.
+
+    Raises:
+        RunError: the session ended before it had saved so many episodes.
+        DependencyError: ROS 2 is not installed.
+    """
+    from robot_learning.cli.nodes.supervisor import Supervisor
+
+    settings = run.settings
+    before = _saved(settings)
+    plan = GROUPS[GROUP].resolve(session_arguments(settings, missing, psi, before))
+    code = Supervisor(plan).run()
+    saved = _saved(settings) - before
+    if code or saved < missing:
+        raise RunError(
+            f"iteration {run.current.number}: the recording session ended after {saved} of "
+            f"{missing} episodes (exit code {code}); go on with --resume"
+        )
+
+
+def session_arguments(
+    settings: DartSettings, missing: int, psi: Path, before: int
+) -> dict[str, str]:
+    """The launch arguments of the session; those of the user come last.
+
+    `before` episodes are there already: it seeds the noise, so that no session repeats another's.
+    """
+    given = {
+        "robot": settings.robot,
+        "task": settings.task,
+        "device": settings.device,
+        "dataset": settings.dataset,
+        "resume": "true",
+        "episodes": str(missing),
+        "seed": str(next_seed(settings)),
+    }
+    if settings.device not in _JUDGING:
+        given["panel"] = "keyboard"
+    profile = load_profile(settings.robot)
+    if np.any(load_covariance(psi, profile.joint_names)):
+        given |= {
+            "dart": "true",
+            "dart_covariance": str(psi.resolve()),
+            "dart_seed": str(before),
+        }
+    return {**given, **settings.launch}
+
+
+def _saved(settings: DartSettings) -> int:
+    path = Path(settings.dataset)
+    return len(DatasetFolder(path).episode_names()) if (path / INFO_NAME).exists() else 0

@@ -1,0 +1,224 @@
+"""The options of `bc`, `dagger` and `dart` with `--env`: any gymnasium environment, any expert.
+
+`add_options(parser)` gives a command these options, `run(arguments, algorithm)` does what they
+ask for. A command that has some of them already (`--set`, `--out`, `--resume`, …) says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robot_learning.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from robot_learning.learning.imitation.config import ImitationConfig
+
+GROUP = "any gymnasium environment (--env)"
+# What `dagger` and `dart` take with --env and without it, in words that fit both.
+SHARED: dict[str, dict[str, Any]] = {
+    "--resume": {"action": "store_true", "help": "continue the run in that folder"},
+    "--policy": {"metavar": "FAMILY", "help": "policy family to train (default: deterministic)"},
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "a setting of the training, as for `robot-learning train`; with --env, a setting "
+        "of the algorithm; may be repeated",
+    },
+}
+_DEFAULT_ROUNDS = 10
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--env": {
+        "metavar": "ID",
+        "help": "id of a gymnasium environment, as module:ID if a module registers it; this "
+        "package's tasks are robot_learning/Lift-v0 and so on",
+    },
+    "--expert": {
+        "metavar": "MODULE:CALLABLE",
+        "help": "a callable (observation, info) -> action, or a class or function that makes one "
+        "(it is given the environment if it takes an argument) (default: scripted, the expert of "
+        "this package's task)",
+    },
+    "--env-set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "an argument of the environment; may be repeated",
+    },
+    "--policy": {"metavar": "FAMILY", "help": "policy family (default: deterministic)"},
+    "--gate": {
+        "metavar": "KIND",
+        "help": "for dagger: none (label everything), human (HG-DAgger), ensemble or thrifty "
+        "(default: none)",
+    },
+    "--target-rate": {
+        "type": float,
+        "metavar": "SHARE",
+        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
+        "may ask for help (default: 0.1)",
+    },
+    "--noise": {
+        "type": float,
+        "metavar": "SIGMA",
+        "help": "noise on the expert's actions while it demonstrates, as a share of half the "
+        "action range (default: none)",
+    },
+    "--set": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME=VALUE",
+        "help": "any other setting, such as fit.steps=5000, policy.hidden='[32, 32]' or "
+        "mixture.p=0.7; may be repeated",
+    },
+    "--budget": {
+        "action": "append",
+        "default": [],
+        "metavar": "labels=N|episodes=N",
+        "help": "stop after N labels or N episodes; both may be given",
+    },
+    "--rounds": {"type": int, "help": "rounds at most (default: until the budget is spent, or 10)"},
+    "--episodes-per-round": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes in each round (default: 5)",
+    },
+    "--initial-episodes": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes of round 0, which the expert drives (default: as in other rounds)",
+    },
+    "--rows-per-episode": {
+        "type": int,
+        "metavar": "N",
+        "help": "rows of each episode, chosen at random, to keep as labels (default: all)",
+    },
+    "--evaluate-episodes": {
+        "type": int,
+        "metavar": "N",
+        "help": "episodes to evaluate after each round (default: 20)",
+    },
+    "--success-return": {
+        "type": float,
+        "metavar": "RETURN",
+        "help": "return from which an episode counts as a success, if `info` does not say",
+    },
+    "--seeds": {
+        "type": int,
+        "default": 1,
+        "metavar": "N",
+        "help": "runs, each with a seed of its own",
+    },
+    "--seed": {"type": int, "default": 0, "help": "seed of the first run"},
+    "--jobs": {
+        "type": int,
+        "default": 0,
+        "help": "runs at a time; 0 means one per core (default: 0)",
+    },
+    "--out": {"type": Path, "help": "output folder (default: runs/ALGORITHM-ENV)"},
+    "--resume": {"action": "store_true", "help": "continue the runs in that folder"},
+}
+
+
+def add_options(parser: argparse.ArgumentParser, without: Collection[str] = ()) -> None:
+    """Add the options as a group of their own.
+
+    Args:
+        parser: of the command.
+        without: options that the command has already, such as `--out`. Theirs must leave the
+            same kind of value under the same name, or the command sets it before `run`:
+            `set` and `budget` lists of texts, `out` a path or None, `resume` a bool, `rounds`,
+            `episodes_per_round`, … a number or None.
+    """
+    group = parser.add_argument_group(GROUP)
+    for name, settings in _OPTIONS.items():
+        if name not in without:
+            group.add_argument(name, **settings)
+
+
+def run(arguments: argparse.Namespace, algorithm: str) -> int:
+    """Run the seeds and show their rounds; 0 when all of them ended well.
+
+    Args:
+        arguments: parsed; `env` is given.
+        algorithm: `bc`, `dagger` or `dart`.
+
+    Raises:
+        RobotLearningError: an option, the environment or the expert is wrong.
+    """
+    from robot_learning.cli.interactive.imitation_view import show_study
+    from robot_learning.learning.imitation.expert import SCRIPTED
+    from robot_learning.learning.imitation.study import Study
+
+    if not arguments.env:
+        raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
+    if not arguments.expert and not arguments.env.startswith("robot_learning"):
+        raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
+    folder = arguments.out or Path("runs") / f"{algorithm}-{_folder_name(arguments.env)}"
+    study = Study(
+        config=config_of(arguments, algorithm),
+        env=arguments.env,
+        env_kwargs=_env_kwargs(arguments.env_set),
+        expert=arguments.expert or SCRIPTED,
+        folder=folder,
+        seeds=tuple(range(arguments.seed, arguments.seed + max(1, arguments.seeds))),
+        jobs=arguments.jobs,
+    )
+    return show_study(study, resume=arguments.resume)
+
+
+def _folder_name(env: str) -> str:
+    """The environment's id without its module and namespace, as every file system takes it.
+
+    >>> _folder_name("my_envs:robots/Grid-v0")
+    'Grid-v0'
+    """
+    return re.sub(r"[^\w.-]+", "-", re.split(r"[:/]", env)[-1])
+
+
+def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:
+    """The configuration that the options ask for.
+
+    Raises:
+        RobotLearningError: an option is wrong; the text says which.
+    """
+    from robot_learning.learning.imitation.config import ImitationConfig
+    from robot_learning.learning.training.config import parse_overrides
+
+    budgets = [_budget(text) for text in arguments.budget]
+    given: dict[str, Any] = {
+        "algorithm": algorithm,
+        "rounds": arguments.rounds if arguments.rounds is not None else _rounds(budgets),
+        **dict(budgets),
+        "family": arguments.policy,
+        "gate.kind": arguments.gate,
+        "gate.target_rate": arguments.target_rate,
+        "noise.sigma": arguments.noise,
+        "episodes_per_round": arguments.episodes_per_round,
+        "initial_episodes": arguments.initial_episodes,
+        "rows_per_episode": arguments.rows_per_episode,
+        "evaluation.episodes": arguments.evaluate_episodes,
+        "evaluation.success_return": arguments.success_return,
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    return ImitationConfig().with_values(values).with_values(parse_overrides(arguments.set))
+
+
+def _rounds(budgets: list[tuple[str, int]]) -> int:
+    return 0 if budgets else _DEFAULT_ROUNDS
+
+
+def _budget(text: str) -> tuple[str, int]:
+    name, _, number = text.partition("=")
+    if name not in ("labels", "episodes") or not number.isdigit() or int(number) < 1:
+        raise ConfigurationError(f"--budget {text}: expected labels=N or episodes=N, N above 0")
+    return f"budget_{name}", int(number)
+
+
+def _env_kwargs(texts: list[str]) -> dict[str, Any]:
+    from robot_learning.learning.training.config import parse_overrides
+
+    return parse_overrides(texts)

@@ -1,0 +1,1 @@
+"""Commands that look at the machine and at robot profiles."""

@@ -1,0 +1,1 @@
+"""Commands that start nodes, and the processes they run in."""

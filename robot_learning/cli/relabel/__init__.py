@@ -1,0 +1,1 @@
+"""`robot-learning relabel`: labelling recorded episodes again."""

@@ -1,0 +1,207 @@
+"""`robot-learning relabel --device`: a person or the scripted operator labels with a ghost arm."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robot_learning.cli.relabel.choice import (
+    SCRIPTED,
+    WITHOUT_KEYS,
+    DeviceChoice,
+    driver_of,
+    has_panel,
+    keys_of,
+)
+from robot_learning.cli.relabel.ghost import (
+    about,
+    drawn_world,
+    kinematics,
+    make_ghost,
+    refuse_other_joints,
+)
+from robot_learning.core.errors import RobotLearningError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from robot_learning.cli.relabel.display import RelabelDisplay
+    from robot_learning.core.profile import RobotProfile
+    from robot_learning.episodes.store.episode import Episode
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.runtime.ghost import Ghost
+    from robot_learning.runtime.relabel_journal import RelabelJournal
+    from robot_learning.runtime.relabel_session import RelabelSession
+    from robot_learning.teleop.device import TeleopDevice
+
+_GOES_ON = "what was labelled so far is kept: the same command goes on from there"
+
+
+def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: DeviceChoice) -> int:
+    """Label episodes one after the other; returns how many rows have a new label.
+
+    What was cut off comes first. An interruption keeps what is labelled, and ends it all.
+
+    Raises:
+        RobotLearningError: see `_relabel`.
+    """
+    from robot_learning.runtime.relabel_journal import unfinished
+
+    labelled = 0
+    for name in sorted(names, key=lambda name: not unfinished(folder.path, name)):
+        count, interrupted = _relabel(folder, name, chosen)
+        labelled += count
+        if interrupted:
+            break
+    return labelled
+
+
+def _relabel(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> tuple[int, bool]:
+    """Label one episode, and add the layer; how many rows, and whether it was interrupted.
+
+    What is labelled is in the journal at once; a sitting that was cut off is gone on with.
+
+    Raises:
+        RobotLearningError: the episode, the robot or the device is not fit for it; the episode
+            is as it was, and what was labelled is in the journal.
+    """
+    from robot_learning.cli.relabel.sitting import cut_off, keep
+    from robot_learning.episodes.store.episode import Episode
+
+    with Episode(folder.episodes_path / name) as episode:
+        journal = cut_off(folder, episode, chosen)
+        sat = _sit(folder, episode, chosen, journal)
+    if sat is None:
+        print("no segment was marked: the episode is as it was")
+        return 0, False
+    try:
+        return keep(folder, *sat, was_cut_off=journal is not None), sat[0].interrupted
+    except RobotLearningError:
+        print(_GOES_ON)
+        raise
+
+
+def _sit(
+    folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, cut_off: RelabelJournal | None
+) -> tuple[RelabelSession, RelabelJournal] | None:
+    """A sitting from its start, or from where it was cut off, to its end; None if none began."""
+    from robot_learning.cli.relabel.display import RelabelDisplay
+    from robot_learning.cli.relabel.sitting import new_journal, rows_of
+    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.episodes.recording.recorded_rows import RecordedRows
+
+    with ExitStack() as stack:
+        profile = load_profile(episode.info.robot)
+        refuse_other_joints(episode, profile)
+        rows = RecordedRows(episode, images=chosen.picture is not None)
+        ghost = stack.enter_context(make_ghost(rows, profile))
+        print(about(ghost))
+        device = stack.enter_context(_device(chosen, episode, profile))
+        world = drawn_world(ghost, profile)
+        display = stack.enter_context(
+            RelabelDisplay(ghost, device, world, window=chosen.window, picture=chosen.picture)
+        )
+        rows_chosen = rows_of(cut_off) if cut_off else _chosen_rows(ghost, device, chosen, display)
+        if rows_chosen is None:
+            return None
+        if unseen := int((rows_chosen & ~rows.visible).sum()):
+            print(f"{unseen} of the chosen rows have no whole observation and are left out")
+        session = _session(ghost, device, profile, rows_chosen, chosen)
+        if cut_off:
+            _go_on(session, cut_off)
+        journal = cut_off or new_journal(folder, episode, chosen, rows_chosen)
+        stack.callback(journal.close)
+        journal.begin(chosen.device)
+        session.record = journal.add
+        try:
+            _walk(session, chosen, display)
+        except KeyboardInterrupt:
+            session.interrupted = True
+            print("\ninterrupted: what is labelled is kept")
+        except (RobotLearningError, OSError):
+            print(f"\n{_GOES_ON}")
+            raise
+        return session, journal
+
+
+def _session(
+    ghost: Ghost,
+    device: TeleopDevice,
+    profile: RobotProfile,
+    rows: npt.NDArray[np.bool_],
+    chosen: DeviceChoice,
+) -> RelabelSession:
+    from robot_learning.runtime.relabel_session import Method, RelabelSession
+    from robot_learning.teleop.teleop_controller import TeleopController
+
+    controller = TeleopController(profile, kinematics(profile))
+    rate_hz = ghost.rows.episode.info.rate_hz
+    return RelabelSession(ghost, device, controller, rows, Method(chosen.method), rate_hz)
+
+
+def _go_on(session: RelabelSession, journal: RelabelJournal) -> None:
+    """Bring a session to where it was cut off, and say so."""
+    session.replay(journal.entries)
+    following = "none is left" if session.done else f"row {session.row} is next"
+    print(
+        f"{Path(journal.sitting.episode).stem}: goes on from a sitting that was cut off: "
+        f"{session.labelled} rows labelled, {following} (--anew begins again)"
+    )
+
+
+@contextmanager
+def _device(
+    chosen: DeviceChoice, episode: Episode, profile: RobotProfile
+) -> Iterator[TeleopDevice]:
+    if chosen.device == SCRIPTED:
+        from robot_learning.cli.relabel.scripted import scripted_device
+
+        device = scripted_device(chosen.method, episode, profile)
+    else:
+        from robot_learning.teleop.devices import make_device
+
+        panel = "keyboard" if has_panel(chosen) else "none"
+        if chosen.device in WITHOUT_KEYS and panel == "none":
+            print("no keyboard here (no display): Ctrl-C keeps the labels, nothing takes one back")
+        device = make_device(driver_of(chosen), profile, chosen.map_name, panel)
+    with device:
+        yield device
+
+
+def _chosen_rows(
+    ghost: Ghost, device: TeleopDevice, chosen: DeviceChoice, display: RelabelDisplay
+) -> npt.NDArray[np.bool_] | None:
+    """(T,) the rows that were named, or those of the segment that is marked now; None for none."""
+    from robot_learning.cli.relabel.keys import marking_text
+    from robot_learning.core.pacing import Pacer
+    from robot_learning.runtime.segment_marking import SegmentMarking
+
+    if not chosen.marks:
+        return chosen.choice.of(ghost.rows.episode)
+    display.explain(marking_text(keys_of(chosen)))
+    marking = SegmentMarking(ghost, device)
+    pacer = Pacer(ghost.rows.episode.info.rate_hz * chosen.speed)
+    while not marking.done:
+        pacer.wait()
+        display.show_marking(marking.row, marking.first, marking.poll(time.monotonic_ns()))
+    return None if marking.discarded else marking.chosen
+
+
+def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
+    """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
+    from robot_learning.cli.relabel.keys import labelling_text
+    from robot_learning.cli.relabel.scripted import walk_as_scripted
+    from robot_learning.core.pacing import Pacer
+
+    if chosen.device == SCRIPTED:
+        walk_as_scripted(session, display.show)
+        return
+    display.explain(labelling_text(chosen.method, keys_of(chosen)))
+    pacer = Pacer(session.rate_hz * chosen.speed)
+    while not session.done:
+        pacer.wait()
+        display.show(session.poll(time.monotonic_ns()))

@@ -1,0 +1,137 @@
+"""A sitting of `relabel --device`: its journal, going on with one that was cut off, its layer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from robot_learning.cli.relabel.choice import DeviceChoice
+    from robot_learning.episodes.store.episode import Episode
+    from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.runtime.relabel_journal import RelabelJournal, Sitting
+    from robot_learning.runtime.relabel_session import Labels, RelabelSession
+
+
+def cut_off(folder: DatasetFolder, episode: Episode, chosen: DeviceChoice) -> RelabelJournal | None:
+    """The journal of a sitting with these very rows that was cut off, if there is one.
+
+    Raises:
+        DatasetError: there is one that is damaged, or belongs to something else.
+    """
+    from robot_learning.runtime.relabel_journal import fits, journal_path, read_journal, set_aside
+
+    name = episode.path.name
+    if chosen.anew and (place := set_aside(folder.path, name)):
+        print(f"{short(name)}: begins anew; what was labelled before lies in {place}")
+    path = journal_path(folder.path, name)
+    if not path.exists():
+        return None
+    journal = read_journal(path)
+    rows = np.zeros(episode.rows, bool) if chosen.marks else chosen.choice.of(episode)
+    fits(journal, _sitting(episode, chosen, rows), any_rows=chosen.marks)
+    return journal
+
+
+def new_journal(
+    folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]
+) -> RelabelJournal:
+    """An empty one for the chosen rows (T,)."""
+    from robot_learning.runtime.relabel_journal import RelabelJournal, journal_path
+
+    path = journal_path(folder.path, episode.path.name)
+    return RelabelJournal(path, _sitting(episode, chosen, rows))
+
+
+def rows_of(journal: RelabelJournal) -> npt.NDArray[np.bool_]:
+    """(T,) the rows that a sitting is for."""
+    rows = np.zeros(journal.sitting.length, bool)
+    rows[list(journal.sitting.rows)] = True
+    return rows
+
+
+def keep(
+    folder: DatasetFolder, session: RelabelSession, journal: RelabelJournal, *, was_cut_off: bool
+) -> int:
+    """Make a layer of what was labelled, or move it to the trash; returns how many rows.
+
+    A sitting may have been cut off after its layer was made: it is not made twice.
+
+    Raises:
+        EpisodeError: the layer cannot be added; the journal stays.
+    """
+    from robot_learning.episodes.store.labels import add_label_layer
+    from robot_learning.runtime.relabel_journal import set_aside
+
+    name, labels = journal.sitting.episode, session.labels()
+    count = int(labels.mask.sum())
+    if session.discarded and count:
+        place = set_aside(folder.path, name)
+        print(f"thrown away: the episode is as it was; what was labelled lies in {place}")
+        return 0
+    if not count:
+        print("no row labelled: the episode is as it was")
+        journal.remove()
+        return 0
+    layer = _newest_layer(folder, name, labels) if was_cut_off else None
+    if layer is None:
+        layer = add_label_layer(
+            folder,
+            name,
+            labels.actions,
+            labels.mask,
+            author=journal.sitting.author,
+            method=_method(journal, labels),
+            created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            digest=journal.sitting.digest,
+        )
+    journal.remove()
+    print(f"{short(name)}: layer {layer}, {count} rows labelled; {_found(labels)}")
+    return count
+
+
+def short(name: str) -> str:
+    """An episode's name as people read it."""
+    return name.removesuffix(".hdf5")
+
+
+def _sitting(episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]) -> Sitting:
+    from robot_learning.runtime.relabel_journal import Sitting
+
+    return Sitting(
+        episode=episode.path.name,
+        digest=episode.recording_digest,
+        length=episode.rows,
+        joints=len(episode.info.joint_names),
+        author=chosen.author,
+        method=chosen.method,
+        rows=tuple(np.flatnonzero(rows).tolist()),
+    )
+
+
+def _newest_layer(folder: DatasetFolder, name: str, labels: Labels) -> int | None:
+    """The number of the newest layer, if these labels are in it already."""
+    from robot_learning.episodes.store.episode import Episode
+
+    with Episode(folder.episodes_path / name) as episode:
+        layers = episode.labels()
+    if not layers or not np.array_equal(layers[-1].mask, labels.mask):
+        return None
+    same = np.array_equal(layers[-1].actions[labels.mask], labels.actions[labels.mask])
+    return layers[-1].number if same else None
+
+
+def _method(journal: RelabelJournal, labels: Labels) -> str:
+    devices = " and ".join(dict.fromkeys(journal.devices))
+    return f"{devices}, by {journal.sitting.method}; {_found(labels)}"
+
+
+def _found(labels: Labels) -> str:
+    count = int(labels.mask.sum())
+    return (
+        f"state restored exactly for {labels.exact} of {count} rows, "
+        f"joints at most {labels.strayed:.4f} rad or m from the recorded ones"
+    )

@@ -1,0 +1,1 @@
+"""A dataset as training data: rows, windows, statistics."""

@@ -1,0 +1,1 @@
+"""What one episode file holds, and how it is read and written safely."""

@@ -1,0 +1,340 @@
+"""What a dataset records: its streams, their columns, and where each column lies in a file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum, IntFlag
+from typing import Any
+
+import numpy as np
+
+from robot_learning.core.strict_mapping import StrictMapping
+from robot_learning.core.types import FloatArray
+from robot_learning.episodes.format.errors import DatasetError, SchemaVersionError
+
+SCHEMA_VERSION = 1
+DEMO_PATH = "data/demo_0"
+_TRAINING_ROOTS = ("obs", "actions", "rewards", "states")
+_COLUMN_PATH = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z][A-Za-z0-9_.\-]*)?")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
+_DTYPES = ("bool", "uint8", "int8", "uint16", "int32", "int64", "float32", "float64")
+_COLUMN_ROOTS = (*_TRAINING_ROOTS, "control", "intervention", "images", "task")
+MAX_ROW_BYTES = 256 * 2**20
+MAX_STREAMS = 64
+
+
+class Encoding(Enum):
+    """How the values of a column are stored.
+
+    ARRAY: as they are. JPEG: one JPEG image of variable length a row, `shape` being (height,
+    width, 3). DEPTH: uint16 (height, width, 1), compressed without loss, which HDF5 readers
+    undo by themselves.
+    """
+
+    ARRAY = "array"
+    JPEG = "jpeg"
+    DEPTH = "depth"
+
+
+class Source(IntEnum):
+    """Whose action the robot followed in a row: the values of `control/source`.
+
+    NONE: nobody's; it was disabled, holding, or stopped by a fault.
+    """
+
+    NONE = 0
+    HUMAN = 1
+    POLICY = 2
+
+
+class Mode(IntEnum):
+    """What the arbiter was doing in a row: the values of `control/mode`."""
+
+    DISABLED = 0
+    HUMAN = 1
+    POLICY = 2
+    HOLD = 3
+    FAULT = 4
+
+
+class RowFault(IntFlag):
+    """Why a row is invalid: the bits of the column `invalid`; 0 is a valid row."""
+
+    STALE = 1  # a stream's newest sample was older than its bound
+    MISSING = 2  # a stream had no sample yet
+    FRAME_LOST = 4  # an image could not be kept: the disk or the encoders fell behind
+    FRAME_BAD = 8  # an image could not be encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One array a row.
+
+    Attributes:
+        path: `obs/<key>`, `actions`, `rewards`, `states`, `control/<name>`, `intervention`,
+            `images/<camera>` or `task/<name>`.
+        shape: of one row; () is a number.
+        dtype: NumPy name.
+        encoding: how it is stored.
+        unit: free text.
+        names: one an element, or empty.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    dtype: str = "float64"
+    encoding: Encoding = Encoding.ARRAY
+    unit: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row, uncompressed."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+    @property
+    def is_image(self) -> bool:
+        """Whether this column holds camera frames, in whatever encoding."""
+        return self.encoding is not Encoding.ARRAY or (
+            len(self.shape) == 3 and self.dtype == "uint8"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One source of samples with stamps of its own; a sample has a value for each column.
+
+    `rate_hz` is nominal; a sample older than `max_age_s` at a row makes that row invalid.
+    """
+
+    name: str
+    rate_hz: float
+    max_age_s: float
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What all episodes of a dataset have in common: the contents of `dataset.json`.
+
+    `env_args` tells readers such as robomimic how to make the environment: `env_name`, `type`
+    (1 robosuite, 2 gym) and `env_kwargs`.
+    """
+
+    robot: str
+    task: str
+    rate_hz: float
+    streams: tuple[Stream, ...]
+    joint_names: tuple[str, ...] = ()
+    env_args: Mapping[str, Any] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns of all streams."""
+        return tuple(column for stream in self.streams for column in stream.columns)
+
+    def column(self, path: str) -> Column:
+        """The column at `path`.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for column in self.columns:
+            if column.path == path:
+                return column
+        raise KeyError(path)
+
+    def full_env_args(self) -> dict[str, Any]:
+        """`env_args` with the three keys that robomimic needs."""
+        return {"env_name": self.task, "type": 2, "env_kwargs": {}, **self.env_args}
+
+    def to_json(self) -> str:
+        """The text of `dataset.json`."""
+        streams = [
+            {
+                "name": stream.name,
+                "rate_hz": stream.rate_hz,
+                "max_age_s": stream.max_age_s,
+                "columns": [_column_to_plain(column) for column in stream.columns],
+            }
+            for stream in self.streams
+        ]
+        plain = {
+            "schema_version": self.schema_version,
+            "robot": self.robot,
+            "task": self.task,
+            "rate_hz": self.rate_hz,
+            "joint_names": list(self.joint_names),
+            "env_args": json.dumps(dict(self.env_args)),
+            "streams": streams,
+        }
+        return json.dumps(plain, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> DatasetInfo:
+        """Read the text of a `dataset.json`; `source` names it in errors.
+
+        Raises:
+            SchemaVersionError: it was written by a newer version.
+            DatasetError: it is not valid; the text names the key.
+        """
+        try:
+            plain = json.loads(text)
+        except (ValueError, RecursionError) as problem:
+            raise DatasetError(f"{source}: not valid JSON: {problem}") from problem
+        root = StrictMapping(plain, source, error=DatasetError)
+        check_schema_version(root.integer("schema_version", minimum=1), source)
+        info = cls(
+            robot=root.text("robot"),
+            task=root.text("task"),
+            rate_hz=root.number("rate_hz", positive=True),
+            joint_names=root.texts("joint_names"),
+            env_args=_env_args(root),
+            streams=tuple(_stream(entry) for entry in root.mappings("streams")),
+        )
+        root.finish()
+        check_info(info, source)
+        return info
+
+
+def check_schema_version(version: int, source: str) -> None:
+    """Refuse data of a newer layout.
+
+    Raises:
+        SchemaVersionError: names both versions.
+    """
+    if version > SCHEMA_VERSION:
+        raise SchemaVersionError(
+            f"{source}: written with schema version {version}; this version of robot_learning "
+            f"reads up to {SCHEMA_VERSION}. Upgrade robot_learning to read it"
+        )
+
+
+def check_info(info: DatasetInfo, source: str) -> None:
+    """Check the invariants of a description of a dataset.
+
+    Raises:
+        DatasetError: a bad, repeated or conflicting name, shape or type.
+    """
+    names = [stream.name for stream in info.streams]
+    paths = [column.path for column in info.columns]
+    for kind, found in (("stream", names), ("column", paths)):
+        for name in found:
+            if found.count(name) > 1:
+                raise DatasetError(f"{source}: the {kind} '{name}' stands twice")
+    if len(names) > MAX_STREAMS:
+        raise DatasetError(f"{source}: {len(names)} streams; at most {MAX_STREAMS} fit")
+    if "actions" not in paths:
+        raise DatasetError(f"{source}: no stream has the column 'actions'")
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise DatasetError(f"{source}: bad stream name '{name}'")
+    for column in info.columns:
+        _check_column(column, source)
+
+
+def physical_path(path: str) -> str:
+    """Where a column lies in an episode file."""
+    return f"{DEMO_PATH}/{path}" if path.split("/", maxsplit=1)[0] in _TRAINING_ROOTS else path
+
+
+@dataclass(frozen=True)
+class EpisodeMetadata:
+    """What is known of an episode when it starts.
+
+    Attributes:
+        instruction: the task in words.
+        operator: who demonstrates.
+        round: of DAgger; 0 for plain demonstrations.
+        seed: of everything random in it.
+        checkpoint_digest: of the policy that ran, or empty.
+        noise_covariance: (n, n) of the injected noise, or None.
+        started_utc: ISO 8601, or empty.
+        software_version: of this package.
+        notes: anything else, as text.
+    """
+
+    instruction: str = ""
+    operator: str = ""
+    round: int = 0
+    seed: int | None = None
+    checkpoint_digest: str = ""
+    noise_covariance: FloatArray | None = None
+    started_utc: str = ""
+    software_version: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def _check_column(column: Column, source: str) -> None:
+    def refuse(why: str) -> DatasetError:
+        return DatasetError(f"{source}: column '{column.path}': {why}")
+
+    if not _COLUMN_PATH.fullmatch(column.path) or column.path.split("/")[0] not in _COLUMN_ROOTS:
+        raise refuse(f"not a valid path; it begins with one of {', '.join(_COLUMN_ROOTS)}")
+    if column.dtype not in _DTYPES:
+        raise refuse(f"dtype '{column.dtype}' is not one of {', '.join(_DTYPES)}")
+    if any(size < 1 for size in column.shape) or len(column.shape) > 4:
+        raise refuse(f"bad shape {column.shape}")
+    if column.row_bytes > MAX_ROW_BYTES:
+        raise refuse(f"a row of {column.row_bytes} bytes is above the bound of {MAX_ROW_BYTES}")
+    height_width = column.shape[:2]
+    if column.encoding is Encoding.JPEG and (
+        column.shape != (*height_width, 3) or column.dtype != "uint8"
+    ):
+        raise refuse("a JPEG column has shape (height, width, 3) and dtype uint8")
+    if column.encoding is Encoding.DEPTH and (
+        column.shape != (*height_width, 1) or column.dtype != "uint16"
+    ):
+        raise refuse("a depth column has shape (height, width, 1) and dtype uint16")
+    if (column.encoding is Encoding.JPEG) != column.path.startswith("images/"):
+        raise refuse("JPEG columns, and only they, lie under images/")
+
+
+def _column_to_plain(column: Column) -> dict[str, Any]:
+    unit = {"unit": column.unit} if column.unit else {}
+    return {
+        "path": column.path,
+        "shape": list(column.shape),
+        "dtype": column.dtype,
+        "encoding": column.encoding.value,
+        "names": list(column.names),
+        **unit,
+    }
+
+
+def _env_args(root: StrictMapping) -> dict[str, Any]:
+    try:
+        env_args = json.loads(root.text("env_args"))
+    except (ValueError, RecursionError) as problem:
+        raise root.fail(f"not valid JSON: {problem}", "env_args") from problem
+    if not isinstance(env_args, dict):
+        raise root.fail("expected a JSON object", "env_args")
+    return env_args
+
+
+def _stream(entry: StrictMapping) -> Stream:
+    stream = Stream(
+        name=entry.text("name"),
+        rate_hz=entry.number("rate_hz", positive=True),
+        max_age_s=entry.number("max_age_s", positive=True),
+        columns=tuple(_column(column) for column in entry.mappings("columns")),
+    )
+    entry.finish()
+    return stream
+
+
+def _column(entry: StrictMapping) -> Column:
+    column = Column(
+        path=entry.text("path"),
+        shape=entry.integers("shape"),
+        dtype=entry.choice("dtype", _DTYPES),
+        encoding=Encoding(entry.choice("encoding", [item.value for item in Encoding])),
+        unit=entry.optional_text("unit") or "",
+        names=entry.texts("names"),
+    )
+    entry.finish()
+    return column

@@ -1,0 +1,1 @@
+"""From messages to rows to a saved episode."""

@@ -1,0 +1,1 @@
+"""A dataset on disk: its folder, its episodes, its index, its trash."""

@@ -1,0 +1,235 @@
+"""`dataset.hdf5`: what each episode is, and links through which other tools read them all.
+
+`data/demo_<i>` is an external link to episode i. `episodes` holds one line of JSON an episode
+(UTF-8 bytes), so that a large dataset opens without opening its files. The file is replaced
+whole, never changed in place.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from robot_learning.episodes.format.attributes import get_integer, set_text
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.reading import reading
+from robot_learning.episodes.format.schema import DEMO_PATH, SCHEMA_VERSION, check_schema_version
+from robot_learning.episodes.store.folder import (
+    EPISODES_NAME,
+    DatasetFolder,
+    episode_number,
+    is_episode_name,
+)
+
+_TABLE = "episodes"
+_MASK = "mask"
+_TABLE_CHUNK_BYTES = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeSummary:
+    """What the index knows of an episode. `sources` are those in control of at least a row."""
+
+    name: str
+    rows: int
+    invalid_rows: int
+    outcome: str
+    operator: str
+    round: int
+    instruction: str
+    sources: tuple[str, ...]
+    verdict: str
+    digest: str
+
+    def to_json(self) -> str:
+        """One line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> EpisodeSummary:
+        """Read what JSON gave back.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        if not isinstance(plain, dict) or plain.keys() != _KINDS.keys():
+            raise ValueError("not the summary of an episode")
+        for key, value in plain.items():
+            if type(value) is not _KINDS[key]:
+                raise ValueError(f"'{key}' is {value!r}")
+        if not is_episode_name(plain["name"]):
+            raise ValueError(f"'{plain['name']}' is not the name of an episode")
+        if not 0 <= plain["invalid_rows"] <= plain["rows"]:
+            raise ValueError(f"{plain['invalid_rows']} of {plain['rows']} rows are invalid")
+        plain["sources"] = tuple(str(source) for source in plain["sources"])
+        return cls(**plain)
+
+
+_KINDS = {
+    field.name: {"int": int, "str": str}.get(str(field.type), list)
+    for field in fields(EpisodeSummary)
+}
+
+
+def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
+    """The episodes of the index, by name.
+
+    Raises:
+        EpisodeError: the index is damaged or hostile (a link that leaves the folder, say).
+        SchemaVersionError: a newer version wrote it.
+    """
+    path = folder.index_path
+    with reading(path), h5py.File(path, "r") as file:
+        check_schema_version(get_integer(file, "schema_version"), str(path))
+        linked = _checked_links(file, path)
+        lines = _table_bytes(file, path).splitlines()
+        # One text, as parsing ten thousand short ones takes several times as long.
+        entries = json.loads(b"[" + b",".join(lines) + b"]")
+        summaries = [EpisodeSummary.from_plain(entry) for entry in entries]
+    found = {summary.name: summary for summary in summaries}
+    if set(found) != linked:
+        raise EpisodeError(f"{path}: its table and its links name different episodes")
+    return found
+
+
+def add_to_index(folder: DatasetFolder, summary: EpisodeSummary) -> None:
+    """Add one episode. Hold the lock.
+
+    Costs a copy of the index file: some milliseconds for ten thousand episodes.
+    """
+    with _replacement(folder.index_path) as beside:
+        if folder.index_path.exists():
+            shutil.copyfile(folder.index_path, beside)
+            with h5py.File(beside, "r+") as file:
+                _add(file, [summary])
+        else:
+            _create(folder, beside, [summary], {})
+
+
+def write_index(
+    folder: DatasetFolder,
+    summaries: Iterable[EpisodeSummary],
+    splits: Mapping[str, Iterable[str]] | None = None,
+) -> None:
+    """Write the index anew. Hold the lock. `splits` maps a name to episode names."""
+    with _replacement(folder.index_path) as beside:
+        _create(folder, beside, list(summaries), splits or {})
+
+
+def read_splits(folder: DatasetFolder) -> dict[str, list[str]]:
+    """The splits stored in the index: name to episode names.
+
+    Raises:
+        EpisodeError: the index is damaged.
+    """
+    path = folder.index_path
+    with reading(path), h5py.File(path, "r") as file:
+        _checked_links(file, path)
+        if _MASK not in file:
+            return {}
+        return {
+            name: [_name_of_demo(demo.decode()) for demo in _local(file[_MASK], name)[:]]
+            for name in file[_MASK]
+        }
+
+
+@contextmanager
+def _replacement(path: Path) -> Iterator[Path]:
+    # Not synced: after a loss of power it can be made anew from the episodes, and whoever
+    # records waits for it.
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        yield beside
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _create(
+    folder: DatasetFolder,
+    path: Path,
+    summaries: list[EpisodeSummary],
+    splits: Mapping[str, Iterable[str]],
+) -> None:
+    with h5py.File(path, "w") as file:
+        file.attrs["schema_version"] = SCHEMA_VERSION
+        set_text(file.create_group("data"), "env_args", json.dumps(folder.info.full_env_args()))
+        file["data"].attrs["total"] = 0
+        file.create_dataset(
+            _TABLE, (0,), maxshape=(None,), chunks=(_TABLE_CHUNK_BYTES,), dtype=np.uint8
+        )
+        for split, names in splits.items():
+            demos = [f"demo_{episode_number(name)}" for name in names]
+            file[f"{_MASK}/{split}"] = np.array(demos, dtype="S")
+        _add(file, summaries)
+
+
+def _add(file: h5py.File, summaries: list[EpisodeSummary]) -> None:
+    table, data = file[_TABLE], file["data"]
+    lines = "".join(summary.to_json() + "\n" for summary in summaries).encode()
+    start = len(table)
+    table.resize(start + len(lines), axis=0)
+    table[start:] = np.frombuffer(lines, np.uint8)
+    for summary in summaries:
+        data[f"demo_{episode_number(summary.name)}"] = h5py.ExternalLink(
+            f"{EPISODES_NAME}/{summary.name}", DEMO_PATH
+        )
+    data.attrs["total"] = int(data.attrs["total"]) + sum(item.rows for item in summaries)
+
+
+def _name_of_demo(demo: str) -> str:
+    return f"episode_{int(demo.removeprefix('demo_')):06d}.hdf5"
+
+
+def _checked_links(file: h5py.File, path: Path) -> set[str]:
+    """The names of the linked episodes; every link is looked at and none is followed."""
+    for name in file:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise EpisodeError(f"{path}: '{name}' is a link; refused")
+    names: set[str] = set()
+    data = file["data"]  # kept, as `links` does not keep it alive
+    if not isinstance(data, h5py.Group):
+        raise EpisodeError(f"{path}: 'data' is no group")
+    links = data.id.links
+    for demo in data:
+        value = links.get_val(demo.encode())
+        if not isinstance(value, tuple):
+            raise EpisodeError(f"{path}: '{demo}' is no external link; refused")
+        number = demo.removeprefix("demo_")
+        name = f"episode_{number:0>6}.hdf5"
+        target, inner = value[0].decode(), value[1].decode()
+        if target != f"{EPISODES_NAME}/{name}" or not number.isdecimal():
+            raise EpisodeError(
+                f"{path}: '{demo}' links to '{target}', which is no episode of this "
+                "dataset, or not its own; refused"
+            )
+        if inner.strip("/") != DEMO_PATH:
+            raise EpisodeError(f"{path}: '{demo}' links to '{inner}' in '{target}'; refused")
+        names.add(name)
+    return names
+
+
+def _table_bytes(file: h5py.File, path: Path) -> bytes:
+    table = _local(file, _TABLE)
+    if table.ndim != 1 or table.dtype != np.uint8 or table.compression:
+        raise EpisodeError(f"{path}: the table of episodes is not valid")
+    if len(table) > min(table.id.get_storage_size(), path.stat().st_size):
+        raise EpisodeError(f"{path}: the table claims {len(table)} bytes that are not there")
+    return bytes(table[:])
+
+
+def _local(group: h5py.Group, name: str) -> Any:
+    link = group.get(name, getlink=True)
+    found = group[name] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset) or found.is_virtual or found.external:
+        raise EpisodeError(f"'{name}' is not a dataset of this file")
+    return found

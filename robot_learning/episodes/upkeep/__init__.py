@@ -1,0 +1,1 @@
+"""What changes a dataset after it was recorded."""

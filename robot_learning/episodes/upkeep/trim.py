@@ -1,0 +1,136 @@
+"""Cutting an episode to a range of its rows; the whole one stays in the trash."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+
+from robot_learning.episodes.format.episode_file import (
+    KEPT,
+    ROW_COLUMNS,
+    STREAM_COLUMNS,
+    EncodedRow,
+    EpisodeFile,
+    write_outcome,
+)
+from robot_learning.episodes.format.errors import EpisodeError
+from robot_learning.episodes.format.journaled_file import fsync_directory
+from robot_learning.episodes.format.row_quality import quality_of_rows
+from robot_learning.episodes.format.schema import RowFault
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
+from robot_learning.episodes.store.labels import write_layer
+from robot_learning.episodes.store.summary import summarise
+from robot_learning.episodes.store.trash import free_place
+
+_BATCH_ROWS = 64
+
+
+def trim_episode(
+    folder: DatasetFolder, name: str, start: int, stop: int
+) -> tuple[EpisodeSummary, Path]:
+    """Keep the rows from `start` up to, but not including, `stop`. Hold the lock.
+
+    The quality report is made anew from the rows that are kept, and labels are cut with them.
+
+    Returns:
+        The new index entry, and where the whole episode lies now.
+
+    Raises:
+        EpisodeError: the range keeps nothing or everything, or the episode is damaged; nothing
+            was changed then.
+    """
+    path = folder.episodes_path / name
+    beside = path.with_name(f".{name}.{os.getpid()}.new")
+    try:
+        with Episode(path) as episode:
+            _check(episode, start, stop)
+            with h5py.File(beside, "w") as file:
+                _write(episode, file, start, stop)
+                summary = summarise(file, name)
+        with beside.open("rb") as copy:
+            os.fsync(copy.fileno())
+        place = free_place(folder.path, name)
+        # Linked first: the whole episode is in one place at least, whenever this ends.
+        os.link(path, place)
+        fsync_directory(place.parent)
+        beside.replace(path)
+        fsync_directory(path.parent)
+    except OSError as problem:
+        raise EpisodeError(f"{path}: could not be trimmed: {problem}") from problem
+    finally:
+        beside.unlink(missing_ok=True)
+    write_index(folder, {**read_index(folder), name: summary}.values(), read_splits(folder))
+    return summary, place
+
+
+def _check(episode: Episode, start: int, stop: int) -> None:
+    if not 0 <= start < stop <= episode.rows:
+        raise EpisodeError(
+            f"{episode.path}: rows {start} to {stop} are no range of its {episode.rows} rows"
+        )
+    if stop - start == episode.rows:
+        raise EpisodeError(f"{episode.path}: rows {start} to {stop} are all it has")
+    damaged = episode.verify_digests()
+    if damaged:
+        # New digests over damaged rows would hide the damage for ever.
+        raise EpisodeError(f"{episode.path}: is damaged in {', '.join(damaged)}; not trimmed")
+
+
+def _write(episode: Episode, file: h5py.File, start: int, stop: int) -> None:
+    described = f"rows {start} to {stop - 1} of {episode.rows}"
+    before = episode.metadata
+    notes = dict(before.notes)
+    notes["trimmed"] = f"{described}; {notes['trimmed']}" if "trimmed" in notes else described
+    target = EpisodeFile(file, episode.info, replace(before, notes=notes))
+    for rows in _stored_rows(episode, start, stop):
+        target.append(rows)
+    for layer in episode.labels(removed=True):
+        mask, actions = layer.mask[start:stop], layer.actions[start:stop]
+        write_layer(file, replace(layer, mask=mask, actions=actions))
+    quality = quality_of_rows(file, episode.info, stop - start)
+    quality["trimmed"] = described
+    if "recovered" in episode.quality:
+        quality["recovered"] = episode.quality["recovered"]
+        file.attrs["recovered"] = True
+    if episode.kept_by_hand:
+        file.attrs[KEPT] = True
+    write_outcome(file, stop - start, episode.outcome, quality, target.column_digests())
+
+
+def _stored_rows(episode: Episode, start: int, stop: int) -> Iterator[list[EncodedRow]]:
+    columns, streams = episode.info.columns, episode.info.streams
+    for first in range(start, stop, _BATCH_ROWS):
+        end = min(first + _BATCH_ROWS, stop)
+        arrays = {
+            column.path: episode.column(column.path, first, end)
+            for column in columns
+            if not column.is_image
+        }
+        times = {
+            stream.name: [
+                episode.column(f"streams/{stream.name}/{name}", first, end).tolist()
+                for name in STREAM_COLUMNS
+            ]
+            for stream in streams
+        }
+        ticks_ns, invalid = (episode.column(path, first, end) for path in ROW_COLUMNS)
+        yield [
+            EncodedRow(
+                tick_ns=int(ticks_ns[row]),
+                faults=RowFault(int(invalid[row])),
+                streams={name: (s[row], r[row], a[row]) for name, (s, r, a) in times.items()},
+                values={
+                    column.path: episode.stored_frame(column.path, first + row)
+                    if column.is_image
+                    else arrays[column.path][row]
+                    for column in columns
+                },
+            )
+            for row in range(end - first)
+        ]

@@ -1,0 +1,1 @@
+"""Rolling out a policy in simulation, and what follows from it."""

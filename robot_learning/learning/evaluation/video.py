@@ -1,0 +1,156 @@
+"""A film of evaluated episodes: their actions are replayed, which repeats them exactly.
+
+A bar above the picture says which episode it is, with which seed, how far it is, and at its end
+what became of it. What is said is what was seen in the replay: of an environment that does not
+repeat itself, too.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.exports.video import VideoWriter
+from robot_learning.episodes.viewing.banner import Banner
+from robot_learning.learning.evaluation.outcomes import Outcome, Take, replayed
+
+FORMATS = (".mp4", ".mkv", ".mov")
+# The last picture of an episode is shown for this long.
+_PAUSE_S = 1.0
+_LARGEST_RATE_HZ = 30.0
+# Pictures that are narrower are shown larger, so that the bar can be read.
+_SMALLEST_WIDTH_PX = 480
+# Told apart by people who do not see red and green as different, too (Okabe and Ito).
+_COLOURS = {None: "#606060", True: "#009e73", False: "#d55e00"}
+
+
+def chosen(takes: Sequence[Take], count: int) -> list[Take]:
+    """Which episodes are shown: those that failed first, then the others, in their order."""
+    return sorted(takes, key=lambda take: take.success is not False)[:count]
+
+
+def summary(shown: Sequence[Take], takes: Sequence[Take]) -> str:
+    """What a film shows, of how many.
+
+    >>> summary([Take(3, 9, False, [])], [Take(3, 9, False, []), Take(4, 10, True, [])])
+    '1 of 2 episodes, failures first: 1 of 1 failures, 0 of 1 successes'
+    """
+    text = f"{len(shown)} of {len(takes)} episodes"
+    if any(take.success is None for take in takes):
+        return text
+    failures, successes = (
+        f"{sum(take.success is outcome for take in shown)} of "
+        f"{sum(take.success is outcome for take in takes)}"
+        for outcome in (False, True)
+    )
+    return f"{text}, failures first: {failures} failures, {successes} successes"
+
+
+def check_format(path: Path) -> None:
+    """Refuse a film that could not be made here, or whose file's name is not that of a film.
+
+    Raises:
+        ConfigurationError: its name is not; the text says which names are.
+        DependencyError: matplotlib or Pillow is not installed.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise ConfigurationError(f"{path}: a film's name ends in {', '.join(FORMATS)}")
+    Banner(_SMALLEST_WIDTH_PX)
+
+
+def check_pictures(env: Any) -> None:
+    """Refuse a gymnasium environment that cannot be filmed; it is closed.
+
+    Raises:
+        RobotLearningError: it gives no pictures here; the text says why.
+    """
+    with closing(env):
+        for _ in replayed(env, 0, []):
+            pass
+
+
+def write_video(
+    env: Any, takes: Sequence[Take], path: Path, rate_hz: float, success_return: float | None = None
+) -> None:
+    """Write an H.264 film of episodes, one after the other, in real time.
+
+    A film that stands there is replaced when the new one is whole.
+
+    Args:
+        env: a gymnasium environment in the mode `rgb_array`; it is closed.
+        takes: the episodes.
+        path: of the film.
+        rate_hz: steps of the environment a second.
+        success_return: of an episode that has succeeded, where `info` does not say.
+
+    Raises:
+        ConfigurationError: the file cannot be written, has another format's name, or the
+            environment gives no pictures.
+    """
+    check_format(path)
+    beside = path.with_name(f".{path.stem}.{os.getpid()}.new{path.suffix}")
+    every = max(1, math.ceil(rate_hz / _LARGEST_RATE_HZ))
+    film_rate_hz = max(1, round(rate_hz / every))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(env), ExitStack() as stack:
+            writer: VideoWriter | None = None
+            for take in takes:
+                frame = None
+                for frame in _frames(env, take, rate_hz, every, success_return):
+                    if writer is None:
+                        new = VideoWriter(beside, film_rate_hz, frame.shape, "h264")
+                        writer = stack.enter_context(new)
+                    writer.add(frame)
+                for _ in range(round(_PAUSE_S * film_rate_hz)):
+                    if writer is not None and frame is not None:
+                        writer.add(frame)
+        beside.replace(path)
+    except (OSError, av.FFmpegError) as problem:
+        raise ConfigurationError(f"the video cannot be written: {path}: {problem}") from problem
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _frames(
+    env: Any, take: Take, rate_hz: float, every: int, success_return: float | None
+) -> Iterator[UInt8Array]:
+    """The frames of an episode, its bar above; the last one tells what became of it."""
+    banner: Banner | None = None
+    pictures = replayed(env, take.seed, take.actions, every, success_return)
+    for steps, pixels, outcome in pictures:
+        picture = _picture(pixels)
+        if banner is None:
+            banner = Banner(picture.shape[1])
+        bar = banner.draw(*_caption(take, steps / rate_hz, outcome))
+        yield np.concatenate([bar, picture])
+
+
+def _caption(take: Take, time_s: float, outcome: Outcome | None) -> tuple[str, str, str]:
+    """Name, colour, and what stands at the right."""
+    name, right = f"episode {take.number}", f"seed {take.seed}   {time_s:6.2f} s"
+    success = outcome.success if outcome else None
+    if success is not None:
+        name += ": SUCCESS" if success else ": FAILURE"
+    elif outcome is not None:
+        name += f": return {outcome.total_reward:.1f}"
+    return name, _COLOURS[success], right
+
+
+def _picture(pixels: Any) -> UInt8Array:
+    """(height, width, 3), large enough, and of even sizes, since colour has half of them."""
+    if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise ConfigurationError("the environment gives no pictures in the mode rgb_array")
+    factor = math.ceil(_SMALLEST_WIDTH_PX / pixels.shape[1])
+    larger = pixels.repeat(factor, 0).repeat(factor, 1)
+    height, width = (size // 2 * 2 for size in larger.shape[:2])
+    return np.ascontiguousarray(larger[:height, :width], np.uint8)

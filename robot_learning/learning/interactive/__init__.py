@@ -1,0 +1,1 @@
+"""Runs in which a policy, a supervisor and a dataset take turns."""

@@ -1,0 +1,223 @@
+"""DART over several iterations: demonstrate with psi_k, train, estimate psi_k+1, and so on.
+
+Each training is on all demonstrations so far, but for those that are held out: some of each
+iteration, whole, which no training ever sees. psi_k+1 comes from those of iteration k alone, since
+the states that count are those to which psi_k leads the demonstrator. Only episodes that
+succeeded are used.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_learning.control.noise import isotropic_covariance, load_covariance
+from robot_learning.core.ensemble_folders import BEST
+from robot_learning.core.profile import RobotProfile
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.store import seeds
+from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder
+from robot_learning.episodes.store.recovery import repair_dataset
+from robot_learning.learning.evaluation.demonstrations import (
+    DemonstrationConfig,
+    record_demonstrations,
+)
+from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
+from robot_learning.learning.evaluation.simulation import rollout_for
+from robot_learning.learning.interactive.dart_estimate import (
+    Estimate,
+    estimate,
+    held_out,
+    save_covariance,
+)
+from robot_learning.learning.interactive.dart_run import (
+    STATE_NAME,
+    DartIteration,
+    DartRun,
+    DartSettings,
+    Phase,
+    psi_path,
+    save_run,
+    training_folder,
+)
+from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.errors import RunError
+from robot_learning.learning.training.trainer import train
+from robot_learning.learning.training.training_state import STATE_NAME as TRAINING_STATE
+from robot_learning.policies.checkpoint import load_checkpoint
+from robot_learning.policies.policy import Policy
+from robot_learning.sim.env import resolve_robot
+
+_EVALUATION_SEED = 100_000
+_EXPERT_EVERY = 5
+
+# Records so many more demonstrations of the newest iteration, with the noise of a file.
+Collect = Callable[[DartRun, int, Path], None]
+Tell = Callable[[DartRun], None]
+
+
+def run_iterations(
+    folder: Path, run: DartRun, collect: Collect, tell: Tell, *, show_progress: bool = False
+) -> DartRun:
+    """Do what is left of a run, phase by phase.
+
+    Args:
+        folder: of the run.
+        run: a new one, or what `load_run` gave.
+        collect: records demonstrations into the dataset of the run.
+        tell: is given the run whenever it has changed.
+        show_progress: of each training, a bar on the terminal.
+
+    Raises:
+        RunError: no demonstration was recorded that succeeded; what there are stay, and count.
+        TrainingError: the training, or the demonstrator, failed.
+    """
+    profile = resolve_robot(run.settings.robot)
+    if not (folder / STATE_NAME).exists():
+        first = isotropic_covariance(profile, run.settings.sigma)
+        save_covariance(psi_path(folder, 0), first, profile)
+        run = run.changed(trace=float(np.trace(first)))
+        save_run(folder, run)
+    tell(run)
+    while not run.is_done:
+        if run.current.phase is Phase.COLLECTING:
+            run = _collected(folder, run, collect)
+        elif run.current.phase is Phase.TRAINING:
+            run = _trained(folder, run, profile, show_progress)
+        else:
+            trace = run.current.next_trace or 0.0
+            following = DartIteration(run.current.number + 1, trace=trace)
+            run = replace(run, iterations=(*run.iterations, following))
+        save_run(folder, run)
+        tell(run)
+    return run
+
+
+def collect_from_expert(run: DartRun, missing: int, psi: Path) -> None:
+    """Record the task's scripted expert, in lockstep simulation.
+
+    Raises:
+        TrainingError: it fails more often than not; with less noise it may succeed.
+    """
+    settings = run.settings
+    profile = resolve_robot(settings.robot)
+    config = DemonstrationConfig(
+        task=settings.task,
+        robot=settings.robot,
+        episodes=missing,
+        seed=next_seed(settings),
+        noise=load_covariance(psi, profile.joint_names),
+        cameras=settings.cameras,
+        image_size_px=settings.image_size_px,
+    )
+    record_demonstrations(config, Path(settings.dataset))
+
+
+def next_seed(settings: DartSettings) -> int:
+    """The seed after all that the dataset's episodes had; what a kill cut off is recovered."""
+    path = Path(settings.dataset)
+    if not (path / INFO_NAME).exists():
+        return settings.seed
+    folder = DatasetFolder(path)
+    if folder.partial_paths():
+        repair_dataset(folder)
+    return seeds.next_seed(folder, settings.seed)
+
+
+def demonstrations(run: DartRun) -> tuple[str, ...]:
+    """The episodes of the newest iteration that have succeeded by now, and are labels."""
+    if not (Path(run.settings.dataset) / INFO_NAME).exists():
+        return ()
+    earlier = {name for iteration in run.iterations[:-1] for name in iteration.episodes}
+    found = Dataset(run.settings.dataset).select(outcomes=["success"]).without(earlier)
+    if not TrainConfig.from_plain(run.settings.training).data.keep_bad_timing:
+        found = found.without(found.badly_timed())
+    return tuple(summary.name for summary in found.episodes)
+
+
+def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
+    settings, number = run.settings, run.current.number
+    while (have := len(demonstrations(run))) < settings.episodes:
+        collect(run, settings.episodes - have, psi_path(folder, number))
+        if len(demonstrations(run)) <= have:
+            raise RunError(
+                f"iteration {number} has {have} of {settings.episodes} successful episodes of good "
+                "timing, and got no more; go on with --resume"
+            )
+    names = demonstrations(run)
+    shares = {"training": 1.0 - settings.held_out_share, "held_out": settings.held_out_share}
+    parts = Dataset(settings.dataset).select(names=names).split(shares, settings.seed + number)
+    apart = tuple(summary.name for summary in parts["held_out"].episodes)
+    return run.changed(phase=Phase.TRAINING, episodes=names, held_out=apart)
+
+
+def _trained(folder: Path, run: DartRun, profile: RobotProfile, show_progress: bool) -> DartRun:
+    settings, number = run.settings, run.current.number
+    every = Dataset(settings.dataset)
+    apart = {name for iteration in run.iterations for name in iteration.held_out}
+    known = [name for iteration in run.iterations for name in iteration.episodes]
+    training = every.select(names=[name for name in known if name not in apart])
+    config, place = TrainConfig.from_plain(settings.training), training_folder(folder, number)
+    resume = (place / TRAINING_STATE).exists()
+    train(
+        training,
+        config,
+        place,
+        resume=resume,
+        rollout=rollout_for(training, config),
+        show_progress=show_progress,
+    )
+    policy, found = _judged(place / BEST, every.select(names=run.current.held_out), run, profile)
+    noise = found.noise(settings.size)
+    save_covariance(psi_path(folder, number + 1), noise, profile)
+    return run.changed(
+        phase=Phase.DONE,
+        error_before=_error_before(folder, run, profile),
+        error_after=found.error,
+        next_trace=float(np.trace(noise)),
+        **_simulated(policy, settings),
+    )
+
+
+def _judged(
+    checkpoint: Path, dataset: Dataset, run: DartRun, profile: RobotProfile
+) -> tuple[Policy, Estimate]:
+    """A trained policy, and its error on demonstrations that it has not seen."""
+    loaded = load_checkpoint(checkpoint)
+    unseen = held_out(dataset, loaded.details.training, checkpoint)
+    return loaded.policy, estimate(loaded.policy, unseen, profile, run.settings.gripper)
+
+
+def _error_before(folder: Path, run: DartRun, profile: RobotProfile) -> float | None:
+    """What the policy before makes on the newest held-out episodes; None in iteration 0."""
+    number = run.current.number
+    if not number:
+        return None
+    unseen = Dataset(run.settings.dataset).select(names=run.current.held_out)
+    return _judged(training_folder(folder, number - 1) / BEST, unseen, run, profile)[1].error
+
+
+def _simulated(policy: Policy, settings: DartSettings) -> dict[str, Any]:
+    """How often the policy succeeds, and its errors, where it is to be simulated."""
+    if not settings.evaluation_episodes:
+        return {}
+    config = EvaluationConfig(
+        task=settings.task,
+        robot=settings.robot,
+        episodes=settings.evaluation_episodes,
+        seed=_EVALUATION_SEED,
+        expert_every=_EXPERT_EVERY,
+        reward="sparse",
+    )
+    found = evaluate(policy, config)
+    errors = {
+        "on_policy_error": found.on_policy_error,
+        "off_policy_error": found.off_policy_error,
+    }
+    known = {name: error for name, error in errors.items() if math.isfinite(error)}
+    return {"successes": found.success.successes, **known}

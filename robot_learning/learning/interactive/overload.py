@@ -1,0 +1,68 @@
+"""Rounds on a machine that is too slow: episodes of bad timing are told, and may stop a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.learning.interactive.rounds import Round
+from robot_learning.learning.training.bad_timing import keep_command
+
+LIMIT = 3
+"""So many episodes in a row whose timing is bad mean that the machine is too slow."""
+_HELP = (
+    "What helps: close other programs; record with a lower rate, fewer or smaller cameras; leave "
+    "out windows and films; in simulation, where nobody drives by hand, lockstep (`--lockstep "
+    "true`), which no machine is too slow for"
+)
+
+
+def episode_text(dataset: str, name: str, reasons: Sequence[str]) -> str:
+    """That an episode of a round is left out, why, and how it is kept."""
+    return (
+        f"{name} is left out, as its timing is bad: {'; '.join(reasons)}. It does not count and is "
+        f"not trained on; to keep it, once the run has ended: {keep_command(dataset, [name])}"
+    )
+
+
+class OverloadWatch:
+    """Looks at the episodes of a round as they are added, and counts those left out in a row."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+        self._reasons: tuple[str, ...] = ()
+
+    def look(self, before: Round, after: Round, dataset: str) -> list[str]:
+        """What to tell of the episodes that `after` has and `before` had not.
+
+        Args:
+            before: the round when it was looked at last.
+            after: the same round now.
+            dataset: folder that it lies in.
+        """
+        known = {episode.name for episode in before.episodes}
+        texts = []
+        for episode in after.episodes:
+            if episode.name in known:
+                continue
+            self._in_a_row = self._in_a_row + 1 if episode.bad_timing else 0
+            if episode.bad_timing:
+                self._reasons = episode.bad_timing
+                texts.append(episode_text(dataset, episode.name, episode.bad_timing))
+        return texts
+
+    def check(self, resume: str) -> None:
+        """End a run in which too many episodes in a row were left out.
+
+        Args:
+            resume: the command that goes on with it.
+
+        Raises:
+            RobotLearningError: they were; says what was too slow and what helps.
+        """
+        if self._in_a_row >= LIMIT:
+            raise RobotLearningError(
+                f"{self._in_a_row} episodes in a row are left out, as their timing is bad; the "
+                f"last one: {'; '.join(self._reasons)}. Something is too slow for what it has to "
+                f"do. {_HELP}. Then go on with: {resume}"
+            )

@@ -1,0 +1,219 @@
+"""When an ensemble asks for help, from recorded episodes: its thresholds by a budget, and its risk.
+
+The same as in the loop without ROS (`learning.imitation.gates`, `critic`), whose classes do it:
+here episodes are recorded ones, and doubt is that of the executed steps of a chunk, as served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.schema import Source
+from robot_learning.learning.algorithms.dagger import BoolArray, budget_thresholds
+from robot_learning.learning.imitation.config import FitConfig
+from robot_learning.learning.imitation.critic import fit_critic
+from robot_learning.learning.imitation.data import Episode, EpisodeFacts
+from robot_learning.learning.imitation.gates import FEWEST_ROWS
+from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
+from robot_learning.learning.interactive.dart_estimate import held_out, refuse_misfits, windows_of
+from robot_learning.learning.training.batches import Batches
+from robot_learning.policies.checkpoint import Checkpoint
+from robot_learning.policies.gate import executed_disagreement
+from robot_learning.policies.gate_folder import Critic, Gate
+
+_ROWS_AT_ONCE = 256
+_SEED = 13
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateSettings:
+    """How it is found out.
+
+    Attributes:
+        kind: `ensemble`: doubt asks; `thrifty`: doubt or risk.
+        target_rate: share of the policy's steps in which each of the two asks for help.
+        seed: of the critic.
+        fit: of the critic, too.
+    """
+
+    kind: Literal["ensemble", "thrifty"] = "thrifty"
+    target_rate: float = 0.1
+    seed: int = 0
+    fit: FitConfig = field(default_factory=FitConfig)
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.target_rate <= 1.0:
+            raise ConfigurationError(
+                f"target_rate: expected a share above 0, at most 1, found {self.target_rate}"
+            )
+
+
+def recorded_gate(
+    dataset: Dataset,
+    members: Sequence[Checkpoint],
+    profile: RobotProfile,
+    settings: GateSettings,
+) -> Gate:
+    """Thresholds and critic for an ensemble, from every episode of a dataset.
+
+    Thresholds are taken over the rows that a policy drove; while these are fewer than
+    `FEWEST_ROWS`, over episodes that the ensemble was not trained on, or over all. So is the
+    discrepancy, over what a person did. Risk is learnt once some episodes have succeeded and some
+    failed; those of unknown outcome tell nothing.
+
+    Args:
+        dataset: demonstrations and rounds.
+        members: of the ensemble; the first one drives.
+        profile: the robot.
+        settings: see there.
+
+    Raises:
+        ConfigurationError: fewer than two members, or they, dataset and robot do not fit.
+        DatasetError: there is no row in which anybody drove.
+    """
+    if len(members) < 2:
+        raise ConfigurationError("an ensemble has two members or more; name the others, too")
+    for member in members:
+        refuse_misfits(member.policy, dataset, profile)
+    low, high = (end.astype(np.float32) for end in (profile.position_min, profile.position_max))
+    actions = ActionLayout(spaces.Box(low, high))
+    judged = _judged(dataset, members, profile.position_range)
+    unseen = _unseen(dataset, members[0], judged)
+    chosen, where = _representative(judged, unseen)
+    critic, risks = None, None
+    if settings.kind == "thrifty" and judged.keys:
+        episodes = _episodes(dataset, judged)
+        policy = fit_critic(episodes, settings.fit, actions, settings.seed)
+        if policy is not None:
+            critic = Critic(policy, judged.keys, actions.scale)
+            risks = critic.risk_of(judged.observation[chosen], judged.action[chosen])
+    human = judged.source == Source.HUMAN
+    human = human & unseen if (human & unseen).any() else human
+    discrepancies = actions.error(judged.action[human], judged.label[human])
+    limits = budget_thresholds(judged.doubt[chosen], risks, discrepancies, settings.target_rate)
+    outcomes = [summary.outcome for summary in dataset.episodes]
+    source: dict[str, Any] = {
+        "kind": settings.kind,
+        "target_rate": settings.target_rate,
+        "dataset": str(dataset.path.resolve()),
+        "rows": int(np.count_nonzero(chosen)),
+        "rows_of": where,
+        "succeeded": outcomes.count("success"),
+        "failed": outcomes.count("failure"),
+        "members": [member.digest for member in members],
+    }
+    return Gate(limits, critic, source)
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the ensemble makes of N rows in which somebody drove.
+
+    Attributes:
+        rows: (N,) among those of the dataset.
+        source: (N,) who drove.
+        keys: of the columns that make up `observation`: no images.
+        observation: (N, D) of the row itself.
+        action: (N, n) that the first member would take.
+        label: (N, n).
+        doubt: (N,).
+    """
+
+    rows: npt.NDArray[np.int64]
+    source: npt.NDArray[np.uint8]
+    keys: tuple[str, ...]
+    observation: Float32Array
+    action: Float32Array
+    label: Float32Array
+    doubt: FloatArray
+
+
+def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray) -> _Judged:
+    policies = [member.policy for member in members]
+    spec, device = policies[0].spec, policies[0].device
+    config = windows_of(spec, ("human", "policy"))
+    batches = Batches(dataset, config, device)
+    generator = torch.Generator(device).manual_seed(_SEED)
+    now = spec.first_action_index
+    found: list[tuple[npt.NDArray[Any], ...]] = []
+    for indices in torch.split(torch.arange(len(batches)), _ROWS_AT_ONCE):
+        batch = batches.batch(indices)
+        seen = {key: batch[key] for key in config.observation_keys}
+        answers = np.stack([p.predict(seen, generator).cpu().numpy() for p in policies])
+        parts = [batch[key][:, -1].reshape(len(indices), -1) for key in batches.keys]
+        state = torch.cat(parts, dim=1) if parts else torch.zeros(len(indices), 0)
+        label = batch["action"][:, now]
+        doubt = executed_disagreement(answers, spec, ranges)
+        found.append((state.cpu().numpy(), answers[0, :, now], label.cpu().numpy(), doubt))
+    states, chosen, labels, doubts = (np.concatenate(c) for c in zip(*found, strict=True))
+    return _Judged(
+        rows=batches.rows,
+        source=dataset.array("control/source")[batches.rows],
+        keys=batches.keys,
+        observation=states.astype(np.float32),
+        action=chosen.astype(np.float32),
+        label=labels.astype(np.float32),
+        doubt=doubts,
+    )
+
+
+def _unseen(dataset: Dataset, first: Checkpoint, judged: _Judged) -> BoolArray:
+    """(N,) rows of episodes that the first member was certainly not trained on."""
+    try:
+        names = {e.name for e in held_out(dataset, first.details.training, "").episodes}
+    except ConfigurationError:
+        names = set()
+    numbers = [k for k, summary in enumerate(dataset.episodes) if summary.name in names]
+    return np.isin(_episode_numbers(dataset, judged), numbers)
+
+
+def _representative(judged: _Judged, unseen: BoolArray) -> tuple[BoolArray, str]:
+    """(N,) rows like those that the policy will visit, and in words whose they are."""
+    driven = judged.source == Source.POLICY
+    if np.count_nonzero(driven) >= FEWEST_ROWS:
+        return driven, "the policy"
+    if unseen.any():
+        return unseen, "held-out episodes"
+    return np.ones(len(judged.rows), np.bool_), "all"
+
+
+def _episode_numbers(dataset: Dataset, judged: _Judged) -> npt.NDArray[np.int64]:
+    return np.searchsorted(dataset.row_starts(), judged.rows, "right") - 1
+
+
+def _episodes(dataset: Dataset, judged: _Judged) -> list[Episode]:
+    """The rows as episodes of the loop without ROS; the action is what was sent to the robot."""
+    applied = np.asarray(dataset.array("control/applied"), np.float32)[judged.rows]
+    numbers, found = _episode_numbers(dataset, judged), []
+    for number, summary in enumerate(dataset.episodes):
+        own = numbers == number
+        human = judged.source[own] == Source.HUMAN
+        facts = EpisodeFacts(
+            number,
+            summary.round,
+            success=summary.outcome == "success",
+            cut_off=summary.outcome == "unknown",
+        )
+        found.append(
+            Episode(
+                facts,
+                observation=judged.observation[own],
+                label=judged.label[own],
+                action=applied[own],
+                labelled=human,
+                expert_drove=human,
+                doubt=judged.doubt[own].astype(np.float32),
+            )
+        )
+    return found

@@ -1,0 +1,212 @@
+"""Labels for recorded rollouts from an expert: DAgger's labels for the states that were visited.
+
+Ross, Gordon, Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret
+Online Learning", AISTATS 2011, https://arxiv.org/abs/1011.0686: D_i = {(s, π*(s))} for every
+state s that the mixture of policy and expert visited. The states are those of a recording, so
+the expert can be asked at any time afterwards, and by any number of experts one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.core.types import FloatArray
+from robot_learning.episodes.dataset.row_choice import RowChoice
+from robot_learning.episodes.format.schema import DatasetInfo, Source
+from robot_learning.episodes.recording.recorded_rows import RecordedRows
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.labels import add_label_layer, rows_by_hand
+from robot_learning.learning.imitation.expert import (
+    SCRIPTED,
+    Expert,
+    ExpertError,
+    ExpertSource,
+    begin_episode,
+)
+from robot_learning.sim.env import RobotEnv, resolve_robot
+from robot_learning.sim.experts import make_expert
+
+Bounds = tuple[FloatArray, FloatArray]
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelled:
+    """What became of one episode.
+
+    Attributes:
+        name: of its file.
+        layer: number of the new label layer; None where no row was to be labelled.
+        rows: that were labelled.
+        unseen: chosen rows without a whole observation, which keep their label.
+        clipped: numbers of the labels that lay outside of the bounds.
+        change: root mean square of the labels' change, per number, rad or m.
+        by_hand: chosen rows that a person has labelled, and that keep that label.
+        driven: of the rows labelled, those in which a person drove.
+    """
+
+    name: str
+    layer: int | None
+    rows: int
+    unseen: int
+    clipped: int = 0
+    change: float = 0.0
+    by_hand: int = 0
+    driven: int = 0
+
+
+def dataset_expert(info: DatasetInfo, given: str = SCRIPTED) -> Expert:
+    """The scripted expert of the dataset's task, or what `module:callable` names.
+
+    Raises:
+        ConfigurationError: there is none; lists what there is.
+        ExpertError: it cannot be made.
+    """
+    if given == SCRIPTED:
+        return make_expert(info.task, resolve_robot(info.robot))
+    try:
+        env: Any = RobotEnv(info.robot, info.task, control_rate_hz=info.rate_hz)
+    except ConfigurationError:
+        env = None
+    return ExpertSource(given).make(env)
+
+
+def joint_limits(info: DatasetInfo) -> Bounds | None:
+    """The lowest and highest positions (n,) of the dataset's robot; None where it is unknown."""
+    try:
+        profile = resolve_robot(info.robot)
+    except ConfigurationError:
+        return None
+    if profile.joint_names != tuple(info.joint_names):
+        return None
+    return profile.position_min, profile.position_max
+
+
+def relabel_by_expert(
+    folder: DatasetFolder,
+    names: Iterable[str],
+    expert: Expert,
+    *,
+    author: str,
+    method: str,
+    choice: RowChoice | None = None,
+    bounds: Bounds | None = None,
+    images: bool = False,
+    over_hand: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Relabelled]:
+    """Ask `expert` for the label of every visited state; a layer an episode. Hold the lock.
+
+    Args:
+        folder: the dataset.
+        names: file names of the episodes.
+        expert: gives the action (n,) for an observation (the recorded `obs/` columns by name)
+            and an info (`episode`, `row`, `tick_ns`). One that has `reset` is given each
+            episode's seed, so that it makes the choices that it made, or would have made.
+        author: who labels.
+        method: how.
+        choice: of rows; None for all.
+        bounds: (n,) lowest and highest action; labels are clipped to them.
+        images: give the expert the cameras' frames too, by their names.
+        over_hand: label also the rows that a person has labelled; they keep that label otherwise.
+        progress: is told how many rows of the episode are done.
+
+    Yields:
+        What became of each episode, once it is on the disk.
+
+    Raises:
+        ExpertError: it raised or answered with no action; names episode and row. This episode
+            is as it was, the ones before have their layer.
+        EpisodeError: an episode cannot be read or written.
+    """
+    for name in names:
+        with Episode(folder.episodes_path / name) as episode:
+            rows = RecordedRows(episode, images=images)
+            chosen = (choice or RowChoice()).of(episode)
+            by_hand = chosen & rows_by_hand(episode) & (not over_hand)
+            chosen = chosen & ~by_hand
+            wanted = chosen & rows.visible
+            driven = wanted & _human_rows(episode)
+            labels = _labels(rows, np.flatnonzero(wanted), expert, progress)
+            before, digest = episode.column("actions"), episode.recording_digest
+        clipped = labels if bounds is None else np.clip(labels, *bounds)
+        layer = None
+        if wanted.any():
+            layer = add_label_layer(
+                folder,
+                name,
+                clipped,
+                wanted,
+                author=author,
+                method=method,
+                created_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+                digest=digest,
+            )
+        count = int(wanted.sum())
+        change = (clipped - before)[wanted]
+        yield Relabelled(
+            name,
+            layer,
+            rows=count,
+            unseen=int(chosen.sum()) - count,
+            clipped=int((clipped != labels)[wanted].sum()),
+            change=float(np.sqrt(np.nanmean(change**2))) if count else 0.0,
+            by_hand=int(by_hand.sum()),
+            driven=int(driven.sum()),
+        )
+
+
+def _human_rows(episode: Episode) -> npt.NDArray[np.bool_]:
+    """(T,) where a person was in control; nowhere in an episode that does not say."""
+    path = "control/source"
+    if path not in {column.path for column in episode.info.columns}:
+        return np.zeros(episode.rows, bool)
+    return np.asarray(episode.column(path) == Source.HUMAN)
+
+
+def _labels(
+    rows: RecordedRows,
+    wanted: npt.NDArray[np.int64],
+    expert: Expert,
+    progress: Progress | None,
+) -> FloatArray:
+    """(T, n) the expert's actions in the rows `wanted`, NaN in the others."""
+    episode = rows.episode
+    shape = episode.info.column("actions").shape
+    labels = np.full((len(rows), *shape), np.nan)
+    begin_episode(expert, episode.metadata.seed or 0)
+    ticks_ns = episode.column("tick_ns")
+    for done, row in enumerate(wanted.tolist()):
+        info = {"episode": episode.path.name, "row": row, "tick_ns": int(ticks_ns[row])}
+        labels[row] = _asked(expert, rows.values(row), info, shape)
+        if progress:
+            progress(done + 1, len(wanted))
+    return labels
+
+
+def _asked(
+    expert: Expert,
+    observation: Mapping[str, Any],
+    info: Mapping[str, Any],
+    shape: tuple[int, ...],
+) -> FloatArray:
+    place = f"{info['episode']}, row {info['row']}: the expert"
+    try:
+        answer = np.asarray(expert(observation, info), np.float64)
+    except RobotLearningError as problem:
+        raise ExpertError(f"{place}: {problem}") from problem
+    except Exception as problem:
+        raise ExpertError(f"{place} raised {problem!r}") from problem
+    if answer.shape != shape:
+        raise ExpertError(f"{place} gave an action of shape {answer.shape}, expected {shape}")
+    if not np.isfinite(answer).all():
+        raise ExpertError(f"{place} gave an action that is not finite")
+    return answer

@@ -1,0 +1,95 @@
+"""What a person is shown of a DAgger run: a line a round."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.table import Table
+
+from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round
+from robot_learning.policies.gate import REASONS
+
+COLUMNS = (
+    *("round", "checkpoint", "episodes", "asked", "interventions", "time", "labels", "success", ""),
+)
+_DIGITS = 8
+
+
+def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
+    """A row of texts for the demonstrations and for each round, under `COLUMNS`."""
+    rows = []
+    if run.demonstrations:
+        counts = (str(run.demonstrations), "", "", "", str(run.demonstration_rows))
+        rows.append(("demonstrations", "", *counts, "", ""))
+    return [*rows, *(_row(run, round_) for round_ in run.rounds)]
+
+
+def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:
+    phase = "" if round_.phase is Phase.DONE else round_.phase.value
+    if not round_.checkpoint:
+        return (str(round_.number), *("",) * 7, phase or "trained")
+    return (
+        str(round_.number),
+        f"{_short(round_.checkpoint)} {round_.checkpoint_digest[:_DIGITS]}",
+        episodes_text(round_),
+        asked_text(round_),
+        f"{round_.intervention_rate:.0%}",
+        f"{round_.intervention_rows / run.rate_hz:.1f} s",
+        str(round_.labels),
+        f"{round_.successes}/{len(round_.counted)}",
+        phase,
+    )
+
+
+def episodes_text(round_: Round) -> str:
+    """How many count, how many were cut off, and how many are left out for their timing.
+
+    >>> episodes_text(Round(1, Phase.COLLECTING))
+    '0'
+    """
+    counted, left_out = len(round_.counted), len(round_.left_out)
+    parts = [(len(round_.used) - counted, "cut off"), (left_out, "left out")]
+    return " + ".join([str(counted), *(f"{count} {what}" for count, what in parts if count)])
+
+
+def asked_text(round_: Round) -> str:
+    """How often the policy asked for help, by reason; empty where it did not.
+
+    >>> asked_text(Round(1, Phase.COLLECTING))
+    ''
+    """
+    counts = ((round_.asked(reason), reason) for reason in REASONS)
+    return ", ".join(f"{count} {reason}" for count, reason in counts if count)
+
+
+def round_text(run: DaggerRun) -> str:
+    """The newest round in a line."""
+    round_ = run.current
+    seconds = round_.intervention_rows / run.rate_hz
+    return (
+        f"round {round_.number}: {episodes_text(round_)} episodes, {round_.successes} succeeded; "
+        f"interventions {round_.intervention_rate:.0%} of the rows, {seconds:.1f} s; "
+        f"{round_.labels} labels{_asked_text(round_)}{_doubt_text(run)}"
+    )
+
+
+def _asked_text(round_: Round) -> str:
+    asked = asked_text(round_)
+    return f"; help was asked for: {asked}" if asked else ""
+
+
+def _doubt_text(run: DaggerRun) -> str:
+    threshold = run.doubt_threshold
+    return "" if threshold is None else f"; doubt at takeovers {threshold:.3g}"
+
+
+def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:
+    """The table for a terminal; `message` says what goes on now."""
+    table = Table(*COLUMNS, title=title or None, caption=message or None, caption_justify="left")
+    for row in table_rows(run):
+        table.add_row(*row)
+    return table
+
+
+def _short(checkpoint: str) -> str:
+    return "/".join(Path(checkpoint).parts[-2:])

@@ -1,0 +1,154 @@
+"""The folder of one training: what lies where, and how it is begun.
+
+run.json holds the settings and the dataset's digest, metrics.csv and tensorboard/ the figures,
+best/ and last/ are checkpoints, and state.safetensors is what a resumed training starts from.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from robot_learning.core.ensemble_folders import BEST
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.store.folder import write_atomically
+from robot_learning.episodes.store.index import EpisodeSummary
+from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.training.training_state import STATE_NAME, Standing
+from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
+from robot_learning.policies.errors import CheckpointError
+from robot_learning.policies.policy import Policy
+
+RUN_NAME, METRICS_NAME, BOARD_NAME = "run.json", "metrics.csv", "tensorboard"
+LAST = "last"
+TRAINED_ON = "trained_on"
+"""What checkpoints call the marks of the episodes that they were trained on."""
+_MARK_DIGITS = 16
+# What a training writes before its first checkpoint, that one half written included.
+_BEGINNINGS = (
+    *(RUN_NAME, METRICS_NAME, f"{BOARD_NAME}/events.out.tfevents.*"),
+    *(f".{name}.*.new" for name in (RUN_NAME, BEST, LAST)),
+)
+
+
+def refuse_used(folder: Path) -> None:
+    """Refuse a folder that is in use; what a training left before its first state is removed.
+
+    Raises:
+        RunError: something is there.
+    """
+    if (folder / STATE_NAME).exists():
+        raise RunError(f"{folder}: there is a training already; resume it or choose another folder")
+    found = [name for name in (BEST, LAST) if (folder / name).exists()]
+    if found:
+        raise RunError(
+            f"{folder}: holds checkpoints of a training ({', '.join(found)}) that cannot be "
+            f"resumed, as {STATE_NAME} is missing; move it away or choose another folder"
+        )
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not _is_run(folder):
+        raise RunError(f"{folder}: holds something else; choose another folder")
+    _remove_beginnings(folder)
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        read_config(folder)
+    except ConfigurationError:
+        return False
+    return True
+
+
+def _remove_beginnings(folder: Path) -> None:
+    """Remove what a training began with; whatever else lies there stays."""
+    for path in [path for pattern in _BEGINNINGS for path in folder.glob(pattern)]:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    # It stays if somebody else has put something there.
+    with suppress(OSError):
+        (folder / BOARD_NAME).rmdir()
+
+
+def create(folder: Path, identity: Mapping[str, Any]) -> None:
+    """Make the folder, or keep the one that is resumed.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / RUN_NAME, (json.dumps(dict(identity), indent=2) + "\n").encode())
+    except OSError as problem:
+        raise TrainingError(f"{folder}: cannot be written: {problem}") from problem
+
+
+def read_config(folder: Path) -> TrainConfig:
+    """The settings of the training in `folder`.
+
+    Raises:
+        RunError: there is none, it is damaged, or its settings are not valid.
+    """
+    path = folder / RUN_NAME
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{folder}: there is no training here: {RUN_NAME} is missing") from None
+    except (OSError, ValueError) as problem:
+        raise RunError(f"{path}: damaged: {problem}") from problem
+    settings = plain.get("config") if isinstance(plain, Mapping) else None
+    if not isinstance(settings, Mapping):
+        raise RunError(f"{path}: damaged: it holds no settings under 'config'")
+    try:
+        return TrainConfig.from_plain(settings)
+    except ConfigurationError as problem:
+        raise RunError(f"{path}: {problem}") from problem
+
+
+def checkpoint_details(dataset: Dataset, config: TrainConfig) -> CheckpointDetails:
+    """What the checkpoints of this training say of themselves."""
+    info = dataset.info
+    return CheckpointDetails(
+        robot=info.robot,
+        joint_names=info.joint_names,
+        task=info.task,
+        dataset_digest=dataset.digest,
+        training={
+            "config": config.to_plain(),
+            "episodes": len(dataset),
+            TRAINED_ON: [episode_mark(summary) for summary in dataset.episodes],
+        },
+    )
+
+
+def episode_mark(summary: EpisodeSummary) -> str:
+    """What an episode is known by, whatever its file is called: a part of its digest."""
+    return summary.digest[:_MARK_DIGITS]
+
+
+def save(place: Path, policy: Policy, details: CheckpointDetails, standing: Standing) -> None:
+    """Write a checkpoint with how far the training was.
+
+    Raises:
+        TrainingError: it cannot be written; the one before stays.
+    """
+    figures = {"step": standing.step, "best": standing.best}
+    whole = CheckpointDetails(
+        details.robot,
+        details.joint_names,
+        details.task,
+        details.dataset_digest,
+        {**details.training, **figures},
+    )
+    try:
+        save_checkpoint(place, policy, whole)
+    except CheckpointError as problem:
+        raise TrainingError(str(problem)) from problem

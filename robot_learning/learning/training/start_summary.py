@@ -1,0 +1,133 @@
+"""What a training says before its first step: what goes in, what comes out, and on what it runs."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.training.batches import Batches, is_true_pose
+from robot_learning.learning.training.config import NARROW_RANGE, TrainConfig
+from robot_learning.policies.normalization import narrow_numbers
+from robot_learning.policies.policy import Policy
+
+_SHOWN = 6
+# What varies by less is scaled as it is, like what does not vary at all.
+_LEAST = 1e-9
+
+
+class Training(Protocol):
+    """What is told of a training (`trainer.Training`)."""
+
+    config: TrainConfig
+    policy: Policy
+    batches: Batches
+    device: torch.device
+
+    @property
+    def measures_threads(self) -> bool:
+        """Whether the number of threads is found out in the first steps."""
+        ...
+
+
+def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[str]:
+    """The lines.
+
+    Args:
+        training: with its data and its policy.
+        dataset: the episodes that it is trained on.
+        held_out: episodes to validate with.
+
+    Raises:
+        EpisodeError: an episode cannot be read.
+    """
+    config, spec = training.config, training.policy.spec
+    parameters = sum(parameter.numel() for parameter in training.policy.parameters())
+    names = f" ({', '.join(spec.action_names)})" if spec.action_names else ""
+    chunk = f", in chunks of {spec.action_steps}, of which {spec.executed_steps} are executed"
+    return [
+        f"{dataset.path}: {len(dataset)} episodes, {len(training.batches)} rows to train on; "
+        f"{held_out} episodes to validate with",
+        f"observations: {', '.join(_column_text(dataset, o.key) for o in spec.observations)}",
+        *_true_poses(training, dataset),
+        *_cameras_left_out(training, dataset),
+        *_narrow(training, dataset),
+        f"actions: {spec.action_dim}{names}{chunk if spec.action_steps > 1 else ''}",
+        f"policy: {config.family}, {_count_text(parameters)} parameters; {config.steps} steps of "
+        f"{config.batch_size} samples",
+        f"device: {training.device}; threads: {_threads_text(training)}",
+    ]
+
+
+def _column_text(dataset: Dataset, key: str) -> str:
+    column = dataset.column(key)
+    if column.is_image:
+        return f"{key} (camera, {column.shape[1]}x{column.shape[0]})"
+    size = 1
+    for length in column.shape:
+        size *= length
+    return f"{key} ({size})"
+
+
+def _true_poses(training: Training, dataset: Dataset) -> list[str]:
+    keys = [key for key in training.batches.keys if is_true_pose(dataset.column(key))]
+    if not keys:
+        return []
+    several = len(keys) > 1
+    return [
+        f"  {', '.join(keys)}: true pose{'s' if several else ''} that only a simulation knows; "
+        "on a real arm this policy would need something that measures "
+        f"{'them' if several else 'it'}"
+    ]
+
+
+def _cameras_left_out(training: Training, dataset: Dataset) -> list[str]:
+    keys = [
+        column.path
+        for column in dataset.info.columns
+        if column.is_image and column.path not in training.batches.image_keys
+    ]
+    return [f"  not seen: {', '.join(keys)} (data.observation_keys, data.use_cameras)"] * bool(keys)
+
+
+def _narrow(training: Training, dataset: Dataset) -> list[str]:
+    """The numbers that hardly varied, and what becomes of them."""
+    limit = training.policy.config.narrow_range
+    if training.policy.config.observation_margin is not None:
+        return []
+    found: list[str] = []
+    keys = training.batches.keys
+    wanted = limit or NARROW_RANGE
+    for key, known in dataset.statistics(keys).items() if keys else ():
+        names = dataset.column(key).names
+        width = (known.maximum - known.minimum).ravel()
+        for number in narrow_numbers(known, wanted).ravel().nonzero()[0].tolist():
+            if width[number] > _LEAST:
+                name = names[number] if number < len(names) else str(number)
+                found.append(f"{key} {name} ({width[number]:.2g})")
+    if not found:
+        return []
+    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    listed = f"{', '.join(found[:_SHOWN])}{more}"
+    if limit:
+        return [f"  hardly varied, so cut to the dataset's range (policy.narrow_range): {listed}"]
+    return [
+        f"  hardly varied: {listed}; where they stand elsewhere later the policy may do anything: "
+        f"set policy.narrow_range={NARROW_RANGE:g}, or leave them out"
+    ]
+
+
+def _count_text(count: int) -> str:
+    if count >= 1_000_000:
+        return f"{count / 1e6:.1f} million"
+    return f"{count / 1e6:.2f} million" if count >= 10_000 else str(count)
+
+
+def _threads_text(training: Training) -> str:
+    compute = training.config.compute
+    if compute.threads:
+        return f"{compute.threads} (compute.threads)"
+    if training.measures_threads:
+        return f"measured in the first steps, at most {torch.get_num_threads()} (compute.threads)"
+    return f"{torch.get_num_threads()}"

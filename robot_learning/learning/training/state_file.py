@@ -1,0 +1,49 @@
+"""The JSON file that a run goes on from: replaced whole, and read strictly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from robot_learning.episodes.store.folder import write_atomically
+from robot_learning.learning.training.errors import RunError
+
+State = TypeVar("State")
+
+
+def write_state(path: Path, version: int, plain: Mapping[str, Any]) -> None:
+    """Replace the file; its folder is made.
+
+    Raises:
+        OSError: it cannot be written; the state before stays.
+    """
+    text = json.dumps({"version": version, **plain}, indent=2)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (text + "\n").encode())
+
+
+def read_state(
+    path: Path, version: int, build: Callable[[dict[str, Any]], State], run: str = "run"
+) -> State:
+    """What `build` makes of the file's content, the version left out.
+
+    Args:
+        path: of the file.
+        version: the newest that is understood.
+        build: may raise what wrong content brings about.
+        run: what the file is the state of, for errors.
+
+    Raises:
+        RunError: there is none, it is damaged, or a newer version wrote it.
+    """
+    try:
+        plain = json.loads(path.read_text(encoding="utf-8"))
+        if plain.pop("version") > version:
+            raise RunError(f"{path}: written by a newer version of this package; update it")
+        return build(plain)
+    except FileNotFoundError:
+        raise RunError(f"{path.parent}: there is no {run} here: {path.name} is missing") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise RunError(f"{path}: damaged: {problem!r}") from problem

@@ -1,0 +1,468 @@
+"""One trainer for every family of policy: from a dataset to a checkpoint.
+
+Everything that a step draws (order, noise, dropout) follows from the seed, the step and the
+process alone, so that a training that was killed and resumed ends with the same weights, bit for
+bit, as one that was not.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.parallel import DistributedDataParallel
+
+from robot_learning.core.ensemble_folders import BEST
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.learning.training import run_folder
+from robot_learning.learning.training.bad_timing import without_bad_timing
+from robot_learning.learning.training.batches import Batches
+from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.distributed import Processes, choose_device, process_group
+from robot_learning.learning.training.errors import TrainingError
+from robot_learning.learning.training.failures import without_failures
+from robot_learning.learning.training.interruption import Interruption
+from robot_learning.learning.training.logs import ProgressBar, RunLog
+from robot_learning.learning.training.optimization import (
+    MovingAverage,
+    learning_rate_at,
+    make_optimizer,
+)
+from robot_learning.learning.training.order import SampleOrder
+from robot_learning.learning.training.precision import autocast, warn_of_slow_precision
+from robot_learning.learning.training.start_summary import start_summary
+from robot_learning.learning.training.threads import FastestThreads, threads_restored
+from robot_learning.learning.training.training_state import (
+    STATE_NAME,
+    Standing,
+    load_state,
+    save_state,
+)
+from robot_learning.learning.training.validation import Rollout, Validator, is_better, is_progress
+from robot_learning.policies.errors import memory_errors_as
+from robot_learning.policies.families import make_policy
+from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+
+# Seeds of single steps of neighbouring trainings do not overlap below this many steps.
+_STEPS_PER_SEED = 100_000_007
+# The state is also saved by the clock, so that slow steps lose no more of it than fast ones; not
+# so often that large networks train for less than 95 % of the time.
+SAVE_EVERY_S = 30.0
+# The first time after so long, then after twice as long each time: who stops early loses little.
+_FIRST_SAVED_S = 2.0
+_SAVING_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training made.
+
+    Attributes:
+        folder: of the run; `best` and `last` in it are checkpoints.
+        steps: that were made, fewer than asked for after an early stop.
+        best: figures of the best checkpoint.
+        wall_s: of this call.
+        stopped_early: whether patience ended it.
+    """
+
+    folder: Path
+    steps: int
+    best: dict[str, float]
+    wall_s: float
+    stopped_early: bool
+
+    @property
+    def checkpoint(self) -> Path:
+        """The best checkpoint."""
+        return self.folder / BEST
+
+
+def train(
+    dataset: Dataset,
+    config: TrainConfig,
+    folder: Path,
+    *,
+    resume: bool = False,
+    rollout: Rollout | None = None,
+    show_progress: bool = False,
+) -> TrainResult:
+    """Train a policy on a dataset.
+
+    Args:
+        dataset: its episodes are divided into training and validation by the configuration.
+        config: everything else.
+        folder: of the run; made here.
+        resume: go on with what is in `folder`.
+        rollout: success, a share, of a policy in evaluation mode; None for validation by the
+            loss alone. Called in the main process.
+        show_progress: what goes in, and how far it is: a bar on a terminal, else a line every few
+            seconds.
+
+    Ctrl-C ends it between two steps and saves its state; `KeyboardInterrupt` follows.
+
+    Raises:
+        ConfigurationError: settings, dataset and policy do not fit, or the folder is in use.
+        TrainingError: the loss is not finite, memory ran out, or the disk failed.
+    """
+    begin_s = time.monotonic()
+    with (
+        threads_restored(),
+        process_group(config.compute.device) as processes,
+        clear_memory_errors(config),
+    ):
+        if config.compute.threads:
+            torch.set_num_threads(config.compute.threads)
+        training = Training(dataset, config, folder, processes, rollout)
+        if resume:
+            training.resume()
+        elif processes.is_main:
+            run_folder.refuse_used(folder)
+        stopped = training.run(show_progress and processes.is_main)
+    standing = training.standing
+    return TrainResult(folder, standing.step, standing.best, time.monotonic() - begin_s, stopped)
+
+
+def clear_memory_errors(config: TrainConfig) -> AbstractContextManager[None]:
+    """Turn running out of memory into one line that says what helps."""
+    told = TrainingError(
+        f"out of memory with batch_size {config.batch_size}: a smaller one, a smaller "
+        "network or data.image_cache_mib=0 may fit"
+    )
+    return memory_errors_as(told)
+
+
+def split(
+    dataset: Dataset, config: TrainConfig, *, tell: bool = True
+) -> tuple[Dataset, Dataset | None]:
+    """The episodes to train on, and those to validate with, if there are enough for both.
+
+    `tell` which are left out, for their timing or as they failed.
+
+    Raises:
+        DatasetError: there is no episode to train on.
+        EpisodeError: an episode cannot be read.
+    """
+    data = config.data
+    chosen = dataset.select(outcomes=data.outcomes) if data.outcomes else dataset
+    if not (data.outcomes or data.keep_failures):
+        chosen = without_failures(chosen, tell=tell)
+    chosen = without_bad_timing(chosen, data.keep_bad_timing, tell=tell)
+    if not len(chosen):
+        raise DatasetError(f"{dataset.path}: there is no episode to train on")
+    if len(chosen) < 2 or not data.validation_share:
+        return chosen, None
+    shares = {"training": 1.0 - data.validation_share, "validation": data.validation_share}
+    parts = chosen.split(shares, data.split_seed)
+    return parts["training"], parts["validation"]
+
+
+def policy_spec(dataset: Dataset, batches: Batches, config: TrainConfig) -> PolicySpec:
+    """What the policy sees and does, from the dataset's columns."""
+    data = config.data
+    keys = (*batches.keys, *batches.image_keys)
+    action = dataset.column("actions")
+    return PolicySpec(
+        observations=tuple(
+            ObservationSpec(key, dataset.column(key).shape, key in batches.image_keys)
+            for key in keys
+        ),
+        action_dim=action.shape[0],
+        action_names=action.names or dataset.info.joint_names,
+        observation_steps=data.observation_steps,
+        action_steps=data.action_steps,
+        executed_steps=data.executed_steps,
+        first_action_index=data.first_action_index,
+        rate_hz=dataset.info.rate_hz,
+    )
+
+
+class Training:
+    """The state of one training, step by step."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        config: TrainConfig,
+        folder: Path,
+        processes: Processes,
+        rollout: Rollout | None = None,
+    ) -> None:
+        """Read the data and build the policy; nothing is written yet."""
+        if config.batch_size % processes.count:
+            raise ConfigurationError(
+                f"batch_size {config.batch_size} cannot be shared by {processes.count} processes"
+            )
+        self.config, self.folder, self.processes = config, folder, processes
+        self.device = choose_device(config.compute.device, processes)
+        if processes.is_main:
+            warn_of_slow_precision(self.device, config.compute.precision)
+        training, validation = split(dataset, config, tell=processes.is_main)
+        self.batches = Batches(training, config.data, self.device, seed=config.seed)
+        self._validator = Validator(validation, config, self.device, rollout)
+        self._training, self._held_out = training, len(validation or ())
+        self.order = SampleOrder(len(self.batches), config.batch_size, config.seed)
+        keys = (*self.batches.keys, *self.batches.image_keys)
+        statistics = training.statistics([*keys, "actions"])
+        statistics["action"] = statistics.pop("actions")
+        torch.manual_seed(config.seed)
+        spec = policy_spec(training, self.batches, config)
+        self.policy = make_policy(config.family, spec, statistics, config.policy).to(self.device)
+        self.average = MovingAverage(self.policy, config.ema) if config.ema.decay else None
+        self.optimizer = make_optimizer(self.policy.parameters(), config.optimizer)
+        self._trained = [p for p in self.policy.parameters() if p.requires_grad]
+        uses_scaler = config.compute.precision == "float16" and self.device.type == "cuda"
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=uses_scaler)
+        self.standing = Standing()
+        self.details = run_folder.checkpoint_details(training, config)
+        self.identity = {"config": config.to_plain(), "dataset": training.digest}
+        self._forward = self._wrapped()
+        self._save_wait_s = min(_FIRST_SAVED_S, SAVE_EVERY_S)
+        self._save_due_s = time.monotonic() + self._save_wait_s
+
+    @property
+    def evaluated(self) -> Policy:
+        """The policy that is validated and saved: the averaged one, if there is one."""
+        return self.average.policy if self.average else self.policy
+
+    @property
+    def measures_threads(self) -> bool:
+        """Whether it finds out with how many threads it is fastest."""
+        compute = self.config.compute
+        alone = self.processes.count == 1 and self.device.type == "cpu"
+        return alone and compute.measure_threads and not compute.threads
+
+    def resume(self) -> None:
+        """Return to the state that was saved last."""
+        self.standing = load_state(
+            self.folder, self.policy, self.average, self.optimizer, self.identity
+        )
+        if self.standing.scaler:
+            self._scaler.load_state_dict(self.standing.scaler)
+
+    def run(self, show_progress: bool = False) -> bool:
+        """Train to the end; True when patience ended it sooner."""
+        config, standing = self.config, self.standing
+        if self._is_patience_over:
+            return True
+        self.policy.train()
+        first = standing.step
+        with ExitStack() as stack:
+            log: RunLog | None = None
+            if show_progress:
+                lines = start_summary(self, self._training, self._held_out)
+                print(*lines, sep="\n", file=sys.stderr, flush=True)
+            bar = stack.enter_context(ProgressBar(config.steps, first, show_progress))
+            most = torch.get_num_threads()
+            threads = FastestThreads(most, standing.threads) if self.measures_threads else None
+            interruption = Interruption()
+            stack.enter_context(interruption.watched(self.processes.count == 1))
+            order = (
+                [
+                    self.processes.share(self.order.batch(step))
+                    for step in range(first, config.steps)
+                ]
+                if self.batches.streams_images and config.compute.loader_workers
+                else None
+            )
+            source = self.batches.stream(order, config.compute.loader_workers) if order else None
+            since_s, since_step = time.monotonic(), first
+            shown: dict[str, float] = {}
+            for step in range(first, config.steps):
+                batch = next(source) if source else None
+                with interruption.held_back():
+                    if threads:
+                        threads.begin()
+                    figures = self.step(step, batch)
+                    standing.step = step + 1
+                    if threads and threads.end():
+                        self._tell_threads(threads.chosen, bar)
+                if log is None and self.processes.is_main:
+                    # Not before: a training that cannot make a step leaves nothing behind.
+                    run_folder.create(self.folder, self.identity)
+                    log = RunLog(self.folder, first)
+                    stack.callback(log.close)
+                if self._is_due(config.log_every_steps):
+                    now_s = time.monotonic()
+                    rate = (standing.step - since_step) / max(now_s - since_s, 1e-9)
+                    since_s, since_step = now_s, standing.step
+                    shown = self._report(log, figures, rate * config.batch_size)
+                bar.update(standing.step, shown)
+                if self._settle(log, bar, interruption):
+                    return True
+        return False
+
+    def _settle(self, log: RunLog | None, bar: ProgressBar, interruption: Interruption) -> bool:
+        """Validate and save where it is time for it; True when patience is over.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C came during the step.
+        """
+        stop = False
+        if self._is_due(self.config.validation.every_steps):
+            if interruption.asked:
+                # A state of this step would be resumed without its validation.
+                raise KeyboardInterrupt
+            bar.phase("validating")
+            stop = self.processes.agree(self._validate(log))
+            bar.phase("")
+        with interruption.held_back():
+            is_time = interruption.asked or time.monotonic() >= self._save_due_s
+            if stop or self._is_due(self.config.save_every_steps):
+                self._save()
+            elif self.processes.is_main and is_time:
+                self._write_state()
+        if interruption.asked:
+            raise KeyboardInterrupt
+        return stop
+
+    def step(self, step: int, batch: dict[str, torch.Tensor] | None = None) -> dict[str, Any]:
+        """One step of the optimiser; returns loss, gradient norm and the family's figures.
+
+        The loss is this process's part of the whole batch's.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
+        config, processes = self.config, self.processes
+        whole = self.order.batch(step)
+        share = processes.share(whole)
+        if batch is None:
+            batch = self.batches.batch(share)
+        weights = self.batches.weights
+        # Divided by the weight of the whole batch, so that processes add up to one.
+        total = weights[whole.to(weights.device)].sum().clamp(min=1e-12)
+        generator = self._seeded(step)
+        rate = learning_rate_at(step, config.steps, config.optimizer)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with autocast(self.device, self.config.compute.precision):
+            loss = self._forward(batch, generator)
+        weighted = (loss.per_sample.float() * weights[share.to(weights.device)]).sum() / total
+        self.optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(weighted * processes.count).backward()
+        self._scaler.unscale_(self.optimizer)
+        clip = config.optimizer.gradient_clip or float("inf")
+        norm = torch.nn.utils.clip_grad_norm_(self._trained, clip)
+        checked = self.device.type == "cpu" or self._is_due(config.log_every_steps, step + 1)
+        if checked and not (torch.isfinite(weighted) and self._is_finite(norm)):
+            raise TrainingError(self._not_finite(step, weighted.item(), norm.item()))
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
+        if self.average:
+            self.average.update(step)
+        return {"loss": weighted.detach(), "gradient_norm": norm, "metrics": loss.metrics}
+
+    def _wrapped(self) -> Callable[..., Any]:
+        forward: Any = self.policy
+        if self.config.compute.compile:
+            forward = torch.compile(forward)
+        if self.processes.count > 1:
+            devices = [self.device.index] if self.device.type == "cuda" else None
+            with warnings.catch_warnings():
+                # PyTorch 2.13 has a new name for it, which older releases do not know.
+                warnings.filterwarnings("ignore", ".*broadcast_buffers", FutureWarning)
+                forward = DistributedDataParallel(
+                    forward, device_ids=devices, broadcast_buffers=False
+                )
+        return forward  # type: ignore[no-any-return]
+
+    def _seeded(self, step: int) -> torch.Generator:
+        """A generator for this step and process; dropout's global one is seeded alike."""
+        seed = self.config.seed * _STEPS_PER_SEED + step
+        seed = seed * self.processes.count + self.processes.rank
+        torch.manual_seed(seed)
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def _not_finite(self, step: int, loss: float, norm: float) -> str:
+        is_saved = (self.folder / STATE_NAME).exists()
+        saved = f". The last state that was saved can be resumed: {self.folder}" if is_saved else ""
+        return (
+            f"step {step + 1}: the loss is {loss:g} and its gradient's norm {norm:g}; a lower "
+            f"optimizer.learning_rate may help{saved}"
+        )
+
+    def _is_finite(self, norm: torch.Tensor) -> bool:
+        # With a scaler, a norm that overflows is a step that is skipped, not a failure.
+        return self._scaler.is_enabled() or bool(torch.isfinite(norm))
+
+    def _is_due(self, every: int, step: int | None = None) -> bool:
+        done = self.standing.step if step is None else step
+        return done == self.config.steps or bool(every and done % every == 0)
+
+    def _report(
+        self, log: RunLog | None, figures: dict[str, Any], samples_per_s: float
+    ) -> dict[str, float]:
+        step = self.standing.step
+        values = {
+            "epoch": self.order.epoch(step),
+            "loss": float(self.processes.add(figures["loss"])),
+            "learning_rate": learning_rate_at(step - 1, self.config.steps, self.config.optimizer),
+            "gradient_norm": float(figures["gradient_norm"]),
+            "samples_per_s": samples_per_s,
+        }
+        if log:
+            log.write(step, values, {k: float(v) for k, v in figures["metrics"].items()})
+        best = {f"best {name}": value for name, value in self.standing.best.items()}
+        best.pop("best step", None)
+        return {"loss": values["loss"], **best}
+
+    def _tell_threads(self, chosen: int, bar: ProgressBar) -> None:
+        if chosen != self.standing.threads:
+            bar.say(f"threads: {chosen}, with which steps are shortest here (compute.threads)")
+        self.standing.threads = chosen
+
+    def _validate(self, log: RunLog | None) -> bool:
+        """Compare with the best so far and keep it if better; True when patience is over."""
+        if not self.processes.is_main:
+            return False
+        standing = self.standing
+        figures = self._validator.figures(self.evaluated.eval())
+        self.policy.train()
+        if log and figures:
+            log.write(standing.step, {f"validation_{name}": v for name, v in figures.items()})
+        if is_progress(figures, standing.record):
+            standing.record, standing.waited = figures, 0
+        else:
+            standing.waited += 1
+        if is_better(figures, standing.best):
+            standing.best = {**figures, "step": float(standing.step)}
+            self._save_checkpoint(BEST)
+        return self._is_patience_over
+
+    @property
+    def _is_patience_over(self) -> bool:
+        patience = self.config.validation.patience
+        return bool(patience and self.standing.waited >= patience)
+
+    def _save(self) -> None:
+        if self.processes.is_main:
+            self._write_state()
+        self.processes.barrier()
+
+    def _write_state(self) -> None:
+        begin_s = time.monotonic()
+        self.standing.scaler = dict(self._scaler.state_dict())
+        self._save_checkpoint(run_folder.LAST)
+        save_state(
+            self.folder,
+            self.policy,
+            self.average,
+            self.optimizer,
+            standing=self.standing,
+            identity=self.identity,
+        )
+        now_s = time.monotonic()
+        self._save_wait_s = min(2 * self._save_wait_s, SAVE_EVERY_S)
+        self._save_due_s = now_s + max(self._save_wait_s, (now_s - begin_s) / _SAVING_SHARE)
+
+    def _save_checkpoint(self, name: str) -> None:
+        run_folder.save(self.folder / name, self.evaluated, self.details, self.standing)

@@ -1,0 +1,1 @@
+"""Parts of `arbiter_node`."""

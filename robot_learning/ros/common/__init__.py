@@ -1,0 +1,1 @@
+"""What every node uses: its host, its loop, its parameters, QoS and messages."""

@@ -1,0 +1,74 @@
+"""Has `policy_node` serve one checkpoint after the other, without restarting it."""
+
+from __future__ import annotations
+
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import GetState
+
+from robot_learning.core.ensemble_folders import ensemble_members
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.common.session_calls import Calls
+
+# Loading PyTorch, measuring backends and warming up, on a slow machine.
+LOADING_PATIENCE_S = 120.0
+
+
+class RemotePolicy:
+    """A `policy_node` that waits to be told what to serve, or serves something already.
+
+    Attributes:
+        serves: checkpoint, doubt threshold and gate that it was told last; None before the first.
+    """
+
+    def __init__(self, calls: Calls, name: str) -> None:
+        self.serves: tuple[str, float, str] | None = None
+        self._calls, self._name = calls, name
+        self._rests = False
+
+    def serve(self, checkpoint: str, ask_above: float = 0.0, gate: str = "") -> None:
+        """Serve a checkpoint, with the ensemble that it is of, from now on.
+
+        Args:
+            checkpoint: its folder.
+            ask_above: doubt above which it asks for help; 0: as the gate says.
+            gate: folder that says so; empty: never.
+
+        Raises:
+            RobotLearningError: the node refuses it, and goes on as before; or nobody answers.
+        """
+        wanted = checkpoint, ask_above, gate
+        if wanted == self.serves and not self._rests:
+            return
+        members = ";".join(ensemble_members(checkpoint))
+        named = {"checkpoint": checkpoint, "members": members, "gate": gate}
+        self._calls.set_parameters(self._name, {**named, "ask_above": ask_above})
+        answer = self._calls.call(GetState, f"{self._name}/get_state", GetState.Request())
+        if answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED:
+            self._start(checkpoint)
+        else:
+            service = f"{self._name}/reload"
+            granted, text = self._calls.trigger(service, LOADING_PATIENCE_S)
+            if not granted:
+                raise RobotLearningError(f"{service}: {text}")
+            if self._rests:
+                self._change(Transition.TRANSITION_ACTIVATE, checkpoint)
+        self.serves, self._rests = wanted, False
+
+    def rest(self) -> None:
+        """Propose nothing until `serve`: others have the processor meanwhile."""
+        if self.serves is not None and not self._rests:
+            self._change(Transition.TRANSITION_DEACTIVATE, self.serves[0])
+            self._rests = True
+
+    def begin_episode(self) -> None:
+        """Forget history and plan."""
+        self._calls.demand(f"{self._name}/reset")
+
+    def _start(self, checkpoint: str) -> None:
+        for step in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
+            self._change(step, checkpoint)
+
+    def _change(self, step: int, checkpoint: str) -> None:
+        if not self._calls.transition(self._name, step, LOADING_PATIENCE_S):
+            text = f"{self._name} does not serve {checkpoint}; its log says why"
+            raise RobotLearningError(text)

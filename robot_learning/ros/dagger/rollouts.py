@@ -1,0 +1,107 @@
+"""Episodes in which a policy drives and somebody may take over.
+
+Attended, the operator's keys begin, end and judge them. Unattended, for the scripted operator, an
+episode ends with success, after a time, or with a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.node import Node
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.dagger.doubt import PolicyDoubt
+from robot_learning.ros.dagger.operator import SimulatedOperator
+from robot_learning.ros.dagger.policy import RemotePolicy
+from robot_learning.ros.dagger.run import resume_command
+from robot_learning.ros.session.episode_leader import (
+    KEY_PATIENCE_S,
+    SILENCE_PATIENCE_S,
+    EpisodeLeader,
+)
+
+
+class Rollouts:
+    """Leads one such episode after the other."""
+
+    def __init__(
+        self,
+        node: Node,
+        leader: EpisodeLeader,
+        policy: RemotePolicy,
+        doubt: PolicyDoubt,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """`settings`: as for the leader, with `episode_timeout_s` and `step_in_s`."""
+        self._node, self._leader, self._policy = node, leader, policy
+        self._settings = settings
+        self._arbiter = settings["arbiter_node"]
+        self._operator = SimulatedOperator(leader, doubt, settings)
+
+    def attended(self, cancelled: Callable[[], bool]) -> bool:
+        """One episode by the operator's keys, or none when `cancelled` says so before it begins.
+
+        Returns:
+            Whether a key has ended it.
+
+        Raises:
+            RobotLearningError: a node does not answer.
+        """
+        self._leader.reset()
+        self._node.get_logger().info("the next episode: start it")
+        return self._leader.attended_episode(self._begin, self.rest, cancelled)
+
+    def unattended(self, on_call: bool) -> bool:
+        """One episode; whether it came to an end of its own, not cut off by the recorder.
+
+        Args:
+            on_call: the operator does not watch, and takes over when the policy asks.
+
+        Raises:
+            RobotLearningError: a node does not answer, or refuses what is needed.
+        """
+        leader = self._leader
+        leader.reset()
+        self._begin(SILENCE_PATIENCE_S, resume_command(self._settings))
+        self._operator.begin(on_call)
+        give_up_s = leader.calls.now_s + self._settings["episode_timeout_s"]
+        while leader.recording and leader.scene.mode != "FAULT" and leader.calls.now_s < give_up_s:
+            if leader.scene.has_succeeded:
+                break
+            leader.calls.spin()
+            self._operator.go_on()
+        ended = leader.recording
+        if ended:
+            leader.ask("success" if leader.scene.has_succeeded else "failure")
+        self.rest()
+        leader.await_status()
+        return ended
+
+    def rest(self) -> None:
+        """Nobody drives any more; the arm holds."""
+        self._leader.calls.demand(f"{self._settings['teleop_node']}/release")
+        self._leader.calls.trigger(f"{self._arbiter}/hold")
+
+    def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
+        leader = self._leader
+        # Of a stream that is silent the policy hears nothing either.
+        leader.await_heard(patience_s, resume)
+        now_ns = leader.scene.now_ns
+        self._policy.begin_episode()
+        leader.scene.await_proposal(now_ns)
+        leader.begin(patience_s, resume)
+        granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
+        if not granted:
+            self._node.get_logger().warning(text)
+
+
+def check_unattended(settings: Mapping[str, Any]) -> None:
+    """Refuse what only a person may do.
+
+    Raises:
+        RobotLearningError: a real arm is to be driven with nobody at it.
+    """
+    if settings["unattended"] and not settings["simulated"]:
+        raise RobotLearningError("unattended rounds need a simulated robot: simulated is false")

@@ -1,0 +1,247 @@
+"""From a graph's messages to the observations of one arm's policy.
+
+Joints and poses of one control period are put together by their stamp. Images are decoded in a
+thread of their own, so that neither the control loop nor the executor waits for a JPEG.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+import simplejpeg
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+from sensor_msgs.msg import CompressedImage, JointState
+
+from robot_learning.core.errors import CommandError
+from robot_learning.core.joint_collector import JointCollector
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.turns import TurnCounter, TurnRules
+from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.recording.message_streams import StampJoin
+from robot_learning.ros.common import conversions, qos
+from robot_learning.serving.compatibility import Sources
+
+JOINTS = "joint_states"
+_QUANTITIES = ("joint_position", "joint_velocity", "joint_effort")
+
+OnSample = Callable[[str, int, Any], object]
+"""(key, stamp in nanoseconds, value)"""
+
+
+class ArmInputs:
+    """Subscribes to what one policy sees of one arm.
+
+    `on_sample` is called for each value, then `on_complete` with the stamp once the joints and
+    all poses of that stamp are there.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        prefix: str,
+        profile: RobotProfile,
+        sources: Sources,
+        *,
+        on_sample: OnSample,
+        on_complete: Callable[[int], None],
+        on_image: Callable[[], None],
+        inline: bool = False,
+    ) -> None:
+        """Subscribe; with `inline`, in lockstep, images are decoded as they come."""
+        self.heard: set[str] = set()
+        self._node, self._sources = node, sources
+        self._on_sample, self._on_complete = on_sample, on_complete
+        self._collector = JointCollector(profile.joint_names)
+        self._turns = TurnCounter(TurnRules.of(profile))
+        self._refused, self._refusal = 0, ""
+        self._topics = [f"{prefix}{JOINTS}"]
+        self._camera_topics: dict[str, str] = {}
+        self._sensed = False
+        self._join = StampJoin([JOINTS, *sources.poses.values()], self._on_sensed)
+        subscribe = partial(node.create_subscription, qos_profile=qos.STREAM_IN)
+        joints, profile_in = f"{prefix}{JOINTS}", qos.joints_beside(len(sources.poses))
+        self._subscriptions = [
+            node.create_subscription(JointState, joints, self._on_joints, profile_in)
+        ]
+        for name in sources.poses.values():
+            topic = f"{prefix}poses/{name}"
+            self._topics.append(topic)
+            self._subscriptions.append(
+                subscribe(PoseStamped, topic, callback=partial(self._on_pose, name))
+            )
+        self._decoder = ImageDecoder(on_image, inline=inline) if sources.cameras else None
+        cameras = {camera.name: camera for camera in profile.cameras}
+        for key, name in sources.cameras.items():
+            topic = cameras[name].topic or f"{prefix}{name}/image_raw"
+            topic = topic if topic.endswith("/compressed") else f"{topic}/compressed"
+            self._topics.append(topic)
+            self._camera_topics[key] = topic
+            self._subscriptions.append(
+                subscribe(CompressedImage, topic, callback=partial(self._on_jpeg, key))
+            )
+
+    @property
+    def unheard(self) -> tuple[str, ...]:
+        """Topics of which nothing usable has arrived yet, or which never had equal stamps."""
+        silent = tuple(
+            f"{topic}{self._told(topic)}" for topic in self._topics if not self._is_heard(topic)
+        )
+        if silent or self._sensed:
+            return silent
+        topics = [topic for topic in self._topics if topic not in self._camera_topics.values()]
+        return (f"equal stamps of {' and '.join(topics)}",)
+
+    @property
+    def undecodable(self) -> dict[str, int]:
+        """How many frames were no JPEG, by key; those without any are left out."""
+        return self._decoder.undecodable() if self._decoder is not None else {}
+
+    def redirect(self, on_sample: OnSample, on_complete: Callable[[int], None]) -> None:
+        """From now on somebody else is called."""
+        self._on_sample, self._on_complete = on_sample, on_complete
+
+    def take_images(self) -> None:
+        """Pass on the images that were decoded meanwhile."""
+        if self._decoder is None:
+            return
+        for key, stamp_ns, pixels in self._decoder.take():
+            self.heard.add(self._camera_topics[key])
+            self._on_sample(key, stamp_ns, pixels)
+
+    def begin_anew(self) -> None:
+        """The policy forgets what was before: continuous joints count from their home again."""
+        self._turns.recount()
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+        if self._decoder is not None:
+            self._decoder.close()
+
+    def _told(self, topic: str) -> str:
+        if not self._refused or not topic.endswith(JOINTS):
+            return ""
+        return f" ({self._refused} messages refused, the last: {self._refusal})"
+
+    def _is_heard(self, topic: str) -> bool:
+        return any(topic.endswith(part) for part in self.heard)
+
+    def _on_joints(self, message: JointState) -> None:
+        joints = self._collector
+        try:
+            sample = conversions.collect(joints, message, 0)
+            if sample is None and joints.is_stuck:
+                raise CommandError(joints.lacking(message.name))
+        except CommandError as error:
+            self._refused += 1
+            self._refusal = str(error)
+            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        if sample is None:
+            return
+        self.heard.add(JOINTS)
+        values = {
+            "joint_position": self._turns.take(sample.position),
+            "joint_velocity": sample.velocity,
+            "joint_effort": sample.effort,
+        }
+        self._join.add(JOINTS, sample.stamp_ns, 0, values)
+
+    def _on_pose(self, name: str, message: PoseStamped) -> None:
+        self.heard.add(f"poses/{name}")
+        stamp_ns = conversions.time_ns(message.header.stamp)
+        self._join.add(name, stamp_ns, 0, conversions.pose_array(message))
+
+    def _on_sensed(self, stamp_ns: int, _receive_ns: int, parts: Mapping[str, Any]) -> None:
+        self._sensed = True
+        for key, name in self._sources.joints.items():
+            self._on_sample(key, stamp_ns, parts[JOINTS][name])
+        for key, name in self._sources.poses.items():
+            self._on_sample(key, stamp_ns, parts[name])
+        self._on_complete(stamp_ns)
+
+    def _on_jpeg(self, key: str, message: CompressedImage) -> None:
+        assert self._decoder is not None  # noqa: S101 (made where a camera is subscribed to)
+        stamp_ns = conversions.time_ns(message.header.stamp)
+        self._decoder.put(key, stamp_ns, message.data.tobytes())
+
+
+class ImageDecoder:
+    """Decodes the newest JPEG of each camera; older ones that still wait are passed over.
+
+    In a thread of its own, or at once (`inline`).
+    """
+
+    def __init__(self, on_image: Callable[[], None], *, inline: bool = False) -> None:
+        self._on_image = on_image
+        self._changed = threading.Condition()
+        self._waiting: dict[str, tuple[int, bytes]] = {}
+        self._decoded: list[tuple[str, int, UInt8Array]] = []
+        self._undecodable: dict[str, int] = {}
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        if not inline:
+            self._thread = threading.Thread(target=self._work, name="images", daemon=True)
+            self._thread.start()
+
+    def put(self, key: str, stamp_ns: int, jpeg: bytes) -> None:
+        """Have a frame decoded."""
+        if self._thread is None:
+            self._decode(key, stamp_ns, jpeg)
+            return
+        with self._changed:
+            self._waiting[key] = (stamp_ns, jpeg)
+            self._changed.notify()
+
+    def take(self) -> list[tuple[str, int, UInt8Array]]:
+        """(key, stamp, pixels) of what was decoded since the last call."""
+        with self._changed:
+            decoded, self._decoded = self._decoded, []
+        return decoded
+
+    def undecodable(self) -> dict[str, int]:
+        """How many frames were no JPEG, by key; those without any are left out."""
+        with self._changed:
+            return dict(self._undecodable)
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if self._closing:
+                    return
+                waiting, self._waiting = self._waiting, {}
+            for key, (stamp_ns, jpeg) in waiting.items():
+                self._decode(key, stamp_ns, jpeg)
+            self._on_image()
+
+    def _decode(self, key: str, stamp_ns: int, jpeg: bytes) -> None:
+        pixels = _decoded(jpeg)
+        with self._changed:
+            if pixels is None:
+                self._undecodable[key] = self._undecodable.get(key, 0) + 1
+            else:
+                self._decoded.append((key, stamp_ns, pixels))
+
+
+def _decoded(jpeg: bytes) -> UInt8Array | None:
+    """(height, width, 3) RGB; None when it is no JPEG."""
+    try:
+        return np.asarray(simplejpeg.decode_jpeg(jpeg))
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Parts of `robot_node`."""

@@ -1,0 +1,1 @@
+"""Parts of the nodes that lead one episode after the other."""

@@ -1,0 +1,136 @@
+"""A simulated robot and its task's scene, put back between episodes: what episodes begin with.
+
+Also what arbiter and task say meanwhile. On a real arm nothing is put back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rclpy.node import Node
+from std_msgs.msg import Bool, String
+
+from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.ros.common import qos
+from robot_learning.ros.common.session_calls import PATIENCE_S, Calls
+
+START_PATIENCE_S = 15.0
+_PROPOSAL_PATIENCE_S = 10.0
+_RETRY_S = 0.1
+
+
+class Scene:
+    """Leads arbiter and robot to a beginning.
+
+    Attributes:
+        arbiter: the newest `arbiter/state`.
+    """
+
+    def __init__(self, node: Node, calls: Calls, settings: Mapping[str, Any]) -> None:
+        """Subscribe; `settings` name `robot_node` and `arbiter_node`, and give `success_hold_s`."""
+        self.arbiter: Mapping[str, Any] = {}
+        self._node, self._calls, self._settings = node, calls, settings
+        self._measured_ns = 0
+        self._succeeded_s: float | None = None
+        node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        node.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
+
+    @property
+    def mode(self) -> str:
+        """The arbiter's mode; empty before it was heard."""
+        return str(self.arbiter.get("mode", ""))
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the task is solved, and has been for long enough to count."""
+        held_s = self._settings["success_hold_s"]
+        return self._succeeded_s is not None and self._calls.now_s - self._succeeded_s >= held_s
+
+    def forget_success(self) -> None:
+        """What the task said of an episode before does not count."""
+        self._succeeded_s = None
+
+    def await_arbiter(self) -> None:
+        """Until the arbiter is heard.
+
+        Raises:
+            RobotLearningError: it is not.
+        """
+        self._calls.wait(lambda: self.arbiter, "no arbiter/state was heard", PATIENCE_S)
+
+    def disable(self) -> None:
+        """Nobody may command an arm that is about to stand somewhere else.
+
+        Raises:
+            RobotLearningError: the arbiter refused.
+        """
+        arbiter, give_up_s = self._settings["arbiter_node"], self._calls.now_s + PATIENCE_S
+        while self._calls.now_s < give_up_s:
+            # A fault ends in DISABLED too, once it is cleared.
+            if self._calls.trigger(f"{arbiter}/clear_fault")[0]:
+                return
+            self._calls.trigger(f"{arbiter}/hold")
+            granted, text = self._calls.trigger(f"{arbiter}/disable")
+            if granted:
+                return
+            self._calls.pause(_RETRY_S)
+        raise RobotLearningError(f"{arbiter} was not disabled: {text}")
+
+    def put_back(self, seed: int) -> int:
+        """Robot and objects to where an episode with this seed begins; the ROS time then, ns.
+
+        Raises:
+            RobotLearningError: the robot does not answer or refuses.
+        """
+        robot = self._settings["robot_node"]
+        self._calls.set_parameters(robot, {"reset.seed": seed})
+        self._calls.demand(f"{robot}/reset", START_PATIENCE_S)
+        self.forget_success()
+        return self.now_ns
+
+    def enable(self, since_ns: int) -> None:
+        """Hold the arm where it was measured since then, which is not where it stood before.
+
+        Raises:
+            RobotLearningError: the robot is silent, or the arbiter refuses.
+        """
+        silent = "the robot is silent"
+        self._calls.wait(lambda: self._measured_ns >= since_ns, silent, PATIENCE_S)
+        self._calls.demand(f"{self._settings['arbiter_node']}/enable")
+
+    def await_proposal(self, since_ns: int) -> None:
+        """Until the policy proposes something for what was observed since then.
+
+        Raises:
+            RobotLearningError: it proposes nothing.
+        """
+        self._calls.wait(
+            lambda: self._proposed_ns() >= since_ns,
+            "the policy proposes nothing; diagnostics of policy_node say why",
+            _PROPOSAL_PATIENCE_S,
+        )
+
+    @property
+    def now_ns(self) -> int:
+        """ROS time."""
+        return int(self._node.get_clock().now().nanoseconds)
+
+    def _proposed_ns(self) -> int:
+        """Stamp of the observation that the newest proposal answers to."""
+        age_s = self.arbiter["ages_s"]["policy"][1]
+        return 0 if age_s is None else int(self.arbiter["stamp_ns"]) - seconds_to_ns(age_s)
+
+    def _on_arbiter(self, message: String) -> None:
+        state = self.arbiter = json.loads(message.data)
+        age_s = state["ages_s"]["robot"][1]
+        if age_s is not None:
+            self._measured_ns = state["stamp_ns"] - seconds_to_ns(age_s)
+
+    def _on_success(self, message: Bool) -> None:
+        if not message.data:
+            self._succeeded_s = None
+        elif self._succeeded_s is None:
+            self._succeeded_s = self._calls.now_s

@@ -1,0 +1,41 @@
+"""What whoever leads episodes tells: `session/status`, a std_msgs/String of compact JSON, latched.
+
+phase     resetting (the scene is put back), ready (an operator may start), starting, recording
+episode   number of this episode, from 1; 0 where nobody counts
+wanted    how many episodes there are to be; 0 where nobody counts
+refused   why the last start was refused, so that nothing is recorded; empty otherwise
+"""
+
+from __future__ import annotations
+
+import json
+
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from robot_learning.ros.common import qos
+
+RESETTING, READY, STARTING, RECORDING = "resetting", "ready", "starting", "recording"
+TOPIC = "session/status"
+
+
+class SessionOutput:
+    """Publishes `session/status`.
+
+    Attributes:
+        episode, wanted: as it is told; whoever counts sets them.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self.episode, self.wanted = 0, 0
+        self._publisher = node.create_publisher(String, TOPIC, qos.LATCHED)
+
+    def tell(self, phase: str, refused: str = "") -> None:
+        """Tell it now."""
+        document = {
+            "phase": phase,
+            "episode": self.episode,
+            "wanted": self.wanted,
+            "refused": refused,
+        }
+        self._publisher.publish(String(data=json.dumps(document, separators=(",", ":"))))

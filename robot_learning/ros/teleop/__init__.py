@@ -1,0 +1,1 @@
+"""Parts of `teleop_node`."""

@@ -1,0 +1,316 @@
+"""`robot-learning dataset`: what people see, and that mistakes are one line and change nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from robot_learning.cli.main import main
+from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.writer import WriterSettings
+from robot_learning.episodes.store.folder import DatasetFolder
+
+RATE_HZ = 20.0
+COLUMNS = (
+    Column("actions", (2,), names=("pan", "lift")),
+    Column("obs/joint_position", (2,)),
+    Column("control/source", (), "uint8"),
+)
+INFO = DatasetInfo("desk_arm", "lift", RATE_HZ, (Stream("all", RATE_HZ, 0.2, COLUMNS),))
+
+
+def record(
+    folder: DatasetFolder, rows: int, outcome: str, operator: str, *, every: int = 1
+) -> None:
+    """One episode; of its rows each `every`-th one has a new sample."""
+    recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
+    for row in range(rows):
+        now_ns = seconds_to_ns(row / RATE_HZ)
+        position = np.array([row, len(operator)], float)
+        values = {"actions": position, "obs/joint_position": position / 2, "control/source": 1}
+        if row % every == 0:
+            recorder.push("all", now_ns, now_ns, values)
+        if row == 0:
+            recorder.start(EpisodeMetadata(operator=operator, instruction="[red] or $2"), now_ns)
+        recorder.advance(now_ns)
+    recorder.stop(outcome)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    folder = DatasetFolder.create_or_open(tmp_path / "dataset", INFO)
+    with folder.lock():
+        for number in range(4):
+            outcome = "success" if number % 2 else "failure"
+            record(folder, 20 + number, outcome, f"ann{number}")
+    return folder.path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def one(*arguments: object) -> tuple[int, str, str]:
+        code = main(["dataset", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return one
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(path)): p.read_bytes()
+        for p in path.rglob("*")
+        if p.is_file() and p.name != ".lock"
+    }
+
+
+def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
+    code, output, _ = run("info", dataset, "--json")
+    facts = json.loads(output)
+    assert (code, facts["episodes"], facts["rows"]) == (0, 4, 86)
+    assert facts["outcomes"] == {"failure": 2, "success": 2}
+    code, output, _ = run("info", dataset)
+    assert code == 0
+    assert "2 failure, 2 success" in output
+    code, output, _ = run("list", dataset, "--outcome", "success", "--operator", "ann3")
+    assert code == 0
+    assert "episode_000003" in output
+    assert "[red] or $2" in output
+    assert "1 episode, 23 rows" in output
+    code, output, _ = run("stats", dataset, "--json", "--outcome", "failure")
+    found = json.loads(output)
+    assert found["distributions"]["operator"] == {"ann0": 1, "ann2": 1}
+    rows = np.r_[np.arange(20), np.arange(22)]
+    np.testing.assert_allclose(found["columns"]["actions"]["mean"], [rows.mean(), 4])
+    assert found["seconds"] == {"min": 1.0, "p25": 1.025, "median": 1.05, "p75": 1.075, "max": 1.1}
+    code, output, _ = run("stats", dataset)
+    assert "lift" in output
+    assert "success" in output
+
+
+def test_delete_restore_trim_and_relabel_say_what_they_did(dataset: Path, run: Callable) -> None:
+    whole = (dataset / "episodes" / "episode_000003.hdf5").read_bytes()
+    code, output, _ = run("trim", dataset, "last", "5:-2")
+    assert code == 0
+    assert "kept rows 5 to 20, 16 of 23" in output
+    assert run("delete", dataset, "0-1", "3")[0] == 0
+    code, output, _ = run("restore", dataset)
+    assert output.count("\n") == 4
+    assert run("restore", dataset, 3, "--version", 0)[0] == 0
+    assert (dataset / "episodes" / "episode_000003.hdf5").read_bytes() == whole
+    code, output, _ = run("relabel-outcome", dataset, "unknown", "2-3")
+    assert "episode_000003.hdf5: success -> unknown" in output
+    code, output, _ = run("verify", dataset)
+    assert (code, output) == (0, f"{dataset}: 2 episodes, everything is sound\n")
+
+
+def test_episodes_of_bad_timing_are_listed_kept_and_left_out_again(
+    dataset: Path, run: Callable
+) -> None:
+    folder = DatasetFolder(dataset)
+    with folder.lock():
+        record(folder, 24, "success", "bob", every=3)
+    slow = "all ran at 6.7 Hz instead of 20 Hz"
+    name = "episode_000004.hdf5"
+    assert run("keep", dataset)[:2] == (0, f"{name}: left out: {slow}\n")
+    code, output, _ = run("keep", dataset, "last", "1")
+    assert (code, output) == (0, f"episode_000001.hdf5: kept by hand\n{name}: kept by hand\n")
+    assert run("keep", dataset)[1] == f"{name}: kept by hand: {slow}\n"
+    code, output, _ = run("keep", dataset, "last", "1", "--undo")
+    good = "episode_000001.hdf5: used, its timing is good\n"
+    assert (code, output) == (0, f"{good}{name}: left out\n")
+    assert run("keep", dataset, "--undo")[0] == 2
+    assert run("verify", dataset)[0] == 0
+
+
+def test_merge_and_split(dataset: Path, tmp_path: Path, run: Callable) -> None:
+    code, output, _ = run("split", dataset, "train=0.5", "test=0.5", "--into", tmp_path / "parts")
+    assert code == 0
+    assert run("list", dataset, "--split", "test")[1].count("ann") == 2
+    parts = [tmp_path / "parts" / name for name in ("train", "test")]
+    code, output, _ = run("merge", *parts, "--into", tmp_path / "merged")
+    assert (code, output) == (0, f"{tmp_path / 'merged'}: 4 episodes, 86 rows\n")
+    assert run("verify", tmp_path / "merged")[0] == 0
+
+
+def test_verify_and_repair_name_every_problem(dataset: Path, run: Callable) -> None:
+    with h5py.File(dataset / "episodes" / "episode_000001.hdf5", "r+") as file:
+        file["data/demo_0/actions"][3, 0] = 99
+    (dataset / "episodes" / "episode_000002.hdf5").unlink()
+    (dataset / "episodes" / "episode_000009.hdf5.partial").write_bytes(b"torn")
+    code, output, _ = run("verify", dataset)
+    assert code == 1
+    assert output.splitlines() == [
+        "episode_000009.hdf5.partial: its recording was not finished; repair it",
+        "episode_000002.hdf5: is in the index, but its file is gone",
+        "episode_000001.hdf5: 'actions' differs from what was recorded",
+    ]
+    code, output, _ = run("repair", dataset)
+    assert code == 1
+    assert "lost: episode_000009.hdf5.partial: nothing could be recovered" in output
+    assert "lost: episode_000002.hdf5: its file is gone" in output
+    assert run("verify", dataset)[1].count("\n") == 1
+    assert run("repair", dataset) == (0, f"{dataset}: nothing to repair\n", "")
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ("info",),
+        ("list",),
+        ("stats",),
+        ("verify",),
+        ("repair",),
+        ("view", "0"),
+        ("trim", "0", "2:9"),
+        ("delete", "0"),
+        ("restore", "0"),
+        ("relabel-outcome", "success", "0"),
+        ("keep",),
+        ("keep", "0"),
+        ("split", "a=1"),
+        ("replay", "0"),
+    ],
+)
+@pytest.mark.parametrize("state", ["no folder", "no dataset", "newer", "no JSON"])
+def test_without_a_usable_dataset_it_is_one_line_and_nothing_changes(
+    verb: tuple[str, ...], state: str, tmp_path: Path, run: Callable
+) -> None:
+    path = tmp_path / "dataset"
+    if state != "no folder":
+        path.mkdir()
+    if state == "newer":
+        (path / "dataset.json").write_text(INFO.to_json().replace('version": 1', 'version": 99'))
+    if state == "no JSON":
+        (path / "dataset.json").write_text("{")
+    before = contents(tmp_path)
+    code, output, errors = run(verb[0], path, *verb[1:])
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert str(path) in errors
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        (("trim", "0", "2"), "expected rows as first:end"),
+        (("trim", "0", "2:900"), "no range of its 20 rows"),
+        (("trim", "7", "2:9"), "unknown episode '7'"),
+        (("delete", "1", "8"), "unknown episode '8'"),
+        (("delete", "1", "2-99"), "unknown range of episodes '2-99'"),
+        (("restore", "1"), "unknown episode '1'"),
+        (("list", "--split", "train"), "unknown split 'train'"),
+        (("stats", "--key", "obs/joint"), "did you mean 'obs/joint_position'"),
+        (("stats", "--operator", "eve"), "no episode matches"),
+        (("split", "a=0.5", "a=0.5"), "each name once"),
+        (("split", "a=0.9", "b=0.9"), "sum to at most 1"),
+        (("view", "0", "--out", "nowhere/a.png"), "there is no folder"),
+        (("view", "0", "--out", "a.jpg"), "ends with .png"),
+        (("replay", "0", "--robot", "bench_arm"), "the robot 'bench_arm' has"),
+        (("replay", "0", "--ros", "--robot", "desk_arm"), "in simulation"),
+    ],
+)
+def test_mistakes_are_one_line_and_change_nothing(
+    verb: tuple[str, ...], said: str, dataset: Path, run: Callable
+) -> None:
+    before = contents(dataset)
+    code, output, errors = run(verb[0], dataset, *verb[1:])
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert said in errors
+    assert contents(dataset) == before
+
+
+def test_an_empty_dataset_is_no_error(tmp_path: Path, run: Callable) -> None:
+    DatasetFolder.create_or_open(tmp_path, INFO)
+    assert run("info", tmp_path)[0] == 0
+    assert run("list", tmp_path)[0] == 0
+    assert run("verify", tmp_path)[0] == 0
+    assert run("repair", tmp_path) == (0, f"{tmp_path}: nothing to repair\n", "")
+    assert run("view", tmp_path, "last")[0] == 2
+
+
+def test_a_locked_dataset_is_read_but_not_changed(dataset: Path, run: Callable) -> None:
+    before = contents(dataset)
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from robot_learning.episodes.store.folder import DatasetFolder\n"
+        "with DatasetFolder(Path(sys.argv[1])).lock():\n"
+        "    print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(dataset)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        for verb in (
+            ("repair",),
+            ("trim", "0", "2:9"),
+            ("delete", "0"),
+            ("restore", "0"),
+            ("relabel-outcome", "success", "0"),
+            ("keep", "0"),
+            ("split", "a=1"),
+        ):
+            code, _, errors = run(verb[0], dataset, *verb[1:])
+            assert (code, errors.count("\n")) == (2, 1)
+            assert f"process {holder.pid} is writing to this dataset" in errors
+        assert run("list", dataset)[0] == 0
+        holder.communicate("")
+    assert contents(dataset) == before
+
+
+def test_a_broken_description_asks_for_the_repair_which_writes_it_anew(
+    dataset: Path, run: Callable
+) -> None:
+    (dataset / "dataset.json").write_text("{")
+    code, output, errors = run("list", dataset)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert "dataset.json" in errors
+    assert "repair the dataset" in errors
+    code, output, _ = run("repair", dataset)
+    assert code == 0
+    assert output.startswith("wrote dataset.json anew, as 4 of 4 episodes have it\n")
+    assert run("verify", dataset)[0] == 0
+    assert run("repair", dataset) == (0, f"{dataset}: nothing to repair\n", "")
+
+
+def test_half_an_episode_and_an_empty_description_leave_the_others_usable(
+    dataset: Path, run: Callable
+) -> None:
+    torn = dataset / "episodes" / "episode_000000.hdf5"
+    torn.write_bytes(torn.read_bytes()[: torn.stat().st_size // 2])
+    (dataset / "dataset.json").write_text("")
+    code, output, errors = run("verify", dataset)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    code, output, _ = run("repair", dataset)
+    assert code == 1
+    assert "wrote dataset.json anew, as 3 of 4 episodes have it" in output
+    assert "episode_000000.hdf5" in output
+    assert run("delete", dataset, "0")[0] == 0
+    code, output, _ = run("verify", dataset)
+    assert (code, output.count("\n")) == (0, 1)
+    assert "3 episodes" in output
+
+
+def test_a_damaged_index_asks_for_the_repair_which_mends_it(dataset: Path, run: Callable) -> None:
+    (dataset / "dataset.hdf5").write_bytes(b"\x89HDF\r\n\x1a\n torn")
+    code, output, errors = run("list", dataset)
+    assert (code, output, errors.count("\n")) == (2, "", 1)
+    assert "dataset.hdf5" in errors
+    code, output, _ = run("verify", dataset)
+    assert code == 1
+    assert "dataset.hdf5" in output.splitlines()[0]
+    assert run("repair", dataset)[0] == 0
+    assert run("verify", dataset)[0] == 0

@@ -1,0 +1,195 @@
+"""The operator's line: what it says of the arbiter's state, at a glance and in 80 columns."""
+
+import io
+import math
+
+import pytest
+from rich.console import Console
+
+from robot_learning.ros.teleop.status import limit_texts, operator_status, read_state
+from robot_learning.teleop.device import Health, OperatorEvent, TeleopInput
+from robot_learning.teleop.status_line import StatusTerminal, render
+
+STATE = {
+    "mode": "HUMAN",
+    "noise": True,
+    "noise_set": True,
+    "episode": 0,
+    "rate_hz": 100.0,
+    "reasons": ["the human drives"],
+    "limits_hit": {"elbow_flex": ["velocity"]},
+    "ages_s": {"human": [0.012, 0.013], "policy": [None, None], "robot": [0.004, 0.005]},
+}
+IDLE_HAND = TeleopInput(0, False)
+ENGAGED = TeleopInput(0, True, notes=("arm Cartesian",))
+
+
+def line(state=STATE, age_s=0.0, wanted=ENGAGED, warnings=()):
+    return render(operator_status(state, age_s, wanted, warnings, 50.0))
+
+
+def test_everything_has_its_unit_and_is_separated_from_the_rest():
+    assert line().plain == (
+        " HUMAN  │ speed elbow_flex │ arm Cartesian │ noise ON │ robot 0.00 s, human 0.01 s, "
+        "policy never │ device 50, arbiter 100 Hz"
+    )
+
+
+KEYS = {
+    OperatorEvent.START: "enter",
+    OperatorEvent.SUCCESS: "y",
+    OperatorEvent.FAILURE: "x",
+    OperatorEvent.DISCARD: "backspace",
+    OperatorEvent.CLEAR_FAULT: "c",
+    OperatorEvent.ENABLE: "n",
+}
+READY = {"phase": "ready", "episode": 13, "wanted": 20, "refused": ""}
+IDLE = {"recording": False, "saved": 12}
+RUNNING = {"recording": True, "duration_s": 112.34, "invalid_rows": 0, "saved": 12}
+LOST = TeleopInput(0, False, health=Health(False, "click on the terminal: another window has it"))
+REFUSED = {**READY, "refused": "the stream joint_states has been silent for 3.2 s"}
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "seen"),
+    [
+        ("HOLD", {"recorder": IDLE}, ["not recording", "episode 13/20", "enter: start"]),
+        (
+            "HUMAN",
+            {"recorder": RUNNING, "session": {**READY, "phase": "recording"}},
+            ["REC 112.3 s", "episode 13/20", "y success, x fail, backspace discard"],
+        ),
+        (
+            "HOLD",
+            {"recorder": IDLE, "session": REFUSED},
+            ["episode 13/20", "enter: start again", "NOTHING IS RECORDED"],
+        ),
+        (
+            "DISABLED",
+            {"recorder": IDLE, "session": {**READY, "phase": "resetting"}},
+            ["episode 13/20", "wait: the scene is put back"],
+        ),
+        ("FAULT", {"recorder": IDLE}, ["FAULT", "c: clear the stop"]),
+        ("DISABLED", {"recorder": IDLE}, ["DISABLED", "n: enable"]),
+        (
+            "HOLD",
+            {"recorder": RUNNING, "wanted": LOST},
+            ["REC 112.3 s", "click on the terminal"],
+        ),
+        (
+            "HUMAN",
+            {"recorder": {**RUNNING, "warning": "the disk is nearly full"}},
+            ["REC 112.3 s", "episode 13/20", "y/x/backspace", "the disk is nearly"],
+        ),
+    ],
+)
+def test_what_is_recorded_and_what_to_press_is_seen_in_80_columns(mode, given, seen):
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
+    chosen = {"session": READY, "keys": KEYS, **given}
+    wanted = chosen.pop("wanted", ENGAGED if mode == "HUMAN" else IDLE_HAND)
+    state = {**STATE, "mode": mode}
+    StatusTerminal(console).show(operator_status(state, 0.0, wanted, (), 50.0, **chosen))
+    text = file.getvalue().split("\x1b[2K")[1]
+    assert len(text) < 80
+    for words in seen:
+        assert words in text
+
+
+def test_after_a_refusal_nothing_is_said_to_be_recorded_until_it_is():
+    given = {"session": REFUSED, "keys": KEYS}
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=IDLE, **given)).plain
+    assert f"NOTHING IS RECORDED: {REFUSED['refused']}" in shown
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=RUNNING, **given)).plain
+    assert "NOTHING" not in shown
+    assert "start" not in shown
+
+
+def test_a_session_without_noise_does_not_speak_of_it():
+    calm = {**STATE, "noise": False, "episode": 0, "noise_set": False}
+    assert "noise" not in line(calm).plain
+    assert "noise set" in line({**calm, "noise_set": True}).plain
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour"),
+    [
+        ("HUMAN", "green"),
+        ("POLICY", "blue"),
+        ("HOLD", "yellow"),
+        ("FAULT", "red"),
+        ("DISABLED", "grey"),
+    ],
+)
+def test_the_mode_comes_first_and_in_its_colour(mode, colour):
+    text = line({**STATE, "mode": mode})
+    assert text.plain.startswith(f" {mode}")
+    assert colour in str(text.spans[0].style)
+
+
+def test_a_robot_that_is_not_driven_says_why_before_a_narrow_terminal_cuts_it_off():
+    reason = "no command from the human for 0.16 s"
+    text = line({**STATE, "mode": "HOLD", "reasons": [reason]}).plain
+    assert text.index(reason) + len(reason) < 60
+
+
+def test_an_arbiter_that_fell_silent_is_shown_as_none_and_nothing_it_said_is_believed():
+    text = line(age_s=1.1).plain
+    assert text.startswith(" NO ARBITER")
+    assert "noise" not in text
+    assert "speed" not in text
+    assert line({}, math.nan).plain.startswith(" NO ARBITER")
+
+
+def test_ages_grow_while_the_arbiter_is_silent_and_turn_red():
+    text = line(age_s=0.5)
+    assert "robot 0.50 s" in text.plain
+    reds = {text.plain[span.start : span.end] for span in text.spans if span.style == "red"}
+    assert {"0.50 s", "0.51 s"} <= reds
+
+
+def test_a_dead_device_is_told_before_anything_else():
+    wanted = TeleopInput(0, False, health=Health(False, "another window has the keyboard"))
+    text = line(wanted=wanted).plain
+    assert text.index("another window") < text.index("speed")
+
+
+def test_many_limits_stay_short():
+    hit = {"pan": ["velocity"], "lift": ["velocity", "position"], "elbow": ["velocity"]}
+    assert limit_texts(hit) == ["speed pan +2", "range lift"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3"])
+def test_a_state_that_is_none_is_refused(text):
+    assert read_state(text) is None
+
+
+def test_the_line_is_replaced_in_place_and_never_wraps():
+    file = io.StringIO()
+    console = Console(file=file, force_terminal=True, width=60, color_system=None)
+    terminal = StatusTerminal(console)
+    for _ in range(2):
+        terminal.show(operator_status(STATE, 0.0, ENGAGED, ("a long warning " * 9,), 50.0))
+    assert "\n" not in file.getvalue()
+    shown = file.getvalue().split("\r\x1b[2K")[1:]
+    assert len(shown) == 2
+    assert all(len(text) <= 60 for text in shown)
+
+
+def test_the_recorder_is_shown_while_there_is_one():
+    recorder = {"recording": True, "duration_s": 12.34, "invalid_rows": 2, "saved": 3}
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=recorder)).plain
+    assert " │ REC 12.3 s, 2 bad rows │ " in shown
+    alarmed = {**recorder, "recording": False, "warning": "the disk is nearly full"}
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=alarmed)).plain
+    assert " │ not recording, 3 saved │ the disk is nearly full │ " in shown
+    assert "saved" not in line().plain
+
+
+def test_the_round_is_shown_and_that_the_policy_asks_for_help():
+    rounds = {"round": 2, "phase": "collecting", "episodes": 1, "wanted": 5}
+    doubt = {"asks": True, "doubt": 0.3, "ask_above": 0.2}
+    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, rounds=rounds, doubt=doubt)).plain
+    assert " │ round 2: 1/5 done │ the policy asks for help │ " in shown
+    calm = operator_status(STATE, 0.0, ENGAGED, (), 50.0, doubt={**doubt, "asks": False})
+    assert "help" not in render(calm).plain
