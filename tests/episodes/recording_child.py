@@ -22,7 +22,7 @@ def main() -> None:
     with folder.lock():
         # Later than in any run before, since what is fed is a function of time.
         time_s = 1.0 + 1000.0 * len(list(folder.episodes_path.iterdir()))
-        feed(recorder, 0.0, time_s)
+        feed(recorder, time_s - 1.0, time_s)
         while True:
             recorder.start(EpisodeMetadata(operator="child"), seconds_to_ns(time_s))
             for _ in range(20):

@@ -82,7 +82,7 @@ def test_one_process_speaks_for_all(
         assert main([*train_command, *small, "--set", "validation.rollout_episodes=0"]) == 0
         said.append(capsys.readouterr().out)
         assert is_first_process() == (rank == "0")
-    assert "best: 1 steps" in said[0]
+    assert "best: 1 step " in said[0]
     assert said[1] == ""
 
 

@@ -126,7 +126,7 @@ def test_killed_and_resumed_is_as_never_killed(
         "import sys, json; from pathlib import Path\n"
         "from robot_learning.episodes.dataset.dataset import Dataset\n"
         "from robot_learning.learning.training.config import TrainConfig\n"
-        "from robot_learning.learning import trainer\n"
+        "from robot_learning.learning.training import trainer\n"
         "trainer.SAVE_EVERY_S = float(sys.argv[4])\n"
         "config = TrainConfig.from_plain(json.loads(sys.argv[3]))\n"
         "trainer.train(Dataset(sys.argv[1]), config, Path(sys.argv[2]))\n"

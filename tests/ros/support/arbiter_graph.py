@@ -43,7 +43,7 @@ SOURCE = """
 import sys, time
 import numpy as np, rclpy
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros import conversions, qos
+from robot_learning.ros.common import conversions, qos
 from trajectory_msgs.msg import JointTrajectory
 topic, robot, namespace = sys.argv[1:]
 profile = load_profile(robot)
