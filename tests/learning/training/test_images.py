@@ -66,9 +66,9 @@ def test_a_policy_that_sees_is_trained_and_simulated(seen: Path, tmp_path: Path)
     result = train(Dataset(seen), config, tmp_path / "run")
     policy = load_checkpoint(result.checkpoint).policy
     found = evaluate(
-        policy, EvaluationConfig("reach", episodes=2, seed=7, ask_expert=False, reward="sparse")
+        policy, EvaluationConfig("reach", episodes=1, seed=7, ask_expert=False, reward="sparse")
     )
-    assert [episode.seed for episode in found.episodes] == [7, 8]
+    assert [episode.seed for episode in found.episodes] == [7]
 
 
 def test_without_a_way_to_draw_a_training_on_images_is_validated_by_its_loss(
