@@ -25,6 +25,7 @@ from robot_learning.ros.arbiter.outputs import COLUMNS
 from robot_learning.ros.common import conversions, qos
 
 WIDTH, HEIGHT = 64, 48
+ASK_AGAIN_S = 3.0
 PERIODS_S = {"joints": 0.02, "decision": 0.02, "front": 0.05}
 PARAMETERS = {
     "task": "bench",
@@ -125,13 +126,25 @@ class RecordingGraph:
             self.peer.executor.spin_once(timeout_sec=0.005)
 
     def call(self, kind: type, service: str) -> Any:
-        """Call a service while everything goes on being published."""
+        """Call a service while everything goes on being published.
+
+        What got no answer is asked again: a server that was killed may be known still.
+        """
         client = self.peer.node.create_client(kind, service)
         self.pump(client.service_is_ready)
-        future = client.call_async(kind.Request())
-        self.pump(future.done)
+        futures: list[Any] = []
+        ask_s = 0.0
+
+        def answered() -> bool:
+            nonlocal ask_s
+            if time.monotonic() >= ask_s:
+                ask_s = time.monotonic() + ASK_AGAIN_S
+                futures.append(client.call_async(kind.Request()))
+            return any(future.done() for future in futures)
+
+        self.pump(answered)
         self.peer.node.destroy_client(client)
-        return future.result()
+        return next(future.result() for future in futures if future.done())
 
     def vector(self, number: int, offset: float = 0.0) -> np.ndarray:
         """What message `number` holds for the joints of the profile."""
