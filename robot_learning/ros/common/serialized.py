@@ -225,20 +225,22 @@ class StampedNumbers:
         _, end = _READERS[type(message)]().read(data)
         self._data = bytearray(data[:end])
         # Where the samples stand is where others go.
-        self._stamp = self._place(_TIME.pack(*divmod(stamp_ns, NS_PER_S))).start
-        self._places = [self._place(sample.tobytes()) for sample in samples]
+        self._stamp = self._data.index(_TIME.pack(*divmod(stamp_ns, NS_PER_S)))
+        self._places = [
+            np.frombuffer(self._data, sample.dtype, sample.size, self._data.index(sample.tobytes()))
+            for sample in samples
+        ]
 
     def filled(self, stamp_ns: int, *arrays: npt.NDArray[Any]) -> bytes:
-        """Its serialised form; `arrays` of the same sizes and types as the samples."""
-        data = self._data
-        _TIME.pack_into(data, self._stamp, *divmod(stamp_ns, NS_PER_S))
-        for place, numbers in zip(self._places, arrays, strict=True):
-            data[place] = numbers.tobytes()
-        return bytes(data)
+        """Its serialised form.
 
-    def _place(self, sample: bytes) -> slice:
-        begin = self._data.index(sample)
-        return slice(begin, begin + len(sample))
+        Raises:
+            ValueError: `arrays` are not as many and as long as the samples.
+        """
+        _TIME.pack_into(self._data, self._stamp, *divmod(stamp_ns, NS_PER_S))
+        for place, numbers in zip(self._places, arrays, strict=True):
+            place[:] = numbers
+        return bytes(self._data)
 
 
 def _sample(index: int, size: int) -> FloatArray:

@@ -107,6 +107,13 @@ def test_trajectories_are_written_as_rclpy_writes_them():
         expected = conversions.trajectory_message(NAMES, positions, times_s, 7)
         data = messages.filled(7, positions, times_s)
         assert deserialize_message(data, JointTrajectory) == expected
+    # What a network gives is narrower, and a list is no array.
+    for others in (positions.astype(np.float32), positions.tolist()):
+        expected = conversions.trajectory_message(NAMES, np.asarray(others), times_s, 7)
+        data = messages.filled(7, others, times_s)
+        assert deserialize_message(data, JointTrajectory) == expected
+    with pytest.raises(ValueError, match="broadcast"):
+        messages.filled(7, positions[:, :2], times_s)
     data = messages.filled(8, positions[0])
     expected = conversions.trajectory_message(NAMES, positions[0], stamp_ns=8)
     assert deserialize_message(data, JointTrajectory) == expected
