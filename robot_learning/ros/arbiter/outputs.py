@@ -116,13 +116,17 @@ class DecisionOutput:
                 continue
             velocity = decision.velocity if name == "applied" else None
             publisher.publish(self._messages.filled(stamp_ns, getattr(decision, name), velocity))
-        document = state_document(decision, self._names, stamp_ns, rate)
-        self._text.data = _compact(document | {"noise_set": noise_set})
+        document = state_document(decision, self._names, stamp_ns, rate, noise_set)
+        self._text.data = _compact(document)
         self._state.publish(self._text)
 
 
 def state_document(
-    decision: Decision, joint_names: tuple[str, ...], stamp_ns: int, rate: RateReport | None
+    decision: Decision,
+    joint_names: tuple[str, ...],
+    stamp_ns: int,
+    rate: RateReport | None,
+    noise_set: bool,
 ) -> dict[str, Any]:
     """`arbiter/state` as described at the top of this file."""
     bits = decision.limited.tolist()
@@ -156,6 +160,7 @@ def state_document(
         "rate_hz": _number(rate.rate_hz) if rate else None,
         "jitter_p99_ms": _number(rate.jitter_p99_ms) if rate else None,
         "missed_ticks": rate.missed if rate else 0,
+        "noise_set": noise_set,
     }
 
 
