@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from x_server import start_x_server
+from x_server import run_on_display
 
 from robot_learning.cli.main import main
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
@@ -147,21 +145,8 @@ def test_the_film_tells_what_became_of_each_episode(pendulum: str) -> None:
 
 
 def test_episodes_are_shown_in_the_window_of_the_environment(pendulum: str, tmp_path: Path) -> None:
-    server = start_x_server()
-    try:
-        environment = {**os.environ, "DISPLAY": server.display}
-        environment.pop("MUJOCO_GL", None)
-        command = [sys.executable, "-m", "robot_learning.cli.main", "evaluate", pendulum]
-        done = subprocess.run(
-            [*command, "--episodes", "2", "--render"],
-            check=False,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    finally:
-        server.stop()
+    command = [sys.executable, "-m", "robot_learning.cli.main", "evaluate", pendulum]
+    done = run_on_display([*command, "--episodes", "2", "--render"])
     assert done.returncode == 0, done.stderr
     assert "window: 2 of 2 episodes" in done.stdout
 

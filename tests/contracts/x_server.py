@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 
 import pytest
 
@@ -47,3 +48,17 @@ def start_x_server() -> XServer:
     if not shutil.which("Xvfb") or not shutil.which("xdotool"):
         pytest.skip("needs Xvfb and xdotool (Debian: apt install xvfb xdotool)")
     return XServer()
+
+
+def run_on_display(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command that opens windows, to its end, on an X server of its own."""
+    server = start_x_server()
+    environment = {**os.environ, "DISPLAY": server.display}
+    # What draws without a window elsewhere would draw without one here.
+    environment.pop("MUJOCO_GL", None)
+    try:
+        return subprocess.run(
+            command, check=False, env=environment, capture_output=True, text=True, timeout=120
+        )
+    finally:
+        server.stop()

@@ -1,11 +1,9 @@
 """`relabel --window` on an X server: the window shows the newest, and the command ends."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from x_server import start_x_server
+from x_server import run_on_display
 
 from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
@@ -48,20 +46,7 @@ def test_the_window_says_row_and_controller_and_shows_where_the_ghost_has_left(
     path = tmp_path / "lift"
     record_demonstrations(DemonstrationConfig("lift", episodes=1, noise=0.01), path)
     command = ["relabel", str(path), "0", "--device", "scripted", "--method", "segment"]
-    server = start_x_server()
-    environment = {**os.environ, "DISPLAY": server.display}
-    environment.pop("MUJOCO_GL", None)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", COMMAND, *command, "--rows", "20:30", "--window"],
-            check=False,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    finally:
-        server.stop()
+    done = run_on_display([sys.executable, "-c", COMMAND, *command, "--rows", "20:30", "--window"])
     assert done.returncode == 0, done.stderr
     assert "layer 0, 10 rows labelled" in done.stdout
     said = done.stdout.splitlines()[-1]
