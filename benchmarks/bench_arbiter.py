@@ -28,7 +28,7 @@ from robot_learning.control.state import ArbiterState, Demonstration, Inputs
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray
-from robot_learning.sim.end_effectors import workspace_excess
+from robot_learning.sim.end_effectors import WorkspaceBoxes
 
 CHUNK_POINTS = 16
 CHUNK_STEP_S = 0.02
@@ -103,7 +103,7 @@ def guard_rows(robot: str, ticks: int, repetitions: int) -> list[Row]:
     """The mean tick with the workspace guard."""
     profile = load_profile(robot)
     settings = arbiter_settings(profile)
-    arbiter = Arbiter(settings, workspace_excess(profile))
+    arbiter = Arbiter(settings, WorkspaceBoxes(profile))
     rows = []
     for place, swing_rad in (("inside", INSIDE_RAD), ("against its boundary", SWING_RAD)):
         period_ns = round(settings.limits.period_s * 1e9)

@@ -52,7 +52,7 @@ from robot_learning.control.state import (
     Inputs,
     NoiseRun,
 )
-from robot_learning.control.workspace import WorkspaceExcess, WorkspaceGuard
+from robot_learning.control.workspace import Workspace, WorkspaceGuard
 from robot_learning.core.types import FloatArray, UInt8Array
 
 _SOURCES = {Mode.HUMAN: Source.HUMAN, Mode.POLICY: Source.POLICY}
@@ -87,7 +87,7 @@ class Arbiter:
     """
 
     settings: ArbiterSettings
-    workspace: WorkspaceExcess | None = None
+    workspace: Workspace | None = None
 
     def request(
         self, state: ArbiterState, request: Request, now: Now

@@ -26,6 +26,7 @@ can is overshot by no more than the braking distance.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -79,6 +80,17 @@ class JointLimits(NamedTuple):
         periods = math.floor(math.sqrt(doubled + 0.25) + 0.5)
         return (doubled / periods + periods - 1.0) * self.half_step
 
+    def velocity_range(self, position: float, velocity: float) -> tuple[float, float]:
+        """The slowest and the fastest velocity of the next period, both with their sign."""
+        step, velocity_max = self.velocity_step, self.velocity_max
+        lower = -velocity_max if velocity - step < -velocity_max else velocity - step
+        upper = velocity_max if velocity + step > velocity_max else velocity + step
+        if self.high - position < self.stopping_distance:
+            upper = min(upper, self.stopping_velocity(self.high - position))
+        if position - self.low < self.stopping_distance:
+            lower = max(lower, -self.stopping_velocity(position - self.low))
+        return lower, upper
+
 
 @dataclass(frozen=True, eq=False)
 class MotionLimits:
@@ -111,6 +123,13 @@ class MotionLimits:
         )
         rows = np.stack([*columns, np.full_like(step, self.period_s)], axis=1).tolist()
         return tuple(JointLimits(*row) for row in rows)
+
+    def velocity_range(self, motion: Motion) -> tuple[FloatArray, FloatArray]:
+        """The slowest and the fastest velocity of the next period, both (n,)."""
+        rows = zip(self.joints, motion.position.tolist(), motion.velocity.tolist(), strict=True)
+        ranges = [joint.velocity_range(position, velocity) for joint, position, velocity in rows]
+        low, high = np.array(ranges).T
+        return low, high
 
     @property
     def longest_stop_s(self) -> float:
@@ -152,12 +171,46 @@ class Motion:
         return Motion(self.position, self.velocity, frozen(target.copy()), still)
 
 
+def braking_periods(limits: MotionLimits, velocity: FloatArray) -> FloatArray:
+    """(n,) how many more periods the joints move in after this one when they brake."""
+    periods: FloatArray = np.maximum(np.ceil(np.abs(velocity) / limits.velocity_step) - 1.0, 0.0)
+    return periods
+
+
+def straight_velocity(
+    limits: MotionLimits, motion: Motion, target: FloatArray, joints: Sequence[int]
+) -> FloatArray:
+    """The velocity (joints,) of the next period straight towards `target` (n,), in the least time.
+
+    The joints keep the proportions of what is left of their ways; one that still moves the
+    other way brakes as it can.
+    """
+    low, high = limits.velocity_range(motion)
+    way = target - motion.position
+    share = math.inf
+    for joint in joints:
+        if not way[joint]:
+            continue
+        bounds = limits.joints[joint]
+        left = abs(float(way[joint]))
+        fastest = min(bounds.velocity_max, bounds.stopping_velocity(left))
+        room = float(high[joint] if way[joint] > 0.0 else -low[joint])
+        share = min(share, (min(fastest, room) if room > 0.0 else fastest) / left)
+    chosen = list(joints)
+    velocity = way[chosen] * share if math.isfinite(share) else np.zeros(len(chosen))
+    return clamped(velocity, low[chosen], high[chosen])
+
+
+def braking_position(limits: MotionLimits, motion: Motion, periods: FloatArray) -> FloatArray:
+    """(n,) where the joints are when they brake from now on, after so many `periods` (n,)."""
+    speed = np.abs(motion.velocity)
+    distance = limits.period_s * periods * (speed - 0.5 * limits.velocity_step * (periods + 1.0))
+    return limits.inside(motion.position + np.sign(motion.velocity) * distance)
+
+
 def rest_position(limits: MotionLimits, motion: Motion) -> FloatArray:
     """(n,) where the joints come to rest when they brake from now on."""
-    speed, step = np.abs(motion.velocity), limits.velocity_step
-    steps = np.maximum(np.ceil(speed / step) - 1.0, 0.0)
-    distance = limits.period_s * steps * (speed - 0.5 * step * (steps + 1.0))
-    return limits.inside(motion.position + np.sign(motion.velocity) * distance)
+    return braking_position(limits, motion, braking_periods(limits, motion.velocity))
 
 
 def brake(limits: MotionLimits, motion: Motion) -> Motion:
@@ -207,7 +260,7 @@ def _advance_joint(  # noqa: PLR0917 - one joint's row, and keywords would cost 
 
     (Bounded by comparisons: calls of `min` and `max` would be half of the time.)
     """
-    low, high, velocity_max, step, half_step, doubler, stopping_distance, period_s = limits
+    low, high, velocity_max, _, half_step, doubler, _, period_s = limits
     goal = low if target < low else high if target > high else target
     target_velocity = (goal - last_goal) / period_s
     feedforward = 0.0
@@ -223,12 +276,7 @@ def _advance_joint(  # noqa: PLR0917 - one joint's row, and keywords would cost 
         periods = math.floor(math.sqrt(doubled + 0.25) + 0.5)
         approach = (doubled / periods + periods - 1.0) * half_step
         wanted = feedforward + (approach if ahead > 0.0 else -approach)
-    lower = -velocity_max if velocity - step < -velocity_max else velocity - step
-    upper = velocity_max if velocity + step > velocity_max else velocity + step
-    if high - position < stopping_distance:
-        upper = min(upper, limits.stopping_velocity(high - position))
-    if position - low < stopping_distance:
-        lower = max(lower, -limits.stopping_velocity(position - low))
+    lower, upper = limits.velocity_range(position, velocity)
     # The lower bound counts last, as rounding may put it above the upper one.
     velocity = upper if wanted > upper else wanted
     velocity = lower if velocity < lower else velocity

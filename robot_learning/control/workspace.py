@@ -1,12 +1,15 @@
-"""Keeps the end effectors from leaving their boxes, given a function that says how far out.
+"""Keeps the end effectors from leaving their boxes, given what says how far out they would be.
 
-The forward kinematics stay outside this folder: the arbiter is handed `WorkspaceExcess`.
+The forward kinematics stay outside this folder: the arbiter is handed a `Workspace`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -15,19 +18,34 @@ from robot_learning.control.limiter import (
     Motion,
     MotionLimits,
     brake,
+    braking_periods,
+    braking_position,
+    clamped,
     frozen,
     rest_position,
+    straight_velocity,
 )
 from robot_learning.control.modes import Limit
-from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.core.types import BoolArray, FloatArray, UInt8Array
 
-# Joint positions (n,) -> (arms,) metres by which each arm's end effector is outside; 0 inside.
-WorkspaceExcess = Callable[[FloatArray], FloatArray]
-
-# Each halving doubles the resolution with which a blocked arm creeps up to its boundary.
+# Each halving doubles the resolution with which an arm creeps up to its boundary.
 _HALVINGS = 6
+# How often the way along a curved boundary is corrected; each correction squares its error.
+_CORRECTIONS = 4
+# How far apart the checked places on the way to rest are.
+_CHECK_EVERY_S = 0.04
 # Nobody is outside by less than this: rounding must not stop an arm at its boundary.
 _ROUNDING_M = 1e-9
+
+
+class Workspace(Protocol):
+    """How far out of its box each arm's end effector is, at joint positions (n,)."""
+
+    def excess_m(self, position: FloatArray) -> FloatArray:
+        """(arms,) metres by which each arm's end effector is outside; 0 inside."""
+
+    def gradient(self, position: FloatArray) -> FloatArray:
+        """(arms, n) how each joint changes each arm's excess, m a rad or m; 0 inside."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +55,29 @@ class WorkspaceGuard:
     Attributes:
         limits: the motion limits, which the guard keeps too.
         arms: for each arm the indices of its joints; other joints (grippers) are left alone.
-        excess: how far outside each arm is.
+        workspace: how far outside each arm is.
     """
 
     limits: MotionLimits
     arms: Sequence[Sequence[int]]
-    excess: WorkspaceExcess
+    workspace: Workspace
 
     def keep_inside(
         self, before: Motion, after: Motion, limited: UInt8Array
     ) -> tuple[Motion, UInt8Array]:
-        """Slow down the arms whose motion `before` -> `after` leads out of their box.
+        """Lead the arms whose motion `before` -> `after` leaves their box along its boundary.
 
-        An arm may go where both the next command and the place at which it could come to rest
-        are inside, or at least no further out than it already is. One that may not keeps as
-        much of its velocity as is allowed, between braking (which is always allowed, as it ends
-        where the previous command already led) and the wish. Both ends keep the motion limits,
-        hence also everything between. What is checked is these two places, not the path between
-        them, which differs from a straight line by the joints' different braking times.
+        An arm may go where both the next command and the way on which it could come to rest
+        are inside, or at least no further out than it already is. One that may not goes
+        straight towards its target instead, without the part of that way that leads out. (The
+        wish itself is no such way: each joint of it hurries as it can, which at the boundary
+        may lead out although the target is inside, and an arm that then only slowed down would
+        stand for ever.) Where even that leads out, as along an edge, the arm keeps as much of
+        it as is allowed, between braking (which is always allowed, as it ends where the
+        previous command already led) and that way. Both ends keep the motion limits, hence also
+        everything between. What is checked is the next command and places on the way to rest,
+        40 ms apart: a fast arm may be a millimetre outside in between. An arm
+        whose straight way leads far out of the box may stand before it.
         """
         wished_m = self._furthest_m(after)
         if not np.count_nonzero(wished_m):
@@ -63,28 +86,81 @@ class WorkspaceGuard:
         blocked = wished_m > bound_m
         if not blocked.any():
             return after, limited
+        way = self._along_boundary(before, after, blocked, bound_m)
         slowest = brake(self.limits, before)
         least, most = np.where(blocked, 0.0, 1.0), np.ones(len(self.arms))
+        kept = most
         for _ in range(_HALVINGS):
-            kept = np.where(blocked, (least + most) / 2.0, 1.0)
-            fits = self._furthest_m(self._between(before, slowest, after, kept)) <= bound_m
+            motion = self._between(before, slowest, way, kept)
+            fits = self._furthest_m(motion) <= bound_m
             least, most = np.where(fits, kept, least), np.where(fits, most, kept)
-        motion = self._between(before, slowest, after, least)
+            if (least == most).all():
+                break
+            kept = (least + most) / 2.0
+        motion = self._between(before, slowest, way, least)
         changed = np.abs(motion.position - after.position) > LANDED
         bits = (limited | np.where(changed, Limit.WORKSPACE, 0)).astype(np.uint8)
         return motion, bits
 
     def _furthest_m(self, motion: Motion) -> FloatArray:
-        rest = rest_position(self.limits, motion)
-        return np.maximum(self.excess(motion.position), self.excess(rest))
+        """(arms,) metres outside at most, at the places of the way to rest that are checked."""
+        limits, excess_m = self.limits, self.workspace.excess_m
+        furthest_m = excess_m(motion.position)
+        if motion.is_at_rest:
+            return furthest_m
+        periods = braking_periods(limits, motion.velocity)
+        longest = int(periods.max())
+        places = max(1, math.ceil(longest * limits.period_s / _CHECK_EVERY_S))
+        for place in range(1, places + 1):
+            after = np.minimum(periods, math.ceil(longest * place / places))
+            furthest_m = np.maximum(furthest_m, excess_m(braking_position(limits, motion, after)))
+        return furthest_m
 
-    def _between(self, before: Motion, slowest: Motion, wish: Motion, kept: FloatArray) -> Motion:
-        """The wish with each arm's velocity moved towards braking; `kept` (arms,) 1 is the wish."""
-        share = np.ones_like(wish.velocity)
+    def _along_boundary(
+        self, before: Motion, wish: Motion, blocked: BoolArray, bound_m: FloatArray
+    ) -> Motion:
+        """The wish with each blocked arm going straight to its target, less the way that leads out.
+
+        The correction is Newton's, along the gradient of the excess at the resting place, which
+        a change of velocity moves by one period and by all those of braking.
+        """
+        limits = self.limits
+        low, high = limits.velocity_range(before)
+        velocity = wish.velocity.copy()
+        for joints in itertools.compress(self.arms, blocked):
+            velocity[list(joints)] = straight_velocity(limits, before, wish.target, joints)
+        motion = self._moved(before, wish, velocity)
+        for _ in range(_CORRECTIONS):
+            rest = rest_position(limits, motion)
+            out_m = self.workspace.excess_m(rest) - bound_m
+            if not (blocked & (out_m > 0.0)).any():
+                break
+            gradient = self.workspace.gradient(rest)
+            reach_s = limits.period_s * (1.0 + braking_periods(limits, velocity))
+            for arm in np.flatnonzero(blocked & (out_m > 0.0)).tolist():
+                joints = list(self.arms[arm])
+                outward = gradient[arm, joints]
+                # Joints that cannot give way leave it to the others.
+                at_low, at_high = (velocity <= low)[joints], (velocity >= high)[joints]
+                outward[(outward > 0.0) & at_low | (outward < 0.0) & at_high] = 0.0
+                slope = float(outward**2 @ reach_s[joints])
+                if slope > 0.0:
+                    velocity[joints] -= outward * ((out_m[arm] + 0.5 * _ROUNDING_M) / slope)
+            velocity = clamped(velocity, low, high)
+            motion = self._moved(before, wish, velocity)
+        return motion
+
+    def _moved(self, before: Motion, wish: Motion, velocity: FloatArray) -> Motion:
+        """The wish with another velocity."""
+        same = velocity == wish.velocity
+        position = before.position + velocity * self.limits.period_s
+        position = np.where(same, wish.position, self.limits.inside(position))
+        return Motion(frozen(position), frozen(velocity.copy()), wish.target, wish.target_velocity)
+
+    def _between(self, before: Motion, slowest: Motion, way: Motion, kept: FloatArray) -> Motion:
+        """The way with each arm's velocity moved towards braking; `kept` (arms,) 1 is the way."""
+        share = np.ones_like(way.velocity)
         for joints, part in zip(self.arms, kept, strict=True):
             share[list(joints)] = part
-        velocity = slowest.velocity + share * (wish.velocity - slowest.velocity)
-        position = before.position + velocity * self.limits.period_s
-        position = np.where(share >= 1.0, wish.position, position)
-        position = frozen(self.limits.inside(position))
-        return Motion(position, frozen(velocity), wish.target, wish.target_velocity)
+        velocity = slowest.velocity + share * (way.velocity - slowest.velocity)
+        return self._moved(before, way, np.where(share >= 1.0, way.velocity, velocity))

@@ -38,7 +38,7 @@ from robot_learning.ros.common.host import Host, SteppedDefaults
 from robot_learning.ros.common.node_base import declare_parameters, run_node
 from robot_learning.ros.common.parameters import ARBITER_NODE
 from robot_learning.ros.common.topic_types import who_publishes
-from robot_learning.sim.end_effectors import workspace_excess
+from robot_learning.sim.end_effectors import WorkspaceBoxes
 
 REPORT_PERIOD_S = 1.0
 # Without a robot there is nothing to command. Often enough to be no pause of the arbiter's own,
@@ -67,7 +67,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         settings = arbiter_settings(profile, rate_hz, **bounds)
         boxes = given["workspace"] and profile.sim is not None
         self._measured_timeout_s = settings.patience.measured_timeout_s
-        self._arbiter = Arbiter(settings, workspace_excess(profile) if boxes else None)
+        self._arbiter = Arbiter(settings, WorkspaceBoxes(profile) if boxes else None)
         if given["workspace"] and not boxes:
             text = "the profile has no MJCF model, so that the workspace boxes are not watched"
             self.get_logger().warning(text)

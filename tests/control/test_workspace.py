@@ -28,9 +28,22 @@ def excess(position):
     return np.array([outside_m(tip(position))])
 
 
+class Box:
+    """The workspace of that arm, with the gradient by differences outwards from where it is."""
+
+    def excess_m(self, position):
+        return excess(position)
+
+    def gradient(self, position, step=1e-7):
+        here, steps = excess(position), step * np.eye(len(position))
+        up = np.array([excess(position + step)[0] for step in steps]) - here
+        down = np.array([excess(position - step)[0] for step in steps]) - here
+        return (np.where(up > down, up, -down) / step)[None]
+
+
 @pytest.fixture
 def rig(make_rig):
-    rig = make_rig(workspace=excess, alignment="absolute", blend_s=0.04)
+    rig = make_rig(workspace=Box(), alignment="absolute", blend_s=0.04)
     rig.arm = INSIDE.copy()
     assert excess(rig.arm)[0] == 0.0
     return rig.enabled()
@@ -76,7 +89,7 @@ def test_grippers_move_while_the_arm_is_blocked(rig):
 
 
 def test_an_arm_that_starts_outside_may_only_come_in(make_rig):
-    rig = make_rig(workspace=excess, alignment="absolute", blend_s=0.04)
+    rig = make_rig(workspace=Box(), alignment="absolute", blend_s=0.04)
     rig.arm = np.array([-0.3, 0.4, 0.3, 0.02])
     rig.enabled()
     start_m = excess(rig.last.applied)[0]
@@ -84,3 +97,38 @@ def test_an_arm_that_starts_outside_may_only_come_in(make_rig):
     assert excess(rig.last.applied)[0] <= start_m + 1e-9
     drive(rig, INSIDE, 200)
     np.testing.assert_array_equal(rig.last.applied, INSIDE)
+
+
+def test_a_blocked_arm_slides_along_the_boundary(rig):
+    target = OUTSIDE + np.array([0.0, 0.0, 0.15, 0.0])
+    path = drive(rig, target, 600)
+    assert max(outside_m(point) for point in path) < 1e-3
+    assert HIGH[0] - path[-1][0] < 0.002
+    assert path[-1][2] == pytest.approx(target[2], abs=0.005)
+
+
+def at_boundary(rng):
+    """Joint positions with the tip at the highest x."""
+    lift = rng.uniform(-0.4, 0.5)
+    elbow = np.array([0.4 + 0.3 * np.cos(lift), 0.3 * np.sin(lift)])
+    side = rng.choice([-1.0, 1.0])
+    pan = side * np.arccos((HIGH[0] - 1e-9) / np.linalg.norm(elbow)) - np.arctan2(*elbow[::-1])
+    return np.array([pan, lift, rng.uniform(0.2, 0.4), 0.02])
+
+
+def test_an_arm_at_the_boundary_reaches_what_is_inside(make_rig):
+    """Each joint hurries as it can, which may lead out although the straight way does not."""
+    rng, tried = np.random.default_rng(0), 0
+    while tried < 25:
+        start = at_boundary(rng)
+        target = start + rng.normal(scale=(0.1, 0.3, 0.1, 0.0))
+        target[1] = np.clip(target[1], -0.4, 0.5)
+        ways = start + np.linspace(0.0, 1.0, 50)[:, None] * (target - start)
+        if max(excess(way)[0] for way in ways) > 0.0:
+            continue
+        tried += 1
+        rig = make_rig(workspace=Box(), alignment="absolute", blend_s=0.04)
+        rig.arm = start
+        path = drive(rig.enabled(), target, 400)
+        np.testing.assert_allclose(rig.last.applied, target, atol=1e-9, err_msg=f"{start}")
+        assert max(outside_m(point) for point in path) < 1e-3
