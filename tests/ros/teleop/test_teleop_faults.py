@@ -24,8 +24,6 @@ from robot_learning.ros.teleop_node import SUSPENDED_S
 
 TIMEOUT_S = 0.15
 MOVING_RAD_S = 0.05
-BEGIN_S = 10.0
-"""From where a stall has left the arm, the operator may press against the workspace's limit."""
 
 
 class Session:
@@ -55,13 +53,8 @@ class Session:
             self.demand("arbiter_node/enable")
             self.demand("teleop_node/engage")
             self.states, self.rows = self.states[-1:], {}
-            give_up_s = time.monotonic() + BEGIN_S
-            self.peer.spin_until(
-                lambda give_up_s=give_up_s: (
-                    self.mode == "FAULT" or self.driven or time.monotonic() > give_up_s
-                )
-            )
-            if self.driven:
+            self.peer.spin_until(lambda: self.mode == "FAULT" or self.driven)
+            if self.mode == "HUMAN":
                 return
 
     def disable(self) -> None:
