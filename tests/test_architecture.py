@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import time
@@ -35,6 +36,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "ros": EVERYTHING,
     "cli": EVERYTHING,
 }
+
+# What a folder may start as a process of its own, beside what it may import.
+MAY_START: dict[str, frozenset[str]] = {"cli": frozenset({"ros"})}
 
 # The inner rooms of a folder, from the ground up: each may import those before it, and no file
 # that stands beside the rooms, since those put them together.
@@ -101,6 +105,14 @@ def imported_modules(source: str, module: str, is_package: bool = False) -> Iter
                 yield argument.value
 
 
+def started_modules(source: str) -> Iterator[str]:
+    """The modules of the package that `source` names as text: those that it runs with `-m`."""
+    for node in ast.walk(ast.parse(source)):
+        value = node.value if isinstance(node, ast.Constant) else None
+        if isinstance(value, str) and re.fullmatch(rf"{PACKAGE}(\.\w+)+", value):
+            yield value
+
+
 def is_ros(name: str) -> bool:
     return name in ROS_MODULES or name.endswith("_msgs")
 
@@ -117,7 +129,12 @@ def violations(path: str, source: str) -> list[str]:
     module = ".".join([PACKAGE, *(parts[:-1] if is_package else parts)])
     folder = parts[0] if len(parts) > 1 else ""
     found = []
-    for name in imported_modules(source, module, is_package):
+    imported = list(imported_modules(source, module, is_package))
+    for name in set(started_modules(source)) - set(imported):
+        target = name.split(".")[1]
+        if target not in MAY_IMPORT[folder] | MAY_START.get(folder, frozenset()) | {folder}:
+            found.append(f"{path} starts {name}: {folder}/ may not start {target}/")
+    for name in imported:
         top, *rest = name.split(".")
         places = allowed_places(top)
         if top == PACKAGE:
@@ -229,6 +246,7 @@ def test_the_rules_have_no_circle() -> None:
         ("sim/world.py", "import importlib\nimportlib.import_module('robot_learning.robots')"),
         ("cli/main.py", "from robot_learning.ros import robot_node"),
         ("ros/robot_node.py", "import robot_learning.cli.main"),
+        ("ros/robot_node.py", "run([python, '-m', 'robot_learning.cli.main'])"),
         ("runtime/session.py", "from robot_learning.sim import world"),
         ("sim/world.py", "import rclpy.node"),
         ("bringup/plan.py", "from sensor_msgs.msg import JointState"),

@@ -81,7 +81,7 @@ ARGUMENTS = (
         "Size of the policy; auto: small, or as in the resumed run",
         ("auto", "small", "reference"),
     ),
-    LaunchArgument("settings", "", "Further settings of the training, as a=1;b=2"),
+    LaunchArgument("settings", "", "Further settings of the training: a JSON mapping, or a=1;b=2"),
     LaunchArgument(
         "train_command",
         "auto",

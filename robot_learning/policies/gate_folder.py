@@ -80,6 +80,20 @@ class Gate:
     critic: Critic | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def summary(self) -> str:
+        """When the ensemble asks for help and what tells it, in a line."""
+        source, limits = self.source, self.thresholds
+        rows = f"by {source['rows']} rows of {source['rows_of']}"
+        if self.critic is not None:
+            ends = f"{source['succeeded']} successful and {source['failed']} failed episodes"
+            risk = f" or risk above {limits.risk:.3g}, learnt from {ends}"
+        elif source["kind"] == "thrifty":
+            risk = "; no risk yet: that takes successful and failed episodes"
+        else:
+            risk = ""
+        return f"asks for help with doubt above {limits.doubt:.3g}{risk}; {rows}"
+
 
 def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> None:
     """Write the folder whole, in place of a gate that stands there.

@@ -24,6 +24,8 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive import rounds
 from robot_learning.learning.interactive.overload import OverloadWatch
+from robot_learning.learning.interactive.round_jobs import relabel_job
+from robot_learning.learning.interactive.round_settings import EXPERT, EXTERNAL, NOBODY
 from robot_learning.learning.interactive.round_table import round_text
 from robot_learning.learning.interactive.rounds import DaggerRun, Phase
 from robot_learning.ros.common import qos
@@ -33,9 +35,8 @@ from robot_learning.ros.common.parameters import DAGGER_NODE
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.rollouts import Rollouts, check_unattended
-from robot_learning.ros.dagger.run import EXTERNAL, opened_run, resume_command
+from robot_learning.ros.dagger.run import opened_run, resume_command
 from robot_learning.ros.dagger.status import status_document
-from robot_learning.ros.dagger.training import relabel_command
 from robot_learning.ros.dagger.work import RoundWork
 from robot_learning.ros.session.episode_leader import EpisodeLeader
 
@@ -142,7 +143,7 @@ class DaggerNode(Node):  # type: ignore[misc]
                 self._overload.check(resume_command(self._settings))
         if names["simulated"]:
             self._leader.scene.disable()
-        relabel = self._state.current.relabel != rounds.NOBODY
+        relabel = self._state.current.relabel != NOBODY
         self._enter(Phase.RELABELLING if relabel else Phase.TRAINING)
 
     @property
@@ -174,10 +175,10 @@ class DaggerNode(Node):  # type: ignore[misc]
     def _relabel_round(self) -> None:
         number = self._state.current.number
         self._say(f"round {number}: the expert labels what the policy did; the arm holds")
-        arguments = relabel_command(Dataset(self._state.dataset), number)
-        if arguments:
+        job = relabel_job(Dataset(self._state.dataset), number)
+        if job:
             with self._leader.recorder_paused():
-                self._work.do(arguments, f"round {number}: the relabelling failed")
+                self._work.do(job, f"round {number}: the relabelling failed")
         self._take_stock(ended=False)
         self._enter(Phase.TRAINING)
 
@@ -199,7 +200,7 @@ class DaggerNode(Node):  # type: ignore[misc]
                 self._serve(str(trained), number)
                 break
             except RobotLearningError as problem:
-                if self._state.training["command"] != EXTERNAL:
+                if self._state.training.command != EXTERNAL:
                     raise RobotLearningError(self._work.advice(str(problem))) from problem
                 # It may be copied here still.
                 self._say(f"not yet: {problem}")
@@ -275,7 +276,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         if self._run is None or self._state.current.phase is not Phase.COLLECTING:
             response.message = self._busy
         else:
-            self._keep(self._state.changed(relabel=rounds.EXPERT))
+            self._keep(self._state.changed(relabel=EXPERT))
             response.success = True
             response.message = "the expert labels the policy's rows once the round ends"
         return response

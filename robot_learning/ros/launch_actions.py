@@ -13,9 +13,16 @@ from launch.actions import (
 )
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue as TypedValue
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from robot_learning.bringup.plan import LaunchGroup, NodeSpec, OnExit, node_arguments
+from robot_learning.bringup.plan import (
+    LaunchGroup,
+    NodeSpec,
+    OnExit,
+    ParameterValue,
+    node_arguments,
+)
 from robot_learning.core.errors import RobotLearningError
 
 
@@ -73,7 +80,10 @@ def _action(node: NodeSpec) -> Node:
         name=node.name,
         namespace=node.namespace,
         parameters=[
-            str(entry) if isinstance(entry, Path) else dict(entry) for entry in node.parameters
+            str(entry)
+            if isinstance(entry, Path)
+            else {name: _typed(value) for name, value in entry.items()}
+            for entry in node.parameters
         ],
         remappings=list(node.remappings.items()),
         arguments=["--ros-args", "--log-level", node.log_level],
@@ -82,3 +92,8 @@ def _action(node: NodeSpec) -> Node:
         emulate_tty=not node.owns_terminal,
         on_exit=[OpaqueFunction(function=ended)],
     )
+
+
+def _typed(value: ParameterValue) -> ParameterValue | TypedValue:
+    """Launch would read a text as YAML, and make an operator named "no" a flag."""
+    return TypedValue(value, value_type=str) if isinstance(value, str) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -54,14 +55,12 @@ def run_round(check: RoundCheck) -> str:
 
 
 def _arguments(check: RoundCheck, dataset: Path, run: Path) -> dict[str, str]:
-    settings = (
-        f"steps={check.steps}",
-        "data.validation_share=0",
-        "validation.rollout_episodes=0",
-        f"validation.every_steps={check.steps}",
-        "compute.threads=1",
-        "compute.device=cpu",
-    )
+    settings = {
+        "steps": check.steps,
+        "data": {"validation_share": 0},
+        "validation": {"rollout_episodes": 0, "every_steps": check.steps},
+        "compute": {"threads": 1, "device": "cpu"},
+    }
     return {
         "dataset": str(dataset),
         "out": str(run),
@@ -72,7 +71,7 @@ def _arguments(check: RoundCheck, dataset: Path, run: Path) -> dict[str, str]:
         "device": "scripted",
         "lockstep": "true",
         "inference_ticks": "1",
-        "settings": ";".join(settings),
+        "settings": json.dumps(settings),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,9 @@ from robot_learning.cli.demo.settings import DemoSettings
 from robot_learning.cli.nodes.node_output import NodeOutput
 from robot_learning.cli.nodes.supervisor import Supervisor
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.learning.training.config import parse_overrides
 
 OPERATOR = "demo_operator"
-_SEPARATOR = ";"
 
 
 def recording_plan(settings: DemoSettings, *, dart: bool) -> LaunchPlan:
@@ -42,7 +43,7 @@ def rounds_plan(settings: DemoSettings, checkpoint: Path) -> LaunchPlan:
         "rounds": str(settings.rounds),
         "episodes_per_round": str(settings.episodes_per_round),
         "policy": "deterministic",
-        "settings": _SEPARATOR.join(settings.training),
+        "settings": json.dumps(parse_overrides(settings.training)),
         "step_in_s": str(settings.step_in_s),
         # Which backend is the fastest is measured for seconds; this network is small.
         "backend": "eager",

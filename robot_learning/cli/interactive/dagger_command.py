@@ -7,6 +7,7 @@ Over ROS they are the nodes of `dagger.launch.py`, with a person or the scripted
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "seed of the first scene; with --env: of the first run",
     },
 }
-_SETTINGS, _SEPARATOR = "settings", ";"
+_SETTINGS = "settings"
 _ONLY_WITH_ENV = ("expert", "noise", "budget")
 
 
@@ -101,10 +102,14 @@ def _destination(option: str) -> str:
 
 def _shared_arguments(arguments: argparse.Namespace) -> dict[str, str]:
     """The shared options as launch arguments."""
+    from robot_learning.learning.training.config import parse_overrides
+
     values = {name: getattr(arguments, name) for name in map(_destination, _SHARED)}
-    settings = _SEPARATOR.join(values.pop("set"))
+    settings = parse_overrides(values.pop("set"))
     given = {name: str(value) for name, value in values.items() if value is not None}
-    return {**given, _SETTINGS: settings, "resume": str(arguments.resume).lower()}
+    if settings:
+        given[_SETTINGS] = json.dumps(settings)
+    return {**given, "resume": str(arguments.resume).lower()}
 
 
 def _run_folder(plan: LaunchPlan) -> Path:

@@ -6,12 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.core.ensemble_folders import best_checkpoint, ensemble_members, gate_folder
-from robot_learning.core.errors import ConfigurationError
-
 if TYPE_CHECKING:
-    from robot_learning.policies.gate_folder import Gate
-
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
@@ -57,54 +52,20 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Find it out, write it, and say what was found.
-
-    Raises:
-        RobotLearningError: there are no further members, dataset, checkpoints and robot do not fit
-            each other, or the folder is another one's.
-    """
-    from robot_learning.core.profile_loader import load_profile
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.recorded_gate import GateSettings, recorded_gate
-    from robot_learning.learning.training.bad_timing import without_bad_timing
-    from robot_learning.learning.training.threads import one_thread
-    from robot_learning.policies.checkpoint import load_checkpoint
-    from robot_learning.policies.gate_folder import refuse_other_folder, save_gate
+    """Find the gate, write it, and say what it is."""
+    from robot_learning.learning.interactive.recorded_gate import GateSettings, write_recorded_gate
 
     settings = GateSettings(
         kind=arguments.kind, target_rate=arguments.target_rate, seed=arguments.seed
     )
-    checkpoint = best_checkpoint(arguments.checkpoint)
-    place = arguments.out or gate_folder(checkpoint)
-    refuse_other_folder(place)
-    first = load_checkpoint(checkpoint)
-    trained = first.details.training.get("config", {}).get("data", {})
-    keep = bool(trained.get("keep_bad_timing", False))
-    dataset = without_bad_timing(Dataset(arguments.dataset), keep)
-    others = arguments.members or ensemble_members(checkpoint)
-    if not others:
-        raise ConfigurationError(
-            f"{checkpoint}: no further members of its ensemble lie beside it; name them "
-            "with --members"
+    print(
+        write_recorded_gate(
+            arguments.dataset,
+            arguments.checkpoint,
+            settings,
+            members=arguments.members or (),
+            folder=arguments.out,
+            robot=arguments.robot,
         )
-    members = [first, *(load_checkpoint(folder) for folder in others)]
-    profile = load_profile(arguments.robot or dataset.info.robot)
-    with one_thread():
-        gate = recorded_gate(dataset, members, profile, settings)
-    save_gate(place, gate, first.details)
-    print(f"{place}: {gate_text(gate)}")
+    )
     return 0
-
-
-def gate_text(gate: Gate) -> str:
-    """A gate in a line."""
-    source, limits = gate.source, gate.thresholds
-    rows = f"by {source['rows']} rows of {source['rows_of']}"
-    if gate.critic is not None:
-        ends = f"{source['succeeded']} episodes that succeeded and {source['failed']} that failed"
-        risk = f" or risk above {limits.risk:.3g}, learnt from {ends}"
-    elif source["kind"] == "thrifty":
-        risk = "; no risk yet: that takes episodes that succeeded and such that failed"
-    else:
-        risk = ""
-    return f"asks for help with doubt above {limits.doubt:.3g}{risk}; {rows}"

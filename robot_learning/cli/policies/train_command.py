@@ -7,7 +7,6 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -118,12 +117,7 @@ def _train(arguments: argparse.Namespace) -> int:
         raise KeyboardInterrupt(_stopped(arguments, folder, config.steps)) from None
     if not is_first_process():
         return 0
-    best = ", ".join(f"{name} {value:.4g}" for name, value in result.best.items())
-    early = ", stopped early" if result.stopped_early else ""
-    print(
-        f"{result.checkpoint}: {amount(result.steps, 'step')} in {result.wall_s:.0f} s{early}; "
-        f"best: {best}"
-    )
+    print(result.summary)
     return 0
 
 

@@ -234,49 +234,22 @@ def _change_layer(arguments: argparse.Namespace, dataset: Dataset, names: list[s
 
 
 def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
-    from robot_learning.episodes.store.episode import ASKED
-    from robot_learning.episodes.store.folder import DatasetFolder
     from robot_learning.learning.imitation.expert import SCRIPTED
-    from robot_learning.learning.interactive.relabel import (
-        dataset_expert,
-        joint_limits,
-        relabel_by_expert,
-    )
+    from robot_learning.learning.interactive.relabel import relabel_dataset
 
-    folder = DatasetFolder(dataset.path)
-    is_scripted = arguments.expert in (None, SCRIPTED)
-    who = f"the scripted expert of {dataset.info.task}" if is_scripted else arguments.expert
-    expert = dataset_expert(dataset.info, arguments.expert or SCRIPTED)
     labelled = 0
-    with folder.lock(), progress_bar("relabelling rows") as progress:
-        for done in relabel_by_expert(
-            folder,
+    with progress_bar("relabelling rows") as progress:
+        for done in relabel_dataset(
+            dataset,
             names,
-            expert,
-            author=arguments.author or who,
-            method=f"{ASKED}{who}",
+            expert=arguments.expert or SCRIPTED,
+            author=arguments.author or "",
             choice=row_choice(arguments),
-            bounds=joint_limits(dataset.info),
-            images=not is_scripted,
             over_hand=arguments.over_hand,
             progress=progress,
         ):
             labelled += done.rows
-            clipped = f", {done.clipped} numbers clipped to the limits" if done.clipped else ""
-            unseen = f", {done.unseen} without an observation left out" if done.unseen else ""
-            hand = (
-                f", {done.by_hand} rows left as a person has labelled them (--over-hand "
-                "labels them, too)"
-                if done.by_hand
-                else ""
-            )
-            driven = f", {done.driven} of them where a person drove" if done.driven else ""
-            layer = f"layer {done.layer}" if done.layer is not None else "no layer"
-            print(
-                f"{done.name.removesuffix('.hdf5')}: {layer}, {amount(done.rows, 'row')} labelled, "
-                f"changed by {done.change:.4f} rad or m (rms){driven}{clipped}{unseen}{hand}",
-                flush=True,
-            )
+            print(done.summary, flush=True)
     return _said_if_none(labelled)
 
 

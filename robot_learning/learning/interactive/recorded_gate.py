@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +16,10 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 
+from robot_learning.core.ensemble_folders import best_checkpoint, ensemble_members, gate_folder
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.schema import Source
@@ -27,10 +30,12 @@ from robot_learning.learning.imitation.data import Episode, EpisodeFacts
 from robot_learning.learning.imitation.gates import FEWEST_ROWS
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 from robot_learning.learning.interactive.dart_estimate import held_out, refuse_misfits, windows_of
+from robot_learning.learning.training.bad_timing import without_bad_timing
 from robot_learning.learning.training.batches import Batches
-from robot_learning.policies.checkpoint import Checkpoint
+from robot_learning.learning.training.threads import one_thread
+from robot_learning.policies.checkpoint import Checkpoint, load_checkpoint
 from robot_learning.policies.gate import executed_disagreement
-from robot_learning.policies.gate_folder import Critic, Gate
+from robot_learning.policies.gate_folder import Critic, Gate, refuse_other_folder, save_gate
 
 _ROWS_AT_ONCE = 256
 _SEED = 13
@@ -57,6 +62,48 @@ class GateSettings:
             raise ConfigurationError(
                 f"target_rate: expected a share above 0, at most 1, found {self.target_rate}"
             )
+
+
+def write_recorded_gate(
+    dataset: str | Path,
+    checkpoint: str | Path,
+    settings: GateSettings,
+    *,
+    members: Sequence[str | Path] = (),
+    folder: str | Path | None = None,
+    robot: str | None = None,
+) -> str:
+    """Find the gate of an ensemble and write it; where it is and what it says, in a line.
+
+    Args:
+        dataset: folder of demonstrations and rounds.
+        checkpoint: folder of the member that drives, or of its training.
+        settings: how the gate is found.
+        members: checkpoints of the other members; none: those that lie beside the first.
+        folder: where the gate is written, in place of an older one; None: beside the checkpoint.
+        robot: name or file of the profile; None: the robot of the dataset.
+
+    Raises:
+        RobotLearningError: there are no further members, dataset, checkpoints and robot do not fit
+            each other, or something else lies in the folder.
+    """
+    checkpoint = best_checkpoint(checkpoint)
+    place = Path(folder) if folder else gate_folder(checkpoint)
+    refuse_other_folder(place)
+    first = load_checkpoint(checkpoint)
+    trained = first.details.training.get("config", {}).get("data", {})
+    chosen = without_bad_timing(Dataset(dataset), bool(trained.get("keep_bad_timing", False)))
+    others = members or ensemble_members(checkpoint)
+    if not others:
+        raise ConfigurationError(
+            f"{checkpoint}: no further members of its ensemble lie beside it; name them "
+            "with --members"
+        )
+    ensemble = [first, *(load_checkpoint(member) for member in others)]
+    with one_thread():
+        gate = recorded_gate(chosen, ensemble, load_profile(robot or chosen.info.robot), settings)
+    save_gate(place, gate, first.details)
+    return f"{place}: {gate.summary}"
 
 
 def recorded_gate(

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import FloatArray
+from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.row_choice import RowChoice
 from robot_learning.episodes.format.schema import DatasetInfo, Source
 from robot_learning.episodes.recording.recorded_rows import RecordedRows
-from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.episode import ASKED, Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import add_label_layer, rows_by_hand
 from robot_learning.learning.imitation.expert import (
@@ -62,6 +64,24 @@ class Relabelled:
     by_hand: int = 0
     driven: int = 0
 
+    @property
+    def summary(self) -> str:
+        """What became of the episode, in a line."""
+        clipped = f", {self.clipped} numbers clipped to the limits" if self.clipped else ""
+        unseen = f", {self.unseen} without an observation left out" if self.unseen else ""
+        hand = (
+            f", {amount(self.by_hand, 'row')} left as a person has labelled them (--over-hand "
+            "labels them, too)"
+            if self.by_hand
+            else ""
+        )
+        driven = f", {self.driven} of them where a person drove" if self.driven else ""
+        layer = f"layer {self.layer}" if self.layer is not None else "no layer"
+        return (
+            f"{self.name.removesuffix('.hdf5')}: {layer}, {amount(self.rows, 'row')} labelled, "
+            f"changed by {self.change:.4f} rad or m (rms){driven}{clipped}{unseen}{hand}"
+        )
+
 
 def dataset_expert(info: DatasetInfo, given: str = SCRIPTED) -> Expert:
     """The scripted expert of the dataset's task, or what `module:callable` names.
@@ -88,6 +108,52 @@ def joint_limits(info: DatasetInfo) -> Bounds | None:
     if profile.joint_names != tuple(info.joint_names):
         return None
     return profile.position_min, profile.position_max
+
+
+def relabel_dataset(
+    dataset: Dataset,
+    names: Iterable[str],
+    *,
+    expert: str = SCRIPTED,
+    author: str = "",
+    choice: RowChoice | None = None,
+    over_hand: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Relabelled]:
+    """Have the expert of the dataset's task, or another one, label episodes; holds the lock.
+
+    Args:
+        dataset: the episodes' dataset.
+        names: file names of the episodes.
+        expert: `module:callable`, or the scripted expert of the task.
+        author: who labels; empty: the expert.
+        choice: of rows; None for all.
+        over_hand: label also the rows that a person has labelled.
+        progress: is told how many rows of the episode are done.
+
+    Yields:
+        What became of each episode, once it is on the disk.
+
+    Raises:
+        RobotLearningError: as `dataset_expert` and `relabel_by_expert`.
+    """
+    is_scripted = expert == SCRIPTED
+    who = f"the scripted expert of {dataset.info.task}" if is_scripted else expert
+    asked = dataset_expert(dataset.info, expert)
+    folder = DatasetFolder(dataset.path)
+    with folder.lock():
+        yield from relabel_by_expert(
+            folder,
+            names,
+            asked,
+            author=author or who,
+            method=f"{ASKED}{who}",
+            choice=choice,
+            bounds=joint_limits(dataset.info),
+            images=not is_scripted,
+            over_hand=over_hand,
+            progress=progress,
+        )
 
 
 def relabel_by_expert(

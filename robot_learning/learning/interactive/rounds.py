@@ -28,16 +28,13 @@ from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.learning.algorithms.dagger import doubt_threshold
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
-from robot_learning.learning.training.config import parse_overrides
+from robot_learning.learning.interactive.round_settings import NOBODY, RoundSettings
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.state_file import read_state, write_state
 
 STATE_NAME = "rounds.json"
 VERSION = 1
-SEPARATOR = ";"
-"""Between the settings of a training."""
-RELABEL, NOBODY, EXPERT = "relabel", "none", "expert"
-# Runs of before know nothing of them.
+# Absent in runs of earlier versions.
 _LATER = ("doubts", "requests")
 
 
@@ -171,8 +168,7 @@ class DaggerRun:
     Attributes:
         dataset: folder of the demonstrations and of every round.
         rate_hz: rows a second.
-        training: what comes after each round: policy, preset, settings, command, relabel,
-            members, gate, target_rate.
+        training: what is done with the episodes of each round.
         demonstrations: episodes that were there at the start.
         demonstration_rows: in them.
         rounds: oldest first.
@@ -180,7 +176,7 @@ class DaggerRun:
 
     dataset: str
     rate_hz: float
-    training: Mapping[str, str] = field(default_factory=dict)
+    training: RoundSettings = field(default_factory=RoundSettings)
     demonstrations: int = 0
     demonstration_rows: int = 0
     rounds: tuple[Round, ...] = ()
@@ -209,7 +205,7 @@ class DaggerRun:
         return doubt_threshold(np.array([doubt for r in self.rounds for doubt in r.doubts]))
 
 
-def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> DaggerRun:
+def new_run(dataset: Dataset, training: RoundSettings, checkpoint: str) -> DaggerRun:
     """A run that begins with a checkpoint, or without one by training from what is there.
 
     Rounds are numbered on from those that the dataset holds already.
@@ -225,7 +221,7 @@ def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> D
     run = DaggerRun(
         dataset=str(dataset.path.resolve()),
         rate_hz=dataset.info.rate_hz,
-        training=dict(training),
+        training=training,
         demonstrations=len(dataset),
         demonstration_rows=dataset.rows,
     )
@@ -235,8 +231,8 @@ def new_run(dataset: Dataset, training: Mapping[str, str], checkpoint: str) -> D
     return run.begun(Round(newest, Phase.TRAINING))
 
 
-def resumed_run(folder: Path, dataset: str, training: Mapping[str, str]) -> DaggerRun:
-    """The run in `folder`; what `training` names counts from now on.
+def resumed_run(folder: Path, dataset: str, given: Mapping[str, Any]) -> DaggerRun:
+    """The run in `folder`; the settings that are `given` count from now on.
 
     Raises:
         RunError: there is none, it is damaged, or it is of another dataset.
@@ -244,9 +240,9 @@ def resumed_run(folder: Path, dataset: str, training: Mapping[str, str]) -> Dagg
     run = load_run(folder)
     if Path(dataset).resolve() != Path(run.dataset):
         raise RunError(f"{folder}: is a run with the dataset {run.dataset}, not {dataset}")
-    run = replace(run, training={**run.training, **training})
-    collecting = run.current.phase is Phase.COLLECTING and RELABEL in training
-    return run.changed(relabel=training[RELABEL]) if collecting else run
+    run = replace(run, training=run.training.with_values(given))
+    collecting = run.current.phase is Phase.COLLECTING and "relabel" in given
+    return run.changed(relabel=given["relabel"]) if collecting else run
 
 
 def refuse_used(folder: Path) -> None:
@@ -271,8 +267,7 @@ def next_round(run: DaggerRun, folder: Path) -> DaggerRun:
 
 def _collecting(run: DaggerRun, number: int, checkpoint: str) -> Round:
     digest = checkpoint_digest(checkpoint)
-    relabel = run.training.get(RELABEL, NOBODY)
-    return Round(number, Phase.COLLECTING, checkpoint, digest, relabel)
+    return Round(number, Phase.COLLECTING, checkpoint, digest, run.training.relabel)
 
 
 def episode_figures(
@@ -306,19 +301,12 @@ def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()
     known = {episode.name: episode for episode in run.current.episodes}
     ended = {*ended, *(name for name, episode in known.items() if not episode.cut_off)}
     found, own = [], dataset.select(rounds=[run.current.number])
-    left_out = {} if _keeps_bad_timing(run.training) else own.badly_timed()
+    left_out = {} if run.training.keeps_bad_timing else own.badly_timed()
     for summary in own.episodes:
         cut_off = summary.outcome == "unknown" and summary.name not in ended
         bad_timing = left_out.get(summary.name, ())
         found.append(episode_figures(dataset.episode(summary.name), cut_off, bad_timing))
     return run.changed(episodes=tuple(found))
-
-
-def _keeps_bad_timing(training: Mapping[str, str]) -> bool:
-    """Whether the training of a round asks for such episodes."""
-    texts = training.get("settings", "").split(SEPARATOR)
-    data = parse_overrides(text for text in texts if text.strip()).get("data")
-    return isinstance(data, Mapping) and data.get("keep_bad_timing") is True
 
 
 def save_run(folder: Path, run: DaggerRun) -> None:
@@ -348,7 +336,9 @@ def load_run(folder: Path) -> DaggerRun:
 
 
 def _run(plain: Mapping[str, Any]) -> DaggerRun:
-    return DaggerRun(**{**plain, "rounds": tuple(_round(item) for item in plain["rounds"])})
+    training = RoundSettings.from_plain(plain.get("training", {}))
+    rounds = tuple(_round(item) for item in plain["rounds"])
+    return DaggerRun(**{**plain, "training": training, "rounds": rounds})
 
 
 def _figures(plain: Mapping[str, Any]) -> EpisodeFigures:

@@ -297,6 +297,26 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
     return values
 
 
+def parse_settings(text: str) -> dict[str, Any]:
+    """A nested mapping from one text: a JSON or YAML mapping, or `a=1;b.c=2`.
+
+    >>> parse_settings('{"optimizer": {"learning_rate": 0.001}}') == parse_settings(
+    ...     "optimizer.learning_rate=1e-3"
+    ... )
+    True
+
+    Raises:
+        ConfigurationError: the text is neither.
+    """
+    if not text.lstrip().startswith("{"):
+        return parse_overrides(part for part in text.split(";") if part.strip())
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as problem:
+        raise ConfigurationError(f"settings: not a mapping: {problem}") from problem
+    return dict(values)
+
+
 def _value(given: str, text: str) -> Any:
     try:
         value = yaml.safe_load(given)

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -84,6 +85,14 @@ class TrainResult:
     def checkpoint(self) -> Path:
         """The best checkpoint."""
         return self.folder / BEST
+
+    @property
+    def summary(self) -> str:
+        """Where the checkpoint is, and how it came about, in a line."""
+        best = ", ".join(f"{name} {value:.4g}" for name, value in self.best.items())
+        early = ", stopped early" if self.stopped_early else ""
+        steps = amount(self.steps, "step")
+        return f"{self.checkpoint}: {steps} in {self.wall_s:.0f} s{early}; best: {best}"
 
 
 def train(

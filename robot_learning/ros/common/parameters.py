@@ -479,7 +479,7 @@ DAGGER_NODE = (
         "Size of it; auto: small, or as before",
         choices=("auto", "small", "reference"),
     ),
-    ParameterSpec("settings", "", "Further settings of the training, a=b, separated by semicolons"),
+    ParameterSpec("settings", "", "Further settings of the training: a JSON mapping, or a=1;b=2"),
     ParameterSpec(
         "command",
         "auto",

@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive import rounds
+from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.rounds import DaggerRun
+from robot_learning.learning.training.config import parse_settings
 
-EXTERNAL = "external"
-WATCHED = "human"
-"""The gate of rounds in which it is the operator who decides when to take over."""
-_TRAINING = {
-    "policy": "deterministic",
-    "preset": "small",
-    "settings": "",
-    "command": "here",
-    rounds.RELABEL: rounds.NOBODY,
-    "members": "1",
-    "gate": WATCHED,
-    "target_rate": "0.1",
-}
-# Values of parameters that mean: as before, or the default.
-_AS_BEFORE = ("", "auto", "0", "0.0")
-_FEWEST_MEMBERS = 3
+# Parameters of the node that are settings of the run; their defaults mean "as before".
+_SETTINGS = ("policy", "preset", "command", "relabel", "members", "gate", "target_rate")
+_AS_BEFORE = ("", "auto", 0, 0.0)
 
 
 def opened_run(folder: Path, dataset: str, settings: Mapping[str, Any]) -> DaggerRun:
@@ -41,16 +29,15 @@ def opened_run(folder: Path, dataset: str, settings: Mapping[str, Any]) -> Dagge
     Raises:
         RunError: there is none, or one where there should be none, or it is of another dataset.
     """
-    given = {name: str(settings[name]) for name in _TRAINING}
-    given = {name: value for name, value in given.items() if value not in _AS_BEFORE}
+    given = {name: settings[name] for name in _SETTINGS if settings[name] not in _AS_BEFORE}
+    if settings["settings"]:
+        given["settings"] = parse_settings(settings["settings"])
     if settings["resume"]:
-        run = rounds.resumed_run(folder, dataset, given)
-        # An older version may have known fewer of them.
-        return replace(run, training={**_TRAINING, **run.training})
+        return rounds.resumed_run(folder, dataset, given)
     checkpoint = settings["checkpoint"]
     path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
     rounds.refuse_used(folder)
-    return rounds.new_run(Dataset(dataset), {**_TRAINING, **given}, path)
+    return rounds.new_run(Dataset(dataset), RoundSettings(**given), path)
 
 
 def resume_command(settings: Mapping[str, Any]) -> str:
@@ -73,11 +60,5 @@ def fits_gate(source: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> 
     if source is None:
         return False
     asked = {"kind": settings["gate"], "target_rate": settings["target_rate"]}
-    given = {name: value for name, value in asked.items() if str(value) not in _AS_BEFORE}
+    given = {name: value for name, value in asked.items() if value not in _AS_BEFORE}
     return all(source.get(name, value) == value for name, value in given.items())
-
-
-def member_count(training: Mapping[str, str]) -> int:
-    """How many policies a round trains: one that asks for help by itself is an ensemble."""
-    members = int(training["members"])
-    return members if training["gate"] == WATCHED or members > 1 else _FEWEST_MEMBERS

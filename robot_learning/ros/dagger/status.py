@@ -48,7 +48,7 @@ def status_document(
         "waiting": waiting,
         "message": message,
         "wanted": wanted,
-        "gate": run.training.get("gate", ""),
+        "gate": run.training.gate,
         "doubt_threshold": run.doubt_threshold,
         **_round_document(run, current),
         "trained_steps": steps_trained(folder, current.number) if trains else 0,

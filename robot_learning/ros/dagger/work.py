@@ -17,17 +17,13 @@ from robot_learning.learning.interactive.round_folders import (
     member_folders,
     trained_checkpoint,
 )
+from robot_learning.learning.interactive.round_jobs import GateJob, Job, TrainJob, worker_command
+from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN
 from robot_learning.learning.interactive.rounds import DaggerRun
 from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.dagger.child import Child
 from robot_learning.ros.dagger.policy import RemotePolicy
-from robot_learning.ros.dagger.run import (
-    EXTERNAL,
-    WATCHED,
-    fits_gate,
-    member_count,
-    resume_command,
-)
-from robot_learning.ros.dagger.training import Child, gate_command, training_command
+from robot_learning.ros.dagger.run import fits_gate, resume_command
 
 _NICENESS = 10
 
@@ -63,15 +59,15 @@ class RoundWork:
         self._niceness = 0 if settings["simulated"] else _NICENESS
         self._idle, self._say, self._tell = pause, say, tell
 
-    def do(self, arguments: list[str], problem: str) -> None:
-        """Run `robot-learning` with these arguments to its end.
+    def do(self, job: Job, problem: str) -> None:
+        """Have a job done by a process of its own.
 
         Raises:
             RobotLearningError: it failed; `problem` says what that means.
         """
         self._policy.rest()
         self._idle()
-        child = Child(arguments, self._niceness)
+        child = Child(worker_command(job), self._niceness)
         try:
             while (code := child.poll()) is None:
                 self._pause()
@@ -88,13 +84,13 @@ class RoundWork:
             RobotLearningError: a process failed.
         """
         training, number = run.training, run.current.number
-        places = member_folders(self._folder, number, member_count(training))
-        commands = [
-            training_command(run.dataset, place, training, member)
+        places = member_folders(self._folder, number, training.member_count)
+        jobs = [
+            TrainJob(run.dataset, str(place), training, member)
             for member, place in enumerate(places)
         ]
-        if training["command"] == EXTERNAL:
-            text = " && ".join(f"robot-learning {' '.join(command)}" for command in commands)
+        if training.command == EXTERNAL:
+            text = " && ".join(job.shell_command() for job in jobs)
             self._say(
                 f"round {number}: the arm holds until {self.trained(run)} is there; train it "
                 f"with: {text}"
@@ -103,8 +99,8 @@ class RoundWork:
                 self._pause()
             return
         self._say(f"round {number}: training; the arm holds")
-        for command in commands:
-            self.do(command, f"round {number}: the training failed")
+        for job in jobs:
+            self.do(job, f"round {number}: the training failed")
 
     def gate(self, run: DaggerRun, checkpoint: str, number: int) -> str:
         """The folder that says when this ensemble asks for help; empty where it never does.
@@ -117,8 +113,8 @@ class RoundWork:
         Raises:
             RobotLearningError: the process that finds it out failed.
         """
-        kind = run.training["gate"]
-        if kind == WATCHED:
+        kind = run.training.gate
+        if kind == HUMAN:
             return ""
         place = gate_folder(trained_checkpoint(self._folder, number))
         if not fits_gate(gate_source(place), self._settings):
@@ -127,8 +123,8 @@ class RoundWork:
                 self._say(f"{checkpoint} does not ask for help: {text}")
                 return ""
             self._say(f"finding out when {checkpoint} asks for help; the arm holds")
-            arguments = gate_command(run.dataset, checkpoint, place, run.training)
-            self.do(arguments, "finding out when it asks for help failed")
+            job = GateJob(run.dataset, checkpoint, str(place), kind, run.training.target_rate)
+            self.do(job, "finding out when it asks for help failed")
         return str(place)
 
     def trained(self, run: DaggerRun) -> Path:

@@ -32,6 +32,7 @@ from robot_learning.learning.interactive.round_folders import (
     trained_checkpoint,
     training_folder,
 )
+from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.round_table import (
     COLUMNS,
     round_text,
@@ -105,7 +106,7 @@ def run(folder: DatasetFolder, tmp_path: Path) -> DaggerRun:
     for _ in range(2):
         record(folder, "HHHH", "success")
     checkpoint = write_checkpoint(tmp_path / "first", "abc")
-    return new_run(Dataset(folder.path), {"policy": "gmm"}, str(checkpoint))
+    return new_run(Dataset(folder.path), RoundSettings(policy="gmm"), str(checkpoint))
 
 
 def with_recorded(run: DaggerRun, ended: tuple[str, ...] = ()) -> DaggerRun:
@@ -115,21 +116,21 @@ def with_recorded(run: DaggerRun, ended: tuple[str, ...] = ()) -> DaggerRun:
 def test_a_new_run_trains_first_or_begins_with_the_checkpoint_that_is_given(run, folder):
     assert (run.demonstrations, run.demonstration_rows) == (2, 8)
     assert run.current == Round(1, Phase.COLLECTING, run.current.checkpoint, "abc")
-    assert new_run(Dataset(folder.path), {}, "").current == Round(0, Phase.TRAINING)
+    assert new_run(Dataset(folder.path), RoundSettings(), "").current == Round(0, Phase.TRAINING)
 
 
 def test_rounds_are_numbered_on_from_those_of_earlier_runs(run, folder):
     record(folder, CORRECTED, "success", number=7)
     dataset = Dataset(folder.path)
-    assert new_run(dataset, {}, run.current.checkpoint).current.number == 8
-    assert new_run(dataset, {}, "").current == Round(7, Phase.TRAINING)
+    assert new_run(dataset, RoundSettings(), run.current.checkpoint).current.number == 8
+    assert new_run(dataset, RoundSettings(), "").current == Round(7, Phase.TRAINING)
 
 
 def test_nothing_to_begin_with_is_said(folder, tmp_path):
     with pytest.raises(RunError, match="record demonstrations, or name a checkpoint"):
-        new_run(Dataset(folder.path), {}, "")
+        new_run(Dataset(folder.path), RoundSettings(), "")
     with pytest.raises(RunError, match=r"checkpoint\.json is missing"):
-        new_run(Dataset(folder.path), {}, str(tmp_path))
+        new_run(Dataset(folder.path), RoundSettings(), str(tmp_path))
 
 
 def test_the_figures_are_those_of_the_rows(run, folder):
@@ -185,7 +186,7 @@ def test_a_run_is_kept_whole_and_gone_on_with(run, folder, tmp_path):
     save_run(tmp_path / "run", run)
     assert load_run(tmp_path / "run") == run
     again = resumed_run(tmp_path / "run", str(folder.path), {"preset": "small"})
-    assert again == replace(run, training={"policy": "gmm", "preset": "small"})
+    assert again == replace(run, training=replace(run.training, preset="small"))
     again = resumed_run(tmp_path / "run", str(folder.path), {"relabel": "expert"})
     assert (run.current.relabel, again.current.relabel) == ("none", "expert")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["rounds.json"]
@@ -337,9 +338,9 @@ def test_an_episode_that_is_kept_by_hand_counts_and_no_longer_when_that_is_undon
 
 def test_a_run_whose_training_asks_for_bad_timing_counts_it(run, folder):
     record(folder, CORRECTED, "success", number=1, slow=True)
-    asked = replace(run, training={"settings": "steps=5; data.keep_bad_timing=true"})
+    asked = replace(run, training=RoundSettings(settings={"data": {"keep_bad_timing": True}}))
     assert len(with_recorded(asked).current.counted) == 1
-    other = replace(run, training={"settings": "data.keep_bad_timing=false"})
+    other = replace(run, training=RoundSettings(settings={"data": {"keep_bad_timing": False}}))
     assert len(with_recorded(other).current.counted) == 0
 
 
@@ -359,3 +360,23 @@ def test_a_state_that_knows_nothing_of_timing_is_read(run, folder, tmp_path):
         del episode["bad_timing"]
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     assert load_run(tmp_path) == run
+
+
+def test_settings_that_an_older_version_wrote_as_text_are_read(run, tmp_path):
+    save_run(tmp_path, run)
+    plain = json.loads((tmp_path / "rounds.json").read_text())
+    plain["training"] = {
+        "policy": "act",
+        "settings": "steps=5; ;data.keep_bad_timing=true",
+        "members": "3",
+        "target_rate": "0.2",
+    }
+    (tmp_path / "rounds.json").write_text(json.dumps(plain))
+    found = load_run(tmp_path).training
+    settings = {"steps": 5, "data": {"keep_bad_timing": True}}
+    assert found == RoundSettings(policy="act", settings=settings, members=3, target_rate=0.2)
+    assert found.keeps_bad_timing
+    plain["training"]["polcy"] = "act"
+    (tmp_path / "rounds.json").write_text(json.dumps(plain))
+    with pytest.raises(RunError, match="polcy"):
+        load_run(tmp_path)

@@ -1,97 +1,16 @@
-"""What a round trains and relabels, and what it hears of the policy's doubt."""
+"""What the rounds hear of the policy's doubt, and whether its gate is the one that is asked for."""
 
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 
-import numpy as np
 import pytest
 from std_msgs.msg import String
 
-from robot_learning.core.clocks import seconds_to_ns
-from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import (
-    Column,
-    DatasetInfo,
-    EpisodeMetadata,
-    Source,
-    Stream,
-)
-from robot_learning.episodes.recording.recorder import Recorder
-from robot_learning.episodes.recording.writer import WriterSettings
-from robot_learning.episodes.store.folder import DatasetFolder
-from robot_learning.episodes.store.labels import add_label_layer
 from robot_learning.learning.interactive.rounds import HelpRequest
-from robot_learning.learning.training.config import LEARN_PADDING
 from robot_learning.ros.common import qos
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.run import fits_gate
-from robot_learning.ros.dagger.training import relabel_command, training_command
-
-LAYER = {"author": "ana", "method": "by hand", "created_utc": "2026"}
-TRAINING = {"policy": "act", "preset": "small", "settings": "steps=5; ;seed=3"}
-COLUMNS = (
-    Column("obs/joint_position", (1,)),
-    Column("actions", (1,)),
-    *(Column(f"control/{name}", (1,)) for name in ("human", "policy", "applied")),
-    Column("control/source", (), "uint8"),
-    Column("intervention", (), "bool"),
-)
-
-
-def settings(command):
-    return [after for before, after in pairwise(command) if before == "--set"]
-
-
-def test_a_round_learns_the_experts_labels_and_members_differ_in_their_seed(tmp_path):
-    first = training_command("set", tmp_path, TRAINING)
-    assert first[:2] == ["train", "set"]
-    assert settings(first) == ["data.expert_labels_only=true", "steps=5", "seed=3"]
-    seeds = {settings(training_command("set", tmp_path, TRAINING, member))[-1] for member in (1, 2)}
-    # The last one counts.
-    assert len(seeds) == 2 and all(seed.startswith("seed=79190") for seed in seeds)
-    assert "--resume" not in first
-    (tmp_path / "state.safetensors").touch()
-    assert training_command("set", tmp_path, TRAINING)[-1] == "--resume"
-
-
-@pytest.mark.parametrize("policy", LEARN_PADDING)
-def test_families_that_would_learn_the_gaps_are_told_not_to(tmp_path, policy):
-    given = settings(training_command("set", tmp_path, {**TRAINING, "policy": policy}))
-    assert "policy.train_on_padding=false" in given
-
-
-def test_only_what_the_policy_did_in_the_round_and_nobody_has_labelled_is_relabelled(tmp_path):
-    info = DatasetInfo("arm", "reach", 10.0, (Stream("all", 10.0, 1.0, COLUMNS),))
-    folder = DatasetFolder.create_or_open(tmp_path / "set", info)
-    sources = (Source.POLICY, Source.HUMAN)
-    for number, drove in ((1, sources[:1]), (2, sources), (2, sources[1:]), (2, sources)):
-        record(folder, number, drove)
-    done = Dataset(folder.path).episodes[3].name
-    mask = np.array([True, False])
-    with folder.lock():
-        add_label_layer(folder, done, np.ones((2, 1)), mask, **LAYER)
-    command = relabel_command(Dataset(folder.path), 2)
-    expected = Dataset(folder.path).episodes[1].name
-    assert command == ["relabel", str(folder.path), expected, "--only", "policy"]
-    assert relabel_command(Dataset(folder.path), 3) == []
-
-
-def record(folder, number, sources):
-    """An episode of two rows, of one or two drivers."""
-    with folder.lock():
-        recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
-        for row, source in enumerate((sources * 2)[:2]):
-            now_ns = seconds_to_ns(1.0 + row / 10.0)
-            values = {column.path: np.zeros(column.shape) for column in COLUMNS}
-            values["control/source"] = np.uint8(source)
-            values["intervention"] = np.bool_(False)
-            assert recorder.push("all", now_ns, now_ns, values)
-            if row == 0:
-                recorder.start(EpisodeMetadata(round=number), now_ns)
-            recorder.advance(now_ns)
-        recorder.stop("success")
 
 
 def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):

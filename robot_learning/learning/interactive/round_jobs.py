@@ -1,0 +1,133 @@
+"""What a round has done with its episodes, each job by a process of its own (`round_worker`).
+
+A job is a document, so that whoever starts it needs neither torch nor a command line. One that was
+killed is given again and goes on from what it saved last.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.interactive.round_settings import RoundSettings
+from robot_learning.learning.training.config import LEARN_PADDING
+
+# Labels are an expert's only (HG-DAgger), unless the settings say otherwise.
+_EXPERT_LABELS = {"data": {"expert_labels_only": True}}
+_NO_PADDING = {"policy": {"train_on_padding": False}}
+# Away from the seeds that people choose.
+_MEMBER_SEEDS = 7_919_000
+_WORKER = "robot_learning.learning.interactive.round_worker"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainJob:
+    """Train a policy of a round.
+
+    Attributes:
+        dataset: its folder.
+        folder: where the policy is trained.
+        settings: settings of the run.
+        member: index in the ensemble; members after the first (0) have seeds of their own.
+    """
+
+    name: ClassVar[str] = "train"
+    dataset: str
+    folder: str
+    settings: RoundSettings
+    member: int = 0
+
+    def overrides(self) -> list[Mapping[str, Any]]:
+        """Nested values that differ from the preset's; later ones win."""
+        padding = [_NO_PADDING] if self.settings.policy in LEARN_PADDING else []
+        seed = [{"seed": _MEMBER_SEEDS + self.member}] if self.member else []
+        return [_EXPERT_LABELS, *padding, self.settings.settings, *seed]
+
+    def shell_command(self) -> str:
+        """The command line that trains the same policy elsewhere, for a person."""
+        command = ["robot-learning", "train", self.dataset, "--policy", self.settings.policy]
+        command += ["--preset", self.settings.preset, "--out", self.folder]
+        for values in self.overrides():
+            for name, value in _flat(values):
+                command += ["--set", f"{name}={json.dumps(value)}"]
+        return shlex.join(command)
+
+
+@dataclass(frozen=True, slots=True)
+class GateJob:
+    """Find the thresholds above which an ensemble asks for help.
+
+    Attributes:
+        dataset: its folder.
+        checkpoint: folder of the member that drives; the others lie beside it.
+        folder: where the gate is written.
+        kind: `ensemble` or `thrifty`.
+        target_rate: share of the policy's steps in which it may ask.
+    """
+
+    name: ClassVar[str] = "gate"
+    dataset: str
+    checkpoint: str
+    folder: str
+    kind: str
+    target_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class RelabelJob:
+    """Have the task's expert label the rows in which the policy was in control.
+
+    Attributes:
+        dataset: its folder.
+        episodes: file names.
+    """
+
+    name: ClassVar[str] = "relabel"
+    dataset: str
+    episodes: tuple[str, ...]
+
+
+Job = TrainJob | GateJob | RelabelJob
+
+
+def worker_command(job: Job) -> list[str]:
+    """The command line of the process that does `job`."""
+    return [sys.executable, "-m", _WORKER, json.dumps({"job": job.name, **asdict(job)})]
+
+
+def read_job(document: str) -> Job:
+    """The job in a document that `worker_command` has made."""
+    plain = json.loads(document)
+    name = plain.pop("job")
+    if name == TrainJob.name:
+        return TrainJob(**{**plain, "settings": RoundSettings.from_plain(plain["settings"])})
+    if name == GateJob.name:
+        return GateJob(**plain)
+    return RelabelJob(plain["dataset"], tuple(plain["episodes"]))
+
+
+def relabel_job(dataset: Dataset, number: int) -> RelabelJob | None:
+    """The job that labels what the policy did in a round; None where there is nothing to label.
+
+    Episodes with a label layer are left as they are: they were relabelled before the job was
+    killed, or a person has labelled them.
+    """
+    names = tuple(
+        summary.name
+        for summary in dataset.select(rounds=[number], sources=["policy"]).episodes
+        if not dataset.episode(summary.name).labels()
+    )
+    return RelabelJob(str(dataset.path), names) if names else None
+
+
+def _flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", value

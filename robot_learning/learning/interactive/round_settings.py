@@ -1,0 +1,73 @@
+"""What a DAgger run does with the episodes of each round: relabelling, training, and the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from robot_learning.core.errors import unknown_choice
+from robot_learning.learning.training.config import parse_settings
+from robot_learning.learning.training.errors import RunError
+
+NOBODY, EXPERT = "none", "expert"
+HERE, EXTERNAL = "here", "external"
+HUMAN = "human"
+# Fewer members than this cannot disagree in a way that tells anything.
+_FEWEST_MEMBERS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundSettings:
+    """Settings of a run, the same for all of its rounds.
+
+    Attributes:
+        policy: policy family that is trained.
+        preset: size of the policy, `small` or `reference`.
+        settings: values of `TrainConfig` that differ from the preset's, nested by section.
+        command: where policies are trained: `here`, or `external`, which waits for checkpoints.
+        relabel: who labels the policy's rows after a round: `expert` or `none`.
+        members: number of policies that a round trains, if nothing takes more.
+        gate: who decides when to take over: `human` (HG-DAgger), or `ensemble` or `thrifty`, where
+            the policy asks for help (EnsembleDAgger, ThriftyDAgger).
+        target_rate: share of the policy's steps in which `ensemble` or `thrifty` may ask.
+    """
+
+    policy: str = "deterministic"
+    preset: str = "small"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    command: str = HERE
+    relabel: str = NOBODY
+    members: int = 1
+    gate: str = HUMAN
+    target_rate: float = 0.1
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> RoundSettings:
+        """Read them from a state file; values that older versions wrote as text are converted."""
+        known = {item.name for item in fields(cls)}
+        if extra := plain.keys() - known:
+            raise RunError(unknown_choice("setting", min(extra), sorted(known)))
+        values = dict(plain)
+        if isinstance(settings := values.get("settings"), str):
+            values["settings"] = parse_settings(settings)
+        for name, kind in (("members", int), ("target_rate", float)):
+            if name in values:
+                values[name] = kind(values[name])
+        return cls(**values)
+
+    def with_values(self, given: Mapping[str, Any]) -> RoundSettings:
+        """The same settings with those that are given."""
+        return replace(self, **given)
+
+    @property
+    def member_count(self) -> int:
+        """Number of policies that a round trains; a policy that asks for help is an ensemble."""
+        watched = self.gate == HUMAN or self.members > 1
+        return self.members if watched else _FEWEST_MEMBERS
+
+    @property
+    def keeps_bad_timing(self) -> bool:
+        """Whether episodes whose timing was bad are trained on."""
+        data = self.settings.get("data")
+        return isinstance(data, Mapping) and data.get("keep_bad_timing") is True

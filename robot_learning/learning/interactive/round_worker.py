@@ -1,0 +1,111 @@
+"""Does one job of a round; the process that `round_jobs.worker_command` starts.
+
+The last line that it prints says what came of it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, cast
+
+from robot_learning.core.amounts import amount
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.dataset.row_choice import RowChoice
+from robot_learning.learning.evaluation.simulation import rollout_for
+from robot_learning.learning.interactive.recorded_gate import GateSettings, write_recorded_gate
+from robot_learning.learning.interactive.relabel import relabel_dataset
+from robot_learning.learning.interactive.round_jobs import (
+    GateJob,
+    Job,
+    RelabelJob,
+    TrainJob,
+    read_job,
+)
+from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.presets import preset
+from robot_learning.learning.training.run_folder import read_config
+from robot_learning.learning.training.trainer import train
+from robot_learning.learning.training.training_state import saved_step
+
+EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
+
+
+def train_round(job: TrainJob) -> str:
+    """Train, or go on with a training that was killed."""
+    folder, dataset = Path(job.folder), Dataset(job.dataset)
+    resume = saved_step(folder) is not None
+    config = _config(job, resume)
+    result = train(
+        dataset,
+        config,
+        folder,
+        resume=resume,
+        rollout=rollout_for(dataset, config),
+        show_progress=True,
+    )
+    return result.summary
+
+
+def _config(job: TrainJob, resume: bool) -> TrainConfig:
+    family = job.settings.policy
+    config = read_config(Path(job.folder)) if resume else preset(family, job.settings.preset)
+    if config.family != family:
+        raise ConfigurationError(f"{job.folder} trains '{config.family}', not {family}")
+    for values in job.overrides():
+        config = config.with_values(values)
+    return config
+
+
+def find_gate(job: GateJob) -> str:
+    """Find when the ensemble asks for help, and write it."""
+    kind = cast("Literal['ensemble', 'thrifty']", job.kind)
+    settings = GateSettings(kind=kind, target_rate=job.target_rate)
+    return write_recorded_gate(job.dataset, job.checkpoint, settings, folder=job.folder)
+
+
+def relabel_round(job: RelabelJob) -> str:
+    """Label the rows in which the policy was in control."""
+    rows = 0
+    for done in relabel_dataset(
+        Dataset(job.dataset), job.episodes, choice=RowChoice(only="policy")
+    ):
+        print(done.summary, flush=True)
+        rows += done.rows
+    return f"{amount(rows, 'row')} labelled in {amount(len(job.episodes), 'episode')}"
+
+
+def do(job: Job) -> str:
+    """Do a job; what came of it, in a line.
+
+    Raises:
+        RobotLearningError: it cannot be done.
+    """
+    match job:
+        case TrainJob():
+            return train_round(job)
+        case GateJob():
+            return find_gate(job)
+        case RelabelJob():
+            return relabel_round(job)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do the job of the document that is the only argument."""
+    (document,) = arguments
+    job = read_job(document)
+    try:
+        print(do(job))
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    # What the system refuses (disk full, no permission) is told like every other problem.
+    except (RobotLearningError, OSError) as problem:
+        print(f"{job.name}: {' '.join(str(problem).split())}", file=sys.stderr)
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

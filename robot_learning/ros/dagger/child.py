@@ -1,0 +1,65 @@
+"""A process beside a node: it gives way to the control loops, and ends when the node does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Sequence
+
+from robot_learning.core.leash import leashed
+
+_LINES = 20
+_END_PATIENCE_S = 3.0
+
+
+class Child:
+    """A running command.
+
+    Args:
+        command: program and arguments.
+        niceness: added to this process's own; 0 to 19.
+    """
+
+    def __init__(self, command: Sequence[str], niceness: int = 0) -> None:
+        self._process = subprocess.Popen(
+            leashed(command, niceness),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        assert self._process.stdout is not None  # noqa: S101 (a pipe was asked for)
+        self._output = self._process.stdout
+        os.set_blocking(self._output.fileno(), False)
+        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._rest = b""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs. Takes what it has written."""
+        code = self._process.poll()
+        while chunk := self._output.read() or b"":
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            self._lines.extend(
+                text for line in lines if (text := line.decode(errors="replace").strip())
+            )
+        return code
+
+    @property
+    def last_line(self) -> str:
+        """What it said last; what ended it, where that was a signal."""
+        code = self._process.returncode
+        if code is not None and code < 0:
+            return f"it was ended by {signal.Signals(-code).name}"
+        return self._lines[-1] if self._lines else "it said nothing"
+
+    def end(self) -> None:
+        """End it, if it runs still."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_END_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._output.close()
