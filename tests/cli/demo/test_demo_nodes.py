@@ -19,7 +19,7 @@ from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
     record_demonstrations,
 )
-from robot_learning.learning.training.config import TrainConfig, parse_overrides
+from robot_learning.learning.training.config import TrainConfig, parse_overrides, parse_settings
 
 
 @pytest.fixture
@@ -61,8 +61,7 @@ def test_the_rounds_begin_with_the_policy_and_train_as_it_was_trained(
     asked = parameters(plan, "dagger_node")
     assert asked["checkpoint"] == str(settings.folder / "policy")
     assert (asked["rounds"], asked["episodes_per_round"], asked["unattended"]) == (2, 5, True)
-    texts = asked["settings"].split(";")
-    trained = TrainConfig().with_values(parse_overrides(texts))
+    trained = TrainConfig().with_values(parse_settings(asked["settings"]))
     assert trained == TrainConfig().with_values(parse_overrides(settings.training))
     assert trained.data.expert_labels_only
     assert parameters(plan, "teleop_node")["file"].name == "demo_operator.yaml"

@@ -52,7 +52,7 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     trains = stepped_dagger(**again, rounds=1)
     trains.until((folder / "round_1" / "state.safetensors").exists)
     assert trains.dagger["phase"] == "training"
-    kill("train")
+    kill('"job": "train"')
     assert trains.run() == 1
     assert "round 1: the training failed: it was ended by SIGKILL" in trains.graph.error
     again_with = f"robot-learning dagger --resume dataset:={tmp_path / 'set'} "

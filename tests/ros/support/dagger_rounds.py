@@ -99,9 +99,9 @@ def ended(running):
 
 
 def kill(what, above=None):
-    """SIGKILL for the process below this one, or `above`, whose command line names `what`."""
+    """SIGKILL for the process below this one, or `above`, with `what` in an argument."""
     below = psutil.Process(above).children(recursive=True)
-    (found,) = [process for process in below if what in process.cmdline()]
+    (found,) = [process for process in below if any(what in text for text in process.cmdline())]
     os.kill(found.pid, signal.SIGKILL)
 
 
