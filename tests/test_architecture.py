@@ -18,7 +18,7 @@ PACKAGE = "robot_learning"
 # nobody imports them, not even each other.
 PARTS = (
     *("core", "bringup", "control", "teleop", "episodes", "policies", "sim"),
-    *("robots", "serving", "runtime", "learning", "ros", "cli"),
+    *("robots", "serving", "runtime", "relabeling", "learning", "ros", "cli"),
 )
 EVERYTHING = frozenset(PARTS) - {"ros", "cli"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "robots": frozenset({"core", "sim"}),
     "serving": frozenset({"core", "policies"}),
     "runtime": frozenset({"core", "control", "robots", "teleop", "episodes", "serving"}),
+    "relabeling": frozenset({"core", "teleop", "episodes", "sim", "robots"}),
     "learning": frozenset({"core", "policies", "episodes", "control", "sim", "runtime"}),
     "ros": EVERYTHING,
     "cli": EVERYTHING,
@@ -51,10 +52,7 @@ INNER: dict[str, tuple[str, ...]] = {
         *("common", "recorder", "arbiter", "robot", "teleop", "session"),
         *("policy", "dagger", "demo"),
     ),
-    "cli": (
-        *("common", "nodes", "machine", "dataset", "policies", "interactive"),
-        *("relabel", "demo", "ci"),
-    ),
+    "cli": (*("common", "nodes", "machine", "dataset", "policies", "interactive", "demo", "ci"),),
 }
 
 # Where a third-party package may be imported: folders end with a slash, the rest are files.

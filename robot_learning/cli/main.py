@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from robot_learning import __version__
-from robot_learning.cli import ci_command, dataset_command, demo_command
+from robot_learning.cli import ci_command, dataset_command, demo_command, relabel_command
 from robot_learning.cli.common.command_parser import CommandParser
 from robot_learning.cli.interactive import (
     bc_command,
@@ -23,7 +23,6 @@ from robot_learning.cli.interactive import (
 from robot_learning.cli.machine import doctor_command, profile_command
 from robot_learning.cli.nodes import record_command, up_command
 from robot_learning.cli.policies import evaluate_command, gate_command, serve_command, train_command
-from robot_learning.cli.relabel import command as relabel_command
 from robot_learning.core.errors import RobotLearningError
 
 # In the order of the work: look around, collect data, learn from it, use and correct the policy.

@@ -6,9 +6,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from robot_learning.cli.relabel.choice import (
+import numpy as np
+import numpy.typing as npt
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.pacing import Pacer
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.recording.recorded_rows import RecordedRows
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.relabeling.choice import (
     SCRIPTED,
     WITHOUT_KEYS,
     DeviceChoice,
@@ -16,27 +25,24 @@ from robot_learning.cli.relabel.choice import (
     has_panel,
     keys_of,
 )
-from robot_learning.cli.relabel.ghost import (
+from robot_learning.relabeling.display import RelabelDisplay
+from robot_learning.relabeling.ghost import Ghost
+from robot_learning.relabeling.ghost_scene import (
     about,
     drawn_world,
     kinematics,
     make_ghost,
     refuse_other_joints,
 )
-from robot_learning.core.errors import RobotLearningError
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
-    from robot_learning.cli.relabel.display import RelabelDisplay
-    from robot_learning.core.profile import RobotProfile
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.runtime.ghost import Ghost
-    from robot_learning.runtime.relabel_journal import RelabelJournal
-    from robot_learning.runtime.relabel_session import RelabelSession
-    from robot_learning.teleop.device import TeleopDevice
+from robot_learning.relabeling.journal import RelabelJournal, unfinished
+from robot_learning.relabeling.keys import labelling_text, marking_text
+from robot_learning.relabeling.scripted import scripted_device, walk_as_scripted
+from robot_learning.relabeling.segment_marking import SegmentMarking
+from robot_learning.relabeling.session import Method, RelabelSession
+from robot_learning.relabeling.sitting import cut_off, keep, new_journal, rows_of
+from robot_learning.teleop.device import TeleopDevice
+from robot_learning.teleop.devices import make_device
+from robot_learning.teleop.teleop_controller import TeleopController
 
 _GOES_ON = "what was labelled so far is kept: the same command goes on from there"
 
@@ -49,8 +55,6 @@ def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: Devic
     Raises:
         RobotLearningError: see `_relabel`.
     """
-    from robot_learning.runtime.relabel_journal import unfinished
-
     labelled = 0
     for name in sorted(names, key=lambda name: not unfinished(folder.path, name)):
         count, interrupted = _relabel(folder, name, chosen)
@@ -69,9 +73,6 @@ def _relabel(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> tuple[in
         RobotLearningError: the episode, the robot or the device is not fit for it; the episode
             is as it was, and what was labelled is in the journal.
     """
-    from robot_learning.cli.relabel.sitting import cut_off, keep
-    from robot_learning.episodes.store.episode import Episode
-
     with Episode(folder.episodes_path / name) as episode:
         journal = cut_off(folder, episode, chosen)
         sat = _sit(folder, episode, chosen, journal)
@@ -89,11 +90,6 @@ def _sit(
     folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, cut_off: RelabelJournal | None
 ) -> tuple[RelabelSession, RelabelJournal] | None:
     """A sitting from its start, or from where it was cut off, to its end; None if none began."""
-    from robot_learning.cli.relabel.display import RelabelDisplay
-    from robot_learning.cli.relabel.sitting import new_journal, rows_of
-    from robot_learning.core.profile_loader import load_profile
-    from robot_learning.episodes.recording.recorded_rows import RecordedRows
-
     with ExitStack() as stack:
         profile = load_profile(episode.info.robot)
         refuse_other_joints(episode, profile)
@@ -135,8 +131,6 @@ def _session(
     rows: npt.NDArray[np.bool_],
     chosen: DeviceChoice,
 ) -> RelabelSession:
-    from robot_learning.runtime.relabel_session import Method, RelabelSession
-    from robot_learning.teleop.teleop_controller import TeleopController
 
     controller = TeleopController(profile, kinematics(profile))
     rate_hz = ghost.rows.episode.info.rate_hz
@@ -158,12 +152,8 @@ def _device(
     chosen: DeviceChoice, episode: Episode, profile: RobotProfile
 ) -> Iterator[TeleopDevice]:
     if chosen.device == SCRIPTED:
-        from robot_learning.cli.relabel.scripted import scripted_device
-
         device = scripted_device(chosen.method, episode, profile)
     else:
-        from robot_learning.teleop.devices import make_device
-
         panel = "keyboard" if has_panel(chosen) else "none"
         if chosen.device in WITHOUT_KEYS and panel == "none":
             print("no keyboard here (no display): Ctrl-C keeps the labels, nothing takes one back")
@@ -176,10 +166,6 @@ def _chosen_rows(
     ghost: Ghost, device: TeleopDevice, chosen: DeviceChoice, display: RelabelDisplay
 ) -> npt.NDArray[np.bool_] | None:
     """(T,) the rows that were named, or those of the segment that is marked now; None for none."""
-    from robot_learning.cli.relabel.keys import marking_text
-    from robot_learning.core.pacing import Pacer
-    from robot_learning.runtime.segment_marking import SegmentMarking
-
     if not chosen.marks:
         return chosen.choice.of(ghost.rows.episode)
     display.explain(marking_text(keys_of(chosen)))
@@ -193,10 +179,6 @@ def _chosen_rows(
 
 def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
     """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
-    from robot_learning.cli.relabel.keys import labelling_text
-    from robot_learning.cli.relabel.scripted import walk_as_scripted
-    from robot_learning.core.pacing import Pacer
-
     if chosen.device == SCRIPTED:
         walk_as_scripted(session, display.show)
         return

@@ -24,12 +24,12 @@ from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
     record_demonstrations,
 )
+from robot_learning.relabeling.ghost import Ghost, RecordedGhost, SimulatedGhost
+from robot_learning.relabeling.journal import Entry
+from robot_learning.relabeling.session import Method, RelabelSession, View
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.function_source import FunctionSource
-from robot_learning.runtime.ghost import Ghost, RecordedGhost, SimulatedGhost
 from robot_learning.runtime.recording import SessionRecording, session_info
-from robot_learning.runtime.relabel_journal import Entry
-from robot_learning.runtime.relabel_session import Method, RelabelSession, View
 from robot_learning.runtime.session import Session
 from robot_learning.sim.experts import make_expert
 from robot_learning.sim.observation import observation_dict

@@ -6,22 +6,23 @@ import os
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from rich.text import Text
 
+from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.viewing.controllers import controllers
-from robot_learning.teleop.device import OperatorEvent
+from robot_learning.episodes.viewing.picture import visible_pixels
+from robot_learning.relabeling.ghost import Ghost, SimulatedGhost
+from robot_learning.relabeling.session import View
+from robot_learning.relabeling.window import RelabelWindow, Shown
+from robot_learning.sim.rendering import Renderer
+from robot_learning.sim.shadow import Shadow
+from robot_learning.sim.world import World
+from robot_learning.teleop.device import OperatorEvent, TeleopDevice, TeleopInput
 from robot_learning.teleop.status_line import StatusTerminal
-
-if TYPE_CHECKING:
-    from robot_learning.cli.relabel.window import RelabelWindow
-    from robot_learning.core.types import FloatArray, UInt8Array
-    from robot_learning.runtime.ghost import Ghost
-    from robot_learning.runtime.relabel_session import View
-    from robot_learning.sim.world import World
-    from robot_learning.teleop.device import TeleopDevice, TeleopInput
 
 # Below, two arms would be drawn in the same place (rad or m).
 _APART = 1e-3
@@ -74,14 +75,9 @@ class RelabelDisplay:
         if self._world is None:
             return self
         if self._window_wanted:
-            from robot_learning.cli.relabel.window import RelabelWindow
-
             self._window = RelabelWindow(self._world.simulation)
             self._stack.callback(self._window.close)
         if self._picture is not None:
-            from robot_learning.sim.rendering import Renderer
-            from robot_learning.sim.shadow import Shadow
-
             renderer = Renderer(self._world.simulation, max_size_px=_PICTURE_PX)
             self._renderer = self._stack.enter_context(renderer)
             self._shadow = Shadow(self._world.simulation)
@@ -105,7 +101,6 @@ class RelabelDisplay:
         self._show(row, text, wanted)
 
     def _show(self, row: int, text: str, wanted: TeleopInput) -> None:
-        from robot_learning.runtime.ghost import SimulatedGhost
 
         if OperatorEvent.HELP in wanted.events:
             self.explain(self._meaning)
@@ -137,7 +132,6 @@ class RelabelDisplay:
     def _show_in_window(
         self, window: RelabelWindow, world: World, row: int, text: str, wanted: TeleopInput
     ) -> None:
-        from robot_learning.cli.relabel.window import Shown
 
         apart = self._recorded_apart(row)
         facts = {"row": f"{row}: {text}", **self._facts(row)}
@@ -165,8 +159,6 @@ class RelabelDisplay:
 
     def _draw(self, path: Path, row: int) -> None:
         """The recorded frames and the ghost beside each other; the file is replaced whole."""
-        from robot_learning.episodes.format.images import encode_jpeg
-
         tiles = list(self._ghost.rows.images(row).values())
         if self._renderer is not None:
             self._renderer.update(self._world)
@@ -180,7 +172,6 @@ class RelabelDisplay:
 
 
 def _side_by_side(tiles: list[UInt8Array]) -> UInt8Array:
-    from robot_learning.episodes.viewing.picture import visible_pixels
 
     shown = [visible_pixels(tile) for tile in tiles]
     height = max(tile.shape[0] for tile in shown)

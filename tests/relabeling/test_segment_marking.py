@@ -12,8 +12,8 @@ from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
     record_demonstrations,
 )
-from robot_learning.runtime.ghost import RecordedGhost
-from robot_learning.runtime.segment_marking import SegmentMarking
+from robot_learning.relabeling.ghost import RecordedGhost
+from robot_learning.relabeling.segment_marking import SegmentMarking
 from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput
 
 START, HOLD, FAILURE = OperatorEvent.START, OperatorEvent.HOLD, OperatorEvent.FAILURE

@@ -77,7 +77,7 @@ def check_choice(chosen: DeviceChoice) -> None:
 
 def keys_of(chosen: DeviceChoice) -> dict[str, list[str]]:
     """What the device's keys and buttons do: action -> what is pressed for it."""
-    from robot_learning.cli.relabel.keys import pressed_for
+    from robot_learning.relabeling.keys import pressed_for
 
     return pressed_for(driver_of(chosen), chosen.map_name, keyboard=has_panel(chosen))
 

@@ -12,7 +12,7 @@ from robot_learning.learning.evaluation.demonstrations import (
 
 COMMAND = """
 import sys
-from robot_learning.cli.relabel import window as relabel_window
+from robot_learning.relabeling import window as relabel_window
 from robot_learning.cli.main import main
 from robot_learning.robots.viewer import Viewer
 

@@ -10,15 +10,12 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from robot_learning.core.types import FloatArray
 from robot_learning.robots.viewer import Viewer
+from robot_learning.sim.model import SimModel
 from robot_learning.sim.shadow import Shadow
 from robot_learning.sim.world import World
-
-if TYPE_CHECKING:
-    from robot_learning.core.types import FloatArray
-    from robot_learning.sim.model import SimModel
 
 _CLOSE_TIMEOUT_S = 5.0
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from robot_learning.cli.relabel.keys import labelling_text, marking_text, pressed_for
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.relabeling.keys import labelling_text, marking_text, pressed_for
 
 
 def test_the_keyboards_keys_are_named() -> None:

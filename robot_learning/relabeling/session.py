@@ -26,8 +26,8 @@ import numpy.typing as npt
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError
-from robot_learning.runtime.ghost import Ghost
-from robot_learning.runtime.relabel_journal import Entry, Kind
+from robot_learning.relabeling.ghost import Ghost
+from robot_learning.relabeling.journal import Entry, Kind
 from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput
 from robot_learning.teleop.teleop_controller import DISENGAGED, TeleopController, TeleopState
 

@@ -18,7 +18,7 @@ from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
     record_demonstrations,
 )
-from robot_learning.runtime.relabel_journal import Kind, journal_path, read_journal
+from robot_learning.relabeling.journal import Kind, journal_path, read_journal
 
 EPISODE = "episode_000000.hdf5"
 

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 from robot_learning.cli.dataset.console import progress_bar
 from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
-from robot_learning.cli.relabel.choice import DEVICES, DeviceChoice, check_choice
-from robot_learning.cli.relabel.device import relabel_by_device
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.relabeling.choice import DEVICES, DeviceChoice, check_choice
 
 if TYPE_CHECKING:
     from robot_learning.episodes.dataset.dataset import Dataset
@@ -181,7 +180,7 @@ def _refuse_without_device(arguments: argparse.Namespace) -> None:
 
 def _list_layers(dataset: Dataset, names: list[str]) -> int:
     from robot_learning.cli.dataset.console import make_console, make_table
-    from robot_learning.runtime.relabel_journal import unfinished
+    from robot_learning.relabeling.journal import unfinished
 
     columns = ("episode", "layer", "rows", "author", "when", "how", "counts")
     table = make_table(*columns, right=("layer", "rows"))
@@ -255,6 +254,7 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
 
 def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
     from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.relabeling.by_device import relabel_by_device
 
     if not arguments.episodes:
         raise ConfigurationError("--device: name the episodes that you want to go through")

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
 
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from robot_learning.core.profile import RobotProfile
-    from robot_learning.episodes.recording.recorded_rows import RecordedRows
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.runtime.ghost import Ghost
-    from robot_learning.sim.world import World
-    from robot_learning.teleop.kinematics import Kinematics
+from robot_learning.core.profile import RobotProfile
+from robot_learning.episodes.recording.recorded_rows import RecordedRows
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.relabeling.ghost import Ghost, RecordedGhost, SimulatedGhost
+from robot_learning.robots.mujoco_robot import MujocoRobot
+from robot_learning.sim.model import compile_robot, compose
+from robot_learning.sim.tasks import TASKS, make_task
+from robot_learning.sim.tasks.layout import SCENES, fit_mat
+from robot_learning.sim.world import World
+from robot_learning.teleop.inverse_kinematics import InverseKinematics
+from robot_learning.teleop.kinematics import Kinematics
 
 
 def refuse_other_joints(episode: Episode, profile: RobotProfile) -> None:
@@ -35,10 +37,6 @@ def refuse_other_joints(episode: Episode, profile: RobotProfile) -> None:
 @contextmanager
 def make_ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
     """Simulated where the scene is known: task, robot, and where its objects were."""
-    from robot_learning.robots.mujoco_robot import MujocoRobot
-    from robot_learning.runtime.ghost import RecordedGhost, SimulatedGhost
-    from robot_learning.sim.tasks import TASKS, make_task
-
     info = rows.episode.info
     task = make_task(info.task) if info.task in TASKS and profile.sim else None
     if task is None or not set(task.objects) <= set(rows.poses):
@@ -50,23 +48,16 @@ def make_ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
 
 def drawn_world(ghost: Ghost, profile: RobotProfile) -> World | None:
     """The simulated ghost's own; else one with the robot at a table, where it has a model."""
-    from robot_learning.runtime.ghost import SimulatedGhost
-
     if isinstance(ghost, SimulatedGhost):
         return ghost.robot.world
     if profile.sim is None:
         return None
-    from robot_learning.sim.model import compose
-    from robot_learning.sim.tasks.layout import SCENES, fit_mat
-    from robot_learning.sim.world import World
 
     return World(compose(profile, SCENES / "table.xml", partial(fit_mat, profile=profile)))
 
 
 def about(ghost: Ghost) -> str:
     """How much of the state is known, in words."""
-    from robot_learning.runtime.ghost import SimulatedGhost
-
     if not isinstance(ghost, SimulatedGhost):
         return "not a simulated scene: recorded joints and images are shown"
     count, rows = ghost.exact_rows, len(ghost.rows)
@@ -78,8 +69,6 @@ def kinematics(profile: RobotProfile) -> Kinematics | None:
     """For jogs of the hand; None where the robot has no model."""
     if profile.sim is None:
         return None
-    from robot_learning.sim.model import compile_robot
-    from robot_learning.teleop.inverse_kinematics import InverseKinematics
 
     model = compile_robot(profile)
     return InverseKinematics(model.mj_model, profile, model.qpos_addresses, model.dof_addresses)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from robot_learning.episodes.format.errors import DatasetError, FileAccessError
-from robot_learning.runtime.relabel_journal import (
+from robot_learning.relabeling.journal import (
     Entry,
     Kind,
     RelabelJournal,

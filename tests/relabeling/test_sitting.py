@@ -20,7 +20,7 @@ from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
     record_demonstrations,
 )
-from robot_learning.runtime.relabel_journal import RelabelJournal, journal_path, read_journal
+from robot_learning.relabeling.journal import RelabelJournal, journal_path, read_journal
 from robot_learning.teleop.device import TeleopInput
 from robot_learning.teleop.scripted_operator import ScriptedOperator
 
@@ -116,7 +116,7 @@ def test_a_sitting_goes_on_only_as_it_began_or_begins_anew(
         def full(*_: object, **__: object) -> int:
             raise FileAccessError("the disk is full")
 
-        patch.setattr("robot_learning.episodes.store.labels.add_label_layer", full)
+        patch.setattr("robot_learning.relabeling.sitting.add_label_layer", full)
         assert main(sitting) == 2
     told = capsys.readouterr()
     assert "is kept: the same command goes on" in told.out and "the disk is full" in told.err

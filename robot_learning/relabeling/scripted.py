@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from robot_learning.core.profile import RobotProfile
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.runtime.relabel_session import RelabelSession, View
-    from robot_learning.teleop.device import TeleopDevice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.relabeling.session import RelabelSession, View
+from robot_learning.sim.experts import make_expert
+from robot_learning.sim.observation import observation_dict
+from robot_learning.teleop.device import TeleopDevice
+from robot_learning.teleop.scripted_operator import PAUSE_S, OperatorTraits, ScriptedOperator
 
 _FIRST_SEED = 0
 
 
 def scripted_device(method: str, episode: Episode, profile: RobotProfile) -> TeleopDevice:
     """The operator who acts as the task's expert, with the choices of the episode's seed."""
-    from robot_learning.sim.experts import make_expert
-    from robot_learning.sim.observation import observation_dict
-    from robot_learning.teleop.scripted_operator import OperatorTraits, ScriptedOperator
-
     seed = episode.metadata.seed if episode.metadata.seed is not None else _FIRST_SEED
     expert = make_expert(episode.info.task, profile, seed)
     expert.reset(seed)
@@ -33,8 +30,6 @@ def scripted_device(method: str, episode: Episode, profile: RobotProfile) -> Tel
 
 def walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> None:
     """The hand takes hold wherever the arm was put, and moves from there a row at a time."""
-    from robot_learning.teleop.scripted_operator import PAUSE_S
-
     period_ns, pause_ns = round(1e9 / session.rate_hz), round(2e9 * PAUSE_S)
     now_ns, row = 0, None
     while not session.done:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-if TYPE_CHECKING:
-    from robot_learning.cli.relabel.choice import DeviceChoice
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.runtime.relabel_journal import RelabelJournal, Sitting
-    from robot_learning.runtime.relabel_session import Labels, RelabelSession
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.labels import add_label_layer
+from robot_learning.relabeling.choice import DeviceChoice
+from robot_learning.relabeling.journal import (
+    RelabelJournal,
+    Sitting,
+    fits,
+    journal_path,
+    read_journal,
+    set_aside,
+)
+from robot_learning.relabeling.session import Labels, RelabelSession
 
 
 def cut_off(folder: DatasetFolder, episode: Episode, chosen: DeviceChoice) -> RelabelJournal | None:
@@ -22,8 +28,6 @@ def cut_off(folder: DatasetFolder, episode: Episode, chosen: DeviceChoice) -> Re
     Raises:
         DatasetError: there is one that is damaged, or belongs to something else.
     """
-    from robot_learning.runtime.relabel_journal import fits, journal_path, read_journal, set_aside
-
     name = episode.path.name
     if chosen.anew and (place := set_aside(folder.path, name)):
         print(f"{short(name)}: begins anew; what was labelled before lies in {place}")
@@ -40,8 +44,6 @@ def new_journal(
     folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]
 ) -> RelabelJournal:
     """An empty one for the chosen rows (T,)."""
-    from robot_learning.runtime.relabel_journal import RelabelJournal, journal_path
-
     path = journal_path(folder.path, episode.path.name)
     return RelabelJournal(path, _sitting(episode, chosen, rows))
 
@@ -63,9 +65,6 @@ def keep(
     Raises:
         EpisodeError: the layer cannot be added; the journal stays.
     """
-    from robot_learning.episodes.store.labels import add_label_layer
-    from robot_learning.runtime.relabel_journal import set_aside
-
     name, labels = journal.sitting.episode, session.labels()
     count = int(labels.mask.sum())
     if session.discarded and count:
@@ -99,7 +98,6 @@ def short(name: str) -> str:
 
 
 def _sitting(episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]) -> Sitting:
-    from robot_learning.runtime.relabel_journal import Sitting
 
     return Sitting(
         episode=episode.path.name,
@@ -114,8 +112,6 @@ def _sitting(episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]
 
 def _newest_layer(folder: DatasetFolder, name: str, labels: Labels) -> int | None:
     """The number of the newest layer, if these labels are in it already."""
-    from robot_learning.episodes.store.episode import Episode
-
     with Episode(folder.episodes_path / name) as episode:
         layers = episode.labels()
     if not layers or not np.array_equal(layers[-1].mask, labels.mask):

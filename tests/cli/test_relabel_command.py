@@ -199,7 +199,7 @@ def test_a_recording_of_no_known_scene_is_shown_with_the_robot_alone(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # As a real arm's: its task is none that could be simulated.
-    monkeypatch.setattr("robot_learning.sim.tasks.TASKS", {})
+    monkeypatch.setattr("robot_learning.relabeling.ghost_scene.TASKS", {})
     picture = tmp_path / "live.jpg"
     arguments = ["relabel", str(rollout), "0", "--device", "scripted", "--picture", str(picture)]
     assert main([*arguments, "--rows", "20:40"]) == 0

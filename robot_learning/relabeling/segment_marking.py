@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.runtime.ghost import Ghost
+from robot_learning.relabeling.ghost import Ghost
 from robot_learning.teleop.device import OperatorEvent, TeleopContext, TeleopDevice, TeleopInput
 
 

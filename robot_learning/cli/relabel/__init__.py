@@ -1,1 +1,0 @@
-"""`robot-learning relabel`: labelling recorded episodes again."""

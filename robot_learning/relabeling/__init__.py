@@ -1,0 +1,1 @@
+"""Labels that a person adds to recorded episodes afterwards, with a teleoperation device."""
