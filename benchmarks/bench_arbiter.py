@@ -19,15 +19,17 @@ import numpy as np
 from harness import Row, Spread, report
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Measured, Now, RawCommand
+from robot_learning.control.commands import Measured, RawCommand
 from robot_learning.control.limiter import Motion, advance
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Demonstration, Inputs
+from robot_learning.core.clocks import Instant
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import Mode
 from robot_learning.sim.end_effectors import WorkspaceBoxes
 
 CHUNK_POINTS = 16
@@ -42,7 +44,7 @@ NOISE_RAD = 0.02
 
 def scripted_inputs(
     profile: RobotProfile, ticks: int, period_ns: int, swing_rad: float
-) -> list[tuple[Inputs, Now]]:
+) -> list[tuple[Inputs, Instant]]:
     """What arrives in each tick, made beforehand, so that only the arbiter is timed."""
     noise = ActionNoise(isotropic_covariance(profile, NOISE_RAD), hold_ticks=5)
     demonstration = Demonstration(0, noise)
@@ -62,7 +64,7 @@ def scripted_inputs(
             requests=(Request.ENABLE,) if tick == 1 else (),
             demonstration=demonstration,
         )
-        script.append((inputs, Now.lockstep(now_ns)))
+        script.append((inputs, Instant.lockstep(now_ns)))
     return script
 
 
@@ -74,7 +76,7 @@ class Times:
     processor_us: float
 
 
-def tick_times(arbiter: Arbiter, script: list[tuple[Inputs, Now]]) -> Times:
+def tick_times(arbiter: Arbiter, script: list[tuple[Inputs, Instant]]) -> Times:
     """Run the script once.
 
     The two differ by what other programs took of the processor meanwhile.

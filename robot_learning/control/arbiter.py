@@ -29,10 +29,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robot_learning.control.commands import Now, Refusal, RefusalKind
+from robot_learning.control.commands import Refusal, RefusalKind
 from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import advance, brake, frozen, rest_position
-from robot_learning.control.modes import Limit, Mode, Request, Response, Source
+from robot_learning.control.modes import Request, Response
 from robot_learning.control.rules import answer, apply_rules
 from robot_learning.control.settings import Alignment, ArbiterSettings
 from robot_learning.control.sources import (
@@ -53,7 +53,9 @@ from robot_learning.control.state import (
     NoiseRun,
 )
 from robot_learning.control.workspace import Workspace, WorkspaceGuard
+from robot_learning.core.clocks import Instant
 from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.core.vocabulary import Limit, Mode, Source
 
 _SOURCES = {Mode.HUMAN: Source.HUMAN, Mode.POLICY: Source.POLICY}
 
@@ -90,12 +92,14 @@ class Arbiter:
     workspace: Workspace | None = None
 
     def request(
-        self, state: ArbiterState, request: Request, now: Now
+        self, state: ArbiterState, request: Request, now: Instant
     ) -> tuple[ArbiterState, Response]:
         """Answer a request between two ticks; the change takes effect with the next tick."""
         return answer(self.settings, state, request, now)
 
-    def step(self, state: ArbiterState, inputs: Inputs, now: Now) -> tuple[ArbiterState, Decision]:
+    def step(
+        self, state: ArbiterState, inputs: Inputs, now: Instant
+    ) -> tuple[ArbiterState, Decision]:
         """One tick, to be called once every `settings.limits.period_s`.
 
         STOP wins over whatever else is asked for in the same tick.
@@ -121,7 +125,7 @@ class Arbiter:
         return state, decision
 
     def _command(
-        self, state: ArbiterState, policy: FloatArray, now: Now
+        self, state: ArbiterState, policy: FloatArray, now: Instant
     ) -> tuple[ArbiterState, Command]:
         settings = self.settings
         state, noise = _next_noise(settings, state)
@@ -153,7 +157,7 @@ class Arbiter:
         self,
         state: ArbiterState,
         command: Command,
-        now: Now,
+        now: Instant,
         *,
         stale: Staleness,
         responses: tuple[Response, ...],
@@ -205,7 +209,7 @@ def _to_publish(state: ArbiterState, robot_stale: str) -> bool:
 
 
 def _policy_now(
-    settings: ArbiterSettings, state: ArbiterState, stale: Staleness, now: Now
+    settings: ArbiterSettings, state: ArbiterState, stale: Staleness, now: Instant
 ) -> FloatArray:
     """What the policy means in this tick; NaN when it is stale."""
     if state.policy is None or stale.policy:
@@ -214,7 +218,7 @@ def _policy_now(
 
 
 def _human_now(
-    settings: ArbiterSettings, state: ArbiterState, now: Now
+    settings: ArbiterSettings, state: ArbiterState, now: Instant
 ) -> tuple[ArbiterState, FloatArray]:
     """What the human means in this tick; takes a little of the offset back for the next.
 

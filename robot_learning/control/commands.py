@@ -18,23 +18,10 @@ from enum import Enum
 import numpy as np
 
 from robot_learning.control.limiter import frozen
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.joint_collector import JointSample
 from robot_learning.core.types import FloatArray, IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Now:
-    """One instant on both clocks, in nanoseconds."""
-
-    steady_ns: int
-    ros_ns: int
-
-    @classmethod
-    def lockstep(cls, now_ns: int) -> Now:
-        """Simulation in lockstep, where one clock is both."""
-        return cls(now_ns, now_ns)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,11 +83,11 @@ class Trajectory:
     positions: FloatArray
     offsets_s: tuple[float, ...]
 
-    def receipt_age_s(self, now: Now) -> float:
+    def receipt_age_s(self, now: Instant) -> float:
         """Seconds since arrival (steady clock)."""
         return (now.steady_ns - self.receipt_ns) / NS_PER_S
 
-    def stamp_age_s(self, now: Now) -> float:
+    def stamp_age_s(self, now: Instant) -> float:
         """Seconds since the stamp (ROS clock); negative while the stamp lies ahead."""
         return (now.ros_ns - self.stamp_ns) / NS_PER_S
 
@@ -197,7 +184,7 @@ class Gate:
     max_age_s: float
     future_s: float
 
-    def check_stamp(self, stamp_ns: int, latest_ns: int | None, now: Now) -> Refusal | None:
+    def check_stamp(self, stamp_ns: int, latest_ns: int | None, now: Instant) -> Refusal | None:
         """Why a message with this stamp is refused, after one with `latest_ns` was taken."""
         age_s = (now.ros_ns - stamp_ns) / NS_PER_S
         if age_s < -self.future_s:

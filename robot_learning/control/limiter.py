@@ -33,8 +33,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robot_learning.control.modes import Limit
 from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.core.vocabulary import Limit
 
 # Differences below this are rounding, in rad or m: the command counts as the target itself.
 LANDED = 1e-12

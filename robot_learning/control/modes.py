@@ -3,25 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, IntEnum, IntFlag
+from enum import Enum
 
-
-class Mode(IntEnum):
-    """What the arbiter is doing; the numbers are what a recording holds."""
-
-    DISABLED = 0
-    HUMAN = 1
-    POLICY = 2
-    HOLD = 3
-    FAULT = 4
-
-
-class Source(IntEnum):
-    """Whose action the robot follows; the numbers are what a recording holds."""
-
-    NONE = 0
-    HUMAN = 1
-    POLICY = 2
+from robot_learning.core.vocabulary import Mode
 
 
 class Request(Enum):
@@ -43,16 +27,6 @@ class Request(Enum):
     STOP = "stop"
     CLEAR_FAULT = "clear_fault"
     DISABLE = "disable"
-
-
-class Limit(IntFlag):
-    """Why a joint's applied position differs from the requested one (bits)."""
-
-    POSITION = 1
-    VELOCITY = 2
-    ACCELERATION = 4
-    WORKSPACE = 8
-    HANDOVER = 16
 
 
 @dataclass(frozen=True, slots=True)

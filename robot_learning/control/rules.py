@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robot_learning.control.commands import Now
 from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import Motion, frozen, rest_position
-from robot_learning.control.modes import Mode, Request, Response, Transition
+from robot_learning.control.modes import Request, Response, Transition
 from robot_learning.control.settings import Alignment, ArbiterSettings
 from robot_learning.control.sources import (
     Interruption,
@@ -24,14 +23,15 @@ from robot_learning.control.sources import (
     watch_tracking,
 )
 from robot_learning.control.state import ArbiterState, Handover
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import Mode
 
 _DRIVING = (Mode.HUMAN, Mode.POLICY)
 
 
 def enter(
-    settings: ArbiterSettings, state: ArbiterState, mode: Mode, reason: str, now: Now
+    settings: ArbiterSettings, state: ArbiterState, mode: Mode, reason: str, now: Instant
 ) -> ArbiterState:
     """Change the mode and everything that follows from the change.
 
@@ -57,7 +57,7 @@ def enter(
     return state
 
 
-def _begin_handover(settings: ArbiterSettings, state: ArbiterState, now: Now) -> ArbiterState:
+def _begin_handover(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> ArbiterState:
     motion = state.motion
     assert motion is not None  # noqa: S101 (nothing drives without having been enabled)
     anchor = frozen(rest_position(settings.limits, motion))
@@ -77,7 +77,7 @@ def _handover(settings: ArbiterSettings, anchor: FloatArray, *, blended: bool) -
 
 
 def apply_rules(
-    settings: ArbiterSettings, state: ArbiterState, interruption: Interruption | None, now: Now
+    settings: ArbiterSettings, state: ArbiterState, interruption: Interruption | None, now: Instant
 ) -> ArbiterState:
     """What happens without being asked: faults, holds, and the human's right of way."""
     state = watch_tracking(settings, state, now)
@@ -105,7 +105,7 @@ def apply_rules(
     return state
 
 
-def _fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+def _fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
     patience = settings.patience
     silence_s = robot_silence_s(state, now)
     if silence_s > patience.measured_fault_s:
@@ -125,7 +125,7 @@ def _human_may_drive(state: ArbiterState) -> bool:
 
 
 def answer(
-    settings: ArbiterSettings, state: ArbiterState, request: Request, now: Now
+    settings: ArbiterSettings, state: ArbiterState, request: Request, now: Instant
 ) -> tuple[ArbiterState, Response]:
     """Grant or refuse a request; the text tells a person what happened and why."""
     after, accepted, text = _ANSWERS[request](settings, state, now)
@@ -144,7 +144,7 @@ def _not_enabled(state: ArbiterState) -> str:
     return ""
 
 
-def _enable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _enable(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if state.mode is Mode.FAULT:
         return state, False, _not_enabled(state)
     if state.mode is not Mode.DISABLED:
@@ -181,7 +181,7 @@ def _outside_bound(settings: ArbiterSettings) -> FloatArray:
     return np.where(settings.gripper, np.inf, settings.turns.slack)
 
 
-def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if blocked := _not_enabled(state):
         return state, False, blocked
     state = evolve(state, human_yielded=False)
@@ -196,7 +196,7 @@ def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Ans
     return enter(settings, state, Mode.HUMAN, "taken over", now), True, "the human drives"
 
 
-def _hand_back(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _hand_back(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if blocked := _not_enabled(state):
         return state, False, blocked
     if state.mode is Mode.POLICY:
@@ -211,26 +211,26 @@ def _hand_back(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Ans
     return enter(settings, state, Mode.POLICY, "handed back", now), True, "the policy drives"
 
 
-def _hold(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _hold(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if blocked := _not_enabled(state):
         return state, False, blocked
     state = _yield(settings, state, now)
     return enter(settings, state, Mode.HOLD, "hold was asked for", now), True, "holding"
 
 
-def _yield(settings: ArbiterSettings, state: ArbiterState, now: Now) -> ArbiterState:
+def _yield(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> ArbiterState:
     """Who asks for another mode while their device still sends has let go of the arm."""
     return evolve(state, human_yielded=not human_staleness(settings, state, now))
 
 
-def _stop(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _stop(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if state.mode is Mode.FAULT:
         return state, True, f"already in FAULT: {state.reason}"
     state = enter(settings, state, Mode.FAULT, "stop was asked for", now)
     return state, True, "stopped; only clear_fault leaves this"
 
 
-def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if state.mode is not Mode.FAULT:
         return state, False, f"there is no fault; the mode is {state.mode.name}"
     if state.motion is not None and not state.motion.is_at_rest:
@@ -239,7 +239,7 @@ def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _A
     return enter(settings, state, Mode.DISABLED, text, now), True, text
 
 
-def _disable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answer:
+def _disable(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if state.mode is Mode.DISABLED:
         return state, True, "already disabled"
     if state.mode is not Mode.HOLD:
@@ -249,7 +249,7 @@ def _disable(settings: ArbiterSettings, state: ArbiterState, now: Now) -> _Answe
     return enter(settings, state, Mode.DISABLED, "disable was asked for", now), True, "disabled"
 
 
-_ANSWERS: dict[Request, Callable[[ArbiterSettings, ArbiterState, Now], _Answer]] = {
+_ANSWERS: dict[Request, Callable[[ArbiterSettings, ArbiterState, Instant], _Answer]] = {
     Request.ENABLE: _enable,
     Request.TAKE_OVER: _take_over,
     Request.HAND_BACK: _hand_back,

@@ -10,7 +10,6 @@ import numpy as np
 from robot_learning.control.commands import (
     Gate,
     Measured,
-    Now,
     RawCommand,
     Refusal,
     RefusalKind,
@@ -20,7 +19,7 @@ from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import Motion, frozen
 from robot_learning.control.settings import ArbiterSettings
 from robot_learning.control.state import Ages, ArbiterState, ClockReading, Inputs
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.turns import TURN_RAD
 from robot_learning.core.types import FloatArray
 
@@ -39,7 +38,7 @@ class Interruption:
     of_human: bool
 
 
-def flush_policy(state: ArbiterState, now: Now) -> ArbiterState:
+def flush_policy(state: ArbiterState, now: Instant) -> ArbiterState:
     """Forget the policy's chunk and refuse those that answer to earlier observations."""
     return evolve(
         state, policy=None, policy_barrier_ns=now.ros_ns, policy_epoch=state.policy_epoch + 1
@@ -47,7 +46,7 @@ def flush_policy(state: ArbiterState, now: Now) -> ArbiterState:
 
 
 def read_clocks(
-    settings: ArbiterSettings, state: ArbiterState, now: Now
+    settings: ArbiterSettings, state: ArbiterState, now: Instant
 ) -> tuple[ArbiterState, Interruption | None]:
     """Notice clocks that stepped and ticks that came late.
 
@@ -79,7 +78,7 @@ def read_clocks(
 
 
 def take_inputs(
-    settings: ArbiterSettings, state: ArbiterState, inputs: Inputs, now: Now
+    settings: ArbiterSettings, state: ArbiterState, inputs: Inputs, now: Instant
 ) -> ArbiterState:
     """Check everything that arrived and keep the newest of what passes."""
     if state.jump:
@@ -97,7 +96,7 @@ def take_inputs(
 
 
 def _take_measured(
-    settings: ArbiterSettings, state: ArbiterState, measured: Measured, now: Now
+    settings: ArbiterSettings, state: ArbiterState, measured: Measured, now: Instant
 ) -> ArbiterState:
     gate = settings.measured_gate
     refusal = gate.check_stamp(measured.stamp_ns, None, now)
@@ -194,7 +193,7 @@ def count_turns(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
 
 
 def _take_human(
-    settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Now
+    settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Instant
 ) -> ArbiterState:
     taken = _check(settings.human_gate, settings, raw, state.human_floor_ns, now)
     if isinstance(taken, Refusal):
@@ -231,7 +230,7 @@ def _silence_s(previous: Trajectory, command: Trajectory) -> float:
 
 
 def _ramped(
-    settings: ArbiterSettings, previous: Trajectory, command: Trajectory, now: Now
+    settings: ArbiterSettings, previous: Trajectory, command: Trajectory, now: Instant
 ) -> Trajectory:
     """The command as a ramp from the one before, over the time between their stamps.
 
@@ -250,13 +249,13 @@ def _ramped(
     return Trajectory(command.stamp_ns, command.receipt_ns, rows, offsets_s)
 
 
-def human_target(command: Trajectory, now: Now) -> FloatArray:
+def human_target(command: Trajectory, now: Instant) -> FloatArray:
     """(n,) where the human's device points at `now`, without the offset of the take-over."""
     return command.at(command.receipt_age_s(now))
 
 
 def _take_policy(
-    settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Now
+    settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Instant
 ) -> ArbiterState:
     taken = _check(settings.policy_gate, settings, raw, state.policy_floor_ns, now)
     barrier_ns = state.policy_barrier_ns
@@ -271,13 +270,13 @@ def _take_policy(
 
 
 def _check(
-    gate: Gate, settings: ArbiterSettings, raw: RawCommand, floor_ns: int | None, now: Now
+    gate: Gate, settings: ArbiterSettings, raw: RawCommand, floor_ns: int | None, now: Instant
 ) -> Trajectory | Refusal:
     refusal = gate.check_stamp(raw.stamp_ns, floor_ns, now)
     return refusal or gate.check(raw, settings.joint_names)
 
 
-def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
     """Why the human does not count as driving; empty when fresh."""
     if state.human is None:
         return f"no command from the human yet{state.refusals.told('human')}"
@@ -287,7 +286,7 @@ def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) ->
     return FRESH
 
 
-def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
     """Why the policy may not drive; empty when fresh."""
     patience, policy = settings.patience, state.policy
     if policy is None:
@@ -309,14 +308,14 @@ def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -
     return FRESH
 
 
-def robot_silence_s(state: ArbiterState, now: Now) -> float:
+def robot_silence_s(state: ArbiterState, now: Instant) -> float:
     """Seconds since the robot was last heard (steady clock); infinite when never."""
     if state.measured is None:
         return float("inf")
     return (now.steady_ns - state.measured.receipt_ns) / NS_PER_S
 
 
-def robot_staleness(settings: ArbiterSettings, state: ArbiterState, now: Now) -> str:
+def robot_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
     """Why the measured state cannot be relied on; empty when fresh."""
     if state.measured is None:
         return f"the robot was not heard yet{state.refusals.told('robot')}"
@@ -340,7 +339,7 @@ def tracking_error(settings: ArbiterSettings, state: ArbiterState) -> str:
     return f"joint '{name}' is {error[worst]:.3f} from its command, more than {bound:g}"
 
 
-def watch_tracking(settings: ArbiterSettings, state: ArbiterState, now: Now) -> ArbiterState:
+def watch_tracking(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> ArbiterState:
     """Note since when the arm has been away from its command, judged by fresh measurements."""
     if robot_staleness(settings, state, now):
         return state
@@ -352,7 +351,7 @@ def watch_tracking(settings: ArbiterSettings, state: ArbiterState, now: Now) -> 
     return state
 
 
-def ages(state: ArbiterState, now: Now) -> Ages:
+def ages(state: ArbiterState, now: Instant) -> Ages:
     """The ages of all sources."""
     nan = float("nan")
     human, policy, measured = state.human, state.policy, state.measured

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from robot_learning.control.commands import Measured, Now, RawCommand, Refusals, Trajectory
+from robot_learning.control.commands import Measured, RawCommand, Refusals, Trajectory
 from robot_learning.control.limiter import Motion
-from robot_learning.control.modes import Mode, Request, Response, Source, Transition
+from robot_learning.control.modes import Request, Response, Transition
 from robot_learning.control.noise import ActionNoise
+from robot_learning.core.clocks import Instant
 from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.core.vocabulary import Mode, Source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,7 +181,7 @@ class Decision:
     """
 
     tick: int
-    now: Now
+    now: Instant
     mode: Mode
     source: Source
     human: FloatArray

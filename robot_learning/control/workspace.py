@@ -25,8 +25,8 @@ from robot_learning.control.limiter import (
     rest_position,
     straight_velocity,
 )
-from robot_learning.control.modes import Limit
 from robot_learning.core.types import BoolArray, FloatArray, UInt8Array
+from robot_learning.core.vocabulary import Limit
 
 # Each halving doubles the resolution with which an arm creeps up to its boundary.
 _HALVINGS = 6

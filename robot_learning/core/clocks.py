@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Protocol
 
 NS_PER_S = 1_000_000_000
@@ -20,6 +21,24 @@ def is_future(
 ) -> bool:
     """Whether a stamp is further ahead of now than clocks may differ, all in nanoseconds."""
     return stamp_ns - now_ns > tolerance_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instant:
+    """One moment on two clocks, in nanoseconds.
+
+    Attributes:
+        steady_ns: on the steady clock of this process, which tells how long something lasts.
+        ros_ns: on the ROS clock, which stamps are of, and which can stop and step.
+    """
+
+    steady_ns: int
+    ros_ns: int
+
+    @classmethod
+    def lockstep(cls, now_ns: int) -> Instant:
+        """A moment of simulation in lockstep, where one clock is both."""
+        return cls(steady_ns=now_ns, ros_ns=now_ns)
 
 
 class Clock(Protocol):

@@ -2,5 +2,38 @@
 
 from __future__ import annotations
 
+from enum import IntEnum, IntFlag
+
 OUTCOMES = ("success", "failure", "unknown")
 """How an episode ended."""
+
+
+class Mode(IntEnum):
+    """What the arbiter is doing; the numbers are those of the column `control/mode`."""
+
+    DISABLED = 0
+    HUMAN = 1
+    POLICY = 2
+    HOLD = 3
+    FAULT = 4
+
+
+class Source(IntEnum):
+    """Whose action the robot follows; the numbers are those of the column `control/source`.
+
+    NONE: nobody's: the robot is disabled, holding, or stopped by a fault.
+    """
+
+    NONE = 0
+    HUMAN = 1
+    POLICY = 2
+
+
+class Limit(IntFlag):
+    """Why a joint's applied position differs from the requested one: bits of `control/limited`."""
+
+    POSITION = 1
+    VELOCITY = 2
+    ACCELERATION = 4
+    WORKSPACE = 8
+    HANDOVER = 16

@@ -21,15 +21,16 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Measured, Now, RawCommand
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.commands import Measured, RawCommand
+from robot_learning.control.modes import Request
 from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
-from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.errors import CommandError, ConfigurationError
 from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Mode
 from robot_learning.ros.arbiter.demonstration_trigger import DemonstrationTrigger
 from robot_learning.ros.arbiter.demonstrations import Demonstrations
 from robot_learning.ros.arbiter.outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
@@ -100,8 +101,8 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         """Release the node. Nothing is sent: the robot holds its last command."""
         self.destroy_node()
 
-    def _now(self) -> Now:
-        return Now(self._steady.now_ns(), self.get_clock().now().nanoseconds)
+    def _now(self) -> Instant:
+        return Instant(steady_ns=self._steady.now_ns(), ros_ns=self.get_clock().now().nanoseconds)
 
     @property
     def pacer(self) -> Pacer:

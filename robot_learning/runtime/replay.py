@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision
 from robot_learning.core.clocks import NS_PER_S
@@ -22,6 +22,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnRules, counted
 from robot_learning.core.types import FloatArray, Observation
+from robot_learning.core.vocabulary import Mode
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.schema import DatasetInfo
 from robot_learning.episodes.store.episode import Episode

@@ -18,9 +18,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Measured, Now
+from robot_learning.control.commands import Measured
 from robot_learning.control.modes import Request
 from robot_learning.control.state import ArbiterState, Decision, Demonstration, Inputs
+from robot_learning.core.clocks import Instant
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnCounter
 from robot_learning.core.types import Command, Observation
@@ -167,7 +168,7 @@ class Session:
             demonstration=self._demonstration,
         )
         self._requests = []
-        self.state, decision = self.arbiter.step(self.state, inputs, Now.lockstep(now_ns))
+        self.state, decision = self.arbiter.step(self.state, inputs, Instant.lockstep(now_ns))
         taken = None
         if decision.publish:
             taken = self.robot.apply(Command(now_ns, decision.sent))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, Instant, is_future, seconds_to_ns
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.gate import NEVER, RISK, Thresholds
 from robot_learning.policies.policy import PolicySpec
@@ -23,14 +23,6 @@ from robot_learning.serving.chunk_planner import ChunkPlanner, PlannerSettings, 
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
 from robot_learning.serving.latency import Latency
 from robot_learning.serving.observation_history import Gap, ObservationHistory
-
-
-@dataclass(frozen=True, slots=True)
-class Instant:
-    """One moment on both clocks, in nanoseconds."""
-
-    ros_ns: int
-    steady_ns: int
 
 
 @dataclass(frozen=True, slots=True)

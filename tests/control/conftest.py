@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Measured, Now, RawCommand
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.commands import Measured, RawCommand
+from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Demonstration, Inputs
+from robot_learning.core.clocks import Instant
 from robot_learning.core.profile import (
     Arm,
     Frame,
@@ -23,6 +24,7 @@ from robot_learning.core.profile import (
     RobotProfile,
     Workspace,
 )
+from robot_learning.core.vocabulary import Mode
 
 RATE_HZ = 50.0
 PERIOD_NS = 20_000_000
@@ -77,8 +79,8 @@ class Rig:
         return self.arbiter.settings
 
     @property
-    def now(self) -> Now:
-        return Now(self.steady_ns, self.ros_ns)
+    def now(self) -> Instant:
+        return Instant(steady_ns=self.steady_ns, ros_ns=self.ros_ns)
 
     @property
     def last(self) -> Decision:

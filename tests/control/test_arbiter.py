@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Now
-from robot_learning.control.modes import Mode, Request, Source
+from robot_learning.control.modes import Request
 from robot_learning.control.state import ArbiterState, Inputs
+from robot_learning.core.clocks import Instant
+from robot_learning.core.vocabulary import Mode, Source
 
 HERE = np.array([0.1, 0.05, 0.3, 0.02])
 THERE = np.array([0.4, -0.1, 0.25, 0.0])
@@ -310,7 +311,9 @@ def test_a_request_between_ticks_is_answered_at_once(rig):
     arbiter: Arbiter = rig.arbiter
     state, response = arbiter.request(rig.state, Request.STOP, rig.now)
     assert response.accepted
-    _, decision = arbiter.step(state, Inputs(), Now(rig.steady_ns + S // 50, rig.ros_ns + S // 50))
+    _, decision = arbiter.step(
+        state, Inputs(), Instant(steady_ns=rig.steady_ns + S // 50, ros_ns=rig.ros_ns + S // 50)
+    )
     assert decision.mode is Mode.FAULT
     assert [change.after for change in decision.transitions] == [Mode.FAULT]
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Measured, Now, RawCommand, Trajectory
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.commands import Measured, RawCommand, Trajectory
+from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Inputs
+from robot_learning.core.clocks import Instant
+from robot_learning.core.vocabulary import Mode
 
 HERE = np.array([0.1, 0.05, 0.3, 0.02])
 NAMES = ("pan", "lift", "slide", "grip")
@@ -146,7 +148,7 @@ def test_the_arrays_of_a_sender_are_not_shared(rig):
 
 def test_what_was_refused_of_the_robot_stands_in_the_answer_to_enable(profile):
     arbiter, state = Arbiter(arbiter_settings(profile, 50.0)), ArbiterState()
-    now = Now(STEADY_START_NS, ROS_START_NS)
+    now = Instant(steady_ns=STEADY_START_NS, ros_ns=ROS_START_NS)
     text = "joint state lacks grip; it has pan, lift, slide"
     state, _ = arbiter.step(state, Inputs(unusable=(text, text)), now)
     _, response = arbiter.request(state, Request.ENABLE, now)
@@ -166,7 +168,7 @@ def test_what_was_refused_of_the_robot_stands_in_the_answer_to_enable(profile):
 
 def test_refused_commands_are_told_until_one_is_taken(profile):
     arbiter, state = Arbiter(arbiter_settings(profile, 50.0)), ArbiterState()
-    now = Now(STEADY_START_NS, ROS_START_NS)
+    now = Instant(steady_ns=STEADY_START_NS, ros_ns=ROS_START_NS)
     wrong = RawCommand(now.ros_ns, now.steady_ns, ("pan",), [[0.0]])
     state, decision = arbiter.step(state, Inputs(policy=(wrong,), human=(wrong,)), now)
     for source in ("human", "policy"):

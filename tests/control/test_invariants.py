@@ -18,10 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Now
-from robot_learning.control.modes import Limit, Mode, Request, Source
+from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise
 from robot_learning.control.state import Decision, Demonstration, Inputs
+from robot_learning.core.clocks import Instant
+from robot_learning.core.vocabulary import Limit, Mode, Source
 
 S = 1_000_000_000
 EPSILON = 1e-9
@@ -104,7 +105,7 @@ class Tick:
     """What was sent and what came of it."""
 
     inputs: Inputs
-    now: Now
+    now: Instant
     valid_human: bool
     valid_policy: bool
     robot_well: bool

@@ -14,7 +14,7 @@ from robot_learning.control.limiter import (
     brake,
     rest_position,
 )
-from robot_learning.control.modes import Limit
+from robot_learning.core.vocabulary import Limit
 
 PERIOD_S = 0.02
 EPSILON = 1e-9

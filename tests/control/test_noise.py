@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.modes import Request
 from robot_learning.control.noise import (
     ActionNoise,
     isotropic_covariance,
@@ -17,6 +17,7 @@ from robot_learning.control.noise import (
 )
 from robot_learning.control.state import Demonstration
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.vocabulary import Mode
 
 NAMES = ("pan", "lift", "slide", "grip")
 COVARIANCE = np.array(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robot_learning.control.modes import Limit, Mode
+from robot_learning.core.vocabulary import Limit, Mode
 
 LOW, HIGH = np.array([-0.3, -0.6, 0.0]), np.array([0.6, 0.6, 1.0])
 INSIDE = np.array([-0.9, 0.4, 0.3, 0.02])

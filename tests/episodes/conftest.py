@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.format.schema import (
@@ -12,7 +13,6 @@ from robot_learning.episodes.format.schema import (
     DatasetInfo,
     Encoding,
     EpisodeMetadata,
-    Source,
     Stream,
 )
 from robot_learning.episodes.recording.recorder import Recorder, SavedEpisode

@@ -13,9 +13,10 @@ from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import Observation
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.sampler import Sample, sample_log
-from robot_learning.episodes.format.schema import EpisodeMetadata, Source
+from robot_learning.episodes.format.schema import EpisodeMetadata
 from robot_learning.episodes.recording.recorder import Recorder, SavedEpisode
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.episode import Episode

@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision, Demonstration
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import Observation
+from robot_learning.core.vocabulary import Mode
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.function_source import FunctionSource
 from robot_learning.runtime.session import Session, Subscriber

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import Command, Observation
+from robot_learning.core.vocabulary import Mode
 from robot_learning.runtime.replay import Recording, approach, deviation, replay
 from robot_learning.runtime.session import Session, Subscriber
 from robot_learning.runtime.trajectory_source import TrajectorySource

@@ -7,6 +7,7 @@ import pytest
 import torch
 from steering_policy import LINEAR, save_steering, steering_policy, steering_spec
 
+from robot_learning.core.clocks import Instant
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.errors import CheckpointError
@@ -19,7 +20,7 @@ from robot_learning.serving.ensemble import Ensemble
 from robot_learning.serving.inference_worker import InferenceResult
 from robot_learning.serving.local_policy import LocalPolicy
 from robot_learning.serving.observation_history import Window
-from robot_learning.serving.policy_runner import Instant, PolicyRunner, RunnerSettings
+from robot_learning.serving.policy_runner import PolicyRunner, RunnerSettings
 from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
 
 KEY = "obs/joint_position"
@@ -83,7 +84,7 @@ def runner():
 
 def answer(runner, now_ns, doubt, risk=None):
     """One observation, and an answer with this doubt; what is sent then."""
-    now = Instant(now_ns, now_ns)
+    now = Instant.lockstep(now_ns)
     runner.observe(KEY, now_ns, np.zeros(2), now)
     request = runner.request(now_ns, now)
     assert request is not None

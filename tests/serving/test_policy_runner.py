@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from steering_policy import steering_policy, steering_spec
 
-from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, Instant, seconds_to_ns
 from robot_learning.policies.policy import ObservationSpec
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.inference_worker import InferenceResult
 from robot_learning.serving.local_policy import LocalPolicy
 from robot_learning.serving.observation_history import Gap, ObservationHistory
-from robot_learning.serving.policy_runner import Instant, PolicyRunner, RunnerSettings
+from robot_learning.serving.policy_runner import PolicyRunner, RunnerSettings
 
 KEY = "obs/joint_position"
 IMAGE = "images/front"
@@ -42,7 +42,7 @@ class Loop:
 
     @property
     def now(self):
-        return Instant(self.now_ns, self.now_ns)
+        return Instant.lockstep(self.now_ns)
 
     def step(self):
         """10 ms: an observation, what is due of the policy's answers, the robot's motion."""
@@ -213,17 +213,17 @@ def test_an_observation_from_the_future_stops_nothing():
 
 def test_a_frame_from_before_the_clock_began_anew_hides_no_later_one():
     runner = seeing_runner()
-    runner.notice(Instant(60 * NS_PER_S, 0))
-    runner.notice(Instant(0, 1))
-    runner.observe(IMAGE, 60 * NS_PER_S, PIXELS, Instant(0, 1))
-    now = Instant(ROBOT_PERIOD, 2)
+    runner.notice(Instant(ros_ns=60 * NS_PER_S, steady_ns=0))
+    runner.notice(Instant(ros_ns=0, steady_ns=1))
+    runner.observe(IMAGE, 60 * NS_PER_S, PIXELS, Instant(ros_ns=0, steady_ns=1))
+    now = Instant(ros_ns=ROBOT_PERIOD, steady_ns=2)
     runner.observe(IMAGE, now.ros_ns, PIXELS, now)
     runner.observe(KEY, now.ros_ns, np.zeros(1), now)
     assert runner.request(now.ros_ns, now) is not None
 
 
 def test_a_stream_that_a_request_lacks_is_named():
-    runner, now = seeing_runner(), Instant(START, 0)
+    runner, now = seeing_runner(), Instant(ros_ns=START, steady_ns=0)
     runner.observe(KEY, START, np.zeros(1), now)
     assert runner.request(START, now) is None
     assert runner.gap == Gap((IMAGE,), ())
@@ -236,7 +236,7 @@ def test_what_is_lacking_is_told_until_it_is_there_again():
     runner = seeing_runner()
 
     def after(seconds, *keys):
-        now = Instant(START + seconds_to_ns(seconds), seconds_to_ns(seconds))
+        now = Instant(ros_ns=START + seconds_to_ns(seconds), steady_ns=seconds_to_ns(seconds))
         for key in keys:
             runner.observe(key, now.ros_ns, PIXELS if key == IMAGE else np.zeros(1), now)
         runner.tick(now)

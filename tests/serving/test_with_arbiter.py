@@ -5,15 +5,16 @@ import pytest
 from steering_policy import steering_policy, steering_spec
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Measured, Now, RawCommand
-from robot_learning.control.modes import Mode, Request
+from robot_learning.control.commands import Measured, RawCommand
+from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Inputs
-from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, Instant, seconds_to_ns
+from robot_learning.core.vocabulary import Mode
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.inference_worker import InferenceResult
 from robot_learning.serving.local_policy import LocalPolicy
-from robot_learning.serving.policy_runner import Instant, PolicyRunner, RunnerSettings
+from robot_learning.serving.policy_runner import PolicyRunner, RunnerSettings
 
 KEY = "obs/joint_position"
 TICK_NS = NS_PER_S // 100
@@ -41,7 +42,7 @@ class Session:
 
     def tick(self, *requests, human=()):
         self.now_ns += TICK_NS
-        now = Instant(self.now_ns, self.now_ns)
+        now = Instant.lockstep(self.now_ns)
         self._answer(now)
         self.runner.observe(KEY, self.now_ns, self.position, now)
         request = self.runner.request(self.now_ns, now)
@@ -55,7 +56,7 @@ class Session:
             measured=Measured(self.now_ns, self.now_ns, self.position),
             requests=requests,
         )
-        self.state, decision = self.arbiter.step(self.state, inputs, Now.lockstep(self.now_ns))
+        self.state, decision = self.arbiter.step(self.state, inputs, Instant.lockstep(self.now_ns))
         self.runner.driving = decision.mode is Mode.POLICY
         if decision.policy_epoch != self.epoch:
             self.epoch = decision.policy_epoch

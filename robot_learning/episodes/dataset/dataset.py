@@ -13,11 +13,12 @@ import numpy.typing as npt
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError, unknown_choice
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.open_episodes import OpenEpisodes
 from robot_learning.episodes.dataset.statistics import KeyStatistics, cached_statistics
 from robot_learning.episodes.format.digests import combine
 from robot_learning.episodes.format.errors import DatasetError, EpisodeError
-from robot_learning.episodes.format.schema import Column, DatasetInfo, Source, Stream
+from robot_learning.episodes.format.schema import Column, DatasetInfo, Stream
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import (

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.errors import DatasetError
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.episode import Episode
 
 SOURCES = tuple(source.name.lower() for source in Source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from robot_learning.episodes.format.schema import Source
+from robot_learning.core.vocabulary import Source
 
 
 class InterventionWatch:

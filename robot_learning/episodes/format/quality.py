@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.vocabulary import Limit
 from robot_learning.episodes.format.sampler import SampledRow, StreamCounts
 from robot_learning.episodes.format.schema import DatasetInfo, RowFault
 
@@ -20,7 +21,7 @@ _BINS_PER_DECADE = 200
 _SMALLEST_S = 1e-6
 # Bits of `control/limited` that do not tell of a target out of reach: the acceleration limit,
 # which the noise of DART and a trembling hand meet all the time, and the blend of a handover.
-_SMOOTHED = np.uint8(4 | 16)
+_SMOOTHED = np.uint8(Limit.ACCELERATION | Limit.HANDOVER)
 # However fast a stream is: an operating system may be away for so long.
 _GAP_MIN_S = 0.05
 _DECADES = 10

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, IntFlag
+from enum import Enum, IntFlag
 from typing import Any
 
 import numpy as np
@@ -37,27 +37,6 @@ class Encoding(Enum):
     ARRAY = "array"
     JPEG = "jpeg"
     DEPTH = "depth"
-
-
-class Source(IntEnum):
-    """Whose action the robot followed in a row: the values of `control/source`.
-
-    NONE: nobody's; it was disabled, holding, or stopped by a fault.
-    """
-
-    NONE = 0
-    HUMAN = 1
-    POLICY = 2
-
-
-class Mode(IntEnum):
-    """What the arbiter was doing in a row: the values of `control/mode`."""
-
-    DISABLED = 0
-    HUMAN = 1
-    POLICY = 2
-    HOLD = 3
-    FAULT = 4
 
 
 class RowFault(IntFlag):

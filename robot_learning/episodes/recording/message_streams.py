@@ -23,9 +23,10 @@ from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.format.image_encodings import image_depth, image_pixels
 from robot_learning.episodes.format.intervention import InterventionWatch
-from robot_learning.episodes.format.schema import DatasetInfo, Encoding, Mode, Source, Stream
+from robot_learning.episodes.format.schema import DatasetInfo, Encoding, Stream
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.recorder import Recorder
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import FloatArray, Observation
-from robot_learning.episodes.format.schema import Column, Encoding, Mode, Source, Stream
+from robot_learning.core.vocabulary import Mode, Source
+from robot_learning.episodes.format.schema import Column, Encoding, Stream
 from robot_learning.episodes.store.labels import clean_action
 
 JOINTS, DECISION, TASK = "joint_states", "decision", "task"

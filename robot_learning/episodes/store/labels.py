@@ -25,12 +25,13 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.attributes import set_text
 from robot_learning.episodes.format.episode_file import write_digests
 from robot_learning.episodes.format.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.format.journaled_file import fsync_directory
 from robot_learning.episodes.format.reading import reading
-from robot_learning.episodes.format.schema import Source, physical_path
+from robot_learning.episodes.format.schema import physical_path
 from robot_learning.episodes.store.episode import (
     AS_RECORDED,
     REMOVED,

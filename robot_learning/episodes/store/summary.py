@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import h5py
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.attributes import get_integer, get_object, get_text
 from robot_learning.episodes.format.errors import EpisodeError
-from robot_learning.episodes.format.schema import DEMO_PATH, Source
+from robot_learning.episodes.format.schema import DEMO_PATH
 from robot_learning.episodes.store.index import EpisodeSummary
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.episodes.format.schema import Mode, Source
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.store.episode import Episode
 
 # The colours of the operator's line (green, blue, yellow, red), in shades that people who do not

@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning import __version__
-from robot_learning.control.modes import Limit
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation
-from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata, Source, Stream
+from robot_learning.core.vocabulary import Limit, Source
+from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings

@@ -19,9 +19,10 @@ import numpy.typing as npt
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.row_choice import RowChoice
-from robot_learning.episodes.format.schema import DatasetInfo, Source
+from robot_learning.episodes.format.schema import DatasetInfo
 from robot_learning.episodes.recording.recorded_rows import RecordedRows
 from robot_learning.episodes.store.episode import ASKED, Episode
 from robot_learning.episodes.store.folder import DatasetFolder

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.learning.algorithms.dagger import doubt_threshold
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint

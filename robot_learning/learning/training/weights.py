@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.learning.algorithms.dagger import equal_mass_weights, rows_before_takeover
 from robot_learning.learning.training.config import DataConfig
 

@@ -43,11 +43,11 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 
-from robot_learning.control.modes import Limit, Mode
 from robot_learning.control.state import Decision
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import RateReport
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
+from robot_learning.core.vocabulary import Limit, Mode
 from robot_learning.ros.common import conversions, qos
 from robot_learning.ros.common.serialized import JointStates, Trajectories
 

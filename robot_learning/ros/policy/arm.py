@@ -11,7 +11,7 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
-from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
+from robot_learning.core.clocks import NS_PER_S, Instant, is_future, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
@@ -20,7 +20,7 @@ from robot_learning.ros.policy.doubt import DoubtOutput
 from robot_learning.ros.policy.inputs import ArmInputs
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
 from robot_learning.serving.observation_history import Gap, ObservationHistory
-from robot_learning.serving.policy_runner import Instant, PolicyRunner
+from robot_learning.serving.policy_runner import PolicyRunner
 from robot_learning.serving.served_policy import ServedPolicy
 
 HAND_BACK_PERIOD_NS = NS_PER_S
@@ -86,7 +86,9 @@ class PolicyArm:
 
     def now(self) -> Instant:
         """The present moment."""
-        return Instant(self._node.get_clock().now().nanoseconds, self._host.clock.now_ns())
+        return Instant(
+            steady_ns=self._host.clock.now_ns(), ros_ns=self._node.get_clock().now().nanoseconds
+        )
 
     def take(self, result: InferenceResult) -> None:
         """Take the policy's answer; what follows from it is sent at once."""

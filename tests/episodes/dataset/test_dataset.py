@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset import open_episodes
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.statistics import statistics_of
 from robot_learning.episodes.dataset.windows import Windows, WindowSpec
 from robot_learning.episodes.format.errors import DatasetError, EpisodeError
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import add_label_layer

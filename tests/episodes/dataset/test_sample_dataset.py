@@ -4,9 +4,9 @@ import numpy as np
 
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import share_directory
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.windows import Windows, WindowSpec
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.quality import (
     Distribution,
     QualityThresholds,
@@ -11,7 +12,7 @@ from robot_learning.episodes.format.quality import (
     judge,
     timing_reasons,
 )
-from robot_learning.episodes.format.schema import EpisodeMetadata, Source
+from robot_learning.episodes.format.schema import EpisodeMetadata
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.episode import Episode

@@ -5,7 +5,8 @@ import pytest
 
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import Observation
-from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata, Source
+from robot_learning.core.vocabulary import Source
+from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.standard import (
     DECISION,

@@ -11,15 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import EpisodeError, FileAccessError
-from robot_learning.episodes.format.schema import (
-    Column,
-    DatasetInfo,
-    EpisodeMetadata,
-    Source,
-    Stream,
-)
+from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store import labels

@@ -13,14 +13,9 @@ from robot_learning.cli.main import main
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import (
-    Column,
-    DatasetInfo,
-    EpisodeMetadata,
-    Source,
-    Stream,
-)
+from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.folder import DatasetFolder

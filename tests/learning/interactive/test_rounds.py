@@ -12,15 +12,10 @@ from rich.console import Console
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, ensemble_members
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.intervention import InterventionWatch
-from robot_learning.episodes.format.schema import (
-    Column,
-    DatasetInfo,
-    EpisodeMetadata,
-    Source,
-    Stream,
-)
+from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.changes import keep_by_hand, move_to_trash, set_outcome

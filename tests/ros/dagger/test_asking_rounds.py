@@ -9,8 +9,8 @@ import numpy as np
 from dagger_rounds import rebuilt_labels
 from std_msgs.msg import String
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.learning.interactive.rounds import Phase, load_run
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.gate import Thresholds

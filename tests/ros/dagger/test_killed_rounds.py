@@ -8,8 +8,8 @@ import numpy as np
 from dagger_rounds import ended, kill, rebuilt_labels
 from killed_graph import record_until_killed
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, steps_trained

@@ -10,8 +10,8 @@ from episode_files import assert_equal
 from sensor_msgs.msg import CompressedImage
 from stepped_graph import hosted
 
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.ros.common import conversions
 
 CLI = "robot_learning.cli.main"

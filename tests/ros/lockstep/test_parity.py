@@ -19,14 +19,15 @@ from stepped_graph import hosted, with_parameters
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.commands import Now, RawCommand
+from robot_learning.control.commands import RawCommand
 from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Demonstration
+from robot_learning.core.clocks import Instant
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.ros.common import conversions
 from robot_learning.runtime.session import Session
@@ -111,7 +112,7 @@ def test_nodes_decide_as_the_session_does(stepped, recording, robot, tmp_path, s
         for stamp_ns in sorted(stamp for stamp in moved if start <= stamp <= last_ns):
             if stamp_ns == enabled_ns:
                 # A service is answered between two periods, by what was measured in the one before.
-                before = Now.lockstep(session.last.observation.stamp_ns)
+                before = Instant.lockstep(session.last.observation.stamp_ns)
                 session.state, _ = session.arbiter.request(session.state, Request.ENABLE, before)
             if stamp_ns == demonstrating_ns and sigma:
                 session._demonstration = Demonstration(0, noise)

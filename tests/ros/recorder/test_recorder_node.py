@@ -18,8 +18,9 @@ from recording_graph import PARAMETERS, RecordingGraph, jpeg, small_robot
 from std_srvs.srv import Trigger
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Mode, RowFault, Source
+from robot_learning.episodes.format.schema import RowFault
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.ros.common.real_time import RealTimeHost

@@ -14,8 +14,8 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.rounds import episode_figures

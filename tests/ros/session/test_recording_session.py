@@ -15,8 +15,8 @@ from std_srvs.srv import Trigger
 from stepped_graph import hosted, with_parameters
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.format.schema import Source
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import repair_dataset, verify_dataset
 from robot_learning.ros.common import qos

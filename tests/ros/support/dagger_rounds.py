@@ -11,7 +11,7 @@ import numpy as np
 import psutil
 from std_msgs.msg import String
 
-from robot_learning.episodes.format.schema import Source
+from robot_learning.core.vocabulary import Source
 from robot_learning.ros.common import qos
 
 PATIENCE_S = 120.0
