@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
@@ -119,7 +120,7 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
     """Read them from the details of the checkpoint that a folder stands for.
 
     Raises:
-        ConfigurationError: there is no checkpoint, or it is damaged.
+        ConfigurationError: there is no checkpoint, it is damaged, or it is none for a robot.
     """
     path = best_checkpoint(folder) / CHECKPOINT_NAME
     if not path.is_file():
@@ -131,9 +132,26 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
             str(column["key"]).rpartition("/")[2] for column in columns if column["is_image"]
         )
         details = plain["details"]
-        return CheckpointFacts(str(details["robot"]), str(details["task"]), cameras)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        facts = CheckpointFacts(str(details["robot"]), str(details["task"]), cameras)
+        environment = None if facts.robot else _environment(details)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ConfigurationError(f"{path}: damaged: {error!r}") from error
+    if environment is not None:
+        raise ConfigurationError(
+            f"{folder}: trained in {environment}, and for no robot: `robot-learning evaluate "
+            f"{folder}` plays it there, and a program of your own lets it act with "
+            "robot_learning.policies.load_policy (see examples/use_policy.py)"
+        )
+    return facts
+
+
+def _environment(details: Mapping[str, Any]) -> str | None:
+    """The gymnasium environment that a policy was trained in; None where it was a dataset."""
+    if environment := details.get("environment"):
+        return f"the gymnasium environment {environment.get('id') or 'of a program'}"
+    # Older checkpoints do not name it.
+    is_imitation = "imitation" in details.get("training", {})
+    return "a gymnasium environment" if is_imitation else None
 
 
 def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:

@@ -93,7 +93,7 @@ class TurnRules:
         return position, problem
 
     def following(self, reading: FloatArray, before: FloatArray) -> FloatArray:
-        """(n,) the turn of each reading that is nearest to `before`."""
+        """(n,) or (k, n): the turn of each reading that is nearest to `before`."""
         return self._near(self.turning, reading, before)
 
     def beside(self, position: FloatArray, reference: FloatArray) -> FloatArray:
@@ -113,6 +113,32 @@ class TurnRules:
             reference = self.beside(row, reference)
             rows.append(reference)
         return np.array(rows).reshape(positions.shape)
+
+    def rows_inside(self, readings: FloatArray) -> tuple[FloatArray, str]:
+        """(k, n) readings of a whole episode, and which joint's turn cannot be known (else empty).
+
+        They are `counted`. A joint that leaves its limits then is moved by the one number of turns
+        with which all of its rows lie within them: of a whole episode more is known than of its
+        first row.
+        """
+        rows, problem = counted(self, readings), ""
+        for index in np.flatnonzero(self.turning & ~self.continuous):
+            course = rows[np.isfinite(rows[:, index]), index]
+            if not course.size:
+                continue
+            least, most, slack = float(course.min()), float(course.max()), float(self.slack[index])
+            if least >= self.low[index] - slack and most <= self.high[index] + slack:
+                continue
+            starts = [
+                start
+                for start in self.turns_inside(int(index), least, slack)
+                if start + most - least <= self.high[index] + slack
+            ]
+            if len(starts) == 1:
+                rows[:, index] += TURN_RAD * round((starts[0] - least) / TURN_RAD)
+            elif starts:
+                problem = problem or self._unclear(int(index), least, starts)
+        return rows, problem
 
     def turns_inside(self, index: int, angle: float, slack: float) -> list[float]:
         """The turns of a joint's angle that lie within its limits or beyond by at most `slack`."""

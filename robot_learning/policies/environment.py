@@ -21,9 +21,12 @@ MODULE_MARK = ":"
 # module, or a file.
 _MARKS = (MODULE_MARK, "/", "\\")
 
+_DTYPES = ("float16", "float32", "float64")
+
 _KINDS: Mapping[str, Any] = {
     "id": str,
     **dict.fromkeys(("max_episode_steps", "first_action"), int),
+    "action_dtype": str,
     **dict.fromkeys(("arguments", "first_choices"), Mapping),
     **dict.fromkeys(("action_shape", "action_low", "action_high"), tuple),
     "success_return": int | float | None,
@@ -46,6 +49,7 @@ class EnvironmentDetails:
         action_low, action_high: bounds of the action's numbers, flattened; None where there is
             none, empty for choices.
         first_action: the smallest choice, where actions are choices.
+        action_dtype: the NumPy name of the type of what `env.step` takes; choices are int64.
     """
 
     id: str = ""
@@ -57,11 +61,17 @@ class EnvironmentDetails:
     action_low: tuple[float | None, ...] = ()
     action_high: tuple[float | None, ...] = ()
     first_action: int = 0
+    action_dtype: str = "float32"
 
     def __post_init__(self) -> None:
         for name, kind in _KINDS.items():
             if not isinstance(getattr(self, name), kind):
                 raise PolicyError(f"the environment's {name} is {getattr(self, name)!r}")
+        if self.action_dtype not in _DTYPES:
+            raise PolicyError(
+                f"the environment's action_dtype is '{self.action_dtype}'; valid are "
+                f"{', '.join(_DTYPES)}"
+            )
         numbers = (*self.action_low, *self.action_high, *self.action_shape)
         sizes = {len(self.action_low), len(self.action_high)}
         if self.action_low:
@@ -106,12 +116,17 @@ class EnvironmentDetails:
         """What `env.step` takes, for one action's numbers (n,): within the bounds, in shape."""
         if not self.action_low:
             return np.int64(numbers[0]) + self.first_action
-        low, high = _bounds(self.action_low, -np.inf), _bounds(self.action_high, np.inf)
-        return np.clip(numbers, low, high).astype(np.float32).reshape(self.action_shape)
+        # In the environment's own type: another one's rounding leads beyond the bounds.
+        dtype = np.dtype(self.action_dtype)
+        low = _bounds(self.action_low, -np.inf, dtype)
+        high = _bounds(self.action_high, np.inf, dtype)
+        return np.clip(numbers.astype(dtype), low, high).reshape(self.action_shape)
 
 
-def _bounds(values: tuple[float | None, ...], missing: float) -> npt.NDArray[np.float64]:
-    return np.array([missing if value is None else value for value in values], np.float64)
+def _bounds(
+    values: tuple[float | None, ...], missing: float, dtype: np.dtype[Any]
+) -> npt.NDArray[Any]:
+    return np.array([missing if value is None else value for value in values], dtype)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The group `serve`: what is started for a checkpoint, and what is refused beforehand."""
 
+import copy
 import json
 import shutil
 
@@ -133,3 +134,34 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
         (tmp_path / "checkpoint.json").write_text(text)
         with pytest.raises(ConfigurationError, match="damaged"):
             SERVE.resolve({"checkpoint": str(tmp_path)})
+
+
+def test_a_policy_for_no_robot_is_refused_before_anything_starts(checkpoint, tmp_path):
+    plain = json.loads((checkpoint / "checkpoint.json").read_text())
+    plain["details"] |= {"robot": "", "task": "", "environment": {"id": "CartPole-v1"}}
+    older = copy.deepcopy(plain)
+    del older["details"]["environment"]
+    older["details"]["training"] = {"imitation": {}}
+    for name, details, where in (
+        ("new", plain, "the gymnasium environment CartPole-v1"),
+        ("older", older, "a gymnasium environment"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "checkpoint.json").write_text(json.dumps(details))
+        wanted = (
+            f"{folder}: trained in {where}, and for no robot: `robot-learning evaluate {folder}`"
+        )
+        for given in ({"checkpoint": str(folder)}, {"members": str(folder)}):
+            with pytest.raises(ConfigurationError) as refused:
+                SERVE.resolve({"robot": "desk_arm", **given})
+            assert str(refused.value).startswith(wanted)
+            assert "load_policy (see examples/use_policy.py)" in str(refused.value)
+            assert "\n" not in str(refused.value)
+
+
+def test_a_policy_of_an_environment_with_a_robot_is_served(checkpoint, tmp_path):
+    plain = json.loads((checkpoint / "checkpoint.json").read_text())
+    plain["details"]["environment"] = {"id": "robot_learning/Lift-v0"}
+    (tmp_path / "checkpoint.json").write_text(json.dumps(plain))
+    assert values(nodes(checkpoint=str(tmp_path))["robot_node"])["robot"] == "desk_duo"

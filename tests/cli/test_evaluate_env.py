@@ -14,6 +14,7 @@ import torch
 from x_server import run_on_display
 
 from robot_learning.cli.main import main
+from robot_learning.cli.policies import evaluate_trials
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.families import make_policy
@@ -151,10 +152,16 @@ def test_episodes_are_shown_in_the_window_of_the_environment(pendulum: str, tmp_
     assert "window: 2 of 2 episodes" in done.stdout
 
 
-def test_what_cannot_be_drawn_here_is_one_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("options", [["--video", "v.mp4"], ["--render"]])
+def test_what_cannot_be_drawn_here_is_one_line_before_episodes(
+    options: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def simulated(*_arguments: object) -> None:
+        raise AssertionError("episodes were played")
+
     monkeypatch.setitem(sys.modules, "pygame", None)
-    said = refused([checkpoint("run"), "--episodes", "1", "--video", "v.mp4"], capsys)
+    monkeypatch.setattr(evaluate_trials, "evaluate_in_gym", simulated)
+    said = refused([checkpoint("run"), "--episodes", "1", *options], capsys)
     assert "CartPole-v1: cannot be shown: pygame is not installed" in said
+    assert 'pip install "gymnasium[classic-control]"' in said
     assert not Path("v.mp4").exists()

@@ -155,3 +155,40 @@ def test_another_arm_in_no_turn_or_in_two_is_told(
     rules: TurnRules, joint: int, angle: float, model: float, text: str
 ) -> None:
     assert text in rules.like(joint, angle, model, 0.3)[1]
+
+
+@pytest.mark.parametrize(
+    ("joint", "course"),
+    [
+        (BEYOND, np.linspace(3.9, 1.0, 40)),  # begins at -2.38, as a driver within (-pi, pi] says
+        (WIDE, np.linspace(2.0, 5.9, 40)),
+        (NARROW, np.linspace(-1.0, 1.0, 40)),
+        (ENDLESS, np.linspace(0.5, 20.0, 40)),
+    ],
+)
+def test_an_episode_lies_within_the_limits_and_goes_on(
+    rules: TurnRules, joint: int, course: np.ndarray
+) -> None:
+    wanted = np.array([at(joint, angle) for angle in course])
+    within_pi = np.where(rules.turning, np.angle(np.exp(1j * wanted)), wanted)
+    rows, problem = rules.rows_inside(within_pi)
+    assert problem == ""
+    np.testing.assert_allclose(rows, wanted, atol=1e-9)
+    np.testing.assert_array_equal(rules.rows_inside(rows)[0], rows)
+
+
+def test_a_first_row_that_can_be_believed_is_moved_where_the_episode_says_so(
+    rules: TurnRules,
+) -> None:
+    # -0.4 lies within [-0.5, 4] with its slack, but the rows after it do not.
+    rows, _ = rules.rows_inside(np.array([at(BEYOND, angle) for angle in (-0.4, -2.0, -2.6)]))
+    np.testing.assert_array_equal(rows[:, BEYOND], [-0.4, -2.0, -2.6])  # no turn holds them all
+    full = np.array([at(FULL, angle) for angle in (-3.1, -3.3, -5.0)])
+    np.testing.assert_allclose(rules.rows_inside(full)[0][:, FULL], full[:, FULL] + TURN_RAD)
+
+
+def test_an_episode_whose_turn_is_not_clear_is_told_and_stays(rules: TurnRules) -> None:
+    readings = np.array([at(WIDE, angle) for angle in (9.0, 9.1)])
+    rows, problem = rules.rows_inside(readings)
+    np.testing.assert_array_equal(rows, readings)
+    assert "joint 'wide' reads 9.00, which may mean -3.57 and 2.72" in problem

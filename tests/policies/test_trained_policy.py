@@ -176,6 +176,7 @@ def test_a_checkpoint_keeps_its_environment(
     [
         ({"action_low": [1.0]}, "bounds"),
         ({"action_low": ["a", "b"]}, "bounds"),
+        ({"action_dtype": "object"}, "action_dtype is 'object'; valid are float16, float32"),
         ({"id": 3}, "the environment's id is 3"),
         ({"arguments": []}, "the environment's arguments"),
         ({"banana": 1}, "unknown keys"),

@@ -112,10 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
         names.append(arguments.compare)
         others.append(load_checkpoint(arguments.compare, device))
     _prepare_files(arguments)
-    if arguments.video:
-        from robot_learning.learning.evaluation.video import check_pictures
-
-        check_pictures(trial.pictured(first.policy.spec.rate_hz)[0])
+    _check_showing(arguments, trial, first.policy.spec.rate_hz)
     evaluations: list[Evaluated] = []
     with memory_errors_as(ConfigurationError(trial.out_of_memory)):
         for name, checkpoint in zip(names, (first, *others), strict=True):
@@ -129,8 +126,20 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.video:
         _film(arguments, trial, evaluations[0], first.policy.spec.rate_hz)
     if arguments.render:
-        _show(arguments, trial, evaluations[0])
+        _show(arguments, trial, evaluations[0], first.policy.spec.rate_hz)
     return _exit_code(arguments, evaluations[0])
+
+
+def _check_showing(arguments: argparse.Namespace, trial: Trial, rate_hz: float) -> None:
+    """Refuse a film or a window that cannot be made here, before anything is simulated."""
+    from robot_learning.learning.evaluation.outcomes import replayed
+    from robot_learning.learning.evaluation.video import check_pictures
+
+    if arguments.video:
+        check_pictures(trial.pictured(rate_hz)[0])
+    if arguments.render:
+        with trial.windowed(rate_hz) as (env, _):
+            list(replayed(env, 0, []))
 
 
 def _evaluated(trial: Trial, checkpoint: Checkpoint, episodes: int, title: str) -> Evaluated:
@@ -161,12 +170,14 @@ def _film(
     print(f"video: {arguments.video}: {summary(shown, evaluation.takes)}")
 
 
-def _show(arguments: argparse.Namespace, trial: Trial, evaluation: Evaluated) -> None:
+def _show(
+    arguments: argparse.Namespace, trial: Trial, evaluation: Evaluated, rate_hz: float
+) -> None:
     from robot_learning.learning.evaluation.outcomes import replayed
     from robot_learning.learning.evaluation.video import chosen, summary
 
     shown = chosen(evaluation.takes, arguments.video_episodes)
-    with trial.windowed(evaluation) as (env, show):
+    with trial.windowed(rate_hz) as (env, show):
         print(f"window: {summary(shown, evaluation.takes)}")
         for take in shown:
             for steps, _, _ in replayed(env, take.seed, take.actions):

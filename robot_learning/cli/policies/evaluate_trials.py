@@ -79,8 +79,10 @@ class Trial(Protocol):
         `rate_hz` is the policy's.
         """
 
-    def windowed(self, evaluation: Any) -> AbstractContextManager[tuple[Any, Show]]:
+    def windowed(self, rate_hz: float) -> AbstractContextManager[tuple[Any, Show]]:
         """While it is entered: an environment for replays, and what shows a step in a window.
+
+        `rate_hz` is the policy's.
 
         Raises:
             RobotLearningError: no window can be opened here, or it has none.
@@ -179,12 +181,12 @@ class TaskTrial:
         return self._env(rate_hz, PICTURES), rate_hz
 
     @contextmanager
-    def windowed(self, evaluation: Evaluation) -> Iterator[tuple[RobotEnv, Show]]:
+    def windowed(self, rate_hz: float) -> Iterator[tuple[RobotEnv, Show]]:
         """The task's scene in MuJoCo's window, in real time."""
         from robot_learning.robots.viewer import Viewer
 
-        period_s = 1.0 / evaluation.rate_hz
-        with closing(self._env(evaluation.rate_hz)) as env, closing(Viewer(env.world)) as viewer:
+        period_s = 1.0 / rate_hz
+        with closing(self._env(rate_hz)) as env, closing(Viewer(env.world)) as viewer:
 
             def show(take: Take, steps: int) -> None:
                 facts = {"episode": str(take.number), "seed": str(take.seed)}
@@ -235,11 +237,11 @@ class GymTrial:
         return env, float(rate)
 
     @contextmanager
-    def windowed(self, evaluation: GymEvaluation) -> Iterator[tuple[Any, Show]]:
+    def windowed(self, rate_hz: float) -> Iterator[tuple[Any, Show]]:
         """The environment's own window, which it shows by itself."""
 
         def show(_take: Take, _steps: int) -> None:
             """Nothing is left to do."""
 
-        with closing(evaluation.config.make(WINDOW)) as env:
+        with closing(self.config.make(WINDOW)) as env:
             yield env, show

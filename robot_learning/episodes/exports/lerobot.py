@@ -72,15 +72,10 @@ class LeRobotExporter:
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
         """A folder; see `Exporter`."""
-        rate_hz = round(source.info.rate_hz)
-        if rate_hz != source.info.rate_hz:
-            raise DatasetError(
-                f"LeRobot's rate is a whole number; the dataset has {source.info.rate_hz:g} Hz"
-            )
         if self.codec not in CODECS:
             raise DatasetError(unknown_choice("codec", self.codec, CODECS))
         path.mkdir()
-        _Export(self, source, path, rate_hz).run(progress)
+        _Export(self, source, path).run(progress)
         return ()
 
     def columns(self, source: ExportSource) -> dict[str, tuple[str, ...]]:
@@ -115,10 +110,11 @@ class _Totals:
 
 
 class _Export:
-    def __init__(
-        self, options: LeRobotExporter, source: ExportSource, path: Path, rate_hz: int
-    ) -> None:
-        self._source, self._path, self._rate_hz = source, path, rate_hz
+    def __init__(self, options: LeRobotExporter, source: ExportSource, path: Path) -> None:
+        self._source, self._path = source, path
+        rate_hz = source.info.rate_hz
+        # A whole number is written as one, which readers with a strict schema ask for.
+        self._rate_hz = int(rate_hz) if rate_hz == int(rate_hz) else rate_hz
         self._columns = options.columns(source)
         self._options, self._codec = options, options.codec
         self._crf = options.crf if options.crf is not None else DEFAULT_CRF[options.codec]

@@ -98,7 +98,7 @@ class VideoFiles(_Files):
         pattern: str,
         files_a_chunk: int,
         size_mb: int,
-        encoding: tuple[int, tuple[int, ...], str, int],
+        encoding: tuple[float, tuple[int, ...], str, int],
     ) -> None:
         """`encoding` is (rate_hz, shape, codec, crf); see `VideoWriter`."""
         super().__init__(root, pattern, files_a_chunk, size_mb)

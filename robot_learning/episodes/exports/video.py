@@ -21,6 +21,7 @@ _CODECS: dict[str, tuple[str, dict[str, str]]] = {
     "av1": ("libsvtav1", {"preset": "10", "g": "2"}),
 }
 CODECS = tuple(_CODECS)
+_LARGEST_DENOMINATOR = 10_000
 DEFAULT_CRF = {"h264": 23, "av1": 30}
 
 
@@ -28,13 +29,18 @@ class VideoWriter:
     """One MP4 file. Frame k is shown at k / rate."""
 
     def __init__(
-        self, path: Path, rate_hz: int, shape: tuple[int, ...], codec: str, crf: int | None = None
+        self,
+        path: Path,
+        rate_hz: float,
+        shape: tuple[int, ...],
+        codec: str,
+        crf: int | None = None,
     ) -> None:
         """Create the file.
 
         Args:
             path: of the file.
-            rate_hz: frames a second.
+            rate_hz: frames a second, whole or not.
             shape: (height, width, 3).
             codec: `h264` or `av1`.
             crf: constant rate factor, lower is better; None: the codec's default here.
@@ -50,17 +56,19 @@ class VideoWriter:
         # Else the AV1 encoder tells its life on stderr; errors are still told.
         os.environ.setdefault("SVT_LOG", "1")
         rate = crf if crf is not None else DEFAULT_CRF[codec]
+        # 12.5 is 25/2, and 29.97 is 2997/100: what a binary fraction means.
+        exact_rate = Fraction(rate_hz).limit_denominator(_LARGEST_DENOMINATOR)
         height, width = shape[:2]
         self.frames = 0
         self._container: Any = av.open(str(path), "w")
         self._stream = self._container.add_stream(
-            encoder, rate=rate_hz, options={**options, "crf": str(rate)}
+            encoder, rate=exact_rate, options={**options, "crf": str(rate)}
         )
         self._stream.width, self._stream.height = width, height
         # Colour at half resolution needs even sizes.
         halved = width % 2 == 0 and height % 2 == 0
         self._stream.pix_fmt = "yuv420p" if halved else "yuv444p"
-        self._time_base = Fraction(1, rate_hz)
+        self._time_base = 1 / exact_rate
         self._to_frame = av.VideoFrame.from_ndarray
         self._key_frame = require("av.video.frame", "writing video").PictureType.I
         self.bytes = 0

@@ -24,6 +24,7 @@ from robot_learning.episodes.imports.importer import (
     finish_episode,
     imported_metadata,
 )
+from robot_learning.episodes.imports.joint_turns import JointTurns
 from robot_learning.episodes.imports.layout import (
     OUR_CONTROL,
     Layout,
@@ -67,6 +68,7 @@ class ActImporter:
         """Every episode; see `Importer`."""
         paths = _episode_paths(source)
         left_out, places = LeftOut(), list[TextPlace]()
+        turns = JointTurns(self.options.profile)
         for path in paths:
             with open_foreign(path) as file, reading(path):
                 places += text_places(path, file, "/")
@@ -88,9 +90,11 @@ class ActImporter:
                     instruction=self.options.instruction or told.instruction,
                     notes=told.notes,
                 )
+                episode = turns.applied(episode, path.name)
                 nominal.record_episode(recorder, episode, metadata, str(path))
                 finish_episode(recorder, report, told.outcome)
             progress(number + 1, len(paths))
+        report.notes += turns.notes()
         report.left_out.update(left_out.lines())
         if source.is_dir():
             known = {path.name for path in paths}

@@ -25,6 +25,7 @@ from robot_learning.episodes.imports.importer import (
     finish_episode,
     imported_metadata,
 )
+from robot_learning.episodes.imports.joint_turns import JointTurns
 from robot_learning.episodes.imports.layout import (
     OUR_CONTROL,
     Layout,
@@ -65,7 +66,7 @@ class RobomimicImporter:
     ) -> None:
         """Every demo, and the masks as splits; see `Importer`."""
         names: dict[str, str] = {}
-        left_out = LeftOut()
+        left_out, turns = LeftOut(), JointTurns(self.options.profile)
         with open_foreign(source) as file, reading(source):
             data = file["data"]
             demos = _demo_names(file, source)
@@ -86,11 +87,12 @@ class RobomimicImporter:
                     instruction=self.options.instruction or told.instruction or words,
                     notes=told.notes,
                 )
+                episode = turns.applied(episode, item)
                 nominal.record_episode(recorder, episode, metadata, f"{source}: {item}")
                 names[name] = finish_episode(recorder, report, told.outcome)
                 progress(number + 1, len(demos))
             report.splits.update(_splits(source, file, names, texts, left_out))
-            report.notes += _notes(data, demos)
+            report.notes += _notes(data, demos) + turns.notes()
             _leave_out_the_rest(file, left_out)
         report.left_out.update(left_out.lines())
 

@@ -6,18 +6,16 @@ Without an arbiter's topics the labels are the commands of `joint_command`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import simplejpeg
-
-from robot_learning.core.errors import CommandError, ConfigurationError, unknown_choice
-from robot_learning.core.profile import Camera, RobotProfile, Ros2ControlInterface
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
 from robot_learning.core.turns import TurnRules
 from robot_learning.episodes.format.errors import EpisodeError
-from robot_learning.episodes.format.image_encodings import image_depth, image_pixels, is_depth
-from robot_learning.episodes.format.schema import Column, DatasetInfo, Encoding, Stream
-from robot_learning.episodes.imports.bag import Bag, describe
+from robot_learning.episodes.format.schema import Column, DatasetInfo, Stream
+from robot_learning.episodes.imports.bag import Bag
+from robot_learning.episodes.imports.bag_cameras import BagCameras, find_cameras
 from robot_learning.episodes.imports.importer import ImportReport, Progress
 from robot_learning.episodes.imports.replay import BY, CLOCK, Replay, ReplaySettings
 from robot_learning.episodes.recording import standard
@@ -83,9 +81,10 @@ class RosbagImporter:
     ) -> None:
         """Every episode of the bag; see `Importer`."""
         with Bag(source) as bag:
+            cameras = _cameras(self, bag)
             streams = MessageStreams(
                 recorder,
-                camera_topics(self, bag),
+                cameras.topics,
                 turns=TurnRules.of(self.profile),
                 command_joints=array_joints(self.profile),
             )
@@ -95,23 +94,36 @@ class RosbagImporter:
                 skip_broken=self.skip_broken,
                 instruction=self.instruction,
             )
-            report.notes += _not_taken(self, bag, {*settings.topics, CLOCK})
+            report.notes += _not_taken(self, bag, {*settings.topics, CLOCK}, cameras)
+            report.left_out.update(
+                {f"camera '{name}'": why for name, why in cameras.left_out.items()}
+            )
             Replay(bag, recorder, streams, settings, report).run(progress)
 
 
-def _not_taken(options: RosbagImporter, bag: Bag, taken: set[str]) -> list[str]:
+def _cameras(options: RosbagImporter, bag: Bag) -> BagCameras:
+    return find_cameras(
+        bag,
+        options.profile.cameras,
+        options.topic,
+        named=options.remap,
+        skip_broken=options.skip_broken,
+    )
+
+
+def _not_taken(
+    options: RosbagImporter, bag: Bag, taken: set[str], cameras: BagCameras
+) -> list[str]:
     """What is in the bag and not recorded, and which cameras are not in the bag."""
     notes = []
     others = [topic for topic in bag.topics if topic not in taken]
     if others:
         count = bag.count(set(others))
         notes.append(f"{count} messages of other topics were left out: {', '.join(others)}")
-    found = camera_topics(options, bag)
     notes += [
-        f"no images of the camera '{camera.name}': "
-        f"{options.topic(f'{camera.name}/image_raw')} has none, /compressed neither"
-        for camera in options.profile.cameras
-        if camera.name not in found
+        f"no images of the camera '{name}': "
+        f"{options.topic(f'{name}/image_raw')} has none, /compressed neither"
+        for name in cameras.absent
     ]
     return notes
 
@@ -147,8 +159,7 @@ def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
         )
     prefix = options.topic("poses/")
     poses = [topic.removeprefix(prefix) for topic in topics if topic.startswith(prefix)]
-    cameras_found = camera_topics(options, bag)
-    names = ["joint_states", *(f"poses/{name}" for name in poses), *cameras_found.values()]
+    names = ["joint_states", *(f"poses/{name}" for name in poses)]
     if options.topic("arbiter/state") in topics:
         names += ["arbiter/state", *(f"arbiter/{name}" for name in DECISION_COLUMNS)]
     else:
@@ -162,16 +173,9 @@ def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
     if options.topic("task/reward") in topics:
         success = options.topic("task/success") in topics
         streams.append(standard.task_stream(joint_rate_hz, success=success))
-    cameras = {camera.name: camera for camera in profile.cameras}
-    for name, topic in cameras_found.items():
-        camera, depth = _with_size(bag, cameras[name], options.topic(topic))
-        raw = options.lossless and not topic.endswith("/compressed")
-        stream = standard.camera_stream(camera, raw=raw)
-        if depth:
-            shape = (camera.height_px, camera.width_px, 1)
-            column = Column(f"obs/{name}", shape, "uint16", Encoding.DEPTH, unit="mm")
-            stream = replace(stream, columns=(column,))
-        streams.append(stream)
+    streams += [
+        camera.stream(lossless=options.lossless) for camera in _cameras(options, bag).taken.values()
+    ]
     return DatasetInfo(
         robot=profile.name,
         task=options.task,
@@ -204,38 +208,3 @@ def _decisions(options: RosbagImporter, bag: Bag, rate_hz: float) -> Stream:
     actions = Column("actions", (len(names),), unit="rad or m", names=names)
     max_age_s = standard.max_age_s(rate_hz)
     return Stream(standard.DECISION, rate_hz, max_age_s, (actions,))
-
-
-def camera_topics(options: RosbagImporter, bag: Bag) -> dict[str, str]:
-    """Camera -> the relative topic of its images; compressed where there are both."""
-    found: dict[str, str] = {}
-    for camera in options.profile.cameras:
-        for name in (f"{camera.name}/image_raw", f"{camera.name}/image_raw/compressed"):
-            if bag.count({options.topic(name)}):
-                found[camera.name] = name
-    return found
-
-
-def _with_size(bag: Bag, camera: Camera, topic: str) -> tuple[Camera, bool]:
-    """The camera with the size of the images that the bag holds, and whether they are depth.
-
-    Raises:
-        EpisodeError: its first image is none that can be taken; says which are.
-    """
-    first = next(bag.messages({topic}))
-    image = bag.read(first)
-    if not topic.endswith("/compressed"):
-        depth = is_depth(str(image.encoding))
-        try:
-            height, width = (image_depth if depth else image_pixels)(image).shape[:2]
-        except CommandError as problem:
-            raise EpisodeError(f"{bag.path}: {describe(first)}, {first.kind}: {problem}") from None
-        return replace(camera, width_px=width, height_px=height), depth
-    try:
-        height, width, _, _ = simplejpeg.decode_jpeg_header(image.data.tobytes())
-    except ValueError as problem:
-        raise EpisodeError(
-            f"{bag.path}: {describe(first)}, {first.kind}, is no JPEG image (its format is "
-            f"'{image.format}'; jpeg is taken): {problem}"
-        ) from problem
-    return replace(camera, width_px=width, height_px=height), False

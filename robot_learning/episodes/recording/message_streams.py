@@ -24,9 +24,14 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.core.vocabulary import Mode, Source
+from robot_learning.episodes.format.compressed_frames import (
+    compressed_frame,
+    png_depth,
+    png_pixels,
+)
 from robot_learning.episodes.format.image_encodings import image_depth, image_pixels
 from robot_learning.episodes.format.intervention import InterventionWatch
-from robot_learning.episodes.format.schema import DatasetInfo, Encoding, Stream
+from robot_learning.episodes.format.schema import Column, DatasetInfo, Encoding, Stream
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.recorder import Recorder
 
@@ -36,7 +41,6 @@ POSITION_ARRAY = "std_msgs/msg/Float64MultiArray"
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 DECISION_COLUMNS = ("human", "policy", "noise", "requested", "applied")
 _MOST_WAITING = 64
-_JPEG_START = b"\xff\xd8"
 Handler = Callable[[Any, int], None]
 
 
@@ -186,10 +190,8 @@ class MessageStreams:
             self.handlers["task/success"] = self.on_success
         for camera, topic in camera_topics.items():
             column = streams[camera].columns[0]
-            handler = self.on_jpeg if topic.endswith("/compressed") else self.on_image
-            if column.encoding is Encoding.DEPTH:
-                handler = self.on_depth
-            self.handlers[topic] = partial(handler, camera, column.path)
+            handler = self.on_compressed if topic.endswith("/compressed") else self.on_image
+            self.handlers[topic] = partial(handler, camera, column)
 
     def begin_anew(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
@@ -322,33 +324,24 @@ class MessageStreams:
         """A Bool."""
         self._success = bool(message.data)
 
-    def on_jpeg(self, camera: str, path: str, message: Any, receive_ns: int) -> None:
-        """A CompressedImage; its JPEG bytes are kept as they are."""
-        data = message.data.tobytes()
-        if not data.startswith(_JPEG_START):
-            self._recorder.refuse(
-                camera, f"no JPEG image: its format is '{message.format}'; republish it as jpeg"
-            )
-            return
-        self._recorder.push(camera, stamp_ns(message), receive_ns, {path: data})
-
-    def on_depth(self, camera: str, path: str, message: Any, receive_ns: int) -> None:
-        """An uncompressed Image of distances."""
+    def on_compressed(self, camera: str, column: Column, message: Any, receive_ns: int) -> None:
+        """A CompressedImage; JPEG bytes are kept as they are, where the column is of JPEG."""
         try:
-            depth = image_depth(message)
+            value = _uncompressed(column, message)
         except CommandError as error:
             self._recorder.refuse(camera, str(error))
             return
-        self._recorder.push(camera, stamp_ns(message), receive_ns, {path: depth})
+        self._recorder.push(camera, stamp_ns(message), receive_ns, {column.path: value})
 
-    def on_image(self, camera: str, path: str, message: Any, receive_ns: int) -> None:
-        """An uncompressed Image."""
+    def on_image(self, camera: str, column: Column, message: Any, receive_ns: int) -> None:
+        """An uncompressed Image, of colour or of distances."""
+        deep = column.encoding is Encoding.DEPTH
         try:
-            pixels = image_pixels(message)
+            pixels = image_depth(message) if deep else image_pixels(message)
         except CommandError as error:
             self._recorder.refuse(camera, str(error))
             return
-        self._recorder.push(camera, stamp_ns(message), receive_ns, {path: pixels})
+        self._recorder.push(camera, stamp_ns(message), receive_ns, {column.path: pixels})
 
     def _on_sensed(self, stamp: int, receive_ns: int, parts: Mapping[str, Any]) -> None:
         poses = {name: part for name, part in parts.items() if name != "joints"}
@@ -396,6 +389,28 @@ class MessageStreams:
             for name in ("human", "policy", "requested", "applied"):
                 columns[name] = columns[name] + moved
         return columns
+
+
+def _uncompressed(column: Column, message: Any) -> Any:
+    """What a column takes of a CompressedImage: JPEG bytes, or the pixels of a PNG image.
+
+    Raises:
+        CommandError: it cannot be taken, or is not what the column holds.
+    """
+    data = bytes(message.data)
+    frame = compressed_frame(data, str(message.format))
+    deep, (height, width) = column.encoding is Encoding.DEPTH, column.shape[:2]
+    if frame.is_depth != deep:
+        kinds = ("colour", "depth")
+        raise CommandError(
+            f"an image of {kinds[frame.is_depth]}, and {kinds[deep]} is recorded of this camera"
+        )
+    if frame.is_jpeg:
+        return data
+    if (frame.height_px, frame.width_px) != (height, width):  # before memory is taken for it
+        text = f"the image is {frame.width_px}x{frame.height_px}, expected {width}x{height}"
+        raise CommandError(text)
+    return png_depth(data) if deep else png_pixels(data)
 
 
 def _known_turns(info: DatasetInfo) -> TurnRules | None:

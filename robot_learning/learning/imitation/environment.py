@@ -42,6 +42,7 @@ def environment_details(
         action_low=() if actions.choices else _finite(actions.low),
         action_high=() if actions.choices else _finite(actions.high),
         first_action=actions.first_choice,
+        action_dtype="float32" if actions.choices else str(actions.space.dtype),
     )
 
 

@@ -127,11 +127,11 @@ class ActionLayout:
         """Prepare for a space.
 
         Raises:
-            ConfigurationError: it is neither a Box of floats nor Discrete.
+            ConfigurationError: it is neither a Box of floats nor a Discrete space with a choice.
         """
         self.space = space
         self.choices, self.first_choice = 0, 0
-        if isinstance(space, spaces.Discrete):
+        if isinstance(space, spaces.Discrete) and space.n > 1:
             self.choices, self.first_choice, self.size = int(space.n), int(space.start), 1
             self.low, self.high = np.zeros(1), np.full(1, space.n - 1.0)
             self.shape: tuple[int, ...] = ()
@@ -141,7 +141,8 @@ class ActionLayout:
             self.high = space.high.astype(np.float64).ravel()
         else:
             raise ConfigurationError(
-                f"actions of {space} are not taken; valid are Box of floats, and Discrete"
+                f"actions of {space} are not taken; valid are Box of floats, and Discrete with a "
+                "choice"
             )
         half = (self.high - self.low) / 2
         bounded = np.isfinite(half) & (half > 0) & (not self.choices)
@@ -220,7 +221,18 @@ class ActionLayout:
             start = self.first_choice
             return lambda rows: list(rows[:, 0].astype(np.int64) + start)
         dtype, shape = self.space.dtype, self.shape
-        return lambda rows: list(rows.astype(dtype).reshape(-1, *shape))
+        if not shape:
+            # Rows of a list of numbers are scalars, and spaces of no axes want arrays.
+            return lambda rows: [np.asarray(value) for value in self._typed(rows)[:, 0]]
+        if dtype == np.float32:
+            return lambda rows: list(rows.astype(dtype).reshape(-1, *shape))
+        return lambda rows: list(self._typed(rows).reshape(-1, *shape))
+
+    def _typed(self, rows: Float32Array) -> npt.NDArray[Any]:
+        """In the space's type, within its bounds: rows are float32, which rounds beyond them."""
+        dtype = self.space.dtype
+        low, high = self.low.astype(dtype), self.high.astype(dtype)
+        return np.asarray(np.clip(rows.astype(dtype), low, high))
 
 
 def _text(answer: object) -> str:

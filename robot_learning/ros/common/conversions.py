@@ -194,9 +194,13 @@ def compressed_image_message(jpeg: bytes, frame_id: str, stamp_ns: int) -> Compr
 def camera_info_message(
     height_px: int, width_px: int, fovy_rad: float, frame_id: str, stamp_ns: int
 ) -> CameraInfo:
-    """The intrinsics of an ideal pinhole camera with square pixels and no distortion."""
+    """The intrinsics of an ideal pinhole camera with square pixels and no distortion.
+
+    Whole numbers are the centres of pixels, as OpenCV and image_geometry count: the image reaches
+    from -0.5 to width - 0.5, and the optical axis of MuJoCo's cameras meets its middle.
+    """
     focal_px = 0.5 * height_px / np.tan(0.5 * fovy_rad)
-    center_x, center_y = 0.5 * width_px, 0.5 * height_px
+    center_x, center_y = 0.5 * (width_px - 1), 0.5 * (height_px - 1)
     message = CameraInfo(height=height_px, width=width_px, distortion_model="plumb_bob")
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frame_id

@@ -198,6 +198,8 @@ def test_lerobot_tables_videos_and_metadata_agree(
     [
         (30.0, (33, 47), (20, 17)),  # odd sizes, which video codecs do not take as they are
         (7.0, (32, 32), (21,) * 4),  # times that no decimal fraction states
+        (12.5, (32, 32), (10, 11)),  # rates that are no whole number
+        (29.97, (32, 32), (90,)),
         (30.0, (9, 8), (10, 10)),
         (30.0, (32, 32), (1, 1, 1)),
         (30.0, (32, 32), (40, 37, 41) * 6),
@@ -220,7 +222,7 @@ def test_lerobot_finds_every_frame_by_its_time(
     import_dataset(tmp_path / "act", tmp_path / "dataset", ActImporter(options))
     export_dataset(Dataset(tmp_path / "dataset"), tmp_path / "out", LeRobotExporter())
     info = json.loads((tmp_path / "out/meta/info.json").read_text())
-    assert info["fps"] == rate_hz
+    assert info["fps"] == rate_hz and isinstance(info["fps"], int) == rate_hz.is_integer()
     key = "observation.images.top"
     table = parquet.read_table(tmp_path / "out/data/chunk-000/file-000.parquet").to_pylist()
     stretches = parquet.read_table(tmp_path / "out/meta/episodes/chunk-000/file-000.parquet")
@@ -228,6 +230,7 @@ def test_lerobot_finds_every_frame_by_its_time(
     pixels, times = decode_video(tmp_path / f"out/videos/{key}/chunk-000/file-000.mp4")
     assert len(pixels) == len(table) == begin
     for row in table:
+        assert row["timestamp"] == np.float32(row["frame_index"] / rate_hz)
         asked = starts[row["episode_index"]] + np.float32(row["timestamp"])
         nearest = int(np.abs(np.array(times) - asked).argmin())
         assert nearest == row["index"]

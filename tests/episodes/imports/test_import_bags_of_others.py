@@ -4,9 +4,11 @@ import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -26,6 +28,7 @@ PROFILE = replace(load_profile("desk_arm"), cameras=load_profile("desk_arm").cam
 NAMES = PROFILE.joint_names
 N = len(NAMES)
 JOINTS, COMMAND = "sensor_msgs/msg/JointState", "trajectory_msgs/msg/JointTrajectory"
+COMPRESSED = "sensor_msgs/msg/CompressedImage"
 IMAGE, ARRAY = "sensor_msgs/msg/Image", "std_msgs/msg/Float64MultiArray"
 Message = tuple[str, str, Any]
 Tick = Callable[[float, int], list[Message]]
@@ -70,6 +73,24 @@ def image(ns: int, encoding: str, channels: int, dtype: str = "u1") -> Message:
     data = np.full((4, 6, channels), 9, dtype).view(np.uint8).reshape(-1)
     made = STORE.types[IMAGE](header(ns), 4, 6, encoding, 0, len(data) // 4, data)
     return "/front/image_raw", IMAGE, made
+
+
+def png(ns: int, form: str, pixels: np.ndarray) -> Message:
+    kind = {1: "gray", 3: "rgb24"}[pixels.shape[2]] if pixels.dtype == np.uint8 else "gray16be"
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = pixels.shape[1], pixels.shape[0], kind
+    encoder.time_base = Fraction(1, 30)
+    flat = pixels if pixels.shape[2] == 3 else pixels[:, :, 0]
+    (packet,) = encoder.encode(av.VideoFrame.from_ndarray(flat, kind))
+    return compressed(ns, form, np.frombuffer(bytes(packet), np.uint8))
+
+
+def compressed(ns: int, form: str, data: np.ndarray) -> Message:
+    return (
+        "/front/image_raw/compressed",
+        COMPRESSED,
+        STORE.types[COMPRESSED](header(ns), form, data),
+    )
 
 
 def write(path: Path, tick: Tick, storage: str = "MCAP", ticks: int = 100) -> Path:
@@ -191,11 +212,6 @@ def test_position_arrays_are_commands_too(tmp_path: Path) -> None:
             r"/joint_command has the type sensor_msgs/msg/JointState; joint_command takes "
             "trajectory_msgs/msg/JointTrajectory or std_msgs/msg/Float64MultiArray",
         ),
-        (
-            lambda t, ns: [*plain(t, ns), image(ns, "8UC3", 3)],
-            r"message 0 of /front/image_raw, sensor_msgs/msg/Image: image encoding '8UC3', which "
-            "does not say",
-        ),
     ],
 )
 def test_what_cannot_be_taken_is_one_line_with_count_and_reason(
@@ -204,6 +220,106 @@ def test_what_cannot_be_taken_is_one_line_with_count_and_reason(
     with pytest.raises((EpisodeError, DatasetError), match=says) as caught:
         run(write(tmp_path / "bag", tick))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("camera", "says"),
+    [
+        (
+            lambda ns: image(ns, "8UC3", 3),
+            r"message 0 of /front/image_raw, sensor_msgs/msg/Image: image encoding '8UC3', which "
+            r"does not say the order of its channels; a camera takes .*rgb8",
+        ),
+        (
+            lambda ns: image(ns, "32SC1", 1, "<i4"),
+            r"message 0 of /front/image_raw, .*image encoding '32SC1'; a camera takes 8UC1, bayer",
+        ),
+        (
+            lambda ns: compressed(ns, "rgb8; webp compressed", np.arange(64, dtype=np.uint8)),
+            r"message 0 of /front/image_raw/compressed, .*its format is 'rgb8; webp compressed'; "
+            "a camera takes jpeg, and png",
+        ),
+        (
+            lambda ns: png(ns, "png", np.ones((4, 6, 1), np.uint16)),
+            r"message 0 of /front/image_raw/compressed, .*16 bits whose format 'png' does not say",
+        ),
+        (
+            lambda ns: ("/front/image_raw", JOINTS, joints(ns)[2]),
+            r"/front/image_raw has the type sensor_msgs/msg/JointState; front/image_raw takes "
+            "sensor_msgs/msg/Image",
+        ),
+    ],
+)
+def test_a_camera_that_cannot_be_taken_is_left_out_unless_it_was_named(
+    tmp_path: Path, camera: Callable[[int], Message], says: str
+) -> None:
+    path = write(tmp_path / "bag", lambda t, ns: [*plain(t, ns), camera(ns)])
+    report, dataset = run(path)
+    assert report.rows >= 48 and report.invalid_rows == 0
+    assert not any(column.is_image for column in dataset.info.columns)
+    ((item, why),) = report.left_out.items()
+    assert item == "camera 'front'" and re.match(says, why) and "\n" not in why
+    topic = camera(START_NS)[0]
+    named = {topic.removeprefix("/"): topic}
+    with pytest.raises(EpisodeError, match=f"{says}.*everything else is imported") as caught:
+        import_dataset(path, tmp_path / "named", RosbagImporter(PROFILE, remap=named))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_image_that_can_be_taken_is_preferred_to_one_that_cannot(tmp_path: Path) -> None:
+    def both(t: float, ns: int) -> list[Message]:
+        nothing = compressed(ns, "h264", np.zeros(9, np.uint8))
+        return [*plain(t, ns), nothing, image(ns, "bgr8", 3)]
+
+    _, dataset = run(write(tmp_path / "both", both))
+    assert dataset.info.column("images/front").shape == (4, 6, 3)
+
+
+def test_a_first_image_that_is_cut_off_does_not_cost_the_camera(tmp_path: Path) -> None:
+    def late(t: float, ns: int) -> list[Message]:
+        cut = compressed(ns, "jpeg", np.zeros(0, np.uint8))
+        pixels = np.full((4, 6, 3), 9, np.uint8)
+        return [*plain(t, ns), cut if t < 0.045 else png(ns, "bgr8; png compressed", pixels)]
+
+    report, dataset = run(write(tmp_path / "late", late))
+    assert dataset.info.column("images/front").shape == (4, 6, 3)
+    assert report.invalid_rows == 0
+    assert any(note.startswith("5 messages for front were refused") for note in report.notes)
+
+
+@pytest.mark.parametrize(
+    ("form", "pixels", "shape"),
+    [
+        ("rgb8; png compressed bgr8", np.full((4, 6, 3), (200, 100, 50), np.uint8), (4, 6, 3)),
+        ("png", np.full((4, 6, 1), 70, np.uint8), (4, 6, 3)),
+        ("mono16; png compressed mono16", np.full((4, 6, 1), 70 * 257, np.uint16), (4, 6, 3)),
+        ("16UC1; png compressed ", np.full((4, 6, 1), 1500, np.uint16), (4, 6, 1)),
+    ],
+)
+def test_png_is_taken_as_colour_grey_or_depth(
+    tmp_path: Path, form: str, pixels: np.ndarray, shape: tuple[int, ...]
+) -> None:
+    path = write(tmp_path / "png", lambda t, ns: [*plain(t, ns), png(ns, form, pixels)])
+    report, dataset = run(path, lossless=True)
+    assert dataset.info.column("obs/front").shape == shape and report.invalid_rows == 0
+    found = dataset.episode(dataset.episodes[0].name).frame("obs/front", 3)
+    wanted = pixels if "16UC1" in form or pixels.dtype == np.uint8 else pixels // 257
+    np.testing.assert_array_equal(found, np.broadcast_to(wanted, shape))
+
+
+def test_a_damaged_png_is_refused_and_counted(tmp_path: Path) -> None:
+    def damaged(t: float, ns: int) -> list[Message]:
+        topic, kind, whole = png(ns, "png", np.full((4, 6, 3), 9, np.uint8))
+        if 0.3 < t < 0.5:
+            whole = replace(whole, data=whole.data[:36])
+        elif t > 0.8:
+            whole = png(ns, "png", np.full((8, 6, 3), 9, np.uint8))[2]
+        return [*plain(t, ns), (topic, kind, whole)]
+
+    report, _ = run(write(tmp_path / "bag", damaged))
+    refused = [note for note in report.notes if "for front were refused" in note]
+    assert len(refused) == 1 and refused[0].endswith("the image is 6x8, expected 6x4")
+    assert report.invalid_rows > 0
 
 
 def test_images_of_a_second_encoding_are_counted(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_observations_that_are_no_vectors_are_refused(space: Any, text: str) -> 
         spaces.MultiBinary(3),
         spaces.Dict({"arm": spaces.Box(-1, 1, (2,)), "grip": spaces.Discrete(2)}),
         spaces.Box(0, 9, (2,), np.int64),
+        spaces.Discrete(1, start=2),
     ],
 )
 def test_actions_of_other_kinds_are_refused(space: Any) -> None:

@@ -53,7 +53,8 @@ def test_camera_info_projects_the_edge_of_the_view_to_the_edge_of_the_image():
     info = conversions.camera_info_message(480, 640, 0.8, "eye", 0)
     matrix = np.array(info.k).reshape(3, 3)
     top = matrix @ [0.0, -np.tan(0.4), 1.0]
-    np.testing.assert_allclose(top, [320.0, 0.0, 1.0], atol=1e-9)
+    # Pixel 0's centre is at 0, its edge at -0.5.
+    np.testing.assert_allclose(top, [319.5, -0.5, 1.0], atol=1e-9)
 
 
 def test_trajectories_survive_in_any_order():
