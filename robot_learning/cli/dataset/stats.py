@@ -7,8 +7,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from robot_learning.cli.dataset.console import add_verb, make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
 from robot_learning.core.errors import ConfigurationError
@@ -39,6 +37,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_stats(arguments: argparse.Namespace) -> int:
     """Print the statistics of the chosen episodes."""
+    import numpy as np
+
     dataset = open_chosen(arguments)
     if not len(dataset):
         raise ConfigurationError(f"{dataset.path}: no episode matches")
@@ -92,6 +92,8 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _elements(column: Column, found: KeyStatistics) -> list[tuple[str, list[str]]]:
+    import numpy as np
+
     rows = []
     columns = [np.atleast_1d(getattr(found, field)).ravel() for field in _FIELDS]
     for index, values in enumerate(zip(*columns, strict=True)):
