@@ -9,14 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, make_console, make_table
+from robot_learning.cli.common.console import make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.episodes.store.folder import DatasetFolder
 

@@ -7,12 +7,13 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, make_console, make_table
+from robot_learning.cli.common.console import make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.episodes.dataset.statistics import KeyStatistics
     from robot_learning.episodes.format.schema import Column

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from robot_learning.cli.common.console import print_table
 from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt
 from robot_learning.cli.demo.nodes import recording_plan, rounds_plan, run_nodes
 from robot_learning.cli.demo.screen import Screen
@@ -81,8 +82,10 @@ def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> i
     with screen.phase("draw the plot and the film"):
         _try(screen, "plot", lambda: _plot(judged, settings, title))
         _try(screen, "film", lambda: _film(settings))
-    screen.console.print(rounds_table(run, "rounds over ROS: the operator corrects the policy"))
-    screen.console.print(result_table(judged, title))
+    print_table(
+        screen.console, rounds_table(run, "rounds over ROS: the operator corrects the policy")
+    )
+    print_table(screen.console, result_table(judged, title))
     for line in verdicts(judged, run):
         screen.console.print(f"- {line}", soft_wrap=True)
     screen.console.print(f"\n{screen.elapsed_s:.0f} s; everything is in {folder}", soft_wrap=True)
