@@ -43,6 +43,12 @@ def make_table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> T
     return table
 
 
+def fits(console: Console, table: Table) -> bool:
+    """Whether a table is shown without wrapping anything."""
+    unbounded = console.options.update(width=_UNBOUNDED)
+    return console.measure(table, options=unbounded).maximum <= console.width
+
+
 def print_table(console: Console, table: Table) -> None:
     """Print a table below its title, which is never broken: it may be a path that is copied."""
     if table.title:

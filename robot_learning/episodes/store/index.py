@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,14 @@ _TABLE_CHUNK_BYTES = 65536
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """What the index knows of an episode. `sources` are those in control of at least a row."""
+    """What the index knows of an episode.
+
+    Attributes:
+        sources: those in control of at least a row.
+        started_utc: when it was recorded, ISO 8601; empty where the episode does not say, None
+            where an older version wrote the index, which then lacks the seed, too.
+        seed: None where the episode states none.
+    """
 
     name: str
     rows: int
@@ -49,6 +56,14 @@ class EpisodeSummary:
     sources: tuple[str, ...]
     verdict: str
     digest: str
+    started_utc: str | None = None
+    seed: int | None = None
+
+    def agrees_with(self, found: EpisodeSummary) -> bool:
+        """Whether this entry says what the file says, in so far as its version wrote it."""
+        if self.started_utc is None:
+            found = replace(found, started_utc=None, seed=None)
+        return self == found
 
     def to_json(self) -> str:
         """One line."""
@@ -61,10 +76,10 @@ class EpisodeSummary:
         Raises:
             ValueError: it is something else.
         """
-        if not isinstance(plain, dict) or plain.keys() != _KINDS.keys():
+        if not isinstance(plain, dict) or not _REQUIRED <= plain.keys() <= _KINDS.keys():
             raise ValueError("not the summary of an episode")
         for key, value in plain.items():
-            if type(value) is not _KINDS[key]:
+            if type(value) not in _KINDS[key]:
                 raise ValueError(f"'{key}' is {value!r}")
         if not is_episode_name(plain["name"]):
             raise ValueError(f"'{plain['name']}' is not the name of an episode")
@@ -74,10 +89,15 @@ class EpisodeSummary:
         return cls(**plain)
 
 
-_KINDS = {
-    field.name: {"int": int, "str": str}.get(str(field.type), list)
-    for field in fields(EpisodeSummary)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "int | None": (int, type(None)),
+    "str | None": (str, type(None)),
+    "tuple[str, ...]": (list,),
 }
+_KINDS = {field.name: _TYPES[str(field.type)] for field in fields(EpisodeSummary)}
+_REQUIRED = {field.name for field in fields(EpisodeSummary) if field.default is MISSING}
 
 
 def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:

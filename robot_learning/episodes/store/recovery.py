@@ -226,7 +226,7 @@ def _episode_problems(
         with Episode(path) as episode:
             if summary is None:
                 problems.append(f"{name}: is not in the index; repair it")
-            elif episode.summary() != summary:
+            elif not summary.agrees_with(episode.summary()):
                 problems.append(f"{name}: the index says something else of it; repair it")
             difference = info_difference(folder.info, episode.info)
             if difference:
