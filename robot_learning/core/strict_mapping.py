@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 _Mapping = TypeVar("_Mapping", bound="StrictMapping")
@@ -174,7 +175,9 @@ class StrictMapping:
         """A list of exactly `count` finite numbers."""
         values = self._take(name, default)
         if not isinstance(values, list | tuple) or len(values) != count:
-            raise self.fail(f"expected a list of {count} numbers, found {_describe(values)}", name)
+            raise self.fail(
+                f"expected a list of {amount(count, 'number')}, found {_describe(values)}", name
+            )
         return tuple(self._number(value, f"{name}[{index}]") for index, value in enumerate(values))
 
     def integers(self, name: str) -> tuple[int, ...]:

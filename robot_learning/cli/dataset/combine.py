@@ -77,7 +77,11 @@ def run_split(arguments: argparse.Namespace) -> int:
     copies = dataset.copies()
     if copies:
         print(
-            f"{len(copies)} episodes are equal to others and stay with them: "
+            amount(
+                len(copies),
+                "episode is equal to another and stays with it: ",
+                "episodes are equal to others and stay with them: ",
+            )
             + ", ".join(sorted(copies)[:5])
         )
     dataset.save_splits(parts)

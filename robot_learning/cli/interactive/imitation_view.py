@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from robot_learning.cli.common.console import make_console, print_table
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.progress import ProgressLines
 
@@ -137,7 +138,9 @@ def _asked_remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -
         return []
     novelty = sum(result.asked_novelty or 0 for result in gated)
     risk = sum(result.asked_risk or 0 for result in gated)
-    remarks = [f"help was asked for {novelty} times because of novelty, {risk} because of risk"]
+    remarks = [
+        f"help was asked for {amount(novelty, 'time')} because of novelty, {risk} because of risk"
+    ]
     if study.config.gate.kind == "thrifty" and gated[-1].asked_risk is None:
         remarks.append(
             "novelty alone asked: no risk can be learnt before some episodes are known to have "

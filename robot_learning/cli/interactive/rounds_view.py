@@ -54,7 +54,7 @@ def _standing(folder: Path) -> str:
         return "starting"
     text = f"round {now.number}, {now.phase.value}, {amount(len(now.episodes), 'episode')}"
     if now.phase is Phase.TRAINING:
-        text += f", {steps_trained(folder, now.number)} steps made"
+        text += f", {amount(steps_trained(folder, now.number), 'step')} made"
     return text
 
 
@@ -66,5 +66,5 @@ def _table(folder: Path) -> Table:
     message = ""
     if run.current.phase is Phase.TRAINING:
         steps = steps_trained(folder, run.current.number)
-        message = f"training; the arm holds ({steps} steps made)"
+        message = f"training; the arm holds ({amount(steps, 'step')} made)"
     return rounds_table(run, str(folder), message)

@@ -115,7 +115,8 @@ def check_model(profile: RobotProfile) -> str:
     model = simulation.mj_model
     fits = (
         f"{profile.sim.mjcf}: compiles, and every name of the profile is in it "
-        f"({model.nbody - 1} bodies, {model.njnt} joints, {model.nu} actuators)"
+        f"({amount(model.nbody - 1, 'body', 'bodies')}, {amount(model.njnt, 'joint')}, "
+        f"{amount(model.nu, 'actuator')})"
     )
     warnings = [f"warning: {line}" for line in review(simulation)]
     return "\n".join([fits, *warnings])
@@ -125,7 +126,7 @@ def summary(profile: RobotProfile) -> str:
     """A profile in a line."""
     arms = ", ".join(arm.name for arm in profile.arms)
     cameras = ", ".join(camera.name for camera in profile.cameras) or "none"
-    count = f"{len(profile.joints)} joints; arms: {arms}; cameras: {cameras}"
+    count = f"{amount(len(profile.joints), 'joint')}; arms: {arms}; cameras: {cameras}"
     return f"{profile.description} ({count}; {profile.control_rate_hz:g} Hz)"
 
 

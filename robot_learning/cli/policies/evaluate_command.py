@@ -145,7 +145,7 @@ def _evaluated(trial: Trial, checkpoint: Checkpoint, episodes: int, title: str) 
         try:
             return trial.evaluated(checkpoint, count)
         except KeyboardInterrupt:
-            text = f"{title}: stopped after {over} of {episodes} episodes"
+            text = f"{title}: stopped after {over} of {amount(episodes, 'episode')}"
             raise KeyboardInterrupt(f"{text}; nothing was written") from None
 
 

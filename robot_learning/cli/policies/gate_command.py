@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import best_checkpoint, ensemble_members, gate_folder
 from robot_learning.core.errors import ConfigurationError
 
@@ -99,9 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
 def gate_text(gate: Gate) -> str:
     """A gate in a line."""
     source, limits = gate.source, gate.thresholds
-    rows = f"by {source['rows']} rows of {source['rows_of']}"
+    rows = f"by {amount(source['rows'], 'row')} of {source['rows_of']}"
     if gate.critic is not None:
-        ends = f"{source['succeeded']} episodes that succeeded and {source['failed']} that failed"
+        ends = (
+            f"{amount(source['succeeded'], 'episode')} that succeeded and {source['failed']} that "
+            "failed"
+        )
         risk = f" or risk above {limits.risk:.3g}, learnt from {ends}"
     elif source["kind"] == "thrifty":
         risk = "; no risk yet: that takes episodes that succeeded and such that failed"

@@ -135,7 +135,10 @@ def _stopped(arguments: argparse.Namespace, folder: Path, steps: int) -> str:
     if step is None:
         return f"stopped before anything was saved in {folder}; the same command begins again"
     command = ["robot-learning", "train", str(arguments.dataset), "--out", str(folder), "--resume"]
-    return f"stopped; {step} of {steps} steps are saved. To go on: {shlex.join(command)}"
+    return (
+        f"stopped; {step} of {amount(steps, 'step is', 'steps are')} saved. To go on: "
+        f"{shlex.join(command)}"
+    )
 
 
 def _config(arguments: argparse.Namespace, task: str) -> tuple[TrainConfig, Path]:

@@ -262,10 +262,12 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
             progress=progress,
         ):
             labelled += done.rows
-            clipped = f", {done.clipped} numbers clipped to the limits" if done.clipped else ""
+            clipped = (
+                f", {amount(done.clipped, 'number')} clipped to the limits" if done.clipped else ""
+            )
             unseen = f", {done.unseen} without an observation left out" if done.unseen else ""
             hand = (
-                f", {done.by_hand} rows left as a person has labelled them (--over-hand "
+                f", {amount(done.by_hand, 'row')} left as a person has labelled them (--over-hand "
                 "labels them, too)"
                 if done.by_hand
                 else ""

@@ -23,6 +23,7 @@ from robot_learning.cli.relabel.ghost import (
     make_ghost,
     refuse_other_joints,
 )
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 
 if TYPE_CHECKING:
@@ -109,7 +110,11 @@ def _sit(
         if rows_chosen is None:
             return None
         if unseen := int((rows_chosen & ~rows.visible).sum()):
-            print(f"{unseen} of the chosen rows have no whole observation and are left out")
+            has, have = "has no whole observation and is", "have no whole observation and are"
+            print(
+                amount(unseen, f"of the chosen rows {has}", f"of the chosen rows {have}"),
+                "left out",
+            )
         session = _session(ghost, device, profile, rows_chosen, chosen)
         if cut_off:
             _go_on(session, cut_off)
@@ -149,7 +154,7 @@ def _go_on(session: RelabelSession, journal: RelabelJournal) -> None:
     following = "none is left" if session.done else f"row {session.row} is next"
     print(
         f"{Path(journal.sitting.episode).stem}: goes on from a sitting that was cut off: "
-        f"{session.labelled} rows labelled, {following} (--anew begins again)"
+        f"{amount(session.labelled, 'row')} labelled, {following} (--anew begins again)"
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def about(ghost: Ghost) -> str:
     if not isinstance(ghost, SimulatedGhost):
         return "not a simulated scene: recorded joints and images are shown"
     count, rows = ghost.exact_rows, len(ghost.rows)
-    text = f"simulated state restored exactly in {count} of {rows} rows"
+    text = f"simulated state restored exactly in {count} of {amount(rows, 'row')}"
     return text if count == rows else f"{text}; in the others joints and objects as recorded"
 
 

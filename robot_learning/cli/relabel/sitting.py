@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
+
 if TYPE_CHECKING:
     from robot_learning.cli.relabel.choice import DeviceChoice
     from robot_learning.episodes.store.episode import Episode
@@ -89,7 +91,7 @@ def keep(
             digest=journal.sitting.digest,
         )
     journal.remove()
-    print(f"{short(name)}: layer {layer}, {count} rows labelled; {_found(labels)}")
+    print(f"{short(name)}: layer {layer}, {amount(count, 'row')} labelled; {_found(labels)}")
     return count
 
 
@@ -132,6 +134,6 @@ def _method(journal: RelabelJournal, labels: Labels) -> str:
 def _found(labels: Labels) -> str:
     count = int(labels.mask.sum())
     return (
-        f"state restored exactly for {labels.exact} of {count} rows, "
-        f"joints at most {labels.strayed:.4f} rad or m from the recorded ones"
+        f"state restored exactly for {labels.exact} of {amount(count, 'row')}, joints at most "
+        f"{labels.strayed:.4f} rad or m from the recorded ones"
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import simplejpeg
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError, ConfigurationError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile, Ros2ControlInterface
 from robot_learning.core.turns import TurnRules
@@ -105,7 +106,10 @@ def _not_taken(options: RosbagImporter, bag: Bag, taken: set[str]) -> list[str]:
     others = [topic for topic in bag.topics if topic not in taken]
     if others:
         count = bag.count(set(others))
-        notes.append(f"{count} messages of other topics were left out: {', '.join(others)}")
+        notes.append(
+            amount(count, "message of other topics was", "messages of other topics were")
+            + f" left out: {', '.join(others)}"
+        )
     found = camera_topics(options, bag)
     notes += [
         f"no images of the camera '{camera.name}': "

@@ -19,6 +19,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.attributes import get_integer, set_text
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.reading import reading
@@ -243,7 +244,8 @@ def _table_bytes(file: h5py.File, path: Path) -> bytes:
     if table.ndim != 1 or table.dtype != np.uint8 or table.compression:
         raise EpisodeError(f"{path}: the table of episodes is not valid")
     if len(table) > min(table.id.get_storage_size(), path.stat().st_size):
-        raise EpisodeError(f"{path}: the table claims {len(table)} bytes that are not there")
+        claimed = amount(len(table), "byte")
+        raise EpisodeError(f"{path}: the table claims {claimed}, more than the file holds")
     return bytes(table[:])
 
 

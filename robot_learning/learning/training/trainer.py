@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch.nn.parallel import DistributedDataParallel
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -199,7 +200,8 @@ class Training:
         """Read the data and build the policy; nothing is written yet."""
         if config.batch_size % processes.count:
             raise ConfigurationError(
-                f"batch_size {config.batch_size} cannot be shared by {processes.count} processes"
+                f"batch_size {config.batch_size} cannot be shared by "
+                f"{amount(processes.count, 'process', 'processes')}"
             )
         self.config, self.folder, self.processes = config, folder, processes
         self.device = choose_device(config.compute.device, processes)
