@@ -295,11 +295,18 @@ def test_no_folder_above_the_package_is_a_package() -> None:
 
 
 HEAVY = ("torch", "mujoco", "rclpy", "gymnasium", "h5py", "mink", "pynput")
+# What takes as long to import as everything else that answers `--help`.
+SLOW = ("numpy", "yaml", "rich", "importlib.metadata")
+HELP = (
+    "from robot_learning.cli.main import main\n"
+    "try:\n    main(['--help'])\nexcept SystemExit:\n    pass"
+)
 
 
-def loaded_modules(statement: str) -> set[str]:
-    """The heavy modules that a fresh interpreter has loaded after `statement`."""
-    program = f"{statement}\nimport sys; print('LOADED', *sorted(set(sys.modules) & set({HEAVY})))"
+def loaded_modules(statement: str, wanted: Collection[str] = HEAVY) -> set[str]:
+    """The modules of `wanted` that a fresh interpreter has loaded after `statement`."""
+    show = f"import sys; print('LOADED', *sorted(set(sys.modules) & set({wanted})))"
+    program = f"{statement}\n{show}"
     begin_s = time.perf_counter()
     process = subprocess.run(
         [sys.executable, "-c", program],
@@ -324,8 +331,7 @@ def test_the_probe_for_heavy_modules_sees_them() -> None:
     "statement",
     [
         "import robot_learning",
-        "from robot_learning.cli.main import main\n"
-        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass",
+        HELP,
         "from robot_learning.cli.main import main\n"
         "try:\n    main(['doctor', '--help'])\nexcept SystemExit:\n    pass",
         "from robot_learning.cli.main import main\nmain(['robots'])",
@@ -334,3 +340,7 @@ def test_the_probe_for_heavy_modules_sees_them() -> None:
 def test_starting_is_cheap(statement: str) -> None:
     # The time itself is measured by benchmarks/bench_startup.py; here its cause is held.
     assert not loaded_modules(statement)
+
+
+def test_help_loads_nothing_slow() -> None:
+    assert not loaded_modules(HELP, SLOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from robot_learning.bringup.plan import (
     NodeSpec,
@@ -13,8 +14,9 @@ from robot_learning.bringup.plan import (
 )
 from robot_learning.bringup.sim import robot_node
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
-from robot_learning.core.profile_loader import load_profile
+
+if TYPE_CHECKING:
+    from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
 
 
 def arbiter_node(
@@ -56,6 +58,9 @@ def robot_and_arbiter(
         more = {"autostart": True, **urgent, **(arbiter or {})}
         simulated = robot_node(arguments, {**urgent, **(robot or {})}, by_hand=by_hand)
         return [simulated, arbiter_node(arguments, more)]
+    # Imported here, as NumPy and PyYAML would double the time in which `--help` answers.
+    from robot_learning.core.profile_loader import load_profile
+
     profile = load_profile(arguments["robot"])
     real = _real_interface(profile)
     settings: dict[str, ParameterValue] = {
@@ -69,6 +74,8 @@ def robot_and_arbiter(
 
 
 def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:
+    from robot_learning.core.profile import Ros2ControlInterface
+
     if not isinstance(profile.real, Ros2ControlInterface):
         raise ConfigurationError(
             f"sim:=false: robot '{profile.name}' has no ros2_control interface; add "

@@ -7,7 +7,7 @@ import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import progress_bar
+from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
@@ -179,7 +179,7 @@ def _refuse_without_device(arguments: argparse.Namespace) -> None:
 
 
 def _list_layers(dataset: Dataset, names: list[str]) -> int:
-    from robot_learning.cli.dataset.console import make_console, make_table
+    from robot_learning.cli.common.console import make_console, make_table
     from robot_learning.relabeling.journal import unfinished
 
     columns = ("episode", "layer", "rows", "author", "when", "how", "counts")

@@ -18,6 +18,7 @@ from enum import Enum
 import numpy as np
 
 from robot_learning.control.limiter import frozen
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.joint_collector import JointSample
@@ -164,8 +165,7 @@ class Refusals:
         if source not in self.since:
             return ""
         count, text = self.since[source]
-        messages = "message was" if count == 1 else "messages were"
-        return f"; {count} {messages} refused, the last: {text}"
+        return f"; {amount(count, 'message was', 'messages were')} refused, the last: {text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Gate:
             return positions
         offsets_s = tuple(float(offset_s) for offset_s in raw.offsets_s)
         if len(offsets_s) != len(positions):
-            text = f"{len(positions)} points but {len(offsets_s)} times"
+            text = f"{amount(len(positions), 'point')} but {amount(len(offsets_s), 'time')}"
             return self._refuse(RefusalKind.WRONG_TIMES, text)
         if not _increasing(offsets_s):
             shown = ", ".join(f"{offset_s:g}" for offset_s in offsets_s[:10])
@@ -241,11 +241,11 @@ class Gate:
         try:
             positions = np.array(raw.positions, dtype=np.float64)
         except (TypeError, ValueError):
-            text = f"every point needs {len(joint_names)} numbers"
+            text = f"every point needs {amount(len(joint_names), 'number')}"
             return self._refuse(RefusalKind.WRONG_SIZE, text)
         if positions.ndim != 2 or positions.shape[1] != len(joint_names) or not len(positions):
             found = " x ".join(str(length) for length in positions.shape)
-            text = f"expected points x {len(joint_names)} joints, found {found}"
+            text = f"expected points x {amount(len(joint_names), 'joint')}, found {found}"
             return self._refuse(RefusalKind.WRONG_SIZE, text)
         if self.max_points is not None and len(positions) > self.max_points:
             text = f"expected at most {self.max_points} point, found {len(positions)}"
@@ -260,7 +260,10 @@ class Gate:
     def check_measured(self, measured: Measured, joint_names: tuple[str, ...]) -> Refusal | None:
         """Why a measurement is refused, its stamp apart."""
         if measured.position.shape != (len(joint_names),):
-            text = f"expected {len(joint_names)} joints, found shape {measured.position.shape}"
+            text = (
+                f"expected {amount(len(joint_names), 'joint')}, found shape "
+                f"{measured.position.shape}"
+            )
             return self._refuse(RefusalKind.WRONG_SIZE, text)
         if not _all_finite(measured.position):
             index = int(np.argmin(np.isfinite(measured.position)))

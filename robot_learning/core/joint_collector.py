@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import FloatArray, IntArray
@@ -115,7 +116,7 @@ class JointCollector:
             if not len(names):
                 self._incomplete += 1
                 return None
-            raise CommandError(f"joint state has {len(names)} names and 0 values")
+            raise CommandError(f"joint state has {amount(len(names), 'name')} and 0 values")
         if len(wanted) == len(self._wanted):
             # Every joint in one message, as most robots send them.
             picked = tuple(self._picked(row, given) for row in rows)
@@ -176,5 +177,7 @@ def _row(names: Sequence[str], values: Sequence[float]) -> FloatArray | None:
     if not len(values):
         return None
     if len(names) != len(values):
-        raise CommandError(f"joint state has {len(names)} names and {len(values)} values")
+        raise CommandError(
+            f"joint state has {amount(len(names), 'name')} and {amount(len(values), 'value')}"
+        )
     return np.asarray(values, np.float64)

@@ -10,12 +10,14 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
+_Mapping = TypeVar("_Mapping", bound="StrictMapping")
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
@@ -59,8 +61,8 @@ class StrictMapping:
 
     @classmethod
     def read(
-        cls, path: Path, error: type[ConfigurationError] = ConfigurationError
-    ) -> StrictMapping:
+        cls: type[_Mapping], path: Path, error: type[ConfigurationError] = ConfigurationError
+    ) -> _Mapping:
         """Parse a YAML file.
 
         Raises:
@@ -81,6 +83,18 @@ class StrictMapping:
         place = self._place(name)
         return self._error(f"{self.source}: {place + ': ' if place else ''}{text}")
 
+    def refuse(self, text: str, name: str = "") -> None:
+        """Say that this mapping or its key `name` is wrong; unlike `raise fail` it may return.
+
+        Raises:
+            ConfigurationError: here always; a `MistakeFinder` notes it and reads on.
+        """
+        raise self.fail(text, name)
+
+    def is_sound(self, name: str) -> bool:
+        """Whether nothing was refused at the key or below it: always, where it is raised."""
+        return True
+
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
@@ -99,7 +113,7 @@ class StrictMapping:
         """
         for name in self._values:
             if name not in self._known:
-                raise self.fail(unknown_choice("key", name, self._known))
+                self.refuse(unknown_choice("key", name, self._known))
 
     def text(self, name: str, default: str | None = None) -> str:
         """A non-empty string."""
@@ -127,6 +141,10 @@ class StrictMapping:
         if value not in choices:
             raise self.fail(unknown_choice("value", value, choices), name)
         return value
+
+    def deciding_choice(self, name: str, valid: Iterable[str]) -> str:
+        """One of `valid`, on which it depends how the rest of this mapping is read."""
+        return self.choice(name, valid)
 
     def flag(self, name: str, default: bool | None = None) -> bool:
         """A boolean."""
@@ -157,7 +175,9 @@ class StrictMapping:
         """A list of exactly `count` finite numbers."""
         values = self._take(name, default)
         if not isinstance(values, list | tuple) or len(values) != count:
-            raise self.fail(f"expected a list of {count} numbers, found {_describe(values)}", name)
+            raise self.fail(
+                f"expected a list of {amount(count, 'number')}, found {_describe(values)}", name
+            )
         return tuple(self._number(value, f"{name}[{index}]") for index, value in enumerate(values))
 
     def integers(self, name: str) -> tuple[int, ...]:

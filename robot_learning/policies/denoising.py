@@ -10,6 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from robot_learning.core.amounts import amount
 from robot_learning.policies.backbones.chunk_transformer import ChunkTransformer
 from robot_learning.policies.backbones.unet import UNet
 from robot_learning.policies.config import PolicyConfig, check_heads
@@ -80,8 +81,8 @@ class DenoisingPolicy(Policy):
         self.network = _network(spec, self.encoder.features, config)
         if spec.action_steps % self.network.divisor:
             raise PolicyError(
-                f"a U-Net of {len(config.channels)} levels needs action_steps that are a multiple "
-                f"of {self.network.divisor}, not {spec.action_steps}"
+                f"a U-Net of {amount(len(config.channels), 'level')} needs action_steps that are a "
+                f"multiple of {self.network.divisor}, not {spec.action_steps}"
             )
 
     @property

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.policy import Policy
 
@@ -67,8 +68,8 @@ class ChunkExecutor:
         self._executed = self._config.executed_steps or spec.executed_steps
         if self._executed > spec.action_steps - self._first:
             raise ConfigurationError(
-                f"{self._executed} steps are to be executed, the policy's chunks have "
-                f"{spec.action_steps - self._first} from the current one on"
+                f"{amount(self._executed, 'step is', 'steps are')} to be executed, the policy's "
+                f"chunks have {spec.action_steps - self._first} from the current one on"
             )
         self._generator = torch.Generator(policy.device).manual_seed(seed)
         # Steps in the episode; the history's length so far; age and content of the chunks.

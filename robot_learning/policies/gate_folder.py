@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import GATE_NAME, has_gate
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.checkpoint import (
@@ -84,9 +85,9 @@ class Gate:
     def summary(self) -> str:
         """When the ensemble asks for help and what tells it, in a line."""
         source, limits = self.source, self.thresholds
-        rows = f"by {source['rows']} rows of {source['rows_of']}"
+        rows = f"by {amount(source['rows'], 'row')} of {source['rows_of']}"
         if self.critic is not None:
-            ends = f"{source['succeeded']} successful and {source['failed']} failed episodes"
+            ends = f"{source['succeeded']} successes and {source['failed']} failures"
             risk = f" or risk above {limits.risk:.3g}, learnt from {ends}"
         elif source["kind"] == "thrifty":
             risk = "; no risk yet: that takes successful and failed episodes"

@@ -16,6 +16,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from robot_learning.core.amounts import amount
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.normalization import ColumnStatistics, Normalizer
@@ -86,7 +87,9 @@ class PolicySpec:
         if self.action_dim < 1 or (self.discrete_actions and self.action_dim != 1):
             raise PolicyError("action_dim is at least 1, and exactly 1 for discrete actions")
         if self.action_names and len(self.action_names) != self.action_dim:
-            raise PolicyError(f"{len(self.action_names)} action names for {self.action_dim}")
+            raise PolicyError(
+                f"{amount(len(self.action_names), 'action name')} for {self.action_dim}"
+            )
         if self.discrete_actions < 0 or self.discrete_actions == 1:
             raise PolicyError("discrete actions are 2 or more choices; 0 means continuous")
         if self.observation_steps < 1 or self.action_steps < 1:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile import RobotProfile
@@ -105,7 +106,11 @@ def _sit(
         if rows_chosen is None:
             return None
         if unseen := int((rows_chosen & ~rows.visible).sum()):
-            print(f"{unseen} of the chosen rows have no whole observation and are left out")
+            has, have = "has no whole observation and is", "have no whole observation and are"
+            print(
+                amount(unseen, f"of the chosen rows {has}", f"of the chosen rows {have}"),
+                "left out",
+            )
         session = _session(ghost, device, profile, rows_chosen, chosen)
         if cut_off:
             _go_on(session, cut_off)
@@ -143,7 +148,7 @@ def _go_on(session: RelabelSession, journal: RelabelJournal) -> None:
     following = "none is left" if session.done else f"row {session.row} is next"
     print(
         f"{Path(journal.sitting.episode).stem}: goes on from a sitting that was cut off: "
-        f"{session.labelled} rows labelled, {following} (--anew begins again)"
+        f"{amount(session.labelled, 'row')} labelled, {following} (--anew begins again)"
     )
 
 

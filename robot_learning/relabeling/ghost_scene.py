@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.episodes.recording.recorded_rows import RecordedRows
@@ -61,7 +62,7 @@ def about(ghost: Ghost) -> str:
     if not isinstance(ghost, SimulatedGhost):
         return "not a simulated scene: recorded joints and images are shown"
     count, rows = ghost.exact_rows, len(ghost.rows)
-    text = f"simulated state restored exactly in {count} of {rows} rows"
+    text = f"simulated state restored exactly in {count} of {amount(rows, 'row')}"
     return text if count == rows else f"{text}; in the others joints and objects as recorded"
 
 

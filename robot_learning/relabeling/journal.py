@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError, FileAccessError
 from robot_learning.episodes.format.journaled_file import fsync_directory
@@ -83,7 +84,7 @@ class Sitting:
 
     def __str__(self) -> str:
         span = f" from {self.rows[0]} to {self.rows[-1]}" if self.rows else ""
-        rows = f"{len(self.rows)} rows{span}"
+        rows = f"{amount(len(self.rows), 'row')}{span}"
         return f"{rows}, by {self.method}, author {self.author}"
 
 
@@ -271,7 +272,9 @@ def _entry(plain: Mapping[str, Any], sitting: Sitting) -> Entry:
         return Entry(kind, row)
     action = np.asarray(plain["action"], np.float64)
     if action.shape != (sitting.joints,) or not np.isfinite(action).all():
-        raise ValueError(f"a label of shape {action.shape}, expected {sitting.joints} numbers")
+        raise ValueError(
+            f"a label of shape {action.shape}, expected {amount(sitting.joints, 'number')}"
+        )
     return Entry(kind, row, action, float(plain["strayed"]))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import add_label_layer
@@ -88,7 +89,7 @@ def keep(
             digest=journal.sitting.digest,
         )
     journal.remove()
-    print(f"{short(name)}: layer {layer}, {count} rows labelled; {_found(labels)}")
+    print(f"{short(name)}: layer {layer}, {amount(count, 'row')} labelled; {_found(labels)}")
     return count
 
 
@@ -128,6 +129,6 @@ def _method(journal: RelabelJournal, labels: Labels) -> str:
 def _found(labels: Labels) -> str:
     count = int(labels.mask.sum())
     return (
-        f"state restored exactly for {labels.exact} of {count} rows, "
-        f"joints at most {labels.strayed:.4f} rad or m from the recorded ones"
+        f"state restored exactly for {labels.exact} of {amount(count, 'row')}, joints at most "
+        f"{labels.strayed:.4f} rad or m from the recorded ones"
     )

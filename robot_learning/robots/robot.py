@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError
 from robot_learning.core.features import Feature, action_feature
 from robot_learning.core.profile import RobotProfile
@@ -95,7 +96,7 @@ def checked_position(command: Command, profile: RobotProfile) -> FloatArray:
     position = np.asarray(command.position, float)
     names = profile.joint_names
     if position.shape != (len(names),):
-        text = f"shape {position.shape} for the {len(names)} joints {', '.join(names)}"
+        text = f"shape {position.shape} for the {amount(len(names), 'joint')} {', '.join(names)}"
         raise CommandError(f"wrong size: {text}")
     if not np.isfinite(position).all():
         index = int(np.argmin(np.isfinite(position)))

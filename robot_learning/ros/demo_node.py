@@ -20,6 +20,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.pacing import RateMeter
 from robot_learning.core.profile_loader import load_profile
@@ -90,7 +91,7 @@ class DemoNode(Node):  # type: ignore[misc]
         with console.status("waiting for the robot") as status, suppress(StopRequestedError):
             self._watch(console, status)
         if self._video is not None:
-            with console.status(f"drawing the video: {len(self._scenes)} pictures"):
+            with console.status(f"drawing the video: {amount(len(self._scenes), 'picture')}"):
                 self._draw_video(self._video)
             self._video.close()
         console.print(figures.table(self._title, filmed=self._video is not None))

@@ -20,6 +20,7 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.pacing import POLICY_PRIORITY, Pacer
@@ -143,8 +144,8 @@ class PolicyNode(BuiltNode):
         period_s = 1.0 / self._profile.control_rate_hz
         ticks = self._settings["inference_ticks"] or max(1, math.ceil(measured_s / period_s))
         self.get_logger().info(
-            f"in lockstep an inference takes {ticks} control periods ({ticks * period_s * 1e3:g} "
-            f"ms; measured: {measured_s * 1e3:.2g} ms)"
+            f"in lockstep an inference takes {amount(ticks, 'control period')} "
+            f"({ticks * period_s * 1e3:g} ms; measured: {measured_s * 1e3:.2g} ms)"
         )
         runner = replace(served.runner, expected_delay_s=ticks * period_s)
         return replace(served, runner=runner)

@@ -18,6 +18,7 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
 
 from robot_learning import __version__
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.pacing import Pacer
@@ -136,7 +137,9 @@ class RecorderNode(BuiltNode):
             return
         report = repair_dataset(folder)
         for name, rows in report.recovered.items():
-            self.get_logger().warning(f"recovered {name}: {rows} rows of a recording cut off")
+            self.get_logger().warning(
+                f"recovered {name}: {amount(rows, 'row')} of a recording cut off"
+            )
         for text in report.lost:
             self.get_logger().warning(text)
 

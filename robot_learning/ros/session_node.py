@@ -64,7 +64,9 @@ class SessionNode(Node):  # type: ignore[misc]
             else:
                 self.get_logger().info(f"episode {self._saved + 1} of {wanted}: start it")
                 leader.attended_episode(self._begin, self._end_demonstration)
-            self.get_logger().info(f"{self._saved} of {wanted} episodes are saved")
+            self.get_logger().info(
+                f"{self._saved} of {amount(wanted, 'episode is', 'episodes are')} saved"
+            )
         self.get_logger().info(f"done: {amount(self._saved, 'episode')} saved")
 
     def _unattended_episode(self) -> None:

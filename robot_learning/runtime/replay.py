@@ -17,6 +17,7 @@ from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.modes import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
@@ -86,7 +87,9 @@ def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Reco
     positions, stamps_ns = episode.column(path), _stamps_ns(episode, path)
     usable = np.isfinite(positions).all(axis=1) & _is_new(stamps_ns)
     if usable.sum() < 2:
-        raise EpisodeError(f"{episode.path}: '{path}' has {usable.sum()} usable rows; 2 are needed")
+        raise EpisodeError(
+            f"{episode.path}: '{path}' has {amount(usable.sum(), 'usable row')}; 2 are needed"
+        )
     origin_ns = int(stamps_ns[usable][0])
     turns = TurnRules.of(profile)
     measured_ns = _stamps_ns(episode, _MEASURED)
@@ -170,7 +173,9 @@ class ReplayResult:
         text = [f"{'joint':{width}}  largest     mean  from the recording, rad or m"]
         text += [f"{name:{width}}  {most:7.4f}  {mean:7.4f}" for name, most, mean in rows]
         worst = self.joint_names[int(self.largest.argmax())]
-        text.append(f"at most {self.largest.max():.4f} ({worst}) at {self.compared} instants")
+        text.append(
+            f"at most {self.largest.max():.4f} ({worst}) at {amount(self.compared, 'instant')}"
+        )
         modes = ", ".join(f"{count} in {mode}" for mode, count in self.modes.items())
         if modes:
             text.append(f"ticks: {modes}; limits changed something in {self.limited}")

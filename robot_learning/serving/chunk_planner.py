@@ -13,6 +13,7 @@ from enum import Enum
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
@@ -117,7 +118,9 @@ def planner_settings(
         raise ConfigurationError(unknown_choice("execution", execution, EXECUTIONS))
     future = spec.action_steps - spec.first_action_index
     if executed_steps > future:
-        text = f"executed_steps {executed_steps}: the policy predicts {future} steps ahead"
+        text = (
+            f"executed_steps {executed_steps}: the policy predicts {amount(future, 'step')} ahead"
+        )
         raise ConfigurationError(text)
     if execution == AUTO:
         execution = "asynchronous" if future > 1 else "receding_horizon"

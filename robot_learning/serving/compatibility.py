@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.features import action_feature, joint_features
 from robot_learning.core.profile import RobotProfile
@@ -52,12 +53,17 @@ def check_policy(
     if details.robot and details.robot != profile.name:
         raise refuse(f"it was trained for robot '{details.robot}'")
     if spec.discrete_actions:
-        raise refuse(f"it chooses among {spec.discrete_actions} actions; the robot takes positions")
+        raise refuse(
+            f"it chooses among {amount(spec.discrete_actions, 'action')}; the robot takes positions"
+        )
     names, wanted = spec.action_names or details.joint_names, action_feature(profile).names
     if names and tuple(names) != wanted:
         raise refuse(f"its actions are {', '.join(names)}; the robot's joints {', '.join(wanted)}")
     if spec.action_dim != len(wanted):
-        raise refuse(f"its actions have {spec.action_dim} numbers, the robot {len(wanted)} joints")
+        raise refuse(
+            f"its actions have {amount(spec.action_dim, 'number')}, the robot "
+            f"{amount(len(wanted), 'joint')}"
+        )
     if spec.rate_hz > profile.control_rate_hz * 1.001:
         text = f"its steps come at {spec.rate_hz:g} Hz, the robot's control rate is "
         raise refuse(f"{text}{profile.control_rate_hz:g} Hz")
@@ -101,7 +107,7 @@ def _joints_problem(column: ObservationSpec, profile: RobotProfile) -> str:
     joints = len(profile.joints)
     if tuple(column.shape) != (joints,):
         seen = tuple(column.shape)
-        return f"it sees '{column.key}' of shape {seen}, the robot has {joints} joints"
+        return f"it sees '{column.key}' of shape {seen}, the robot has {amount(joints, 'joint')}"
     return ""
 
 

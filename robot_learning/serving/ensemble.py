@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.gate import executed_disagreement
@@ -77,13 +78,17 @@ class Ensemble(PolicyClient):
             text = f"the gate's critic sees {', '.join(missing)}; the policy has"
             raise ConfigurationError(f"{text} {', '.join(sorted(seen))}")
         if len(critic.action_scale) != self.spec.action_dim:
-            text = f"the gate's critic judges actions of {len(critic.action_scale)} numbers"
+            text = (
+                f"the gate's critic judges actions of {amount(len(critic.action_scale), 'number')}"
+            )
             raise ConfigurationError(f"{text}; the policy's have {self.spec.action_dim}")
         size = sum(prod(seen[key]) for key in critic.observation_keys) + self.spec.action_dim
         shapes = [column.shape for column in critic.policy.spec.observations]
         if shapes != [(size,)]:
-            text = f"the gate's critic takes the shapes {shapes}, for the policy it would be {size}"
-            raise ConfigurationError(f"{text} numbers: it is another ensemble's")
+            wanted = f"for the policy it would be {amount(size, 'number')}"
+            raise ConfigurationError(
+                f"the gate's critic takes the shapes {shapes}, {wanted}: it is another ensemble's"
+            )
 
     def close(self) -> None:
         """Close every member."""

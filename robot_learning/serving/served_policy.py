@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
@@ -106,18 +107,18 @@ class ServedPolicy:
         if ensembles or steps == planner.executed_steps:
             return ""
         return (
-            f"executes {steps} of {planner.executed_steps} steps: the arbiter follows no chunk "
-            "whose observation is older than policy_max_age_s, "
+            f"executes {steps} of {amount(planner.executed_steps, 'step')}: the arbiter follows no "
+            "chunk whose observation is older than policy_max_age_s, "
             f"{planner.max_age_ns / NS_PER_S:g} s; for more steps set it higher for both nodes"
         )
 
     def __str__(self) -> str:
         spec, planner = self.client.spec, self.runner.planner
         return (
-            f"'{self.family}' for task '{self.details.task}' "
-            f"({self.digest[:12]}), {spec.action_steps} steps at {spec.rate_hz:g} Hz, "
-            f"{planner.execution.value} after {self.executed_steps}, on {self.device}, "
-            f"backend {self.probe}"
+            f"'{self.family}' for task '{self.details.task}' ({self.digest[:12]}), "
+            f"{amount(spec.action_steps, 'step')} at {spec.rate_hz:g} Hz, "
+            f"{planner.execution.value} after {self.executed_steps}, on {self.device}, backend "
+            f"{self.probe}"
         )
 
 

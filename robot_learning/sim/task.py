@@ -14,6 +14,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
 from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.profile_loader import load_profile
@@ -152,7 +153,7 @@ class Task(ABC):
         if len(profile.arms) < self.minimum_arms:
             enough = ", ".join(_robots_with_arms(self.minimum_arms)) or "(none)"
             raise ConfigurationError(
-                f"the task '{self.name}' needs {self.minimum_arms} arms, the robot "
+                f"the task '{self.name}' needs {amount(self.minimum_arms, 'arm')}, the robot "
                 f"'{profile.name}' has {len(profile.arms)}. Robots with enough: {enough}"
             )
 

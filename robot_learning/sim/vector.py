@@ -12,6 +12,7 @@ from gymnasium.utils.seeding import np_random
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, UInt8Array
@@ -193,7 +194,9 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
             return
         seeds = [None] * self.num_envs if seed is None else list(seed)
         if len(seeds) != self.num_envs:
-            raise ConfigurationError(f"expected {self.num_envs} seeds, found {len(seeds)}")
+            raise ConfigurationError(
+                f"expected {amount(self.num_envs, 'seed')}, found {len(seeds)}"
+            )
         known = self._generators or [np_random(None)[0] for _ in seeds]
         self._generators = [
             generator if own is None else np_random(own)[0]

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import (
     CommandError,
     ConfigurationError,
@@ -254,7 +255,7 @@ class World:
         count = self._previous.size
         if np.shape(state) != (self._state_size + 2 * count,):
             raise ConfigurationError(
-                f"expected a state of {self._state_size + 2 * count} values, found "
+                f"expected a state of {amount(self._state_size + 2 * count, 'value')}, found "
                 f"{np.shape(state)}; it was saved from another robot or scene"
             )
         values = np.ascontiguousarray(state, np.float64)
@@ -268,7 +269,7 @@ class World:
         names = self.profile.joint_names
         if values.shape != self._position_min.shape:
             raise CommandError(
-                f"a command needs {len(names)} joint positions ({', '.join(names)}), "
+                f"a command needs {amount(len(names), 'joint position')} ({', '.join(names)}), "
                 f"found shape {values.shape}"
             )
         if not math.isfinite(values.sum()):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import DependencyError, RobotConnectionError
 from robot_learning.teleop.gamepad import JoySample
 
@@ -134,8 +135,8 @@ class EvdevGamepad:
                 return device
             device.close()
         raise DependencyError(
-            f"no gamepad among {len(readable)} readable input devices (/dev/input/event*): plug "
-            "one in, and see that your user is in the group 'input'"
+            f"no gamepad among {amount(len(readable), 'readable input device')} "
+            "(/dev/input/event*): plug one in, and see that your user is in the group 'input'"
         )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotConnectionError
 from robot_learning.core.profile import RobotProfile
@@ -186,7 +187,10 @@ class Gamepad(TeleopDevice):
             return Health(False, f"no joy message for {age_s:.2f} s")
         axes, buttons = len(self._map.axis_names), len(self._map.button_names)
         if len(sample.axes) < axes or len(sample.buttons) < buttons:
-            found = f"{len(sample.axes)} axes and {len(sample.buttons)} buttons"
+            found = (
+                f"{amount(len(sample.axes), 'axis', 'axes')} and "
+                f"{amount(len(sample.buttons), 'button')}"
+            )
             name = self._map.bindings.name
             text = f"the joy message has {found}; map '{name}' needs {axes} and {buttons}"
             return Health(False, text)

@@ -43,7 +43,7 @@ WRONG = {
     ),
     "wrong_times": (
         {"offsets_s": (0.0, 0.1)},
-        "human: 1 points but 2 times",
+        "human: 1 point but 2 times",
     ),
 }
 

@@ -59,9 +59,9 @@ def test_messages_of_other_joints_are_passed_over_and_bad_ones_refused() -> None
     assert take(collector, "", [], 1) is None
     with pytest.raises(CommandError, match="names 'a' twice"):
         take(collector, "a a", [1, 2], 1)
-    with pytest.raises(CommandError, match="has 2 names and 1 values"):
+    with pytest.raises(CommandError, match="has 2 names and 1 value"):
         take(collector, "a b", [1], 1)
-    with pytest.raises(CommandError, match="has 1 names and 0 values"):
+    with pytest.raises(CommandError, match="has 1 name and 0 values"):
         take(collector, "a", [], 1)
     with pytest.raises(CommandError, match="has 3 names and 2 values"):
         take(collector, "a b grip", [1, 2, 3], 1, [1, 2])

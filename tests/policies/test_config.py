@@ -87,7 +87,7 @@ def test_values_that_make_no_sense_are_refused(
     [
         ({"observations": ()}, "at least one observation"),
         ({"executed_steps": 3, "first_action_index": 1}, "do not fit into a chunk of 3"),
-        ({"action_names": ("a",)}, "1 action names for 2"),
+        ({"action_names": ("a",)}, "1 action name for 2"),
         ({"discrete_actions": 3}, "exactly 1 for discrete"),
         ({"rate_hz": 0.0}, "rate_hz is above 0"),
         ({"observation_steps": 0}, "at least 1"),

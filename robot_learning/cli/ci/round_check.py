@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.cli.ci.settings import RoundCheck
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
     found = load_run(run)
     last: Round = found.current
     if last.phase is not Phase.DONE or len(last.counted) != check.episodes:
-        text = f"{len(last.counted)} of {check.episodes} episodes, phase {last.phase.value}"
+        text = (
+            f"{len(last.counted)} of {amount(check.episodes, 'episode')}, phase {last.phase.value}"
+        )
         raise RoundFailedError(f"the round is not whole: {text}")
     problems = verify_dataset(DatasetFolder(dataset))
     if problems:
@@ -95,6 +98,6 @@ def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
     count = len(last.counted)
     digest = checkpoint_digest(trained_checkpoint(run, last.number))
     return (
-        f"a round of {count} episode{'s' * (count > 1)}, {last.successes} succeeded, "
-        f"{last.labels} labels, trained to {digest[:12]}, the dataset is sound\n{speed}"
+        f"a round of {amount(count, 'episode')}, {last.successes} succeeded, "
+        f"{amount(last.labels, 'label')}, trained to {digest[:12]}, the dataset is sound\n{speed}"
     )

@@ -20,9 +20,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.core.strict_mapping import StrictMapping
+
+if TYPE_CHECKING:
+    from robot_learning.core.strict_mapping import StrictMapping
 
 DEFAULT_BOUND = 0.05
 DEFAULT_EPISODES = 100
@@ -136,6 +139,8 @@ def read_pipeline(path: Path) -> Pipeline:
     Raises:
         ConfigurationError: names the file, the key and what is valid.
     """
+    from robot_learning.core.strict_mapping import StrictMapping
+
     root = StrictMapping.read(path)
     folder = path.parent
     pipeline = Pipeline(

@@ -5,23 +5,35 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, make_console, make_table
+from robot_learning.cli.common.console import fits, make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from rich.text import Text
 
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.episodes.store.folder import DatasetFolder
+    from robot_learning.episodes.store.index import EpisodeSummary
 
 _OUTCOME_STYLES = {"success": "green", "failure": "red"}
 _VERDICT_STYLES = {"bad": "yellow"}
+_COLUMNS = (
+    *("episode", "recorded", "rows", "seconds", "invalid", "outcome", "verdict", "operator"),
+    *("round", "seed", "sources", "instruction"),
+)
+# In a terminal that is too narrow, beginning with the first.
+_FIRST_LEFT_OUT = ("round", "sources", "instruction", "seconds", "operator", "verdict")
+_RIGHT = ("rows", "seconds", "invalid", "round", "seed")
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -68,32 +80,65 @@ def run_list(arguments: argparse.Namespace) -> int:
         for summary in dataset.episodes:
             print(json.dumps(asdict(summary)))
         return 0
-    right = ("rows", "seconds", "invalid", "round")
-    table = make_table(
-        *("episode", "rows", "seconds", "invalid", "outcome", "verdict", "operator", "round"),
-        *("sources", "instruction"),
-        right=right,
-    )
-    for summary in dataset.episodes:
-        table.add_row(
-            summary.name.removesuffix(".hdf5"),
-            str(summary.rows),
-            f"{summary.rows / dataset.info.rate_hz:.1f}",
-            str(summary.invalid_rows or ""),
-            _styled(summary.outcome, _OUTCOME_STYLES),
-            _styled(summary.verdict, _VERDICT_STYLES),
-            summary.operator,
-            str(summary.round),
-            "+".join(summary.sources),
-            summary.instruction,
-        )
-    console = make_console()
+    rate_hz, rows = dataset.info.rate_hz, dataset.rows
+    cells = [_cells(summary, rate_hz) for summary in dataset.episodes]
+    columns = [name for name in _COLUMNS if any(of_one[name] for of_one in cells)]
+    console, left_out = make_console(), []
+    table = _episode_table(columns, cells)
+    for name in filter(columns.__contains__, _FIRST_LEFT_OUT):
+        if fits(console, table):
+            break
+        columns.remove(name)
+        left_out.append(name)
+        table = _episode_table(columns, cells)
     console.print(table)
-    rows, rate_hz = dataset.rows, dataset.info.rate_hz
-    console.print(
-        f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s"
-    )
+    if left_out:
+        print(f"no room for: {', '.join(left_out)} (a wider terminal, a pipe or --json has them)")
+    print(f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s")
+    older = sum(summary.started_utc is None for summary in dataset.episodes)
+    if older:
+        print(
+            f"date and seed of {amount(older, 'episode')} are not in the index, which an older "
+            f"version wrote; `robot-learning dataset repair {dataset.path}` adds them"
+        )
     return 0
+
+
+def _episode_table(columns: Sequence[str], cells: Iterable[Mapping[str, str | Text]]) -> Table:
+    table = make_table(*columns, right=_RIGHT)
+    for of_one in cells:
+        table.add_row(*(of_one[name] for name in columns))
+    return table
+
+
+def _cells(summary: EpisodeSummary, rate_hz: float) -> dict[str, str | Text]:
+    """A line of the table, by the names of `_COLUMNS`."""
+    return {
+        "episode": summary.name.removesuffix(".hdf5"),
+        "recorded": local_time(summary.started_utc or ""),
+        "rows": str(summary.rows),
+        "seconds": f"{summary.rows / rate_hz:.1f}",
+        "invalid": str(summary.invalid_rows or ""),
+        "outcome": _styled(summary.outcome, _OUTCOME_STYLES),
+        "verdict": _styled(summary.verdict, _VERDICT_STYLES),
+        "operator": summary.operator,
+        "round": str(summary.round),
+        "seed": "" if summary.seed is None else str(summary.seed),
+        "sources": "+".join(summary.sources),
+        "instruction": summary.instruction,
+    }
+
+
+def local_time(utc: str) -> str:
+    """ISO 8601 as date and time here, to the minute; what is something else as it stands."""
+    try:
+        # Python 3.10 does not know the Z.
+        moment = datetime.fromisoformat(utc.replace("Z", "+00:00"))
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone().strftime("%Y-%m-%d %H:%M")
+    except (ValueError, OverflowError):
+        return utc
 
 
 def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:

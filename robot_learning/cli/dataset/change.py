@@ -6,14 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.dataset.selection import add_episode, add_episodes
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import OUTCOMES
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.store.episode import Episode
 
 

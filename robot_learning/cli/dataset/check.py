@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.common.console import progress_bar
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
 
 
 def add_verbs(verbs: Verbs) -> None:

@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
 
 
 def add_verbs(verbs: Verbs) -> None:
@@ -76,7 +77,11 @@ def run_split(arguments: argparse.Namespace) -> int:
     copies = dataset.copies()
     if copies:
         print(
-            f"{len(copies)} episodes are equal to others and stay with them: "
+            amount(
+                len(copies),
+                "episode is equal to another and stays with it: ",
+                "episodes are equal to others and stay with them: ",
+            )
             + ", ".join(sorted(copies)[:5])
         )
     dataset.save_splits(parts)

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robot_learning.cli.dataset.console import add_verb, make_console, progress_bar
+from robot_learning.cli.common.console import make_console, progress_bar
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
 
 # The names in `episodes/exports/formats.py`, which is imported only when something is exported.
 FORMATS = ("robomimic", "act", "lerobot")

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import make_console, progress_bar
+from robot_learning.cli.common.console import make_console, progress_bar
 from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.imports.importer import Importer
 
 # The names in `episodes/imports/formats.py`, which is imported only when something is imported.

@@ -6,12 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.dataset.selection import add_episode
+from robot_learning.cli.dataset.verb import add_verb
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.store.episode import Episode
     from robot_learning.runtime.replay import ReplayResult
 
@@ -118,7 +120,8 @@ def _replay(episode: Episode, column: str, robot: str | None, task: str | None) 
         how = "at random" if seed is None else f"as the recorded seed {seed} places it"
         print(f"the pose of {', '.join(unplaced)} was not recorded; it stands {how}")
     if recording.left_out:
-        print(f"{recording.left_out} rows have no such action and are left out")
+        row, rows = "row has no such action and is", "rows have no such action and are"
+        print(f"{amount(recording.left_out, row, rows)} left out")
     with MujocoRobot(profile, scene) as ghost, progress_bar("replaying") as progress:
         return replay(recording, ghost, options, seed=seed, solved=ghost.success, progress=progress)
 

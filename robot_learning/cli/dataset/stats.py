@@ -7,14 +7,13 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from robot_learning.cli.dataset.console import add_verb, make_console, make_table
+from robot_learning.cli.common.console import make_console, make_table
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.episodes.dataset.statistics import KeyStatistics
     from robot_learning.episodes.format.schema import Column
@@ -39,6 +38,8 @@ def add_verbs(verbs: Verbs) -> None:
 
 def run_stats(arguments: argparse.Namespace) -> int:
     """Print the statistics of the chosen episodes."""
+    import numpy as np
+
     dataset = open_chosen(arguments)
     if not len(dataset):
         raise ConfigurationError(f"{dataset.path}: no episode matches")
@@ -92,6 +93,8 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 
 def _elements(column: Column, found: KeyStatistics) -> list[tuple[str, list[str]]]:
+    import numpy as np
+
     rows = []
     columns = [np.atleast_1d(getattr(found, field)).ravel() for field in _FIELDS]
     for index, values in enumerate(zip(*columns, strict=True)):

@@ -6,12 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import add_verb, progress_bar
+from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.dataset.selection import add_episode
+from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from robot_learning.cli.dataset.console import Verbs
+    from robot_learning.cli.dataset.verb import Verbs
 
 
 def add_verbs(verbs: Verbs) -> None:

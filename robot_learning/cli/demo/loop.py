@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from robot_learning.cli.common.console import print_table
 from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt
 from robot_learning.cli.demo.nodes import recording_plan, rounds_plan, run_nodes
 from robot_learning.cli.demo.screen import Screen
@@ -27,7 +28,7 @@ def run_loop(settings: DemoSettings, screen: Screen) -> int:
     prepare_folder(settings.folder)
     logs = settings.folder / "logs"
     count, task = settings.demonstrations, settings.task
-    with screen.phase(f"record: {count} demonstrations of '{task}' over ROS"):
+    with screen.phase(f"record: {amount(count, 'demonstration')} of '{task}' over ROS"):
         run_nodes(recording_plan(settings, dart=False), logs / "record.log", screen)
     noise = f"{settings.dart_sigma:g} rad on the arm, labels clean"
     with screen.phase(f"record: {count} more of the same scenes with DART noise ({noise})"):
@@ -38,8 +39,8 @@ def run_loop(settings: DemoSettings, screen: Screen) -> int:
     ]
     rounds, episodes = settings.rounds, settings.episodes_per_round
     with screen.phase(
-        f"serve {BC} over ROS: {rounds} rounds of {episodes} episodes, the scripted operator takes "
-        "over, and it is trained anew after each"
+        f"serve {BC} over ROS: {amount(rounds, 'round')} of {amount(episodes, 'episode')}, the "
+        "scripted operator takes over, and it is trained anew after each"
     ):
         plan = rounds_plan(settings, learnt[0].checkpoint)
         run_nodes(plan, logs / "dagger.log", screen)
@@ -49,11 +50,11 @@ def run_loop(settings: DemoSettings, screen: Screen) -> int:
 def _train(name: str, dataset: Path, settings: DemoSettings, screen: Screen) -> Learnt:
     from robot_learning.cli.demo.policies import train_policy
 
-    title = f"train {name}: {settings.steps} steps on {dataset.name}"
+    title = f"train {name}: {amount(settings.steps, 'step')} on {dataset.name}"
     # The training has a progress bar of its own.
     with screen.phase(title, draws=False):
         learnt = train_policy(name, dataset, settings.folder / f"policy_{name.lower()}", settings)
-        screen.say(f"{learnt.episodes} episodes, {learnt.labels} labelled rows")
+        screen.say(f"{amount(learnt.episodes, 'episode')}, {amount(learnt.labels, 'labelled row')}")
     return learnt
 
 
@@ -64,14 +65,19 @@ def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> i
     from robot_learning.learning.interactive.rounds import load_run
 
     run = load_run(settings.dagger_run)
-    with screen.phase(f"evaluate: {settings.evaluations} episodes, the same for every policy"):
+    with screen.phase(
+        f"evaluate: {amount(settings.evaluations, 'episode')}, the same for every policy"
+    ):
         judged = compared(
             [_judge(each, settings, screen) for each in (*learnt, *policies_of_rounds(settings))]
         )
     folder = settings.folder
     # Before anything is drawn: whatever drawing comes to, the figures are there.
     write_json(folder / "result.json", judged, run, screen.elapsed_s)
-    title = f"{settings.robot}, {settings.task}: {settings.evaluations} episodes each, same scenes"
+    title = (
+        f"{settings.robot}, {settings.task}: {amount(settings.evaluations, 'episode')} each, same "
+        "scenes"
+    )
     with screen.phase("verify the datasets"):
         problems = [
             problem
@@ -81,8 +87,10 @@ def _conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> i
     with screen.phase("draw the plot and the film"):
         _try(screen, "plot", lambda: _plot(judged, settings, title))
         _try(screen, "film", lambda: _film(settings))
-    screen.console.print(rounds_table(run, "rounds over ROS: the operator corrects the policy"))
-    screen.console.print(result_table(judged, title))
+    print_table(
+        screen.console, rounds_table(run, "rounds over ROS: the operator corrects the policy")
+    )
+    print_table(screen.console, result_table(judged, title))
     for line in verdicts(judged, run):
         screen.console.print(f"- {line}", soft_wrap=True)
     screen.console.print(f"\n{screen.elapsed_s:.0f} s; everything is in {folder}", soft_wrap=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import make_table
+from robot_learning.cli.common.console import make_table
 from robot_learning.cli.demo.learner import Judged
 
 if TYPE_CHECKING:

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.status import Status
 
+from robot_learning.cli.common.console import make_console
+
 
 class Screen:
     """Tells one phase after the other."""
 
     def __init__(self, console: Console | None = None) -> None:
         """`console`: where to; by default stdout."""
-        # Paths and texts of nodes may hold what rich takes for markup.
-        self.console = console or Console(highlight=False, markup=False, emoji=False)
+        self.console = console or make_console()
         self._begin_s = time.monotonic()
         self._status: Status | None = None
 

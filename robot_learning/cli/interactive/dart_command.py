@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from robot_learning.bringup.teleop import DEVICES
 from robot_learning.cli.interactive import imitation_options
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 if TYPE_CHECKING:
@@ -280,8 +281,8 @@ def _estimate(arguments: argparse.Namespace) -> int:
     noise = found.noise(size)
     save_covariance(out, noise, profile)
     print(
-        f"{found.episodes} of {len(dataset)} episodes were never trained on: {found.rows} rows, "
-        f"mean squared error {found.error:.3g} rad2"
+        f"{found.episodes} of {amount(len(dataset), 'episode was', 'episodes were')} never trained "
+        f"on: {amount(found.rows, 'row')}, mean squared error {found.error:.3g} rad2"
     )
     print(covariance_text(noise, profile))
     print(f"{out}: give it as dart:=true dart_covariance:={out}")

@@ -9,6 +9,7 @@ import numpy as np
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.cli.nodes.record_command import GROUP
 from robot_learning.control.noise import load_covariance
+from robot_learning.core.amounts import amount
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder
 from robot_learning.learning.interactive.dart_rounds import next_seed
@@ -36,7 +37,7 @@ def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
     if code or saved < missing:
         raise RunError(
             f"iteration {run.current.number}: the recording session ended after {saved} of "
-            f"{missing} episodes (exit code {code}); go on with --resume"
+            f"{amount(missing, 'episode')} (exit code {code}); go on with --resume"
         )
 
 

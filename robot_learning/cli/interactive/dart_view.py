@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from robot_learning.cli.dataset.console import make_console, make_table
+from robot_learning.cli.common.console import make_console, make_table, print_table
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.interactive.dart_run import DartIteration, DartRun, Phase
@@ -55,7 +55,7 @@ class DartView:
         if self._live:
             self._live.stop()
         if self._shown:
-            self._console.print(self._table(self._shown))
+            print_table(self._console, self._table(self._shown))
 
     def show(self, run: DartRun) -> None:
         """Draw it; where it is not drawn in place, a line for what has changed."""

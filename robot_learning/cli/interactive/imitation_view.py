@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from robot_learning.cli.common.console import make_console, print_table
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.progress import ProgressLines
 
@@ -30,8 +32,6 @@ _COLUMNS = (
     ("wall_s", "wall", 2, " s", False),
 )
 
-_WIDTH = 100
-
 
 def show_study(study: Study, *, resume: bool) -> int:
     """Run a study and show it; 0 when all runs ended well.
@@ -42,10 +42,7 @@ def show_study(study: Study, *, resume: bool) -> int:
     from robot_learning.learning.imitation.study import run_study
     from robot_learning.learning.training.errors import RunError
 
-    console = Console()
-    if not console.is_terminal:
-        # A file or another program: nothing is gained by narrow columns.
-        console = Console(width=_WIDTH)
+    console = make_console()
     try:
         if console.is_terminal:
             with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -80,9 +77,9 @@ def _standing(study: Study) -> str:
 def _show(console: Console, study: Study) -> None:
     results = study.results()
     if any(results.values()):
-        console.print(study_table(results, str(study.folder)))
+        print_table(console, study_table(results, str(study.folder)))
         for line in _remarks(study, results):
-            console.print(line, highlight=False, soft_wrap=True)
+            console.print(line, soft_wrap=True)
 
 
 def study_table(results: Mapping[int, Sequence[RoundResult]], title: str = "") -> Table:
@@ -141,7 +138,9 @@ def _asked_remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -
         return []
     novelty = sum(result.asked_novelty or 0 for result in gated)
     risk = sum(result.asked_risk or 0 for result in gated)
-    remarks = [f"help was asked for {novelty} times because of novelty, {risk} because of risk"]
+    remarks = [
+        f"help was asked for {amount(novelty, 'time')} because of novelty, {risk} because of risk"
+    ]
     if study.config.gate.kind == "thrifty" and gated[-1].asked_risk is None:
         remarks.append(
             "novelty alone asked: no risk can be learnt before some episodes are known to have "

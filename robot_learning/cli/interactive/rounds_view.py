@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import RenderableType
 from rich.live import Live
+from rich.table import Table
 
-from robot_learning.cli.dataset.console import make_console
+from robot_learning.cli.common.console import make_console, print_table
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.progress import ProgressLines
@@ -43,7 +43,7 @@ def rounds_view(folder: Path, *, live: bool) -> Iterator[None]:
         else:
             yield
     finally:
-        console.print(_table(folder))
+        print_table(console, _table(folder))
 
 
 def _standing(folder: Path) -> str:
@@ -54,17 +54,17 @@ def _standing(folder: Path) -> str:
         return "starting"
     text = f"round {now.number}, {now.phase.value}, {amount(len(now.episodes), 'episode')}"
     if now.phase is Phase.TRAINING:
-        text += f", {steps_trained(folder, now.number)} steps made"
+        text += f", {amount(steps_trained(folder, now.number), 'step')} made"
     return text
 
 
-def _table(folder: Path) -> RenderableType:
+def _table(folder: Path) -> Table:
     try:
         run = load_run(folder)
     except RobotLearningError:
-        return ""
+        return Table()
     message = ""
     if run.current.phase is Phase.TRAINING:
         steps = steps_trained(folder, run.current.number)
-        message = f"training; the arm holds ({steps} steps made)"
+        message = f"training; the arm holds ({amount(steps, 'step')} made)"
     return rounds_table(run, str(folder), message)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.machine.finding import Finding, report_json, report_text
-
 if TYPE_CHECKING:
+    from robot_learning.cli.machine.finding import Finding
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 CHECKS = (
@@ -57,6 +57,8 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the checks, print each as it ends, and return 1 when a required part fails."""
+    from robot_learning.cli.machine.finding import report_json, report_text
+
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     findings = []

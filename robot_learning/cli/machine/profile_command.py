@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,8 +33,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "check",
         help="check a profile together with its MJCF model",
         description="Check a profile strictly and compile its MJCF model: every joint, actuator, "
-        "frame and camera that the profile names must exist. In simulation, every joint is moved "
-        "once and pushed once.",
+        "frame and camera that the profile names must exist. All mistakes of the YAML are named "
+        "at once. In simulation, every joint is moved once and pushed once.",
     )
     check.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
     check.add_argument(
@@ -69,9 +71,18 @@ def run_robots(_arguments: argparse.Namespace) -> int:
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """Print what the profile says; its errors are raised."""
-    from robot_learning.core.profile_loader import load_profile
+    """Print what the profile says. All mistakes of its file are told before it is refused.
 
+    Raises:
+        ConfigurationError: there is no such robot, or it or its model is wrong.
+    """
+    from robot_learning.core.profile_loader import load_profile, profile_mistakes
+
+    mistakes = profile_mistakes(arguments.robot)
+    if len(mistakes) > 1:
+        for mistake in mistakes:
+            print(mistake, file=sys.stderr)
+        raise ConfigurationError(f"{arguments.robot}: {amount(len(mistakes), 'mistake')}")
     profile = load_profile(arguments.robot)
     print(f"{profile.path}: {summary(profile)}")
     if not arguments.no_model:
@@ -104,7 +115,8 @@ def check_model(profile: RobotProfile) -> str:
     model = simulation.mj_model
     fits = (
         f"{profile.sim.mjcf}: compiles, and every name of the profile is in it "
-        f"({model.nbody - 1} bodies, {model.njnt} joints, {model.nu} actuators)"
+        f"({amount(model.nbody - 1, 'body', 'bodies')}, {amount(model.njnt, 'joint')}, "
+        f"{amount(model.nu, 'actuator')})"
     )
     warnings = [f"warning: {line}" for line in review(simulation)]
     return "\n".join([fits, *warnings])
@@ -114,7 +126,7 @@ def summary(profile: RobotProfile) -> str:
     """A profile in a line."""
     arms = ", ".join(arm.name for arm in profile.arms)
     cameras = ", ".join(camera.name for camera in profile.cameras) or "none"
-    count = f"{len(profile.joints)} joints; arms: {arms}; cameras: {cameras}"
+    count = f"{amount(len(profile.joints), 'joint')}; arms: {arms}; cameras: {cameras}"
     return f"{profile.description} ({count}; {profile.control_rate_hz:g} Hz)"
 
 

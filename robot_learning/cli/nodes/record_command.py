@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
+from robot_learning.cli.common.console import make_console, print_table
 from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
 from robot_learning.core.amounts import amount
 
@@ -72,22 +73,19 @@ def _summaries(folder: Path) -> list[EpisodeSummary]:
 
 
 def _show(folder: Path, summaries: list[EpisodeSummary]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
     if not summaries:
-        console.print(f"no episode was saved into {folder}", highlight=False)
+        print(f"no episode was saved into {folder}")
         return
     table = Table("episode", "outcome", "rows", "invalid", "quality", title=str(folder))
     for summary in summaries:
         cells = (summary.rows, summary.invalid_rows, summary.verdict)
         table.add_row(summary.name, summary.outcome, *(str(cell) for cell in cells))
-    console.print(table)
+    print_table(make_console(), table)
     succeeded = sum(summary.outcome == "success" for summary in summaries)
     rows = sum(summary.rows for summary in summaries)
-    console.print(
+    print(
         f"{amount(len(summaries), 'episode')} saved, {succeeded} of them successful, "
-        f"{amount(rows, 'row')}",
-        highlight=False,
+        f"{amount(rows, 'row')}"
     )

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.dataset.console import progress_bar
+from robot_learning.cli.common.console import make_console, print_table, progress_bar
 from robot_learning.cli.policies.success_gate import Gate
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
@@ -154,7 +154,7 @@ def _evaluated(trial: Trial, checkpoint: Checkpoint, episodes: int, title: str) 
         try:
             return trial.evaluated(checkpoint, count)
         except KeyboardInterrupt:
-            text = f"{title}: stopped after {over} of {episodes} episodes"
+            text = f"{title}: stopped after {over} of {amount(episodes, 'episode')}"
             raise KeyboardInterrupt(f"{text}; nothing was written") from None
 
 
@@ -212,7 +212,6 @@ def _prepare_files(arguments: argparse.Namespace) -> None:
 
 
 def _print(evaluations: dict[str, Evaluated], comparison: Comparison | None) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     first = next(iter(evaluations.values()))
@@ -227,8 +226,8 @@ def _print(evaluations: dict[str, Evaluated], comparison: Comparison | None) -> 
         if not key.startswith("success"):
             name = f"{key} ({first.reward} reward)" if key == "mean_return" else key
             table.add_row(name, *(f"{row[key]:.4g}" for row in rows))
-    console = Console()
-    console.print(table)
+    console = make_console()
+    print_table(console, table)
     if comparison:
         console.print(
             f"paired: both {comparison.both}, only the first {comparison.only_first}, only the "

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.evaluation.evaluation import (
     Comparison,
@@ -164,8 +165,8 @@ class TaskTrial:
         """Name what it depends on."""
         worlds, episodes = self.config.worlds, self.config.episodes
         return (
-            f"out of memory with {worlds} worlds at once and {episodes} episodes: fewer may fit "
-            "(--worlds, --episodes)"
+            f"out of memory with {amount(worlds, 'world')} at once and "
+            f"{amount(episodes, 'episode')}: fewer may fit (--worlds, --episodes)"
         )
 
     def evaluated(self, checkpoint: Checkpoint, progress: Progress) -> Evaluation:
@@ -211,7 +212,10 @@ class GymTrial:
     @property
     def out_of_memory(self) -> str:
         """Name what it depends on."""
-        return f"out of memory with {self.config.episodes} episodes: fewer may fit (--episodes)"
+        return (
+            f"out of memory with {amount(self.config.episodes, 'episode')}: fewer may fit "
+            "(--episodes)"
+        )
 
     @property
     def success_return(self) -> float | None:

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -129,7 +130,10 @@ def _stopped(arguments: argparse.Namespace, folder: Path, steps: int) -> str:
     if step is None:
         return f"stopped before anything was saved in {folder}; the same command begins again"
     command = ["robot-learning", "train", str(arguments.dataset), "--out", str(folder), "--resume"]
-    return f"stopped; {step} of {steps} steps are saved. To go on: {shlex.join(command)}"
+    return (
+        f"stopped; {step} of {amount(steps, 'step is', 'steps are')} saved. To go on: "
+        f"{shlex.join(command)}"
+    )
 
 
 def _config(arguments: argparse.Namespace, task: str) -> tuple[TrainConfig, Path]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError, unknown_choice
 from robot_learning.core.vocabulary import Source
@@ -159,7 +160,9 @@ class Dataset:
             copies.setdefault(summary.digest, []).append(summary.name)
         if len(copies) < len(fractions):
             what = "episodes" if len(copies) == len(self) else "different episodes"
-            raise DatasetError(f"{len(copies)} {what} cannot be split into {len(fractions)} parts")
+            raise DatasetError(
+                f"{len(copies)} {what} cannot be split into {amount(len(fractions), 'part')}"
+            )
         order = sorted(
             copies.values(),
             key=lambda names: hashlib.sha256(f"{seed} {names[0]}".encode()).digest(),
@@ -367,7 +370,8 @@ def _all_summaries(folder: DatasetFolder) -> list[EpisodeSummary]:
     indexed = read_index(folder) if folder.index_path.exists() else {}
     gone = indexed.keys() - set(names)
     if gone:
-        _log.warning("%s: %d episodes of the index are gone; repair it", folder.path, len(gone))
+        text = amount(len(gone), "episode of the index is", "episodes of the index are")
+        _log.warning("%s: %s gone; repair it", folder.path, text)
     summaries = []
     for name in names:
         summary = indexed.get(name)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.errors import DatasetError
@@ -50,7 +51,7 @@ class RowChoice:
 
     def __post_init__(self) -> None:
         if self.every < 1:
-            raise DatasetError(f"every {self.every} rows: expected at least 1")
+            raise DatasetError(f"every {amount(self.every, 'row')}: expected at least 1")
 
 
 def parse_range(text: str) -> tuple[int, int | None]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.worker_threads import WorkerThreads
 from robot_learning.episodes.format.errors import DatasetError
@@ -156,11 +157,16 @@ class Windows:
     def _why_none(self) -> str:
         rows, labelled = self.dataset.rows, int(self.action_valid.sum())
         invalid = int(np.count_nonzero(self.dataset.array("invalid")))
-        counts = f"of {rows} rows {invalid} are invalid and {rows - labelled} have no usable label"
+        counts = (
+            f"of {amount(rows, 'row')} {amount(invalid, 'is', 'are')} invalid and "
+            f"{amount(rows - labelled, 'has', 'have')} no usable label"
+        )
         if not self.spec.sources:
             return counts
         driven = int(self.dataset.source_rows(self.spec.sources).sum())
-        return f"{counts}; {driven} were driven by {' or '.join(self.spec.sources)}"
+        return (
+            f"{counts}; {amount(driven, 'was', 'were')} driven by {' or '.join(self.spec.sources)}"
+        )
 
     def _chosen_rows(self) -> npt.NDArray[np.int64]:
         chosen = np.ones(self.dataset.rows, bool) if self.labels is None else self.labels.copy()

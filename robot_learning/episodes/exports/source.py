@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
@@ -128,8 +129,8 @@ class ExportSource:
         missing = int((~np.isfinite(actions).all(axis=1)).sum())
         if missing:
             raise DatasetError(
-                f"{self.dataset.path}: {missing} rows have no label (their action is NaN); export "
-                "valid rows only"
+                f"{self.dataset.path}: {amount(missing, 'row has', 'rows have')} no label (the "
+                "action is NaN); export valid rows only"
             )
 
     def _usable_arrays(self, rows: npt.NDArray[np.bool_]) -> Iterator[Column]:
@@ -143,7 +144,7 @@ class ExportSource:
             is_observation = column.path.startswith(("obs/", "states"))
             if is_observation and values.dtype.kind == "f" and np.isnan(values).any():
                 count = int(np.isnan(values).reshape(len(values), -1).any(axis=1).sum())
-                self.left_out[column.path] = f"it is NaN in {count} of {len(values)} rows"
+                self.left_out[column.path] = f"it is NaN in {count} of {amount(len(values), 'row')}"
                 continue
             yield column
 

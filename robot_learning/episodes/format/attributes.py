@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.errors import EpisodeError
 
 # HDF5 keeps an attribute in the header of its object, where 64 KiB is the limit.
@@ -26,7 +27,9 @@ def set_text(target: h5py.Group, name: str, text: str) -> None:
     """
     data = text.encode()
     if len(data) > MAX_TEXT_BYTES:
-        raise EpisodeError(f"'{name}' is {len(data)} bytes long; at most {MAX_TEXT_BYTES} fit")
+        raise EpisodeError(
+            f"'{name}' is {amount(len(data), 'byte')} long; at most {MAX_TEXT_BYTES} fit"
+        )
     dtype = h5py.string_dtype("utf-8", max(len(data), 1))
     target.attrs.create(name, np.array(data, dtype))
 

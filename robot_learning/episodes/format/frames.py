@@ -13,6 +13,7 @@ import struct
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.errors import EpisodeError
 
 _ENTRY = np.dtype([("length", "<u4"), ("address", "<u8"), ("number", "<u4")])
@@ -75,7 +76,7 @@ class FrameReader:
                 break
             if found == number:
                 if object_bytes < length:
-                    raise ValueError(f"{object_bytes} bytes instead of {length}")
+                    raise ValueError(f"{amount(object_bytes, 'byte')} instead of {length}")
                 return self._pread(start, length)
             position = start + (object_bytes + 7) // 8 * 8
         raise ValueError("it is not in its heap")

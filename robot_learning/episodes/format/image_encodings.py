@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import UInt8Array
 
@@ -120,8 +121,8 @@ def _array(message: Any, channels: int, dtype: str) -> _Pixels:
 
 def _ragged(message: Any, size: int) -> CommandError:
     return CommandError(
-        f"image of {message.width}x{message.height}, {message.encoding}, step {message.step}, "
-        f"has {size} bytes"
+        f"image of {message.width}x{message.height}, {message.encoding}, step {message.step}, has "
+        f"{amount(size, 'byte')}"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.format.errors import EpisodeError
 
@@ -50,7 +51,7 @@ def jpeg_problem(data: bytes | memoryview, height_px: int, width_px: int) -> str
     The pixels are not decoded, so this costs microseconds.
     """
     if len(data) < 4 or bytes(data[:2]) != _JPEG_START:
-        return f"{len(data)} bytes that are no JPEG image"
+        return f"{amount(len(data), 'byte that is', 'bytes that are')} no JPEG image"
     # Some camera drivers pad the end with zeros.
     if not bytes(data[-64:]).rstrip(b"\x00").endswith(_JPEG_END):
         return "the JPEG image is cut off"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.vocabulary import Limit
 from robot_learning.episodes.format.sampler import SampledRow, StreamCounts
@@ -261,7 +262,8 @@ def timing_reasons(report: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _head(reason: str) -> str:
-    return reason.partition(" (")[0]
+    # Reports of before say "1 gaps".
+    return reason.partition(" (")[0].replace(" 1 gaps,", " 1 gap,")
 
 
 def _content_reasons(report: Mapping[str, Any], limits: QualityThresholds) -> Sequence[str]:
@@ -314,7 +316,8 @@ def _stream_reasons(
     gaps_allowed = limits.gaps_per_minute * max(duration_s, 10.0) / 60
     if stream["gaps"] > gaps_allowed:
         reasons.append(
-            f"{name} has {stream['gaps']} gaps, the longest {stream['longest_gap_s']:.2f} s"
+            f"{name} has {amount(stream['gaps'], 'gap')}, the longest "
+            f"{stream['longest_gap_s']:.2f} s"
         )
     age_ms, bound_ms = stream["age_ms"]["p99"], limits.age_p99_ms.get(name)
     if age_ms is not None and bound_ms is not None and age_ms > bound_ms:

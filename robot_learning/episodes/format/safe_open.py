@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.attributes import check_attributes, get_integer, get_text
 from robot_learning.episodes.format.episode_file import LAYOUT
 from robot_learning.episodes.format.errors import EpisodeError
@@ -133,12 +134,12 @@ def _check_dataset(dataset: h5py.Dataset, file_bytes: int, spare_bytes: int) -> 
     entry_bytes = _VLEN_ENTRY_BYTES if _is_frames(dataset) else dataset.dtype.itemsize
     stored = dataset.id.get_storage_size()
     if stored > file_bytes:
-        raise EpisodeError(f"'{name}' claims {stored} bytes in a file of {file_bytes}")
+        raise EpisodeError(f"'{name}' claims {amount(stored, 'byte')} in a file of {file_bytes}")
     inflation = _MAX_INFLATION if dataset.compression else 1
     # A chunk at the end may be partly used, never the other way round.
     unwritten: int = max(0, elements * entry_bytes - stored * inflation)
     if unwritten > spare_bytes:
-        raise EpisodeError(f"'{name}' claims {elements} values, more than the file holds")
+        raise EpisodeError(f"'{name}' claims {amount(elements, 'value')}, more than the file holds")
     row_bytes = _product(dataset.shape[1:]) * entry_bytes
     chunk_bytes = _product(dataset.chunks or ()) * entry_bytes
     if max(row_bytes, chunk_bytes) > MAX_ROW_BYTES:

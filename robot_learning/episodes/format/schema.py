@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError, SchemaVersionError
@@ -206,7 +207,7 @@ def check_info(info: DatasetInfo, source: str) -> None:
             if found.count(name) > 1:
                 raise DatasetError(f"{source}: the {kind} '{name}' stands twice")
     if len(names) > MAX_STREAMS:
-        raise DatasetError(f"{source}: {len(names)} streams; at most {MAX_STREAMS} fit")
+        raise DatasetError(f"{source}: {amount(len(names), 'stream')}; at most {MAX_STREAMS} fit")
     if "actions" not in paths:
         raise DatasetError(f"{source}: no stream has the column 'actions'")
     for name in names:

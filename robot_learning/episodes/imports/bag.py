@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 import yaml
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.optional import require
 
@@ -243,8 +244,8 @@ class Bag:
         except Exception as problem:
             text = f"{type(problem).__name__}: {problem}" if str(problem) else repr(problem)
             raise EpisodeError(
-                f"{self.path}: {describe(message)} cannot be read ({len(message.data)} bytes of "
-                f"{message.kind}): {text}"
+                f"{self.path}: {describe(message)} cannot be read "
+                f"({amount(len(message.data), 'byte')} of {message.kind}): {text}"
             ) from problem
 
     def _all_topics(self) -> Iterator[LoggedTopic]:

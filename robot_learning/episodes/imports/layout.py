@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.vocabulary import OUTCOMES
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.schema import Column, Encoding
@@ -73,8 +74,7 @@ class LeftOut:
         lines: dict[str, str] = {}
         for (place, why), episodes in self._found.items():
             more = len(episodes) - 1
-            also = f" (as in {more} more episodes)" if more > 1 else ""
-            also = " (as in 1 more episode)" if more == 1 else also
+            also = f" (as in {amount(more, 'more episode')})" if more else ""
             lines[f"{episodes[0]}{place}"] = f"{why}{also}"
         return lines
 
@@ -135,7 +135,7 @@ class Layout:
             assert stored is not None  # noqa: S101 (checked)
             if len(stored) != rows:
                 raise EpisodeError(
-                    f"'{stored.name}' has {len(stored)} rows, '{self.actions}' {rows}"
+                    f"'{stored.name}' has {amount(len(stored), 'row')}, '{self.actions}' {rows}"
                 )
             if taken.jpeg is not None:
                 frames[taken.column.path] = taken.jpeg(stored)
@@ -274,7 +274,7 @@ def _why_not(array: h5py.Dataset, rows: int, *, is_jpeg: bool = False) -> str:
         what = "a single value" if array.ndim == 0 else f"of the type {array.dtype}"
         return f"{what}, not numbers by row"
     if len(array) != rows:
-        return f"it has {len(array)} rows, the actions {rows}"
+        return f"it has {amount(len(array), 'row')}, the actions {rows}"
     if not is_jpeg and (array.ndim - 1 > _MOST_AXES or not all(array.shape[1:])):
         return f"its rows have the shape {array.shape[1:]}"
     return ""

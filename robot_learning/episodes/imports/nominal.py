@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.episodes.format.errors import EpisodeError
@@ -99,7 +100,7 @@ def describe(
         if width != (len(names),):
             raise ConfigurationError(
                 f"actions have the shape {width}, and robot '{options.profile.name}' has "
-                f"{len(names)} joints: {', '.join(names)}"
+                f"{amount(len(names), 'joint')}: {', '.join(names)}"
             )
     groups: dict[str, list[Column]] = {OBSERVATIONS: [], standard.DECISION: [], standard.TASK: []}
     for column in columns:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.imports.bag import Bag, LoggedMessage
@@ -93,7 +94,8 @@ class Replay:
         progress(total, total)
         self._streams.tell_lack()
         self._report.notes += [
-            f"{count} messages for {stream} were refused, the last: {why}"
+            amount(count, f"message for {stream} was", f"messages for {stream} were")
+            + f" refused, the last: {why}"
             for stream, (count, why) in self._recorder.refusals.items()
         ]
         self._report.left_out.update(
@@ -106,7 +108,7 @@ class Replay:
         )
         self._report.left_out.update(
             {
-                f"{len(problems)} messages of {topic}": f"the first: {problems[0]}"
+                f"{amount(len(problems), 'message')} of {topic}": f"the first: {problems[0]}"
                 for topic, problems in self._broken.items()
             }
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.reading import reading
@@ -214,4 +215,5 @@ def _notes(data: h5py.Group, demos: list[str]) -> list[str]:
             invalid += int(np.count_nonzero(marks[:]))
     if not invalid:
         return []
-    return [f"{invalid} rows that the source marks as invalid count as valid here"]
+    marked = "that the source marks as invalid"
+    return [amount(invalid, f"row {marked} counts", f"rows {marked} count") + " as valid here"]

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
 from robot_learning.core.turns import TurnRules
@@ -119,7 +120,10 @@ def _not_taken(
     others = [topic for topic in bag.topics if topic not in taken]
     if others:
         count = bag.count(set(others))
-        notes.append(f"{count} messages of other topics were left out: {', '.join(others)}")
+        notes.append(
+            amount(count, "message of other topics was", "messages of other topics were")
+            + f" left out: {', '.join(others)}"
+        )
     notes += [
         f"no images of the camera '{name}': "
         f"{options.topic(f'{name}/image_raw')} has none, /compressed neither"

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, ConfigurationError
 from robot_learning.core.joint_collector import JointCollector
@@ -108,7 +109,9 @@ class JointOrder:
             CommandError: a joint is missing or the message is ragged.
         """
         if len(names) != len(values):
-            raise CommandError(f"joint state has {len(names)} names and {len(values)} values")
+            raise CommandError(
+                f"joint state has {amount(len(names), 'name')} and {amount(len(values), 'value')}"
+            )
         if names != self._seen:
             missing = [name for name in self._wanted if name not in names]
             if missing:
@@ -307,7 +310,7 @@ class MessageStreams:
         names = self._array_joints
         if values.shape != (len(names),) or set(names) != set(self._joint_names):
             raise CommandError(
-                f"{values.size} numbers; expected one for each of {', '.join(names)}"
+                f"{amount(values.size, 'number')}; expected one for each of {', '.join(names)}"
             )
         if not np.isfinite(values).all():
             raise CommandError("a position is NaN or infinite")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.vocabulary import OUTCOMES
@@ -354,7 +355,7 @@ class Recorder:
 
 
 def _messages(count: int) -> str:
-    return f"{count} message{'' if count == 1 else 's'}"
+    return amount(count, "message")
 
 
 def _value_problem(column: Column, value: Any) -> str:

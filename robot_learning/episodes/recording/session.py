@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.format.errors import EpisodeError
@@ -88,8 +89,8 @@ class RecordingSession:
         summary = saved.summary
         reasons = "; ".join(saved.quality["reasons"])
         return self._tell(
-            f"saved {summary.name}: {outcome}, {summary.rows} rows, {summary.invalid_rows} "
-            f"invalid, {summary.verdict}{f' ({reasons})' if reasons else ''}"
+            f"saved {summary.name}: {outcome}, {amount(summary.rows, 'row')}, "
+            f"{summary.invalid_rows} invalid, {summary.verdict}{f' ({reasons})' if reasons else ''}"
             f"{'; left out of trainings' if timing_reasons(saved.quality) else ''}"
         )
 

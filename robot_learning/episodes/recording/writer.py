@@ -23,6 +23,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.episode_file import EncodedRow, EpisodeFile, write_outcome
 from robot_learning.episodes.format.errors import DiskSpaceError, EpisodeError
 from robot_learning.episodes.format.images import encode_depth, encode_jpeg
@@ -158,7 +159,8 @@ class EpisodeWriter:
         if self.stop_reason or self._closed:
             raise EpisodeError(f"{self.path.name}: {self.stop_reason or 'was ended'}")
         if len(self._queue) >= self.settings.queue_rows:
-            self._fail(f"the disk stopped taking data; {len(self._queue)} rows were waiting")
+            waiting = amount(len(self._queue), "row was", "rows were")
+            self._fail(f"the disk stopped taking data; {waiting} waiting")
             raise EpisodeError(f"{self.path.name}: {self.stop_reason}")
         values = {}
         for stream in self._folder.info.streams:

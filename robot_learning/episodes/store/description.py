@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.schema import DatasetInfo
@@ -48,7 +49,10 @@ def rebuild_description(path: Path) -> list[str]:
     with locked(path):
         groups = _groups(path, names)
         info, agreeing = _agreed(path, groups, broken)
-        done = [f"wrote {INFO_NAME} anew, as {len(agreeing)} of {len(names)} episodes have it"]
+        done = [
+            f"wrote {INFO_NAME} anew, as {len(agreeing)} of "
+            f"{amount(len(names), 'episode has', 'episodes have')} it"
+        ]
         if (path / INFO_NAME).exists():
             place = free_place(path, INFO_NAME)
             (path / INFO_NAME).rename(place)

@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.episodes.format.attributes import (
     get_integer,
@@ -283,7 +284,7 @@ class Episode:
         for path, dataset in self._datasets.items():
             if len(dataset) != rows:
                 raise EpisodeError(
-                    f"{self.path}: '{path}' has {len(dataset)} rows, the episode {rows}"
+                    f"{self.path}: '{path}' has {amount(len(dataset), 'row')}, the episode {rows}"
                 )
         return rows
 

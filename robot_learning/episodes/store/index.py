@@ -12,13 +12,14 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.attributes import get_integer, set_text
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.reading import reading
@@ -37,7 +38,14 @@ _TABLE_CHUNK_BYTES = 65536
 
 @dataclass(frozen=True, slots=True)
 class EpisodeSummary:
-    """What the index knows of an episode. `sources` are those in control of at least a row."""
+    """What the index knows of an episode.
+
+    Attributes:
+        sources: those in control of at least a row.
+        started_utc: when it was recorded, ISO 8601; empty where the episode does not say, None
+            where an older version wrote the index, which then lacks the seed, too.
+        seed: None where the episode states none.
+    """
 
     name: str
     rows: int
@@ -49,6 +57,14 @@ class EpisodeSummary:
     sources: tuple[str, ...]
     verdict: str
     digest: str
+    started_utc: str | None = None
+    seed: int | None = None
+
+    def agrees_with(self, found: EpisodeSummary) -> bool:
+        """Whether this entry says what the file says, in so far as its version wrote it."""
+        if self.started_utc is None:
+            found = replace(found, started_utc=None, seed=None)
+        return self == found
 
     def to_json(self) -> str:
         """One line."""
@@ -61,10 +77,10 @@ class EpisodeSummary:
         Raises:
             ValueError: it is something else.
         """
-        if not isinstance(plain, dict) or plain.keys() != _KINDS.keys():
+        if not isinstance(plain, dict) or not _REQUIRED <= plain.keys() <= _KINDS.keys():
             raise ValueError("not the summary of an episode")
         for key, value in plain.items():
-            if type(value) is not _KINDS[key]:
+            if type(value) not in _KINDS[key]:
                 raise ValueError(f"'{key}' is {value!r}")
         if not is_episode_name(plain["name"]):
             raise ValueError(f"'{plain['name']}' is not the name of an episode")
@@ -74,10 +90,15 @@ class EpisodeSummary:
         return cls(**plain)
 
 
-_KINDS = {
-    field.name: {"int": int, "str": str}.get(str(field.type), list)
-    for field in fields(EpisodeSummary)
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "int | None": (int, type(None)),
+    "str | None": (str, type(None)),
+    "tuple[str, ...]": (list,),
 }
+_KINDS = {field.name: _TYPES[str(field.type)] for field in fields(EpisodeSummary)}
+_REQUIRED = {field.name for field in fields(EpisodeSummary) if field.default is MISSING}
 
 
 def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
@@ -223,7 +244,8 @@ def _table_bytes(file: h5py.File, path: Path) -> bytes:
     if table.ndim != 1 or table.dtype != np.uint8 or table.compression:
         raise EpisodeError(f"{path}: the table of episodes is not valid")
     if len(table) > min(table.id.get_storage_size(), path.stat().st_size):
-        raise EpisodeError(f"{path}: the table claims {len(table)} bytes that are not there")
+        claimed = amount(len(table), "byte")
+        raise EpisodeError(f"{path}: the table claims {claimed}, more than the file holds")
     return bytes(table[:])
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.format.attributes import get_text, get_value
@@ -132,7 +133,7 @@ def _complete(file: h5py.File, path: Path) -> str:
         dataset.resize(rows, axis=0)
     ragged = max(lengths.values()) - rows
     lost = "what came after the last flush" + (
-        f", and {ragged} rows that not every column had" if ragged else ""
+        f", and {amount(ragged, 'row')} that not every column had" if ragged else ""
     )
     digests = column_digests(file, info)
     quality = quality_of_rows(file, info, rows)
@@ -160,7 +161,7 @@ def _recover_into(folder: DatasetFolder, path: Path, report: RepairReport) -> No
         return
     report.recovered[summary.name] = summary.rows
     if lost:
-        report.lost.append(f"{summary.name}: recovered {summary.rows} rows; lost: {lost}")
+        report.lost.append(f"{summary.name}: recovered {amount(summary.rows, 'row')}; lost: {lost}")
 
 
 def _move_to_trash(folder: DatasetFolder, path: Path) -> None:
@@ -204,7 +205,9 @@ def _repair_index(folder: DatasetFolder, report: RepairReport, progress: Progres
     kept = {split: [n for n in members if n in summaries] for split, members in splits.items()}
     write_index(folder, summaries.values(), kept)
     changed = len({*summaries} ^ {*indexed})
-    report.actions.append(f"wrote the index of {len(summaries)} episodes ({changed} changed)")
+    report.actions.append(
+        f"wrote the index of {amount(len(summaries), 'episode')} ({changed} changed)"
+    )
 
 
 def summary_of(path: Path) -> EpisodeSummary:
@@ -226,7 +229,7 @@ def _episode_problems(
         with Episode(path) as episode:
             if summary is None:
                 problems.append(f"{name}: is not in the index; repair it")
-            elif episode.summary() != summary:
+            elif not summary.agrees_with(episode.summary()):
                 problems.append(f"{name}: the index says something else of it; repair it")
             difference = info_difference(folder.info, episode.info)
             if difference:

@@ -32,4 +32,6 @@ def summarise(file: h5py.File, name: str) -> EpisodeSummary:
         sources=tuple(Source(int(code)).name.lower() for code, rows in source_rows.items() if rows),
         verdict=str(quality["verdict"]),
         digest=get_text(file, "digest"),
+        started_utc=get_text(file, "started_utc"),
+        seed=get_integer(file, "seed") if "seed" in file.attrs else None,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import h5py
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.episode_file import (
     KEPT,
     ROW_COLUMNS,
@@ -72,7 +73,8 @@ def trim_episode(
 def _check(episode: Episode, start: int, stop: int) -> None:
     if not 0 <= start < stop <= episode.rows:
         raise EpisodeError(
-            f"{episode.path}: rows {start} to {stop} are no range of its {episode.rows} rows"
+            f"{episode.path}: rows {start} to {stop} are no range of its "
+            f"{amount(episode.rows, 'row')}"
         )
     if stop - start == episode.rows:
         raise EpisodeError(f"{episode.path}: rows {start} to {stop} are all it has")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
@@ -121,7 +122,7 @@ class _Page:
         facts = [
             f"{episode.info.robot}, {episode.info.task}",
             f"outcome: {summary.outcome}",
-            f"{summary.rows} rows{invalid}, {self.ends_s[-1]:.2f} s",
+            f"{amount(summary.rows, 'row')}{invalid}, {self.ends_s[-1]:.2f} s",
         ]
         facts += [f"operator: {summary.operator}"] if summary.operator else []
         facts += [f"round {summary.round}"] if summary.round else []

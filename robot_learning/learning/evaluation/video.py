@@ -17,6 +17,7 @@ from typing import Any
 import av
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.exports.video import VideoWriter
@@ -42,17 +43,21 @@ def summary(shown: Sequence[Take], takes: Sequence[Take]) -> str:
     """What a film shows, of how many.
 
     >>> summary([Take(3, 9, False, [])], [Take(3, 9, False, []), Take(4, 10, True, [])])
-    '1 of 2 episodes, failures first: 1 of 1 failures, 0 of 1 successes'
+    '1 of 2 episodes, failures first: 1 of 1 failure, 0 of 1 success'
     """
-    text = f"{len(shown)} of {len(takes)} episodes"
+    text = f"{len(shown)} of {amount(len(takes), 'episode')}"
     if any(take.success is None for take in takes):
         return text
-    failures, successes = (
-        f"{sum(take.success is outcome for take in shown)} of "
-        f"{sum(take.success is outcome for take in takes)}"
-        for outcome in (False, True)
+    failed, succeeded = (
+        [take for take in takes if take.success is outcome] for outcome in (False, True)
     )
-    return f"{text}, failures first: {failures} failures, {successes} successes"
+    failures, successes = (
+        sum(take.success is outcome for take in shown) for outcome in (False, True)
+    )
+    return (
+        f"{text}, failures first: {failures} of {amount(len(failed), 'failure')}, {successes} of "
+        f"{amount(len(succeeded), 'success', 'successes')}"
+    )
 
 
 def check_format(path: Path) -> None:

@@ -103,7 +103,7 @@ def held_out(dataset: Dataset, training: Mapping[str, Any], checkpoint: object) 
     names = [name for name in unknown if not dataset.episode(name).labels()]
     if not names:
         raise ConfigurationError(
-            f"{dataset.path}: each of these {len(dataset)} episodes was relabelled, or "
+            f"{dataset.path}: each of its episodes ({len(dataset)}) was relabelled, or "
             f"{checkpoint} was trained on it; its error there is too small. Record some that it "
             "has not seen"
         )

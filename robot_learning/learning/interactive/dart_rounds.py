@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.control.noise import isotropic_covariance, load_covariance
+from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.profile import RobotProfile
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -146,8 +147,9 @@ def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
         collect(run, settings.episodes - have, psi_path(folder, number))
         if len(demonstrations(run)) <= have:
             raise RunError(
-                f"iteration {number} has {have} of {settings.episodes} successful episodes of good "
-                "timing, and got no more; go on with --resume"
+                f"iteration {number} has {have} of "
+                f"{amount(settings.episodes, 'successful episode')} of good timing, and got no "
+                "more; go on with --resume"
             )
     names = demonstrations(run)
     shares = {"training": 1.0 - settings.held_out_share, "held_out": settings.held_out_share}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.learning.interactive.rounds import Round
 from robot_learning.learning.training.bad_timing import keep_command
@@ -62,7 +63,7 @@ class OverloadWatch:
         """
         if self._in_a_row >= LIMIT:
             raise RobotLearningError(
-                f"{self._in_a_row} episodes in a row are left out, as their timing is bad; the "
-                f"last one: {'; '.join(self._reasons)}. Something is too slow for what it has to "
-                f"do. {_HELP}. Then go on with: {resume}"
+                f"{amount(self._in_a_row, 'episode in a row is', 'episodes in a row are')} left "
+                f"out, as their timing is bad; the last one: {'; '.join(self._reasons)}. Something "
+                f"is too slow for what it has to do. {_HELP}. Then go on with: {resume}"
             )

@@ -68,7 +68,8 @@ class Relabelled:
     @property
     def summary(self) -> str:
         """What became of the episode, in a line."""
-        clipped = f", {self.clipped} numbers clipped to the limits" if self.clipped else ""
+        numbers = amount(self.clipped, "number")
+        clipped = f", {numbers} clipped to the limits" if self.clipped else ""
         unseen = f", {self.unseen} without an observation left out" if self.unseen else ""
         hand = (
             f", {amount(self.by_hand, 'row')} left as a person has labelled them (--over-hand "

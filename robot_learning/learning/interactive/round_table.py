@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from robot_learning.core.amounts import amount
 from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round
 from robot_learning.policies.gate import REASONS
 
@@ -66,10 +67,11 @@ def round_text(run: DaggerRun) -> str:
     """The newest round in a line."""
     round_ = run.current
     seconds = round_.intervention_rows / run.rate_hz
+    episodes = episodes_text(round_)
     return (
-        f"round {round_.number}: {episodes_text(round_)} episodes, {round_.successes} succeeded; "
-        f"interventions {round_.intervention_rate:.0%} of the rows, {seconds:.1f} s; "
-        f"{round_.labels} labels{_asked_text(round_)}{_doubt_text(run)}"
+        f"round {round_.number}: {episodes} {'episode' if episodes == '1' else 'episodes'}, "
+        f"{round_.successes} succeeded; interventions {round_.intervention_rate:.0%} of the rows, "
+        f"{seconds:.1f} s; {amount(round_.labels, 'label')}{_asked_text(round_)}{_doubt_text(run)}"
     )
 
 

@@ -12,6 +12,7 @@ import logging
 import shlex
 from collections.abc import Mapping, Sequence
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.folder import episode_number
@@ -50,9 +51,9 @@ def training_text(dataset: Dataset, left_out: Mapping[str, Sequence[str]]) -> st
     shown = [f"{name} ({'; '.join(left_out[name])})" for name in names[:_SHOWN]]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return (
-        f"{len(names)} of {len(dataset)} episodes are left out, as their timing is bad: "
-        f"{', '.join(shown)}{more}. `{keep_command(str(dataset.path), names)}` keeps "
-        f"{'it' if len(names) == 1 else 'them'}; {SETTING}=true keeps all"
+        f"{len(names)} of {amount(len(dataset), 'episode is', 'episodes are')} left out, as their "
+        f"timing is bad: {', '.join(shown)}{more}. `{keep_command(str(dataset.path), names)}` "
+        f"keeps {'it' if len(names) == 1 else 'them'}; {SETTING}=true keeps all"
     )
 
 

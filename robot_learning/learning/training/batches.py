@@ -17,6 +17,7 @@ import torch
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.torch_view import TensorBatch
 from robot_learning.episodes.dataset.windows import Windows, WindowSpec
@@ -261,6 +262,7 @@ def _refuse_nan(dataset: Dataset, key: str, values: npt.NDArray[Any]) -> None:
     bad = int((~np.isfinite(values)).reshape(len(values), -1).any(axis=1).sum())
     if bad:
         raise DatasetError(
-            f"{dataset.path}: '{key}' is NaN or infinite in {bad} of {len(values)} valid rows; "
-            "leave it out (data.observation_keys) or repair the dataset"
+            f"{dataset.path}: '{key}' is NaN or infinite in {bad} of "
+            f"{amount(len(values), 'valid row')}; leave it out (data.observation_keys) or repair "
+            "the dataset"
         )

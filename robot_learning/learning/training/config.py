@@ -16,6 +16,7 @@ from typing import Annotated, Any, TypeVar
 
 import yaml
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -377,7 +378,9 @@ def _converted(value: Any, kind: Any, where: str) -> Any:
         items = value if isinstance(value, list | tuple) else [value]
         variable = len(inner) == 2 and inner[1] is Ellipsis
         if not variable and len(items) != len(inner):
-            raise ConfigurationError(f"{where}: expected {len(inner)} values, found {value!r}")
+            raise ConfigurationError(
+                f"{where}: expected {amount(len(inner), 'value')}, found {value!r}"
+            )
         return tuple(_converted(item, inner[0], where) for item in items)
     if origin in (types.UnionType, typing.Union):
         raise TypeError(f"{where}: settings have one type")
@@ -417,8 +420,8 @@ def _check(config: TrainConfig) -> None:
     data = config.data
     if data.first_action_index + data.executed_steps > data.action_steps:
         raise ConfigurationError(
-            f"data: {data.executed_steps} executed steps from index {data.first_action_index} do "
-            f"not fit into a chunk of {data.action_steps}"
+            f"data: {amount(data.executed_steps, 'executed step')} from index "
+            f"{data.first_action_index} do not fit into a chunk of {data.action_steps}"
         )
     if data.intervention_balance and data.intervention_weight != 1.0:
         raise ConfigurationError(

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import distributed
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 _TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -104,8 +105,7 @@ def choose_device(name: str, processes: Processes) -> torch.device:
         raise ConfigurationError(f"there is no {name} device here; take device=auto or cpu")
     if name == "cuda":
         if processes.local_rank >= torch.cuda.device_count():
-            raise ConfigurationError(
-                f"{processes.count} processes, but {torch.cuda.device_count()} GPUs"
-            )
+            started = amount(processes.count, "process", "processes")
+            raise ConfigurationError(f"{started}, but {amount(torch.cuda.device_count(), 'GPU')}")
         return torch.device("cuda", processes.local_rank)
     return torch.device(name)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
 
@@ -49,8 +50,8 @@ def without_failures(dataset: Dataset, *, tell: bool = True) -> Dataset:
         return dataset
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     text = (
-        f"{len(names)} of {len(dataset)} episodes are left out, as they were judged a failure: "
-        f"{', '.join(names[:_SHOWN])}{more}; {SETTING}=true trains on "
+        f"{len(names)} of {amount(len(dataset), 'episode is', 'episodes are')} left out, as they "
+        f"were judged a failure: {', '.join(names[:_SHOWN])}{more}; {SETTING}=true trains on "
         f"{'it' if len(names) == 1 else 'them'}, too"
     )
     chosen = dataset.without(names)

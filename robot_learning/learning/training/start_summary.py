@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.training.batches import Batches, is_true_pose
 from robot_learning.learning.training.config import NARROW_RANGE, TrainConfig
@@ -47,15 +48,16 @@ def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[s
     names = f" ({', '.join(spec.action_names)})" if spec.action_names else ""
     chunk = f", in chunks of {spec.action_steps}, of which {spec.executed_steps} are executed"
     return [
-        f"{dataset.path}: {len(dataset)} episodes, {len(training.batches)} rows to train on; "
-        f"{held_out} episodes to validate with",
+        f"{dataset.path}: {amount(len(dataset), 'episode')}, "
+        f"{amount(len(training.batches), 'row')} to train on; {amount(held_out, 'episode')} to "
+        "validate with",
         f"observations: {', '.join(_column_text(dataset, o.key) for o in spec.observations)}",
         *_true_poses(training, dataset),
         *_cameras_left_out(training, dataset),
         *_narrow(training, dataset),
         f"actions: {spec.action_dim}{names}{chunk if spec.action_steps > 1 else ''}",
-        f"policy: {config.family}, {_count_text(parameters)} parameters; {config.steps} steps of "
-        f"{config.batch_size} samples",
+        f"policy: {config.family}, {_count_text(parameters)} parameters; "
+        f"{amount(config.steps, 'step')} of {amount(config.batch_size, 'sample')}",
         f"device: {training.device}; threads: {_threads_text(training)}",
     ]
 

@@ -208,7 +208,8 @@ class Training:
         """Read the data and build the policy; nothing is written yet."""
         if config.batch_size % processes.count:
             raise ConfigurationError(
-                f"batch_size {config.batch_size} cannot be shared by {processes.count} processes"
+                f"batch_size {config.batch_size} cannot be shared by "
+                f"{amount(processes.count, 'process', 'processes')}"
             )
         self.config, self.folder, self.processes = config, folder, processes
         self.device = choose_device(config.compute.device, processes)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from robot_learning.core.amounts import amount
+
 Cache = tuple[Tensor, Tensor]
 
 
@@ -21,7 +23,7 @@ class Attention(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         if width % heads:
-            raise ValueError(f"a width of {width} does not divide into {heads} heads")
+            raise ValueError(f"a width of {width} does not divide into {amount(heads, 'head')}")
         self.heads, self.dropout = heads, dropout
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)

@@ -44,6 +44,7 @@ from std_msgs.msg import Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.control.state import Decision
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import RateReport
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
@@ -211,7 +212,7 @@ class ArbiterDiagnostics:
         )
         message.status = [
             mode,
-            self._status("loop", f"{missed} ticks missed" if missed else "", loop),
+            self._status("loop", f"{amount(missed, 'tick')} missed" if missed else "", loop),
             self._status("messages", refusal, {k: str(n) for k, n in counts.items()}),
         ]
         self._publisher.publish(message)

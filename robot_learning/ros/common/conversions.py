@@ -16,6 +16,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, JointState
 from sensor_msgs.msg import Image as ImageMessage
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError, unknown_choice
 from robot_learning.core.frames import WORLD_FRAME
@@ -56,7 +57,9 @@ def joint_positions(message: JointState, joint_names: Sequence[str]) -> FloatArr
 
 def _ordered(names: Sequence[str], values: FloatArray, wanted: Sequence[str]) -> FloatArray:
     if len(names) != len(values):
-        raise CommandError(f"joint state has {len(names)} names and {len(values)} values")
+        raise CommandError(
+            f"joint state has {amount(len(names), 'name')} and {amount(len(values), 'value')}"
+        )
     if list(names) == list(wanted):
         return values
     by_name = dict(zip(names, values.tolist(), strict=True))
@@ -102,8 +105,8 @@ def parse_trajectory(
     positions = np.empty((len(message.points), len(joint_names)))
     for index, point in enumerate(message.points):
         if len(point.positions) != len(joint_names):
-            text = f"point {index} has {len(point.positions)} positions"
-            text += f" for {len(joint_names)} joints"
+            text = f"point {index} has {amount(len(point.positions), 'position')}"
+            text += f" for {amount(len(joint_names), 'joint')}"
             raise CommandError(f"wrong size: {text}")
         positions[index] = point.positions
     if not np.isfinite(positions).all():

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from rich.table import Table
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.pacing import RateMeter, RateReport
 from robot_learning.core.types import FloatArray
@@ -99,7 +100,9 @@ class DemoFigures:
         table.add_row("joint_states", _rate_text(self.joint_rate.report()))
         table.add_row("teleop/command", _rate_text(self.expert_rate.report()))
         table.add_row("joint_command", _rate_text(self.command_rate.report()))
-        table.add_row("arbiter", f"{self.mode or '?'}, {self.decisions} ticks of the expert seen")
+        table.add_row(
+            "arbiter", f"{self.mode or '?'}, {amount(self.decisions, 'tick')} of the expert seen"
+        )
         table.add_row("limits hit", self._limits_text())
         table.add_row(
             "control loop",
@@ -118,7 +121,7 @@ class DemoFigures:
 
     def _limits_text(self) -> str:
         hit = ", ".join(f"{name} in {count}" for name, count in self.limited.most_common())
-        return f"{hit or 'none'} of {self.decisions} ticks"
+        return f"{hit or 'none'} of {amount(self.decisions, 'tick')}"
 
 
 def _verdict(good: bool, detail: str, bad: str) -> str:

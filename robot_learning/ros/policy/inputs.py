@@ -17,6 +17,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, JointState
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError
 from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile import RobotProfile
@@ -128,7 +129,7 @@ class ArmInputs:
     def _told(self, topic: str) -> str:
         if not self._refused or not topic.endswith(JOINTS):
             return ""
-        return f" ({self._refused} messages refused, the last: {self._refusal})"
+        return f" ({amount(self._refused, 'message')} refused, the last: {self._refusal})"
 
     def _is_heard(self, topic: str) -> bool:
         return any(topic.endswith(part) for part in self.heard)

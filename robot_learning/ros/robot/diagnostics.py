@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.pacing import RateReport
 from robot_learning.ros.common.conversions import time_message
 
@@ -55,7 +56,9 @@ class DiagnosticsBuilder:
 
     def _control(self, report: RateReport, speed_factor: float) -> DiagnosticStatus:
         missed = report.missed - self._last_missed
-        status = self._status("control loop", f"{missed} ticks missed" if missed else "", missed)
+        status = self._status(
+            "control loop", f"{amount(missed, 'tick')} missed" if missed else "", missed
+        )
         status.values = [
             *_rate_values(report),
             _value("missed_ticks", report.missed),

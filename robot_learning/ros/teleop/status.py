@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from robot_learning.core.amounts import amount
 from robot_learning.teleop.device import OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import RUNNING, Status
 
@@ -178,7 +179,10 @@ def recording_text(recorder: Mapping[str, Any], counted: bool = False) -> str:
     if not recorder.get("recording"):
         return "not recording" if counted else f"not recording, {recorder.get('saved', 0)} saved"
     bad = recorder.get("invalid_rows", 0)
-    return f"{RUNNING} {recorder.get('duration_s', 0.0):.1f} s" + f", {bad} bad rows" * bool(bad)
+    return (
+        f"{RUNNING} {recorder.get('duration_s', 0.0):.1f} s"
+        + f", {amount(bad, 'bad row')}" * bool(bad)
+    )
 
 
 def round_text(rounds: Mapping[str, Any]) -> str:

@@ -1,16 +1,20 @@
 """`robot-learning dataset`: what people see, and that mistakes are one line and change nothing."""
 
+import io
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from robot_learning.cli.dataset.browse import local_time
 from robot_learning.cli.main import main
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
@@ -28,9 +32,9 @@ INFO = DatasetInfo("desk_arm", "lift", RATE_HZ, (Stream("all", RATE_HZ, 0.2, COL
 
 
 def record(
-    folder: DatasetFolder, rows: int, outcome: str, operator: str, *, every: int = 1
+    folder: DatasetFolder, rows: int, outcome: str, operator: str, *, every: int = 1, **known: Any
 ) -> None:
-    """One episode; of its rows each `every`-th one has a new sample."""
+    """One episode; of its rows each `every`-th one has a new sample. `known`: more metadata."""
     recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
     for row in range(rows):
         now_ns = seconds_to_ns(row / RATE_HZ)
@@ -39,7 +43,8 @@ def record(
         if row % every == 0:
             recorder.push("all", now_ns, now_ns, values)
         if row == 0:
-            recorder.start(EpisodeMetadata(operator=operator, instruction="[red] or $2"), now_ns)
+            metadata = EpisodeMetadata(operator=operator, instruction="[red] or $2", **known)
+            recorder.start(metadata, now_ns)
         recorder.advance(now_ns)
     recorder.stop(outcome)
 
@@ -94,6 +99,88 @@ def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
     code, output, _ = run("stats", dataset)
     assert "lift" in output
     assert "success" in output
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def dated(tmp_path: Path, in_tokyo: None) -> Path:
+    """A dataset whose first episode states when it was recorded, and its seed."""
+    folder = DatasetFolder.create_or_open(tmp_path / "dated", INFO)
+    with folder.lock():
+        record(folder, 20, "success", "ann", started_utc="2026-03-01T23:30:59+00:00", seed=70123)
+        record(folder, 21, "success", "ann")
+    return folder.path
+
+
+def test_list_shows_when_episodes_were_recorded_and_their_seeds(dated: Path, run: Callable) -> None:
+    first, second = run("list", dated)[1].splitlines()[3:5]
+    assert "episode_000000   2026-03-02 08:30 " in first
+    assert " 70123 " in first
+    assert "2026" not in second
+    lines = [json.loads(line) for line in run("list", dated, "--json")[1].splitlines()]
+    assert [line["seed"] for line in lines] == [70123, None]
+    assert [line["started_utc"] for line in lines] == ["2026-03-01T23:30:59+00:00", ""]
+
+
+def test_an_index_of_an_older_version_is_read_and_completed(dated: Path, run: Callable) -> None:
+    with h5py.File(dated / "dataset.hdf5", "r+") as file:
+        entries = [json.loads(line) for line in bytes(file["episodes"][:]).splitlines()]
+        for entry in entries:
+            del entry["started_utc"], entry["seed"]
+        text = "".join(json.dumps(entry) + "\n" for entry in entries).encode()
+        file["episodes"].resize(len(text), axis=0)
+        file["episodes"][:] = np.frombuffer(text, np.uint8)
+    assert run("verify", dated)[:2] == (0, f"{dated}: 2 episodes, everything is sound\n")
+    code, output, _ = run("list", dated)
+    assert code == 0
+    assert "2026" not in output
+    assert "date and seed of 2 episodes are not in the index" in output
+    assert run("repair", dated)[0] == 0
+    output = run("list", dated)[1]
+    assert "2026-03-02 08:30" in output
+    assert "not in the index" not in output
+
+
+@pytest.mark.parametrize(
+    ("utc", "shown"),
+    [
+        ("2026-03-01T23:30:59.123+00:00", "2026-03-02 08:30"),
+        ("2026-03-01T23:30:59Z", "2026-03-02 08:30"),
+        ("2026-03-01T23:30:59", "2026-03-02 08:30"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+        ("last Monday", "last Monday"),
+        ("", ""),
+    ],
+)
+def test_times_are_shown_as_they_are_here(in_tokyo: None, utc: str, shown: str) -> None:
+    assert local_time(utc) == shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_list_says_what_a_narrow_terminal_has_no_room_for(
+    dated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    assert main(["dataset", "list", str(dated)]) == 0
+    *table, left_out, _ = terminal.getvalue().splitlines()
+    assert max(map(len, table)) <= 80
+    assert "2026-03-02 08:30" in terminal.getvalue()
+    assert left_out.startswith("no room for: round, sources, instruction")
 
 
 def test_delete_restore_trim_and_relabel_say_what_they_did(dataset: Path, run: Callable) -> None:

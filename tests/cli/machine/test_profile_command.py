@@ -83,3 +83,19 @@ def test_the_urdf_of_a_robot_is_printed_as_a_document(
     (own_arm.parent / "desk_arm.xml").unlink()
     assert main(["profile", "urdf", str(own_arm)]) == 2
     assert "there is no file" in capsys.readouterr().err
+
+
+def test_all_mistakes_of_a_profile_are_named_at_once(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = own_arm.read_text()
+    assert "control_rate_hz: 100" in text
+    text = text.replace("control_rate_hz: 100", "control_rate_hz: -100\ncolour: red", 1)
+    own_arm.write_text(text)
+    assert main(["profile", "check", str(own_arm)]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    first, second, last = printed.err.splitlines()
+    assert first == f"{own_arm}: control_rate_hz: expected a number above 0, found -100"
+    assert second.startswith(f"{own_arm}: unknown key 'colour'; Valid: arms")
+    assert last == f"robot-learning profile: {own_arm}: 2 mistakes"

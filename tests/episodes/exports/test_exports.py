@@ -316,7 +316,7 @@ def test_valid_rows_only_gives_runs_and_never_joins_over_a_gap(flawed_dataset: D
 def test_rows_without_a_label_and_columns_with_nan_are_not_exported(
     flawed_dataset: Dataset, tmp_path: Path
 ) -> None:
-    with pytest.raises(DatasetError, match="1 rows have no label"):
+    with pytest.raises(DatasetError, match="1 row has no label"):
         export_dataset(flawed_dataset, tmp_path / "a.hdf5", RobomimicExporter())
     report = export_dataset(
         flawed_dataset, tmp_path / "a.hdf5", RobomimicExporter(), valid_only=True

@@ -156,6 +156,17 @@ def test_late_streams_are_named_and_reports_of_before_are_understood(report: dic
     assert timing_reasons(judged) == (before,)
 
 
+def test_one_gap_is_told_in_the_singular_and_reports_that_did_not_are_understood(
+    report: dict,
+) -> None:
+    stream = {**report["streams"]["front"], "gaps": 1, "longest_gap_s": 0.5}
+    streams = {**report["streams"], "front": stream}
+    judged = judge({**report, "streams": streams}, QualityThresholds(gaps_per_minute=0.0))
+    assert timing_reasons(judged) == ("front has 1 gap, the longest 0.50 s",)
+    before = "front has 1 gaps, the longest 0.50 s"
+    assert timing_reasons(judged | {"reasons": [before]}) == (before,)
+
+
 def test_a_rate_that_rows_alone_do_not_tell_is_no_reason(report: dict) -> None:
     # Of trimmed and recovered episodes: every second sample stands in no row.
     slow = {**report["streams"]["joints"], "rate_hz": 50.0}

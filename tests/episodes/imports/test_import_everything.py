@@ -126,7 +126,7 @@ def test_frames_are_turned_the_right_way_round(tmp_path: Path) -> None:
     ("place", "values", "why"),
     [
         ("next_obs/joint_pos", np.zeros((ROWS, 2)), "the observations of the next row"),
-        ("initial_state/joints", np.zeros((1, 9)), "it has 1 rows, the actions 6"),
+        ("initial_state/joints", np.zeros((1, 9)), "it has 1 row, the actions 6"),
         ("obs/camera_matrix", np.zeros((3, 3)), "it has 3 rows, the actions 6"),
         ("obs/words", np.array([b"x"] * ROWS), "of the type |S1, not numbers by row"),
         ("obs/complex", np.zeros((ROWS, 2), complex), "of the type complex128"),

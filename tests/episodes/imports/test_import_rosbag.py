@@ -292,10 +292,10 @@ def test_a_broken_message_is_named_and_can_be_skipped(
         import_dataset(bag, tmp_path / "imported", importer)
     assert not (tmp_path / "imported").exists()
     report = import_dataset(bag, tmp_path / "imported", replace(importer, skip_broken=True))
-    assert list(report.left_out) == ["1 messages of /joint_states"]
+    assert list(report.left_out) == ["1 message of /joint_states"]
     assert (
         "message 17 of /joint_states cannot be read"
-        in report.left_out["1 messages of /joint_states"]
+        in report.left_out["1 message of /joint_states"]
     )
     assert report.rows >= 50
 

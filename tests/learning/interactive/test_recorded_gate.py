@@ -161,7 +161,7 @@ def test_the_command_writes_it_beside_the_checkpoint(rounds, members, tmp_path, 
     assert main(["gate", str(rounds.path), str(tmp_path / "one" / "best")]) == 0
     shown = capsys.readouterr().out
     assert re.search(r"one_gate: asks for help with doubt above .* or risk above", shown)
-    assert "from 4 successful and 2 failed episodes; by 360 rows of the policy" in shown
+    assert "from 4 successes and 2 failures; by 360 rows of the policy" in shown
     assert load_gate(tmp_path / "one_gate").source["target_rate"] == 0.1
     arguments = ["gate", str(rounds.path), str(tmp_path / "one" / "best")]
     assert main([*arguments, "--out", str(rounds.path)]) == 2

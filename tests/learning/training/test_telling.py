@@ -33,7 +33,7 @@ def test_the_start_says_what_goes_in_and_comes_out(
     train(demonstrations, make_config(), tmp_path / "run", show_progress=True)
     said = capfd.readouterr().err
     rows = sum(summary.rows for summary in demonstrations.episodes)
-    found = re.search(r"(\d) episodes, (\d+) rows to train on; 1 episodes to validate", said)
+    found = re.search(r"(\d) episodes, (\d+) rows to train on; 1 episode to validate", said)
     assert found is not None
     assert found[1] == "5"
     assert int(found[2]) < rows

@@ -1,9 +1,8 @@
-"""What the verbs print with: tables and text on stdout, progress on stderr."""
+"""What commands print with: tables and text on stdout, progress on stderr."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -15,35 +14,21 @@ if TYPE_CHECKING:
 
     from robot_learning.episodes.store.recovery import Progress
 
-    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
-
-_PIPE_WIDTH = 200
-
-
-def add_verb(
-    verbs: Verbs,
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    help_text: str,
-    description: str = "",
-) -> argparse.ArgumentParser:
-    """Add a verb and its first argument, the folder of the dataset."""
-    parser = verbs.add_parser(
-        name, help=help_text, description=description or f"{help_text.capitalize()}."
-    )
-    parser.add_argument("dataset", help="folder of the dataset")
-    parser.set_defaults(run=run)
-    return parser
+# Columns of what is no terminal: more than any table has.
+_UNBOUNDED = 100_000
 
 
 def make_console() -> Console:
-    """A console on stdout that prints text as it is; in a pipe it is wide enough for tables."""
+    """A console on stdout that prints text as it is: as wide as the terminal, if there is one.
+
+    In a pipe or a file nothing is wrapped or cut.
+    """
     from rich.console import Console
 
     # What people typed (an instruction, say) may hold what rich takes for markup.
     console = Console(highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = _PIPE_WIDTH
+    if not console.file.isatty():
+        console.width = _UNBOUNDED
     return console
 
 
@@ -56,6 +41,20 @@ def make_table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> T
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", overflow="fold")
     return table
+
+
+def fits(console: Console, table: Table) -> bool:
+    """Whether a table is shown without wrapping anything."""
+    unbounded = console.options.update(width=_UNBOUNDED)
+    return console.measure(table, options=unbounded).maximum <= console.width
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table below its title, which is never broken: it may be a path that is copied."""
+    if table.title:
+        console.print(table.title, style="table.title", soft_wrap=True)
+        table.title = None
+    console.print(table)
 
 
 @contextmanager

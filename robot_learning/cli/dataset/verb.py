@@ -1,0 +1,26 @@
+"""What every verb of `robot-learning dataset` begins with."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def add_verb(
+    verbs: Verbs,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    help_text: str,
+    description: str = "",
+) -> argparse.ArgumentParser:
+    """Add a verb and its first argument, the folder of the dataset."""
+    parser = verbs.add_parser(
+        name, help=help_text, description=description or f"{help_text.capitalize()}."
+    )
+    parser.add_argument("dataset", help="folder of the dataset")
+    parser.set_defaults(run=run)
+    return parser
