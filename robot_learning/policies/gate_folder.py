@@ -87,8 +87,11 @@ class Gate:
         source, limits = self.source, self.thresholds
         rows = f"by {amount(source['rows'], 'row')} of {source['rows_of']}"
         if self.critic is not None:
-            ends = f"{source['succeeded']} successes and {source['failed']} failures"
-            risk = f" or risk above {limits.risk:.3g}, learnt from {ends}"
+            ends = [
+                amount(source["succeeded"], "success", "successes"),
+                amount(source["failed"], "failure"),
+            ]
+            risk = f" or risk above {limits.risk:.3g}, learnt from {' and '.join(ends)}"
         elif source["kind"] == "thrifty":
             risk = "; no risk yet: that takes successful and failed episodes"
         else:

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from robot_learning.cli.dataset import console
+from robot_learning.cli.common import console
 from robot_learning.cli.interactive import imitation_view
 from robot_learning.cli.main import main
 from robot_learning.cli.policies import evaluate_trials

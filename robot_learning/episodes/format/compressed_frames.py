@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import simplejpeg
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.format.image_encodings import COLOUR
@@ -52,7 +53,7 @@ def compressed_frame(data: bytes, form: str) -> CompressedFrame:
     if not data.startswith(_PNG_START):
         raise CommandError(f"no JPEG image and no PNG image, its format is '{form}'; {_TAKEN}")
     if len(data) < _PNG_HEADER.size:
-        raise CommandError(f"a PNG image that is cut off after {len(data)} bytes")
+        raise CommandError(f"a PNG image that is cut off after {amount(len(data), 'byte')}")
     _, _, width, height, bits, colour = _PNG_HEADER.unpack_from(data)
     encoding = form.partition(";")[0].strip()
     is_depth = encoding == "16UC1" and (bits, colour) == (16, _GREY)
