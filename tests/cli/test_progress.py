@@ -35,7 +35,8 @@ def test_an_evaluation_that_is_stopped_says_where(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     details = SimpleNamespace(task="reach", robot="desk_arm")
-    checkpoint = SimpleNamespace(details=details, policy=None)
+    policy = SimpleNamespace(spec=SimpleNamespace(rate_hz=50.0))
+    checkpoint = SimpleNamespace(details=details, policy=policy)
     monkeypatch.setattr(checkpoints, "load_checkpoint", lambda *_: checkpoint)
     monkeypatch.setattr(console, "ProgressLines", QUICK)
 
