@@ -23,10 +23,10 @@ from torch import Tensor
 from robot_learning import __version__
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, best_checkpoint
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.files import replace_folder
 from robot_learning.policies.config import from_plain, to_plain
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
-from robot_learning.policies.exchange import move_whole
 from robot_learning.policies.families import family_named
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
@@ -93,7 +93,7 @@ def save_checkpoint(folder: Path | str, policy: Policy, details: CheckpointDetai
         digest = _digest(beside / WEIGHTS_NAME)
         text = json.dumps(_plain(policy, details, digest), indent=2, allow_nan=False)
         (beside / DETAILS_NAME).write_text(text + "\n", encoding="utf-8")
-        move_whole(beside, place)
+        replace_folder(beside, place)
     except (OSError, ValueError, TypeError, SafetensorError) as problem:
         shutil.rmtree(beside, ignore_errors=True)
         raise CheckpointError(f"{place}: cannot be saved: {problem}") from problem

@@ -21,6 +21,7 @@ import torch
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import GATE_NAME, has_gate
+from robot_learning.core.files import replace_folder
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.checkpoint import (
     CheckpointDetails,
@@ -28,7 +29,6 @@ from robot_learning.policies.checkpoint import (
     save_checkpoint,
 )
 from robot_learning.policies.errors import CheckpointError
-from robot_learning.policies.exchange import move_whole
 from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.policy import Policy
 
@@ -123,7 +123,7 @@ def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> Non
             save_checkpoint(beside / _CRITIC, critic.policy, details)
         text = json.dumps(plain, indent=2, allow_nan=False)
         (beside / GATE_NAME).write_text(text + "\n", encoding="utf-8")
-        move_whole(beside, place)
+        replace_folder(beside, place)
     except (OSError, ValueError, TypeError) as problem:
         shutil.rmtree(beside, ignore_errors=True)
         raise CheckpointError(f"{place}: cannot be saved: {problem}") from problem

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
+from robot_learning.core.files import replacing
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.viewing.controllers import controllers
@@ -166,9 +166,8 @@ class RelabelDisplay:
             tiles.append(self._renderer.render(None, _PICTURE_PX))
         if not tiles:
             return
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_bytes(encode_jpeg(_side_by_side(tiles), _JPEG_QUALITY))
-        beside.replace(path)
+        with replacing(path, durable=False) as beside:
+            beside.write_bytes(encode_jpeg(_side_by_side(tiles), _JPEG_QUALITY))
 
 
 def _side_by_side(tiles: list[UInt8Array]) -> UInt8Array:

@@ -22,10 +22,9 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.files import fsync, write_atomically
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError, FileAccessError
-from robot_learning.episodes.format.journaled_file import fsync_directory
-from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.episodes.store.trash import free_place
 
 FOLDER_NAME = "relabelling"
@@ -116,7 +115,7 @@ class RelabelJournal:
         try:
             if not self._whole_bytes:
                 self.path.parent.mkdir(exist_ok=True)
-                fsync_directory(self.path.parent.parent)
+                fsync(self.path.parent.parent)
                 head = _line({"version": _VERSION, **asdict(self.sitting)})
                 write_atomically(self.path, head)
                 self._whole_bytes = len(head)

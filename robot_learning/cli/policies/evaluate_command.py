@@ -241,7 +241,7 @@ def _write_json(
 ) -> None:
     from dataclasses import asdict
 
-    from robot_learning.episodes.store.folder import write_atomically
+    from robot_learning.core.files import write_atomically
 
     document = {name: evaluation.to_plain() for name, evaluation in evaluations.items()}
     plain = {"evaluations": document, "comparison": asdict(comparison) if comparison else None}

@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.files import write_atomically
 from robot_learning.episodes.format.digests import combine
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.schema import Column
 from robot_learning.episodes.store.episode import Episode
-from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.episodes.store.index import EpisodeSummary
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Writing frames into an MP4 file, any number of episodes one after the other."""
+"""Writing frames into a video file, any number of episodes one after the other."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_CRF = {"h264": 23, "av1": 30}
 
 
 class VideoWriter:
-    """One MP4 file. Frame k is shown at k / rate."""
+    """One video file. Frame k is shown at k / rate."""
 
     def __init__(
         self,
@@ -35,6 +35,8 @@ class VideoWriter:
         shape: tuple[int, ...],
         codec: str,
         crf: int | None = None,
+        *,
+        container: str = "mp4",
     ) -> None:
         """Create the file.
 
@@ -44,6 +46,7 @@ class VideoWriter:
             shape: (height, width, 3).
             codec: `h264` or `av1`.
             crf: constant rate factor, lower is better; None: the codec's default here.
+            container: FFmpeg's name of the file format, whatever the file is called.
 
         Raises:
             DatasetError: no such codec.
@@ -60,7 +63,7 @@ class VideoWriter:
         exact_rate = Fraction(rate_hz).limit_denominator(_LARGEST_DENOMINATOR)
         height, width = shape[:2]
         self.frames = 0
-        self._container: Any = av.open(str(path), "w")
+        self._container: Any = av.open(str(path), "w", format=container)
         self._stream = self._container.add_stream(
             encoder, rate=exact_rate, options={**options, "crf": str(rate)}
         )

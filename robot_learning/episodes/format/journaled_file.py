@@ -26,15 +26,6 @@ def journal_path(path: Path) -> Path:
     return path.with_name(path.name + ".journal")
 
 
-def fsync_directory(directory: Path) -> None:
-    """Make the names in `directory` durable (renames, new files)."""
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def apply_journal(path: Path) -> bool:
     """Bring `path` to its last commit; True when a whole journal was there and was applied.
 

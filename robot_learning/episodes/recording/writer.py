@@ -24,12 +24,12 @@ import h5py
 import numpy as np
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.files import fsync
 from robot_learning.episodes.format.episode_file import EncodedRow, EpisodeFile, write_outcome
 from robot_learning.episodes.format.errors import DiskSpaceError, EpisodeError
 from robot_learning.episodes.format.images import encode_depth, encode_jpeg
 from robot_learning.episodes.format.journaled_file import (
     JournaledFile,
-    fsync_directory,
     journal_path,
 )
 from robot_learning.episodes.format.quality import RowMonitor
@@ -202,7 +202,7 @@ class EpisodeWriter:
             self._journaled.commit(sync=self.settings.sync)
             self._journaled.close(remove_journal=True)
             self.partial_path.rename(self.path)
-            fsync_directory(self.path.parent)
+            fsync(self.path.parent)
         except (OSError, RuntimeError) as problem:
             self._abandon()
             raise EpisodeError(

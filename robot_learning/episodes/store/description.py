@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.files import write_atomically
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.schema import DatasetInfo
 from robot_learning.episodes.store.episode import Episode
@@ -16,7 +17,6 @@ from robot_learning.episodes.store.folder import (
     info_difference,
     locked,
     saved_episodes,
-    write_atomically,
 )
 from robot_learning.episodes.store.trash import free_place
 

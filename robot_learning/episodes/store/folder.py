@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
+from robot_learning.core import files
 from robot_learning.episodes.format.errors import DatasetError, DatasetLockedError
-from robot_learning.episodes.format.journaled_file import fsync_directory
 from robot_learning.episodes.format.schema import DatasetInfo, check_info
 
 INFO_NAME = "dataset.json"
@@ -60,7 +59,7 @@ class DatasetFolder:
                 (path / EPISODES_NAME).mkdir(parents=True, exist_ok=True)
             except OSError as problem:
                 raise DatasetError(f"{path}: cannot be created: {problem}") from problem
-            write_atomically(path / INFO_NAME, info.to_json().encode())
+            files.write_atomically(path / INFO_NAME, info.to_json().encode())
         folder = cls(path)
         difference = info_difference(folder.info, info)
         if difference and not folder._describe_anew(info):
@@ -73,7 +72,7 @@ class DatasetFolder:
             with self.lock():
                 if not self._is_unused():
                     return False
-                write_atomically(self.info_path, info.to_json().encode())
+                files.write_atomically(self.info_path, info.to_json().encode())
         except DatasetLockedError:
             return False  # somebody is about to record into it
         self.info = info
@@ -146,24 +145,17 @@ def locked(folder: Path) -> Iterator[None]:
         DatasetLockedError: another process holds it; the text says which.
         DatasetError: this user may not write there.
     """
-    try:
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as problem:
-        raise DatasetError(f"{folder}: cannot be written to: {problem}") from problem
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+            stack.enter_context(files.locked(folder))
+        except files.LockHeldError as problem:
             raise DatasetLockedError(
-                f"{folder}: process {holder or '(unknown)'} is writing to this dataset; "
+                f"{folder}: process {problem.holder or '(unknown)'} is writing to this dataset; "
                 "stop it or record into another folder"
             ) from problem
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except OSError as problem:
+            raise DatasetError(f"{folder}: cannot be written to: {problem}") from problem
         yield
-    finally:
-        os.close(descriptor)
 
 
 def saved_episodes(folder: Path) -> list[str]:
@@ -186,22 +178,6 @@ def episode_number(name: str) -> int:
     if match is None:
         raise DatasetError(f"'{name}' is not the name of an episode")
     return int(match.group(1))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace a small file so that a reader sees the old or the new one, whole."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise
-    fsync_directory(path.parent)
 
 
 def info_difference(existing: DatasetInfo, wanted: DatasetInfo) -> str:

@@ -8,10 +8,8 @@ whole, never changed in place.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ import h5py
 import numpy as np
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.files import replacing
 from robot_learning.episodes.format.attributes import get_integer, set_text
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.reading import reading
@@ -127,7 +126,7 @@ def add_to_index(folder: DatasetFolder, summary: EpisodeSummary) -> None:
 
     Costs a copy of the index file: some milliseconds for ten thousand episodes.
     """
-    with _replacement(folder.index_path) as beside:
+    with replacing(folder.index_path, durable=False) as beside:
         if folder.index_path.exists():
             shutil.copyfile(folder.index_path, beside)
             with h5py.File(beside, "r+") as file:
@@ -142,7 +141,7 @@ def write_index(
     splits: Mapping[str, Iterable[str]] | None = None,
 ) -> None:
     """Write the index anew. Hold the lock. `splits` maps a name to episode names."""
-    with _replacement(folder.index_path) as beside:
+    with replacing(folder.index_path, durable=False) as beside:
         _create(folder, beside, list(summaries), splits or {})
 
 
@@ -161,18 +160,6 @@ def read_splits(folder: DatasetFolder) -> dict[str, list[str]]:
             name: [_name_of_demo(demo.decode()) for demo in _local(file[_MASK], name)[:]]
             for name in file[_MASK]
         }
-
-
-@contextmanager
-def _replacement(path: Path) -> Iterator[Path]:
-    # Not synced: after a loss of power it can be made anew from the episodes, and whoever
-    # records waits for it.
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        yield beside
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _create(

@@ -24,12 +24,12 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.files import replacing
 from robot_learning.core.types import FloatArray
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.attributes import set_text
 from robot_learning.episodes.format.episode_file import write_digests
 from robot_learning.episodes.format.errors import EpisodeError, FileAccessError
-from robot_learning.episodes.format.journaled_file import fsync_directory
 from robot_learning.episodes.format.reading import reading
 from robot_learning.episodes.format.schema import physical_path
 from robot_learning.episodes.store.episode import (
@@ -209,21 +209,15 @@ def rewrite_episode(
         EpisodeError: the episode cannot be read.
     """
     path = folder.episodes_path / name
-    beside = path.with_name(f".{name}.{os.getpid()}.new")
     try:
-        shutil.copyfile(path, beside)
-        _reserve(beside, growth_bytes + _GROWTH_BYTES)
-        with reading(path), h5py.File(beside, "r+") as file:
-            edit(file)
-            summary = summarise(file, name)
-        with beside.open("rb") as copy:
-            os.fsync(copy.fileno())
-        beside.replace(path)
-        fsync_directory(path.parent)
+        with replacing(path) as beside:
+            shutil.copyfile(path, beside)
+            _reserve(beside, growth_bytes + _GROWTH_BYTES)
+            with reading(path), h5py.File(beside, "r+") as file:
+                edit(file)
+                summary = summarise(file, name)
     except OSError as problem:
         raise FileAccessError(f"{path}: not changed: {problem.strerror or problem}") from problem
-    finally:
-        beside.unlink(missing_ok=True)
     write_index(folder, {**read_index(folder), name: summary}.values(), read_splits(folder))
     return summary
 

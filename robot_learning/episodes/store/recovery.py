@@ -15,12 +15,12 @@ import numpy as np
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.files import fsync
 from robot_learning.episodes.format.attributes import get_text, get_value
 from robot_learning.episodes.format.episode_file import write_outcome
 from robot_learning.episodes.format.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.format.journaled_file import (
     JournaledFile,
-    fsync_directory,
     journal_path,
 )
 from robot_learning.episodes.format.reading import reading
@@ -118,7 +118,7 @@ def recover_partial(folder: DatasetFolder, path: Path) -> tuple[EpisodeSummary, 
     finally:
         journaled.close(remove_journal=done)
     path.rename(final)
-    fsync_directory(final.parent)
+    fsync(final.parent)
     return summary, lost
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.files import fsync
 from robot_learning.episodes.format.errors import DatasetError
-from robot_learning.episodes.format.journaled_file import fsync_directory
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import TRASH_NAME, DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
@@ -102,5 +102,5 @@ def restore_episode(folder: DatasetFolder, trashed: TrashedEpisode) -> EpisodeSu
 
 
 def _sync(folder: DatasetFolder) -> None:
-    fsync_directory(folder.path / TRASH_NAME)
-    fsync_directory(folder.episodes_path)
+    fsync(folder.path / TRASH_NAME)
+    fsync(folder.episodes_path)

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from robot_learning.core.files import fsync
 from robot_learning.episodes.format.errors import DatasetError
-from robot_learning.episodes.format.journaled_file import fsync_directory
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder, info_difference
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
@@ -75,7 +75,7 @@ def copy_episodes(
         made = DatasetFolder.create_or_open(beside, chosen[0][0].info)
         report = _fill(made, chosen, splits, progress)
         beside.rename(target)
-        fsync_directory(target.parent)
+        fsync(target.parent)
     except OSError as problem:
         raise DatasetError(f"{target}: could not be written: {problem}") from problem
     finally:
@@ -112,7 +112,7 @@ def _fill(
         for split, members in splits[number].items() if splits else ():
             names = [renamed[name] for name in members if name in renamed]
             joined[split] = list(dict.fromkeys([*joined.get(split, []), *names]))
-    fsync_directory(target.episodes_path)
+    fsync(target.episodes_path)
     write_index(target, taken.values(), joined)
     rows = sum(summary.rows for summary in taken.values())
     return MergeReport(len(taken), rows, tuple(left_out))

@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.files import fsync, replacing
 from robot_learning.episodes.format.episode_file import (
     KEPT,
     ROW_COLUMNS,
@@ -19,7 +20,6 @@ from robot_learning.episodes.format.episode_file import (
     write_outcome,
 )
 from robot_learning.episodes.format.errors import EpisodeError
-from robot_learning.episodes.format.journaled_file import fsync_directory
 from robot_learning.episodes.format.row_quality import quality_of_rows
 from robot_learning.episodes.format.schema import RowFault
 from robot_learning.episodes.store.episode import Episode
@@ -47,25 +47,19 @@ def trim_episode(
             was changed then.
     """
     path = folder.episodes_path / name
-    beside = path.with_name(f".{name}.{os.getpid()}.new")
     try:
-        with Episode(path) as episode:
-            _check(episode, start, stop)
-            with h5py.File(beside, "w") as file:
-                _write(episode, file, start, stop)
-                summary = summarise(file, name)
-        with beside.open("rb") as copy:
-            os.fsync(copy.fileno())
-        place = free_place(folder.path, name)
-        # Linked first: the whole episode is in one place at least, whenever this ends.
-        os.link(path, place)
-        fsync_directory(place.parent)
-        beside.replace(path)
-        fsync_directory(path.parent)
+        with replacing(path) as beside:
+            with Episode(path) as episode:
+                _check(episode, start, stop)
+                with h5py.File(beside, "w") as file:
+                    _write(episode, file, start, stop)
+                    summary = summarise(file, name)
+            place = free_place(folder.path, name)
+            # Linked first: the whole episode is in one place at least, whenever this ends.
+            os.link(path, place)
+            fsync(place.parent)
     except OSError as problem:
         raise EpisodeError(f"{path}: could not be trimmed: {problem}") from problem
-    finally:
-        beside.unlink(missing_ok=True)
     write_index(folder, {**read_index(folder), name: summary}.values(), read_splits(folder))
     return summary, place
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.files import replacing
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.exports.video import VideoWriter
 from robot_learning.episodes.format.errors import EpisodeError
@@ -35,19 +36,18 @@ def save_film(episode: Episode, path: Path, progress: Progress | None = None) ->
         EpisodeError: it has no camera, is damaged, or the file cannot be written.
     """
     reel = Reel(episode)
-    beside = path.with_name(f".{path.stem}.new{path.suffix}")
     rate_hz = max(1, round(episode.info.rate_hz))
     try:
-        with VideoWriter(beside, rate_hz, reel.shape, "h264") as video:
+        with (
+            replacing(path, durable=False) as beside,
+            VideoWriter(beside, rate_hz, reel.shape, "h264") as video,
+        ):
             for row in range(episode.rows):
                 video.add(reel.frame(row))
                 if progress:
                     progress(row + 1, episode.rows)
-        beside.replace(path)
     except OSError as problem:
         raise EpisodeError(f"{path}: cannot be written: {problem}") from problem
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 class Reel:

@@ -12,12 +12,12 @@ import numpy.typing as npt
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import write_atomically
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.optional import require
 from robot_learning.episodes.store.episode import Episode
-from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.episodes.viewing.controllers import COLOURS, controllers, interventions, spells
 
 WIDTH_IN = 16.0

@@ -8,7 +8,6 @@ repeat itself, too.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -19,12 +18,14 @@ import numpy as np
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import replacing
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.exports.video import VideoWriter
 from robot_learning.episodes.viewing.banner import Banner
 from robot_learning.learning.evaluation.outcomes import Outcome, Take, replayed
 
-FORMATS = (".mp4", ".mkv", ".mov")
+FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}
+"""Container formats by the ending of a file's name."""
 # The last picture of an episode is shown for this long.
 _PAUSE_S = 1.0
 _LARGEST_RATE_HZ = 30.0
@@ -102,28 +103,27 @@ def write_video(
             environment gives no pictures.
     """
     check_format(path)
-    beside = path.with_name(f".{path.stem}.{os.getpid()}.new{path.suffix}")
     every = max(1, math.ceil(rate_hz / _LARGEST_RATE_HZ))
     film_rate_hz = max(1, round(rate_hz / every))
+    container = FORMATS[path.suffix.lower()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(env), ExitStack() as stack:
+        with closing(env), replacing(path, durable=False) as beside, ExitStack() as stack:
             writer: VideoWriter | None = None
             for take in takes:
                 frame = None
                 for frame in _frames(env, take, rate_hz, every, success_return):
                     if writer is None:
-                        new = VideoWriter(beside, film_rate_hz, frame.shape, "h264")
+                        new = VideoWriter(
+                            beside, film_rate_hz, frame.shape, "h264", container=container
+                        )
                         writer = stack.enter_context(new)
                     writer.add(frame)
                 for _ in range(round(_PAUSE_S * film_rate_hz)):
                     if writer is not None and frame is not None:
                         writer.add(frame)
-        beside.replace(path)
     except (OSError, av.FFmpegError) as problem:
         raise ConfigurationError(f"the video cannot be written: {path}: {problem}") from problem
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _frames(

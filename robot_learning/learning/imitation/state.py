@@ -9,19 +9,18 @@ is made again as it was. It is saved once a second at most, since rounds may tak
 from __future__ import annotations
 
 import copy
-import fcntl
 import json
-import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from robot_learning.core import files
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
@@ -125,19 +124,15 @@ def locked(folder: Path) -> Iterator[None]:
         RunError: another process works in it.
         TrainingError: it cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as problem:
-        raise TrainingError(f"{folder}: cannot be written: {problem}") from problem
-    try:
+    with ExitStack() as stack:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(files.locked(folder))
+        except files.LockHeldError:
             raise RunError(f"{folder}: another process works in it; end it first") from None
+        except OSError as problem:
+            raise TrainingError(f"{folder}: cannot be written: {problem}") from problem
         yield
-    finally:
-        os.close(descriptor)
 
 
 class Store:

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import write_atomically
 from robot_learning.core.leash import leashed
-from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.state import holds_run, load
 from robot_learning.learning.imitation.summary import summarize

@@ -17,10 +17,10 @@ import torch
 
 from robot_learning.control.limiter import frozen
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import write_atomically
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.learning.algorithms.dart import error_covariance, scaled_covariance
 from robot_learning.learning.training.batches import Batches
 from robot_learning.learning.training.config import DataConfig

@@ -20,6 +20,7 @@ from rich.progress import (
 )
 from torch.utils.tensorboard import SummaryWriter
 
+from robot_learning.core.files import replacing
 from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.training.run_folder import BOARD_NAME, METRICS_NAME
 
@@ -71,12 +72,13 @@ class RunLog:
         with self.path.open(newline="", encoding="utf-8") as file:
             # A line that was cut off by a kill has no valid step.
             rows = [row for row in csv.DictReader(file) if _step_of(row) <= step]
-        beside = self.path.with_suffix(".new")
-        with beside.open("w", newline="", encoding="utf-8") as file:
+        with (
+            replacing(self.path, durable=False) as beside,
+            beside.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        beside.replace(self.path)
 
 
 def _step_of(row: Mapping[str, str | None]) -> float:

@@ -15,8 +15,8 @@ from typing import Any
 
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import write_atomically
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.store.folder import write_atomically
 from robot_learning.episodes.store.index import EpisodeSummary
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.errors import RunError, TrainingError

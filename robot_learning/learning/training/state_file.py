@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from robot_learning.episodes.store.folder import write_atomically
+from robot_learning.core.files import write_atomically
 from robot_learning.learning.training.errors import RunError
 
 State = TypeVar("State")

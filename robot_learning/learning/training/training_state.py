@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from robot_learning.core.files import replacing
 from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.learning.training.optimization import MovingAverage
 from robot_learning.policies.policy import Policy
@@ -87,14 +88,12 @@ def save_state(
         }
     )
     path = folder / STATE_NAME
-    beside = path.with_name(f".{path.name}.new")
     try:
         # Tensors that share memory are refused by the format.
         copies = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-        save_file(copies, beside, {"training": text})
-        beside.replace(path)
+        with replacing(path, durable=False) as beside:
+            save_file(copies, beside, {"training": text})
     except (OSError, SafetensorError) as problem:
-        beside.unlink(missing_ok=True)
         raise TrainingError(f"{path}: the state could not be saved: {problem}") from problem
 
 

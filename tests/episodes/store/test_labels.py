@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_learning.core import files
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import EpisodeError, FileAccessError
@@ -166,7 +167,7 @@ def test_a_full_disk_leaves_the_episode_whole(recorded: Recorded, tmp_path: Path
         ("write_layer", False, False),
         ("write_digests", False, False),
         ("summarise", False, False),
-        ("fsync_directory", True, True),
+        ("fsync", True, True),
         ("write_index", True, True),
         (None, True, False),
     ],
@@ -202,7 +203,13 @@ def add_and_be_killed(folder: DatasetFolder, path: Path, instant: str | None) ->
     def die(*_: object, **__: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
-    if instant:
+    def die_at_folder(path: Path) -> None:
+        if path.is_dir():
+            die()
+
+    if instant == "fsync":
+        files.fsync = die_at_folder
+    elif instant:
         setattr(labels, instant, die)
     add(folder, path)
     die()
