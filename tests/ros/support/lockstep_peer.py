@@ -51,8 +51,18 @@ class LockstepPeer:
             if reason in self.graph.states[-1]["reasons"][0]:
                 return
             self.step_ns = 10_000_000
+            self.hand_back()
+
+    def hand_back(self) -> None:
+        """Put the policy in control; again where a stall of the machine has taken it away."""
+        while self.graph.mode() != "POLICY":
             self.granted("hand_back")
-            self.beat(until=lambda: self.graph.mode() == "POLICY")
+            give_up_s = time.monotonic() + 1.0
+            self.beat(
+                until=lambda give_up_s=give_up_s: (
+                    self.graph.mode() == "POLICY" or time.monotonic() > give_up_s
+                )
+            )
 
     def beat(self, count: int = 1, until: Callable[[], bool] | None = None) -> None:
         """Periods of real time, until a condition or for a number of them."""
