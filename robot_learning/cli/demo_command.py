@@ -84,7 +84,8 @@ def _pick(arguments: argparse.Namespace) -> int:
 def _loop(arguments: argparse.Namespace) -> int:
     given = launch_arguments(arguments)
     if given:
-        raise ConfigurationError(f"'{min(given)}' belongs to --pick")
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
+        raise ConfigurationError(f"{options}: only with --pick, which films one task")
     from robot_learning.cli.demo.loop import run_loop
     from robot_learning.cli.demo.screen import Screen
 

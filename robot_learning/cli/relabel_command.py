@@ -68,8 +68,9 @@ def add_parser(subparsers: Subparsers) -> None:
     _add_device_options(parser)
     parser.add_argument(
         "--expert",
-        metavar="MODULE:CALLABLE",
-        help="any callable (observation, info) -> action (default: the task's scripted expert)",
+        metavar="EXPERT",
+        help="a task whose scripted expert labels, such as lift, or MODULE:CALLABLE, any callable "
+        "(observation, info) -> action (default: the scripted expert of the dataset's task)",
     )
     parser.add_argument(
         "--author",

@@ -7,6 +7,12 @@ from enum import IntEnum, IntFlag
 OUTCOMES = ("success", "failure", "unknown")
 """How an episode ended."""
 
+POLICY_FAMILIES = (
+    *("deterministic", "gaussian", "gmm", "rnn_gmm"),
+    *("act", "autoregressive", "diffusion", "flow"),
+)
+"""Policies that can be trained; `robot_learning.policies.families` builds them."""
+
 
 class Mode(IntEnum):
     """What the arbiter is doing; the numbers are those of the column `control/mode`."""

@@ -1,5 +1,6 @@
 """`relabel` as it is typed."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,20 @@ def test_by_the_scripted_expert(dataset: Path, capsys: pytest.CaptureFixture[str
     assert "the scripted expert of reach" in listed
     assert main(["relabel", str(dataset), "--only", "policy"]) == 1
     assert "no row was labelled" in capsys.readouterr().out
+
+
+def test_an_import_whose_task_nobody_knows_is_labelled_by_the_expert_that_is_named(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    info = dataset / "dataset.json"
+    info.write_text(json.dumps({**json.loads(info.read_text()), "task": "imported"}))
+    assert main(["relabel", str(dataset), "0", "--rows", "2:8"]) == 2
+    said = capsys.readouterr().err
+    assert "task 'imported' has no scripted expert; name one with --expert: " in said
+    assert main(["relabel", str(dataset), "0", "--rows", "2:8", "--expert", "reach"]) == 0
+    assert "layer 0, 6 rows labelled" in capsys.readouterr().out
+    (layer,) = Dataset(dataset).episode("episode_000000.hdf5").labels()
+    assert layer.author == "the scripted expert of reach"
 
 
 def test_by_any_callable_until_it_raises(

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot_learning.core.vocabulary import POLICY_FAMILIES
 from robot_learning.policies.config import from_plain, to_plain, with_overrides
 from robot_learning.policies.deterministic import DeterministicConfig
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.families import family_named, make_policy
+from robot_learning.policies.families import FAMILIES, family_named, make_policy
 from robot_learning.policies.normalization import MeasuredStatistics
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
 
@@ -135,3 +136,7 @@ def test_images_too_small_for_the_encoder_are_refused() -> None:
     spec = PolicySpec((ObservationSpec("camera", (17, 40, 3), is_image=True),), 2)
     with pytest.raises(PolicyError, match="'camera' is 15×36 pixels after cropping"):
         make_policy("deterministic", spec, None)
+
+
+def test_the_families_have_the_names_of_the_vocabulary() -> None:
+    assert tuple(FAMILIES) == POLICY_FAMILIES

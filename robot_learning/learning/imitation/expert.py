@@ -128,7 +128,8 @@ def _find(given: str | Callable[..., Any]) -> Callable[..., Any]:
         found: Any = importlib.import_module(module_name)
     except Exception as problem:
         raise ConfigurationError(
-            f"expert '{given}': the module '{module_name}' cannot be imported: {problem}"
+            f"expert '{given}': the module '{module_name}' cannot be imported: {problem}; modules "
+            "are looked for in this folder, in PYTHONPATH, and among installed packages"
         ) from problem
     for part in name.split("."):
         if not hasattr(found, part):

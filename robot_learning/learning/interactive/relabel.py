@@ -35,7 +35,7 @@ from robot_learning.learning.imitation.expert import (
     begin_episode,
 )
 from robot_learning.sim.env import RobotEnv, resolve_robot
-from robot_learning.sim.experts import make_expert
+from robot_learning.sim.experts import EXPERTS, make_expert
 
 Bounds = tuple[FloatArray, FloatArray]
 Progress = Callable[[int, int], None]
@@ -86,13 +86,20 @@ class Relabelled:
 
 
 def dataset_expert(info: DatasetInfo, given: str = SCRIPTED) -> Expert:
-    """The scripted expert of the dataset's task, or what `module:callable` names.
+    """The scripted expert of the dataset's task or of the task `given`, or a `module:callable`.
 
     Raises:
         ConfigurationError: there is none; lists what there is.
         ExpertError: it cannot be made.
     """
+    if given in EXPERTS:
+        return make_expert(given, resolve_robot(info.robot))
     if given == SCRIPTED:
+        if info.task not in EXPERTS:
+            raise ConfigurationError(
+                f"the dataset's task '{info.task}' has no scripted expert; name one with --expert: "
+                f"{', '.join(EXPERTS)}, or module:callable"
+            )
         return make_expert(info.task, resolve_robot(info.robot))
     try:
         env: Any = RobotEnv(info.robot, info.task, control_rate_hz=info.rate_hz)
@@ -127,7 +134,7 @@ def relabel_dataset(
     Args:
         dataset: the episodes' dataset.
         names: file names of the episodes.
-        expert: `module:callable`, or the scripted expert of the task.
+        expert: a task whose scripted expert labels, `module:callable`, or the dataset's own task.
         author: who labels; empty: the expert.
         choice: of rows; None for all.
         over_hand: label also the rows that a person has labelled.
@@ -139,8 +146,9 @@ def relabel_dataset(
     Raises:
         RobotLearningError: as `dataset_expert` and `relabel_by_expert`.
     """
-    is_scripted = expert == SCRIPTED
-    who = f"the scripted expert of {dataset.info.task}" if is_scripted else expert
+    is_scripted = expert == SCRIPTED or expert in EXPERTS
+    task = expert if expert in EXPERTS else dataset.info.task
+    who = f"the scripted expert of {task}" if is_scripted else expert
     asked = dataset_expert(dataset.info, expert)
     folder = DatasetFolder(dataset.path)
     with folder.lock():

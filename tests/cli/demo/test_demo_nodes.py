@@ -116,7 +116,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["video:=x.mp4"], "'video' belongs to --pick"),
+        (["video:=x.mp4"], "--video: only with --pick"),
         (["--pick", "--rounds", "3"], "--rounds does not go with --pick"),
         (["--pick", "--task", "lift", "task:=reach"], "given twice"),
         (["--steps", "0"], "--steps 0: expected at least 1"),
