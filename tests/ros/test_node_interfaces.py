@@ -21,6 +21,7 @@ from node_interfaces import (
 from stepped_graph import hosted
 
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.rounds import new_run
 from robot_learning.ros.common.parameters import NODE_PARAMETERS
 from robot_learning.ros.dagger import status as dagger_status
@@ -53,7 +54,7 @@ def test_a_topic_that_is_new_or_has_another_qos_changes_the_page(
 
 
 def test_the_status_of_rounds_has_the_keys_that_the_page_says(tmp_path: Path) -> None:
-    run = new_run(Dataset(ROOT / "data" / "sample"), {}, "")
+    run = new_run(Dataset(ROOT / "data" / "sample"), RoundSettings(), "")
     status = dagger_status.status_document(
         tmp_path, run, now_ns=0, waiting=False, message="", wanted=5
     )

@@ -9,6 +9,7 @@ import pytest
 from stepped_graph import hosted
 from trajectory_msgs.msg import JointTrajectory
 
+from robot_learning.core.amounts import amount
 from robot_learning.ros.common import conversions
 
 PERIOD_NS = 20_000_000
@@ -36,14 +37,14 @@ def test_an_inference_takes_as_many_control_periods_as_is_stated(
 ):
     chunks = chunks_of(stepped, robot, checkpoint, inference_ticks=ticks)
     assert {said - seen for seen, said in chunks} == {ticks * PERIOD_NS}
-    text = f"an inference takes {ticks} control periods ({ticks * 20} ms; measured: "
+    text = f"an inference takes {amount(ticks, 'control period')} ({ticks * 20} ms; measured: "
     assert text in capfd.readouterr().err
 
 
 def test_one_that_is_not_stated_is_measured_and_told(stepped, robot, checkpoint, capfd):
     chunks = chunks_of(stepped, robot, checkpoint)
     text = capfd.readouterr().err
-    told = re.search(r"takes (\d+) control periods \(\d+ ms; measured: ([\d.e-]+) ms\)", text)
+    told = re.search(r"takes (\d+) control periods? \(\d+ ms; measured: ([\d.e-]+) ms\)", text)
     ticks, measured_ms = int(told[1]), float(told[2])
     # Rounded up; the figure is printed with two digits.
     assert ticks == max(1, np.ceil(measured_ms / 20)) or measured_ms % 20 < 1
