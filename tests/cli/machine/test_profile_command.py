@@ -97,5 +97,5 @@ def test_all_mistakes_of_a_profile_are_named_at_once(
     assert printed.out == ""
     first, second, last = printed.err.splitlines()
     assert first == f"{own_arm}: control_rate_hz: expected a number above 0, found -100"
-    assert second.startswith(f"{own_arm}: unknown key 'colour'; Valid: arms")
+    assert second.startswith(f"{own_arm}: unknown key 'colour'; valid: arms")
     assert last == f"robot-learning profile: {own_arm}: 2 mistakes"

@@ -50,7 +50,7 @@ def refused(checkpoint: Path, options: list[str], capsys: pytest.CaptureFixture[
     ("options", "said"),
     [
         ("--device banana", "unknown device 'banana'"),
-        ("--device meta", "Valid: auto, cpu, cuda, mps"),
+        ("--device meta", "valid: auto, cpu, cuda, mps"),
         ("--seed -1", "seeds lie from 0 to 2^63 - 1"),
         ("--seed 99999999999999999999", "seeds lie from 0 to 2^63 - 1"),
         ("--worlds 99999999999999999999", "worlds is at least 1 and at most 1000000"),
