@@ -212,6 +212,16 @@ def test_list_says_what_a_narrow_terminal_has_no_room_for(
     assert left_out.startswith("no room for: round, sources, instruction")
 
 
+def test_a_film_without_cameras_is_refused_before_anything_is_drawn(
+    dataset: Path, run: Callable, tmp_path: Path
+) -> None:
+    code, output, errors = run("view", dataset, "0", "--video", "--out", tmp_path / "a.png")
+    assert (code, output) == (2, "")
+    assert "has no camera" in errors
+    assert "demonstrate --cameras front" in errors
+    assert not (tmp_path / "a.png").exists()
+
+
 def test_delete_restore_trim_and_relabel_say_what_they_did(dataset: Path, run: Callable) -> None:
     whole = (dataset / "episodes" / "episode_000003.hdf5").read_bytes()
     code, output, _ = run("trim", dataset, "last", "5:-2")
