@@ -100,12 +100,12 @@ def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:
         caption=message or None,
         caption_justify="left",
     )
-    columns = zip(COLUMNS, zip(*table_rows(run), strict=True), strict=True)
-    filled = [(name, cells) for name, cells in columns if any(cells)]
-    for name, _ in filled:
-        table.add_column(name)
-    for row in zip(*(cells for _, cells in filled), strict=True):
-        table.add_row(*row)
+    rows = table_rows(run)
+    filled = [place for place, _ in enumerate(COLUMNS) if any(row[place] for row in rows)]
+    for place in filled:
+        table.add_column(COLUMNS[place])
+    for row in rows:
+        table.add_row(*(row[place] for place in filled))
     return table
 
 
