@@ -20,7 +20,7 @@ a YAML file can list several checks of each kind (paths are relative to the file
   datasets:
     - {path: data/sample, replay: [last], bound: 0.05}
   policies:
-    - {checkpoint: runs/lift, min_success: 0.9, lower_bound: true, episodes: 200}
+    - {checkpoint: runs/lift, min_success: 0.9, lower_bound: true, episodes: 50}
   rounds:
     - {dataset: data/lift, episodes: 2, steps: 200}
 """

@@ -46,13 +46,13 @@ COMMANDS = (
 )
 _WORKFLOW = """\
 from nothing to a policy, in this order:
-  robot-learning doctor                                      # what works on this machine
-  robot-learning demonstrate --task lift --dataset data/lift # or: record, to demonstrate by hand
-  robot-learning dataset info data/lift                      # what was recorded
+  robot-learning doctor                                       # what works here
+  robot-learning demonstrate --task lift --dataset data/lift  # or: record
+  robot-learning dataset info data/lift                       # what it holds
   robot-learning train data/lift --policy act --out runs/lift
-  robot-learning evaluate runs/lift                          # how often it succeeds
-  robot-learning serve runs/lift --drive                     # let it drive
-  robot-learning dagger --dataset data/lift                  # correct it and train it again
+  robot-learning evaluate runs/lift                           # success rate
+  robot-learning serve runs/lift --drive                      # let it drive
+  robot-learning dagger --dataset data/lift                   # correct, retrain
 
 `robot-learning COMMAND --help` shows the options of a command, with their defaults and an example.
 """

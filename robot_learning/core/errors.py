@@ -41,6 +41,8 @@ def unknown_choice(what: str, given: object, valid: Iterable[str]) -> str:
     "unknown task 'lft'; did you mean 'lift'? Valid: lift, reach"
     """
     choices = sorted(valid)
+    listed = ", ".join(choices) or "(none)"
     close = difflib.get_close_matches(str(given), choices, n=1)
-    hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"unknown {what} '{given}'; {hint}Valid: {', '.join(choices) or '(none)'}"
+    # A capital after the question, none after the semicolon.
+    rest = f"did you mean '{close[0]}'? Valid: {listed}" if close else f"valid: {listed}"
+    return f"unknown {what} '{given}'; {rest}"

@@ -40,7 +40,7 @@ def test_simulated_time_is_used_where_it_has_to_be(speed, use_sim_time, expected
     [
         ({"robt": "desk_arm"}, "unknown argument of 'sim' 'robt'; did you mean 'robot'"),
         ({"robot": "desk"}, "unknown robot 'desk'"),
-        ({"headless": "maybe"}, "Valid: auto, false, true"),
+        ({"headless": "maybe"}, "valid: auto, false, true"),
         ({"sim_speed": "fast"}, "expected a number"),
         ({"seed": "1.5"}, "expected a whole number"),
         ({"sim_speed": "0", "use_sim_time": "false"}, "needs use_sim_time:=true"),

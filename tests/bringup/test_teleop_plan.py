@@ -83,7 +83,7 @@ def test_the_operator_has_the_terminal_and_every_node_is_required():
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"device": "joystick"}, "Valid: gamepad"),
+        ({"device": "joystick"}, "valid: gamepad"),
         ({"sim": "false"}, "has no ros2_control interface"),
         ({"dart_covariance": "x.npy"}, "add dart:=true"),
         ({"dart": "true", "dart_sigma": "some"}, "dart_sigma: expected a number"),

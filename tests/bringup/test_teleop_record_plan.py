@@ -52,8 +52,8 @@ def test_what_the_robot_publishes_is_what_is_recorded():
     ("given", "text"),
     [
         ({"episodes": "many"}, "episodes: expected a whole number"),
-        ({"resume": "maybe"}, "Valid: false, true"),
-        ({"image_storage": "png"}, "Valid: jpeg, lossless"),
+        ({"resume": "maybe"}, "valid: false, true"),
+        ({"image_storage": "png"}, "valid: jpeg, lossless"),
     ],
 )
 def test_a_wrong_argument_says_what_is_valid(given, text):

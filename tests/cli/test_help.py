@@ -44,9 +44,23 @@ def test_every_command_shows_an_example_that_parses(name: str) -> None:
     text = COMMANDS[name].format_help()
     assert "\nexample" in text
     for example in EXAMPLES[name]:
-        assert f"  robot-learning {example}\n" in text + "\n"
+        assert f"  robot-learning {example}\n" in text.replace(" \\\n     ", "") + "\n"
         assert example.startswith(name)
         build_parser().parse_args(shlex.split(example))
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_every_help_fits_eighty_columns(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = PARSERS[name].format_help()
+    assert [line for line in text.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "choice"), [("doctor", "rendering, ros"), ("record", "keyboard, gamepad")]
+)
+def test_choices_that_are_too_long_for_the_usage_are_in_the_help(name: str, choice: str) -> None:
+    assert choice in " ".join(PARSERS[name].format_help().split())
 
 
 def test_there_are_no_examples_of_commands_that_do_not_exist() -> None:

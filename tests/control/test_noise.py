@@ -153,7 +153,7 @@ def test_wrong_files_are_refused(tmp_path):
         "small.npy": "expected 4 x 4",
         "broken.npy": "cannot be read",
         "names.yaml": "expected 4 x 4",
-        "text.txt": "Valid: .npy, .npz, .yaml, .yml",
+        "text.txt": "valid: .npy, .npz, .yaml, .yml",
         "missing.npy": "cannot be read",
     }
     for name, text in expected.items():

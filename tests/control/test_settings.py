@@ -39,7 +39,7 @@ def test_alignment_may_be_given_by_name(profile):
         ({"human_timeout_s": 0.0}, "human_timeout_s: expected a number above 0"),
         ({"human_timeout_s": float("nan")}, "human_timeout_s: expected a number above 0"),
         ({"human_timeout_s": 0.03}, r"at least two periods \(0.04 s at 50 Hz\)"),
-        ({"alignment": "abs"}, "Valid: absolute, align, clutch"),
+        ({"alignment": "abs"}, "valid: absolute, align, clutch"),
         ({"measured_fault_s": 0.1}, "expected more than measured_timeout_s"),
         ({"rate_hz": 0.0}, "rate_hz: expected a number above 0"),
     ],

@@ -10,11 +10,11 @@ def test_a_near_miss_is_suggested_and_all_choices_are_listed() -> None:
 
 
 def test_a_far_miss_gets_the_list_only() -> None:
-    assert unknown_choice("task", "zzz", ["lift"]) == "unknown task 'zzz'; Valid: lift"
+    assert unknown_choice("task", "zzz", ["lift"]) == "unknown task 'zzz'; valid: lift"
 
 
 def test_no_choice_at_all_is_said() -> None:
-    assert unknown_choice("robot", "x", []).endswith("Valid: (none)")
+    assert unknown_choice("robot", "x", []).endswith("valid: (none)")
 
 
 @pytest.mark.parametrize(

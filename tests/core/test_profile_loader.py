@@ -67,13 +67,13 @@ JOINT_KEYS = (
     [
         pytest.param(
             lambda p: p.update(colour="red"),
-            "unknown key 'colour'; Valid: arms, cameras, control_rate_hz, description, "
+            "unknown key 'colour'; valid: arms, cameras, control_rate_hz, description, "
             "interfaces, joints, leaders, name, schema_version",
             id="unknown key at the top",
         ),
         pytest.param(
             set_joint(0, speed=1.0),
-            f"joints[0]: unknown key 'speed'; Valid: {JOINT_KEYS}",
+            f"joints[0]: unknown key 'speed'; valid: {JOINT_KEYS}",
             id="unknown key of a joint",
         ),
         pytest.param(
@@ -169,7 +169,7 @@ JOINT_KEYS = (
         ),
         pytest.param(
             set_joint(0, kind="rotary"),
-            "joints[0].kind: unknown value 'rotary'; Valid: prismatic, revolute",
+            "joints[0].kind: unknown value 'rotary'; valid: prismatic, revolute",
             id="unknown kind",
         ),
         pytest.param(
@@ -295,7 +295,7 @@ JOINT_KEYS = (
             lambda p: p["interfaces"]["sim"].update(
                 servos={"elbow": {"stiffness": 1.0, "damping": 1.0}}
             ),
-            "interfaces.sim.servos: unknown joint 'elbow'; Valid: grip, slide, turn",
+            "interfaces.sim.servos: unknown joint 'elbow'; valid: grip, slide, turn",
             id="servo of an unknown joint",
         ),
         pytest.param(
@@ -306,7 +306,7 @@ JOINT_KEYS = (
         ),
         pytest.param(
             lambda p: p["interfaces"].update(real={"kind": "can"}),
-            "interfaces.real.kind: unknown value 'can'; Valid: bus, ros2_control",
+            "interfaces.real.kind: unknown value 'can'; valid: bus, ros2_control",
             id="unknown real interface",
         ),
     ],
@@ -368,5 +368,5 @@ def test_an_unknown_joint_or_arm_lists_the_valid_ones(load: Callable[..., RobotP
     assert str(caught.value) == (
         "unknown joint of robot 'small' 'trun'; did you mean 'turn'? Valid: grip, slide, turn"
     )
-    with pytest.raises(ConfigurationError, match="unknown arm of robot 'small' 'left'; Valid: arm"):
+    with pytest.raises(ConfigurationError, match="unknown arm of robot 'small' 'left'; valid: arm"):
         profile.arm("left")

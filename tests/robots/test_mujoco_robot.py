@@ -106,7 +106,7 @@ def test_equal_seeds_and_commands_give_equal_observations():
     [
         ({"cameras": ["frnt"]}, "did you mean 'front'"),
         ({"cameras": ["front", "front"]}, "asked for twice"),
-        ({"rendering": "thread"}, "Valid: inline, process"),
+        ({"rendering": "thread"}, "valid: inline, process"),
         ({"robot": "desk_arm", "task": "handover"}, "needs 2 arms"),
     ],
 )

@@ -69,7 +69,7 @@ def test_when_the_supervisor_itself_is_killed_its_nodes_end_too(start):
         (["robt:=desk_arm"], "did you mean 'robot'?"),
         (["robot=desk_arm"], "expected name:=value"),
         (["robot:=desk_arm", "--robot", "desk_arm"], "given twice"),
-        (["headless:=perhaps"], "Valid: auto, false, true"),
+        (["headless:=perhaps"], "valid: auto, false, true"),
         (["seed:=one"], "expected a whole number"),
         (["params_file:=/nowhere.yaml"], "no such file"),
         (["sim_speed:=2", "use_sim_time:=false"], "use_sim_time"),

@@ -102,7 +102,7 @@ def test_each_column_is_found_where_the_robot_has_it(desk_arm):
         ({"names": ["a", "b", "c", "d", "e", "f", "g"]}, "its actions are a, b, .* shoulder_pan"),
         ({"names": ["a"]}, "its actions are a; the robot's joints"),
         ({"rate_hz": 200.0}, "its steps come at 200 Hz, the robot's control rate is 100 Hz"),
-        ({"more": [replace(CAMERA, key="obs/top")]}, "unknown camera 'top'.*Valid: front, wrist"),
+        ({"more": [replace(CAMERA, key="obs/top")]}, "unknown camera 'top'.*valid: front, wrist"),
         (
             {"more": [replace(CAMERA, shape=(96, 96, 3))]},
             "'images/front' of 96 x 96 pixels, the robot's camera has 640 x 480",

@@ -178,7 +178,7 @@ GAINS = "      yaw: {stiffness: 200, damping: 20}\n"
 BAD_PROFILES = {
     "joint": (
         ("yaw: j1,", "yaw: j9,"),
-        r"robot\.yaml: interfaces\.sim\.joints\.yaw: unknown MJCF joint 'j9'.*Valid: finger_left",
+        r"robot\.yaml: interfaces\.sim\.joints\.yaw: unknown MJCF joint 'j9'.*valid: finger_left",
     ),
     "unmapped joint": (("yaw: j1, ", ""), r"joints\[0\]\.name: unknown MJCF joint 'yaw'.*j1"),
     "kind": (("gripper: finger_left", "gripper: j3"), r"joints\[3\]\.kind: .*'j3' is a hinge"),
@@ -216,7 +216,7 @@ def test_unmapped_actuators_are_named(edited_robot, table):
 
 def test_an_unknown_actuator_lists_the_valid_ones(edited_robot, table):
     profile = edited_robot("tendon_arm", (("fingers: grip", "fingers: grab"),))
-    message = r"actuators\.fingers: unknown actuator 'grab'; Valid: grip, lift, spinner"
+    message = r"actuators\.fingers: unknown actuator 'grab'; valid: grip, lift, spinner"
     with pytest.raises(ProfileError, match=message):
         compose(profile, table)
 

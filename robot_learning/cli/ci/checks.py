@@ -59,7 +59,8 @@ def check_profile(name: str) -> str:
     from robot_learning.core.profile_loader import load_profile
 
     profile = load_profile(name)
-    return f"{profile.path}: {summary(profile)}\n{check_model(profile)}"
+    model, warnings = check_model(profile)
+    return "\n".join([str(profile.path), summary(profile), model, *warnings])
 
 
 def verify(path: Path) -> str:

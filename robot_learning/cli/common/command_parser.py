@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from robot_learning.cli.common.examples import EXAMPLES
 from robot_learning.core.errors import unknown_choice
 
+_COLUMNS = 80
+LONGEST_CHOICES = 36
+"""Columns up to which the choices of an option stand beside its name; longer ones are below."""
+
 
 class HelpFormatter(argparse.HelpFormatter):
-    """Wraps text, but leaves indented lines as they are, and appends the default of an option."""
+    """Wraps text, but leaves indented lines as they are; appends an option's default and choices.
+
+    Choices that have no room beside the option's name are told in its help instead.
+    """
 
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         blocks: list[str] = []
@@ -26,11 +34,40 @@ class HelpFormatter(argparse.HelpFormatter):
             blocks.append(line)
         return "\n".join(blocks).rstrip("\n")
 
+    def _metavar_formatter(
+        self, action: argparse.Action, default_metavar: str
+    ) -> Callable[[int], tuple[str, ...]]:
+        if not _long_choices(action):
+            return super()._metavar_formatter(action, default_metavar)
+        return lambda count: (default_metavar,) * count
+
     def _get_help_string(self, action: argparse.Action) -> str | None:
         text = action.help or ""
+        if choices := _long_choices(action):
+            text = f"{text}; one of {choices}"
         if not has_default(action) or "default" in text:
             return text
         return f"{text} (default: %(default)s)"
+
+
+def _long_choices(action: argparse.Action) -> str:
+    """The choices of an option as a text, if they are too long to stand beside its name."""
+    if action.metavar is not None or action.choices is None:
+        return ""
+    text = ", ".join(map(str, action.choices))
+    return text if len(text) > LONGEST_CHOICES else ""
+
+
+def _command_lines(example: str) -> str:
+    """A command as a shell takes it, over as many lines as 80 columns need."""
+    first, *options = re.split(r" (?=--)", f"robot-learning {example}")
+    lines = [f"  {first}"]
+    for option in options:
+        if len(f"{lines[-1]} {option} \\") <= _COLUMNS:
+            lines[-1] += f" {option}"
+        else:
+            lines.append(f"      {option}")
+    return " \\\n".join(lines)
 
 
 def has_default(action: argparse.Action) -> bool:
@@ -52,7 +89,7 @@ class CommandParser(argparse.ArgumentParser):
         super().__init__(*arguments, **settings)
         command = self.prog.partition(" ")[2]
         if command in EXAMPLES:
-            lines = "\n".join(f"  robot-learning {line}" for line in EXAMPLES[command])
+            lines = "\n".join(_command_lines(line) for line in EXAMPLES[command])
             title = "example:" if len(EXAMPLES[command]) == 1 else "examples:"
             self.epilog = "\n\n".join(filter(None, [f"{title}\n{lines}", self.epilog]))
 

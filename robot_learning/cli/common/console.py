@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from robot_learning.core.progress import ProgressLines
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from robot_learning.episodes.store.recovery import Progress
 
@@ -33,13 +34,16 @@ def make_console() -> Console:
 
 
 def make_table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
-    """A table in the house's style; the columns in `right` are aligned there."""
+    """A table in the house's style; those in `right` hold numbers, which are never broken."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        if name in right:
+            table.add_column(name, justify="right", no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold")
     return table
 
 
@@ -47,6 +51,39 @@ def fits(console: Console, table: Table) -> bool:
     """Whether a table is shown without wrapping anything."""
     unbounded = console.options.update(width=_UNBOUNDED)
     return console.measure(table, options=unbounded).maximum <= console.width
+
+
+def print_what_fits(
+    console: Console,
+    rows: Sequence[Mapping[str, str | Text]],
+    *,
+    right: tuple[str, ...],
+    first_left_out: Sequence[str],
+) -> None:
+    """Print a table without wrapping, and name the columns that a terminal has no room for.
+
+    Args:
+        console: where it is printed.
+        rows: cells by the names of their columns, in their order, the same for all.
+        right: the columns of numbers.
+        first_left_out: the columns that may be left out, beginning with the first.
+    """
+    columns, left_out = list(rows[0]) if rows else [], []
+
+    def table() -> Table:
+        made = make_table(*columns, right=right)
+        for row in rows:
+            made.add_row(*(row[name] for name in columns))
+        return made
+
+    for name in filter(columns.__contains__, first_left_out):
+        if fits(console, table()):
+            break
+        columns.remove(name)
+        left_out.append(name)
+    console.print(table())
+    if left_out:
+        print(f"no room for: {', '.join(left_out)} (a wider terminal, a pipe or --json has them)")
 
 
 def print_table(console: Console, table: Table) -> None:

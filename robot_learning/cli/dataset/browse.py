@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.common.console import fits, make_console, make_table
+from robot_learning.cli.common.console import make_console, make_table, print_what_fits
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
 from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from rich.text import Text
 
     from robot_learning.cli.dataset.verb import Verbs
@@ -83,17 +81,12 @@ def run_list(arguments: argparse.Namespace) -> int:
     rate_hz, rows = dataset.info.rate_hz, dataset.rows
     cells = [_cells(summary, rate_hz) for summary in dataset.episodes]
     columns = [name for name in _COLUMNS if any(of_one[name] for of_one in cells)]
-    console, left_out = make_console(), []
-    table = _episode_table(columns, cells)
-    for name in filter(columns.__contains__, _FIRST_LEFT_OUT):
-        if fits(console, table):
-            break
-        columns.remove(name)
-        left_out.append(name)
-        table = _episode_table(columns, cells)
-    console.print(table)
-    if left_out:
-        print(f"no room for: {', '.join(left_out)} (a wider terminal, a pipe or --json has them)")
+    print_what_fits(
+        make_console(),
+        [{name: of_one[name] for name in columns} for of_one in cells],
+        right=_RIGHT,
+        first_left_out=_FIRST_LEFT_OUT,
+    )
     print(f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s")
     older = sum(summary.started_utc is None for summary in dataset.episodes)
     if older:
@@ -102,13 +95,6 @@ def run_list(arguments: argparse.Namespace) -> int:
             f"version wrote; `robot-learning dataset repair {dataset.path}` adds them"
         )
     return 0
-
-
-def _episode_table(columns: Sequence[str], cells: Iterable[Mapping[str, str | Text]]) -> Table:
-    table = make_table(*columns, right=_RIGHT)
-    for of_one in cells:
-        table.add_row(*(of_one[name] for name in columns))
-    return table
 
 
 def _cells(summary: EpisodeSummary, rate_hz: float) -> dict[str, str | Text]:

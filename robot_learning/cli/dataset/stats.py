@@ -7,18 +7,27 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from robot_learning.cli.common.console import make_console, make_table
+from robot_learning.cli.common.console import make_console, make_table, print_what_fits
 from robot_learning.cli.dataset.selection import add_filters, open_chosen
 from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from robot_learning.cli.dataset.verb import Verbs
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.episodes.dataset.statistics import KeyStatistics
     from robot_learning.episodes.format.schema import Column
 
-_FIELDS = ("mean", "std", "minimum", "q01", "q50", "q99", "maximum")
+_FIELDS = {
+    **{"mean": "mean", "std": "std", "min": "minimum"},
+    **{"q01": "q01", "q50": "q50", "q99": "q99", "max": "maximum"},
+}
+"""Of the statistics, by their headings."""
+# In a terminal that is too narrow, beginning with the first.
+_FIRST_LEFT_OUT = ("q01", "q99", "q50", "std", "min", "max")
+_BAR_WIDTH = 20
 _DISTRIBUTIONS = ("outcome", "verdict", "operator", "round", "instruction", "sources")
 
 
@@ -65,19 +74,23 @@ def run_stats(arguments: argparse.Namespace) -> int:
         print(json.dumps({**plain, "columns": columns}, indent=2))
         return 0
     console = make_console()
+    _print_distributions(console, counts, len(dataset))
+    console.print("seconds: " + ", ".join(f"{k} {v:g}" for k, v in durations.items()))
+    rows = [row for key, found in statistics.items() for row in _rows(dataset.column(key), found)]
+    print_what_fits(console, rows, right=tuple(_FIELDS), first_left_out=_FIRST_LEFT_OUT)
+    return 0
+
+
+def _print_distributions(
+    console: Console, counts: dict[str, dict[str, int]], episodes: int
+) -> None:
     table = make_table("of", "value", "episodes", "share", "", right=("episodes", "share"))
     for name, values in counts.items():
         for number, (value, count) in enumerate(values.items()):
-            share, title = count / len(dataset), "" if number else name
-            table.add_row(title, value, str(count), f"{share:.0%}", "#" * round(30 * share))
+            share, title = count / episodes, "" if number else name
+            bar = "#" * round(_BAR_WIDTH * share)
+            table.add_row(title, value, str(count), f"{share:.0%}", bar)
     console.print(table)
-    console.print("seconds: " + ", ".join(f"{k} {v:g}" for k, v in durations.items()))
-    rows = make_table("column", "element", *_FIELDS, right=_FIELDS)
-    for key, found in statistics.items():
-        for number, (element, figures) in enumerate(_elements(dataset.column(key), found)):
-            rows.add_row("" if number else key, element, *figures)
-    console.print(rows)
-    return 0
 
 
 def distributions(dataset: Dataset) -> dict[str, dict[str, int]]:
@@ -92,12 +105,18 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, int]]:
     }
 
 
-def _elements(column: Column, found: KeyStatistics) -> list[tuple[str, list[str]]]:
+def _rows(column: Column, found: KeyStatistics) -> list[dict[str, str]]:
+    """A row of texts for each element, by the headings."""
     import numpy as np
 
     rows = []
-    columns = [np.atleast_1d(getattr(found, field)).ravel() for field in _FIELDS]
+    columns = [np.atleast_1d(getattr(found, field)).ravel() for field in _FIELDS.values()]
     for index, values in enumerate(zip(*columns, strict=True)):
-        name = column.names[index] if index < len(column.names) else str(index)
-        rows.append((name, [f"{value:.4g}" for value in values]))
+        element = column.names[index] if index < len(column.names) else str(index)
+        figures = dict(zip(_FIELDS, map(_figure, values), strict=True))
+        rows.append({"column": "" if index else column.path, "element": element, **figures})
     return rows
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if abs(value) >= 1000 else f"{value:.3g}"

@@ -40,7 +40,7 @@ def run_view(arguments: argparse.Namespace) -> int:
     from robot_learning.episodes.store.episode import Episode
     from robot_learning.episodes.store.folder import DatasetFolder
     from robot_learning.episodes.store.names import find_episode
-    from robot_learning.episodes.viewing.film import save_film
+    from robot_learning.episodes.viewing.film import check_cameras, save_film
     from robot_learning.episodes.viewing.picture import save_picture
 
     folder = DatasetFolder(Path(arguments.dataset))
@@ -53,6 +53,8 @@ def run_view(arguments: argparse.Namespace) -> int:
     if arguments.frames < 1:
         raise ConfigurationError(f"--frames {arguments.frames}: expected at least 1")
     with Episode(folder.episodes_path / name) as episode:
+        if arguments.video:
+            check_cameras(episode)
         save_picture(episode, picture, arguments.frames)
         print(picture)
         for reason in episode.quality.get("reasons", ()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from textwrap import fill, indent
 from typing import TYPE_CHECKING
 
 from robot_learning.core.amounts import amount
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from robot_learning.core.profile import RobotProfile
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+# Of a line that is indented by two columns.
+_WIDTH = 78
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -53,20 +57,20 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run_robots(_arguments: argparse.Namespace) -> int:
-    """Print one line a robot; 1 when a profile cannot be read."""
+    """Print each robot, what it is, and where; 1 when a profile cannot be read."""
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.core.resources import available_robots
 
     robots = available_robots()
-    width = max((len(name) for name in robots), default=0)
     broken = 0
     for name, path in robots.items():
         try:
             text = summary(load_profile(path))
         except ConfigurationError as error:
             text, broken = f"broken: {error}", broken + 1
-        print(f"{name:{width}}  {text}")
-        print(f"{'':{width}}  {path}")
+        print(name)
+        print(indent(text, "  "))
+        print(f"  {path}")
     return 1 if broken else 0
 
 
@@ -84,10 +88,15 @@ def run_check(arguments: argparse.Namespace) -> int:
             print(mistake, file=sys.stderr)
         raise ConfigurationError(f"{arguments.robot}: {amount(len(mistakes), 'mistake')}")
     profile = load_profile(arguments.robot)
-    print(f"{profile.path}: {summary(profile)}")
+    print(profile.path)
+    print(indent(summary(profile), "  "))
+    warnings: list[str] = []
     if not arguments.no_model:
-        print(check_model(profile))
+        text, warnings = check_model(profile)
+        print("\n".join([text, *warnings]))
     print(_joint_table(profile))
+    if warnings:
+        print(amount(len(warnings), "warning"))
     return 0
 
 
@@ -100,34 +109,34 @@ def run_urdf(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def check_model(profile: RobotProfile) -> str:
-    """Compile the model of a profile; what was found, and warnings, a line each.
+def check_model(profile: RobotProfile) -> tuple[str, list[str]]:
+    """Compile the model of a profile; what was found, and the warnings, a line each.
 
     Raises:
         ProfileError: it does not compile, or lacks what the profile names.
     """
     if profile.sim is None:
-        return "no simulation interface, so there is no model to check"
+        return "no simulation interface, so there is no model to check", []
     from robot_learning.sim.model import compile_robot
     from robot_learning.sim.profile_review import review
 
     simulation = compile_robot(profile)
     model = simulation.mj_model
     fits = (
-        f"{profile.sim.mjcf}: compiles, and every name of the profile is in it "
-        f"({amount(model.nbody - 1, 'body', 'bodies')}, {amount(model.njnt, 'joint')}, "
+        f"{profile.sim.mjcf}\n  compiles, and every name of the profile is in it\n"
+        f"  ({amount(model.nbody - 1, 'body', 'bodies')}, {amount(model.njnt, 'joint')}, "
         f"{amount(model.nu, 'actuator')})"
     )
-    warnings = [f"warning: {line}" for line in review(simulation)]
-    return "\n".join([fits, *warnings])
+    return fits, [f"warning: {line}" for line in review(simulation)]
 
 
 def summary(profile: RobotProfile) -> str:
-    """A profile in a line."""
+    """What a robot is and what it has: two lines, more where 80 columns do not hold them."""
     arms = ", ".join(arm.name for arm in profile.arms)
     cameras = ", ".join(camera.name for camera in profile.cameras) or "none"
     count = f"{amount(len(profile.joints), 'joint')}; arms: {arms}; cameras: {cameras}"
-    return f"{profile.description} ({count}; {profile.control_rate_hz:g} Hz)"
+    lines = (profile.description, f"{count}; {profile.control_rate_hz:g} Hz")
+    return "\n".join(fill(line, _WIDTH, break_long_words=False) for line in lines)
 
 
 def _joint_table(profile: RobotProfile) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.bringup.plan import LaunchArgument
-from robot_learning.cli.common.command_parser import CommandParser
+from robot_learning.cli.common.command_parser import LONGEST_CHOICES, CommandParser
 from robot_learning.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def add_launch_options(
         parser.add_argument(
             f"--{argument.name.replace('_', '-')}",
             dest=f"launch_{argument.name}",
-            metavar=_metavar(argument.name, argument.choices),
+            metavar=_metavar(argument),
             help=_help(argument),
             default=argparse.SUPPRESS,
         )
@@ -74,11 +74,18 @@ def _help(argument: LaunchArgument) -> str:
     text = argument.description
     # In the style of the other options; "YAML file" keeps its capitals.
     text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
+    if _has_long_choices(argument):
+        text = f"{text}; one of {', '.join(argument.choices)}"
     return text if "default" in text else f"{text} (default: {argument.default or 'none'})"
 
 
-def _metavar(name: str, choices: Sequence[str]) -> str:
-    return "|".join(choices) if choices else name.upper()
+def _metavar(argument: LaunchArgument) -> str:
+    beside = argument.choices and not _has_long_choices(argument)
+    return "|".join(argument.choices) if beside else argument.name.upper()
+
+
+def _has_long_choices(argument: LaunchArgument) -> bool:
+    return len("|".join(argument.choices)) > LONGEST_CHOICES
 
 
 def launch_arguments(arguments: argparse.Namespace) -> dict[str, str]:

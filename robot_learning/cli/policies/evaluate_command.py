@@ -166,7 +166,10 @@ def _film(
     shown = chosen(evaluation.takes, arguments.video_episodes)
     path = arguments.video.resolve()
     env, rate_hz = trial.pictured(rate_hz)
-    write_video(env, shown, path, rate_hz, trial.success_return)
+    with progress_bar(f"filming {arguments.video}", "step") as progress:
+        write_video(
+            env, shown, path, rate_hz, success_return=trial.success_return, progress=progress
+        )
     print(f"video: {arguments.video}: {summary(shown, evaluation.takes)}")
 
 

@@ -22,7 +22,8 @@ printed before training starts. Failed demonstrations are left out. Ctrl-C saves
 training, and --resume continues it.
 
 on several GPUs or machines:
-  torchrun --nproc-per-node 2 --no-python robot-learning train DATASET --policy act --out runs/act
+  torchrun --nproc-per-node 2 --no-python \\
+      robot-learning train DATASET --policy act --out runs/act
 """
 
 

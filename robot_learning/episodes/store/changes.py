@@ -12,6 +12,7 @@ from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary
 from robot_learning.episodes.store.labels import rewrite_episode
+from robot_learning.episodes.store.names import unknown_episode
 from robot_learning.episodes.store.trash import trash_episodes
 
 
@@ -57,4 +58,4 @@ def move_to_trash(folder: DatasetFolder, name: str) -> None:
 def _check_known(folder: DatasetFolder, name: str) -> None:
     names = folder.episode_names()
     if name not in names:
-        raise DatasetError(f"{folder.path}: {unknown_choice('episode', name, names)}")
+        raise DatasetError(f"{folder.path}: {unknown_episode(name, names)}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from robot_learning.core.errors import unknown_choice
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.folder import episode_number
 
 _RANGE = re.compile(r"(\d+)-(\d+)")
 _ONE = re.compile(r"(?:episode_|demo_)?(\d+)(?:\.hdf5)?")
 LAST = "last"
+_MOST_RANGES = 8
 
 
 def find_episode(text: str, names: Sequence[str]) -> str:
@@ -26,7 +27,7 @@ def find_episode(text: str, names: Sequence[str]) -> str:
     for name in names:
         if match and episode_number(name) == int(match.group(1)):
             return name
-    raise DatasetError(unknown_choice("episode", text, _short(names)))
+    raise DatasetError(unknown_episode(text, names))
 
 
 def find_episodes(texts: Iterable[str], names: Sequence[str]) -> list[str]:
@@ -46,11 +47,26 @@ def find_episodes(texts: Iterable[str], names: Sequence[str]) -> list[str]:
         found = {name for name in names if first <= episode_number(name) <= last}
         # Numbers that are gone leave holes, and a range may go over them; not beyond the last.
         if not found or last > episode_number(names[-1]):
-            raise DatasetError(unknown_choice("range of episodes", text, _short(names)))
+            raise DatasetError(unknown_episode(text, names, "range of episodes"))
         chosen |= found
     return [name for name in names if name in chosen]
 
 
-def _short(names: Sequence[str]) -> list[str]:
-    shown = [name.removesuffix(".hdf5") for name in names]
-    return shown if len(shown) <= 10 else [*shown[:4], "...", *shown[-4:]]
+def unknown_episode(text: str, names: Sequence[str], what: str = "episode") -> str:
+    """Text for what is none of `names`, with the numbers that there are."""
+    return f"unknown {what} '{text}'; valid: {_numbers_text(names)}"
+
+
+def _numbers_text(names: Sequence[str]) -> str:
+    """The numbers of episodes, as ranges; only from where to where if there are many holes."""
+    numbers = sorted(map(episode_number, names))
+    if not numbers:
+        return "(none)"
+    # Numbers that follow each other differ by as much as their places do.
+    runs = [
+        [number for _, number in run]
+        for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
+    ]
+    if len(runs) > _MOST_RANGES:
+        return f"{numbers[0]} to {numbers[-1]}, some of which are gone"
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_learning.core.errors import unknown_choice
 from robot_learning.core.files import fsync
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import TRASH_NAME, DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
+from robot_learning.episodes.store.names import unknown_episode
 
 _TRASHED = re.compile(r"(episode_\d{6,9}\.hdf5)(?:\.(\d+))?")
 
@@ -64,7 +64,7 @@ def trash_episodes(folder: DatasetFolder, names: Sequence[str]) -> list[Path]:
     known = folder.episode_names()
     for name in names:
         if name not in known:
-            raise DatasetError(f"{folder.path}: {unknown_choice('episode', name, known)}")
+            raise DatasetError(f"{folder.path}: {unknown_episode(name, known)}")
     places = []
     for name in names:
         place = free_place(folder.path, name)

@@ -50,6 +50,19 @@ def save_film(episode: Episode, path: Path, progress: Progress | None = None) ->
         raise EpisodeError(f"{path}: cannot be written: {problem}") from problem
 
 
+def check_cameras(episode: Episode) -> None:
+    """Refuse an episode of which no film can be made.
+
+    Raises:
+        EpisodeError: it has no camera; the text says how to record with one.
+    """
+    if not any(column.is_image for column in episode.info.columns):
+        raise EpisodeError(
+            f"{episode.path}: has no camera, so there is nothing to film; record with one, as "
+            "`robot-learning demonstrate --cameras front` does"
+        )
+
+
 class Reel:
     """The frames of one episode's film, for whoever writes them."""
 
@@ -69,8 +82,6 @@ class Reel:
         self._image = require("PIL.Image", "making films")
         self._draw = require("PIL.ImageDraw", "making films").Draw
         self._views = [draw] if draw else _recorded(episode)
-        if not self._views:
-            raise EpisodeError(f"{episode.path}: has no camera, so there is nothing to film")
         shapes = [view(0).shape for view in self._views]
         # Colour at half resolution needs even sizes.
         self._widths = [round(shape[1] * HEIGHT_PX / shape[0] / 2) * 2 for shape in shapes]
@@ -131,6 +142,7 @@ class Reel:
 
 def _recorded(episode: Episode) -> list[Draw]:
     """The pictures of each camera that was recorded."""
+    check_cameras(episode)
     cameras = [column.path for column in episode.info.columns if column.is_image]
     return [partial(_picture, episode, path) for path in cameras]
 

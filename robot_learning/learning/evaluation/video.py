@@ -8,7 +8,7 @@ repeat itself, too.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,13 @@ def check_pictures(env: Any) -> None:
 
 
 def write_video(
-    env: Any, takes: Sequence[Take], path: Path, rate_hz: float, success_return: float | None = None
+    env: Any,
+    takes: Sequence[Take],
+    path: Path,
+    rate_hz: float,
+    *,
+    success_return: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write an H.264 film of episodes, one after the other, in real time.
 
@@ -97,6 +103,7 @@ def write_video(
         path: of the film.
         rate_hz: steps of the environment a second.
         success_return: of an episode that has succeeded, where `info` does not say.
+        progress: is called with the steps that were filmed and the steps of all episodes.
 
     Raises:
         ConfigurationError: the file cannot be written, has another format's name, or the
@@ -106,19 +113,23 @@ def write_video(
     every = max(1, math.ceil(rate_hz / _LARGEST_RATE_HZ))
     film_rate_hz = max(1, round(rate_hz / every))
     container = FORMATS[path.suffix.lower()]
+    before, total = 0, sum(len(take.actions) for take in takes)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with closing(env), replacing(path, durable=False) as beside, ExitStack() as stack:
             writer: VideoWriter | None = None
             for take in takes:
                 frame = None
-                for frame in _frames(env, take, rate_hz, every, success_return):
+                for steps, frame in _frames(env, take, rate_hz, every, success_return):
                     if writer is None:
                         new = VideoWriter(
                             beside, film_rate_hz, frame.shape, "h264", container=container
                         )
                         writer = stack.enter_context(new)
                     writer.add(frame)
+                    if progress:
+                        progress(before + steps, total)
+                before += len(take.actions)
                 for _ in range(round(_PAUSE_S * film_rate_hz)):
                     if writer is not None and frame is not None:
                         writer.add(frame)
@@ -128,8 +139,8 @@ def write_video(
 
 def _frames(
     env: Any, take: Take, rate_hz: float, every: int, success_return: float | None
-) -> Iterator[UInt8Array]:
-    """The frames of an episode, its bar above; the last one tells what became of it."""
+) -> Iterator[tuple[int, UInt8Array]]:
+    """After how many steps, and the frame, its bar above; the last one tells what came of it."""
     banner: Banner | None = None
     pictures = replayed(env, take.seed, take.actions, every, success_return)
     for steps, pixels, outcome in pictures:
@@ -137,7 +148,7 @@ def _frames(
         if banner is None:
             banner = Banner(picture.shape[1])
         bar = banner.draw(*_caption(take, steps / rate_hz, outcome))
-        yield np.concatenate([bar, picture])
+        yield steps, np.concatenate([bar, picture])
 
 
 def _caption(take: Take, time_s: float, outcome: Outcome | None) -> tuple[str, str, str]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich import box
 from rich.table import Table
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round
 from robot_learning.policies.gate import REASONS
 
-COLUMNS = (
-    *("round", "checkpoint", "episodes", "asked", "interventions", "time", "labels", "success", ""),
-)
+COLUMNS = ("round", "policy", "episodes", "asked", "corrected", "labels", "success", "note")
 _DIGITS = 8
 
 
@@ -20,22 +20,22 @@ def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
     """A row of texts for the demonstrations and for each round, under `COLUMNS`."""
     rows = []
     if run.demonstrations:
-        counts = (str(run.demonstrations), "", "", "", str(run.demonstration_rows))
-        rows.append(("demonstrations", "", *counts, "", ""))
+        # Not all of their rows need be labels.
+        rows_text = amount(run.demonstration_rows, "row")
+        rows.append(("demos", "", str(run.demonstrations), "", "", rows_text, "", ""))
     return [*rows, *(_row(run, round_) for round_ in run.rounds)]
 
 
 def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:
     phase = "" if round_.phase is Phase.DONE else round_.phase.value
     if not round_.checkpoint:
-        return (str(round_.number), *("",) * 7, phase or "trained")
+        return (str(round_.number), *("",) * 6, phase or "trained")
     return (
         str(round_.number),
         f"{_short(round_.checkpoint)} {round_.checkpoint_digest[:_DIGITS]}",
         episodes_text(round_),
         asked_text(round_),
-        f"{round_.intervention_rate:.0%}",
-        f"{round_.intervention_rows / run.rate_hz:.1f} s",
+        f"{round_.intervention_rate:.0%}, {round_.intervention_rows / run.rate_hz:.1f} s",
         str(round_.labels),
         f"{round_.successes}/{len(round_.counted)}",
         phase,
@@ -86,12 +86,30 @@ def _doubt_text(run: DaggerRun) -> str:
 
 
 def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:
-    """The table for a terminal; `message` says what goes on now."""
-    table = Table(*COLUMNS, title=title or None, caption=message or None, caption_justify="left")
-    for row in table_rows(run):
-        table.add_row(*row)
+    """The table for a terminal of 80 columns, without columns that are empty in every row.
+
+    `message` says what goes on now.
+    """
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        show_edge=False,
+        title=title or None,
+        title_justify="left",
+        caption=message or None,
+        caption_justify="left",
+    )
+    rows = table_rows(run)
+    filled = [place for place, _ in enumerate(COLUMNS) if any(row[place] for row in rows)]
+    for place in filled:
+        table.add_column(COLUMNS[place])
+    for row in rows:
+        table.add_row(*(row[place] for place in filled))
     return table
 
 
 def _short(checkpoint: str) -> str:
-    return "/".join(Path(checkpoint).parts[-2:])
+    """The folder of the training, which stands for its checkpoint."""
+    path = Path(checkpoint)
+    return path.parent.name if path.name == BEST else path.name

@@ -169,18 +169,57 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_list_says_what_a_narrow_terminal_has_no_room_for(
-    dated: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Takes what is printed from now on, as a terminal of 80 columns."""
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "dumb")
+    return terminal
+
+
+def test_stats_leave_out_columns_and_never_break_a_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = tuple(
+        Column(c.path, c.shape, c.dtype, names=("left_shoulder_lift", "lift")) if c.shape else c
+        for c in COLUMNS
+    )
+    info = DatasetInfo("desk_arm", "lift", RATE_HZ, (Stream("all", RATE_HZ, 0.2, columns),))
+    folder = DatasetFolder.create_or_open(tmp_path / "wide", info)
+    with folder.lock():
+        record(folder, 4321, "success", "ann")
+    terminal = narrow_terminal(monkeypatch)
+    assert main(["dataset", "stats", str(folder.path)]) == 0
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].startswith("no room for: q01")
+    heading = next(line.split() for line in lines if line.strip().startswith("column"))
+    joints = next(line.split() for line in lines if line.strip().startswith("obs/joint_position"))
+    assert joints[1] == "left_shoulder_lift"
+    figures = dict(zip(heading, joints, strict=True))
+    assert (figures["mean"], figures["min"], figures["max"]) == ("1080", "0", "2160")
+
+
+def test_list_says_what_a_narrow_terminal_has_no_room_for(
+    dated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = narrow_terminal(monkeypatch)
     assert main(["dataset", "list", str(dated)]) == 0
     *table, left_out, _ = terminal.getvalue().splitlines()
     assert max(map(len, table)) <= 80
     assert "2026-03-02 08:30" in terminal.getvalue()
     assert left_out.startswith("no room for: round, sources, instruction")
+
+
+def test_a_film_without_cameras_is_refused_before_anything_is_drawn(
+    dataset: Path, run: Callable, tmp_path: Path
+) -> None:
+    code, output, errors = run("view", dataset, "0", "--video", "--out", tmp_path / "a.png")
+    assert (code, output) == (2, "")
+    assert "has no camera" in errors
+    assert "demonstrate --cameras front" in errors
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_delete_restore_trim_and_relabel_say_what_they_did(dataset: Path, run: Callable) -> None:

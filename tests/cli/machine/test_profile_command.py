@@ -22,6 +22,9 @@ def test_robots_are_listed_with_their_place(
     output = capsys.readouterr().out
     assert "desk_duo" in output
     assert f"{own_arm}\n" in output
+    shipped = [line for line in output.splitlines() if not line.strip().startswith("/")]
+    assert max(map(len, shipped)) <= 80
+    assert len(shipped) == 3 * len(output.splitlines()) // 4
 
 
 def test_a_broken_profile_is_listed_as_such(
@@ -41,6 +44,7 @@ def test_the_shipped_profiles_fit_their_models(
     assert "compiles, and every name of the profile is in it" in output
     assert "\ngripper" in output or "\nleft_gripper" in output
     assert "warning" not in output
+    assert all(len(line) <= 80 for line in output.splitlines() if not line.startswith("/"))
 
 
 def test_a_profile_that_names_a_joint_the_model_lacks_is_refused(
@@ -71,7 +75,10 @@ def test_bodies_that_touch_at_home_are_warned_of(
     start, _, inside = rest.partition(">")
     model.write_text(f"{head}{body}{start}>{ball}{inside}")
     assert main(["profile", "check", str(own_arm)]) == 0
-    assert "can jam a joint" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "can jam a joint" in output
+    warnings = output.count("\nwarning: ")
+    assert output.splitlines()[-1] == f"{warnings} warning{'s' if warnings > 1 else ''}"
 
 
 def test_the_urdf_of_a_robot_is_printed_as_a_document(
@@ -97,5 +104,5 @@ def test_all_mistakes_of_a_profile_are_named_at_once(
     assert printed.out == ""
     first, second, last = printed.err.splitlines()
     assert first == f"{own_arm}: control_rate_hz: expected a number above 0, found -100"
-    assert second.startswith(f"{own_arm}: unknown key 'colour'; Valid: arms")
+    assert second.startswith(f"{own_arm}: unknown key 'colour'; valid: arms")
     assert last == f"robot-learning profile: {own_arm}: 2 mistakes"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
 import pytest
 
 from robot_learning.cli.main import main
+from robot_learning.cli.policies import evaluate_command
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.learning.evaluation import evaluation, video
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
@@ -47,7 +50,7 @@ def refused(checkpoint: Path, options: list[str], capsys: pytest.CaptureFixture[
     ("options", "said"),
     [
         ("--device banana", "unknown device 'banana'"),
-        ("--device meta", "Valid: auto, cpu, cuda, mps"),
+        ("--device meta", "valid: auto, cpu, cuda, mps"),
         ("--seed -1", "seeds lie from 0 to 2^63 - 1"),
         ("--seed 99999999999999999999", "seeds lie from 0 to 2^63 - 1"),
         ("--worlds 99999999999999999999", "worlds is at least 1 and at most 1000000"),
@@ -107,7 +110,19 @@ def test_files_are_replaced_when_the_new_ones_are_whole(
     figures, film, link = tmp_path / "f.json", tmp_path / "v.mkv", tmp_path / "link.json"
     link.symlink_to(figures)
     once = ["evaluate", str(checkpoint), "--episodes", "1", "--no-expert", "--device", "auto"]
+    told: dict[str, list[tuple[int, int]]] = {}
+
+    @contextmanager
+    def recorded(what: str, _unit: str) -> Iterator[Callable[[int, int], None]]:
+        calls = told.setdefault(what, [])
+        yield lambda done, total: calls.append((done, total))
+
+    monkeypatch.setattr(evaluate_command, "progress_bar", recorded)
     assert main([*once, "--json", str(link), "--video", str(film)]) == 0
+    filmed = told[f"filming {film}"]
+    assert len(filmed) > 15
+    assert filmed == sorted(filmed)
+    assert filmed[-1][0] == filmed[-1][1]
     assert json.loads(figures.read_text())["evaluations"]
     assert link.is_symlink()
     before = film.read_bytes()

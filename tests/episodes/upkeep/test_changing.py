@@ -173,13 +173,16 @@ def test_episodes_are_named_by_number_range_name_or_last() -> None:
         assert find_episode(text, names) == names[1]
     assert find_episode("last", names) == names[3]
     assert find_episodes(["last", "0-3", "3"], names) == [names[0], names[1], names[3]]
-    with pytest.raises(DatasetError, match=r"unknown episode .5.; .*Valid: episode_000000"):
+    with pytest.raises(DatasetError, match=r"^unknown episode '5'; valid: 0, 3 to 4, 12$"):
         find_episode("5", names)
     for text in ("5-9", "3-13", "0-99", "4-0"):
         with pytest.raises(DatasetError, match=f"unknown range of episodes '{text}'"):
             find_episodes([text], names)
-    with pytest.raises(DatasetError, match=r"Valid: \(none\)"):
+    with pytest.raises(DatasetError, match=r"valid: \(none\)"):
         find_episode("last", [])
+    every_other = [f"episode_{number:06d}.hdf5" for number in range(0, 1000, 2)]
+    with pytest.raises(DatasetError, match=r"valid: 0 to 998, some of which are gone$"):
+        find_episode("1", every_other)
 
 
 @pytest.fixture

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, ensemble_members
@@ -279,30 +281,54 @@ def test_the_table_has_a_line_for_the_demonstrations_and_for_each_round(run, fol
     write_checkpoint(trained_checkpoint(tmp_path, 1), "0123456789")
     run = next_round(run, tmp_path)
     demonstrations, first, second = table_rows(run)
-    assert demonstrations == ("demonstrations", "", "2", "", "", "", "8", "", "")
+    assert demonstrations == ("demos", "", "2", "", "", "8 rows", "", "")
     assert first[0] == "1"
-    assert first[2:] == ("2 + 1 cut off", "", "28%", "0.5 s", "5", "1/2", "")
+    assert first[2:] == ("2 + 1 cut off", "", "28%, 0.5 s", "5", "1/2", "")
     assert second == (
         "2",
-        "round_1/best 01234567",
+        "round_1 01234567",
         "0",
         "",
-        "0%",
-        "0.0 s",
+        "0%, 0.0 s",
         "0",
         "0/0",
         "collecting",
     )
     assert all(len(row) == len(COLUMNS) for row in table_rows(run))
-    console = Console(width=120, record=True, file=Path("/dev/null").open("w"))  # noqa: SIM115
-    console.print(rounds_table(run, "runs/x", "training"))
-    text = console.export_text()
+    text = shown(rounds_table(run, "runs/x", "training"))
     assert "runs/x" in text
     assert "collecting" in text
+    assert "asked" not in text
     assert round_text(replace(run, rounds=run.rounds[:1])) == (
         "round 1: 2 + 1 cut off episodes, 1 succeeded; interventions 28% of the rows, 0.5 s; "
         "5 labels"
     )
+
+
+def shown(table: Table) -> str:
+    """A table as a terminal of 80 columns shows it."""
+    with StringIO() as file:
+        Console(width=80, file=file).print(table)
+        return file.getvalue()
+
+
+def test_eighty_columns_hold_the_table_of_any_round(run, tmp_path):
+    episodes = tuple(
+        EpisodeFigures(f"episode_{number:06}.hdf5", 4321, "success", 5, 1234, 2345, number > 10)
+        for number in range(20)
+    )
+    asked = tuple(HelpRequest(reason, row) for reason in ("novelty", "risk") for row in range(10))
+    run = run.changed(
+        phase=Phase.COLLECTING,
+        checkpoint="runs/lift-dagger/policy_bc/best",
+        checkpoint_digest="0123456789",
+        episodes=episodes,
+        requests=asked,
+    )
+    text = shown(rounds_table(run, "runs/x"))
+    assert "\u2026" not in text
+    words = {word for row in table_rows(run) for cell in row for word in cell.split()}
+    assert {*COLUMNS, *words} <= set(text.split())
 
 
 TOO_SLOW = "all ran at 5.0 Hz instead of 10 Hz"

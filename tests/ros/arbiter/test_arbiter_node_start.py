@@ -27,7 +27,7 @@ def start(*parameters: str) -> subprocess.CompletedProcess[str]:
         (["noise.covariance:=/nowhere.npy"], "cannot be read"),
         (["noise.sigma:=0.1", "noise.covariance:=x.npy"], "give only one of them"),
         (["output:=profile"], "has no ros2_control interface"),
-        (["alignment:=sometimes"], "Valid: absolute, align, clutch"),
+        (["alignment:=sometimes"], "valid: absolute, align, clutch"),
         (["human_timeout_s:=0.02", "rate_hz:=50.0"], "at least two periods"),
     ],
 )

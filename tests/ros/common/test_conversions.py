@@ -73,7 +73,7 @@ def trajectory(names=NAMES, positions=(1.0, 2.0, 3.0), times=(0.0,)):
     ("message", "text"),
     [
         (JointTrajectory(joint_names=list(NAMES)), "no points"),
-        (trajectory(("a", "b", "x")), "unknown joint 'x'.*Valid: a, b, c"),
+        (trajectory(("a", "b", "x")), "unknown joint 'x'.*valid: a, b, c"),
         (trajectory(("a", "b"), (1.0, 2.0)), "missing joint 'c'"),
         (trajectory(("a", "b", "b")), "repeated joint 'b'"),
         (trajectory(positions=(1.0, 2.0)), "2 positions for 3 joints"),
