@@ -16,6 +16,7 @@ from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings, prepare_folder
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.progress import ProgressLines
 
 
 def run_loop(settings: DemoSettings, screen: Screen) -> int:
@@ -43,8 +44,16 @@ def run_loop(settings: DemoSettings, screen: Screen) -> int:
         "scripted operator takes over, and it is trained anew after each"
     ):
         plan = rounds_plan(settings, learnt[0].checkpoint)
-        run_nodes(plan, logs / "dagger.log", screen)
+        with _told(settings.dagger_run, screen):
+            run_nodes(plan, logs / "dagger.log", screen)
     return _conclude(settings, learnt, screen)
+
+
+def _told(run: Path, screen: Screen) -> ProgressLines:
+    """Tells how far the rounds are, also while one trains and the nodes have nothing to say."""
+    from robot_learning.learning.interactive.round_table import run_standing
+
+    return ProgressLines("rounds", ask=lambda: run_standing(run), write=screen.live)
 
 
 def _train(name: str, dataset: Path, settings: DemoSettings, screen: Screen) -> Learnt:

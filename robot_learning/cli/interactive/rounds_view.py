@@ -14,7 +14,7 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.interactive.round_folders import steps_trained
-from robot_learning.learning.interactive.round_table import rounds_table
+from robot_learning.learning.interactive.round_table import rounds_table, run_standing
 from robot_learning.learning.interactive.rounds import Phase, load_run
 
 _REFRESHES_PER_S = 2.0
@@ -38,24 +38,12 @@ def rounds_view(folder: Path, *, live: bool) -> Iterator[None]:
             ):
                 yield
         elif live:
-            with ProgressLines("rounds", ask=lambda: _standing(folder)):
+            with ProgressLines("rounds", ask=lambda: run_standing(folder)):
                 yield
         else:
             yield
     finally:
         print_table(console, _table(folder))
-
-
-def _standing(folder: Path) -> str:
-    """What the run is doing, in a few words."""
-    try:
-        now = load_run(folder).current
-    except RobotLearningError:
-        return "starting"
-    text = f"round {now.number}, {now.phase.value}, {amount(len(now.episodes), 'episode')}"
-    if now.phase is Phase.TRAINING:
-        text += f", {amount(steps_trained(folder, now.number), 'step')} made"
-    return text
 
 
 def _table(folder: Path) -> Table:

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import BEST
-from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.learning.interactive.round_folders import steps_trained
+from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round, load_run
 from robot_learning.policies.gate import REASONS
 
 COLUMNS = ("round", "policy", "episodes", "asked", "corrected", "labels", "success", "note")
@@ -113,3 +115,15 @@ def _short(checkpoint: str) -> str:
     """The folder of the training, which stands for its checkpoint."""
     path = Path(checkpoint)
     return path.parent.name if path.name == BEST else path.name
+
+
+def run_standing(folder: Path) -> str:
+    """What the run in `folder` is doing, in a few words."""
+    try:
+        now = load_run(folder).current
+    except RobotLearningError:
+        return "starting"
+    text = f"round {now.number}, {now.phase.value}, {amount(len(now.episodes), 'episode')}"
+    if now.phase is Phase.TRAINING:
+        text += f", {amount(steps_trained(folder, now.number), 'step')} made"
+    return text
