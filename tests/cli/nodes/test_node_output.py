@@ -1,0 +1,79 @@
+"""What nodes log, as it is passed on to a terminal and to a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+from rich.console import Console
+from rich.file_proxy import FileProxy
+
+from robot_learning.bringup.plan import LaunchPlan
+from robot_learning.cli.nodes import record_command
+from robot_learning.cli.nodes.supervisor import Supervisor
+
+TIME = "[1796039697.237946174]"
+LOGGED = (
+    f"[INFO] {TIME} [arbiter_node]: HOLD -> HUMAN",
+    f"[WARN] {TIME} [left.session_node]: recording could not start",
+    f"[ERROR] {TIME} [robot_node]: the simulation diverged",
+    "simulated 12 s",
+)
+
+
+def passed_on(output: IO[str]) -> Supervisor:
+    supervisor = Supervisor(LaunchPlan((), {}), output)
+    for line in LOGGED:
+        supervisor._say_line("lockstep", line.encode())
+    return supervisor
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, IO[str]]]:
+    """The end that is read of a terminal, and the one that is written to."""
+    reading, writing = pty.openpty()
+    with os.fdopen(writing, "w", encoding="utf-8") as file:
+        yield reading, file
+    os.close(reading)
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_on_a_terminal_a_line_has_its_node_and_its_severity(
+    terminal: tuple[int, IO[str]], is_live: bool
+) -> None:
+    reading, file = terminal
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
+    passed_on(FileProxy(console, file) if is_live else file)
+    assert os.read(reading, 4096).decode().splitlines() == [
+        "arbiter_node: HOLD -> HUMAN",
+        "WARNING left.session_node: recording could not start",
+        "ERROR robot_node: the simulation diverged",
+        "[lockstep] simulated 12 s",
+    ]
+
+
+def test_a_file_has_the_lines_as_they_are() -> None:
+    file = io.StringIO()
+    passed_on(file)
+    assert file.getvalue().splitlines() == [f"[lockstep] {line}" for line in LOGGED]
+
+
+def test_a_session_that_saved_nothing_ends_with_its_last_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warnings = passed_on(io.StringIO()).warnings
+    assert warnings == {
+        "session_node": "recording could not start",
+        "robot_node": "the simulation diverged",
+    }
+    record_command._show(Path("data/kb"), [], warnings["session_node"])
+    record_command._show(Path("data/kb"), [], "")
+    assert capsys.readouterr().out.splitlines() == [
+        "no episode was saved into data/kb: recording could not start",
+        "no episode was saved into data/kb",
+    ]
