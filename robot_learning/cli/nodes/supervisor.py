@@ -96,21 +96,27 @@ class Supervisor:
     def _start(self, node: NodeSpec) -> None:
         command = [sys.executable, "-m", f"robot_learning.ros.{node.executable}"]
         parent = os.getpid()
+        stdout: int | None = subprocess.PIPE
+        stderr: int | None = subprocess.STDOUT
+        if node.owns_terminal:
+            # What it draws goes to the terminal; what it logs is shortened there like all else.
+            stdout, stderr = None, subprocess.PIPE if self._on_terminal else None
         process = subprocess.Popen(
             [*command, *node_arguments(node)],
             env=_environment(self._plan.environment),
             # Whose screen it is, is also who keeps the keys that are typed there off it.
             stdin=None if node.owns_terminal else subprocess.DEVNULL,
-            stdout=None if node.owns_terminal else subprocess.PIPE,
-            stderr=None if node.owns_terminal else subprocess.STDOUT,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
             preexec_fn=lambda: _prepare_child(parent),  # noqa: PLW1509 (no threads here)
         )
         running = _Running(node, process)
         self._running.append(running)
-        if process.stdout is not None:
-            os.set_blocking(process.stdout.fileno(), False)
-            self._selector.register(process.stdout, selectors.EVENT_READ, running)
+        stream = process.stderr if node.owns_terminal else process.stdout
+        if stream is not None:
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, running)
 
     def _watch(self) -> int:
         while not self._interrupted:

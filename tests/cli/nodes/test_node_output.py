@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 import pty
+import select
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -13,7 +15,7 @@ import pytest
 from rich.console import Console
 from rich.file_proxy import FileProxy
 
-from robot_learning.bringup.plan import LaunchPlan
+from robot_learning.bringup.plan import LaunchPlan, NodeSpec
 from robot_learning.cli.nodes import record_command
 from robot_learning.cli.nodes.supervisor import Supervisor
 
@@ -24,6 +26,7 @@ LOGGED = (
     f"[ERROR] {TIME} [robot_node]: the simulation diverged",
     "simulated 12 s",
 )
+TELEOP = NodeSpec("teleop_node", "teleop_node", owns_terminal=True)
 
 
 def passed_on(output: IO[str]) -> Supervisor:
@@ -31,6 +34,14 @@ def passed_on(output: IO[str]) -> Supervisor:
     for line in LOGGED:
         supervisor._say_line("lockstep", line.encode())
     return supervisor
+
+
+def lines_from(reading: int, count: int) -> list[str]:
+    """So many lines that are shown on a terminal, as far as they come within some seconds."""
+    text = ""
+    while text.count("\n") < count and select.select([reading], [], [], 5.0)[0]:
+        text += os.read(reading, 4096).decode()
+    return text.splitlines()
 
 
 @pytest.fixture
@@ -49,12 +60,27 @@ def test_on_a_terminal_a_line_has_its_node_and_its_severity(
     reading, file = terminal
     console = Console(file=file, force_terminal=True, width=80, color_system=None)
     passed_on(FileProxy(console, file) if is_live else file)
-    assert os.read(reading, 4096).decode().splitlines() == [
+    assert lines_from(reading, len(LOGGED)) == [
         "arbiter_node: HOLD -> HUMAN",
         "WARNING left.session_node: recording could not start",
         "ERROR robot_node: the simulation diverged",
         "[lockstep] simulated 12 s",
     ]
+
+
+def test_who_draws_on_the_terminal_logs_there_like_the_others(
+    terminal: tuple[int, IO[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, file = terminal
+    node = tmp_path / "node"
+    node.write_text(f"#!/bin/sh\necho '{LOGGED[0]}' >&2\n", encoding="utf-8")
+    node.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(node))
+    supervisor = Supervisor(LaunchPlan((TELEOP,), {}), file)
+    supervisor._start(TELEOP)
+    supervisor._watch()
+    supervisor._end_all()
+    assert "\x1b[2Karbiter_node: HOLD -> HUMAN" in lines_from(reading, 2)
 
 
 def test_a_file_has_the_lines_as_they_are() -> None:
