@@ -27,6 +27,7 @@ from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.types import FloatArray
 from robot_learning.core.vocabulary import Mode
 
+ENABLED = "enabled; holding where the arm stands"
 _DRIVING = (Mode.HUMAN, Mode.POLICY)
 
 
@@ -169,8 +170,7 @@ def _enable(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _An
         )
         return state, False, f"not enabled: {text}"
     state = evolve(state, motion=Motion.at_rest(seed), off_track_since_ns=None)
-    text = "enabled; holding where the arm stands"
-    return enter(settings, state, Mode.HOLD, text, now), True, text
+    return enter(settings, state, Mode.HOLD, ENABLED, now), True, ENABLED
 
 
 def _outside_bound(settings: ArbiterSettings) -> FloatArray:

@@ -30,6 +30,11 @@ class Pace:
     def __str__(self) -> str:
         return f"{self.rate_hz:.3g} of {self.nominal_hz:.3g} Hz"
 
+    @property
+    def share(self) -> float:
+        """Of the rate that it is meant to run at."""
+        return self.rate_hz / self.nominal_hz
+
 
 class PaceMeter:
     """Judges a loop's pacer once in each window."""
@@ -72,19 +77,18 @@ class SlowLoops:
 
     def __init__(self, forget_after_ns: int = 3 * WINDOW_NS) -> None:
         self._forget_after_ns = forget_after_ns
-        self._slow: dict[str, tuple[int, str]] = {}
+        self._slow: dict[str, tuple[int, Pace]] = {}
 
-    def note(self, name: str, is_slow: bool, text: str, now_ns: int) -> None:
+    def note(self, name: str, pace: Pace, now_ns: int) -> None:
         """What a loop says of itself.
 
         Args:
             name: of the loop's node.
-            is_slow: whether it cannot keep its rate.
-            text: the rates, as `str(Pace)`.
+            pace: how it ran.
             now_ns: steady time.
         """
-        if is_slow:
-            self._slow[name] = (now_ns, text)
+        if pace.is_slow:
+            self._slow[name] = (now_ns, pace)
         else:
             self._slow.pop(name, None)
 
@@ -92,13 +96,32 @@ class SlowLoops:
         """One line for people; empty while all loops keep their rates.
 
         >>> loops = SlowLoops()
-        >>> loops.note("robot_node", True, "43 of 100 Hz", now_ns=0)
+        >>> loops.note("robot_node", Pace(43.0, 100.0, is_slow=True), now_ns=0)
         >>> loops.line(0).partition(";")[0]
         'too slow: robot_node 43 of 100 Hz'
         """
+        if not (slow := self._heard(now_ns)):
+            return ""
+        named = ", ".join(f"{name} {pace}" for name, pace in sorted(slow.items()))
+        return f"too slow: {named}; {ADVICE}"
+
+    def brief(self, now_ns: int) -> str:
+        """The slowest one, and how many more there are, in few words; empty likewise.
+
+        >>> loops = SlowLoops()
+        >>> loops.note("robot_node", Pace(43.0, 100.0, is_slow=True), now_ns=0)
+        >>> loops.brief(0)
+        'slow: robot 43/100 Hz'
+        """
+        if not (slow := self._heard(now_ns)):
+            return ""
+        name, pace = min(slow.items(), key=lambda item: item[1].share)
+        more = f" +{len(slow) - 1}" if len(slow) > 1 else ""
+        rates = f"{pace.rate_hz:.3g}/{pace.nominal_hz:.3g} Hz"
+        return f"slow: {name.removesuffix('_node')} {rates}{more}"
+
+    def _heard(self, now_ns: int) -> dict[str, Pace]:
+        """Those that were heard lately; the others are forgotten."""
         limit_ns = now_ns - self._forget_after_ns
         self._slow = {name: one for name, one in self._slow.items() if one[0] >= limit_ns}
-        if not self._slow:
-            return ""
-        named = ", ".join(f"{name} {text}" for name, (_, text) in sorted(self._slow.items()))
-        return f"too slow: {named}; {ADVICE}"
+        return {name: pace for name, (_, pace) in self._slow.items()}

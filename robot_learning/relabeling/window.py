@@ -47,7 +47,7 @@ class RelabelWindow:
             DependencyError: there is no display, or no window can be opened on it.
         """
         self._world = World(simulation)
-        self._viewer = Viewer(self._world)
+        self._viewer = Viewer(self._world, driven=True)
         self._shadow = Shadow(simulation)
         self._newest: Shown | None = None
         self._closing = False

@@ -123,7 +123,7 @@ class RobotNode(BuiltNode):
         from robot_learning.robots.viewer import Viewer
 
         try:
-            self._viewer = Viewer(robot.world)
+            self._viewer = Viewer(robot.world, driven=True)
         except DependencyError as error:
             self.get_logger().warning(f"headless:=false has no effect: {error}")
 

@@ -183,7 +183,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
                         keys=self._device.event_keys,
                         rounds=self._rounds,
                         doubt=self._doubt,
-                        slow=self._pace.line,
+                        slow=self._pace.brief,
                     )
                 )
 

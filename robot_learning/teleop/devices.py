@@ -46,7 +46,16 @@ def make_device(
         return device
     from robot_learning.teleop.device_pair import DevicePair
 
-    return DevicePair(device, _make("keyboard", profile, ""))
+    has_leader = name == "leader_arm"
+    keys = _keyboard(profile, DEFAULT_MAPS["keyboard"], has_leader=has_leader)
+    return DevicePair(device, keys)
+
+
+def _keyboard(profile: RobotProfile, map_name: str, *, has_leader: bool = False) -> TeleopDevice:
+    from robot_learning.teleop.keyboard import Keyboard
+    from robot_learning.teleop.keyboard_map import load_keyboard_map
+
+    return Keyboard(profile, load_keyboard_map(map_name), has_leader=has_leader)
 
 
 def _make(name: str, profile: RobotProfile, map_name: str) -> TeleopDevice:
@@ -54,10 +63,7 @@ def _make(name: str, profile: RobotProfile, map_name: str) -> TeleopDevice:
         raise ConfigurationError(unknown_choice("teleoperation device", name, DEVICES))
     chosen = map_name or DEFAULT_MAPS.get(name, "")
     if name == "keyboard":
-        from robot_learning.teleop.keyboard import Keyboard
-        from robot_learning.teleop.keyboard_map import load_keyboard_map
-
-        return Keyboard(profile, load_keyboard_map(chosen))
+        return _keyboard(profile, chosen)
     if name == "spacemouse":
         from robot_learning.teleop.spacemouse import SpaceMouse, load_spacemouse_map
 

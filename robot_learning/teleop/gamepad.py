@@ -78,7 +78,7 @@ class Gamepad(TeleopDevice):
         gamepad_map: GamepadMap,
         make_driver: Callable[[], JoyDriver] | None = None,
     ) -> None:
-        self._map = gamepad_map
+        self._profile, self._map = profile, gamepad_map
         bindings = gamepad_map.bindings
         self._panel = AnalogPanel(profile, bindings)
         self._rests = AxisRests(gamepad_map.rest_values, bindings.dead_zone, bindings.name)
@@ -155,7 +155,7 @@ class Gamepad(TeleopDevice):
 
     def describe(self) -> str:
         """The map."""
-        return self._map.bindings.describe()
+        return self._map.bindings.describe(self._profile)
 
     def handle(self, event: OperatorEvent) -> None:
         """Let go, as a button would; only the dead-man button engages."""

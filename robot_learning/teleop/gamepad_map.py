@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.profile import RobotProfile
 from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.teleop.actions import BUTTON_ACTIONS, CARTESIAN_AXES, JOINT_AXES, signed
 from robot_learning.teleop.engagement import EngagementKind
 from robot_learning.teleop.map_files import (
     START_MODES,
+    acting,
     describe_bindings,
+    joint_texts,
     open_map,
     read_bindings,
 )
@@ -30,14 +33,15 @@ class AxisMap:
     cartesian_axes: Mapping[str, str]
     joint_axes: Mapping[str, str]
 
-    def describe(self) -> str:
-        """The map as a table for the operator."""
+    def describe(self, profile: RobotProfile) -> str:
+        """The map as a table for the operator of a robot."""
+        joint_axes = acting(self.joint_axes, profile)
         return "\n".join(
             [
                 f"Map '{self.name}' ({self.engagement.value})",
-                describe_bindings("Buttons", self.buttons, BUTTON_ACTIONS),
+                describe_bindings("Buttons", acting(self.buttons, profile), BUTTON_ACTIONS),
                 describe_bindings("Cartesian jog", self.cartesian_axes, {}),
-                describe_bindings("Joint jog", self.joint_axes, {}),
+                describe_bindings("Joint jog", joint_axes, joint_texts(profile)),
             ]
         )
 

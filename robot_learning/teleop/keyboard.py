@@ -61,13 +61,19 @@ class Keyboard(TeleopDevice):
         profile: the robot.
         keyboard_map: what each key does.
         watch_focus: ignore keys while another window has the keyboard (X only).
+        has_leader: whether the keys stand beside a leader arm, with which they align.
     """
 
     def __init__(
-        self, profile: RobotProfile, keyboard_map: KeyboardMap, watch_focus: bool = True
+        self,
+        profile: RobotProfile,
+        keyboard_map: KeyboardMap,
+        watch_focus: bool = True,
+        *,
+        has_leader: bool = False,
     ) -> None:
-        self._map = keyboard_map
-        self._watch_focus = watch_focus
+        self._profile, self._map = profile, keyboard_map
+        self._watch_focus, self._has_leader = watch_focus, has_leader
         self._panel = JogPanel(profile, keyboard_map.engagement, keyboard_map.joint_mode)
         self._tracker = KeyTracker()
         self._listener: Any = None
@@ -148,8 +154,8 @@ class Keyboard(TeleopDevice):
         return self._panel.step(now_ns, state)
 
     def describe(self) -> str:
-        """The key map."""
-        return self._map.describe()
+        """The keys that can act on the robot."""
+        return self._map.describe(self._profile, has_leader=self._has_leader)
 
     @property
     def event_keys(self) -> Mapping[OperatorEvent, str]:

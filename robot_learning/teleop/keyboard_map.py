@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.profile import RobotProfile
 from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.teleop.actions import BUTTON_ACTIONS, CARTESIAN_AXES, JOINT_AXES, signed
 from robot_learning.teleop.engagement import EngagementKind
 from robot_learning.teleop.map_files import (
     START_MODES,
+    acting,
     describe_bindings,
+    joint_texts,
     open_map,
     read_bindings,
 )
@@ -38,13 +41,15 @@ class KeyboardMap:
     cartesian_keys: Mapping[str, str]
     joint_keys: Mapping[str, str]
 
-    def describe(self) -> str:
-        """The map as a table for the operator."""
-        common = describe_bindings("In every mode", self.keys, BUTTON_ACTIONS).split("\n")
+    def describe(self, profile: RobotProfile, *, has_leader: bool = False) -> str:
+        """The map as a table for the operator of a robot; arguments as of `acting`."""
+        keys = acting(self.keys, profile, has_leader=has_leader)
+        joint_keys = acting(self.joint_keys, profile)
+        common = describe_bindings("In every mode", keys, BUTTON_ACTIONS).split("\n")
         jog = [
             *describe_bindings("Cartesian jog (hold)", self.cartesian_keys, {}).split("\n"),
             "",
-            *describe_bindings("Joint jog (hold)", self.joint_keys, {}).split("\n"),
+            *describe_bindings("Joint jog (hold)", joint_keys, joint_texts(profile)).split("\n"),
         ]
         width = max(len(line) for line in common) + 4
         rows = zip_longest(common, jog, fillvalue="")

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
 from robot_learning.core.strict_mapping import StrictMapping
+from robot_learning.teleop.actions import JOINT_AXES, signed
+from robot_learning.teleop.device import OperatorEvent
 
 SCHEMA_VERSION = 1
 START_MODES = ("cartesian", "joint")
@@ -65,6 +68,35 @@ def read_bindings(
             raise nested.fail(unknown_choice("action", action, valid_actions), name)
         bindings[name] = action
     return bindings
+
+
+def acting(
+    bindings: Mapping[str, str], profile: RobotProfile, *, has_leader: bool = False
+) -> dict[str, str]:
+    """The bindings that can act on a robot, which is all that its operator is told of.
+
+    Args:
+        bindings: input -> action.
+        profile: the robot.
+        has_leader: whether there is a leader arm to align with.
+    """
+    joints = max(len(arm.joints) for arm in profile.arms)
+    idle = set(signed(JOINT_AXES[joints:]))
+    if not has_leader:
+        idle.add(OperatorEvent.ALIGN.value)
+    if len(profile.arms) == 1:
+        idle.add("next_arm")
+    if not any(arm.gripper for arm in profile.arms):
+        idle |= {"grip_close", "grip_open"}
+    return {name: action for name, action in bindings.items() if action not in idle}
+
+
+def joint_texts(profile: RobotProfile) -> dict[str, str]:
+    """`joint_1+` -> the joint's own name and sign; none where the joint depends on the arm."""
+    if len(profile.arms) > 1:
+        return {}
+    joints = profile.arms[0].joints
+    return dict(zip(signed(JOINT_AXES), signed(joints), strict=False))
 
 
 def describe_bindings(title: str, bindings: Mapping[str, str], texts: Mapping[str, str]) -> str:

@@ -105,7 +105,7 @@ class SpaceMouse(TeleopDevice):
         axis_map: AxisMap,
         open_transport: Callable[[], HidTransport] | None = None,
     ) -> None:
-        self._map = axis_map
+        self._profile, self._map = profile, axis_map
         self._panel = AnalogPanel(profile, axis_map)
         self._open_transport = open_transport or _open_first
         self._transport: HidTransport | None = None
@@ -153,7 +153,7 @@ class SpaceMouse(TeleopDevice):
 
     def describe(self) -> str:
         """The map."""
-        return self._map.describe()
+        return self._map.describe(self._profile)
 
     def handle(self, event: OperatorEvent) -> None:
         """Engage or let go."""

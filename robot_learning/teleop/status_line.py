@@ -69,22 +69,22 @@ class Status:
 def render(status: Status) -> Text:
     """The line: what matters most comes first, as a narrow terminal cuts the end off.
 
-    Before the 80th column lie the mode, what is recorded, what is wrong, which episode it is, and
-    what to press; how fresh everything is comes after them.
+    Before the 80th column lie the mode, what is recorded or why nothing is, what is wrong, what to
+    press, and mostly which episode it is; how fresh everything is comes after them.
     """
     mode = status.mode or NO_ARBITER
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f" {mode} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
+    _append(line, status.refused, "bold white on red")
     if status.engaged and mode != "HUMAN":
         _append(line, "engaged", "bold")
     running = status.recording.startswith(RUNNING)
     _append(line, status.recording, "bold red" if running else "dim")
     _append(line, status.problem, "bold red")
-    _append(line, status.episode, "")
     _append(line, status.next_key, "bold")
-    _append(line, status.keys, "bold")
-    _append(line, status.refused, "bold white on red")
     _append(line, status.alarm, "bold white on red")
+    _append(line, status.episode, "")
+    _append(line, status.keys, "bold")
     _append(line, status.reason, "italic")
     for limit in status.limits:
         _append(line, limit, "bold yellow")

@@ -3,7 +3,7 @@
 import pytest
 
 from robot_learning.core.clocks import NS_PER_S, ManualClock
-from robot_learning.core.pace import ADVICE, PaceMeter, SlowLoops
+from robot_learning.core.pace import ADVICE, Pace, PaceMeter, SlowLoops
 from robot_learning.core.pacing import Pacer
 
 MS = 1_000_000
@@ -64,18 +64,28 @@ def test_another_pacer_begins_a_new_window_and_none_is_not_judged():
 
 def test_slow_loops_are_named_once_each_with_what_helps():
     loops = SlowLoops()
-    loops.note("robot_node", True, "43 of 100 Hz", 0)
-    loops.note("arbiter_node", True, "60 of 100 Hz", 0)
-    loops.note("robot_node", True, "44 of 100 Hz", 10 * MS)
-    loops.note("teleop_node", False, "50 of 50 Hz", 0)
+    loops.note("robot_node", Pace(43.0, 100.0, True), 0)
+    loops.note("arbiter_node", Pace(60.0, 100.0, True), 0)
+    loops.note("robot_node", Pace(44.0, 100.0, True), 10 * MS)
+    loops.note("teleop_node", Pace(50.0, 50.0, False), 0)
     named = "arbiter_node 60 of 100 Hz, robot_node 44 of 100 Hz"
     assert loops.line(20 * MS) == f"too slow: {named}; {ADVICE}"
 
 
+def test_in_brief_the_slowest_one_is_named_with_its_rates():
+    loops = SlowLoops()
+    assert loops.brief(0) == ""
+    loops.note("arbiter_node", Pace(60.0, 100.0, True), 0)
+    loops.note("teleop_node", Pace(21.5, 50.0, True), 0)
+    assert loops.brief(0) == "slow: teleop 21.5/50 Hz +1"
+    loops.note("teleop_node", Pace(50.0, 50.0, False), 0)
+    assert loops.brief(0) == "slow: arbiter 60/100 Hz"
+
+
 def test_who_is_well_again_or_was_not_heard_for_a_while_is_not_named():
     loops = SlowLoops()
-    loops.note("robot_node", True, "43 of 100 Hz", 0)
-    loops.note("arbiter_node", True, "60 of 100 Hz", 2 * NS_PER_S)
-    loops.note("robot_node", False, "99 of 100 Hz", 2 * NS_PER_S)
+    loops.note("robot_node", Pace(43.0, 100.0, True), 0)
+    loops.note("arbiter_node", Pace(60.0, 100.0, True), 2 * NS_PER_S)
+    loops.note("robot_node", Pace(99.0, 100.0, False), 2 * NS_PER_S)
     assert loops.line(3 * NS_PER_S).startswith("too slow: arbiter_node 60 of 100 Hz;")
     assert loops.line(6 * NS_PER_S) == ""

@@ -20,11 +20,31 @@ def test_the_shipped_map_reaches_every_axis_and_event() -> None:
     )
 
 
-def test_the_printed_map_names_every_key_and_what_it_does() -> None:
-    text = load_keyboard_map().describe()
+def test_the_printed_map_names_every_key_and_what_it_does(profile) -> None:
+    text = load_keyboard_map().describe(profile)
     for word in ("space", "let go, the robot holds", "esc", "STOP the robot", "w", "x+", "?"):
         assert word in text
     assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_printed_map_names_the_robots_joints_and_leaves_out_what_cannot_act(profile) -> None:
+    text = make_device("keyboard", profile).describe()
+    assert all(f"{joint}+" in text for joint in profile.arms[0].joints)
+    for idle in ("joint_", "align", "next arm"):
+        assert idle not in text
+    assert "close the gripper" in text
+
+
+def test_with_two_arms_joints_are_counted_and_the_arm_is_selected(duo) -> None:
+    text = make_device("keyboard", duo).describe()
+    assert "joint_1+" in text
+    assert "select the next arm" in text
+
+
+def test_a_gamepad_names_the_robots_joints_too(profile) -> None:
+    text = make_device("gamepad", profile).describe()
+    assert f"{profile.arms[0].joints[0]}+" in text
+    assert "joint_1" not in text
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import find_robot
 from robot_learning.teleop.device import OperatorEvent, TeleopContext
+from robot_learning.teleop.devices import make_device
 from robot_learning.teleop.leader_arm import LeaderArm
 from robot_learning.teleop.teleop_controller import DISENGAGED, Speeds, TeleopController
 
@@ -187,6 +188,16 @@ def test_two_leaders_drive_two_arms(tmp_path: Path) -> None:
     arms = [leader.profile.joint_indices(arm.joints) for arm in leader.profile.arms]
     for indices in arms:
         assert wanted.motions[0].position[indices] == pytest.approx(leader.at[indices])
+
+
+def test_only_keys_beside_a_leader_are_told_to_align(tmp_path: Path) -> None:
+    profile = load_profile(profile_with_leaders("desk_arm", tmp_path))
+    told = {
+        device: make_device(device, profile, panel="keyboard").describe()
+        for device in ("leader_arm", "gamepad")
+    }
+    assert "align the follower with the leader" in told["leader_arm"]
+    assert "align the follower with the leader" not in told["gamepad"]
 
 
 def test_a_robot_without_leaders_says_where_to_add_them(profile: RobotProfile) -> None:

@@ -1,4 +1,4 @@
-"""What the nodes of a plan print, kept in a file and told in part."""
+"""What the nodes of a plan print: read line by line, kept in a file, and told in part."""
 
 from __future__ import annotations
 
@@ -6,12 +6,37 @@ import io
 import re
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 _TOLD = ("session_node", "dagger_node")
-_LINE = re.compile(r"^\[\w+\] \[INFO\] \[[\d.]+\] \[([\w.]+)\]: (.*)$")
+_LINE = re.compile(r"^\[(\w+)\] \[[\d.]+\] \[([\w.]+)\]: (.*)$")
+_PROCESS = re.compile(r"^\[\w+\] ")
+_SEVERITIES = {"WARN": "WARNING ", "ERROR": "ERROR ", "FATAL": "ERROR "}
 _SPEED = re.compile(r"^\[\w+\] (simulated .* x real time\))$")
 _KEPT_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """A line that a node has logged: how severe it is, the node's name, and what it says."""
+
+    severity: str
+    node: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{_SEVERITIES.get(self.severity, '')}{self.node}: {self.text}"
+
+
+def read_line(line: str) -> NodeLine | None:
+    """A line as rclpy logs it, without its time; None for any other.
+
+    >>> str(read_line("[WARN] [1796039697.237946174] [arbiter_node]: HUMAN -> HOLD"))
+    'WARNING arbiter_node: HUMAN -> HOLD'
+    """
+    found = _LINE.match(line)
+    return NodeLine(*found.groups()) if found else None
 
 
 class NodeOutput(io.StringIO):
@@ -38,9 +63,9 @@ class NodeOutput(io.StringIO):
         self._file.write(text)
         for line in text.splitlines():
             self.last_lines.append(line)
-            found = _LINE.match(line)
-            if found and found[1] in _TOLD:
-                self._tell(found[2])
+            logged = read_line(_PROCESS.sub("", line))
+            if logged and logged.severity == "INFO" and logged.node in _TOLD:
+                self._tell(logged.text)
             elif found := _SPEED.match(line):
                 self.speed = found[1]
         return len(text)

@@ -56,8 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         if not isinstance(parameters, Path):
             folder = Path(str(parameters.get("dataset", folder))).expanduser()
     before = {summary.name for summary in _summaries(folder)}
-    code = Supervisor(plan).run()
-    _show(folder, [summary for summary in _summaries(folder) if summary.name not in before])
+    supervisor = Supervisor(plan)
+    code = supervisor.run()
+    saved = [summary for summary in _summaries(folder) if summary.name not in before]
+    _show(folder, saved, supervisor.warnings.get("session_node", ""))
     return code
 
 
@@ -72,11 +74,12 @@ def _summaries(folder: Path) -> list[EpisodeSummary]:
         return []
 
 
-def _show(folder: Path, summaries: list[EpisodeSummary]) -> None:
+def _show(folder: Path, summaries: list[EpisodeSummary], warning: str) -> None:
+    """What was recorded; where nothing was, the session's last warning says why."""
     from rich.table import Table
 
     if not summaries:
-        print(f"no episode was saved into {folder}")
+        print(f"no episode was saved into {folder}" + (f": {warning}" if warning else ""))
         return
     table = Table("episode", "outcome", "rows", "invalid", "quality", title=str(folder))
     for summary in summaries:

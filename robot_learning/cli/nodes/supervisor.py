@@ -21,6 +21,7 @@ from types import FrameType
 from typing import IO
 
 from robot_learning.bringup.plan import LaunchPlan, NodeSpec, OnExit, node_arguments
+from robot_learning.cli.nodes.node_output import read_line
 from robot_learning.core.errors import DependencyError
 
 POLL_PERIOD_S = 0.05
@@ -36,14 +37,22 @@ class _Running:
 
 
 class Supervisor:
-    """Starts a plan's nodes, passes their output on, and ends them together."""
+    """Starts a plan's nodes, passes their output on, and ends them together.
+
+    What they log is written without times on a terminal, and as it is elsewhere.
+
+    Attributes:
+        warnings: node, without its namespace -> the newest warning or error that it has logged.
+    """
 
     def __init__(self, plan: LaunchPlan, output: IO[str] | None = None) -> None:
         self._plan = plan
         self._output = output or sys.stdout
         # A line that is drawn in place there has to make room for one that stays.
-        drawn = any(node.owns_terminal for node in plan.nodes) and self._output.isatty()
+        self._on_terminal = _is_terminal(self._output)
+        drawn = any(node.owns_terminal for node in plan.nodes) and self._on_terminal
         self._clear = "\r\x1b[2K" if drawn else ""
+        self.warnings: dict[str, str] = {}
         self._running: list[_Running] = []
         self._selector = selectors.DefaultSelector()
         self._interrupted = False
@@ -87,21 +96,27 @@ class Supervisor:
     def _start(self, node: NodeSpec) -> None:
         command = [sys.executable, "-m", f"robot_learning.ros.{node.executable}"]
         parent = os.getpid()
+        stdout: int | None = subprocess.PIPE
+        stderr: int | None = subprocess.STDOUT
+        if node.owns_terminal:
+            # What it draws goes to the terminal; what it logs is shortened there like all else.
+            stdout, stderr = None, subprocess.PIPE if self._on_terminal else None
         process = subprocess.Popen(
             [*command, *node_arguments(node)],
             env=_environment(self._plan.environment),
             # Whose screen it is, is also who keeps the keys that are typed there off it.
             stdin=None if node.owns_terminal else subprocess.DEVNULL,
-            stdout=None if node.owns_terminal else subprocess.PIPE,
-            stderr=None if node.owns_terminal else subprocess.STDOUT,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
             preexec_fn=lambda: _prepare_child(parent),  # noqa: PLW1509 (no threads here)
         )
         running = _Running(node, process)
         self._running.append(running)
-        if process.stdout is not None:
-            os.set_blocking(process.stdout.fileno(), False)
-            self._selector.register(process.stdout, selectors.EVENT_READ, running)
+        stream = process.stderr if node.owns_terminal else process.stdout
+        if stream is not None:
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, running)
 
     def _watch(self) -> int:
         while not self._interrupted:
@@ -156,13 +171,24 @@ class Supervisor:
 
     def _say_line(self, name: str, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
-        if text:
-            self._output.write(f"{self._clear}[{name}] {text}\n")
-            self._output.flush()
+        if not text:
+            return
+        logged = read_line(text)
+        if logged and logged.severity != "INFO":
+            self.warnings[logged.node.rpartition(".")[2]] = logged.text
+        self._say(str(logged) if logged and self._on_terminal else f"[{name}] {text}")
 
     def _say(self, text: str) -> None:
         self._output.write(f"{self._clear}{text}\n")
         self._output.flush()
+
+
+def _is_terminal(output: IO[str]) -> bool:
+    # A live table stands between this and the terminal, and says of itself that it is none.
+    try:
+        return os.isatty(output.fileno())
+    except OSError:
+        return output.isatty()
 
 
 def _environment(additions: Mapping[str, str]) -> dict[str, str]:

@@ -6,10 +6,17 @@ whoever leads the episodes asks again until a bound, and says so meanwhile.
 
 from __future__ import annotations
 
+import re
+
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 
+REMEDY = (
+    "if this machine is too slow: fewer or smaller cameras, cameras:=none for none, or "
+    "headless:=true for no window"
+)
 REFUSAL = "recording cannot start, a stream is silent: "
+_NAME = re.compile(r"(?:^|\), )(\S+) \(")
 _TELL_FIRST_S, _TELL_EVERY_S = 1.0, 10.0
 
 
@@ -36,6 +43,19 @@ def silent_in(refusal: str) -> str:
     return refusal.partition(REFUSAL)[2]
 
 
+class SilentStreamsError(RobotLearningError):
+    """Streams were silent for too long.
+
+    Attributes:
+        brief: which ones, in few words.
+    """
+
+    def __init__(self, text: str, silent: str) -> None:
+        """Take the text for people, and which streams are silent as `silence_text` tells them."""
+        super().__init__(text)
+        self.brief = f"{', '.join(_NAME.findall(silent))} silent"
+
+
 class SilenceWait:
     """Waiting for silent streams until a bound, which is told.
 
@@ -59,17 +79,16 @@ class SilenceWait:
             silent: which streams are, and for how long.
 
         Raises:
-            RobotLearningError: they were silent for too long.
+            SilentStreamsError: they were silent for too long.
         """
         if now_ns >= self._end_ns:
             then = (
                 f"once it is heard again, go on with: {self._resume}"
                 if self._resume
-                else "try again"
+                else f"try again; {REMEDY}"
             )
-            raise RobotLearningError(
-                f"recording could not start for {self._patience_s:.0f} s: {silent}; {then}"
-            )
+            text = f"recording could not start for {self._patience_s:.0f} s: {silent}; {then}"
+            raise SilentStreamsError(text, silent)
         if now_ns < self._tell_ns:
             return ""
         self._tell_ns = now_ns + seconds_to_ns(_TELL_EVERY_S)

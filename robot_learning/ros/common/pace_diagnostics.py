@@ -60,9 +60,16 @@ class PaceInput:
         """One line for people; empty while all keep their rates."""
         return self._loops.line(self._clock.now_ns())
 
+    @property
+    def brief(self) -> str:
+        """The slowest node in few words; empty while all keep their rates."""
+        return self._loops.brief(self._clock.now_ns())
+
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name.endswith(_PART):
                 name = status.name.removesuffix(_PART)
+                rates = {pair.key: float(pair.value) for pair in status.values}
                 is_slow = status.level != DiagnosticStatus.OK
-                self._loops.note(name, is_slow, status.message, self._clock.now_ns())
+                pace = Pace(rates["rate_hz"], rates["nominal_hz"], is_slow)
+                self._loops.note(name, pace, self._clock.now_ns())

@@ -18,7 +18,12 @@ from std_srvs.srv import Trigger
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.episodes.recording.silence import SilenceWait, silence_text, silent_in
+from robot_learning.episodes.recording.silence import (
+    SilenceWait,
+    SilentStreamsError,
+    silence_text,
+    silent_in,
+)
 from robot_learning.episodes.store.folder import episode_number
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
@@ -280,7 +285,8 @@ class EpisodeLeader:
         try:
             begin()
         except RobotLearningError as error:
-            self.session.tell(READY, refused=str(error))
+            brief = error.brief if isinstance(error, SilentStreamsError) else str(error)
+            self.session.tell(READY, refused=brief)
             self._node.get_logger().warning(str(error))
         return self.recording
 

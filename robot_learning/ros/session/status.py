@@ -3,7 +3,7 @@
 phase     resetting (the scene is put back), ready (an operator may start), starting, recording
 episode   number of this episode, from 1; 0 where nobody counts
 wanted    how many episodes there are to be; 0 where nobody counts
-refused   why the last start was refused, so that nothing is recorded; empty otherwise
+refused   in few words, why the last start was refused; empty otherwise
 """
 
 from __future__ import annotations

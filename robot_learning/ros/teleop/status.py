@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from robot_learning.control.rules import ENABLED
 from robot_learning.core.amounts import amount
 from robot_learning.teleop.device import OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import RUNNING, Status
@@ -67,7 +68,7 @@ def operator_status(
         keys: what to press for each event, as the device has it.
         rounds: the newest `dagger/status`; likewise.
         doubt: the newest `policy/doubt`; likewise.
-        slow: which nodes cannot keep their rates; empty while all do.
+        slow: which node cannot keep its rate, in few words; empty while all do.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else {}
@@ -80,7 +81,9 @@ def operator_status(
     told = "" if refused else recording_text(recorder or {}, counted=is_counted)
     doing = (told, ready_text(doubt or {}))
     standing = (episode_text(session), round_text(rounds or {}))
-    reasons = state.get("reasons") or ()
+    reason = str(next(iter(state.get("reasons") or ()), ""))
+    # That the arm was enabled is no news to who records with it.
+    is_explained = mode in EXPLAINED_MODES and not (recording and reason == ENABLED)
     ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
     alarms = ((recorder or {}).get("warning"), help_text(doubt or {}), slow)
     alarm, noise = ", ".join(filter(None, alarms)), state.get("noise")
@@ -94,7 +97,7 @@ def operator_status(
         arbiter_rate_hz=state.get("rate_hz") or math.nan,
         notes=wanted.notes,
         problem=wanted.health.reason,
-        reason=str(reasons[0]) if reasons and mode in EXPLAINED_MODES else "",
+        reason=reason if is_explained else "",
         recording=", ".join(filter(None, doing)),
         refused=refused,
         episode=", ".join(filter(None, standing)),
@@ -116,8 +119,8 @@ def episode_text(session: Mapping[str, Any]) -> str:
 def refusal_text(session: Mapping[str, Any]) -> str:
     """That nothing is recorded after a start that was refused, and why; empty otherwise.
 
-    >>> refusal_text({"refused": "joint_states is silent"})
-    'NOTHING IS RECORDED: joint_states is silent'
+    >>> refusal_text({"refused": "front, wrist silent"})
+    'NOTHING IS RECORDED: front, wrist silent'
     """
     return f"NOTHING IS RECORDED: {session['refused']}" if session.get("refused") else ""
 

@@ -6,7 +6,13 @@ import pytest
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
-from robot_learning.episodes.recording.silence import REFUSAL, SilenceWait, silence_text, silent_in
+from robot_learning.episodes.recording.silence import (
+    REFUSAL,
+    SilenceWait,
+    SilentStreamsError,
+    silence_text,
+    silent_in,
+)
 
 SILENT = "front (silent for 3.2 s)"
 
@@ -45,5 +51,10 @@ def test_a_run_that_it_ends_says_which_stream_and_the_command_that_goes_on() -> 
 
 
 def test_who_pressed_the_key_hears_soon_that_they_may_try_again() -> None:
-    with pytest.raises(RobotLearningError, match=r"for 2 s: front \(silent for 3.2 s\); try again"):
+    refused = silence_text("wrist", 1.84, "(too old), twice")
+    silent = f"{SILENT}, {silence_text('joints', None)}, {refused}"
+    with pytest.raises(SilentStreamsError, match=r"for 2 s: front \(silent.*; try again; if this"):
         SilenceWait(0, 2.0).update(seconds_to_ns(2.0), SILENT)
+    with pytest.raises(SilentStreamsError, match=r"cameras:=none.*headless:=true") as caught:
+        SilenceWait(0, 2.0).update(seconds_to_ns(2.0), silent)
+    assert caught.value.brief == "front, joints, wrist silent"

@@ -134,7 +134,9 @@ def test_the_operators_line_hears_of_a_refusal_until_it_is_recorded(graph: Graph
         *[("ready", False), ("starting", False), ("ready", True)],
         *[("starting", False), ("recording", False)],
     ]
-    assert SILENT in graph.sessions[2]["refused"]
+    assert graph.sessions[2]["refused"] == "front silent"
+    assert SILENT in graph.warnings[-1]
+    assert "try again; if this machine is too slow: fewer or smaller cameras" in graph.warnings[-1]
 
 
 def test_a_stream_that_flickers_is_silence_all_the_same(graph: Graph) -> None:

@@ -6,6 +6,7 @@ import math
 import pytest
 from rich.console import Console
 
+from robot_learning.control.rules import ENABLED
 from robot_learning.ros.teleop.status import limit_texts, operator_status, read_state
 from robot_learning.teleop.device import Health, OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import StatusTerminal, render
@@ -47,7 +48,7 @@ READY = {"phase": "ready", "episode": 13, "wanted": 20, "refused": ""}
 IDLE = {"recording": False, "saved": 12}
 RUNNING = {"recording": True, "duration_s": 112.34, "invalid_rows": 0, "saved": 12}
 LOST = TeleopInput(0, False, health=Health(False, "click on the terminal: another window has it"))
-REFUSED = {**READY, "refused": "the stream joint_states has been silent for 3.2 s"}
+REFUSED = {**READY, "refused": "front, wrist silent"}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ REFUSED = {**READY, "refused": "the stream joint_states has been silent for 3.2 
         (
             "HOLD",
             {"recorder": IDLE, "session": REFUSED},
-            ["episode 13/20", "enter: start again", "NOTHING IS RECORDED"],
+            ["NOTHING IS RECORDED: front, wrist silent", "enter: start again"],
         ),
         (
             "DISABLED",
@@ -78,8 +79,13 @@ REFUSED = {**READY, "refused": "the stream joint_states has been silent for 3.2 
         ),
         (
             "HUMAN",
+            {"recorder": {**RUNNING, "invalid_rows": 3}, "slow": "slow: teleop 43/100 Hz +1"},
+            ["REC 112.3 s, 3 bad rows", "slow: teleop 43/100 Hz +1", "episode 13/20"],
+        ),
+        (
+            "HUMAN",
             {"recorder": {**RUNNING, "warning": "the disk is nearly full"}},
-            ["REC 112.3 s", "episode 13/20", "y/x/backspace", "the disk is nearly"],
+            ["REC 112.3 s", "the disk is nearly full", "episode 13/20", "y/x/backspa"],
         ),
     ],
 )
@@ -103,6 +109,16 @@ def test_after_a_refusal_nothing_is_said_to_be_recorded_until_it_is():
     shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=RUNNING, **given)).plain
     assert "NOTHING" not in shown
     assert "start" not in shown
+
+
+def test_that_the_arm_was_enabled_is_no_news_while_something_is_recorded():
+    state = {**STATE, "mode": "HOLD", "reasons": [ENABLED]}
+    assert ENABLED in line(state).plain
+    shown = render(operator_status(state, 0.0, ENGAGED, (), 50.0, recorder=RUNNING)).plain
+    assert ENABLED not in shown
+    lost = {**state, "reasons": ["no command from the human"]}
+    shown = render(operator_status(lost, 0.0, ENGAGED, (), 50.0, recorder=RUNNING)).plain
+    assert "no command from the human" in shown
 
 
 def test_a_session_without_noise_does_not_speak_of_it():
@@ -190,6 +206,6 @@ def test_the_round_is_shown_and_that_the_policy_asks_for_help():
     rounds = {"round": 2, "phase": "collecting", "episodes": 1, "wanted": 5}
     doubt = {"asks": True, "doubt": 0.3, "ask_above": 0.2}
     shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, rounds=rounds, doubt=doubt)).plain
-    assert " │ round 2: 1/5 done │ the policy asks for help │ " in shown
+    assert " │ the policy asks for help │ round 2: 1/5 done │ " in shown
     calm = operator_status(STATE, 0.0, ENGAGED, (), 50.0, doubt={**doubt, "asks": False})
     assert "help" not in render(calm).plain

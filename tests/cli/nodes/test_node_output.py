@@ -1,0 +1,105 @@
+"""What nodes log, as it is passed on to a terminal and to a file."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import select
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+from rich.console import Console
+from rich.file_proxy import FileProxy
+
+from robot_learning.bringup.plan import LaunchPlan, NodeSpec
+from robot_learning.cli.nodes import record_command
+from robot_learning.cli.nodes.supervisor import Supervisor
+
+TIME = "[1796039697.237946174]"
+LOGGED = (
+    f"[INFO] {TIME} [arbiter_node]: HOLD -> HUMAN",
+    f"[WARN] {TIME} [left.session_node]: recording could not start",
+    f"[ERROR] {TIME} [robot_node]: the simulation diverged",
+    "simulated 12 s",
+)
+TELEOP = NodeSpec("teleop_node", "teleop_node", owns_terminal=True)
+
+
+def passed_on(output: IO[str]) -> Supervisor:
+    supervisor = Supervisor(LaunchPlan((), {}), output)
+    for line in LOGGED:
+        supervisor._say_line("lockstep", line.encode())
+    return supervisor
+
+
+def lines_from(reading: int, count: int) -> list[str]:
+    """So many lines that are shown on a terminal, as far as they come within some seconds."""
+    text = ""
+    while text.count("\n") < count and select.select([reading], [], [], 5.0)[0]:
+        text += os.read(reading, 4096).decode()
+    return text.splitlines()
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, IO[str]]]:
+    """The end that is read of a terminal, and the one that is written to."""
+    reading, writing = pty.openpty()
+    with os.fdopen(writing, "w", encoding="utf-8") as file:
+        yield reading, file
+    os.close(reading)
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_on_a_terminal_a_line_has_its_node_and_its_severity(
+    terminal: tuple[int, IO[str]], is_live: bool
+) -> None:
+    reading, file = terminal
+    console = Console(file=file, force_terminal=True, width=80, color_system=None)
+    passed_on(FileProxy(console, file) if is_live else file)
+    assert lines_from(reading, len(LOGGED)) == [
+        "arbiter_node: HOLD -> HUMAN",
+        "WARNING left.session_node: recording could not start",
+        "ERROR robot_node: the simulation diverged",
+        "[lockstep] simulated 12 s",
+    ]
+
+
+def test_who_draws_on_the_terminal_logs_there_like_the_others(
+    terminal: tuple[int, IO[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, file = terminal
+    node = tmp_path / "node"
+    node.write_text(f"#!/bin/sh\necho '{LOGGED[0]}' >&2\n", encoding="utf-8")
+    node.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(node))
+    supervisor = Supervisor(LaunchPlan((TELEOP,), {}), file)
+    supervisor._start(TELEOP)
+    supervisor._watch()
+    supervisor._end_all()
+    assert "\x1b[2Karbiter_node: HOLD -> HUMAN" in lines_from(reading, 2)
+
+
+def test_a_file_has_the_lines_as_they_are() -> None:
+    file = io.StringIO()
+    passed_on(file)
+    assert file.getvalue().splitlines() == [f"[lockstep] {line}" for line in LOGGED]
+
+
+def test_a_session_that_saved_nothing_ends_with_its_last_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warnings = passed_on(io.StringIO()).warnings
+    assert warnings == {
+        "session_node": "recording could not start",
+        "robot_node": "the simulation diverged",
+    }
+    record_command._show(Path("data/kb"), [], warnings["session_node"])
+    record_command._show(Path("data/kb"), [], "")
+    assert capsys.readouterr().out.splitlines() == [
+        "no episode was saved into data/kb: recording could not start",
+        "no episode was saved into data/kb",
+    ]
