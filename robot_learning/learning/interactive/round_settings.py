@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from robot_learning.core.errors import unknown_choice
 from robot_learning.learning.training.config import parse_settings
-from robot_learning.learning.training.errors import RunError
 
 NOBODY, EXPERT = "none", "expert"
 HERE, EXTERNAL = "here", "external"
@@ -44,10 +43,15 @@ class RoundSettings:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RoundSettings:
-        """Read them from a state file; values that older versions wrote as text are converted."""
+        """Read them from a state file; values that older versions wrote as text are converted.
+
+        Raises:
+            ValueError: a setting that there is not, or no number where one belongs.
+            ConfigurationError: the further settings cannot be read.
+        """
         known = {item.name for item in fields(cls)}
         if extra := plain.keys() - known:
-            raise RunError(unknown_choice("setting", min(extra), sorted(known)))
+            raise ValueError(unknown_choice("setting", min(extra), sorted(known)))
         values = dict(plain)
         if isinstance(settings := values.get("settings"), str):
             values["settings"] = parse_settings(settings)
@@ -55,10 +59,6 @@ class RoundSettings:
             if name in values:
                 values[name] = kind(values[name])
         return cls(**values)
-
-    def with_values(self, given: Mapping[str, Any]) -> RoundSettings:
-        """The same settings with those that are given."""
-        return replace(self, **given)
 
     @property
     def member_count(self) -> int:

@@ -28,7 +28,7 @@ from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.presets import preset
 from robot_learning.learning.training.run_folder import read_config
 from robot_learning.learning.training.trainer import train
-from robot_learning.learning.training.training_state import saved_step
+from robot_learning.learning.training.training_state import STATE_NAME
 
 EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 
@@ -36,7 +36,7 @@ EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 def train_round(job: TrainJob) -> str:
     """Train, or go on with a training that was killed."""
     folder, dataset = Path(job.folder), Dataset(job.dataset)
-    resume = saved_step(folder) is not None
+    resume = (folder / STATE_NAME).is_file()
     config = _config(job, resume)
     result = train(
         dataset,

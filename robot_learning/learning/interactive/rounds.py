@@ -240,7 +240,7 @@ def resumed_run(folder: Path, dataset: str, given: Mapping[str, Any]) -> DaggerR
     run = load_run(folder)
     if Path(dataset).resolve() != Path(run.dataset):
         raise RunError(f"{folder}: is a run with the dataset {run.dataset}, not {dataset}")
-    run = replace(run, training=run.training.with_values(given))
+    run = replace(run, training=replace(run.training, **given))
     collecting = run.current.phase is Phase.COLLECTING and "relabel" in given
     return run.changed(relabel=given["relabel"]) if collecting else run
 

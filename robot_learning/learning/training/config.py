@@ -6,6 +6,7 @@ Values are overridden by their dotted names (`optimizer.learning_rate=1e-4`); wh
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -299,7 +300,7 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
 
 
 def parse_settings(text: str) -> dict[str, Any]:
-    """A nested mapping from one text: a JSON or YAML mapping, or `a=1;b.c=2`.
+    """A nested mapping from one text: a JSON mapping, or `a=1;b.c=2`.
 
     >>> parse_settings('{"optimizer": {"learning_rate": 0.001}}') == parse_settings(
     ...     "optimizer.learning_rate=1e-3"
@@ -312,10 +313,10 @@ def parse_settings(text: str) -> dict[str, Any]:
     if not text.lstrip().startswith("{"):
         return parse_overrides(part for part in text.split(";") if part.strip())
     try:
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as problem:
-        raise ConfigurationError(f"settings: not a mapping: {problem}") from problem
-    return dict(values)
+        # Not YAML, which reads 1e-05 as a text.
+        return dict(json.loads(text))
+    except ValueError as problem:
+        raise ConfigurationError(f"settings: not a JSON mapping: {problem}") from problem
 
 
 def _value(given: str, text: str) -> Any:

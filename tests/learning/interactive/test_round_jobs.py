@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import subprocess
 from itertools import pairwise
@@ -11,6 +12,7 @@ import pytest
 
 from robot_learning.cli.main import build_parser
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
@@ -27,7 +29,12 @@ from robot_learning.learning.interactive.round_jobs import (
     worker_command,
 )
 from robot_learning.learning.interactive.round_settings import RoundSettings
-from robot_learning.learning.training.config import LEARN_PADDING, TrainConfig, parse_overrides
+from robot_learning.learning.training.config import (
+    LEARN_PADDING,
+    TrainConfig,
+    parse_overrides,
+    parse_settings,
+)
 
 LAYER = {"author": "ana", "method": "by hand", "created_utc": "2026"}
 SETTINGS = RoundSettings(policy="act", settings={"steps": 5, "optimizer": {"learning_rate": 1e-3}})
@@ -86,6 +93,17 @@ def test_a_person_can_train_the_same_elsewhere():
 )
 def test_a_job_is_read_as_it_was_given(job):
     assert read_job(worker_command(job)[-1]) == job
+
+
+@pytest.mark.parametrize("text", ["optimizer.learning_rate=1e-5", "seed=3", "policy.hidden=[8, 8]"])
+def test_settings_are_the_same_after_their_way_as_one_document(text):
+    values = parse_overrides([text])
+    assert parse_settings(json.dumps(values)) == values == parse_settings(f"{text}; ;")
+
+
+def test_settings_that_are_no_mapping_are_refused():
+    with pytest.raises(ConfigurationError, match="not a JSON mapping"):
+        parse_settings('{"steps": 5')
 
 
 def test_a_job_that_cannot_be_done_says_why_in_its_last_line(tmp_path):
