@@ -178,15 +178,23 @@ def braking_periods(limits: MotionLimits, velocity: FloatArray) -> FloatArray:
 
 
 def straight_velocity(
-    limits: MotionLimits, motion: Motion, target: FloatArray, joints: Sequence[int]
+    limits: MotionLimits,
+    way: FloatArray,
+    within: tuple[FloatArray, FloatArray],
+    joints: Sequence[int],
 ) -> FloatArray:
-    """The velocity (joints,) of the next period straight towards `target` (n,), in the least time.
+    """The velocity (joints,) of the next period straight to the end of a way, in the least time.
 
     The joints keep the proportions of what is left of their ways; one that still moves the
     other way brakes as it can.
+
+    Args:
+        limits: the motion limits.
+        way: (n,) from where the joints are to their target.
+        within: the slowest and the fastest velocity of that period, both (n,).
+        joints: indices of the joints that move together.
     """
-    low, high = limits.velocity_range(motion)
-    way = target - motion.position
+    low, high = within
     share = math.inf
     for joint in joints:
         if not way[joint]:

@@ -126,9 +126,9 @@ class WorkspaceGuard:
         """
         limits = self.limits
         low, high = limits.velocity_range(before)
-        velocity = wish.velocity.copy()
+        velocity, way = wish.velocity.copy(), wish.target - before.position
         for joints in itertools.compress(self.arms, blocked):
-            velocity[list(joints)] = straight_velocity(limits, before, wish.target, joints)
+            velocity[list(joints)] = straight_velocity(limits, way, (low, high), joints)
         motion = self._moved(before, wish, velocity)
         for _ in range(_CORRECTIONS):
             rest = rest_position(limits, motion)
