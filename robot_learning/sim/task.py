@@ -12,14 +12,13 @@ from typing import Any
 
 import mujoco
 import numpy as np
-import numpy.typing as npt
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
 from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import available_robots
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import BoolArray, FloatArray
 from robot_learning.sim.fingers import finger_width_m
 from robot_learning.sim.model import SimModel, compose
 from robot_learning.sim.world import World
@@ -30,7 +29,6 @@ HORIZON_RATE_HZ = 50.0
 # between open fingers.
 _DRAWS = 50
 _FINGER_ROOM_M = 0.002
-BoolArray = npt.NDArray[np.bool_]
 # `joint_position` and `joint_velocity` (..., n) and each observed pose (..., 7) by its name.
 # The leading dimensions are those of a batch of worlds; a single world has none.
 Values = Mapping[str, FloatArray]

@@ -15,7 +15,7 @@ from gymnasium.vector.utils import batch_space
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.core.types import BoolArray, FloatArray, UInt8Array
 from robot_learning.sim.batch import WorldBatch
 from robot_learning.sim.env import REWARDS, VIDEO_SIZE_PX, resolve_robot, resolve_task
 from robot_learning.sim.observation import (
@@ -25,7 +25,7 @@ from robot_learning.sim.observation import (
     observed_names,
     read_values,
 )
-from robot_learning.sim.task import BoolArray, Task
+from robot_learning.sim.task import Task
 from robot_learning.sim.world import World
 
 if TYPE_CHECKING:

@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import BoolArray, FloatArray
 from robot_learning.policies.gate import Thresholds
 
-BoolArray = npt.NDArray[np.bool_]
 SCHEDULES = ("none", "linear", "exponential")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.files import write_atomically
-from robot_learning.learning.algorithms.dagger import BoolArray
+from robot_learning.core.types import BoolArray
 from robot_learning.learning.imitation.spaces import Float32Array
 from robot_learning.learning.training.errors import RunError, TrainingError
 

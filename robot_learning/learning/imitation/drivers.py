@@ -12,8 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from robot_learning.core.types import FloatArray
-from robot_learning.learning.algorithms.dagger import BoolArray
+from robot_learning.core.types import BoolArray, FloatArray
 from robot_learning.learning.imitation.config import GateConfig
 from robot_learning.learning.imitation.inference import Actor
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array

@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
-from robot_learning.learning.algorithms.dagger import BoolArray
+from robot_learning.core.types import BoolArray
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts
 from robot_learning.learning.imitation.drivers import Driver, Step
 from robot_learning.learning.imitation.expert import (

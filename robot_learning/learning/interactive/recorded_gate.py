@@ -20,10 +20,10 @@ from robot_learning.core.ensemble_folders import best_checkpoint, ensemble_membe
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.core.types import FloatArray
+from robot_learning.core.types import BoolArray, FloatArray
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.learning.algorithms.dagger import BoolArray, budget_thresholds
+from robot_learning.learning.algorithms.dagger import budget_thresholds
 from robot_learning.learning.imitation.config import FitConfig
 from robot_learning.learning.imitation.critic import fit_critic
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts

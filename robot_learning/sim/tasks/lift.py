@@ -9,8 +9,8 @@ import mujoco
 import numpy as np
 
 from robot_learning.core.profile import Arm, RobotProfile
-from robot_learning.core.types import FloatArray
-from robot_learning.sim.task import BoolArray, Task, Values
+from robot_learning.core.types import BoolArray, FloatArray
+from robot_learning.sim.task import Task, Values
 from robot_learning.sim.tasks.layout import (
     SCENES,
     Area,
