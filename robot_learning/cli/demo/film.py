@@ -5,10 +5,13 @@ No camera ran meanwhile: the pictures are drawn afterwards from the joints and p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.amounts import amount
+from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.types import UInt8Array
 
 if TYPE_CHECKING:
@@ -69,6 +72,26 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     return writer.frames if writer else 0
 
 
+def film_command(dataset: Path, run: Path, path: Path) -> list[str]:
+    """The command line of a process that draws the film; its last line says what came of it."""
+    return [sys.executable, "-m", "robot_learning.cli.demo.film", *map(str, (dataset, run, path))]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Draw the film; see `film_command`."""
+    from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.interactive.rounds import load_run
+
+    dataset, run, path = map(Path, arguments)
+    try:
+        frames = save_rounds_film(Dataset(dataset), load_run(run), path)
+    except RobotLearningError as problem:
+        print(problem)
+        return 2
+    print(f"{path} ({amount(frames, 'frame')})")
+    return 0
+
+
 def _number(name: str) -> str:
     return name.removesuffix(".hdf5").rpartition("_")[2].lstrip("0") or "0"
 
@@ -86,3 +109,7 @@ class _Pictures:
     def draw(self, row: int) -> UInt8Array:
         poses = {name: values[row] for name, values in self._poses.items()}
         return self._film.draw(self._joints[row], poses)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from robot_learning.cli.demo.learner import Judged, Learnt, learnt_from, round_name
+from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt, learnt_from, round_name
 from robot_learning.cli.demo.settings import DemoSettings
+from robot_learning.core.child import Child
+from robot_learning.core.ensemble_folders import best_checkpoint
+from robot_learning.core.errors import RobotLearningError
 
 _WORLDS = 50
 _EXPERT_EVERY = 10
 
 
-def train_policy(name: str, dataset_path: Path, folder: Path, settings: DemoSettings) -> Learnt:
-    """Train on a dataset as `robot-learning train` does.
+def train_policies(settings: DemoSettings) -> list[Learnt]:
+    """Train BC here, with a progress bar, and DART meanwhile in a process of its own.
 
     Raises:
-        RobotLearningError: there is nothing to train on, or the training failed.
+        RobotLearningError: there is nothing to train on, or a training failed.
     """
     from robot_learning.episodes.dataset.dataset import Dataset
+    from robot_learning.learning.interactive.round_jobs import TrainJob, worker_command
+    from robot_learning.learning.interactive.round_settings import RoundSettings
+    from robot_learning.learning.interactive.round_worker import train_round
     from robot_learning.learning.training.config import parse_overrides
-    from robot_learning.learning.training.presets import preset
-    from robot_learning.learning.training.trainer import train
 
-    dataset = Dataset(dataset_path)
-    config = preset("deterministic").with_values(parse_overrides(settings.training))
-    result = train(dataset, config, folder, show_progress=True)
-    return learnt_from(name, result.checkpoint, dataset)
+    training = RoundSettings(settings=parse_overrides(settings.training))
+    folders = {BC: settings.folder / "policy_bc", DART: settings.folder / "policy_dart"}
+    datasets = {BC: settings.dataset, DART: settings.dart_dataset}
+    jobs = {name: TrainJob(str(datasets[name]), str(folders[name]), training) for name in folders}
+    with Child(worker_command(jobs[DART])) as beside:
+        train_round(jobs[BC])
+        if beside.wait():
+            raise RobotLearningError(f"the training of {DART} failed: {beside.last_line}")
+    return [
+        learnt_from(name, best_checkpoint(folders[name]), Dataset(datasets[name]))
+        for name in folders
+    ]
 
 
 def policies_of_rounds(settings: DemoSettings) -> list[Learnt]:

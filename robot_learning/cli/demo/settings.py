@@ -10,7 +10,7 @@ from robot_learning.core.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Sizes that fit five minutes on two cores.
+    """Sizes that fit three minutes on two cores.
 
     Attributes:
         folder: of everything that is made.
@@ -70,6 +70,11 @@ class DemoSettings:
     def dagger_run(self) -> Path:
         """The run of the rounds."""
         return self.folder / "dagger"
+
+    @property
+    def film(self) -> Path:
+        """The film of the rounds."""
+        return self.folder / "rounds.mp4"
 
     @property
     def training(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ from robot_learning.learning.training.optimization import (
 )
 from robot_learning.learning.training.order import SampleOrder
 from robot_learning.learning.training.precision import autocast, warn_of_slow_precision
+from robot_learning.learning.training.random_numbers import seed_dropout
 from robot_learning.learning.training.start_summary import start_summary
 from robot_learning.learning.training.threads import FastestThreads, threads_restored
 from robot_learning.learning.training.training_state import (
@@ -389,7 +390,7 @@ class Training:
         """A generator for this step and process; dropout's global one is seeded alike."""
         seed = self.config.seed * _STEPS_PER_SEED + step
         seed = seed * self.processes.count + self.processes.rank
-        torch.manual_seed(seed)
+        seed_dropout(self.device, seed)
         return torch.Generator(self.device).manual_seed(seed)
 
     def _not_finite(self, step: int, loss: float, norm: float) -> str:

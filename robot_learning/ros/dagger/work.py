@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from robot_learning.core.child import Child
 from robot_learning.core.ensemble_folders import ensemble_members, gate_folder, gate_source
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -21,7 +22,6 @@ from robot_learning.learning.interactive.round_jobs import GateJob, Job, TrainJo
 from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN
 from robot_learning.learning.interactive.rounds import DaggerRun
 from robot_learning.ros.common.session_calls import Calls
-from robot_learning.ros.dagger.child import Child
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.run import fits_gate, resume_command
 

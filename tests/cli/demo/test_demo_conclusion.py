@@ -34,8 +34,8 @@ def test_a_failure_of_drawing_loses_no_result(
             if not path.exists():
                 record_demonstrations(DemonstrationConfig(task="reach", episodes=1), path)
 
-    def learnt(name: str, *_: object) -> Learnt:
-        return Learnt(name, tmp_path, 8, 500, 10.0)
+    def learnt(_: object) -> list[Learnt]:
+        return [Learnt(name, tmp_path, 8, 500, 10.0) for name in ("BC", "DART")]
 
     def judged(policy: Learnt, _: object) -> Judged:
         episode = EpisodeRecord(0, True, 0.0, np.zeros((5, 2)), np.zeros(3))
@@ -48,13 +48,13 @@ def test_a_failure_of_drawing_loses_no_result(
 
     monkeypatch.setattr(loop, "run_nodes", no_nodes)
     monkeypatch.setattr("robot_learning.learning.interactive.rounds.load_run", lambda _: run)
-    for name, made in (("train_policy", learnt), ("judge", judged)):
+    for name, made in (("train_policies", learnt), ("judge", judged)):
         monkeypatch.setattr(f"robot_learning.cli.demo.policies.{name}", made)
     monkeypatch.setattr("robot_learning.cli.demo.policies.policies_of_rounds", lambda _: [])
     monkeypatch.setattr("robot_learning.cli.demo.plot.save_plot", broken)
-    monkeypatch.setattr("robot_learning.cli.demo.film.save_rounds_film", broken)
+    # There is no run whose rounds the film's process could draw.
     said = io.StringIO()
     assert loop.run_loop(settings, Screen(Console(file=said, markup=False, width=200))) == 0
     assert "no plot: RuntimeError('no font')" in said.getvalue()
-    assert "no film: RuntimeError('no font')" in said.getvalue()
+    assert "no film: " in said.getvalue() and "rounds.json" in said.getvalue()
     assert f"everything is in {settings.folder}" in said.getvalue()

@@ -1,21 +1,24 @@
-"""A process beside a node: it gives way to the control loops, and ends when the node does."""
+"""A process beside this one: it gives way to others, and ends when this one does."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import time
 from collections import deque
 from collections.abc import Sequence
+from types import TracebackType
 
 from robot_learning.core.leash import leashed
 
 _LINES = 20
 _END_PATIENCE_S = 3.0
+_POLL_EVERY_S = 0.05
 
 
 class Child:
-    """A running command.
+    """A running command; as a context manager it has ended after the body.
 
     Args:
         command: program and arguments.
@@ -45,6 +48,12 @@ class Child:
             )
         return code
 
+    def wait(self) -> int:
+        """Its exit code, once it has ended."""
+        while (code := self.poll()) is None:
+            time.sleep(_POLL_EVERY_S)
+        return code
+
     @property
     def last_line(self) -> str:
         """What it said last; what ended it, where that was a signal."""
@@ -52,6 +61,17 @@ class Child:
         if code is not None and code < 0:
             return f"it was ended by {signal.Signals(-code).name}"
         return self._lines[-1] if self._lines else "it said nothing"
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end()
 
     def end(self) -> None:
         """End it, if it runs still."""
