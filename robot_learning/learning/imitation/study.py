@@ -91,7 +91,9 @@ def run_study(
         _refuse_used(study)
     failures = _run_all(study, resume, tell)
     results = study.results()
-    _write(study, results)
+    # Runs that failed before their first round, as without an expert, leave no folder.
+    if any(results.values()):
+        _write(study, results)
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         seed, text = min(failures.items())

@@ -77,6 +77,14 @@ def test_a_run_that_fails_says_which_and_why(place: Path, quick: ImitationConfig
         run_study(study)
 
 
+@pytest.mark.timeout(120)
+def test_an_expert_that_there_is_not_leaves_no_folder(place: Path, quick: ImitationConfig) -> None:
+    study = study_of(place, quick, expert="no_such_module:expert")
+    with pytest.raises(TrainingError, match="'no_such_module' cannot be imported"):
+        run_study(study)
+    assert not study.folder.exists()
+
+
 @pytest.mark.timeout(200)
 def test_a_killed_process_goes_on_as_if_nothing_had_been(
     place: Path, quick: ImitationConfig
