@@ -21,8 +21,8 @@ from harness import Row, Spread, report
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import Measured, RawCommand
 from robot_learning.control.limiter import Motion, advance
-from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Demonstration, Inputs
 from robot_learning.core.clocks import Instant

@@ -32,7 +32,7 @@ import numpy as np
 from robot_learning.control.commands import Refusal, RefusalKind
 from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import advance, brake, frozen, rest_position
-from robot_learning.control.modes import Request, Response
+from robot_learning.control.requests import Request, Response
 from robot_learning.control.rules import answer, apply_rules
 from robot_learning.control.settings import Alignment, ArbiterSettings
 from robot_learning.control.sources import (

@@ -8,7 +8,7 @@ import numpy as np
 
 from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import Motion, frozen, rest_position
-from robot_learning.control.modes import Request, Response, Transition
+from robot_learning.control.requests import Request, Response
 from robot_learning.control.settings import Alignment, ArbiterSettings
 from robot_learning.control.sources import (
     Interruption,
@@ -23,6 +23,7 @@ from robot_learning.control.sources import (
     watch_tracking,
 )
 from robot_learning.control.state import ArbiterState, Handover
+from robot_learning.control.transitions import TRANSITIONS, Event, Transition, Trigger
 from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.types import FloatArray
 from robot_learning.core.vocabulary import Mode
@@ -32,13 +33,30 @@ _DRIVING = (Mode.HUMAN, Mode.POLICY)
 
 
 def enter(
-    settings: ArbiterSettings, state: ArbiterState, mode: Mode, reason: str, now: Instant
+    settings: ArbiterSettings,
+    state: ArbiterState,
+    trigger: Trigger,
+    reason: str,
+    now: Instant,
+    *,
+    ready: bool = True,
 ) -> ArbiterState:
-    """Change the mode and everything that follows from the change.
+    """Change the mode as the table has it, and everything that follows from the change.
 
     Commands go on from the previous one, so that nothing jumps. A new source starts from the
     place where the arm would have come to rest. Leaving POLICY flushes its chunks.
+
+    Args:
+        settings: of the arbiter.
+        state: before the change.
+        trigger: what changes the mode; it must have an effect in the present one.
+        reason: why, for a person.
+        now: of this tick.
+        ready: whether the new source can drive; where not, the table's other mode follows.
     """
+    change = TRANSITIONS[trigger]
+    mode = change.after if ready else change.otherwise
+    assert mode is not None and state.mode in change.before  # noqa: S101 (a fault of the rules)
     if mode is state.mode:
         return evolve(state, reason=reason)
     if state.mode is Mode.POLICY:
@@ -49,7 +67,7 @@ def enter(
         reason=reason,
         handover=None,
         human_offset=None,
-        transitions=(*state.transitions, Transition(state.mode, mode, reason)),
+        transitions=(*state.transitions, Transition(state.mode, mode, reason, trigger)),
     )
     if mode is Mode.DISABLED:
         return evolve(state, motion=None, off_track_since_ns=None)
@@ -89,21 +107,26 @@ def apply_rules(
         return state
     fault = _fault(settings, state, now)
     if fault:
-        return enter(settings, state, Mode.FAULT, fault, now)
+        return enter(settings, state, Event.FAULT, fault, now)
     robot_stale = robot_staleness(settings, state, now)
-    if state.mode in _DRIVING and robot_stale:
-        return enter(settings, state, Mode.HOLD, robot_stale, now)
+    if robot_stale and _concerns(Event.ROBOT_STALE, state):
+        return enter(settings, state, Event.ROBOT_STALE, robot_stale, now)
     if interruption and (state.mode is Mode.POLICY or interruption.of_human):
-        state = enter(settings, state, Mode.HOLD, interruption.reason, now)
-    if state.mode is Mode.HUMAN and human_stale:
-        state = enter(settings, state, Mode.HOLD, human_stale, now)
+        state = enter(settings, state, Event.INTERRUPTED, interruption.reason, now)
+    if human_stale and _concerns(Event.HUMAN_STALE, state):
+        state = enter(settings, state, Event.HUMAN_STALE, human_stale, now)
     if _human_may_drive(state) and not human_stale and not robot_stale:
-        return enter(settings, state, Mode.HUMAN, "the human drives", now)
-    if state.mode is Mode.POLICY:
+        return enter(settings, state, Event.HUMAN_DRIVES, "the human drives", now)
+    if _concerns(Event.POLICY_STALE, state):
         policy_stale = policy_staleness(settings, state, now)
         if policy_stale:
-            return enter(settings, state, Mode.HOLD, policy_stale, now)
+            return enter(settings, state, Event.POLICY_STALE, policy_stale, now)
     return state
+
+
+def _concerns(event: Event, state: ArbiterState) -> bool:
+    """Whether an event has an effect in the present mode."""
+    return state.mode in TRANSITIONS[event].before
 
 
 def _fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
@@ -120,9 +143,10 @@ def _fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
 
 
 def _human_may_drive(state: ArbiterState) -> bool:
-    if state.mode is Mode.HOLD:
-        return not state.human_yielded and state.off_track_since_ns is None
-    return state.mode is Mode.POLICY and not state.human_yielded
+    if state.human_yielded or not _concerns(Event.HUMAN_DRIVES, state):
+        return False
+    # An arm that does not follow is not let go from HOLD.
+    return state.mode is Mode.POLICY or state.off_track_since_ns is None
 
 
 def answer(
@@ -170,7 +194,7 @@ def _enable(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _An
         )
         return state, False, f"not enabled: {text}"
     state = evolve(state, motion=Motion.at_rest(seed), off_track_since_ns=None)
-    return enter(settings, state, Mode.HOLD, ENABLED, now), True, ENABLED
+    return enter(settings, state, Request.ENABLE, ENABLED, now), True, ENABLED
 
 
 def _outside_bound(settings: ArbiterSettings) -> FloatArray:
@@ -192,8 +216,8 @@ def _take_over(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> 
         stale = tracking_error(settings, state)
     if stale:
         text = f"taken over; holding until the human can drive: {stale}"
-        return enter(settings, state, Mode.HOLD, text, now), True, text
-    return enter(settings, state, Mode.HUMAN, "taken over", now), True, "the human drives"
+        return enter(settings, state, Request.TAKE_OVER, text, now, ready=False), True, text
+    return enter(settings, state, Request.TAKE_OVER, "taken over", now), True, "the human drives"
 
 
 def _hand_back(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
@@ -207,15 +231,15 @@ def _hand_back(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> 
         stale = tracking_error(settings, state)
     if stale:
         text = f"handed back, but holding: {stale}"
-        return enter(settings, state, Mode.HOLD, text, now), False, text
-    return enter(settings, state, Mode.POLICY, "handed back", now), True, "the policy drives"
+        return enter(settings, state, Request.HAND_BACK, text, now, ready=False), False, text
+    return enter(settings, state, Request.HAND_BACK, "handed back", now), True, "the policy drives"
 
 
 def _hold(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if blocked := _not_enabled(state):
         return state, False, blocked
     state = _yield(settings, state, now)
-    return enter(settings, state, Mode.HOLD, "hold was asked for", now), True, "holding"
+    return enter(settings, state, Request.HOLD, "hold was asked for", now), True, "holding"
 
 
 def _yield(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> ArbiterState:
@@ -226,7 +250,7 @@ def _yield(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> Arbi
 def _stop(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
     if state.mode is Mode.FAULT:
         return state, True, f"already in FAULT: {state.reason}"
-    state = enter(settings, state, Mode.FAULT, "stop was asked for", now)
+    state = enter(settings, state, Request.STOP, "stop was asked for", now)
     return state, True, "stopped; only clear_fault leaves this"
 
 
@@ -236,7 +260,7 @@ def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -
     if state.motion is not None and not state.motion.is_at_rest:
         return state, False, "the arm is still coming to rest; try again"
     text = f"cleared: {state.reason}; call enable to go on"
-    return enter(settings, state, Mode.DISABLED, text, now), True, text
+    return enter(settings, state, Request.CLEAR_FAULT, text, now), True, text
 
 
 def _disable(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _Answer:
@@ -246,7 +270,7 @@ def _disable(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> _A
         return state, False, f"only an arm in HOLD is disabled; the mode is {state.mode.name}"
     if state.motion is not None and not state.motion.is_at_rest:
         return state, False, "the arm is still coming to rest; try again"
-    return enter(settings, state, Mode.DISABLED, "disable was asked for", now), True, "disabled"
+    return enter(settings, state, Request.DISABLE, "disable was asked for", now), True, "disabled"
 
 
 _ANSWERS: dict[Request, Callable[[ArbiterSettings, ArbiterState, Instant], _Answer]] = {

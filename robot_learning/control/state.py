@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 
 from robot_learning.control.commands import Measured, RawCommand, Refusals, Trajectory
 from robot_learning.control.limiter import Motion
-from robot_learning.control.modes import Request, Response, Transition
 from robot_learning.control.noise import ActionNoise
+from robot_learning.control.requests import Request, Response
+from robot_learning.control.transitions import Transition
 from robot_learning.core.clocks import Instant
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.core.vocabulary import Mode, Source

@@ -22,7 +22,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import Measured, RawCommand
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S, Instant

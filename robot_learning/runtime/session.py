@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import Measured
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.state import ArbiterState, Decision, Demonstration, Inputs
 from robot_learning.core.clocks import Instant
 from robot_learning.core.profile import RobotProfile

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from robot_learning.control.commands import RawCommand
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.state import Decision
 from robot_learning.core.types import Observation
 

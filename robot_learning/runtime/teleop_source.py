@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from robot_learning.control.commands import RawCommand
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation

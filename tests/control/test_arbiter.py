@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.state import ArbiterState, Inputs
 from robot_learning.core.clocks import Instant
 from robot_learning.core.vocabulary import Mode, Source

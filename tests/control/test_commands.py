@@ -9,7 +9,7 @@ import pytest
 
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import Measured, RawCommand, Trajectory
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Inputs
 from robot_learning.core.clocks import Instant

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.core.vocabulary import Limit, Mode
 
 PERIOD_S = 0.02

@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise
+from robot_learning.control.requests import Request
 from robot_learning.control.state import Decision, Demonstration, Inputs
+from robot_learning.control.transitions import edges
 from robot_learning.core.clocks import Instant
 from robot_learning.core.vocabulary import Limit, Mode, Source
 
@@ -407,3 +408,13 @@ def test_columns_say_what_happened(played, scenario):
             Mode.HUMAN,
             Mode.POLICY,
         )
+
+
+def test_random_inputs_reach_every_change_of_the_table_and_no_other(make_rig):
+    reached = set()
+    for seed in range(30):
+        rig = make_rig(alignment=ALIGNMENTS[seed % 3], blend_s=0.1)
+        for tick in play(rig, long_scenario(seed)):
+            changes = tick.decision.transitions
+            reached |= {(change.before, change.trigger, change.after) for change in changes}
+    assert reached == set(edges())

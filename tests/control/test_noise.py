@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from robot_learning.control.modes import Request
 from robot_learning.control.noise import (
     ActionNoise,
     isotropic_covariance,
@@ -15,6 +14,7 @@ from robot_learning.control.noise import (
     scaled_for_dart,
     scaled_to_trace,
 )
+from robot_learning.control.requests import Request
 from robot_learning.control.state import Demonstration
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import Mode

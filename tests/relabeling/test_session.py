@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile

@@ -7,7 +7,7 @@ import pytest
 
 from robot_learning.cli.dataset.replay import replay_in_simulation
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision, Demonstration
 from robot_learning.core.errors import ConfigurationError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from robot_learning.control.arbiter import Arbiter
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Decision
 from robot_learning.core.profile import RobotProfile

@@ -6,7 +6,7 @@ from steering_policy import steering_policy, steering_spec
 
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import Measured, RawCommand
-from robot_learning.control.modes import Request
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import ArbiterState, Inputs
 from robot_learning.core.clocks import NS_PER_S, Instant, seconds_to_ns

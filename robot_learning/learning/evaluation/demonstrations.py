@@ -288,7 +288,7 @@ def dataset_info(env: RobotEnv, config: DemonstrationConfig) -> DatasetInfo:
 def _limited(
     requested: FloatArray, taken: FloatArray, profile: RobotProfile
 ) -> npt.NDArray[np.uint8]:
-    """(n,) the bits of `control.modes.Limit` for what the servos do not take."""
+    """(n,) the bits of `control.requests.Limit` for what the servos do not take."""
     outside = (requested < profile.position_min) | (requested > profile.position_max)
     reason = np.where(outside, int(Limit.POSITION), int(Limit.VELOCITY))
     return np.where(taken != requested, reason, 0).astype(np.uint8)

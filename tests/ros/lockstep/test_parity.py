@@ -20,8 +20,8 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import RawCommand
-from robot_learning.control.modes import Request
 from robot_learning.control.noise import ActionNoise, isotropic_covariance
+from robot_learning.control.requests import Request
 from robot_learning.control.settings import arbiter_settings
 from robot_learning.control.state import Demonstration
 from robot_learning.core.clocks import Instant

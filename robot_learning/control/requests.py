@@ -1,11 +1,9 @@
-"""Who is in control, what can be asked for, and which limits were hit."""
+"""What an operator can ask of the arbiter, and its answer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-
-from robot_learning.core.vocabulary import Mode
 
 
 class Request(Enum):
@@ -27,15 +25,6 @@ class Request(Enum):
     STOP = "stop"
     CLEAR_FAULT = "clear_fault"
     DISABLE = "disable"
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """One change of mode and the reason for it."""
-
-    before: Mode
-    after: Mode
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
