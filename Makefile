@@ -32,7 +32,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-quick test-ros test-kilted test-lowest check interfaces bench bench-imitation clean
+.PHONY: help setup setup-tests demo test test-quick test-ros test-kilted test-lowest check docs interfaces bench bench-imitation clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -46,7 +46,7 @@ demo: $(VENV)/.stamp-run ## set up, then the whole loop over ROS 2 in simulation
 
 # The tests of ROS nodes run last, and those of a file one after the other: they share its nodes. Exit
 # code 5 is pytest's for no test selected, which a PYTEST="-k ..." brings about in one half.
-test: check ## set up, then lint, type check and all tests
+test: check docs ## set up, then lint, type check, documentation and all tests
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --ignore tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
 	@$(MAKE) --no-print-directory test-ros
 
@@ -70,6 +70,10 @@ check: $(VENV)/.stamp-tests ## set up, then lint and type check
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# A warning, such as a link that leads nowhere, is an error.
+docs: $(VENV)/.stamp-docs ## set up, then build the documentation into docs/_build/html
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
 interfaces: $(VENV)/.stamp-tests ## set up, then write launch/NODES.md: topics, services and parameters, asked of the nodes
 	@$(BIN)/python tests/ros/support/node_interfaces.py
 
@@ -83,6 +87,7 @@ bench-imitation: $(VENV)/.stamp-tests ## set up, then five ways of imitation in 
 
 clean: ## remove the environments, builds, caches and results, but no recording
 	rm -rf $(VENV) .venv-kilted .venv-lowest build dist install log outputs benchmarks/results *.egg-info
+	rm -rf docs/_build docs/generated
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis MUJOCO_LOG.TXT
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -106,4 +111,10 @@ $(VENV)/.stamp-run: $(VENV)/.stamp-venv $(INPUTS)
 $(VENV)/.stamp-tests: $(VENV)/.stamp-run
 	@echo "setup: installing the test tools"
 	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# With the test tools: the table of imports is read from a test.
+$(VENV)/.stamp-docs: $(VENV)/.stamp-tests
+	@echo "setup: installing what builds the documentation"
+	@$(PIP) --editable '.[docs]'
 	@touch $@

@@ -77,6 +77,8 @@ TEST = [
     "stable-baselines3>=2.6",
     "imageio>=2.14.1",
 ]
+# What builds the pages in docs/.
+DOCS = ["sphinx>=8.1", "myst-parser>=4", "furo>=2025.7.19"]
 DEV = [*TEST, "pytest-xdist>=3.0.2", "ruff>=0.12", "mypy>=1.10", "types-PyYAML"]
 
 
@@ -142,8 +144,9 @@ setup(
         "datasets": DATASETS,
         "learning": LEARNING,
         "test": TEST,
+        "docs": DOCS,
         "dev": DEV,
-        "all": [*ROS, *TELEOP, *DATASETS, *LEARNING, *DEV],
+        "all": [*ROS, *TELEOP, *DATASETS, *LEARNING, *DOCS, *DEV],
     },
     entry_points={
         "console_scripts": [

@@ -5,7 +5,8 @@ python benchmarks/bench_policy_node.py [--seconds 25] [--slow-minutes 1] [--dela
 Robot, arbiter and policy are processes, as `robot-learning serve` starts them. First the time
 from the receipt of an observation until its chunk is sent, less the forward pass itself, with a
 perceptron of 2x512 at 50 Hz. Then every inference is made to take `--delay-ms` longer, and for
-`--slow-minutes` the policy drives by asynchronous chunks (10 minutes for the figure in the README).
+`--slow-minutes` the policy drives by asynchronous chunks (10 minutes for the figure in
+docs/results/performance.md).
 """
 
 from __future__ import annotations

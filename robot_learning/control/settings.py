@@ -50,7 +50,7 @@ class Patience:
             `tracking_rad` or `tracking_m` before that is a fault.
         stall_s: pause between two ticks after which the arbiter starts again from rest.
         blend_s: duration of a handover, during which the new source is blended in.
-        tracking_rad: bound on |commanded - measured| of a revolute arm joint; grippers have
+        tracking_rad: bound on `|commanded - measured|` of a revolute arm joint; grippers have
             none, as they close on objects.
         tracking_m: the same of a prismatic arm joint.
         alignment: what a take-over does with the offset of the human's device.

@@ -34,7 +34,7 @@ from robot_learning.runtime.replay import (
 from robot_learning.runtime.session import Session
 
 FAITHFUL_RAD = 0.002
-"""What the README says of a replay of `applied`, whoever recorded it."""
+"""What docs/guides/datasets.md says of a replay of `applied`, whoever recorded it."""
 
 
 @pytest.fixture

@@ -251,7 +251,7 @@ class Dataset:
         return self.column(path).path
 
     def array(self, path: str) -> npt.NDArray[Any]:
-        """A low-dimensional column of all chosen episodes, (rows, *shape), kept in memory.
+        """A low-dimensional column of all chosen episodes, `(rows, *shape)`, kept in memory.
 
         Floats as float32. Also the columns that `Episode.column` names.
 

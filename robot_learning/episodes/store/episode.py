@@ -182,7 +182,7 @@ class Episode:
         return np.asarray(self.column("invalid") == 0)
 
     def column(self, path: str, start: int = 0, stop: int | None = None) -> Any:
-        """Rows `start` to `stop` of an array column, (rows, *shape), in the stored dtype.
+        """Rows `start` to `stop` of an array column, `(rows, *shape)`, in the stored dtype.
 
         Besides the columns of the dataset: `tick_ns`, `invalid`, `dones`, `rewards`, and
         `streams/<name>/{stamp_ns,receive_ns,age_ns}`.

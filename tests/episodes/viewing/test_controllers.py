@@ -7,7 +7,7 @@ import pytest
 from robot_learning.episodes.viewing.controllers import COLOURS
 
 HUES = {"human": (120, 170), "policy": (190, 250), "hold": (45, 65), "fault": (0, 30)}
-"""Green, blue, yellow and red, in degrees; as README's table of modes says."""
+"""Green, blue, yellow and red, in degrees; as docs/guides/teleoperate.md says."""
 
 
 @pytest.mark.parametrize("name", HUES)
