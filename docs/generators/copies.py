@@ -16,6 +16,7 @@ COPIES = {
     "hardware/bench_arm/README.md": "bench_arm.md",
     "hardware/desk_duo/README.md": "desk_duo.md",
     "data/README.md": "dataset_format.md",
+    "examples/README.md": "examples.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
