@@ -19,7 +19,7 @@ JOBS ?= 2
 PYTEST ?=
 # The tests that `make test-quick` runs: everything but ROS, trainings, and what takes minutes.
 QUICK := tests/test_architecture.py tests/test_constraints.py $(addprefix tests/, \
-	core bringup control policies serving robots sim episodes teleop) \
+	core bringup control policies serving robots sim episodes teleop docs/test_links.py) \
 	$(addprefix --ignore tests/, policies/test_bimodal.py sim/test_foreign_arms.py sim/test_experts.py \
 	control/test_invariants.py serving/test_with_arbiter.py episodes/test_recovery.py)
 INPUTS := setup.py setup.cfg $(CONSTRAINTS) robot_learning/__init__.py

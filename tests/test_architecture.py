@@ -289,7 +289,16 @@ def test_rclpy_appears_in_no_test_outside_tests_ros() -> None:
 
 def test_no_folder_above_the_package_is_a_package() -> None:
     # A package named `launch`, say, would shadow ROS's own for whoever starts in the checkout.
-    for folder in ("launch", "tests", "hardware", "data", "benchmarks", "examples", "resource"):
+    for folder in (
+        "launch",
+        "tests",
+        "hardware",
+        "data",
+        "benchmarks",
+        "examples",
+        "resource",
+        "docs",
+    ):
         assert not list((ROOT / folder).rglob("__init__.py")), folder
     assert not (ROOT / "__init__.py").exists()
 

@@ -36,7 +36,7 @@ def page() -> str:
     """The page in Markdown: one row a request, one column a mode."""
     rows = [(f"`{request.value}`", *(_cell(mode, request) for mode in Mode)) for request in Request]
     answers = [
-        (f"`{request.value}`", mode.name, escaped(_Rig(mode).ask(request).responses[0].text))
+        (f"`{request.value}`", mode.name, escaped(Rig(mode).ask(request).responses[0].text))
         for request in Request
         for mode in Mode
     ]
@@ -46,7 +46,7 @@ def page() -> str:
 
 
 def _cell(mode: Mode, request: Request) -> str:
-    decision = _Rig(mode).ask(request)
+    decision = Rig(mode).ask(request)
     (response,) = decision.responses
     if decision.mode is not mode:
         return (
@@ -55,10 +55,13 @@ def _cell(mode: Mode, request: Request) -> str:
     return f"{mode.name}" if response.accepted else "refused"
 
 
-class _Rig:
-    """An arbiter that was brought into a mode, beside a robot that stands at home."""
+class Rig:
+    """An arbiter that was brought into a mode, beside a robot that stands at home.
 
-    def __init__(self, mode: Mode) -> None:
+    Somebody moves the device in HUMAN, and with `human_moves` in the tick of the request, too.
+    """
+
+    def __init__(self, mode: Mode, *, human_moves: bool = False) -> None:
         self._profile = load_profile("desk_arm")
         self._arbiter = Arbiter(arbiter_settings(self._profile))
         self._state = ArbiterState()
@@ -70,6 +73,7 @@ class _Rig:
             decision = self._step()
         if decision.mode is not mode:
             raise RuntimeError(f"the way to {mode.name} leads to {decision.mode.name}")
+        self._human |= human_moves
 
     def ask(self, request: Request) -> Decision:
         """The decision of the tick in which something is asked for."""

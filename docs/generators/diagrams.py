@@ -130,11 +130,11 @@ def nodes() -> str:
 
 @dataclass(frozen=True)
 class Transition:
-    """A change of mode that the diagram shows, and the request that asks for it, if one does."""
+    """A change of mode that the diagram shows, and the request that asks for it."""
 
     before: Mode
     after: Mode
-    request: Request | None
+    request: Request
     arrow: Arrow
 
 
