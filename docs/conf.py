@@ -26,13 +26,16 @@ myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]
 html_theme = "furo"
 html_title = f"robot_learning {__version__}"
+html_show_copyright = False
 # `--` is an option, not a dash.
 smartquotes = False
 # Single backticks in docstrings are code.
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
-autodoc_typehints_description_target = "documented"
+autodoc_typehints_description_target = "documented_params"
+# Arguments are described where a class is made.
+autoclass_content = "both"
 napoleon_use_ivar = True
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ROOT / "docs" / "generated"
-COPIES = {
+COPIES: Mapping[str, str] = {
     "launch/README.md": "launching.md",
     "launch/NODES.md": "nodes.md",
     "hardware/README.md": "robots.md",
@@ -16,11 +17,13 @@ COPIES = {
     "hardware/bench_arm/README.md": "bench_arm.md",
     "hardware/desk_duo/README.md": "desk_duo.md",
     "data/README.md": "dataset_format.md",
-    "examples/README.md": "examples.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
 }
 """The page in the repository -> its name among the generated pages."""
+
+WRITTEN: Mapping[str, str] = {**COPIES, "examples/README.md": "examples.md"}
+"""The same for every page of the repository that is among the generated ones."""
 
 _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 """A link in Markdown, but no picture."""
@@ -48,7 +51,7 @@ def with_links(text: str, source: Path, folder: Path) -> str:
             return match[0]
         found = (source.parent / path).resolve()
         name = found.relative_to(ROOT).as_posix()
-        page = GENERATED / COPIES[name] if name in COPIES else found
+        page = GENERATED / WRITTEN[name] if name in WRITTEN else found
         if page.suffix == ".md" and page.is_relative_to(ROOT / "docs"):
             link = os.path.relpath(page, folder)
             return f"[{label}]({link}{'#' + anchor if anchor else ''})"

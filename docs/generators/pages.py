@@ -11,6 +11,7 @@ import arbiter_requests
 import architecture_tables
 import command_line
 import copies
+import example_programs
 import training_settings
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -24,6 +25,7 @@ def pages() -> dict[str, str]:
         "training_settings.md": training_settings.page(),
         "arbiter_requests.md": arbiter_requests.page(),
         "architecture_tables.md": architecture_tables.page(),
+        "examples.md": example_programs.page(),
         **copies.pages(),
     }
 
