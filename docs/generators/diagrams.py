@@ -5,11 +5,11 @@ python docs/generators/diagrams.py
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from robot_learning.control.requests import Request
 from robot_learning.core.vocabulary import Mode
 
 IMAGES = Path(__file__).resolve().parents[1] / "images"
@@ -128,82 +128,36 @@ def nodes() -> str:
     )
 
 
-@dataclass(frozen=True)
-class Transition:
-    """A change of mode that the diagram shows, and the request that asks for it."""
-
-    before: Mode
-    after: Mode
-    request: Request
-    arrow: Arrow
-
-
-TRANSITIONS = (
-    Transition(
-        Mode.DISABLED,
-        Mode.HOLD,
-        Request.ENABLE,
-        Arrow(((170, 148), (340, 148)), ("enable",), (255, 140)),
+CHANGES: Mapping[tuple[Mode, Mode], Arrow] = {
+    (Mode.DISABLED, Mode.HOLD): Arrow(((170, 148), (340, 148)), ("enable",), (255, 140)),
+    (Mode.HOLD, Mode.DISABLED): Arrow(((340, 176), (170, 176)), ("disable, at rest",), (255, 194)),
+    (Mode.HOLD, Mode.HUMAN): Arrow(
+        ((430, 130), (430, 62), (640, 62)),
+        ("any fresh command", "of the human"),
+        (442, 84),
+        "start",
     ),
-    Transition(
-        Mode.HOLD,
-        Mode.DISABLED,
-        Request.DISABLE,
-        Arrow(((340, 176), (170, 176)), ("disable, at rest",), (255, 194)),
+    (Mode.HUMAN, Mode.HOLD): Arrow(
+        ((640, 40), (385, 40), (385, 130)), ("hold, or the human falls silent",), (510, 32)
     ),
-    Transition(
-        Mode.HOLD,
-        Mode.HUMAN,
-        Request.TAKE_OVER,
-        Arrow(
-            ((430, 130), (430, 62), (640, 62)),
-            ("any fresh command", "of the human"),
-            (442, 84),
-            "start",
-        ),
+    (Mode.HOLD, Mode.POLICY): Arrow(
+        ((430, 194), (430, 262), (640, 262)),
+        ("hand_back, while the", "policy is fresh"),
+        (442, 234),
+        "start",
     ),
-    Transition(
-        Mode.HUMAN,
-        Mode.HOLD,
-        Request.HOLD,
-        Arrow(((640, 40), (385, 40), (385, 130)), ("hold, or the human falls silent",), (510, 32)),
+    (Mode.POLICY, Mode.HOLD): Arrow(
+        ((640, 284), (385, 284), (385, 194)), ("hold, or the policy is stale",), (510, 302)
     ),
-    Transition(
-        Mode.HOLD,
-        Mode.POLICY,
-        Request.HAND_BACK,
-        Arrow(
-            ((430, 194), (430, 262), (640, 262)),
-            ("hand_back, while the", "policy is fresh"),
-            (442, 234),
-            "start",
-        ),
+    (Mode.POLICY, Mode.HUMAN): Arrow(
+        ((690, 240), (690, 84)), ("any fresh", "command of", "the human"), (682, 146), "end"
     ),
-    Transition(
-        Mode.POLICY,
-        Mode.HOLD,
-        Request.HOLD,
-        Arrow(((640, 284), (385, 284), (385, 194)), ("hold, or the policy is stale",), (510, 302)),
+    (Mode.HUMAN, Mode.POLICY): Arrow(((740, 84), (740, 240)), ("hand_back",), (748, 166), "start"),
+    (Mode.FAULT, Mode.DISABLED): Arrow(
+        ((95, 240), (95, 194)), ("clear_fault, at rest",), (103, 222), "start"
     ),
-    Transition(
-        Mode.POLICY,
-        Mode.HUMAN,
-        Request.TAKE_OVER,
-        Arrow(((690, 240), (690, 84)), ("any fresh", "command of", "the human"), (682, 146), "end"),
-    ),
-    Transition(
-        Mode.HUMAN,
-        Mode.POLICY,
-        Request.HAND_BACK,
-        Arrow(((740, 84), (740, 240)), ("hand_back",), (748, 166), "start"),
-    ),
-    Transition(
-        Mode.FAULT,
-        Mode.DISABLED,
-        Request.CLEAR_FAULT,
-        Arrow(((95, 240), (95, 194)), ("clear_fault, at rest",), (103, 222), "start"),
-    ),
-)
+}
+"""What the diagram shows for each change of mode but those into FAULT."""
 _BOXES = (
     Box(20, 130, 150, 64, GREY, (Mode.DISABLED.name, "commands nothing")),
     Box(340, 130, 130, 64, YELLOW, (Mode.HOLD.name, "holds its position")),
@@ -220,13 +174,12 @@ def arbiter() -> str:
         ("from every mode:", "stop, the robot is silent,", "strays or jumps"),
         (255, 290),
     )
-    arrows = (transition.arrow for transition in TRANSITIONS)
     return drawing(
         830,
         336,
         "The arbiter's modes and what leads from one to another",
         *_BOXES,
-        *arrows,
+        *CHANGES.values(),
         into_fault,
     )
 

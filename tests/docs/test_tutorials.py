@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tutorial import TUTORIALS, run_tutorial
+from tutorial import TUTORIALS, blocks, run_tutorial
 
 SHORT = {
     "first_demonstration": {"--episodes 20": "--episodes 2"},
@@ -31,6 +31,13 @@ def test_a_tutorial_does_what_it_says(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_tutorial(name, tmp_path, monkeypatch, SHORT[name])
+
+
+def test_the_program_of_the_readme_lifts_the_cube(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (TUTORIALS.parents[1] / "README.md").read_text(encoding="utf-8")
+    (program,) = (block.text for block in blocks(page) if block.kind == "python")
+    exec(compile(program, "README.md", "exec"), {"__name__": "readme"})
+    assert capsys.readouterr().out == "lifted\n"
 
 
 def test_every_tutorial_is_run() -> None:
