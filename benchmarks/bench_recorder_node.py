@@ -40,7 +40,7 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
-from robot_learning.ros.arbiter.outputs import COLUMNS
+from robot_learning.messages.arbiter_state import COLUMNS
 from robot_learning.ros.common import conversions, qos
 
 DOMAIN = 44

@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rich.console import Console
 from rich.status import Status
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.amounts import amount
@@ -26,14 +26,15 @@ from robot_learning.core.pacing import RateMeter
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host, StopRequestedError
 from robot_learning.ros.common.node_base import declare_parameters, run_node
 from robot_learning.ros.common.parameters import DEMO_NODE
 from robot_learning.ros.demo.report import DemoFigures
 from robot_learning.ros.demo.video import VideoWriter
 from robot_learning.ros.teleop.observation_input import ObservationInput
-from robot_learning.ros.teleop.status import read_state
 
 COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0
@@ -151,15 +152,13 @@ class DemoNode(Node):  # type: ignore[misc]
             self.create_subscription(
                 JointTrajectory, topic, partial(self._on_command, meter), qos.STREAM_IN
             )
-        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        listen_to_arbiter(self, self._on_arbiter)
 
     def _on_command(self, meter: RateMeter, _message: JointTrajectory) -> None:
         meter.tick(self._host.clock.now_ns())
 
-    def _on_arbiter(self, message: String) -> None:
-        state = read_state(message.data)
-        if state is not None:
-            self._figures.decided(str(state.get("mode")), state.get("limits_hit") or {})
+    def _on_arbiter(self, state: ArbiterStateMessage) -> None:
+        self._figures.decided(state.mode, state.limits_hit)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

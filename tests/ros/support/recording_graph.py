@@ -21,7 +21,7 @@ from std_msgs.msg import String
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.resources import find_robot
 from robot_learning.episodes.format.images import encode_jpeg
-from robot_learning.ros.arbiter.outputs import COLUMNS
+from robot_learning.messages.arbiter_state import COLUMNS
 from robot_learning.ros.common import conversions, qos
 
 WIDTH, HEIGHT = 64, 48
