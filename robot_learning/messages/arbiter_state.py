@@ -43,6 +43,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import MessageError, unknown_choice
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.core.vocabulary import Limit, Mode, Source
@@ -194,12 +195,16 @@ def _document(plain: Mapping[str, Any]) -> ArbiterStateMessage:
         told["columns"] = numbers.reshape(len(COLUMNS), len(joints)).astype(np.float64, copy=False)
     if "ages_s" in plain:
         told["ages"] = {name: Age(*map(_number, plain["ages_s"][name])) for name in AGED}
+    limited = np.array(plain.get("limited", ()), np.uint8)
+    if joints and limited.shape != (len(joints),):
+        shape, count = limited.shape, amount(len(joints), "joint")
+        raise ValueError(f"limited has the shape {shape} for {count}")
     return ArbiterStateMessage(
         stamp_ns=int(plain["stamp_ns"]),
         mode=_mode(plain["mode"]),
         source=_source(plain["source"]),
         joints=joints,
-        limited=np.array(plain.get("limited", ()), np.uint8),
+        limited=limited,
         reasons=tuple(plain.get("reasons", ())),
         transitions=tuple(
             ModeChange(_mode(before), _mode(after), reason)

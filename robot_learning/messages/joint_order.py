@@ -18,7 +18,7 @@ class JointOrder:
     def __init__(self, joint_names: Sequence[str]) -> None:
         """`joint_names` are those that are wanted, in that order."""
         self._wanted = list(joint_names)
-        self._seen: list[str] | None = None
+        self._seen: Sequence[str] | None = None
         self._columns: list[int] | None = None
 
     def positions(self, message: Any) -> FloatArray:
@@ -33,18 +33,27 @@ class JointOrder:
         """
         if len(names) != len(values):
             raise ragged(names, values)
+        columns = self.columns(names)
+        array: FloatArray = np.asarray(values, np.float64)
+        return array if columns is None else array[columns]
+
+    def columns(self, names: Sequence[str]) -> list[int] | None:
+        """Where each wanted joint stands among `names`; None where they are those, in that order.
+
+        Raises:
+            CommandError: a joint is missing.
+        """
         if names != self._seen:
             given = list(names)
             missing = [name for name in self._wanted if name not in given]
             if missing:
-                raise CommandError(
-                    f"joint state lacks {', '.join(missing)}; it has {', '.join(given)}"
-                )
+                has = ", ".join(given) or "none"
+                raise CommandError(f"joint state lacks {', '.join(missing)}; it has {has}")
             same = given == self._wanted
             self._columns = None if same else [given.index(name) for name in self._wanted]
-            self._seen = given
-        array: FloatArray = np.asarray(values, np.float64)
-        return array if self._columns is None else array[self._columns]
+            # A copy, of the kind that is equal to the next one.
+            self._seen = given if isinstance(names, list) else names
+        return self._columns
 
 
 def ragged(names: Sequence[str], values: Sequence[float]) -> CommandError:

@@ -62,7 +62,9 @@ def test_columns_keep_every_bit() -> None:
     odd_nan = np.array([0x7FF8_0000_DEAD_BEEF], np.uint64).view(np.float64)
     columns = np.tile([*edge, odd_nan[0]], (len(COLUMNS), 1))
     joints = tuple("abcdefgh")
-    text = dataclasses.replace(STATE, joints=joints, columns=columns).to_json()
+    limited = np.zeros(8, np.uint8)
+    state = dataclasses.replace(STATE, joints=joints, columns=columns, limited=limited)
+    text = state.to_json()
     found = ArbiterStateMessage.from_json(text).columns
     assert found is not None
     assert found.tobytes() == columns.tobytes()
@@ -90,9 +92,10 @@ def test_a_document_of_an_older_version_has_no_columns() -> None:
         ({"source": "NOBODY"}, "unknown source 'NOBODY'"),
         ({"stamp_ns": None}, "cannot be read"),
         ({"limited": [256]}, "cannot be read"),
+        ({"limited": [0]}, r"limited has the shape \(1,\) for 3 joints"),
         ({"columns": "AAAA"}, "cannot be read"),
         ({"columns": "?"}, "cannot be read"),
-        ({"joints": ["pan"]}, "cannot be read"),
+        ({"joints": ["pan"], "limited": [0]}, "cannot be read"),
         ({"ages_s": {}}, "lacks 'human'"),
         ({"transitions": [["HOLD"]]}, "cannot be read"),
     ],

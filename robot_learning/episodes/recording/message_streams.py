@@ -1,9 +1,8 @@
 """From a graph's messages to the samples of a recorder's streams, live or from a log.
 
-Messages are taken by their fields alone, so that those of a running graph and those read from
-a bag go through the same code, which also counts the joints' turns (`core.turns`). What belongs
-together is put together by its stamp: the joints and poses of one control period, the columns of
-one decision. A message that cannot be used is counted and named, never guessed.
+Messages are taken by their fields alone (`robot_learning.messages`), so that those of a running
+graph and those read from a bag go through the same code, which also counts the joints' turns
+(`core.turns`). A message that cannot be used is counted and named, never guessed.
 """
 
 from __future__ import annotations
@@ -32,10 +31,9 @@ from robot_learning.episodes.format.intervention import InterventionWatch
 from robot_learning.episodes.format.schema import Column, DatasetInfo, Encoding, Stream
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.recorder import Recorder
-from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.messages.arbiter_state import COLUMNS, TOPIC, ArbiterStateMessage
 from robot_learning.messages.joint_order import JointOrder
 from robot_learning.messages.observations import ObservationJoin
-from robot_learning.messages.stamp_join import StampJoin
 from robot_learning.messages.stamps import header_stamp_ns
 from robot_learning.messages.trajectories import read_trajectory
 
@@ -43,7 +41,6 @@ JOINT_STATE = "sensor_msgs/msg/JointState"
 TRAJECTORY = "trajectory_msgs/msg/JointTrajectory"
 POSITION_ARRAY = "std_msgs/msg/Float64MultiArray"
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
-DECISION_COLUMNS = ("human", "policy", "noise", "requested", "applied")
 Handler = Callable[[Any, int], None]
 
 
@@ -81,21 +78,17 @@ class MessageStreams:
         streams = {stream.name: stream for stream in info.streams}
         self._joints = streams[standard.JOINTS]
         self._array_joints = list(command_joints or info.joint_names)
-        self._column_order = JointOrder(info.joint_names)
+        self._decision_order = JointOrder(info.joint_names)
         self._joint_names = list(info.joint_names)
         self._interventions = InterventionWatch()
         self._success = False
         poses = pose_names(self._joints)
-        sensed, decided = standard.JOINTS, standard.DECISION
         self._sensed = ObservationJoin(
             info.joint_names,
             poses,
             self._on_sensed,
             turns=self._turns,
-            on_dropped=lambda why: recorder.lack(sensed, why),
-        )
-        self._decided = StampJoin(
-            [*DECISION_COLUMNS, "state"], self._on_decided, lambda why: recorder.lack(decided, why)
+            on_dropped=lambda why: recorder.lack(standard.JOINTS, why),
         )
         self.handlers: dict[str, Handler] = {"joint_states": self.on_joints}
         for name in poses:
@@ -104,9 +97,7 @@ class MessageStreams:
         if self.commands:
             self.handlers["joint_command"] = self.on_command
         else:
-            for name in DECISION_COLUMNS:
-                self.handlers[f"arbiter/{name}"] = partial(self.on_column, name)
-            self.handlers["arbiter/state"] = self.on_state
+            self.handlers[TOPIC] = self.on_state
         if standard.TASK in streams:
             self._task_paths = {column.path for column in streams[standard.TASK].columns}
             self.handlers["task/reward"] = self.on_reward
@@ -122,9 +113,8 @@ class MessageStreams:
 
     def tell_lack(self) -> None:
         """Tell the recorder what kept a stream from ever having a sample."""
-        for stream, join in ((standard.JOINTS, self._sensed), (standard.DECISION, self._decided)):
-            if lack := join.lack():
-                self._recorder.lack(stream, lack)
+        if lack := self._sensed.lack():
+            self._recorder.lack(standard.JOINTS, lack)
 
     def on_joints(self, message: Any, receive_ns: int) -> None:
         """A JointState of the robot."""
@@ -145,15 +135,6 @@ class MessageStreams:
             if late:
                 self._recorder.lack(standard.JOINTS, late)
 
-    def on_column(self, name: str, message: Any, receive_ns: int) -> None:
-        """A JointState of `arbiter/<name>`."""
-        try:
-            values = self._column_order.positions(message)
-        except CommandError as error:
-            self._recorder.refuse(standard.DECISION, f"arbiter/{name}: {error}")
-            return
-        self._decided.add(name, header_stamp_ns(message), receive_ns, values)
-
     def on_state(self, message: Any, receive_ns: int) -> None:
         """The String of `arbiter/state`."""
         try:
@@ -161,7 +142,30 @@ class MessageStreams:
         except MessageError as error:
             self._recorder.refuse(standard.DECISION, str(error))
             return
-        self._decided.add("state", state.stamp_ns, receive_ns, state)
+        self.decide(state, receive_ns)
+
+    def decide(self, state: ArbiterStateMessage, receive_ns: int) -> None:
+        """A decision of the arbiter, whose joints may stand in another order than the robot's."""
+        if state.columns is None:
+            text = f"{TOPIC}: has no columns; it comes from an arbiter of an older version"
+            self._recorder.refuse(standard.DECISION, text)
+            return
+        try:
+            order = self._decision_order.columns(state.joints)
+        except CommandError as error:
+            self._recorder.refuse(standard.DECISION, f"{TOPIC}: {error}")
+            return
+        columns, limited = state.columns, state.limited
+        if order is not None:
+            columns, limited = columns[:, order], limited[order]
+        values = standard.decision_values(
+            source=state.source,
+            mode=state.mode,
+            limited=limited,
+            intervention=self._interventions.step(state.source),
+            **self._decision_turns(dict(zip(COLUMNS, columns, strict=True))),
+        )
+        self._recorder.push(standard.DECISION, state.stamp_ns, receive_ns, values)
 
     def on_command(self, message: Any, receive_ns: int) -> None:
         """A JointTrajectory, or an array of positions, that was sent to the robot.
@@ -235,18 +239,6 @@ class MessageStreams:
         values = standard.joint_values(self._joints, observation)
         self._recorder.push(standard.JOINTS, observation.stamp_ns, receive_ns, values)
 
-    def _on_decided(self, stamp: int, receive_ns: int, parts: Mapping[str, Any]) -> None:
-        state = parts["state"]
-        turned = self._decision_turns(parts)
-        values = standard.decision_values(
-            source=state.source,
-            mode=state.mode,
-            limited=state.limited,
-            intervention=self._interventions.step(state.source),
-            **turned,
-        )
-        self._recorder.push(standard.DECISION, stamp, receive_ns, values)
-
     def _command_turns(self, commands: FloatArray) -> FloatArray:
         """Commands (k, n) in the turns of the recorded joints: a driver may count others.
 
@@ -258,13 +250,12 @@ class MessageStreams:
         inside = np.stack([rules.first(command)[0] for command in commands])
         return rules.rows_beside(inside, self._turns.position)
 
-    def _decision_turns(self, parts: Mapping[str, Any]) -> dict[str, Any]:
+    def _decision_turns(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
         """The columns of a decision, with continuous joints in the turns of the recorded ones.
 
         The arbiter counts from when it began. All columns are moved as `applied` is, which stays
         close to the measured joints.
         """
-        columns = {name: parts[name] for name in DECISION_COLUMNS}
         turns = self._turns
         if turns is None or turns.position is None or not turns.rules.any_continuous:
             return columns
@@ -311,7 +302,7 @@ def valid_kinds(topic: str) -> tuple[str, ...]:
     """The message types that can be recorded from one of our topics (without its namespace)."""
     known = {
         "joint_command": (TRAJECTORY, POSITION_ARRAY),
-        "arbiter/state": ("std_msgs/msg/String",),
+        TOPIC: ("std_msgs/msg/String",),
         "task/reward": ("std_msgs/msg/Float64",),
         "task/success": ("std_msgs/msg/Bool",),
     }
