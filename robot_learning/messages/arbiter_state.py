@@ -138,7 +138,10 @@ class ArbiterStateMessage:
 
     def to_json(self) -> str:
         """The text of the message; seconds are rounded to a tenth of a millisecond."""
-        columns = self.columns
+        columns = {}
+        if self.columns is not None:
+            encoded = base64.b64encode(self.columns.astype("<f8").tobytes())
+            columns["columns"] = encoded.decode()
         document = {
             "stamp_ns": self.stamp_ns,
             "tick": self.tick,
@@ -146,6 +149,7 @@ class ArbiterStateMessage:
             "source": self.source.name,
             "publishing": self.publishing,
             "joints": self.joints,
+            **columns,
             "limited": self.limited.tolist(),
             "limits_hit": self.limits_hit,
             "reasons": self.reasons,
@@ -168,8 +172,6 @@ class ArbiterStateMessage:
             "missed_ticks": self.missed_ticks,
             "noise_set": self.noise_set,
         }
-        if columns is not None:
-            document["columns"] = base64.b64encode(columns.astype("<f8").tobytes()).decode()
         return _encode(document)
 
     @classmethod
