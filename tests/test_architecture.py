@@ -17,24 +17,25 @@ PACKAGE = "robot_learning"
 # What each folder may import beside itself and `core`. `ros` and `cli` put everything together;
 # nobody imports them, not even each other.
 PARTS = (
-    *("core", "messages", "bringup", "control", "teleop", "episodes", "policies", "sim"),
+    *("core", "messages", "headers", "bringup", "control", "teleop", "episodes", "policies", "sim"),
     *("robots", "serving", "runtime", "relabeling", "learning", "ros", "cli"),
 )
 EVERYTHING = frozenset(PARTS) - {"ros", "cli"}
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "core": frozenset(),
     "messages": frozenset({"core"}),
-    "bringup": frozenset({"core"}),
+    "headers": frozenset({"core"}),
+    "bringup": frozenset({"core", "headers", "episodes"}),
     "control": frozenset({"core", "messages"}),
     "teleop": frozenset({"core"}),
     "episodes": frozenset({"core", "messages"}),
-    "policies": frozenset({"core"}),
+    "policies": frozenset({"core", "headers"}),
     "sim": frozenset({"core"}),
     "robots": frozenset({"core", "sim"}),
     "serving": frozenset({"core", "policies"}),
     "runtime": frozenset({"core", "control", "robots", "teleop", "episodes", "serving"}),
     "relabeling": frozenset({"core", "teleop", "episodes", "sim", "robots"}),
-    "learning": frozenset({"core", "policies", "episodes", "control", "sim", "runtime"}),
+    "learning": frozenset({"core", "headers", "policies", "episodes", "control", "sim", "runtime"}),
     "ros": EVERYTHING,
     "cli": EVERYTHING,
 }
