@@ -8,7 +8,6 @@ alive and are compared with the steady clock only.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -18,6 +17,7 @@ import numpy as np
 from robot_learning.control.limiter import frozen
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, Instant
+from robot_learning.core.interpolation import row_at
 from robot_learning.core.types import FloatArray, IntArray
 from robot_learning.messages.joint_collector import JointSample
 from robot_learning.messages.trajectories import (
@@ -100,14 +100,7 @@ class Trajectory:
 
         Before the first row it is the first, after the last the last.
         """
-        above = bisect_right(self.offsets_s, offset_s)
-        if above in (0, len(self.offsets_s)):
-            edge: FloatArray = self.positions[0 if above == 0 else -1]
-            return edge
-        start_s, end_s = self.offsets_s[above - 1], self.offsets_s[above]
-        share = (offset_s - start_s) / (end_s - start_s)
-        start, end = self.positions[above - 1], self.positions[above]
-        return frozen(start + share * (end - start))
+        return frozen(row_at(self.offsets_s, self.positions, offset_s))
 
 
 class RefusalKind(Enum):

@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import CommandError, ConfigurationError, MessageError
+from robot_learning.core.interpolation import row_at
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
@@ -190,9 +190,8 @@ class MessageStreams:
     def _trajectory(self, message: Any, receive_ns: int) -> CommandCourse:
         points = read_trajectory(message, self._joint_names, may_name_others=True)
         begin_ns = header_stamp_ns(message) or receive_ns
-        offsets_ns = [seconds_to_ns(offset_s) for offset_s in points.offsets_s]
-        positions = self._command_turns(points.positions)
-        return CommandCourse(begin_ns + np.array(offsets_ns, np.int64), positions)
+        times_ns = tuple(begin_ns + seconds_to_ns(offset_s) for offset_s in points.offsets_s)
+        return CommandCourse(times_ns, self._command_turns(points.positions))
 
     def _positions(self, message: Any) -> FloatArray:
         values = np.asarray(message.data, np.float64)
@@ -319,23 +318,17 @@ def valid_kinds(topic: str) -> tuple[str, ...]:
 class CommandCourse:
     """A trajectory that was sent: positions (k, n) at increasing times (k,), in nanoseconds."""
 
-    times_ns: npt.NDArray[np.int64]
+    times_ns: tuple[int, ...]
     positions: FloatArray
 
     @property
     def until_ns(self) -> int:
         """When its last point is reached."""
-        return int(self.times_ns[-1])
+        return self.times_ns[-1]
 
     def at(self, tick_ns: int) -> Mapping[str, Any]:
         """The action at a time: linear between the points, the nearest one outside of them."""
-        above = int(np.searchsorted(self.times_ns, tick_ns, "right"))
-        if above in (0, len(self.times_ns)):
-            return {"actions": self.positions[0 if above == 0 else -1]}
-        start_ns, end_ns = self.times_ns[above - 1 : above + 1].tolist()
-        share = (tick_ns - start_ns) / (end_ns - start_ns)
-        start, end = self.positions[above - 1], self.positions[above]
-        return {"actions": start + share * (end - start)}
+        return {"actions": row_at(self.times_ns, self.positions, tick_ns)}
 
 
 def pose_names(joints: Stream) -> list[str]:
