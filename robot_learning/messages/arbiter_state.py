@@ -39,6 +39,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,11 +183,17 @@ class ArbiterStateMessage:
             MessageError: it is no JSON mapping, lacks a key, or has a value of a wrong kind.
         """
         try:
-            return _document(json.loads(text))
+            return _read(text)
         except KeyError as error:
             raise MessageError(f"{TOPIC}: lacks {error}") from error
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise MessageError(f"{TOPIC}: cannot be read: {error}") from error
+
+
+# Several listeners of one process, in lockstep all of a graph, read the same document.
+@lru_cache(maxsize=8)
+def _read(text: str) -> ArbiterStateMessage:
+    return _document(json.loads(text))
 
 
 def _document(plain: Mapping[str, Any]) -> ArbiterStateMessage:
@@ -198,6 +205,7 @@ def _document(plain: Mapping[str, Any]) -> ArbiterStateMessage:
     if "ages_s" in plain:
         told["ages"] = {name: Age(*map(_number, plain["ages_s"][name])) for name in AGED}
     limited = np.array(plain.get("limited", ()), np.uint8)
+    limited.setflags(write=False)
     if joints and limited.shape != (len(joints),):
         shape, count = limited.shape, amount(len(joints), "joint")
         raise ValueError(f"limited has the shape {shape} for {count}")

@@ -70,6 +70,15 @@ def test_columns_keep_every_bit() -> None:
     assert found.tobytes() == columns.tobytes()
 
 
+def test_what_several_listeners_are_given_cannot_be_changed_by_one() -> None:
+    found = ArbiterStateMessage.from_json(STATE.to_json())
+    assert ArbiterStateMessage.from_json(STATE.to_json()) is found
+    assert found.columns is not None
+    for array in (found.columns, found.limited):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
 def test_limits_are_told_to_people_by_joint() -> None:
     assert json.loads(STATE.to_json())["limits_hit"] == {
         "pan": ["velocity", "handover"],
