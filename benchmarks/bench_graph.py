@@ -49,10 +49,11 @@ from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.plan import LaunchPlan, middleware_environment, node_arguments
 from robot_learning.core.clocks import SteadyClock
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.messages.stamps import time_ns
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
-from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common import qos
 from robot_learning.ros.common.polling import NodePoller
 
 DOMAIN = 81
@@ -457,7 +458,7 @@ def in_lockstep(folder: Path, seconds: float, cores: int) -> list[Row]:
     ear.node.create_subscription(
         Clock,
         "/clock",
-        lambda message: stamps.append(conversions.time_ns(message.clock)),
+        lambda message: stamps.append(time_ns(message.clock)),
         qos.CLOCK,
     )
     begin_s = time.monotonic()

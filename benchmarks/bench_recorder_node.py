@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +37,12 @@ from std_srvs.srv import Trigger
 from robot_learning.bringup.plan import middleware_environment
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import find_robot
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
-from robot_learning.ros.arbiter.outputs import COLUMNS
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
 from robot_learning.ros.common import conversions, qos
 
 DOMAIN = 44
@@ -71,7 +73,6 @@ def publish(robot: str) -> None:
     rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node("bench_source")
     joints = node.create_publisher(JointState, "joint_states", qos.STREAM_OUT)
-    columns = [node.create_publisher(JointState, f"arbiter/{n}", qos.STREAM_OUT) for n in COLUMNS]
     state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
     cameras = [
         node.create_publisher(CompressedImage, f"{name}/image_raw/compressed", qos.IMAGE_OUT)
@@ -87,8 +88,14 @@ def publish(robot: str) -> None:
     ]
     message = JointState(name=list(names))
     message.position = message.velocity = message.effort = array.array("d", [0.1] * len(names))
-    decided = JointState(name=list(names), position=message.position)
-    document: dict[str, Any] = {"mode": "HUMAN", "source": "HUMAN", "limited": [0] * len(names)}
+    decision = ArbiterStateMessage(
+        stamp_ns=0,
+        mode=Mode.HUMAN,
+        source=Source.HUMAN,
+        joints=names,
+        columns=np.full((len(COLUMNS), len(names)), 0.1),
+        limited=np.zeros(len(names), np.uint8),
+    )
     image = CompressedImage(format="rgb8; jpeg compressed bgr8")
     start_ns, tick, frame = time.time_ns(), 0, 0
     while True:
@@ -98,10 +105,7 @@ def publish(robot: str) -> None:
         message.header.stamp = conversions.time_message(now_ns)
         joints.publish(message)
         if tick % (JOINT_RATE_HZ // DECISION_RATE_HZ) == 0:
-            decided.header.stamp = message.header.stamp
-            for publisher in columns:
-                publisher.publish(decided)
-            state.publish(String(data=json.dumps({**document, "stamp_ns": now_ns})))
+            state.publish(String(data=replace(decision, stamp_ns=now_ns).to_json()))
         if tick * CAMERA_RATE_HZ // JOINT_RATE_HZ != (tick - 1) * CAMERA_RATE_HZ // JOINT_RATE_HZ:
             frame += 1
             image.header.stamp = message.header.stamp

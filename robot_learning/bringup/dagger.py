@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -38,12 +37,12 @@ from robot_learning.bringup.teleop import FIXED, SCRIPTED, teleop_node
 from robot_learning.bringup.teleop_record import recorder_node
 from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.headers.rounds_header import NAME, read_rounds_header
 
 SHARED = (
     *("seed", "headless", "namespace", "params_file", "log_level"),
     *("sim", "device", "map", "panel"),
 )
-STATE_NAME = "rounds.json"
 _STATUS_RATE_HZ = 20.0
 _ASK = {"never": 0.0, "auto": -1.0}
 AUTO, BUDGETED = "auto", ("ensemble", "thrifty")
@@ -237,14 +236,11 @@ def _facts(dataset: str, checkpoint: str) -> DatasetFacts:
 
 def _resumed(out: str) -> tuple[str, str]:
     """Dataset and gate of the run that is resumed."""
-    path = Path(out).expanduser() / STATE_NAME
-    if not out or not path.is_file():
-        raise ConfigurationError(f"resume: name the folder of the run: no {STATE_NAME} in '{out}'")
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        return str(plain["dataset"]), str(plain.get("training", {}).get("gate", AUTO))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
+    folder = Path(out).expanduser()
+    if not out or not (folder / NAME).is_file():
+        raise ConfigurationError(f"resume: name the folder of the run: no {NAME} in '{out}'")
+    header = read_rounds_header(folder)
+    return header.dataset, header.gate or AUTO
 
 
 def _operator(arguments: Mapping[str, str]) -> NodeSpec:

@@ -1,8 +1,7 @@
-"""What starting nodes needs to know of a dataset, read without the libraries that read datasets."""
+"""What starting nodes needs to know of a dataset."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,27 +34,17 @@ def dataset_facts(folder: str) -> DatasetFacts:
 
     Raises:
         ConfigurationError: there is no dataset, or it is damaged.
+        SchemaVersionError: a newer version wrote it.
     """
+    # Imported here, since NumPy comes with it, and help texts are told without.
+    from robot_learning.episodes.format.schema import DatasetInfo
+
     path = Path(folder).expanduser() / INFO_NAME
     if not path.is_file():
         raise ConfigurationError(f"{folder}: no dataset here: {INFO_NAME} is missing")
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        columns = [
-            (stream["name"], column) for stream in plain["streams"] for column in stream["columns"]
-        ]
-        cameras = {name: column for name, column in columns if _is_image(name, column["path"])}
-        return DatasetFacts(
-            str(plain["robot"]),
-            str(plain["task"]),
-            float(plain["rate_hz"]),
-            tuple(cameras),
-            any(column["path"].startswith("obs/") for column in cameras.values()),
-        )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
-
-
-def _is_image(stream: str, path: str) -> bool:
-    """A camera's stream bears its name, and holds nothing but its images."""
-    return path in (f"images/{stream}", f"obs/{stream}")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as problem:
+        raise ConfigurationError(f"{path}: damaged: {problem}") from problem
+    info = DatasetInfo.from_json(text, str(path))
+    return DatasetFacts(info.robot, info.task, info.rate_hz, tuple(info.cameras), info.is_lossless)

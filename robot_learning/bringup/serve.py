@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
 from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
@@ -27,13 +25,13 @@ from robot_learning.bringup.plan import (
 )
 from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
 from robot_learning.core.ensemble_folders import (
-    CHECKPOINT_NAME,
     best_checkpoint,
     ensemble_members,
     has_gate,
     known_gate,
 )
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.headers.checkpoint_header import read_checkpoint_header
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 BACKENDS = ("auto", "eager", "compiled", "onnx")
@@ -122,20 +120,9 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
     Raises:
         ConfigurationError: there is no checkpoint, it is damaged, or it is none for a robot.
     """
-    path = best_checkpoint(folder) / CHECKPOINT_NAME
-    if not path.is_file():
-        raise ConfigurationError(f"{folder}: no checkpoint here: {CHECKPOINT_NAME} is missing")
-    try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        columns = plain["spec"]["observations"]
-        cameras = tuple(
-            str(column["key"]).rpartition("/")[2] for column in columns if column["is_image"]
-        )
-        details = plain["details"]
-        facts = CheckpointFacts(str(details["robot"]), str(details["task"]), cameras)
-        environment = None if facts.robot else _environment(details)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigurationError(f"{path}: damaged: {error!r}") from error
+    header = read_checkpoint_header(best_checkpoint(folder))
+    facts = CheckpointFacts(header.robot, header.task, header.cameras)
+    environment = None if facts.robot else header.environment
     if environment is not None:
         raise ConfigurationError(
             f"{folder}: trained in {environment}, and for no robot: `robot-learning evaluate "
@@ -143,15 +130,6 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
             "robot_learning.policies.load_policy (see examples/use_policy.py)"
         )
     return facts
-
-
-def _environment(details: Mapping[str, Any]) -> str | None:
-    """The gymnasium environment that a policy was trained in; None where it was a dataset."""
-    if environment := details.get("environment"):
-        return f"the gymnasium environment {environment.get('id') or 'of a program'}"
-    # Older checkpoints do not name it.
-    is_imitation = "imitation" in details.get("training", {})
-    return "a gymnasium environment" if is_imitation else None
 
 
 def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:

@@ -8,9 +8,6 @@ alive and are compared with the steady clock only.
 
 from __future__ import annotations
 
-import itertools
-import math
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -20,9 +17,15 @@ import numpy as np
 from robot_learning.control.limiter import frozen
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, Instant
-from robot_learning.core.errors import unknown_choice
-from robot_learning.core.joint_collector import JointSample
+from robot_learning.core.interpolation import row_at
 from robot_learning.core.types import FloatArray, IntArray
+from robot_learning.messages.joint_collector import JointSample
+from robot_learning.messages.trajectories import (
+    TrajectoryError,
+    TrajectoryFault,
+    all_finite,
+    check_trajectory,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,25 +100,12 @@ class Trajectory:
 
         Before the first row it is the first, after the last the last.
         """
-        above = bisect_right(self.offsets_s, offset_s)
-        if above in (0, len(self.offsets_s)):
-            edge: FloatArray = self.positions[0 if above == 0 else -1]
-            return edge
-        start_s, end_s = self.offsets_s[above - 1], self.offsets_s[above]
-        share = (offset_s - start_s) / (end_s - start_s)
-        start, end = self.positions[above - 1], self.positions[above]
-        return frozen(start + share * (end - start))
+        return frozen(row_at(self.offsets_s, self.positions, offset_s))
 
 
 class RefusalKind(Enum):
-    """Why a message was refused; the values are the keys of the counters."""
+    """Why a message whose numbers are right was refused; the values are keys of counters."""
 
-    UNKNOWN_JOINT = "unknown_joint"
-    MISSING_JOINT = "missing_joint"
-    REPEATED_JOINT = "repeated_joint"
-    WRONG_SIZE = "wrong_size"
-    WRONG_TIMES = "wrong_times"
-    NOT_FINITE = "not_finite"
     FROM_FUTURE = "from_future"
     TOO_OLD = "too_old"
     SUPERSEDED = "superseded"
@@ -129,7 +119,7 @@ class Refusal:
     """A refused message: which source sent it, why, and the same for a person."""
 
     source: str
-    kind: RefusalKind
+    kind: RefusalKind | TrajectoryFault
     text: str
 
 
@@ -202,60 +192,16 @@ class Gate:
     def check(self, raw: RawCommand, joint_names: tuple[str, ...]) -> Trajectory | Refusal:
         """The command in the profile's order, or why it is refused whole."""
         given = tuple(raw.joint_names)
-        # None leaves the columns as they are.
-        columns = None if given == joint_names else self._columns(given, joint_names)
-        if isinstance(columns, Refusal):
-            return columns
-        positions = self._positions(raw, joint_names)
-        if isinstance(positions, Refusal):
-            return positions
-        offsets_s = tuple(float(offset_s) for offset_s in raw.offsets_s)
-        if len(offsets_s) != len(positions):
-            text = f"{amount(len(positions), 'point')} but {amount(len(offsets_s), 'time')}"
-            return self._refuse(RefusalKind.WRONG_TIMES, text)
-        if not _increasing(offsets_s):
-            shown = ", ".join(f"{offset_s:g}" for offset_s in offsets_s[:10])
-            text = f"times must be finite, not negative and increasing; found {shown}"
-            return self._refuse(RefusalKind.WRONG_TIMES, text)
-        if columns is not None:
-            positions = positions[:, columns]
-        return Trajectory(raw.stamp_ns, raw.receipt_ns, frozen(positions), offsets_s)
-
-    def _columns(self, given: tuple[str, ...], wanted: tuple[str, ...]) -> list[int] | Refusal:
-        """The columns in the wanted order."""
-        for name in given:
-            if name not in wanted:
-                return self._refuse(
-                    RefusalKind.UNKNOWN_JOINT, unknown_choice("joint", name, wanted)
-                )
-            if given.count(name) > 1:
-                text = f"the joint '{name}' stands {given.count(name)} times"
-                return self._refuse(RefusalKind.REPEATED_JOINT, text)
-        missing = [name for name in wanted if name not in given]
-        if missing:
-            text = f"missing joint {', '.join(missing)}; every command holds all joints"
-            return self._refuse(RefusalKind.MISSING_JOINT, text)
-        return [given.index(name) for name in wanted]
-
-    def _positions(self, raw: RawCommand, joint_names: tuple[str, ...]) -> FloatArray | Refusal:
         try:
-            positions = np.array(raw.positions, dtype=np.float64)
-        except (TypeError, ValueError):
-            text = f"every point needs {amount(len(joint_names), 'number')}"
-            return self._refuse(RefusalKind.WRONG_SIZE, text)
-        if positions.ndim != 2 or positions.shape[1] != len(joint_names) or not len(positions):
-            found = " x ".join(str(length) for length in positions.shape)
-            text = f"expected points x {amount(len(joint_names), 'joint')}, found {found}"
-            return self._refuse(RefusalKind.WRONG_SIZE, text)
-        if self.max_points is not None and len(positions) > self.max_points:
-            text = f"expected at most {self.max_points} point, found {len(positions)}"
-            return self._refuse(RefusalKind.WRONG_SIZE, text)
-        if not _all_finite(positions):
-            row, column = np.argwhere(~np.isfinite(positions))[0]
-            value, name = positions[row, column], raw.joint_names[column]
-            text = f"point {row} asks {value} of joint '{name}'"
-            return self._refuse(RefusalKind.NOT_FINITE, text)
-        return positions
+            points = check_trajectory(given, raw.positions, raw.offsets_s, joint_names)
+        except TrajectoryError as error:
+            return self._refuse(error.fault, str(error))
+        count = len(points.positions)
+        if self.max_points is not None and count > self.max_points:
+            text = f"expected at most {amount(self.max_points, 'point')}, found {count}"
+            return self._refuse(TrajectoryFault.WRONG_SIZE, text)
+        positions = frozen(points.positions)
+        return Trajectory(raw.stamp_ns, raw.receipt_ns, positions, points.offsets_s)
 
     def check_measured(self, measured: Measured, joint_names: tuple[str, ...]) -> Refusal | None:
         """Why a measurement is refused, its stamp apart."""
@@ -264,29 +210,12 @@ class Gate:
                 f"expected {amount(len(joint_names), 'joint')}, found shape "
                 f"{measured.position.shape}"
             )
-            return self._refuse(RefusalKind.WRONG_SIZE, text)
-        if not _all_finite(measured.position):
+            return self._refuse(TrajectoryFault.WRONG_SIZE, text)
+        if not all_finite(measured.position):
             index = int(np.argmin(np.isfinite(measured.position)))
             text = f"joint '{joint_names[index]}' measures {measured.position[index]}"
-            return self._refuse(RefusalKind.NOT_FINITE, text)
+            return self._refuse(TrajectoryFault.NOT_FINITE, text)
         return None
 
-    def _refuse(self, kind: RefusalKind, text: str) -> Refusal:
+    def _refuse(self, kind: RefusalKind | TrajectoryFault, text: str) -> Refusal:
         return Refusal(self.source, kind, f"{self.source}: {text}")
-
-
-def _all_finite(values: FloatArray) -> bool:
-    """Whether no element is NaN or infinite.
-
-    The sum of squares tells it in one cheap call; only where that is not finite (which huge
-    values cause too) each element is looked at.
-    """
-    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
-
-
-def _increasing(offsets_s: tuple[float, ...]) -> bool:
-    if not all(map(math.isfinite, offsets_s)) or offsets_s[0] < 0.0:
-        return False
-    if len(offsets_s) == 1:
-        return True
-    return all(first < second for first, second in itertools.pairwise(offsets_s))

@@ -7,11 +7,8 @@ NAME_gate             when it asks for help (`policies.gate_folder`)
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from glob import escape
 from pathlib import Path
-from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
 
@@ -73,12 +70,3 @@ def known_gate(checkpoint: str | Path) -> str:
 def has_gate(folder: Path) -> bool:
     """Whether there is a gate in it."""
     return (folder / GATE_NAME).is_file()
-
-
-def gate_source(folder: Path) -> Mapping[str, Any] | None:
-    """How the gate in it was found out; None where there is none, or a damaged one."""
-    try:
-        plain = json.loads((folder / GATE_NAME).read_text(encoding="utf-8"))
-        return dict(plain["source"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None

@@ -26,6 +26,10 @@ class CommandError(RobotLearningError):
     """A robot command was refused whole: wrong joints, wrong size, NaN, or stale."""
 
 
+class MessageError(RobotLearningError):
+    """A message of the graph cannot be read; the text names the topic and what is wrong."""
+
+
 class RobotConnectionError(RobotLearningError):
     """The robot cannot be reached, is not connected, or stopped answering."""
 

@@ -24,16 +24,19 @@ from robot_learning import __version__
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, best_checkpoint
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.files import replace_folder
+from robot_learning.headers.checkpoint_header import (
+    DIGEST_KEY,
+    SCHEMA_VERSION,
+    read_checkpoint_header,
+)
+from robot_learning.headers.json_header import HeaderError
 from robot_learning.policies.config import from_plain, to_plain
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.families import family_named
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
-SCHEMA_VERSION = 1
 WEIGHTS_NAME = "model.safetensors"
-DETAILS_NAME = CHECKPOINT_NAME
-_LARGEST_DETAILS_BYTES = 16 * 2**20
 # A zip archive (what torch.save writes), and the protocol mark of a bare pickle.
 _PICKLE_MARKS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
@@ -92,7 +95,7 @@ def save_checkpoint(folder: Path | str, policy: Policy, details: CheckpointDetai
         save_file(weights, beside / WEIGHTS_NAME)
         digest = _digest(beside / WEIGHTS_NAME)
         text = json.dumps(_plain(policy, details, digest), indent=2, allow_nan=False)
-        (beside / DETAILS_NAME).write_text(text + "\n", encoding="utf-8")
+        (beside / CHECKPOINT_NAME).write_text(text + "\n", encoding="utf-8")
         replace_folder(beside, place)
     except (OSError, ValueError, TypeError, SafetensorError) as problem:
         shutil.rmtree(beside, ignore_errors=True)
@@ -109,14 +112,18 @@ def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> C
             its parts do not fit each other. One line, which names the file.
     """
     place = best_checkpoint(folder)
-    plain = _read_details(place / DETAILS_NAME)
+    try:
+        header = read_checkpoint_header(place)
+    except HeaderError as problem:
+        raise CheckpointError(str(problem)) from problem
+    plain = header.plain
     try:
         policy = _empty_policy(plain)
         details = _details(plain["details"])
-        wanted_digest, version = str(plain["weights_sha256"]), str(plain["software_version"])
+        wanted_digest, version = header.digest, str(plain["software_version"])
     except (RobotLearningError, KeyError, TypeError, ValueError, AttributeError) as problem:
         text = f"'{problem.args[0]}' is missing" if isinstance(problem, KeyError) else problem
-        raise CheckpointError(f"{place / DETAILS_NAME}: {text}") from problem
+        raise CheckpointError(f"{place / CHECKPOINT_NAME}: {text}") from problem
     weights = _read_weights(place / WEIGHTS_NAME, wanted_digest)
     _refuse_misfits(policy, weights, place)
     _refuse_not_finite(weights, str(place / WEIGHTS_NAME))
@@ -141,7 +148,7 @@ def _plain(policy: Policy, details: CheckpointDetails, digest: str) -> dict[str,
         "config": to_plain(policy.config),
         "spec": asdict(policy.spec),
         "details": _plain_details(details),
-        "weights_sha256": digest,
+        DIGEST_KEY: digest,
     }
 
 
@@ -151,26 +158,6 @@ def _plain_details(details: CheckpointDetails) -> dict[str, Any]:
         # As older versions wrote it, which refuse what they do not know.
         del plain["environment"]
     return plain
-
-
-def _read_details(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise CheckpointError(f"{path.parent}: no checkpoint here: {path.name} is missing")
-    try:
-        if path.stat().st_size > _LARGEST_DETAILS_BYTES:
-            raise CheckpointError(f"{path}: too large to be the details of a checkpoint")
-        plain = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as problem:
-        raise CheckpointError(f"{path}: damaged: {problem}") from problem
-    version = plain.get("schema_version") if isinstance(plain, dict) else None
-    if not isinstance(version, int):
-        raise CheckpointError(f"{path}: damaged: it states no schema_version")
-    if version > SCHEMA_VERSION:
-        raise CheckpointError(
-            f"{path}: written by a newer version of this package (schema {version}, "
-            f"this one reads up to {SCHEMA_VERSION}); update it"
-        )
-    return dict(plain)
 
 
 def _empty_policy(plain: Mapping[str, Any]) -> Policy:

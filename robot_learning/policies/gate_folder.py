@@ -23,6 +23,8 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import GATE_NAME, has_gate
 from robot_learning.core.files import replace_folder
 from robot_learning.core.types import FloatArray
+from robot_learning.headers.gate_header import VERSION, read_gate_header
+from robot_learning.headers.json_header import HeaderError
 from robot_learning.policies.checkpoint import (
     CheckpointDetails,
     load_checkpoint,
@@ -32,7 +34,6 @@ from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.policy import Policy
 
-VERSION = 1
 _CRITIC = "critic"
 
 
@@ -150,17 +151,15 @@ def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
     """
     path = Path(folder) / GATE_NAME
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain["version"] > VERSION:
-            raise CheckpointError(f"{path}: written by a newer version of this package; update it")
+        plain = read_gate_header(folder)
         thresholds = Thresholds(**{k: _threshold(v) for k, v in plain["thresholds"].items()})
         keys, scale = tuple(plain["observation_keys"]), np.array(plain["action_scale"], np.float64)
         if scale.ndim != 1 or not (np.isfinite(scale) & (scale > 0.0)).all():
             raise ValueError("action_scale: expected a list of numbers above 0")
         source = dict(plain["source"])
-    except FileNotFoundError:
-        raise CheckpointError(f"{folder}: no gate here: {GATE_NAME} is missing") from None
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as problem:
+    except HeaderError as problem:
+        raise CheckpointError(str(problem)) from problem
+    except (ValueError, LookupError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"{path}: damaged: {problem!r}") from problem
     if not keys:
         return Gate(thresholds, None, source)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from robot_learning.core.interpolation import row_at
 from robot_learning.core.types import FloatArray
 
 
@@ -41,15 +42,4 @@ class TrajectoryFollower:
 
     def target(self, now_s: float) -> FloatArray:
         """The target (n,) at `now_s`."""
-        times_s, positions = self._times_s, self._positions
-        upper = int(np.searchsorted(times_s, now_s, side="right"))
-        if upper == 0:
-            return np.array(positions[0])
-        if upper == len(times_s):
-            return np.array(positions[-1])
-        before_s, after_s = times_s[upper - 1], times_s[upper]
-        share = (now_s - before_s) / (after_s - before_s)
-        result: FloatArray = positions[upper - 1] + share * (
-            positions[upper] - positions[upper - 1]
-        )
-        return result
+        return np.array(row_at(self._times_s, self._positions, now_s))

@@ -27,14 +27,15 @@ from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.errors import CommandError, ConfigurationError
-from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.vocabulary import Mode
+from robot_learning.messages.joint_collector import JointCollector
+from robot_learning.messages.stamps import header_stamp_ns, time_ns
 from robot_learning.ros.arbiter.demonstration_trigger import DemonstrationTrigger
 from robot_learning.ros.arbiter.demonstrations import Demonstrations
 from robot_learning.ros.arbiter.outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
-from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host, SteppedDefaults
 from robot_learning.ros.common.node_base import declare_parameters, run_node
 from robot_learning.ros.common.parameters import ARBITER_NODE
@@ -162,18 +163,18 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
     def _on_command(self, source: str, message: JointTrajectory) -> None:
         points = message.points
         raw = RawCommand(
-            stamp_ns=conversions.time_ns(message.header.stamp),
+            stamp_ns=header_stamp_ns(message),
             receipt_ns=self._steady.now_ns(),
             joint_names=tuple(message.joint_names),
             positions=[point.positions for point in points],
-            offsets_s=[conversions.time_ns(point.time_from_start) / NS_PER_S for point in points],
+            offsets_s=[time_ns(point.time_from_start) / NS_PER_S for point in points],
         )
         self._inbox.setdefault(source, []).append(raw)
 
     def _on_joints(self, message: JointState) -> None:
         joints = self._joints
         try:
-            sample = conversions.collect(joints, message, self._steady.now_ns())
+            sample = joints.collect(message, self._steady.now_ns())
             if sample is None and joints.is_stuck:
                 raise CommandError(joints.lacking(message.name))
             if sample is not None and sample.oldest_receive_ns != sample.receive_ns:

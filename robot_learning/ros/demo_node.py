@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -17,27 +17,30 @@ from rclpy.node import Node
 from rich.console import Console
 from rich.status import Status
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import RateMeter
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
+from robot_learning.episodes.exports.video import VideoWriter
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host, StopRequestedError
 from robot_learning.ros.common.node_base import declare_parameters, run_node
 from robot_learning.ros.common.parameters import DEMO_NODE
 from robot_learning.ros.demo.report import DemoFigures
-from robot_learning.ros.demo.video import VideoWriter
 from robot_learning.ros.teleop.observation_input import ObservationInput
-from robot_learning.ros.teleop.status import read_state
 
 COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0
-FILM_PERIOD_NS = NS_PER_S // 20
+FILM_RATE_HZ = 20
+FILM_PERIOD_NS = NS_PER_S // FILM_RATE_HZ
 # How long the end is shown in the video, and time for the last diagnostics to come.
 AFTERGLOW_S = 1.5
 # How often the progress line is drawn anew, or printed where there is no terminal.
@@ -70,7 +73,7 @@ class DemoNode(Node):  # type: ignore[misc]
             camera_rate=RateMeter(CAMERA_RATE_HZ),
         )
         self._show_next_s = 0.0
-        self._video = VideoWriter(Path(settings["video"])) if settings["video"] else None
+        self._video = _writable(Path(settings["video"])) if settings["video"] else None
         self._scenes: list[Observation] = []
         self._camera_seen = False
         names = (self._end_effector, *self._task.objects)
@@ -93,10 +96,9 @@ class DemoNode(Node):  # type: ignore[misc]
         if self._video is not None:
             with console.status(f"drawing the video: {amount(len(self._scenes), 'picture')}"):
                 self._draw_video(self._video)
-            self._video.close()
         console.print(figures.table(self._title, filmed=self._video is not None))
-        if self._video is not None and self._video.frames:
-            console.print(f"video: {self._video.path}", soft_wrap=True)
+        if self._video is not None and self._scenes:
+            console.print(f"video: {self._video}", soft_wrap=True)
         if not figures.succeeded:
             reason = (
                 "interrupted" if self._host.is_stopping else f"not done after {self._timeout_s:g} s"
@@ -151,15 +153,13 @@ class DemoNode(Node):  # type: ignore[misc]
             self.create_subscription(
                 JointTrajectory, topic, partial(self._on_command, meter), qos.STREAM_IN
             )
-        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        listen_to_arbiter(self, self._on_arbiter)
 
     def _on_command(self, meter: RateMeter, _message: JointTrajectory) -> None:
         meter.tick(self._host.clock.now_ns())
 
-    def _on_arbiter(self, message: String) -> None:
-        state = read_state(message.data)
-        if state is not None:
-            self._figures.decided(str(state.get("mode")), state.get("limits_hit") or {})
+    def _on_arbiter(self, state: ArbiterStateMessage) -> None:
+        self._figures.decided(state.mode, state.limits_hit)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -173,19 +173,36 @@ class DemoNode(Node):  # type: ignore[misc]
             self._listen_to_commands()
         self._figures.camera_rate.tick(self._host.clock.now_ns())
 
-    def _draw_video(self, video: VideoWriter) -> None:
+    def _draw_video(self, path: Path) -> None:
         # Imported here, as in the constructor.
         from robot_learning.sim.film import Film
 
         film = Film(self._profile, self._task, self._camera)
-        try:
+        with closing(film), ExitStack() as stack:
+            video: VideoWriter | None = None
             for scene in self._scenes:
                 if self._host.is_stopping:
                     break
                 objects = {name: scene.poses[name] for name in self._task.objects}
-                video.write(film.draw(scene.joint_position, objects), scene.stamp_ns)
-        finally:
-            film.close()
+                pixels = film.draw(scene.joint_position, objects)
+                if video is None:
+                    new = VideoWriter(path, FILM_RATE_HZ, pixels.shape, "h264", is_timed=True)
+                    video = stack.enter_context(new)
+                video.add(pixels, at_s=(scene.stamp_ns - self._scenes[0].stamp_ns) / NS_PER_S)
+
+
+def _writable(path: Path) -> Path:
+    """The path of a video that can be written; its folder is made.
+
+    Raises:
+        ConfigurationError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as problem:
+        raise ConfigurationError(f"the video cannot be written: {path}: {problem}") from problem
+    return path
 
 
 create = DemoNode

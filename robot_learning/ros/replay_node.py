@@ -14,27 +14,27 @@ from pathlib import Path
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
-from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import CommandError, ConfigurationError, RobotLearningError
-from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
+from robot_learning.core.vocabulary import Mode
 from robot_learning.episodes.store.episode import Episode
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.messages.joint_collector import JointCollector
 from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.node_base import declare_parameters, run_node
 from robot_learning.ros.common.parameters import REPLAY_NODE
 from robot_learning.ros.common.session_calls import Calls
-from robot_learning.ros.teleop.status import read_state
 from robot_learning.runtime.replay import ReplayResult, approach, deviation, read_recording
 from robot_learning.runtime.trajectory_source import TrajectorySource
 
 _HEARING_S = 10.0
-_DRIVING = "POLICY"
 
 
 class ReplayNode(Node):  # type: ignore[misc]
@@ -58,11 +58,12 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._turns = TurnCounter(TurnRules.of(self._profile))
         self._measured: FloatArray | None = None
         self._log: list[tuple[int, FloatArray]] = []
-        self._mode, self._reason, self._limited = "", "", 0
+        self._mode: Mode | None = None
+        self._reason, self._limited = "", 0
         self._modes: Counter[str] = Counter()
         self._publisher = self.create_publisher(JointTrajectory, "policy/command", qos.COMMAND)
         self.create_subscription(JointState, "joint_states", self._on_joints, qos.RECORD_IN)
-        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        listen_to_arbiter(self, self._on_arbiter)
         self._pacer = Pacer(settings["rate_hz"], host.clock)
 
     def lead(self) -> None:
@@ -85,10 +86,10 @@ class ReplayNode(Node):  # type: ignore[misc]
         calls = self._calls
         heard = "was not heard: is the robot there, in this namespace and domain?"
         calls.wait(lambda: self._measured is not None, f"joint_states {heard}", _HEARING_S)
-        calls.wait(lambda: self._mode, f"arbiter/state {heard}", _HEARING_S)
-        if self._mode in ("DISABLED", "FAULT"):
-            advice = "clear_fault and enable" if self._mode == "FAULT" else "enable"
-            raise RobotLearningError(f"the arbiter is in {self._mode}; call {advice} first")
+        calls.wait(lambda: self._mode is not None, f"arbiter/state {heard}", _HEARING_S)
+        if self._mode in (Mode.DISABLED, Mode.FAULT):
+            advice = "clear_fault and enable" if self._mode is Mode.FAULT else "enable"
+            raise RobotLearningError(f"the arbiter is in {self._mode.name}; call {advice} first")
         if self.count_publishers("policy/command") > 1:
             raise RobotLearningError("somebody else sends policy/command; end that policy first")
         assert self._measured is not None  # noqa: S101 (waited for above)
@@ -99,7 +100,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._source.reset(0)
         calls.pause(0.1)
         calls.demand(f"{self._arbiter}/hand_back", 2.0)
-        calls.wait(lambda: self._mode == _DRIVING, "the arbiter did not take the replay", 2.0)
+        calls.wait(lambda: self._mode is Mode.POLICY, "the arbiter did not take the replay", 2.0)
         self._await(begin_ns)
         self._log.clear()
         self._modes.clear()
@@ -121,8 +122,9 @@ class ReplayNode(Node):  # type: ignore[misc]
         """
         while self._source_time_ns() < time_ns:
             self._calls.spin()
-            if self._mode != _DRIVING:
-                text = f"the replay was ended: the arbiter is in {self._mode}"
+            if self._mode is not Mode.POLICY:
+                mode = "no mode" if self._mode is None else self._mode.name
+                text = f"the replay was ended: the arbiter is in {mode}"
                 raise RobotLearningError(f"{text}{f' ({self._reason})' if self._reason else ''}")
 
     def _now_ns(self) -> int:
@@ -153,7 +155,7 @@ class ReplayNode(Node):  # type: ignore[misc]
 
     def _on_joints(self, message: JointState) -> None:
         try:
-            sample = conversions.collect(self._joints, message, 0)
+            sample = self._joints.collect(message, 0)
         except CommandError as error:
             self.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
@@ -161,14 +163,10 @@ class ReplayNode(Node):  # type: ignore[misc]
             self._measured = self._turns.take(sample.position)
             self._log.append((sample.stamp_ns, self._measured))
 
-    def _on_arbiter(self, message: String) -> None:
-        state = read_state(message.data)
-        if state is None:
-            return
-        self._mode = str(state["mode"])
-        self._reason = str(next(iter(state["reasons"]), ""))
-        self._modes[self._mode] += 1
-        self._limited += any(state["limited"])
+    def _on_arbiter(self, state: ArbiterStateMessage) -> None:
+        self._mode, self._reason = state.mode, state.reason
+        self._modes[state.mode.name] += 1
+        self._limited += bool(state.limited.any())
 
 
 create = ReplayNode

@@ -12,6 +12,7 @@ import sys
 from rclpy.node import Node
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.vocabulary import Mode
 from robot_learning.learning.evaluation.intervals import wilson
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.node_base import declare_parameters, run_node
@@ -74,7 +75,9 @@ class RolloutNode(Node):  # type: ignore[misc]
         else:
             self._outcomes.append(success)
         outcome = "success" if success else "failure"
-        why = "" if success or mode == "POLICY" else f", the arbiter was in {mode}"
+        why = ""
+        if not success and mode is not None and mode is not Mode.POLICY:
+            why = f", the arbiter was in {mode.name}"
         help_text = " with a person's help" if helped else ""
         self.get_logger().info(
             f"episode {self._count} (seed {seed}): {outcome}{help_text} after {spent_s:.2f} s"
@@ -96,10 +99,10 @@ class RolloutNode(Node):  # type: ignore[misc]
         """Until the episode is over; the seconds without a person, and whether one has driven."""
         calls, scene = self._calls, self._scene
         spent_s, helped, before_s = 0.0, False, calls.now_s
-        while spent_s < self._limit_s and not scene.has_succeeded and scene.mode != "FAULT":
+        while spent_s < self._limit_s and not scene.has_succeeded and scene.mode is not Mode.FAULT:
             calls.spin()
             now_s = calls.now_s
-            by_hand = scene.mode == "HUMAN"
+            by_hand = scene.mode is Mode.HUMAN
             helped |= by_hand
             spent_s += 0.0 if by_hand else now_s - before_s
             before_s = now_s

@@ -19,9 +19,11 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, MessageError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.messages.arbiter_state import TOPIC as ARBITER_TOPIC
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host, SteppedDefaults
 from robot_learning.ros.common.node_base import declare_parameters, run_node
@@ -94,7 +96,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._commands = self.create_publisher(JointTrajectory, "teleop/command", qos.COMMAND)
         self._command = Trajectories(profile.joint_names)
         self._events = self.create_publisher(String, "teleop/event", qos.EVENT)
-        self.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        self.create_subscription(String, ARBITER_TOPIC, self._on_arbiter, qos.LATCHED)
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
         self.create_subscription(String, TOPIC, self._on_session, qos.LATCHED)
         self.create_subscription(String, "dagger/status", self._on_rounds, qos.LATCHED)
@@ -173,7 +175,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
                 limits, age_s = command.warnings, self._inputs.age_s("arbiter", now_ns)
                 self._terminal.show(
                     operator_status(
-                        read_state(self._arbiter_text) or {},
+                        self._arbiter_state(),
                         age_s,
                         wanted,
                         limits,
@@ -222,6 +224,12 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         # Read only when it is shown: there is one a tick.
         self._arbiter_text = message.data
         self._inputs.heard("arbiter")
+
+    def _arbiter_state(self) -> ArbiterStateMessage | None:
+        try:
+            return ArbiterStateMessage.from_json(self._arbiter_text)
+        except MessageError:
+            return None  # what was told before there was any is empty
 
     def _on_recorder(self, message: String) -> None:
         self._recorder = read_state(message.data) or {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.interpolation import row_at
 from robot_learning.core.types import FloatArray
 
 
@@ -44,17 +45,11 @@ class ActionChunk:
 
         A time that is one of the rows gives exactly that row.
         """
-        place = (np.asarray(times_ns, np.int64) - self.stamp_ns) / self.period_ns
-        last = len(self.actions) - 1
-        low = np.clip(np.floor(place).astype(int), 0, last)
-        high = np.minimum(low + 1, last)
-        share = np.clip(place - low, 0.0, 1.0)[:, None]
-        rows: FloatArray = np.where(
-            share == 0.0,
-            self.actions[low],
-            self.actions[low] + share * (self.actions[high] - self.actions[low]),
-        )
-        rows[(place < 0.0) | (place > last)] = np.nan
+        rows = np.full((len(times_ns), self.actions.shape[1]), np.nan)
+        steps_ns = range(self.stamp_ns, self.end_ns, self.period_ns)
+        for row, time_ns in zip(rows, times_ns, strict=True):
+            if self.stamp_ns <= time_ns <= self.last_ns:
+                row[:] = row_at(steps_ns, self.actions, time_ns)
         return rows
 
     def points_from(

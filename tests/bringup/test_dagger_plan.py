@@ -14,7 +14,7 @@ from robot_learning.core.resources import share_directory
 from robot_learning.episodes.format.schema import Column, DatasetInfo, Encoding, Stream
 
 SAMPLE = str(share_directory() / "data" / "sample")
-IMAGE = (4, 6, 3)
+IMAGE, ACTIONS = (4, 6, 3), Column("actions", (7,))
 
 
 def nodes(**given):
@@ -30,6 +30,7 @@ def dataset(tmp_path):
     """Demonstrations of `push` on the bench arm, with one camera, uncompressed."""
     streams = (
         Stream("joint_states", 100.0, 0.05, (Column("obs/joint_position", (7,)),)),
+        Stream("decision", 100.0, 0.05, (ACTIONS,)),
         Stream("wrist", 30.0, 0.1, (Column("obs/wrist", IMAGE, "uint8"),)),
     )
     info = DatasetInfo("bench_arm", "push", 20.0, streams, ())
@@ -66,10 +67,12 @@ def test_robot_task_rate_and_cameras_are_those_of_the_dataset(dataset):
 
 def test_the_facts_of_a_dataset_with_compressed_images_and_without_images(tmp_path, dataset):
     column = Column("images/front", IMAGE, "uint8", Encoding.JPEG)
-    info = DatasetInfo("desk_arm", "lift", 50.0, (Stream("front", 30.0, 0.1, (column,)),), ())
+    decisions = Stream("decision", 100.0, 0.05, (ACTIONS,))
+    streams = (decisions, Stream("front", 30.0, 0.1, (column,)))
+    info = DatasetInfo("desk_arm", "lift", 50.0, streams, ())
     (tmp_path / "dataset.json").write_text(info.to_json())
     assert dataset_facts(dataset) == DatasetFacts("desk_arm", "lift", 50.0, ("front",), False)
-    info = DatasetInfo("desk_arm", "lift", 50.0, (Stream("a", 30.0, 0.1, (Column("a", ()),)),), ())
+    info = DatasetInfo("desk_arm", "lift", 50.0, (decisions,), ())
     (tmp_path / "dataset.json").write_text(info.to_json())
     assert values(nodes(dataset=dataset)["robot_node"])["cameras"] == ["none"]
 
@@ -89,6 +92,7 @@ def test_the_scripted_operator_goes_by_itself_and_leaves_the_terminal_to_the_tab
 
 def test_without_a_dataset_the_checkpoint_says_what_there_is(tmp_path):
     details = {
+        "schema_version": 1,
         "spec": {"observations": [{"key": "images/front", "is_image": True}]},
         "details": {"robot": "bench_arm", "task": "reach"},
     }
@@ -100,7 +104,7 @@ def test_without_a_dataset_the_checkpoint_says_what_there_is(tmp_path):
 
 
 def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
-    (tmp_path / "rounds.json").write_text(json.dumps({"dataset": dataset}))
+    (tmp_path / "rounds.json").write_text(json.dumps({"version": 1, "dataset": dataset}))
     found = nodes(out=str(tmp_path), resume="true")
     assert values(found["recorder_node"])["dataset"] == dataset
     assert values(found["robot_node"])["task"] == "push"
@@ -128,11 +132,14 @@ def test_a_wrong_argument_says_what_is_valid(given, text):
         DAGGER.resolve({"dataset": SAMPLE, **given} if "resume" not in given else given)
 
 
-@pytest.mark.parametrize("name", ["dataset.json", "rounds.json"])
-def test_what_is_damaged_is_named(name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("dataset.json", "the key 'schema_version' is missing"), ("rounds.json", "damaged")],
+)
+def test_what_is_damaged_is_named(name, says, tmp_path):
     (tmp_path / name).write_text("{}")
     given = {"dataset": str(tmp_path)} if name == "dataset.json" else {"resume": "true"}
-    with pytest.raises(ConfigurationError, match=f"{name}: damaged"):
+    with pytest.raises(ConfigurationError, match=f"{name}: {says}"):
         DAGGER.resolve({**given, "out": str(tmp_path)})
 
 
@@ -149,7 +156,7 @@ def test_an_operator_who_is_called_by_a_budget_goes_again_soon(dataset, tmp_path
     assert shortest(dataset=dataset) is None
     assert shortest(dataset=dataset, gate="thrifty") == 0.5
     for gate, expected in (("ensemble", 0.5), ("human", None)):
-        plain = {"dataset": dataset, "training": {"gate": gate}}
+        plain = {"version": 1, "dataset": dataset, "training": {"gate": gate}}
         (tmp_path / "rounds.json").write_text(json.dumps(plain))
         assert shortest(out=str(tmp_path), resume="true") == expected
 
@@ -157,7 +164,7 @@ def test_an_operator_who_is_called_by_a_budget_goes_again_soon(dataset, tmp_path
 def test_a_run_with_a_budget_takes_no_threshold_when_it_is_resumed_either(
     dataset, tmp_path, monkeypatch
 ):
-    plain = {"dataset": dataset, "training": {"gate": "thrifty"}}
+    plain = {"version": 1, "dataset": dataset, "training": {"gate": "thrifty"}}
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     resumed = {"out": str(tmp_path), "resume": "true", "ask_above": "0.2"}
     with pytest.raises(ConfigurationError, match="the gate thrifty finds out itself"):

@@ -31,15 +31,15 @@ WRONG = {
     ),
     "repeated_joint": (
         {"joint_names": ("pan", "lift", "slide", "pan")},
-        "human: the joint 'pan' stands 2 times",
+        "human: repeated joint 'pan'",
     ),
     "wrong_size": (
         {"positions": [[0.0, 0.0, 0.0]]},
-        "human: expected points x 4 joints, found 1 x 3",
+        "human: wrong size: expected points x 4 joints, found 1 x 3",
     ),
     "not_finite": (
         {"positions": [[0.0, float("nan"), 0.0, 0.0]]},
-        "human: point 0 asks nan of joint 'lift'",
+        "human: not finite: point 0 asks nan of joint 'lift'",
     ),
     "wrong_times": (
         {"offsets_s": (0.0, 0.1)},

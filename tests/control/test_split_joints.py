@@ -11,8 +11,8 @@ import pytest
 
 from robot_learning.control.commands import Measured
 from robot_learning.control.state import Decision, Inputs
-from robot_learning.core.joint_collector import JointCollector, JointSample
 from robot_learning.core.vocabulary import Mode
+from robot_learning.messages.joint_collector import JointCollector, JointSample
 
 MS = 1_000_000
 PAN, LIFT, SLIDE, GRIP = range(4)

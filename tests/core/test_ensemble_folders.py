@@ -8,7 +8,6 @@ from robot_learning.core.ensemble_folders import (
     best_checkpoint,
     ensemble_members,
     gate_folder,
-    gate_source,
     known_gate,
     member_folders,
 )
@@ -33,15 +32,6 @@ def test_members_and_gate_lie_beside_the_first(tmp_path, monkeypatch, name):
     place.mkdir()
     (place / GATE_NAME).write_text("{}")
     assert known_gate(first) == str(tmp_path / f"{name}_gate")
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"source": 3}', "[" * 100_000])
-def test_how_a_damaged_gate_was_found_out_is_unknown(tmp_path, text):
-    assert gate_source(tmp_path) is None
-    (tmp_path / GATE_NAME).write_text(text)
-    assert gate_source(tmp_path) is None
-    (tmp_path / GATE_NAME).write_text('{"source": {"kind": "thrifty"}}')
-    assert gate_source(tmp_path) == {"kind": "thrifty"}
 
 
 def test_a_folder_stands_for_the_checkpoint_that_it_can_only_mean(tmp_path):

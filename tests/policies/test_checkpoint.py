@@ -95,7 +95,10 @@ def reshaped(folder: Path) -> None:
         (lambda f: (f / "checkpoint.json").write_text('{"fam'), "checkpoint.json: damaged"),
         (lambda f: (f / "checkpoint.json").write_text("[]"), "states no schema_version"),
         (lambda f: (f / "checkpoint.json").write_bytes(b"\xff\x00"), "checkpoint.json: damaged"),
-        (lambda f: edit(f, lambda p: p.update(schema_version=2)), "newer version .*schema 2"),
+        (
+            lambda f: edit(f, lambda p: p.update(schema_version=2)),
+            "newer version .*_version 2",
+        ),
         (lambda f: edit(f, lambda p: p.update(family="gm")), "unknown policy family 'gm'"),
         (lambda f: edit(f, lambda p: p.update(family="act")), "unknown option '"),
         (lambda f: edit(f, lambda p: p.pop("spec")), "'spec' is missing"),

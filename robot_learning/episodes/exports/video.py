@@ -1,4 +1,4 @@
-"""Writing frames into a video file, any number of episodes one after the other."""
+"""Writing frames into a video file: the one video writer."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ _LARGEST_DENOMINATOR = 10_000
 DEFAULT_CRF = {"h264": 23, "av1": 30}
 
 
+# As MPEG counts time: fine enough for any stamp.
+_STAMPED_TIME_BASE = Fraction(1, 90_000)
+
+
 class VideoWriter:
-    """One video file. Frame k is shown at k / rate."""
+    """One video file. Frame k is shown at k / rate, or each at its own time."""
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class VideoWriter:
         crf: int | None = None,
         *,
         container: str = "mp4",
+        is_timed: bool = False,
     ) -> None:
         """Create the file.
 
@@ -47,6 +52,8 @@ class VideoWriter:
             codec: `h264` or `av1`.
             crf: constant rate factor, lower is better; None: the codec's default here.
             container: FFmpeg's name of the file format, whatever the file is called.
+            is_timed: whether `add` is told when each frame is shown, so that a gap does not shift
+                what follows it.
 
         Raises:
             DatasetError: no such codec.
@@ -71,15 +78,27 @@ class VideoWriter:
         # Colour at half resolution needs even sizes.
         halved = width % 2 == 0 and height % 2 == 0
         self._stream.pix_fmt = "yuv420p" if halved else "yuv444p"
-        self._time_base = 1 / exact_rate
+        self._time_base = _STAMPED_TIME_BASE if is_timed else 1 / exact_rate
+        if is_timed:
+            self._stream.time_base = self._stream.codec_context.time_base = self._time_base
         self._to_frame = av.VideoFrame.from_ndarray
         self._key_frame = require("av.video.frame", "writing video").PictureType.I
         self.bytes = 0
 
-    def add(self, pixels: UInt8Array, *, key_frame: bool = False) -> None:
-        """Append a frame, (height, width, 3) RGB; a key frame stands at the start of an episode."""
+    def add(
+        self, pixels: UInt8Array, *, key_frame: bool = False, at_s: float | None = None
+    ) -> None:
+        """Append a frame.
+
+        Args:
+            pixels: (height, width, 3) RGB.
+            key_frame: as the first frame of an episode is.
+            at_s: when it is shown, later than the frame before, in a file whose frames are timed;
+                None in others.
+        """
         frame = self._to_frame(pixels, format="rgb24")
-        frame.pts, frame.time_base = self.frames, self._time_base
+        frame.pts = self.frames if at_s is None else round(at_s / self._time_base)
+        frame.time_base = self._time_base
         if key_frame:
             frame.pict_type = self._key_frame
         self._mux(self._stream.encode(frame))

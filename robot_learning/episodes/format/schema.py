@@ -128,6 +128,21 @@ class DatasetInfo:
                 return column
         raise KeyError(path)
 
+    @property
+    def cameras(self) -> dict[str, Column]:
+        """Camera -> the column of its images: its stream bears its name and holds nothing else."""
+        return {
+            stream.name: column
+            for stream in self.streams
+            for column in stream.columns
+            if column.path in (f"images/{stream.name}", f"obs/{stream.name}")
+        }
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether images are stored uncompressed."""
+        return any(column.path.startswith("obs/") for column in self.cameras.values())
+
     def full_env_args(self) -> dict[str, Any]:
         """`env_args` with the three keys that robomimic needs."""
         return {"env_name": self.task, "type": 2, "env_kwargs": {}, **self.env_args}

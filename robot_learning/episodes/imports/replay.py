@@ -6,14 +6,14 @@ messages were logged. A message counts as received when the clock showed the tim
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.errors import MessageError
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.imports.bag import Bag, LoggedMessage
 from robot_learning.episodes.imports.importer import (
@@ -24,6 +24,8 @@ from robot_learning.episodes.imports.importer import (
 )
 from robot_learning.episodes.recording.message_streams import MessageStreams, valid_kinds
 from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.messages.stamps import time_ns
 
 BY = ("whole", "demonstration", "control")
 CLOCK, CLOCK_KIND = "/clock", "rosgraph_msgs/msg/Clock"
@@ -136,8 +138,7 @@ class Replay:
             self._broken.setdefault(logged.topic, []).append(str(problem))
             return
         if logged.topic == CLOCK:
-            stamp = message.clock
-            self._set_time(int(stamp.sec) * NS_PER_S + int(stamp.nanosec))
+            self._set_time(time_ns(message.clock))
             return
         if not self._simulated_time:
             self._set_time(logged.receive_ns)
@@ -173,12 +174,12 @@ class Replay:
 
     def _part_of(self, text: str) -> int | None:
         try:
-            state: Any = json.loads(text)
-            if self._settings.by == "demonstration":
-                return None if state["episode"] is None else int(state["episode"])
-            driven = state["source"] != "NONE"
-        except (ValueError, KeyError, TypeError):
+            state = ArbiterStateMessage.from_json(text)
+        except MessageError:
             return self._part  # the streams count and name it
+        if self._settings.by == "demonstration":
+            return state.episode
+        driven = state.source is not Source.NONE
         if driven and self._part is None:
             self._stretches += 1
         return self._stretches if driven else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.errors import ConfigurationError, MessageError, unknown_choice
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
 from robot_learning.core.turns import TurnRules
 from robot_learning.episodes.format.errors import EpisodeError
@@ -18,14 +18,12 @@ from robot_learning.episodes.format.schema import Column, DatasetInfo, Stream
 from robot_learning.episodes.imports.bag import Bag
 from robot_learning.episodes.imports.bag_cameras import BagCameras, find_cameras
 from robot_learning.episodes.imports.importer import ImportReport, Progress
+from robot_learning.episodes.imports.older_streams import COLUMN_TOPICS, OlderMessageStreams
 from robot_learning.episodes.imports.replay import BY, CLOCK, Replay, ReplaySettings
 from robot_learning.episodes.recording import standard
-from robot_learning.episodes.recording.message_streams import (
-    DECISION_COLUMNS,
-    MessageStreams,
-    valid_kinds,
-)
+from robot_learning.episodes.recording.message_streams import MessageStreams, valid_kinds
 from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.messages.arbiter_state import TOPIC, ArbiterStateMessage
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,8 @@ class RosbagImporter:
         """Every episode of the bag; see `Importer`."""
         with Bag(source) as bag:
             cameras = _cameras(self, bag)
-            streams = MessageStreams(
+            kind = OlderMessageStreams if _has_older_decisions(self, bag) else MessageStreams
+            streams = kind(
                 recorder,
                 cameras.topics,
                 turns=TurnRules.of(self.profile),
@@ -95,7 +94,9 @@ class RosbagImporter:
                 skip_broken=self.skip_broken,
                 instruction=self.instruction,
             )
-            report.notes += _not_taken(self, bag, {*settings.topics, CLOCK}, cameras)
+            # Columns that nobody takes say the same as the documents.
+            known = {CLOCK, *settings.topics, *map(self.topic, COLUMN_TOPICS)}
+            report.notes += _not_taken(self, bag, known, cameras)
             report.left_out.update(
                 {f"camera '{name}'": why for name, why in cameras.left_out.items()}
             )
@@ -110,6 +111,16 @@ def _cameras(options: RosbagImporter, bag: Bag) -> BagCameras:
         named=options.remap,
         skip_broken=options.skip_broken,
     )
+
+
+def _has_older_decisions(options: RosbagImporter, bag: Bag) -> bool:
+    """Whether the first document that can be read lacks the columns, which are elsewhere then."""
+    for logged in bag.messages({options.topic(TOPIC)}):
+        try:
+            return ArbiterStateMessage.from_json(bag.read(logged).data).columns is None
+        except (EpisodeError, MessageError, AttributeError):
+            continue
+    return False
 
 
 def _not_taken(
@@ -164,8 +175,8 @@ def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
     prefix = options.topic("poses/")
     poses = [topic.removeprefix(prefix) for topic in topics if topic.startswith(prefix)]
     names = ["joint_states", *(f"poses/{name}" for name in poses)]
-    if options.topic("arbiter/state") in topics:
-        names += ["arbiter/state", *(f"arbiter/{name}" for name in DECISION_COLUMNS)]
+    if options.topic(TOPIC) in topics:
+        names += [TOPIC, *COLUMN_TOPICS]
     else:
         names.append("joint_command")
     _check_kinds(options, bag, [*names, "task/reward", "task/success"])
@@ -195,7 +206,7 @@ def _describe(options: RosbagImporter, bag: Bag) -> DatasetInfo:
 
 
 def _decisions(options: RosbagImporter, bag: Bag, rate_hz: float) -> Stream:
-    if options.topic("arbiter/state") in bag.topics:
+    if options.topic(TOPIC) in bag.topics:
         return standard.decision_stream(options.profile, rate_hz)
     command = options.topic("joint_command")
     if command not in bag.topics:

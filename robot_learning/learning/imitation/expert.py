@@ -11,7 +11,8 @@ from typing import Any
 import gymnasium
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
-from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, IntArray
+from robot_learning.core.types import IntArray
+from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 
 Expert = Callable[[Any, Mapping[str, Any]], Any]
 SCRIPTED = "scripted"

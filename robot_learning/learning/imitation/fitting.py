@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from robot_learning.core.types import IntArray
 from robot_learning.learning.algorithms.dagger import equal_mass_weights, rows_before_takeover
 from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
 from robot_learning.learning.imitation.data import Rows
@@ -22,7 +23,6 @@ from robot_learning.learning.imitation.samples import Samples
 from robot_learning.learning.imitation.spaces import (
     ActionLayout,
     Float32Array,
-    IntArray,
     Leaf,
 )
 from robot_learning.learning.training.errors import TrainingError

@@ -15,7 +15,7 @@ import gymnasium
 import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
-from robot_learning.core.types import BoolArray
+from robot_learning.core.types import BoolArray, IntArray
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts
 from robot_learning.learning.imitation.drivers import Driver, Step
 from robot_learning.learning.imitation.expert import (
@@ -27,7 +27,6 @@ from robot_learning.learning.imitation.expert import (
 from robot_learning.learning.imitation.spaces import (
     ActionLayout,
     Float32Array,
-    IntArray,
     ObservationLayout,
 )
 from robot_learning.policies.gate import REASONS

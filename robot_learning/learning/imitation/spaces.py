@@ -12,10 +12,10 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.types import IntArray
 from robot_learning.policies.policy import ObservationSpec
 
 Float32Array = npt.NDArray[np.float32]
-IntArray = npt.NDArray[np.int64]
 PREFIX, FLAT_NAME = "obs", "observation"
 _IMAGE_AXES = 3
 _ROUNDING = 1e-6

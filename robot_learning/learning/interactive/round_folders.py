@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from robot_learning.core import ensemble_folders
 from robot_learning.core.ensemble_folders import BEST, CHECKPOINT_NAME
+from robot_learning.headers.checkpoint_header import read_checkpoint_header
+from robot_learning.headers.json_header import HeaderError
 from robot_learning.learning.training.errors import RunError
 
-_DIGEST = "weights_sha256"
 CHECKPOINT = Path(BEST, CHECKPOINT_NAME)
 """What a training has written once it has a checkpoint, in its folder."""
 _METRICS, _TAIL_BYTES = "metrics.csv", 4096
@@ -48,10 +48,7 @@ def checkpoint_digest(checkpoint: str | Path) -> str:
     Raises:
         RunError: it is no checkpoint, or damaged.
     """
-    path = Path(checkpoint) / CHECKPOINT_NAME
     try:
-        return str(json.loads(path.read_text(encoding="utf-8"))[_DIGEST])
-    except FileNotFoundError:
-        raise RunError(f"{checkpoint}: no checkpoint here: {CHECKPOINT_NAME} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise RunError(f"{path}: damaged: {problem!r}") from problem
+        return read_checkpoint_header(checkpoint).digest
+    except HeaderError as problem:
+        raise RunError(str(problem)) from problem

@@ -26,14 +26,13 @@ import numpy as np
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.episode import Episode
+from robot_learning.headers.rounds_header import NAME, VERSION
 from robot_learning.learning.algorithms.dagger import doubt_threshold
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
 from robot_learning.learning.interactive.round_settings import NOBODY, RoundSettings
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.state_file import read_state, write_state
 
-STATE_NAME = "rounds.json"
-VERSION = 1
 # Absent in runs of earlier versions.
 _LATER = ("doubts", "requests")
 
@@ -251,7 +250,7 @@ def refuse_used(folder: Path) -> None:
     Raises:
         RunError: there is.
     """
-    if (folder / STATE_NAME).exists():
+    if (folder / NAME).exists():
         raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
 
 
@@ -315,7 +314,7 @@ def save_run(folder: Path, run: DaggerRun) -> None:
     Raises:
         RunError: it cannot be written; the state before stays.
     """
-    path = folder / STATE_NAME
+    path = folder / NAME
     try:
         write_state(path, VERSION, asdict(run))
     except OSError as problem:
@@ -328,7 +327,7 @@ def load_run(folder: Path) -> DaggerRun:
     Raises:
         RunError: there is none, it is damaged, or a newer version wrote it.
     """
-    path = folder / STATE_NAME
+    path = folder / NAME
     run = read_state(path, VERSION, _run)
     if not run.rounds:
         raise RunError(f"{path}: damaged: it names no round")

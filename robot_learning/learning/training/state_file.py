@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from robot_learning.core.files import write_atomically
+from robot_learning.headers.json_header import HeaderError, read_header
 from robot_learning.learning.training.errors import RunError
 
 State = TypeVar("State")
@@ -39,11 +40,11 @@ def read_state(
         RunError: there is none, it is damaged, or a newer version wrote it.
     """
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
-        if plain.pop("version") > version:
-            raise RunError(f"{path}: written by a newer version of this package; update it")
+        plain = read_header(path, run, version)
+    except HeaderError as problem:
+        raise RunError(str(problem)) from problem
+    del plain["version"]
+    try:
         return build(plain)
-    except FileNotFoundError:
-        raise RunError(f"{path.parent}: there is no {run} here: {path.name} is missing") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise RunError(f"{path}: damaged: {problem!r}") from problem

@@ -1,40 +1,9 @@
-"""What an arbiter node publishes: the command, the decision's columns, its state, diagnostics.
-
-`arbiter/state` is a std_msgs/String of compact JSON, published with every tick, so that each
-row of the columns has its mode, source and limits under the same stamp:
-
-    stamp_ns        stamp of this tick's columns
-    tick            number of the tick
-    mode            DISABLED, HUMAN, POLICY, HOLD or FAULT
-    source          who drives: NONE, HUMAN or POLICY
-    publishing      whether this tick's `applied` was sent to the robot
-    limited         bits of each joint, in the profile's order: 1 position, 2 velocity,
-                    4 acceleration, 8 workspace, 16 handover
-    limits_hit      joint -> names of the limits, the same as `limited` for people; only joints
-                    with any
-    reasons         list: why it is this mode, then what keeps another source from driving
-    handover        whether a handover is under way
-    noise           whether noise was added to this tick's action
-    episode         number of the running demonstration; null outside of one
-    policy_epoch    counter that grows when the policy's chunks are flushed; a policy that sees it
-                    change resets itself
-    ages_s          human, policy, robot -> [receipt, stamp]: seconds since each was last heard,
-                    and since that message was stamped; null for never
-    refused         "source/kind" -> number of refused messages
-    last_refusal    text of the newest refusal; null without one
-    transitions     changes of mode since the last tick, each [before, after, reason]
-    rate_hz         measured rate of the loop; null before the first report
-    jitter_p99_ms   99th percentile of the loop's jitter; null before the first report
-    missed_ticks    number of missed ticks
-    noise_set       whether the running demonstration is one with noise
-"""
+"""What an arbiter node publishes: the command, the decision, diagnostics."""
 
 from __future__ import annotations
 
 import array
-import json
 import math
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -48,12 +17,16 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.pacing import RateReport
 from robot_learning.core.profile import RobotProfile, Ros2ControlInterface
-from robot_learning.core.vocabulary import Limit, Mode
+from robot_learning.core.vocabulary import Mode
+from robot_learning.messages.arbiter_state import (
+    COLUMNS,
+    TOPIC,
+    Age,
+    ArbiterStateMessage,
+    ModeChange,
+)
 from robot_learning.ros.common import conversions, qos
 from robot_learning.ros.common.serialized import JointStates, Trajectories
-
-COLUMNS = ("human", "policy", "noise", "requested", "applied")
-_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class CommandOutput:
@@ -92,7 +65,7 @@ class CommandOutput:
 
 
 class DecisionOutput:
-    """Publishes the columns of every decision, with equal stamps, and the state."""
+    """Publishes every decision as one document, and its columns for people and tools."""
 
     def __init__(self, node: Node, profile: RobotProfile) -> None:
         self._names = profile.joint_names
@@ -100,16 +73,17 @@ class DecisionOutput:
             name: node.create_publisher(JointState, f"arbiter/{name}", qos.STREAM_OUT)
             for name in COLUMNS
         }
-        self._state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
+        self._state = node.create_publisher(String, TOPIC, qos.LATCHED)
         self._messages = JointStates(self._names)
         self._text = String()
 
     def publish(
         self, decision: Decision, stamp_ns: int, rate: RateReport | None, noise_set: bool
     ) -> None:
-        """One message a column; `applied` carries the commanded velocity too.
+        """The document, and one message a column that somebody listens to.
 
-        `noise_set` tells whether the running demonstration is one with noise.
+        `applied` carries the commanded velocity too; `noise_set` tells whether the running
+        demonstration is one with noise.
         """
         for name, publisher in self._columns.items():
             # Asked first, as a message takes ten times as long as the question.
@@ -117,65 +91,50 @@ class DecisionOutput:
                 continue
             velocity = decision.velocity if name == "applied" else None
             publisher.publish(self._messages.filled(stamp_ns, getattr(decision, name), velocity))
-        document = state_document(decision, self._names, stamp_ns, rate, noise_set)
-        self._text.data = _compact(document)
+        state = state_message(decision, self._names, stamp_ns, rate, noise_set)
+        self._text.data = state.to_json()
         self._state.publish(self._text)
 
 
-def state_document(
+def state_message(
     decision: Decision,
     joint_names: tuple[str, ...],
     stamp_ns: int,
     rate: RateReport | None,
     noise_set: bool,
-) -> dict[str, Any]:
-    """`arbiter/state` as described at the top of this file."""
-    bits = decision.limited.tolist()
+) -> ArbiterStateMessage:
+    """What `arbiter/state` says of a decision; arguments as of `DecisionOutput.publish`."""
     ages, last = decision.ages, decision.refusals.last
-    return {
-        "stamp_ns": stamp_ns,
-        "tick": decision.tick,
-        "mode": decision.mode.name,
-        "source": decision.source.name,
-        "publishing": decision.publish,
-        "limited": bits,
-        "limits_hit": {
-            name: limit_names(hit) for name, hit in zip(joint_names, bits, strict=True) if hit
+    return ArbiterStateMessage(
+        stamp_ns=stamp_ns,
+        tick=decision.tick,
+        mode=decision.mode,
+        source=decision.source,
+        publishing=decision.publish,
+        joints=joint_names,
+        columns=np.array([getattr(decision, name) for name in COLUMNS]),
+        limited=decision.limited,
+        reasons=decision.reasons,
+        handover=decision.handover,
+        noise=decision.noisy,
+        noise_set=noise_set,
+        episode=decision.episode,
+        policy_epoch=decision.policy_epoch,
+        ages={
+            "human": Age(ages.human_receipt_s, ages.human_stamp_s),
+            "policy": Age(ages.policy_receipt_s, ages.policy_stamp_s),
+            "robot": Age(ages.measured_receipt_s, ages.measured_stamp_s),
         },
-        "reasons": decision.reasons,
-        "handover": decision.handover,
-        "noise": decision.noisy,
-        "episode": decision.episode,
-        "policy_epoch": decision.policy_epoch,
-        "ages_s": {
-            "human": [_number(ages.human_receipt_s), _number(ages.human_stamp_s)],
-            "policy": [_number(ages.policy_receipt_s), _number(ages.policy_stamp_s)],
-            "robot": [_number(ages.measured_receipt_s), _number(ages.measured_stamp_s)],
-        },
-        "refused": dict(decision.refusals.counts),
-        "last_refusal": last.text if last else None,
-        "transitions": [
-            [change.before.name, change.after.name, change.reason]
+        refused=decision.refusals.counts,
+        last_refusal=last.text if last else None,
+        transitions=tuple(
+            ModeChange(change.before, change.after, change.reason)
             for change in decision.transitions
-        ],
-        "rate_hz": _number(rate.rate_hz) if rate else None,
-        "jitter_p99_ms": _number(rate.jitter_p99_ms) if rate else None,
-        "missed_ticks": rate.missed if rate else 0,
-        "noise_set": noise_set,
-    }
-
-
-_LIMIT_NAMES = [(int(limit), str(limit.name).lower()) for limit in Limit]
-
-
-def limit_names(bits: int) -> list[str]:
-    """The names of the limits in `bits`, in lower case."""
-    return [name for bit, name in _LIMIT_NAMES if bit & bits]
-
-
-def _number(value: float) -> float | None:
-    """JSON has no NaN."""
-    return None if math.isnan(value) else round(value, 4)
+        ),
+        rate_hz=rate.rate_hz if rate else math.nan,
+        jitter_p99_ms=rate.jitter_p99_ms if rate else math.nan,
+        missed_ticks=rate.missed if rate else 0,
+    )
 
 
 _LEVELS = {Mode.FAULT: DiagnosticStatus.ERROR, Mode.HOLD: DiagnosticStatus.WARN}

@@ -11,8 +11,11 @@ import json
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from robot_learning.core.vocabulary import Mode
 from robot_learning.learning.interactive.rounds import HelpRequest
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 
 
 class PolicyDoubt:
@@ -30,9 +33,9 @@ class PolicyDoubt:
         self._doubt: float | None = None
         self._at_takeovers: list[float] = []
         self._left_with: float | None = None
-        self._mode = ""
+        self._mode: Mode | None = None
         node.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
-        node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        listen_to_arbiter(node, self._on_arbiter)
 
     def take(self) -> tuple[float, ...]:
         """The doubts at takeovers from the policy since the last call, oldest first."""
@@ -51,12 +54,12 @@ class PolicyDoubt:
         self.asks, self._doubt = document["asks"], document["doubt"]
         self.ready = self.ready + 1 if document["ready"] else 0
 
-    def _on_arbiter(self, message: String) -> None:
-        before, self._mode = self._mode, json.loads(message.data)["mode"]
-        if before == "POLICY" != self._mode:
+    def _on_arbiter(self, state: ArbiterStateMessage) -> None:
+        before, self._mode = self._mode, state.mode
+        if before is Mode.POLICY is not self._mode:
             # Who asked for help itself was not judged by the human.
             self._left_with = None if self.asks else self._doubt
-        if before != "HUMAN" == self._mode and self._left_with is not None:
+        if before is not Mode.HUMAN is self._mode and self._left_with is not None:
             # Perhaps by way of HOLD, until the human's first command is there.
             self._at_takeovers.append(self._left_with)
             self._left_with = None

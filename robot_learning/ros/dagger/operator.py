@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from robot_learning.core.vocabulary import Mode
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.session.episode_leader import EpisodeLeader
 
@@ -42,9 +43,9 @@ class SimulatedOperator:
     def go_on(self) -> None:
         """Look at what happens, and do what is to be done."""
         now_s, mode = self._leader.calls.now_s, self._leader.scene.mode
-        if mode != "HOLD":
+        if mode is not Mode.HOLD:
             self._held_s = now_s
-        if mode == "HUMAN":
+        if mode is Mode.HUMAN:
             self._human_s = now_s
         if self._on_call:
             self._step_back(mode)
@@ -58,9 +59,9 @@ class SimulatedOperator:
             self._human_s = now_s
             self._demand("engage")
 
-    def _step_back(self, mode: str) -> None:
+    def _step_back(self, mode: Mode | None) -> None:
         """Of who was called: hand back when that may be, and watch nothing afterwards."""
-        if mode == "HUMAN":
+        if mode is Mode.HUMAN:
             self._drives = True
             if self._doubt.ready < _READY_CHUNKS:
                 return
@@ -68,7 +69,7 @@ class SimulatedOperator:
             return
         self._drives = False
         self._demand("release")
-        if mode == "HUMAN":
+        if mode is Mode.HUMAN:
             self._hand_back()
 
     def _hand_back(self) -> None:

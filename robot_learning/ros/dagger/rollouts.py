@@ -12,6 +12,7 @@ from typing import Any
 from rclpy.node import Node
 
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.vocabulary import Mode
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.operator import SimulatedOperator
 from robot_learning.ros.dagger.policy import RemotePolicy
@@ -67,7 +68,11 @@ class Rollouts:
         self._begin(SILENCE_PATIENCE_S, resume_command(self._settings))
         self._operator.begin(on_call)
         give_up_s = leader.calls.now_s + self._settings["episode_timeout_s"]
-        while leader.recording and leader.scene.mode != "FAULT" and leader.calls.now_s < give_up_s:
+        while (
+            leader.recording
+            and leader.scene.mode is not Mode.FAULT
+            and leader.calls.now_s < give_up_s
+        ):
             if leader.scene.has_succeeded:
                 break
             leader.calls.spin()

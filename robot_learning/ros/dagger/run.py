@@ -54,7 +54,7 @@ def fits_gate(source: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> 
     """Whether a gate was found out in the way that is asked for at this start, if any is.
 
     Args:
-        source: of the gate (`core.ensemble_folders.gate_source`); None where there is none.
+        source: of the gate (`headers.gate_header.gate_source`); None where there is none.
         settings: parameters of the node.
     """
     if source is None:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.core.child import Child
-from robot_learning.core.ensemble_folders import ensemble_members, gate_folder, gate_source
+from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.headers.gate_header import gate_source
 from robot_learning.learning.interactive.round_folders import (
     CHECKPOINT,
     member_folders,

@@ -14,6 +14,7 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.pacing import RateMeter, RateReport
 from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import Mode
 
 REACH_M = 0.03
 
@@ -28,7 +29,7 @@ class DemoFigures:
         gap_m: distance from end effector to object now, and `smallest_gap_m` ever.
         raised_m: height of the object over where it lay.
         success_s: seconds after the start at which the task's goal was reached; NaN before.
-        mode: the arbiter's newest mode; empty before the first.
+        mode: the arbiter's newest mode; None before it was heard.
         decisions: how many ticks of the arbiter were seen in HUMAN, and
             `limited`: in how many of them each limit held the arm back, by its name.
         diagnostics: the robot node's newest figures, by status and key.
@@ -45,7 +46,7 @@ class DemoFigures:
     raised_m: float = 0.0
     success_s: float = math.nan
     start_height_m: float = math.nan
-    mode: str = ""
+    mode: Mode | None = None
     decisions: int = 0
     limited: Counter[str] = field(default_factory=Counter)
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -72,10 +73,10 @@ class DemoFigures:
         self.smallest_gap_m = min(self.smallest_gap_m, self.gap_m)
         self.raised_m = float(thing[2]) - self.start_height_m
 
-    def decided(self, mode: str, limits_hit: Mapping[str, Sequence[str]]) -> None:
+    def decided(self, mode: Mode, limits_hit: Mapping[str, Sequence[str]]) -> None:
         """Note a tick of the arbiter: its mode, and joint -> the limits that held it back."""
         self.mode = mode
-        if mode == "HUMAN":
+        if mode is Mode.HUMAN:
             self.decisions += 1
             self.limited.update({name for names in limits_hit.values() for name in names})
 
@@ -84,7 +85,7 @@ class DemoFigures:
         goal = "[green]lifted[/]" if self.succeeded else "[yellow]not yet[/]"
         return (
             f"[bold]{self.elapsed_s:4.1f} s[/] gap {100 * self.gap_m:4.1f} cm, "
-            f"raised {100 * self.raised_m:4.1f} cm, {goal}; {self.mode or 'no arbiter'}, "
+            f"raised {100 * self.raised_m:4.1f} cm, {goal}; {self._mode_text('no arbiter')}, "
             f"joints {_hertz(self.joint_rate)}, commands {_hertz(self.command_rate)}"
         )
 
@@ -101,7 +102,8 @@ class DemoFigures:
         table.add_row("teleop/command", _rate_text(self.expert_rate.report()))
         table.add_row("joint_command", _rate_text(self.command_rate.report()))
         table.add_row(
-            "arbiter", f"{self.mode or '?'}, {amount(self.decisions, 'tick')} of the expert seen"
+            "arbiter",
+            f"{self._mode_text('?')}, {amount(self.decisions, 'tick')} of the expert seen",
         )
         table.add_row("limits hit", self._limits_text())
         table.add_row(
@@ -118,6 +120,9 @@ class DemoFigures:
         if filmed:
             table.add_row("camera", _hertz(self.camera_rate))
         return table
+
+    def _mode_text(self, unknown: str) -> str:
+        return unknown if self.mode is None else self.mode.name
 
     def _limits_text(self) -> str:
         hit = ", ".join(f"{name} in {count}" for name, count in self.limited.most_common())

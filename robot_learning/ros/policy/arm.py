@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
-from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S, Instant, is_future, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.vocabulary import Mode, Source
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.serialized import Trajectories
 from robot_learning.ros.policy.doubt import DoubtOutput
@@ -60,7 +61,7 @@ class PolicyArm:
         self.prefix = prefix
         self.observed_ns = 0
         self.runner = PolicyRunner(served.client.spec, served.runner, number)
-        self.mode = ""
+        self.mode: Mode | None = None
         self._doubt = DoubtOutput(node, prefix, self.runner)
         self._node, self._profile = node, profile
         self._submit, self._host = submit, host
@@ -73,9 +74,7 @@ class PolicyArm:
             JointTrajectory, f"{prefix}policy/command", qos.COMMAND
         )
         self._command = Trajectories(profile.joint_names)
-        self._state = node.create_subscription(
-            String, f"{prefix}arbiter/state", self._on_state, qos.LATCHED
-        )
+        self._state = listen_to_arbiter(node, self._on_state, prefix)
         self._hand_back = (
             node.create_client(Trigger, f"{prefix}{arbiter}/hand_back") if arbiter else None
         )
@@ -111,7 +110,7 @@ class PolicyArm:
         self.runner.tick(now)
         if now.steady_ns - self._published_ns >= self._heartbeat_ns:
             self._publish(now)
-        if self._wants_to_drive and self.mode == "HOLD" and self.runner.output(now) is not None:
+        if self._wants_to_drive and self.mode is Mode.HOLD and self.runner.output(now) is not None:
             self._ask_to_drive(now)
 
     def take_images(self) -> None:
@@ -206,20 +205,17 @@ class PolicyArm:
         if self._next_begun_ns is None and not is_future(stamp_ns, self.now().ros_ns):
             self._next_begun_ns = stamp_ns
 
-    def _on_state(self, message: String) -> None:
-        state = json.loads(message.data)
-        epoch, mode = int(state["policy_epoch"]), str(state["mode"])
-        if mode != self.mode:
-            self.mode = mode
-            self._doubt.notice_mode(mode)
-        self.runner.driving = state["source"] == "POLICY"
-        if self._arbiter_epoch is not None and epoch != self._arbiter_epoch:
-            stamp_ns = int(state["stamp_ns"])
+    def _on_state(self, state: ArbiterStateMessage) -> None:
+        if state.mode is not self.mode:
+            self.mode = state.mode
+            self._doubt.notice_mode(state.mode)
+        self.runner.driving = state.source is Source.POLICY
+        if self._arbiter_epoch not in (None, state.policy_epoch):
             # From before simulated time began anew: no observation would count until it is back.
-            outdated = is_future(stamp_ns, self.now().ros_ns)
+            outdated = is_future(state.stamp_ns, self.now().ros_ns)
             self.inputs.begin_anew()
-            self.runner.reset(None if outdated else stamp_ns)
-        self._arbiter_epoch = epoch
+            self.runner.reset(None if outdated else state.stamp_ns)
+        self._arbiter_epoch = state.policy_epoch
 
     def _publish(self, now: Instant) -> None:
         chunk = self.runner.output(now)

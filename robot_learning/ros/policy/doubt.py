@@ -22,11 +22,12 @@ from rclpy.node import Node
 from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 
-from robot_learning.ros.common import conversions, qos
+from robot_learning.core.vocabulary import Mode
+from robot_learning.messages.stamps import header_stamp_ns
+from robot_learning.ros.common import qos
 from robot_learning.serving.policy_runner import PolicyRunner
 
 TOPIC = "policy/doubt"
-_WAITS, _HUMAN = "HOLD", "HUMAN"
 
 
 class DoubtOutput:
@@ -34,7 +35,8 @@ class DoubtOutput:
 
     def __init__(self, node: Node, prefix: str, runner: PolicyRunner) -> None:
         self._node, self._runner = node, runner
-        self._mode, self._agrees = "", False
+        self._mode: Mode | None = None
+        self._agrees = False
         self._publisher = node.create_publisher(String, f"{prefix}{TOPIC}", qos.LATCHED)
         self._human_topic = f"{prefix}arbiter/human"
         self._human: Any = None
@@ -44,14 +46,14 @@ class DoubtOutput:
         if self._runner.doubt is not None:
             self._publish()
 
-    def notice_mode(self, mode: str) -> None:
+    def notice_mode(self, mode: Mode) -> None:
         """Of the arbiter, once it has changed: any but the one that waits is an answer."""
         self._mode, self._agrees = mode, False
-        if mode == _HUMAN and self._is_gated and self._human is None:
+        if mode is Mode.HUMAN and self._is_gated and self._human is None:
             self._human = self._node.create_subscription(
                 JointState, self._human_topic, self._on_human, qos.STREAM_IN
             )
-        if self._runner.asks and mode != _WAITS:
+        if self._runner.asks and mode is not Mode.HOLD:
             self._runner.asks = False
             self._publish()
 
@@ -69,14 +71,14 @@ class DoubtOutput:
     def _ready(self) -> bool | None:
         if not self._is_gated:
             return None
-        return self._mode == _HUMAN and self._agrees and self._runner.is_calm
+        return self._mode is Mode.HUMAN and self._agrees and self._runner.is_calm
 
     def _on_human(self, message: JointState) -> None:
         """What the person did; the policy's plan says what it would have done then."""
         plan = self._runner.planner.plan
-        if self._mode != _HUMAN or plan is None:
+        if self._mode is not Mode.HUMAN or plan is None:
             return
-        _, rows = plan.points_from(conversions.time_ns(message.header.stamp), 0)
+        _, rows = plan.points_from(header_stamp_ns(message), 0)
         self._agrees = len(message.position) == len(rows[0])
         if self._agrees:
             difference = rows[0] - np.asarray(message.position)

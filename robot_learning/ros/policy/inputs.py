@@ -7,7 +7,7 @@ thread of their own, so that neither the control loop nor the executor waits for
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,16 +19,15 @@ from sensor_msgs.msg import CompressedImage, JointState
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError
-from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnCounter, TurnRules
-from robot_learning.core.types import UInt8Array
-from robot_learning.episodes.recording.message_streams import StampJoin
-from robot_learning.ros.common import conversions, qos
+from robot_learning.core.types import Observation, UInt8Array
+from robot_learning.messages.observations import ObservationJoin
+from robot_learning.messages.stamps import header_stamp_ns
+from robot_learning.ros.common import qos
 from robot_learning.serving.compatibility import Sources
 
 JOINTS = "joint_states"
-_QUANTITIES = ("joint_position", "joint_velocity", "joint_effort")
 
 OnSample = Callable[[str, int, Any], object]
 """(key, stamp in nanoseconds, value)"""
@@ -57,13 +56,14 @@ class ArmInputs:
         self.heard: set[str] = set()
         self._node, self._sources = node, sources
         self._on_sample, self._on_complete = on_sample, on_complete
-        self._collector = JointCollector(profile.joint_names)
         self._turns = TurnCounter(TurnRules.of(profile))
         self._refused, self._refusal = 0, ""
         self._topics = [f"{prefix}{JOINTS}"]
         self._camera_topics: dict[str, str] = {}
         self._sensed = False
-        self._join = StampJoin([JOINTS, *sources.poses.values()], self._on_sensed)
+        self._join = ObservationJoin(
+            profile.joint_names, [*sources.poses.values()], self._on_sensed, turns=self._turns
+        )
         subscribe = partial(node.create_subscription, qos_profile=qos.STREAM_IN)
         joints, profile_in = f"{prefix}{JOINTS}", qos.joints_beside(len(sources.poses))
         self._subscriptions = [
@@ -135,9 +135,9 @@ class ArmInputs:
         return any(topic.endswith(part) for part in self.heard)
 
     def _on_joints(self, message: JointState) -> None:
-        joints = self._collector
+        joints = self._join.collector
         try:
-            sample = conversions.collect(joints, message, 0)
+            sample = self._join.take_joints(message, 0)
             if sample is None and joints.is_stuck:
                 raise CommandError(joints.lacking(message.name))
         except CommandError as error:
@@ -145,33 +145,24 @@ class ArmInputs:
             self._refusal = str(error)
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
             return
-        if sample is None:
-            return
-        self.heard.add(JOINTS)
-        values = {
-            "joint_position": self._turns.take(sample.position),
-            "joint_velocity": sample.velocity,
-            "joint_effort": sample.effort,
-        }
-        self._join.add(JOINTS, sample.stamp_ns, 0, values)
+        if sample is not None:
+            self.heard.add(JOINTS)
 
     def _on_pose(self, name: str, message: PoseStamped) -> None:
         self.heard.add(f"poses/{name}")
-        stamp_ns = conversions.time_ns(message.header.stamp)
-        self._join.add(name, stamp_ns, 0, conversions.pose_array(message))
+        self._join.take_pose(name, message, 0)
 
-    def _on_sensed(self, stamp_ns: int, _receive_ns: int, parts: Mapping[str, Any]) -> None:
+    def _on_sensed(self, observation: Observation, _receive_ns: int) -> None:
         self._sensed = True
         for key, name in self._sources.joints.items():
-            self._on_sample(key, stamp_ns, parts[JOINTS][name])
+            self._on_sample(key, observation.stamp_ns, getattr(observation, name))
         for key, name in self._sources.poses.items():
-            self._on_sample(key, stamp_ns, parts[name])
-        self._on_complete(stamp_ns)
+            self._on_sample(key, observation.stamp_ns, observation.poses[name])
+        self._on_complete(observation.stamp_ns)
 
     def _on_jpeg(self, key: str, message: CompressedImage) -> None:
         assert self._decoder is not None  # noqa: S101 (made where a camera is subscribed to)
-        stamp_ns = conversions.time_ns(message.header.stamp)
-        self._decoder.put(key, stamp_ns, message.data.tobytes())
+        self._decoder.put(key, header_stamp_ns(message), message.data.tobytes())
 
 
 class ImageDecoder:

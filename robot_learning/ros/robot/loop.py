@@ -14,8 +14,9 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.types import Command
+from robot_learning.messages.trajectories import read_trajectory
 from robot_learning.robots.trajectory import TrajectoryFollower
-from robot_learning.ros.common import conversions, qos
+from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.robot.description import DescriptionOutput, transform_message_type
 from robot_learning.ros.robot.diagnostics import CommandCounts, DiagnosticsBuilder
@@ -87,13 +88,14 @@ class RobotLoop:
         Points are reached at their time from start, counted from now; see TrajectoryFollower.
         """
         try:
-            times_s, positions = conversions.parse_trajectory(message, self._names)
+            points = read_trajectory(message, self._names)
         except CommandError as error:
             self.refuse(str(error))
             return
         self._counts.accepted += 1
         self._follower.hold(self._taken)
-        self._follower.accept(times_s, positions, self._robot.now_ns / NS_PER_S)
+        times_s, now_s = np.array(points.offsets_s), self._robot.now_ns / NS_PER_S
+        self._follower.accept(times_s, points.positions, now_s)
 
     def refuse(self, reason: str) -> None:
         """Count a command that is not followed, and say why."""

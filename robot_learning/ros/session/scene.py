@@ -5,16 +5,19 @@ Also what arbiter and task say meanwhile. On a real arm nothing is put back.
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from rclpy.node import Node
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool
 
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.vocabulary import Mode
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.session_calls import PATIENCE_S, Calls
 
 START_PATIENCE_S = 15.0
@@ -26,22 +29,22 @@ class Scene:
     """Leads arbiter and robot to a beginning.
 
     Attributes:
-        arbiter: the newest `arbiter/state`.
+        arbiter: the newest state of the arbiter; None before it was heard.
     """
 
     def __init__(self, node: Node, calls: Calls, settings: Mapping[str, Any]) -> None:
         """Subscribe; `settings` name `robot_node` and `arbiter_node`, and give `success_hold_s`."""
-        self.arbiter: Mapping[str, Any] = {}
+        self.arbiter: ArbiterStateMessage | None = None
         self._node, self._calls, self._settings = node, calls, settings
         self._measured_ns = 0
         self._succeeded_s: float | None = None
-        node.create_subscription(String, "arbiter/state", self._on_arbiter, qos.LATCHED)
+        listen_to_arbiter(node, self._on_arbiter)
         node.create_subscription(Bool, "task/success", self._on_success, qos.LATCHED)
 
     @property
-    def mode(self) -> str:
-        """The arbiter's mode; empty before it was heard."""
-        return str(self.arbiter.get("mode", ""))
+    def mode(self) -> Mode | None:
+        """The arbiter's mode; None before it was heard."""
+        return None if self.arbiter is None else self.arbiter.mode
 
     @property
     def has_succeeded(self) -> bool:
@@ -120,14 +123,16 @@ class Scene:
 
     def _proposed_ns(self) -> int:
         """Stamp of the observation that the newest proposal answers to."""
-        age_s = self.arbiter["ages_s"]["policy"][1]
-        return 0 if age_s is None else int(self.arbiter["stamp_ns"]) - seconds_to_ns(age_s)
+        state = self.arbiter
+        if state is None or math.isnan(age_s := state.ages["policy"].stamp_s):
+            return 0
+        return state.stamp_ns - seconds_to_ns(age_s)
 
-    def _on_arbiter(self, message: String) -> None:
-        state = self.arbiter = json.loads(message.data)
-        age_s = state["ages_s"]["robot"][1]
-        if age_s is not None:
-            self._measured_ns = state["stamp_ns"] - seconds_to_ns(age_s)
+    def _on_arbiter(self, state: ArbiterStateMessage) -> None:
+        self.arbiter = state
+        age_s = state.ages["robot"].stamp_s
+        if not math.isnan(age_s):
+            self._measured_ns = state.stamp_ns - seconds_to_ns(age_s)
 
     def _on_success(self, message: Bool) -> None:
         if not message.data:

@@ -12,11 +12,12 @@ from sensor_msgs.msg import JointState, Joy
 
 from robot_learning.core.clocks import NS_PER_S, Clock
 from robot_learning.core.errors import CommandError
-from robot_learning.core.joint_collector import JointCollector
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import FloatArray, Observation
-from robot_learning.ros.common import conversions, qos
+from robot_learning.messages.joint_collector import JointCollector
+from robot_learning.messages.joint_order import JointOrder
+from robot_learning.ros.common import qos
 from robot_learning.ros.teleop.observation_input import ObservationInput
 from robot_learning.teleop.device import TeleopContext, TeleopDevice
 from robot_learning.teleop.device_pair import DevicePair
@@ -39,18 +40,14 @@ class TeleopInputs:
         poses: Sequence[str] = (),
     ) -> None:
         self._node, self._clock = node, clock
-        self._names = profile.joint_names
-        self._joints = JointCollector(self._names)
         self._turns = TurnCounter(TurnRules.of(profile))
         self._leaders: dict[str, JointCollector] = {}
         self._observation: Observation | None = None
         self._arrays: dict[str, FloatArray] = {}
         self._heard_ns: dict[str, int] = {}
-        if poses:
-            ObservationInput(node, self._turns, poses, self._on_observation)
-        else:
-            node.create_subscription(JointState, "joint_states", self._on_joints, qos.JOINTS_IN)
-        for name in ("applied", "policy"):
+        self._robot = ObservationInput(node, self._turns, poses, self._on_observation, clock)
+        self._orders = {name: JointOrder(profile.joint_names) for name in ("applied", "policy")}
+        for name in self._orders:
             node.create_subscription(
                 JointState, f"arbiter/{name}", partial(self._on_array, name), qos.STREAM_IN
             )
@@ -85,27 +82,13 @@ class TeleopInputs:
         heard_ns = self._heard_ns.get(name)
         return math.nan if heard_ns is None else (now_ns - heard_ns) / NS_PER_S
 
-    def _on_joints(self, message: JointState) -> None:
-        try:
-            sample = conversions.collect(self._joints, message, self._clock.now_ns())
-        except CommandError as error:
-            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
-            return
-        if sample is None:
-            return
-        position = self._turns.take(sample.position)
-        velocity = np.nan_to_num(sample.velocity)
-        effort = np.full(len(self._names), np.nan)
-        self._observation = Observation(sample.stamp_ns, position, velocity, effort)
-        self._heard_ns["robot"] = sample.oldest_receive_ns
-
     def _on_observation(self, observation: Observation) -> None:
-        self.heard("robot")
+        self._heard_ns["robot"] = self._robot.heard_ns
         self._observation = observation
 
     def _on_array(self, name: str, message: JointState) -> None:
         try:
-            values = conversions.joint_positions(message, self._names)
+            values = self._orders[name].positions(message)
         except CommandError as error:
             self._node.get_logger().error(f"arbiter/{name}: {error}", throttle_duration_sec=1.0)
             return
@@ -128,7 +111,7 @@ class TeleopInputs:
         names += [leader.gripper.leader] if leader.gripper else []
         collector = self._leaders.setdefault(arm, JointCollector(names))
         try:
-            sample = conversions.collect(collector, message, now_ns)
+            sample = collector.collect(message, now_ns)
         except CommandError as error:
             self._node.get_logger().error(f"{leader.topic}: {error}", throttle_duration_sec=1.0)
             return

@@ -1,8 +1,9 @@
-"""Puts a robot node's messages together again: one observation from equal stamps."""
+"""Subscribes to a robot node's messages and calls back with its observations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,18 +11,18 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
 
+from robot_learning.core.clocks import Clock, SteadyClock
 from robot_learning.core.errors import CommandError
-from robot_learning.core.joint_collector import JointCollector, JointSample
 from robot_learning.core.turns import TurnCounter
-from robot_learning.core.types import FloatArray, Observation
-from robot_learning.ros.common import conversions, qos
+from robot_learning.core.types import Observation
+from robot_learning.messages.observations import ObservationJoin
+from robot_learning.ros.common import qos
 
 
 class ObservationInput:
     """Calls back with each observation whose joints and named poses have all arrived.
 
-    A robot stamps what it measured together with one stamp; a set that lost a message on its
-    way is left out, the next one comes a control period later.
+    A joint whose velocity is not measured counts as resting.
     """
 
     def __init__(
@@ -30,51 +31,33 @@ class ObservationInput:
         turns: TurnCounter,
         pose_names: Sequence[str],
         on_observation: Callable[[Observation], None],
+        clock: Clock | None = None,
     ) -> None:
-        self._node = node
-        self._turns = turns
+        """Subscribe; receipts are on `clock`, by default the machine's steady clock."""
+        self._node, self._clock = node, clock or SteadyClock()
         self._on_observation = on_observation
-        self._collector = JointCollector(turns.rules.names)
-        self._joints: JointSample | None = None
-        self._delivered_ns = -1
-        self._poses: dict[str, tuple[int, FloatArray]] = {
-            name: (-1, np.zeros(7)) for name in pose_names
-        }
-        profile = qos.joints_beside(len(self._poses))
+        self._join = ObservationJoin(turns.rules.names, pose_names, self._deliver, turns=turns)
+        profile = qos.joints_beside(len(pose_names))
         node.create_subscription(JointState, "joint_states", self._on_joints, profile)
         for name in pose_names:
             node.create_subscription(
                 PoseStamped, f"poses/{name}", partial(self._on_pose, name), qos.STREAM_IN
             )
 
+    @property
+    def heard_ns(self) -> int:
+        """When the joint that was not heard for the longest time was heard."""
+        return self._join.collector.oldest_receive_ns
+
     def _on_joints(self, message: JointState) -> None:
         try:
-            sample = conversions.collect(self._collector, message, 0)
+            self._join.take_joints(message, self._clock.now_ns())
         except CommandError as error:
             self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
-            return
-        if sample is not None:
-            self._joints = sample
-            self._deliver()
 
     def _on_pose(self, name: str, message: PoseStamped) -> None:
-        stamp_ns = conversions.time_ns(message.header.stamp)
-        self._poses[name] = (stamp_ns, conversions.pose_array(message))
-        self._deliver()
+        self._join.take_pose(name, message, self._clock.now_ns())
 
-    def _deliver(self) -> None:
-        joints = self._joints
-        if joints is None or joints.stamp_ns == self._delivered_ns:
-            return
-        if any(pose_ns != joints.stamp_ns for pose_ns, _ in self._poses.values()):
-            return
-        self._delivered_ns = joints.stamp_ns
-        self._on_observation(
-            Observation(
-                stamp_ns=joints.stamp_ns,
-                joint_position=self._turns.take(joints.position),
-                joint_velocity=np.nan_to_num(joints.velocity),
-                joint_effort=np.full(len(joints.position), np.nan),
-                poses={name: pose for name, (_, pose) in self._poses.items()},
-            )
-        )
+    def _deliver(self, observation: Observation, _receive_ns: int) -> None:
+        velocity = np.nan_to_num(observation.joint_velocity)
+        self._on_observation(replace(observation, joint_velocity=velocity))

@@ -1,4 +1,4 @@
-"""The operator's status line from `arbiter/state` and what the device says."""
+"""The operator's status line from the arbiter's state and what the device says."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 
 from robot_learning.control.rules import ENABLED
 from robot_learning.core.amounts import amount
+from robot_learning.core.vocabulary import Mode
+from robot_learning.messages.arbiter_state import Age, ArbiterStateMessage
 from robot_learning.teleop.device import OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import RUNNING, Status
 
 ARBITER_TIMEOUT_S = 1.0
 """An arbiter that was silent for longer is shown as none."""
+# In the order in which their ages are shown.
 SOURCES = ("robot", "human", "policy")
 # Why an arm that nobody drives is held needs no words; that something is wrong does.
-EXPLAINED_MODES = ("HOLD", "FAULT", "DISABLED")
+EXPLAINED_MODES = (Mode.HOLD, Mode.FAULT, Mode.DISABLED)
 # Short, so that all of them are seen in 80 columns.
 _JUDGEMENTS = {
     OperatorEvent.SUCCESS: "success",
@@ -33,7 +36,7 @@ LIMIT_WORDS = {
 
 
 def read_state(text: str) -> Mapping[str, Any] | None:
-    """`arbiter/state` as a mapping; None when it is none."""
+    """A document of another node, such as `recorder/status`; None when it is none."""
     try:
         state = json.loads(text)
     except ValueError:
@@ -42,7 +45,7 @@ def read_state(text: str) -> Mapping[str, Any] | None:
 
 
 def operator_status(
-    arbiter: Mapping[str, Any],
+    arbiter: ArbiterStateMessage | None,
     age_s: float,
     wanted: TeleopInput,
     warnings: Sequence[str],
@@ -58,7 +61,7 @@ def operator_status(
     """What the status line shows.
 
     Args:
-        arbiter: the newest `arbiter/state`; empty before the first.
+        arbiter: the newest state of the arbiter; None before the first.
         age_s: how long ago it came; NaN for never.
         wanted: what the device says.
         warnings: what holds the device's own target back.
@@ -71,9 +74,9 @@ def operator_status(
         slow: which node cannot keep its rate, in few words; empty while all do.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
-    state = arbiter if heard else {}
-    hit = limit_texts(state.get("limits_hit", {}))
-    session, keys, mode = session or {}, keys or {}, state.get("mode")
+    state = arbiter if heard else None
+    hit = limit_texts(state.limits_hit) if state else []
+    session, keys, mode = session or {}, keys or {}, state.mode if state else None
     recording = bool((recorder or {}).get("recording"))
     refused = "" if recording else refusal_text(session)
     # Which episode it is says how many are saved, and a refusal that nothing is recorded.
@@ -81,27 +84,29 @@ def operator_status(
     told = "" if refused else recording_text(recorder or {}, counted=is_counted)
     doing = (told, ready_text(doubt or {}))
     standing = (episode_text(session), round_text(rounds or {}))
-    reason = str(next(iter(state.get("reasons") or ()), ""))
+    reason = state.reason if state else ""
     # That the arm was enabled is no news to who records with it.
     is_explained = mode in EXPLAINED_MODES and not (recording and reason == ENABLED)
-    ages = {name: _age_s(state.get("ages_s", {}).get(name), age_s) for name in SOURCES}
+    # As of now, which is `age_s` after the arbiter told them.
+    heard_s = {name: (state.ages[name] if state else Age()).receipt_s for name in SOURCES}
+    ages = {name: since_s + age_s for name, since_s in heard_s.items()}
     alarms = ((recorder or {}).get("warning"), help_text(doubt or {}), slow)
-    alarm, noise = ", ".join(filter(None, alarms)), state.get("noise")
+    alarm = ", ".join(filter(None, alarms))
     return Status(
-        mode=mode,
+        mode=mode.name if mode is not None else None,
         engaged=wanted.engaged,
         ages_s=ages,
         limits=(*hit, *warnings),
-        noise=noise if noise or state.get("noise_set") else None,
+        noise=state.noise if state and (state.noise or state.noise_set) else None,
         rate_hz=rate_hz,
-        arbiter_rate_hz=state.get("rate_hz") or math.nan,
+        arbiter_rate_hz=state.rate_hz if state else math.nan,
         notes=wanted.notes,
         problem=wanted.health.reason,
         reason=reason if is_explained else "",
         recording=", ".join(filter(None, doing)),
         refused=refused,
         episode=", ".join(filter(None, standing)),
-        next_key=next_key_text(str(mode), session, recording, keys),
+        next_key=next_key_text(mode, session, recording, keys),
         keys=judging_text(keys, bool(alarm or wanted.health.reason)) if recording else "",
         alarm=alarm,
     )
@@ -126,21 +131,24 @@ def refusal_text(session: Mapping[str, Any]) -> str:
 
 
 def next_key_text(
-    mode: str, session: Mapping[str, Any], recording: bool, keys: Mapping[OperatorEvent, str]
+    mode: Mode | None,
+    session: Mapping[str, Any],
+    recording: bool,
+    keys: Mapping[OperatorEvent, str],
 ) -> str:
     """What to press now, or what is waited for; empty where nothing is asked for.
 
-    >>> next_key_text("HOLD", {"phase": "ready"}, False, {OperatorEvent.START: "enter"})
+    >>> next_key_text(Mode.HOLD, {"phase": "ready"}, False, {OperatorEvent.START: "enter"})
     'enter: start'
-    >>> next_key_text("HOLD", {"phase": "resetting"}, False, {})
+    >>> next_key_text(Mode.HOLD, {"phase": "resetting"}, False, {})
     'wait: the scene is put back'
     """
     phase = session.get("phase")
     if phase == "resetting":
         return "wait: the scene is put back"
-    if mode == "FAULT":
+    if mode is Mode.FAULT:
         return _press(keys, OperatorEvent.CLEAR_FAULT, "clear the stop")
-    if mode == "DISABLED":
+    if mode is Mode.DISABLED:
         return _press(keys, OperatorEvent.ENABLE, "enable")
     if recording or phase not in ("ready", "starting"):
         return ""
@@ -237,10 +245,3 @@ def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:
         f"{LIMIT_WORDS.get(name, name)} {held[0]}" + (f" +{len(held) - 1}" if len(held) > 1 else "")
         for name, held in joints.items()
     ]
-
-
-def _age_s(ages: Sequence[float | None] | None, since_s: float) -> float:
-    """The age by receipt now, `since_s` after the arbiter told it."""
-    if not ages or ages[0] is None:
-        return math.nan
-    return ages[0] + since_s

@@ -63,7 +63,7 @@ def test_a_run_goes_on_and_a_single_estimate_agrees_with_it(
         (["--device", "keybord"], "did you mean 'keyboard'"),
         (["--robot", "desk_arn"], "did you mean 'desk_arm'"),
         (["--episodes", "1"], "one to train on and one to hold out"),
-        (["--resume"], "there is no DART run here"),
+        (["--resume"], "no DART run here"),
         (["--gate", "human"], "--gate goes with --env"),
         (["rate_hz:=20"], "go with an operator's --device"),
         (["--device", "scripted", "--cameras", "front"], "else give cameras:=…"),

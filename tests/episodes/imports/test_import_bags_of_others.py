@@ -176,7 +176,7 @@ def test_position_arrays_are_commands_too(tmp_path: Path) -> None:
     [
         (
             lambda t, ns: [joints(ns), command({0.01: t}, NAMES[:-1])],
-            r"decision \(100 messages refused, the last: joint_command: .* lacks gripper",
+            r"decision \(100 messages refused, the last: joint_command: missing joint gripper",
         ),
         (
             lambda t, ns: [joints(ns), position_array(np.zeros(3))],
@@ -196,7 +196,7 @@ def test_position_arrays_are_commands_too(tmp_path: Path) -> None:
         ),
         (
             lambda t, ns: [joints(ns), command({0.0: t, 0.1: np.nan})],
-            r"100 messages refused, .*NaN or infinite",
+            r"100 messages refused, .*not finite: point 1 asks nan of joint",
         ),
         (
             lambda t, ns: [joints(ns), command({})],

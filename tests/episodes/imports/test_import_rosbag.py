@@ -13,17 +13,19 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError, EpisodeError
 from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.format.schema import EpisodeMetadata
 from robot_learning.episodes.imports.importer import import_dataset
 from robot_learning.episodes.imports.rosbag import RosbagImporter
-from robot_learning.episodes.recording.message_streams import DECISION_COLUMNS, MessageStreams
+from robot_learning.episodes.recording.message_streams import MessageStreams
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
 
 highlevel = pytest.importorskip("rosbags.highlevel")
 rosbag2 = pytest.importorskip("rosbags.rosbag2")
@@ -74,9 +76,12 @@ class Logged:
 
 
 def graph_messages(
-    profile: RobotProfile, seconds: float = 1.2, clock: bool = False
+    profile: RobotProfile, seconds: float = 1.2, clock: bool = False, older: bool = False
 ) -> list[Logged]:
-    """What a graph would publish, with latencies; reversed joint names, one lost column."""
+    """What a graph would publish, with latencies; reversed joint names, one lost decision.
+
+    In an `older` one documents have no columns: these are on topics of their own alone.
+    """
     rng, names = np.random.default_rng(7), profile.joint_names
     reverse = tuple(reversed(names))
     found: list[Logged] = []
@@ -94,21 +99,30 @@ def graph_messages(
             "sensor_msgs/msg/JointState",
             state,
         )
-        for name in DECISION_COLUMNS:
+        columns = position + np.arange(len(COLUMNS))[:, np.newaxis]
+        for name, values in zip(COLUMNS, columns, strict=True):
             if tick == 40 and name == "noise":
                 continue
-            values = position + DECISION_COLUMNS.index(name)
             message = joint_state(stamp, names, values)
             add(stamp + 2 * MS, f"/arbiter/{name}", "sensor_msgs/msg/JointState", message)
-        document = {
-            "stamp_ns": stamp,
-            "mode": "HUMAN" if 30 <= tick < 80 else "POLICY",
-            "source": "HUMAN" if 30 <= tick < 80 else "POLICY",
-            "limited": [0] * len(names),
-            "episode": tick // 50 if tick % 50 < 45 else None,
-        }
-        text = make("std_msgs/msg/String", data=json.dumps(document))
-        add(stamp + 2 * MS, "/arbiter/state", "std_msgs/msg/String", text)
+        driver = "HUMAN" if 30 <= tick < 80 else "POLICY"
+        decision = ArbiterStateMessage(
+            stamp_ns=stamp,
+            mode=Mode[driver],
+            source=Source[driver],
+            joints=reverse,
+            columns=columns[:, ::-1],
+            limited=np.arange(len(names), dtype=np.uint8)[::-1],
+            episode=tick // 50 if tick % 50 < 45 else None,
+        )
+        document = json.loads(decision.to_json())
+        if older:
+            for key in ("joints", "columns"):
+                del document[key]
+            document["limited"].reverse()
+        if older or tick != 40:
+            text = make("std_msgs/msg/String", data=json.dumps(document))
+            add(stamp + 2 * MS, "/arbiter/state", "std_msgs/msg/String", text)
         reward = make("std_msgs/msg/Float64", data=float(tick))
         add(stamp + 3 * MS, "/task/reward", "std_msgs/msg/Float64", reward)
         if tick == 100:
@@ -190,7 +204,9 @@ def record_live(messages: list[Logged], path: Path, like: Dataset) -> Dataset:
     with recorder.folder.lock():
         for now_ns in polls:
             while head is not None and head.receive_ns <= now_ns:
-                streams.handlers[head.topic.lstrip("/")](head.message, head.receive_ns)
+                # A recorder listens to no columns: the documents have them.
+                if handler := streams.handlers.get(head.topic.lstrip("/")):
+                    handler(head.message, head.receive_ns)
                 head = next(waiting, None)
             if now_ns == first_ns:
                 recorder.start(EpisodeMetadata(), now_ns)
@@ -233,7 +249,36 @@ def test_a_bag_gives_the_rows_of_a_live_recording(
     assert columns["rewards"].max() > 100
     assert columns["images/front"].shape[1:] == (HEIGHT, WIDTH, 3)
     assert np.isnan(columns["obs/joint_effort"]).all()
+    assert columns["control/limited"][0].tolist() == list(range(7))
+    assert report.notes == []
     assert verify_dataset(DatasetFolder(tmp_path / "imported")) == []
+
+
+def test_a_bag_of_an_older_version_gives_the_same_rows(
+    tmp_path: Path, profile: RobotProfile, importer: RosbagImporter
+) -> None:
+    found = []
+    for older in (True, False):
+        messages = graph_messages(profile, older=older)
+        bag = write_bag(tmp_path / f"bag{older}", messages)
+        report = import_dataset(bag, tmp_path / f"set{older}", importer)
+        assert report.notes == []
+        found.append(all_columns(Dataset(tmp_path / f"set{older}")))
+    older_columns, columns = found
+    assert older_columns.keys() == columns.keys()
+    for path, rows in columns.items():
+        np.testing.assert_array_equal(older_columns[path], rows, err_msg=path)
+
+
+def test_columns_that_never_come_together_are_named(
+    tmp_path: Path, profile: RobotProfile, importer: RosbagImporter
+) -> None:
+    messages = [
+        item for item in graph_messages(profile, older=True) if item.topic != "/arbiter/noise"
+    ]
+    bag = write_bag(tmp_path / "bag", messages)
+    with pytest.raises(DatasetError, match=r"decision .*noise never came"):
+        import_dataset(bag, tmp_path / "imported", importer)
 
 
 def test_an_imported_episode_says_where_it_came_from(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,14 +15,16 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnRules
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.schema import EpisodeMetadata
 from robot_learning.episodes.imports.importer import import_dataset
 from robot_learning.episodes.imports.rosbag import RosbagImporter
-from robot_learning.episodes.recording.message_streams import DECISION_COLUMNS, MessageStreams
+from robot_learning.episodes.recording.message_streams import MessageStreams
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
 
 rosbag2 = pytest.importorskip("rosbags.rosbag2")
 typesys = pytest.importorskip("rosbags.typesys")
@@ -109,13 +110,19 @@ def graph_messages(profile: RobotProfile, arbiter: bool) -> list[Logged]:
             sent = make(kind, header=header, joint_names=list(profile.joint_names), points=[point])
             found.append(Logged(stamp_ns + 2 * MS, "/joint_command", kind, sent))
             continue
-        for name in DECISION_COLUMNS:
-            row = np.zeros_like(counted[tick]) if name == "noise" else counted[tick]
-            if name == "policy":
-                row = np.full_like(row, np.nan)
-            found.append(Logged(stamp_ns + 2 * MS, f"/arbiter/{name}", kind, state(row)))
-        document = {"stamp_ns": stamp_ns, "mode": "HUMAN", "source": "HUMAN", "limited": [0] * 7}
-        text = make("std_msgs/msg/String", data=json.dumps(document | {"episode": 0}))
+        columns = np.tile(counted[tick], (len(COLUMNS), 1))
+        columns[COLUMNS.index("noise")] = 0.0
+        columns[COLUMNS.index("policy")] = np.nan
+        decision = ArbiterStateMessage(
+            stamp_ns=stamp_ns,
+            mode=Mode.HUMAN,
+            source=Source.HUMAN,
+            joints=profile.joint_names,
+            columns=columns,
+            limited=np.zeros(len(profile.joint_names), np.uint8),
+            episode=0,
+        )
+        text = make("std_msgs/msg/String", data=decision.to_json())
         found.append(Logged(stamp_ns + 2 * MS, "/arbiter/state", "std_msgs/msg/String", text))
     return found
 
@@ -207,7 +214,7 @@ def test_each_episode_begins_with_the_turn_nearest_to_home(
     with recorder.folder.lock():
         for number, item in enumerate(graph_messages(profile, with_arbiter)):
             streams.handlers[item.topic.lstrip("/")](item.message, item.receive_ns)
-            if number == int(0.8 * TICKS) * (8 if with_arbiter else 2):
+            if number == int(0.8 * TICKS) * 2:
                 recorder.start(EpisodeMetadata(), item.receive_ns)
             recorder.advance(item.receive_ns)
         recorder.stop()

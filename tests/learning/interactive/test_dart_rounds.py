@@ -267,7 +267,7 @@ def test_an_episode_relabelled_after_the_training_is_still_known(
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        (None, "there is no DART run here"),
+        (None, "no DART run here"),
         ("{", "damaged"),
         ('{"version": 99}', "newer version"),
         ('{"version": 1, "settings": {}, "iterations": [{"number": 0}]}', "damaged"),

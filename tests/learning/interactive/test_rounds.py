@@ -93,7 +93,9 @@ def record(
 
 def write_checkpoint(place: Path, digest: str) -> Path:
     place.mkdir(parents=True)
-    (place / CHECKPOINT_NAME).write_text(json.dumps({"weights_sha256": digest}))
+    (place / CHECKPOINT_NAME).write_text(
+        json.dumps({"schema_version": 1, "weights_sha256": digest})
+    )
     return place
 
 
@@ -227,7 +229,7 @@ def test_a_damaged_state_is_one_line_that_names_the_file(run, tmp_path, change, 
     (tmp_path / "rounds.json").write_text("{")
     with pytest.raises(RunError, match="damaged"):
         load_run(tmp_path)
-    with pytest.raises(RunError, match="there is no run here"):
+    with pytest.raises(RunError, match="no run here"):
         load_run(tmp_path / "nowhere")
 
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
-from sensor_msgs.msg import JointState
-from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import Image
 from robot_learning.episodes.format.image_encodings import image_pixels
+from robot_learning.messages.poses import pose_array
+from robot_learning.messages.stamps import time_ns
+from robot_learning.messages.trajectories import read_trajectory
 from robot_learning.ros.common import conversions
 
 NAMES = ("a", "b", "c")
@@ -13,24 +14,12 @@ NAMES = ("a", "b", "c")
 
 @pytest.mark.parametrize("stamp_ns", [0, 1, 999_999_999, 1_700_000_000_123_456_789])
 def test_times_survive(stamp_ns):
-    assert conversions.time_ns(conversions.time_message(stamp_ns)) == stamp_ns
-
-
-def test_joint_positions_are_read_in_any_order():
-    message = JointState(name=list(NAMES), position=[0.1, 0.2, 0.3])
-    positions = conversions.joint_positions(message, ("c", "a", "b"))
-    np.testing.assert_array_equal(positions, [0.3, 0.1, 0.2])
-
-
-def test_a_joint_state_that_lacks_a_joint_is_an_error():
-    message = JointState(name=list(NAMES), position=[0.1, 0.2, 0.3])
-    with pytest.raises(CommandError, match="lacks d"):
-        conversions.joint_positions(message, ("a", "d"))
+    assert time_ns(conversions.time_message(stamp_ns)) == stamp_ns
 
 
 def test_poses_survive():
     pose = np.array([0.1, 0.2, 0.3, 0.5, -0.5, 0.5, 0.5])
-    np.testing.assert_array_equal(conversions.pose_array(conversions.pose_message(pose, 0)), pose)
+    np.testing.assert_array_equal(pose_array(conversions.pose_message(pose, 0)), pose)
 
 
 def test_images_survive():
@@ -60,30 +49,6 @@ def test_camera_info_projects_the_edge_of_the_view_to_the_edge_of_the_image():
 def test_trajectories_survive_in_any_order():
     positions = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     message = conversions.trajectory_message(("c", "a", "b"), positions, (0.5, 1.25))
-    times_s, parsed = conversions.parse_trajectory(message, NAMES)
-    np.testing.assert_array_equal(times_s, [0.5, 1.25])
-    np.testing.assert_array_equal(parsed, [[2, 3, 1], [5, 6, 4]])
-
-
-def trajectory(names=NAMES, positions=(1.0, 2.0, 3.0), times=(0.0,)):
-    return conversions.trajectory_message(names, np.array(positions), times)
-
-
-@pytest.mark.parametrize(
-    ("message", "text"),
-    [
-        (JointTrajectory(joint_names=list(NAMES)), "no points"),
-        (trajectory(("a", "b", "x")), "unknown joint 'x'.*valid: a, b, c"),
-        (trajectory(("a", "b"), (1.0, 2.0)), "missing joint 'c'"),
-        (trajectory(("a", "b", "b")), "repeated joint 'b'"),
-        (trajectory(positions=(1.0, 2.0)), "2 positions for 3 joints"),
-        (trajectory(positions=(1.0, np.nan, 3.0)), "nan of joint 'b'"),
-        (trajectory(positions=(1.0, 2.0, np.inf)), "inf of joint 'c'"),
-        (trajectory(positions=np.zeros((2, 3)), times=(1.0, 0.5)), "do not increase: 1, 0.5"),
-        (trajectory(positions=np.zeros((2, 3)), times=(1.0, 1.0)), "do not increase"),
-        (trajectory(times=(-1.0,)), "do not increase: -1"),
-    ],
-)
-def test_a_trajectory_that_is_wrong_in_any_way_is_refused_whole(message, text):
-    with pytest.raises(CommandError, match=text):
-        conversions.parse_trajectory(message, NAMES)
+    points = read_trajectory(message, NAMES)
+    np.testing.assert_array_equal(points.offsets_s, [0.5, 1.25])
+    np.testing.assert_array_equal(points.positions, [[2, 3, 1], [5, 6, 4]])

@@ -14,6 +14,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import String
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
+from robot_learning.messages.poses import pose_array
+from robot_learning.messages.stamps import time_ns
 from robot_learning.ros.common import conversions, serialized
 
 NAMES = ("shoulder", "elbow_joint", "w", "gripper")
@@ -42,7 +44,7 @@ def test_joint_states_are_read_as_rclpy_reads_them(cases):
         assert [found.position, found.velocity, found.effort] == [
             array.array("d", each) for each in values.values()
         ]
-        assert conversions.time_ns(found.header.stamp) == conversions.time_ns(message.header.stamp)
+        assert time_ns(found.header.stamp) == time_ns(message.header.stamp)
         assert found.header.frame_id == message.header.frame_id
 
 
@@ -60,9 +62,7 @@ def test_trajectories_are_read_as_rclpy_reads_them(joint_names, points, stamp):
     for one, other in zip(found.points, message.points, strict=True):
         for field in ("positions", "velocities", "accelerations", "effort"):
             assert getattr(one, field) == getattr(other, field)
-        assert conversions.time_ns(one.time_from_start) == conversions.time_ns(
-            other.time_from_start
-        )
+        assert time_ns(one.time_from_start) == time_ns(other.time_from_start)
 
 
 @given(st.lists(st.floats(allow_nan=False), min_size=7, max_size=7), stamps, names)
@@ -70,8 +70,8 @@ def test_poses_are_read_as_rclpy_reads_them(values, stamp, frame):
     message = stamped(conversions.pose_message(np.array(values), 0), stamp, "".join(frame))
     found = serialized.reader_of(PoseStamped)(serialize_message(message))
     assert type(found) is not PoseStamped, "read by rclpy"
-    np.testing.assert_array_equal(conversions.pose_array(found), values)
-    assert conversions.time_ns(found.header.stamp) == conversions.time_ns(message.header.stamp)
+    np.testing.assert_array_equal(pose_array(found), values)
+    assert time_ns(found.header.stamp) == time_ns(message.header.stamp)
 
 
 def test_other_kinds_are_left_to_rclpy():
@@ -93,7 +93,7 @@ def test_joint_states_are_written_as_rclpy_writes_them(velocity, effort):
         given = (moving if velocity else None, loaded if effort else None)
         message = deserialize_message(messages.filled(stamp_ns, position, *given), JointState)
         assert tuple(message.name) == NAMES
-        assert conversions.time_ns(message.header.stamp) == stamp_ns
+        assert time_ns(message.header.stamp) == stamp_ns
         assert message.position.tolist() == position.tolist()
         assert message.velocity.tolist() == (moving if velocity else empty).tolist()
         assert message.effort.tolist() == (loaded if effort else empty).tolist()

@@ -7,7 +7,9 @@ import json
 import pytest
 from std_msgs.msg import String
 
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.learning.interactive.rounds import HelpRequest
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.run import fits_gate
@@ -22,13 +24,15 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
     )
 
     def say(publisher, reaction, **document):
-        if publisher is told:
-            document = {"ready": None, "reason": "", "stamp_ns": 7, **document}
+        document = {"ready": None, "reason": "", "stamp_ns": 7, **document}
         publisher.publish(String(data=json.dumps(document)))
         peer.spin_until(reaction)
 
-    def enter(mode):
-        say(state, lambda: doubt._mode == mode, mode=mode)
+    def enter(name):
+        mode = Mode[name]
+        document = ArbiterStateMessage(stamp_ns=7, mode=mode, source=Source.NONE).to_json()
+        state.publish(String(data=document))
+        peer.spin_until(lambda: doubt._mode is mode)
 
     enter("POLICY")
     enter("HUMAN")

@@ -12,7 +12,7 @@ from stepped_graph import hosted
 
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.ros.common import conversions
+from robot_learning.messages.stamps import time_ns
 
 CLI = "robot_learning.cli.main"
 
@@ -64,7 +64,7 @@ def test_cameras_are_rendered_in_step(record, tmp_path):
         heard = graph.listen(CompressedImage, "front/image_raw/compressed")
         assert graph.run() == 0
     assert_equal(*places)
-    frames = {conversions.time_ns(m.header.stamp): m.data.tobytes() for m in heard}
+    frames = {time_ns(m.header.stamp): m.data.tobytes() for m in heard}
     (summary,) = Dataset(places[1]).episodes
     assert (summary.invalid_rows, summary.verdict) == (0, "good")
     episode = Dataset(places[1]).episode(summary.name)

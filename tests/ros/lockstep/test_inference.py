@@ -10,7 +10,7 @@ from stepped_graph import hosted
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.amounts import amount
-from robot_learning.ros.common import conversions
+from robot_learning.messages.stamps import header_stamp_ns
 
 PERIOD_NS = 20_000_000
 
@@ -22,7 +22,7 @@ def chunks_of(stepped, robot, checkpoint, **given):
     modes = graph.listen_json("arbiter/state")
 
     def note(message):
-        return conversions.time_ns(message.header.stamp), graph.now_ns
+        return header_stamp_ns(message), graph.now_ns
 
     chunks = graph.listen(JointTrajectory, "policy/command", note)
     graph.wait(lambda: len({seen for seen, _ in chunks}) > 5)

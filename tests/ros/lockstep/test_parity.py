@@ -28,8 +28,8 @@ from robot_learning.core.clocks import Instant
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.messages.stamps import time_ns
 from robot_learning.robots.mujoco_robot import MujocoRobot
-from robot_learning.ros.common import conversions
 from robot_learning.runtime.session import Session
 from robot_learning.runtime.source import SILENT, CommandSource, SourceOutput
 from robot_learning.sim.tasks import make_task
@@ -78,12 +78,12 @@ def test_nodes_decide_as_the_session_does(stepped, recording, robot, tmp_path, s
     (summary,) = Dataset(tmp_path / "set").episodes
     episode = Dataset(tmp_path / "set").episode(summary.name)
     modes = {state["stamp_ns"]: state for state in states}
-    moved = {conversions.time_ns(m.header.stamp): np.array(m.position) for m in joints}
+    moved = {time_ns(m.header.stamp): np.array(m.position) for m in joints}
     said = {
-        name: {conversions.time_ns(m.header.stamp): np.array(m.position) for m in messages}
+        name: {time_ns(m.header.stamp): np.array(m.position) for m in messages}
         for name, messages in heard.items()
     }
-    commands = {conversions.time_ns(m.header.stamp): np.array(m.points[0].positions) for m in sent}
+    commands = {time_ns(m.header.stamp): np.array(m.points[0].positions) for m in sent}
     # Of the episode: the reset, the arbiter enabled after it, its first and its last row.
     first_ns, last_ns = episode.column("tick_ns")[[0, -1]]
     enabled_ns = max(

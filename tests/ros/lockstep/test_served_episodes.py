@@ -10,6 +10,7 @@ from stepped_graph import hosted
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.messages.stamps import time_ns
 from robot_learning.ros.common import conversions, qos
 
 
@@ -75,7 +76,7 @@ def test_what_a_person_helped_with_is_counted_apart(served, capfd):
 
     def answer(state):
         if helping:
-            stamp_ns = conversions.time_ns(state.header.stamp)
+            stamp_ns = time_ns(state.header.stamp)
             position = np.array(state.position)
             hand.publish(conversions.trajectory_message(state.name, position, stamp_ns=stamp_ns))
 

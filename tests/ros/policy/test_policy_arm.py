@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,8 @@ from steering_policy import steering_spec
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.vocabulary import Mode, Source
+from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import conversions, qos
 from robot_learning.ros.common.real_time import RealTimeHost
 from robot_learning.ros.common.stop import Stop
@@ -55,8 +56,10 @@ class Served:
 
     def reset(self, epoch, stamp_ns):
         """The arbiter's word that what was proposed before does not count any more."""
-        state = {"policy_epoch": epoch, "mode": "HOLD", "source": "HOLD", "stamp_ns": stamp_ns}
-        self._state.publish(String(data=json.dumps(state)))
+        state = ArbiterStateMessage(
+            stamp_ns=stamp_ns, mode=Mode.HOLD, source=Source.NONE, policy_epoch=epoch
+        )
+        self._state.publish(String(data=state.to_json()))
 
     def asks(self):
         self.requests.clear()
@@ -76,7 +79,7 @@ def test_a_reset_from_before_the_clock_began_anew_does_not_last_until_time_is_ba
     runner = served.arm.runner
     served.reset(1, served.now_ns())
     served.asks()
-    served.peer.spin_until(lambda: served.arm.mode)
+    served.peer.spin_until(lambda: served.arm.mode is not None)
     before = runner.epoch
     served.reset(2, served.now_ns() + 60 * NS_PER_S)
     served.peer.spin_until(lambda: runner.epoch > before)

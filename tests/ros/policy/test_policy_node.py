@@ -32,6 +32,8 @@ from steering_policy import save_steering
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.messages.joint_order import JointOrder
+from robot_learning.messages.stamps import time_ns
 from robot_learning.ros.common import conversions, qos
 
 PATIENCE_S = 60.0
@@ -161,7 +163,7 @@ class Graph:
         self.proposed.append(np.array(message.position))
 
     def _on_joints(self, message: JointState) -> None:
-        self.arm = conversions.joint_positions(message, PROFILE.joint_names)
+        self.arm = JointOrder(PROFILE.joint_names).positions(message)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
@@ -206,7 +208,7 @@ def test_chunks_of_a_slow_policy_are_executed_by_arbiter_and_robot_without_a_pau
     # It began at home, which may be long ago: joint states and modes come in any order.
     begun = float(np.abs(OFFSET[:6]).max())
     graph.until(lambda: graph.distance(PROFILE.home + OFFSET) < begun - 0.2)
-    graph.until(lambda: len({conversions.time_ns(c.header.stamp) for c in graph.chunks}) > 3)
+    graph.until(lambda: len({time_ns(c.header.stamp) for c in graph.chunks}) > 3)
     assert graph.modes() == {"POLICY"}
     assert np.isfinite(graph.proposed).all()
     graph.until(lambda: int(graph.figures.get("chunks", 0)) > 3)
@@ -215,7 +217,7 @@ def test_chunks_of_a_slow_policy_are_executed_by_arbiter_and_robot_without_a_pau
     assert int(graph.figures["skipped_steps"]) > 10
     # What is past when a chunk arrives is not sent.
     first = graph.chunks[0].points[0].time_from_start
-    assert conversions.time_ns(first) > 0
+    assert time_ns(first) > 0
 
 
 def test_a_checkpoint_is_exchanged_in_motion_without_a_gap(graph, checkpoints):
@@ -268,7 +270,7 @@ def test_a_takeover_flushes_and_the_policy_goes_on_in_shadow(graph):
 
     def proposes() -> bool:
         """A chunk of an observation since the takeover; one from before may still be on its way."""
-        return any(conversions.time_ns(chunk.header.stamp) >= taken_ns for chunk in graph.chunks)
+        return any(time_ns(chunk.header.stamp) >= taken_ns for chunk in graph.chunks)
 
     graph.until(lambda: drive() and proposes())
     graph.until(lambda: drive() and graph.proposed and np.isfinite(graph.proposed[-1]).all())
@@ -344,10 +346,10 @@ def test_arms_in_namespaces_are_served_in_one_batch_once_active(
     assert not chunks["left"] and not chunks["right"], "nothing is proposed before"
     peer.spin_until(lambda: feed() or all(chunks.values()))
     for arm, messages in chunks.items():
-        stamp_ns = conversions.time_ns(messages[-1].header.stamp)
+        stamp_ns = time_ns(messages[-1].header.stamp)
         assert stamp_ns in sent, "stamped as its observation"
         point = messages[-1].points[0]
-        step = round(conversions.time_ns(point.time_from_start) / 20_000_000)
+        step = round(time_ns(point.time_from_start) / 20_000_000)
         goal = PROFILE.home - 0.5 * OFFSET
         share = 1 - 0.99 ** (step + 1)
         expected = positions[arm] + share * (goal - positions[arm])

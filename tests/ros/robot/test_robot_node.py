@@ -16,6 +16,8 @@ from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.messages.joint_order import JointOrder
+from robot_learning.messages.poses import pose_array
 from robot_learning.ros.common import conversions, qos
 
 PROFILE = load_profile("desk_arm")
@@ -53,7 +55,7 @@ def send(robot, peer):
 
 
 def positions(peer):
-    return conversions.joint_positions(peer.next("joint_states"), NAMES)
+    return JointOrder(NAMES).positions(peer.next("joint_states"))
 
 
 def figures(peer, part):
@@ -140,14 +142,14 @@ def test_reset_takes_seed_and_placement_from_parameters(robot, peer):
     integer, text = ParameterType.PARAMETER_INTEGER, ParameterType.PARAMETER_STRING
     assert set_parameter(peer, "reset.seed", type=integer, integer_value=7).successful
     assert peer.call(Trigger, "robot_node/reset").message == "seed 7"
-    first = conversions.pose_array(peer.next("poses/cube"))
+    first = pose_array(peer.next("poses/cube"))
     assert peer.call(Trigger, "robot_node/reset").success
-    again = conversions.pose_array(peer.next("poses/cube"))
+    again = pose_array(peer.next("poses/cube"))
     np.testing.assert_allclose(first, again, atol=2e-3)
     placement = "{cube: [0.2, 0.1, 0.02]}"
     assert set_parameter(peer, "reset.placement", type=text, string_value=placement).successful
     assert peer.call(Trigger, "robot_node/reset").success
-    placed = conversions.pose_array(peer.next("poses/cube"))
+    placed = pose_array(peer.next("poses/cube"))
     np.testing.assert_allclose(placed[:2], [0.2, 0.1], atol=2e-3)
     set_parameter(peer, "reset.placement", type=text, string_value="{cub: [0, 0, 0]}")
     answer = peer.call(Trigger, "robot_node/reset")

@@ -12,9 +12,9 @@ from sensor_msgs.msg import JointState
 from robot_learning.core.clocks import ManualClock
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import Image, Observation
+from robot_learning.messages.stamps import time_ns
 from robot_learning.robots.cameras import CameraInfo
 from robot_learning.ros.common import qos
-from robot_learning.ros.common.conversions import time_ns
 from robot_learning.ros.robot.description import DescriptionOutput
 from robot_learning.ros.robot.outputs import ImageOutput, StateOutput
 from robot_learning.sim.description.urdf import robot_urdf

@@ -15,7 +15,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, JointState
 
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.format.image_encodings import image_pixels
-from robot_learning.ros.common import conversions, qos
+from robot_learning.messages.stamps import header_stamp_ns, time_ns
+from robot_learning.ros.common import qos
 
 PROFILE = load_profile("desk_arm")
 
@@ -36,11 +37,11 @@ def test_the_lifecycle_can_be_driven_from_outside(start_node, peer):
     change(Transition.TRANSITION_ACTIVATE)
     peer.next("joint_states")
     change(Transition.TRANSITION_DEACTIVATE)
-    stamp = conversions.time_ns(messages[-1].header.stamp)
+    stamp = header_stamp_ns(messages[-1])
     answer = peer.call(GetState, "robot_node/get_state")
     assert answer.current_state.id == State.PRIMARY_STATE_INACTIVE
     change(Transition.TRANSITION_ACTIVATE)
-    assert conversions.time_ns(peer.next("joint_states").header.stamp) > stamp
+    assert time_ns(peer.next("joint_states").header.stamp) > stamp
     change(Transition.TRANSITION_DEACTIVATE)
     change(Transition.TRANSITION_CLEANUP)
     assert state() == State.PRIMARY_STATE_UNCONFIGURED
@@ -56,7 +57,7 @@ def test_simulated_time_runs_ahead_of_real_time_and_stamps_everything(start_node
     assert first.sec < 1_000_000
     clocks.clear()
     peer.spin_until(lambda: len(clocks) > 20)
-    stamps = [conversions.time_ns(message.clock) for message in clocks]
+    stamps = [time_ns(message.clock) for message in clocks]
     assert stamps == sorted(set(stamps))
 
 

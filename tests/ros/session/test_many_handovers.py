@@ -19,6 +19,7 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.rounds import episode_figures
+from robot_learning.messages.stamps import time_ns
 from robot_learning.ros.common import conversions, qos
 
 HANDOVERS, PERIOD_S, SEND_PERIOD_S = 100, 0.12, 0.02
@@ -80,7 +81,7 @@ class BothHands:
         self.states[state["stamp_ns"]] = state
 
     def _on_row(self, name, message):
-        self.heard[name][conversions.time_ns(message.header.stamp)] = np.array(message.position)
+        self.heard[name][time_ns(message.header.stamp)] = np.array(message.position)
 
 
 def test_no_row_of_a_hundred_handovers_has_the_wrong_label(stepped, tmp_path):

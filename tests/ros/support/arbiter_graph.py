@@ -30,7 +30,10 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.common import conversions, qos
+from robot_learning.messages.joint_order import JointOrder
+from robot_learning.messages.stamps import time_ns
+from robot_learning.messages.trajectories import read_trajectory
+from robot_learning.ros.common import qos
 
 ROBOT = "desk_arm"
 PERIOD_S = 0.01
@@ -119,18 +122,18 @@ class Graph:
         self.states.append(json.loads(message.data))
 
     def _on_column(self, column: str, message: JointState) -> None:
-        stamp_ns = conversions.time_ns(message.header.stamp)
+        stamp_ns = time_ns(message.header.stamp)
         self.columns[column][stamp_ns] = np.array(message.position)
 
     def _on_command(self, message: JointTrajectory | Float64MultiArray) -> None:
         if isinstance(message, Float64MultiArray):
             self.sent.append(np.array(message.data))
             return
-        _, positions = conversions.parse_trajectory(message, self.profile.joint_names)
+        positions = read_trajectory(message, self.profile.joint_names).positions
         self.sent.append(positions[-1])
 
     def _on_joints(self, message: JointState) -> None:
-        self.arm = conversions.joint_positions(message, self.profile.joint_names)
+        self.arm = JointOrder(self.profile.joint_names).positions(message)
 
     def start(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start a node by its module, or a source of commands."""

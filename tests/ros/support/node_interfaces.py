@@ -27,10 +27,10 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from robot_learning.bringup.plan import NodeSpec
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import find_robot
+from robot_learning.messages import arbiter_state
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
-from robot_learning.ros.arbiter import outputs as arbiter_outputs
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.parameters import NODE_PARAMETERS, ParameterSpec
@@ -53,7 +53,7 @@ NODES = (
 # What every ROS node has: parameters, logging, lifecycle transitions.
 STANDARD_PACKAGES = ("rcl_interfaces", "lifecycle_msgs", "type_description_interfaces")
 DOCUMENTS = {
-    "arbiter/state": arbiter_outputs,
+    "arbiter/state": arbiter_state,
     "recorder/status": recorder_status,
     "session/status": session_status,
     "dagger/status": dagger_status,

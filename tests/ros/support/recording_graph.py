@@ -20,8 +20,9 @@ from std_msgs.msg import String
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.resources import find_robot
+from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.episodes.format.images import encode_jpeg
-from robot_learning.ros.arbiter.outputs import COLUMNS
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
 from robot_learning.ros.common import conversions, qos
 
 WIDTH, HEIGHT = 64, 48
@@ -98,15 +99,11 @@ class RecordingGraph:
         for publisher in self._publishers:
             node.destroy_publisher(publisher)
         self._joints = node.create_publisher(JointState, "joint_states", qos.STREAM_OUT)
-        self._columns = {
-            name: node.create_publisher(JointState, f"arbiter/{name}", qos.STREAM_OUT)
-            for name in COLUMNS
-        }
         self._state = node.create_publisher(String, "arbiter/state", qos.LATCHED)
         self._camera = node.create_publisher(
             CompressedImage, "front/image_raw/compressed", qos.IMAGE_OUT
         )
-        self._publishers = [self._joints, *self._columns.values(), self._state, self._camera]
+        self._publishers = [self._joints, self._state, self._camera]
 
     def pump(self, until: Callable[[], Any] | float, patience_s: float = 30.0) -> None:
         """Publish for so many seconds, or until the condition holds."""
@@ -174,18 +171,16 @@ class RecordingGraph:
 
     def _decision_out(self, number: int, stamp_ns: int) -> None:
         self.sent["decision"][stamp_ns] = (number, self.mode, self.source)
-        message = JointState(name=list(self.names))
-        message.header.stamp = conversions.time_message(stamp_ns)
-        for name, values in self.decision(number).items():
-            message.position = array.array("d", values.tobytes())
-            self._columns[name].publish(message)
-        state = {
-            "stamp_ns": stamp_ns,
-            "mode": self.mode,
-            "source": self.source,
-            "limited": [number % 32] * len(self.names),
-        }
-        self._state.publish(String(data=json.dumps(state)))
+        columns = self.decision(number)
+        state = ArbiterStateMessage(
+            stamp_ns=stamp_ns,
+            mode=Mode[self.mode],
+            source=Source[self.source],
+            joints=self.names,
+            columns=np.array([columns[name] for name in COLUMNS]),
+            limited=np.full(len(self.names), number % 32, np.uint8),
+        )
+        self._state.publish(String(data=state.to_json()))
 
     def _camera_out(self, number: int, now_ns: int) -> None:
         stamp_ns = now_ns + round(self.frame_shift_s * NS_PER_S)

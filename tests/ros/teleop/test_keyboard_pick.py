@@ -25,7 +25,10 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.common import conversions, qos
+from robot_learning.messages.joint_order import JointOrder
+from robot_learning.messages.poses import pose_array
+from robot_learning.messages.trajectories import read_trajectory
+from robot_learning.ros.common import qos
 
 CLI = "robot_learning.cli.main"
 GIVE_UP_S = 240.0
@@ -63,10 +66,10 @@ class Eyes:
         return self.joints is not None and len(self.poses) == 2 and bool(self.state)
 
     def _on_pose(self, name: str, message: PoseStamped) -> None:
-        self.poses[name] = conversions.pose_array(message)
+        self.poses[name] = pose_array(message)
 
     def _on_joints(self, message: JointState) -> None:
-        self.joints = conversions.joint_positions(message, self._profile.joint_names)
+        self.joints = JointOrder(self._profile.joint_names).positions(message)
 
     def _on_state(self, message: String) -> None:
         self.state = json.loads(message.data)
@@ -76,7 +79,7 @@ class Eyes:
         self.lifted = message.data
 
     def _on_command(self, message: JointTrajectory) -> None:
-        _, positions = conversions.parse_trajectory(message, self._profile.joint_names)
+        positions = read_trajectory(message, self._profile.joint_names).positions
         self.commands.append(positions[-1])
 
 

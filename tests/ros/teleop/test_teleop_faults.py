@@ -19,7 +19,8 @@ from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.common import conversions, qos
+from robot_learning.messages.stamps import time_ns
+from robot_learning.ros.common import qos
 from robot_learning.ros.teleop_node import SUSPENDED_S
 
 TIMEOUT_S = 0.15
@@ -116,7 +117,7 @@ class Session:
     def _on_row(self, message: JointState) -> None:
         row = np.array(message.position)
         if np.isfinite(row).all():
-            self.rows[conversions.time_ns(message.header.stamp)] = row
+            self.rows[time_ns(message.header.stamp)] = row
 
 
 def test_a_script_whose_process_stalls_before_it_sees_the_robot_drives_all_the_same(

@@ -24,7 +24,9 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import find_robot
-from robot_learning.ros.common import conversions, qos
+from robot_learning.messages.stamps import header_stamp_ns
+from robot_learning.messages.trajectories import read_trajectory
+from robot_learning.ros.common import qos
 
 DEAD_MAN, TAKE_OVER, HAND_BACK = 4, 2, 6  # of the Xbox map
 PERIOD_NS = 20_000_000
@@ -74,10 +76,10 @@ class Peer:
         self.leader: np.ndarray | None = None
 
     def _on_command(self, message: JointTrajectory) -> None:
-        _, positions = conversions.parse_trajectory(message, self.profile.joint_names)
+        positions = read_trajectory(message, self.profile.joint_names).positions
         self.commands.append((time.monotonic(), positions[-1]))
         self.position = positions[-1]
-        self.stamps_ns.append(conversions.time_ns(message.header.stamp))
+        self.stamps_ns.append(header_stamp_ns(message))
 
     def _answer(self, name: str, response: Trigger.Response) -> Trigger.Response:
         self.calls.append(name)

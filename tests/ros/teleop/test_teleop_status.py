@@ -2,25 +2,32 @@
 
 import io
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from robot_learning.control.rules import ENABLED
+from robot_learning.core.vocabulary import Limit, Mode, Source
+from robot_learning.messages.arbiter_state import Age, ArbiterStateMessage
 from robot_learning.ros.teleop.status import limit_texts, operator_status, read_state
 from robot_learning.teleop.device import Health, OperatorEvent, TeleopInput
 from robot_learning.teleop.status_line import StatusTerminal, render
 
-STATE = {
-    "mode": "HUMAN",
-    "noise": True,
-    "noise_set": True,
-    "episode": 0,
-    "rate_hz": 100.0,
-    "reasons": ["the human drives"],
-    "limits_hit": {"elbow_flex": ["velocity"]},
-    "ages_s": {"human": [0.012, 0.013], "policy": [None, None], "robot": [0.004, 0.005]},
-}
+STATE = ArbiterStateMessage(
+    stamp_ns=0,
+    mode=Mode.HUMAN,
+    source=Source.HUMAN,
+    joints=("shoulder_pan", "elbow_flex"),
+    limited=np.array([0, Limit.VELOCITY], np.uint8),
+    noise=True,
+    noise_set=True,
+    episode=0,
+    rate_hz=100.0,
+    reasons=("the human drives",),
+    ages={"human": Age(0.012, 0.013), "policy": Age(), "robot": Age(0.004, 0.005)},
+)
 IDLE_HAND = TeleopInput(0, False)
 ENGAGED = TeleopInput(0, True, notes=("arm Cartesian",))
 
@@ -94,7 +101,7 @@ def test_what_is_recorded_and_what_to_press_is_seen_in_80_columns(mode, given, s
     console = Console(file=file, force_terminal=True, width=80, color_system=None)
     chosen = {"session": READY, "keys": KEYS, **given}
     wanted = chosen.pop("wanted", ENGAGED if mode == "HUMAN" else IDLE_HAND)
-    state = {**STATE, "mode": mode}
+    state = replace(STATE, mode=Mode[mode])
     StatusTerminal(console).show(operator_status(state, 0.0, wanted, (), 50.0, **chosen))
     text = file.getvalue().split("\x1b[2K")[1]
     assert len(text) < 80
@@ -112,19 +119,19 @@ def test_after_a_refusal_nothing_is_said_to_be_recorded_until_it_is():
 
 
 def test_that_the_arm_was_enabled_is_no_news_while_something_is_recorded():
-    state = {**STATE, "mode": "HOLD", "reasons": [ENABLED]}
+    state = replace(STATE, mode=Mode.HOLD, reasons=(ENABLED,))
     assert ENABLED in line(state).plain
     shown = render(operator_status(state, 0.0, ENGAGED, (), 50.0, recorder=RUNNING)).plain
     assert ENABLED not in shown
-    lost = {**state, "reasons": ["no command from the human"]}
+    lost = replace(state, reasons=("no command from the human",))
     shown = render(operator_status(lost, 0.0, ENGAGED, (), 50.0, recorder=RUNNING)).plain
     assert "no command from the human" in shown
 
 
 def test_a_session_without_noise_does_not_speak_of_it():
-    calm = {**STATE, "noise": False, "episode": 0, "noise_set": False}
+    calm = replace(STATE, noise=False, noise_set=False)
     assert "noise" not in line(calm).plain
-    assert "noise set" in line({**calm, "noise_set": True}).plain
+    assert "noise set" in line(replace(calm, noise_set=True)).plain
 
 
 @pytest.mark.parametrize(
@@ -138,14 +145,14 @@ def test_a_session_without_noise_does_not_speak_of_it():
     ],
 )
 def test_the_mode_comes_first_and_in_its_colour(mode, colour):
-    text = line({**STATE, "mode": mode})
+    text = line(replace(STATE, mode=Mode[mode]))
     assert text.plain.startswith(f" {mode}")
     assert colour in str(text.spans[0].style)
 
 
 def test_a_robot_that_is_not_driven_says_why_before_a_narrow_terminal_cuts_it_off():
     reason = "no command from the human for 0.16 s"
-    text = line({**STATE, "mode": "HOLD", "reasons": [reason]}).plain
+    text = line(replace(STATE, mode=Mode.HOLD, reasons=(reason,))).plain
     assert text.index(reason) + len(reason) < 60
 
 
@@ -154,7 +161,7 @@ def test_an_arbiter_that_fell_silent_is_shown_as_none_and_nothing_it_said_is_bel
     assert text.startswith(" NO ARBITER")
     assert "noise" not in text
     assert "speed" not in text
-    assert line({}, math.nan).plain.startswith(" NO ARBITER")
+    assert line(None, math.nan).plain.startswith(" NO ARBITER")
 
 
 def test_ages_grow_while_the_arbiter_is_silent_and_turn_red():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robot_learning.core.errors import CommandError
-from robot_learning.core.joint_collector import JointCollector
+from robot_learning.messages.joint_collector import JointCollector
 
 NAMES = ("a", "b", "grip")
 

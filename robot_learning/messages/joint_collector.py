@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import CommandError
 from robot_learning.core.types import FloatArray, IntArray
+from robot_learning.messages.joint_order import ragged
+from robot_learning.messages.stamps import header_stamp_ns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +31,8 @@ class JointSample:
         oldest_receive_ns: of the joint that was not heard for the longest time.
         receipts_ns: (n,) of the newest message that named each joint.
         position: (n,) rad or m.
-        velocity: (n,) NaN where it is not measured.
-        effort: (n,) likewise.
+        velocity: (n,) rad/s or m/s; NaN where it is not measured.
+        effort: (n,) N·m or N; NaN where it is not measured.
     """
 
     stamp_ns: int
@@ -83,6 +85,11 @@ class JointCollector:
         )
 
     @property
+    def oldest_receive_ns(self) -> int:
+        """When the joint that was not heard for the longest time was heard; 0 for never."""
+        return int(self._receipts_ns.min())
+
+    @property
     def is_stuck(self) -> bool:
         """Whether a message was repeated while joints were still missing: they will not come."""
         return not self._is_known and self._incomplete > len(self._places)
@@ -91,6 +98,11 @@ class JointCollector:
         """Begin anew, after the clock was set back, say."""
         self._known[:] = self._is_known = False
         self._incomplete = 0
+
+    def collect(self, message: Any, receive_ns: int) -> JointSample | None:
+        """Take a JointState; arguments, result and errors as of `take`."""
+        values = (message.position, message.velocity, message.effort)
+        return self.take(message.name, values, header_stamp_ns(message), receive_ns)
 
     def take(
         self,
@@ -116,7 +128,7 @@ class JointCollector:
             if not len(names):
                 self._incomplete += 1
                 return None
-            raise CommandError(f"joint state has {amount(len(names), 'name')} and 0 values")
+            raise ragged(names, ())
         if len(wanted) == len(self._wanted):
             # Every joint in one message, as most robots send them.
             picked = tuple(self._picked(row, given) for row in rows)
@@ -177,7 +189,5 @@ def _row(names: Sequence[str], values: Sequence[float]) -> FloatArray | None:
     if not len(values):
         return None
     if len(names) != len(values):
-        raise CommandError(
-            f"joint state has {amount(len(names), 'name')} and {amount(len(values), 'value')}"
-        )
+        raise ragged(names, values)
     return np.asarray(values, np.float64)

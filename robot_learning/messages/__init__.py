@@ -1,0 +1,1 @@
+"""What messages mean, read from their fields alone: the same for a running graph and for a log."""
