@@ -33,7 +33,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `up` with one subcommand a group; each launch argument is an option too."""
     parser = subparsers.add_parser(
         "up",
-        help="start a group of ROS nodes, and stop them together",
         description="Start a group of ROS nodes as processes. Ctrl-C stops them all.",
     )
     groups = parser.add_subparsers(
@@ -76,7 +75,8 @@ def _help(argument: LaunchArgument) -> str:
     text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
     if _has_long_choices(argument):
         text = f"{text}; one of {', '.join(argument.choices)}"
-    return text if "default" in text else f"{text} (default: {argument.default or 'none'})"
+    meaning, _, default = text.partition("; not given: ")
+    return f"{meaning} (default: {default or argument.default or 'none'})"
 
 
 def _metavar(argument: LaunchArgument) -> str:

@@ -14,7 +14,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `gate`."""
     parser = subparsers.add_parser(
         "gate",
-        help="find the thresholds of doubt and risk above which an ensemble asks for help",
         description="Find thresholds for the members' disagreement (novelty) and for a learned "
         "risk such that each asks for help in a given share of the policy's steps (ThriftyDAgger). "
         "`robot-learning serve --members auto --gate auto` uses them.",
