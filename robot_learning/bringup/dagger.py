@@ -35,6 +35,7 @@ from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.operator import EngageAbove, ReleaseBelow
 from robot_learning.core.options.serving import Device
+from robot_learning.core.options.target_rate import TargetRate
 from robot_learning.nodes.dagger import (
     AskAbove,
     EpisodesPerRound,
@@ -45,7 +46,6 @@ from robot_learning.nodes.dagger import (
     Relabel,
     Rounds,
     StepIn,
-    TargetRate,
     TrainCommand,
     TrainSettings,
 )

@@ -22,6 +22,18 @@ OperatorDevice = Literal[
 OperatorPanel = Literal["none", "keyboard"]
 """What may carry the operator's keys beside another device."""
 
+HelpGate = Literal["human", "ensemble", "thrifty"]
+"""Who decides when to take over: a person (HG-DAgger), or the policy, which asks for help."""
+
+Labeller = Literal["none", "expert"]
+"""Who labels the rows of a policy afterwards."""
+
+TrainPlace = Literal["here", "external"]
+"""Where policies are trained; external: elsewhere, and whoever asks waits for the checkpoint."""
+
+PolicySize = Literal["small", "reference"]
+"""Presets of a policy family: for a laptop's CPU, or as in the paper."""
+
 ComputeDevice = Literal["auto", "cpu", "cuda", "mps"]
 """Where a network runs."""
 

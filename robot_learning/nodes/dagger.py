@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
+from robot_learning.core.options.target_rate import TargetRate
+from robot_learning.core.vocabulary import HelpGate, Labeller, PolicySize, TrainPlace
 from robot_learning.nodes.session import EpisodeSettings
 from robot_learning.nodes.shared import PolicyNode
 
@@ -17,7 +19,7 @@ EpisodesPerRound = Annotated[
     int, Meta(ge=0, description="Episodes in each round; 0: until ~/finish_round is called")
 ]
 Relabel = Annotated[
-    Literal["none", "expert"],
+    Labeller,
     Meta(
         description="Who labels the policy's rows after each round; not given: nobody, or "
         f"{AS_BEFORE}"
@@ -28,33 +30,24 @@ PolicyFamily = Annotated[
     Meta(description=f"Policy family to train; not given: deterministic, or {AS_BEFORE}"),
 ]
 Preset = Annotated[
-    Literal["small", "reference"],
+    PolicySize,
     Meta(description=f"Size of the policy; not given: small, or {AS_BEFORE}"),
 ]
 TrainSettings = Annotated[
     str, Meta(description="Further settings of the training: a JSON mapping, or a=1;b=2")
 ]
 TrainCommand = Annotated[
-    Literal["here", "external"],
+    TrainPlace,
     Meta(
         description="Where policies are trained; external: elsewhere, wait for the checkpoint; not "
         f"given: here, or {AS_BEFORE}"
     ),
 ]
 GateKind = Annotated[
-    Literal["human", "ensemble", "thrifty"],
+    HelpGate,
     Meta(
         description="Who decides when to take over: human (HG-DAgger); ensemble or thrifty: the "
         f"policy asks for help and the arm holds; not given: human, or {AS_BEFORE}"
-    ),
-]
-TargetRate = Annotated[
-    float,
-    Meta(
-        gt=0,
-        le=1,
-        description="For ensemble and thrifty: share of the policy's steps in which doubt, and "
-        f"risk, may ask for help; not given: 0.1, or {AS_BEFORE}",
     ),
 ]
 Members = Annotated[

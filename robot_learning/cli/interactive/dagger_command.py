@@ -30,12 +30,7 @@ _SHARED: dict[str, dict[str, Any]] = {
         "the policy asks for help (EnsembleDAgger, ThriftyDAgger); with --env also none, where the "
         "expert labels everything (default: human; with --env: none)",
     },
-    "--target-rate": {
-        "type": float,
-        "metavar": "SHARE",
-        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
-        "may ask for help (default: 0.1, or as in the run that is resumed)",
-    },
+    "--target-rate": imitation_options.TARGET_RATE_OPTION,
     "--rounds": {
         "type": int,
         "help": "rounds to run (default: 2; with --env: until the budget is spent)",

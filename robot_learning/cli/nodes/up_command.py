@@ -63,13 +63,14 @@ def add_launch_options(
             f"--{argument.name.replace('_', '-')}",
             dest=f"launch_{argument.name}",
             metavar=_metavar(argument),
-            help=_help(argument),
+            help=argument_help(argument),
             default=argparse.SUPPRESS,
         )
     parser.add_argument("assignments", nargs="*", metavar="name:=value", help=argparse.SUPPRESS)
 
 
-def _help(argument: LaunchArgument) -> str:
+def argument_help(argument: LaunchArgument) -> str:
+    """What the help of an option says of a launch argument."""
     text = argument.description
     # In the style of the other options; "YAML file" keeps its capitals.
     text = text if text[1:2].isupper() else text[:1].lower() + text[1:]

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.options.target_rate import TARGET_RATE
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -36,7 +38,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--target-rate",
         type=float,
-        default=0.1,
+        default=TARGET_RATE,
         metavar="SHARE",
         help="share of the policy's steps in which each of the two asks",
     )

@@ -13,6 +13,7 @@ from math import inf, isfinite
 from typing import Any, Literal
 
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.target_rate import TARGET_RATE
 from robot_learning.learning.training.config import OptimizerConfig
 from robot_learning.policies.config import to_plain, with_overrides
 
@@ -63,7 +64,7 @@ class GateConfig:
     hand_back_deviation: float = 0.1
     reaction_steps: int = 0
     hold_steps: int = 3
-    target_rate: float = 0.1
+    target_rate: float = TARGET_RATE
     members: int = 3
 
 

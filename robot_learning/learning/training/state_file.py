@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.files import write_atomically
 from robot_learning.learning.training.errors import RunError
 
@@ -45,5 +46,9 @@ def read_state(
         return build(plain)
     except FileNotFoundError:
         raise RunError(f"{path.parent}: there is no {run} here: {path.name} is missing") from None
+    except RunError:
+        raise
+    except ConfigurationError as problem:
+        raise RunError(f"{path}: damaged: {problem}") from problem
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise RunError(f"{path}: damaged: {problem!r}") from problem
