@@ -77,19 +77,22 @@ def decode(
         raise error(f"{place}{problem}") from problem
 
 
-def check(instance: Any, key: str = "") -> None:
+def check(
+    instance: Any, key: str = "", error: type[ConfigurationError] = ConfigurationError
+) -> None:
     """Hold the fields of an instance that a program made against what its own class says.
 
     Fields that are instances themselves have checked themselves.
 
     Raises:
-        ConfigurationError: about the first mistake; `key` says where the instance stands.
+        ConfigurationError: of the class `error`, about the first mistake; `key` says where the
+            instance stands.
     """
     for field in dataclass_type(type(instance)).fields:
         value = getattr(instance, field.name)
         if not isinstance(plain_type(field.type), inspect.DataclassType):
             for mistake in _mistakes(_plain(value), field.type, _joined(key, field.name)):
-                raise ConfigurationError(str(mistake))
+                raise error(str(mistake))
 
 
 def mistakes(value: object, kind: Any, key: str = "") -> Iterator[Mistake]:
