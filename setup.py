@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 BASE = [
     "numpy>=1.24.2,<3",
     "PyYAML>=6.0",
+    "msgspec>=0.19",
     "mujoco>=3.16,<4",
     "gymnasium>=1.1,<2",
     "mink>=1.2,<2",

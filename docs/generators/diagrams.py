@@ -112,7 +112,7 @@ def nodes() -> str:
         Arrow(((550, 127), (690, 127)), ("joint_command",), (620, 118)),
         Arrow(
             ((460, 162), (460, 282)),
-            ("arbiter/*: every column", "of each decision"),
+            ("arbiter/state: all of", "each decision"),
             (470, 186),
             "start",
         ),

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from robot_learning.bringup.plan import (
-    NodeSpec,
-    ParameterValue,
-    parse_flag,
-    shipped_parameters,
-    user_parameters,
-)
+from robot_learning.bringup.arguments import NodeArguments, RobotChoice, SceneArguments, node_spec
+from robot_learning.bringup.plan import NodeSpec
 from robot_learning.bringup.sim import robot_node
 from robot_learning.core.errors import ConfigurationError
 
@@ -20,57 +15,52 @@ if TYPE_CHECKING:
 
 
 def arbiter_node(
-    arguments: Mapping[str, str],
-    more: Mapping[str, ParameterValue] | None = None,
+    arguments: NodeArguments,
+    robot: str,
+    more: Mapping[str, Any] | None = None,
     remappings: Mapping[str, str] | None = None,
 ) -> NodeSpec:
-    """The arbiter; `more` parameters come after the shipped ones, the user's file last."""
-    parameters: dict[str, ParameterValue] = {"robot": arguments["robot"], **(more or {})}
-    user = user_parameters(arguments["params_file"])
-    return NodeSpec(
-        executable="arbiter_node",
-        name="arbiter_node",
-        namespace=arguments["namespace"],
-        parameters=(shipped_parameters("arbiter_node"), parameters, *user),
-        remappings=remappings or {},
-        log_level=arguments["log_level"],
-    )
+    """The arbiter of a robot, with `more` settings."""
+    settings = {"robot": robot, **(more or {})}
+    return node_spec("arbiter_node", arguments, settings, remappings=remappings)
 
 
 def robot_and_arbiter(
-    arguments: Mapping[str, str],
-    arbiter: Mapping[str, ParameterValue] | None = None,
-    robot: Mapping[str, ParameterValue] | None = None,
+    arguments: SceneArguments,
+    choice: RobotChoice,
+    arbiter: Mapping[str, Any] | None = None,
+    robot: Mapping[str, Any] | None = None,
     *,
     by_hand: bool = False,
 ) -> list[NodeSpec]:
     """What a source drives: a simulated robot and its arbiter, or the arbiter of a real one.
 
-    `arbiter` and `robot` are more parameters for them; `by_hand` tells whether a person drives
+    `arbiter` and `robot` are more settings for them; `by_hand` tells whether a person drives
     with a device. A simulated robot is enabled at start, a real one by a person.
 
     Raises:
         ConfigurationError: an argument is wrong, or the profile has no real interface.
     """
-    if parse_flag("sim", arguments["sim"]):
+    if choice.simulated:
         # Only a hand on a device needs it, and whatever has it takes the core from the others.
-        urgent: dict[str, ParameterValue] = {"real_time": by_hand}
+        urgent = {"real_time": by_hand}
         more = {"autostart": True, **urgent, **(arbiter or {})}
-        simulated = robot_node(arguments, {**urgent, **(robot or {})}, by_hand=by_hand)
-        return [simulated, arbiter_node(arguments, more)]
+        simulated = robot_node(arguments, choice, {**urgent, **(robot or {})}, by_hand=by_hand)
+        return [simulated, arbiter_node(arguments, choice.robot, more)]
     # Imported here, as NumPy and PyYAML would double the time in which `--help` answers.
     from robot_learning.core.profile_loader import load_profile
 
-    profile = load_profile(arguments["robot"])
+    profile = load_profile(choice.robot)
     real = _real_interface(profile)
-    settings: dict[str, ParameterValue] = {
+    settings = {
         "autostart": False,
         "output": "profile",
         # Controllers that interpolate between points need the time until the next one.
         "time_from_start_s": 1.0 / profile.control_rate_hz,
         **(arbiter or {}),
     }
-    return [arbiter_node(arguments, settings, {"joint_command": real.command_topic})]
+    remappings = {"joint_command": real.command_topic}
+    return [arbiter_node(arguments, choice.robot, settings, remappings)]
 
 
 def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:

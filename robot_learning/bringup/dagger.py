@@ -2,158 +2,172 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
+from robot_learning.bringup.arguments import (
+    DeviceArguments,
+    PolicyArguments,
+    RobotChoice,
+    SceneArguments,
+    node_spec,
+)
 from robot_learning.bringup.dataset_facts import INFO_NAME, DatasetFacts, dataset_facts
-from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged, is_lockstep
+from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
-    LaunchArgument,
     LaunchGroup,
     LaunchPlan,
     NodeSpec,
     OnExit,
-    ParameterValue,
     middleware_environment,
-    parse_flag,
-    parse_integer,
-    parse_number,
     resume_command,
-    user_parameters,
 )
-from robot_learning.bringup.serve import (
-    BACKENDS,
-    EXECUTIONS,
-    CheckpointFacts,
-    checkpoint_facts,
-    policy_node,
-)
-from robot_learning.bringup.serve import DEVICES as COMPUTE_DEVICES
-from robot_learning.bringup.teleop import ARGUMENTS as TELEOP_ARGUMENTS
-from robot_learning.bringup.teleop import FIXED, SCRIPTED, teleop_node
-from robot_learning.bringup.teleop_record import recorder_node
+from robot_learning.bringup.serve import CheckpointFacts, checkpoint_facts, policy_node
+from robot_learning.bringup.teleop import SCRIPTED, teleop_node
+from robot_learning.bringup.teleop_record import InstructionOrTask, recorder_node
+from robot_learning.core.decoding import decode
 from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.operator import EngageAbove, ReleaseBelow
+from robot_learning.core.options.serving import Device
+from robot_learning.core.options.target_rate import TargetRate
 from robot_learning.headers.rounds_header import NAME, read_rounds_header
-
-SHARED = (
-    *("seed", "headless", "namespace", "params_file", "log_level"),
-    *("sim", "device", "map", "panel"),
+from robot_learning.nodes.dagger import (
+    AskAbove,
+    EpisodesPerRound,
+    GateKind,
+    Members,
+    PolicyFamily,
+    Preset,
+    Relabel,
+    Rounds,
+    StepIn,
+    TrainCommand,
+    TrainSettings,
 )
+from robot_learning.nodes.session import EpisodeTimeout
+
 _STATUS_RATE_HZ = 20.0
-_ASK = {"never": 0.0, "auto": -1.0}
-AUTO, BUDGETED = "auto", ("ensemble", "thrifty")
+_NEVER, _AS_OPERATOR = "never", "auto"
+BUDGETED = ("ensemble", "thrifty")
 _CALLED_S = 0.5
 
-ARGUMENTS = (
-    LaunchArgument(
-        "dataset",
-        "",
-        "Dataset of the demonstrations, to which rounds are added (default: data/<robot>_<task>)",
-    ),
-    LaunchArgument("out", "", "Output folder (default: runs/<task>-dagger)"),
-    LaunchArgument("resume", "false", "Continue the run in that folder", ("true", "false")),
-    LaunchArgument(
-        "checkpoint",
-        "",
-        "Checkpoint of the first policy (default: one is trained from the demonstrations)",
-    ),
-    LaunchArgument("rounds", "2", "Rounds to run; 0: until it is stopped"),
-    LaunchArgument(
-        "episodes_per_round", "5", "Episodes in each round; 0: until ~/finish_round is called"
-    ),
-    LaunchArgument(
-        "relabel",
-        "auto",
-        "Who labels the policy's rows after each round; auto: nobody, or as in the resumed run",
-        ("auto", "none", "expert"),
-    ),
-    LaunchArgument(
-        "policy", "", "Policy family to train (default: deterministic, or as in the resumed run)"
-    ),
-    LaunchArgument(
-        "preset",
-        "auto",
-        "Size of the policy; auto: small, or as in the resumed run",
-        ("auto", "small", "reference"),
-    ),
-    LaunchArgument("settings", "", "Further settings of the training: a JSON mapping, or a=1;b=2"),
-    LaunchArgument(
-        "train_command",
-        "auto",
-        "Where policies are trained; external: elsewhere, wait for the checkpoint; auto: here, or "
-        "as in the resumed run",
-        ("auto", "here", "external"),
-    ),
-    LaunchArgument(
-        "gate",
-        "auto",
-        "Who decides when to take over: human (HG-DAgger); ensemble or thrifty: the policy asks "
-        "for help and the arm holds; auto: human, or as in the resumed run",
-        (AUTO, "human", *BUDGETED),
-    ),
-    LaunchArgument(
-        "target_rate",
-        "0",
-        "For ensemble and thrifty: share of the policy's steps in which doubt, and risk, may ask "
-        "for help; 0: 0.1, or as in the resumed run",
-    ),
-    LaunchArgument(
-        "members",
-        "0",
-        "Policies to train in each round, whose disagreement measures doubt; 0: one (3 if the "
-        "policy asks for help), or as in the resumed run",
-    ),
-    LaunchArgument(
-        "ask_above",
-        "never",
-        "With the gate human: doubt above which the policy asks for help as well: a number, "
-        "never, or auto (the doubt at the takeovers so far)",
-    ),
-    LaunchArgument("robot", "", "Robot profile (default: the robot of the dataset)"),
-    LaunchArgument("task", "", "Task whose scene is simulated (default: the task of the dataset)"),
-    LaunchArgument("cameras", "auto", "Cameras to record; auto: the cameras of the dataset"),
-    *(argument for argument in TELEOP_ARGUMENTS if argument.name in SHARED),
-    LaunchArgument(
-        "operator", "", "Name of the person who corrects (default: the name of the device)"
-    ),
-    LaunchArgument("instruction", "", "The task in words (default: its name)"),
-    LaunchArgument(
-        "episode_timeout_s", "30", "Scripted operator: seconds after which an episode has failed"
-    ),
-    LaunchArgument(
-        "engage_above",
-        "0.08",
-        "Scripted operator: deviation from the expert, as a share of the joint's range, above "
-        "which it takes over",
-    ),
-    LaunchArgument(
-        "release_below", "0.03", "Scripted operator: deviation below which it hands back"
-    ),
-    LaunchArgument(
-        "step_in_s",
-        "10",
-        "Scripted operator: seconds without progress after which it takes over",
-    ),
-    LOCKSTEP,
-    INFERENCE_TICKS,
-    LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
-    LaunchArgument(
-        "executed_steps",
-        "0",
-        "Steps of each action chunk that are executed; 0: as the checkpoint says",
-    ),
-    LaunchArgument("compute", "auto", "Where the network runs", COMPUTE_DEVICES),
-    LaunchArgument(
-        "backend", "auto", "Engine that runs the network; auto: the fastest, as measured", BACKENDS
-    ),
-)
+
+@dataclass(frozen=True, kw_only=True)
+class RoundArguments:
+    """What the rounds are of."""
+
+    dataset: (
+        Annotated[
+            str,
+            Meta(
+                description="Dataset of the demonstrations, to which rounds are added; not given: "
+                "data/<robot>_<task>"
+            ),
+        ]
+        | None
+    ) = None
+    out: Annotated[str, Meta(description="Output folder; not given: runs/<task>-dagger")] | None = (
+        None
+    )
+    resume: Annotated[bool, Meta(description="Continue the run in that folder")] = False
+    checkpoint: (
+        Annotated[
+            str,
+            Meta(
+                description="Checkpoint of the first policy; not given: one is trained from the "
+                "demonstrations"
+            ),
+        ]
+        | None
+    ) = None
+    rounds: Rounds = 2
+    episodes_per_round: EpisodesPerRound = 5
+    relabel: Relabel | None = None
+    policy: PolicyFamily | None = None
+    preset: Preset | None = None
+    settings: TrainSettings | None = None
+    train_command: TrainCommand | None = None
+    gate: GateKind | None = None
+    target_rate: TargetRate | None = None
+    members: Members | None = None
+    ask_above: Annotated[
+        str,
+        Meta(
+            description="With the gate human: doubt above which the policy asks for help as well: "
+            "a number, never, or auto (the doubt at the takeovers so far)"
+        ),
+    ] = _NEVER
+    robot: (
+        Annotated[str, Meta(description="Robot profile; not given: the robot of the dataset")]
+        | None
+    ) = None
+    task: (
+        Annotated[
+            str,
+            Meta(description="Task whose scene is simulated; not given: the task of the dataset"),
+        ]
+        | None
+    ) = None
+    cameras: (
+        Annotated[
+            tuple[str, ...],
+            Meta(description="Cameras to record; auto: the cameras of the dataset"),
+        ]
+        | None
+    ) = None
 
 
-def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+@dataclass(frozen=True, kw_only=True)
+class DaggerArguments(PolicyArguments, DeviceArguments, SceneArguments, RoundArguments):
+    """Arguments of the group `dagger`."""
+
+    operator: (
+        Annotated[
+            str,
+            Meta(description="Name of the person who corrects; not given: the name of the device"),
+        ]
+        | None
+    ) = None
+    instruction: InstructionOrTask | None = None
+    episode_timeout_s: EpisodeTimeout = 30.0
+    engage_above: EngageAbove = 0.08
+    release_below: ReleaseBelow = 0.03
+    step_in_s: StepIn = 10.0
+    compute: Device = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The arguments, completed by what dataset, checkpoint and a resumed run say.
+
+    Attributes:
+        robot: what is driven.
+        dataset: folder of the dataset.
+        out: folder of the run.
+        checkpoint: policy of the first round; None where it is trained first.
+        gate: who decides on takeovers; None where the run is new and nothing is said.
+        facts: what the dataset holds.
+    """
+
+    robot: RobotChoice
+    dataset: str
+    out: str
+    checkpoint: str | None
+    gate: str | None
+    facts: DatasetFacts
+
+    @property
+    def image_transport(self) -> str:
+        """Image topics that are recorded."""
+        return "raw" if self.facts.lossless else "compressed"
+
+
+def dagger_plan(arguments: DaggerArguments) -> LaunchPlan:
     """Robot (when simulated), arbiter, the operator's device, policy, recorder, and the rounds.
 
     Nothing is enabled at start: the rounds enable a simulated robot, a person a real one. With
@@ -163,146 +177,160 @@ def dagger_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    lockstep = is_lockstep(arguments, by_default=True, device=arguments["device"])
+    lockstep = is_lockstep(
+        arguments.lockstep,
+        by_default=True,
+        device=arguments.device,
+        simulated=arguments.sim,
+    )
     chosen = _chosen(arguments)
+    # Told by the rounds what to serve, once there is something.
+    idle = {
+        "autostart": False,
+        "drive": False,
+        "device": arguments.compute,
+        "seed": arguments.seed,
+    }
     nodes = [
         *robot_and_arbiter(
-            {**FIXED, **chosen},
+            arguments,
+            chosen.robot,
             {"autostart": False},
-            {"image_transport": chosen["image_transport"]},
-            by_hand=chosen["device"] != SCRIPTED,
+            {"image_transport": chosen.image_transport},
+            by_hand=arguments.device != SCRIPTED,
         ),
-        _operator(chosen),
-        # Told by the rounds what to serve, once there is something.
-        policy_node(
-            {**chosen, "device": chosen["compute"], "checkpoint": "", "drive": "false"},
-            {"autostart": False},
-        ),
-        recorder_node(chosen, {"as_before": True, "status_rate_hz": _STATUS_RATE_HZ}),
-        _dagger_node(
-            chosen,
-            resume_command(DAGGER.name, ARGUMENTS, {**arguments, "out": chosen["out"]}),
-        ),
+        _operator(arguments, chosen),
+        policy_node(arguments, arguments, chosen.robot, idle),
+        recorder_node(arguments, chosen.robot, _recorder_settings(arguments, chosen)),
+        _dagger_node(arguments, chosen),
     ]
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
     return arranged(plan, lockstep)
 
 
-def _chosen(arguments: Mapping[str, str]) -> dict[str, str]:
-    """The arguments, completed by what dataset, checkpoint and a resumed run say."""
-    resume = parse_flag("resume", arguments["resume"])
-    out, dataset, gate = arguments["out"], arguments["dataset"], AUTO
-    if resume and not dataset:
+def _chosen(arguments: DaggerArguments) -> _Chosen:
+    out, dataset, gate = arguments.out, arguments.dataset, None
+    if arguments.resume and not dataset:
         dataset, gate = _resumed(out)
-    checkpoint = arguments["checkpoint"] and str(best_checkpoint(arguments["checkpoint"]))
+    checkpoint = arguments.checkpoint and str(best_checkpoint(arguments.checkpoint))
     facts = _facts(dataset, checkpoint)
-    robot, task = arguments["robot"] or facts.robot, arguments["task"] or facts.task
+    robot, task = arguments.robot or facts.robot, arguments.task or facts.task
     out = out or f"runs/{task}-dagger"
-    if resume and arguments["dataset"]:
+    if arguments.resume and arguments.dataset:
         _, gate = _resumed(out)
-    device = arguments["device"]
-    cameras = ",".join(facts.cameras) or "none"
-    return {
-        **arguments,
-        "checkpoint": checkpoint,
-        "dataset": dataset or f"data/{robot}_{task}",
-        "robot": robot,
-        "task": task,
-        "out": out,
-        "cameras": cameras if arguments["cameras"] == "auto" else arguments["cameras"],
-        "image_transport": "raw" if facts.lossless else "compressed",
-        "image_storage": "lossless" if facts.lossless else "jpeg",
-        "rate_hz": str(facts.rate_hz),
-        "operator": arguments["operator"] or device,
-        "gate_in_force": gate if arguments["gate"] == AUTO else arguments["gate"],
-        "round": "0",
-        # The dataset holds the demonstrations already; whether the run is new, dagger_node asks.
-        "resume": "true",
-        "resume_run": arguments["resume"],
-    }
+    cameras = arguments.cameras or facts.cameras or ("none",)
+    return _Chosen(
+        robot=RobotChoice(robot, task, cameras, arguments.sim),
+        dataset=dataset or f"data/{robot}_{task}",
+        out=out,
+        checkpoint=checkpoint,
+        gate=arguments.gate or gate,
+        facts=facts,
+    )
 
 
-def _facts(dataset: str, checkpoint: str) -> DatasetFacts:
+def _facts(dataset: str | None, checkpoint: str | None) -> DatasetFacts:
     """Of the dataset; while there is none, of the checkpoint that the first episodes are made with.
 
     A dataset that was not named is looked for by the nodes.
     """
-    exists = bool(dataset) and (Path(dataset).expanduser() / INFO_NAME).is_file()
-    if exists or (dataset and not checkpoint):
+    exists = bool(dataset) and (Path(dataset or "").expanduser() / INFO_NAME).is_file()
+    if dataset and (exists or not checkpoint):
         return dataset_facts(dataset)
     facts = checkpoint_facts(checkpoint) if checkpoint else CheckpointFacts()
     return DatasetFacts(facts.robot or "desk_arm", facts.task or "lift", cameras=facts.cameras)
 
 
-def _resumed(out: str) -> tuple[str, str]:
+def _resumed(out: str | None) -> tuple[str, str | None]:
     """Dataset and gate of the run that is resumed."""
-    folder = Path(out).expanduser()
+    folder = Path(out or "").expanduser()
     if not out or not (folder / NAME).is_file():
-        raise ConfigurationError(f"resume: name the folder of the run: no {NAME} in '{out}'")
+        text = f"name the folder of the run: no {NAME} in '{out or ''}'"
+        raise ConfigurationError(f"resume: {text}")
     header = read_rounds_header(folder)
-    return header.dataset, header.gate or AUTO
+    return header.dataset, header.gate
 
 
-def _operator(arguments: Mapping[str, str]) -> NodeSpec:
-    if arguments["device"] != SCRIPTED:
-        return teleop_node(arguments)
-    names = ("engage_above", "release_below")
-    traits = {f"operator.{name}": parse_number(name, arguments[name]) for name in names}
-    if arguments["gate_in_force"] in BUDGETED:
+def _operator(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
+    if arguments.device != SCRIPTED:
+        return teleop_node(arguments, arguments, chosen.robot, arguments.seed)
+    traits: dict[str, Any] = {
+        # Nobody reads the status line of a script.
+        "status": "none",
+        "operator.engage_above": arguments.engage_above,
+        "operator.release_below": arguments.release_below,
+    }
+    if chosen.gate in BUDGETED:
         # Who is called by a budget goes again as soon as the policy would do the same.
         traits["operator.min_asked_s"] = _CALLED_S
-    # Nobody reads the status line of a script.
-    return replace(teleop_node(arguments, {"status": "none", **traits}), owns_terminal=False)
+    node = teleop_node(arguments, arguments, chosen.robot, arguments.seed, traits)
+    return replace(node, owns_terminal=False)
 
 
-def _dagger_node(arguments: Mapping[str, str], resume: str) -> NodeSpec:
-    names = ("relabel", "policy", "preset", "settings", "checkpoint")
-    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
-    numbers = ("rounds", "episodes_per_round", "seed", "members")
-    parameters |= {name: parse_integer(name, arguments[name]) for name in numbers}
-    parameters |= {
-        "run": arguments["out"],
-        "resume": parse_flag("resume", arguments["resume_run"]),
-        "command": arguments["train_command"],
-        "unattended": arguments["device"] == SCRIPTED,
-        "simulated": parse_flag("sim", arguments["sim"]),
-        "ask_above": _ask_above(arguments),
-        "gate": arguments["gate"],
-        "target_rate": _share("target_rate", arguments["target_rate"]),
-        "resume_command": resume,
+def _recorder_settings(arguments: DaggerArguments, chosen: _Chosen) -> dict[str, Any]:
+    return {
+        "dataset": chosen.dataset,
+        # It holds the demonstrations already; whether the run is new, dagger_node asks.
+        "resume": True,
+        "as_before": True,
+        "operator": arguments.operator or arguments.device,
+        "instruction": arguments.instruction or chosen.robot.task,
+        "rate_hz": chosen.facts.rate_hz,
+        "image_transport": chosen.image_transport,
+        "image_storage": "lossless" if chosen.facts.lossless else "jpeg",
+        "status_rate_hz": _STATUS_RATE_HZ,
     }
-    seconds = ("episode_timeout_s", "step_in_s")
-    parameters |= {name: parse_number(name, arguments[name]) for name in seconds}
-    return NodeSpec(
-        executable="dagger_node",
-        name="dagger_node",
-        namespace=arguments["namespace"],
-        parameters=(parameters, *user_parameters(arguments["params_file"])),
-        log_level=arguments["log_level"],
-        on_exit=OnExit.FINISH,
-    )
 
 
-def _ask_above(arguments: Mapping[str, str]) -> float:
-    """As `dagger_node` takes it."""
-    text, gate = arguments["ask_above"], arguments["gate_in_force"]
-    if text != "never" and gate in BUDGETED:
-        raise ConfigurationError(
-            f"ask_above: the gate {gate} finds out itself when the policy asks; give target_rate"
-        )
-    return _ASK[text] if text in _ASK else parse_number("ask_above", text)
+def _dagger_node(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
+    settings = {
+        "run": chosen.out,
+        "resume": arguments.resume,
+        "checkpoint": chosen.checkpoint,
+        "rounds": arguments.rounds,
+        "episodes_per_round": arguments.episodes_per_round,
+        "relabel": arguments.relabel,
+        "policy": arguments.policy,
+        "preset": arguments.preset,
+        "settings": arguments.settings,
+        "command": arguments.train_command,
+        "gate": arguments.gate,
+        "target_rate": arguments.target_rate,
+        "members": arguments.members,
+        **_asking(arguments, chosen),
+        "seed": arguments.seed,
+        "unattended": arguments.device == SCRIPTED,
+        "simulated": arguments.sim,
+        "episode_timeout_s": arguments.episode_timeout_s,
+        "step_in_s": arguments.step_in_s,
+        "resume_command": resume_command("dagger", replace(arguments, out=chosen.out)),
+    }
+    return node_spec("dagger_node", arguments, settings, on_exit=OnExit.FINISH)
 
 
-def _share(name: str, text: str) -> float:
-    share = parse_number(name, text)
-    if not 0.0 <= share <= 1.0:
-        raise ConfigurationError(f"{name}: expected a share from 0 to 1, found {text}")
-    return share
+def _asking(arguments: DaggerArguments, chosen: _Chosen) -> dict[str, Any]:
+    """When the policy asks for help beside a human gate, as settings of `dagger_node`."""
+    text = arguments.ask_above
+    if text == _NEVER:
+        return {}
+    if chosen.gate in BUDGETED:
+        problem = f"the gate {chosen.gate} finds out itself when the policy asks; give target_rate"
+        raise ConfigurationError(f"ask_above: {problem}")
+    if text == _AS_OPERATOR:
+        return {"ask_as_operator": True}
+    return {"ask_above": decode(_number(text), AskAbove, key="ask_above")}
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 DAGGER = LaunchGroup(
     "dagger",
     "a policy, a person who corrects it, and its training, in rounds",
-    ARGUMENTS,
+    DaggerArguments,
     dagger_plan,
 )

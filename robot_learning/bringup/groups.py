@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.demo import DEMO
@@ -12,6 +13,6 @@ from robot_learning.bringup.sim import SIM
 from robot_learning.bringup.teleop import TELEOP
 from robot_learning.bringup.teleop_record import TELEOP_RECORD
 
-GROUPS: Mapping[str, LaunchGroup] = {
+GROUPS: Mapping[str, LaunchGroup[Any]] = {
     group.name: group for group in (SIM, TELEOP, TELEOP_RECORD, SERVE, DAGGER, DEMO)
 }

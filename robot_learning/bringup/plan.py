@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from robot_learning.core.decoding import mistakes
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.options.option import nested, options_of
+from robot_learning.core.options.texts import from_texts, text_choices, text_of
 from robot_learning.core.resources import share_directory
+from robot_learning.nodes.catalog import NODE_SETTINGS
 
 ParameterValue = bool | int | float | str | list[str]
 Parameters = Mapping[str, ParameterValue] | Path
+ArgumentsT = TypeVar("ArgumentsT")
 
 RCLPY_OF_KILTED = 9
 
@@ -37,7 +42,14 @@ class OnExit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class LaunchArgument:
-    """One argument of a group of nodes. Values are text, as in `name:=value`."""
+    """One argument of a group of nodes, as text: `name:=value`.
+
+    Attributes:
+        name: name of the argument.
+        default: text of its default.
+        description: its meaning, with the unit.
+        choices: valid texts; empty where any text may be valid.
+    """
 
     name: str
     default: str
@@ -85,14 +97,34 @@ class LaunchPlan:
         return {each.name: each for node in self.nodes for each in node.hosted or (node,)}
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchGroup:
-    """A group of nodes that one command starts."""
+@dataclass(frozen=True)
+class LaunchGroup(Generic[ArgumentsT]):
+    """A group of nodes that one command starts.
+
+    Attributes:
+        name: name of the group.
+        description: what it consists of.
+        settings: class of its arguments.
+        plan: makes the plan for given arguments.
+    """
 
     name: str
     description: str
-    arguments: tuple[LaunchArgument, ...]
-    plan: Callable[[Mapping[str, str]], LaunchPlan]
+    settings: type[ArgumentsT]
+    plan: Callable[[ArgumentsT], LaunchPlan]
+
+    @property
+    def arguments(self) -> tuple[LaunchArgument, ...]:
+        """The arguments as texts, in the order of the class."""
+        return tuple(
+            LaunchArgument(
+                option.name,
+                text_of(option, option.default),
+                option.description,
+                text_choices(option),
+            )
+            for option in options_of(self.settings)
+        )
 
     def resolve(self, given: Mapping[str, str]) -> LaunchPlan:
         """The plan for the arguments given; the others take their defaults.
@@ -101,81 +133,55 @@ class LaunchGroup:
             ConfigurationError: an unknown argument, or a wrong value; lists what is valid.
         """
         known = {argument.name: argument for argument in self.arguments}
-        for name, value in given.items():
+        for name, text in given.items():
             if name not in known:
                 raise ConfigurationError(unknown_choice(f"argument of '{self.name}'", name, known))
             choices = known[name].choices
-            if choices and value not in choices:
-                raise ConfigurationError(f"{name}: {unknown_choice('value', value, choices)}")
-        defaults = {argument.name: argument.default for argument in self.arguments}
-        return self.plan({**defaults, **given})
+            if choices and text and text not in choices:
+                raise ConfigurationError(f"{name}: {unknown_choice('value', text, choices)}")
+        return self.plan(from_texts(self.settings, given))
 
 
-def resume_command(
-    command: str, known: Sequence[LaunchArgument], arguments: Mapping[str, str]
-) -> str:
+def resume_command(command: str, arguments: object, without: Collection[str] = ()) -> str:
     """What a person types to go on with it: the same arguments, with `--resume`.
 
     Args:
         command: of `robot-learning`.
-        known: its launch arguments.
-        arguments: their values; defaults are not repeated, nor are names that are not known.
+        arguments: arguments of the group that it starts; defaults are not repeated.
+        without: names of arguments that are left out.
     """
     given = [
-        f"{argument.name}:={value}"
-        for argument in known
-        if (value := arguments.get(argument.name, argument.default)) != argument.default
-        and argument.name != "resume"
+        f"{option.name}:={text_of(option, getattr(arguments, option.name))}"
+        for option in options_of(type(arguments))
+        if getattr(arguments, option.name) != option.default
+        and option.name not in ("resume", *without)
     ]
     return shlex.join(["robot-learning", command, "--resume", *given])
 
 
-def parse_flag(name: str, text: str) -> bool:
-    """A launch argument that is true or false.
+def node_parameters(executable: str, values: Mapping[str, Any]) -> dict[str, ParameterValue]:
+    """Settings of a node as parameters of a plan; what is None is not set.
+
+    Args:
+        executable: of the node.
+        values: settings by their full names.
 
     Raises:
-        ConfigurationError: it is neither.
+        ConfigurationError: a value that the node would refuse, by name.
     """
-    if text.lower() not in ("true", "false"):
-        raise ConfigurationError(f"{name}: expected true or false, found '{text}'")
-    return text.lower() == "true"
+    kind = NODE_SETTINGS[executable]
+    given = {name: value for name, value in values.items() if value is not None}
+    for mistake in mistakes(nested(given), kind):
+        raise ConfigurationError(f"{executable}: {mistake}")
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in given.items()}
 
 
-def parse_number(name: str, text: str) -> float:
-    """A launch argument that is a number.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigurationError(f"{name}: expected a number, found '{text}'") from None
+def shipped_parameters(name: str) -> Path:
+    """A YAML file of parameters that ships with the package."""
+    return share_directory() / "launch" / "config" / f"{name}.yaml"
 
 
-def parse_integer(name: str, text: str) -> int:
-    """A launch argument that is a whole number.
-
-    Raises:
-        ConfigurationError: it is not.
-    """
-    try:
-        return int(text)
-    except ValueError:
-        raise ConfigurationError(f"{name}: expected a whole number, found '{text}'") from None
-
-
-def parse_names(text: str) -> list[str]:
-    """A launch argument that is a list: names separated by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def shipped_parameters(node: str) -> Path:
-    """The YAML file of a node's parameters that ships with the package."""
-    return share_directory() / "launch" / "config" / f"{node}.yaml"
-
-
-def user_parameters(path: str) -> tuple[Path, ...]:
+def user_parameters(path: str | None) -> tuple[Path, ...]:
     """The user's own YAML file, if one was given.
 
     Raises:

@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
-from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
-from robot_learning.bringup.lockstep import INFERENCE_TICKS, arranged, is_lockstep
+from robot_learning.bringup.arguments import (
+    NodeArguments,
+    PolicyArguments,
+    RobotChoice,
+    SceneArguments,
+    Simulate,
+    node_spec,
+)
+from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
-    LaunchArgument,
     LaunchGroup,
     LaunchPlan,
     NodeSpec,
     OnExit,
-    ParameterValue,
     middleware_environment,
-    parse_flag,
-    parse_integer,
-    parse_number,
-    shipped_parameters,
-    user_parameters,
 )
-from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
 from robot_learning.core.ensemble_folders import (
     best_checkpoint,
     ensemble_members,
@@ -31,78 +33,73 @@ from robot_learning.core.ensemble_folders import (
     known_gate,
 )
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.serving import Device
 from robot_learning.headers.checkpoint_header import read_checkpoint_header
+from robot_learning.nodes.policy import AskAbove
+from robot_learning.nodes.rollout import RolloutEpisodes
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
-BACKENDS = ("auto", "eager", "compiled", "onnx")
-EXECUTIONS = (
-    *("auto", "receding_horizon", "asynchronous"),
-    *("temporal_ensembling", "real_time_chunking"),
-)
-FIXED = {"sim_speed": "1.0", "use_sim_time": "false", "autostart": "true"}
-"""Arguments of `sim` that serving decides itself: it is done in real time."""
-SHARED = ("seed", "headless", "namespace", "params_file", "log_level")
 AUTO, MEMBER_SEPARATOR = "auto", ";"
 
-ARGUMENTS = (
-    LaunchArgument("checkpoint", "", "Folder of a checkpoint or of a training run"),
-    LaunchArgument("robot", "", "Robot profile (default: the robot of the checkpoint)"),
-    LaunchArgument(
-        "task", "", "Task whose scene is simulated (default: the task of the checkpoint)"
-    ),
-    *(argument for argument in SIM_ARGUMENTS if argument.name in SHARED),
-    LaunchArgument(
-        "cameras",
-        "auto",
-        "Cameras to publish, separated by commas; auto: the cameras that the policy uses",
-    ),
-    LaunchArgument(
-        "sim",
-        "true",
-        "false: drive the real robot (interfaces.real of its profile)",
-        ("true", "false"),
-    ),
-    LaunchArgument(
-        "drive",
-        "false",
-        "true: the policy drives at once, in simulation episode after episode; false: it waits for "
-        "arbiter_node/hand_back",
-        ("true", "false"),
-    ),
-    LaunchArgument(
-        "episodes", "0", "With drive in simulation: episodes before everything ends; 0: never"
-    ),
-    LOCKSTEP,
-    INFERENCE_TICKS,
-    LaunchArgument("execution", "auto", "How action chunks are executed", EXECUTIONS),
-    LaunchArgument(
-        "executed_steps",
-        "0",
-        "Steps of each action chunk that are executed; 0: as the checkpoint says",
-    ),
-    LaunchArgument(
-        "members",
-        "",
-        "Further checkpoints, as a;b, whose disagreement with the first measures its doubt; auto: "
-        "those that dagger trained beside it",
-    ),
-    LaunchArgument(
-        "gate",
-        "",
-        "Folder with the thresholds of doubt and risk above which the policy asks for help (see "
-        "robot-learning gate); auto: the gate beside the checkpoint",
-    ),
-    LaunchArgument(
-        "ask_above",
-        "auto",
-        "Doubt above which the policy asks for help and the arm holds; auto: as the gate says, or "
-        "never without a gate",
-    ),
-    LaunchArgument("device", "auto", "Where the network runs", DEVICES),
-    LaunchArgument(
-        "backend", "auto", "Engine that runs the network; auto: the fastest, as measured", BACKENDS
-    ),
-)
+
+@dataclass(frozen=True, kw_only=True)
+class ServeArguments(PolicyArguments, SceneArguments):
+    """Arguments of the group `serve`."""
+
+    checkpoint: (
+        Annotated[str, Meta(description="Folder of a checkpoint or of a training run")] | None
+    ) = None
+    robot: (
+        Annotated[str, Meta(description="Robot profile; not given: the robot of the checkpoint")]
+        | None
+    ) = None
+    task: (
+        Annotated[
+            str,
+            Meta(description="Task whose scene is simulated; not given: the checkpoint's task"),
+        ]
+        | None
+    ) = None
+    cameras: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="Cameras to publish, separated by commas; auto: the cameras that the "
+                "policy uses"
+            ),
+        ]
+        | None
+    ) = None
+    sim: Simulate = True
+    drive: Annotated[
+        bool,
+        Meta(
+            description="true: the policy drives at once, in simulation episode after episode; "
+            "false: it waits for arbiter_node/hand_back"
+        ),
+    ] = False
+    episodes: RolloutEpisodes = 0
+    members: (
+        Annotated[
+            str,
+            Meta(
+                description="Further checkpoints, as a;b, whose disagreement with the first "
+                "measures its doubt; auto: those that dagger trained beside it"
+            ),
+        ]
+        | None
+    ) = None
+    gate: (
+        Annotated[
+            str,
+            Meta(
+                description="Folder with the thresholds of doubt and risk above which the policy "
+                "asks for help (see robot-learning gate); auto: the gate beside the checkpoint"
+            ),
+        ]
+        | None
+    ) = None
+    ask_above: AskAbove | None = None
+    device: Device = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +129,7 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
     return facts
 
 
-def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+def serve_plan(arguments: ServeArguments) -> LaunchPlan:
     """Robot (when simulated), arbiter and policy; who leads its episodes, where it drives there.
 
     A simulated robot is enabled at start, a real one by a person.
@@ -141,54 +138,44 @@ def serve_plan(arguments: Mapping[str, str]) -> LaunchPlan:
         ConfigurationError: an argument is wrong; nothing was started.
     """
     # Who serves a policy mostly wants to see it, or to take over from it.
-    lockstep = is_lockstep(arguments, by_default=False)
-    folder = arguments["checkpoint"]
-    if folder:
-        folder = str(best_checkpoint(folder))
-        arguments = {**arguments, "checkpoint": folder}
+    lockstep = is_lockstep(arguments.lockstep, by_default=False, simulated=arguments.sim)
+    folder = arguments.checkpoint and str(best_checkpoint(arguments.checkpoint))
     facts = checkpoint_facts(folder) if folder else CheckpointFacts()
-    chosen = {
-        **FIXED,
-        **arguments,
-        "robot": arguments["robot"] or facts.robot or "desk_arm",
-        "task": arguments["task"] or facts.task or "lift",
-    }
-    if arguments["cameras"] == "auto":
-        chosen["cameras"] = ",".join(facts.cameras) or "none"
-    more = _asking(arguments)
-    is_led = parse_flag("drive", arguments["drive"]) and parse_flag("sim", arguments["sim"])
-    if is_led:
-        # Whoever leads the episodes lets the policy drive in each.
-        more["drive"] = False
-    elif parse_integer("episodes", arguments["episodes"]):
+    choice = RobotChoice(
+        arguments.robot or facts.robot or "desk_arm",
+        arguments.task or facts.task or "lift",
+        arguments.cameras or facts.cameras or ("none",),
+        arguments.sim,
+    )
+    asking = _asking(arguments, folder or "")
+    is_led = arguments.drive and arguments.sim
+    if arguments.episodes and not is_led:
         raise ConfigurationError("episodes: are led with drive:=true and a simulated robot alone")
-    nodes = [*robot_and_arbiter(chosen), policy_node(chosen, more)]
+    settings = {
+        "checkpoint": resolved(folder),
+        "device": arguments.device,
+        "seed": arguments.seed,
+        # Whoever leads the episodes lets the policy drive in each.
+        "drive": arguments.drive and not is_led,
+        **asking,
+    }
+    nodes = robot_and_arbiter(arguments, choice)
+    nodes.append(policy_node(arguments, arguments, choice, settings))
     if is_led:
-        nodes.append(_rollout_node(chosen))
+        nodes.append(_rollout_node(arguments, choice.task))
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
     return arranged(plan, lockstep)
 
 
-def _rollout_node(arguments: Mapping[str, str]) -> NodeSpec:
+def _rollout_node(arguments: ServeArguments, task: str) -> NodeSpec:
     """Leads from episode to episode; with so many of them its end is that of everything."""
-    parameters: dict[str, ParameterValue] = {
-        "task": arguments["task"],
-        "episodes": parse_integer("episodes", arguments["episodes"]),
-        "seed": parse_integer("seed", arguments["seed"]),
-    }
-    return NodeSpec(
-        executable="rollout_node",
-        name="rollout_node",
-        namespace=arguments["namespace"],
-        parameters=(parameters, *user_parameters(arguments["params_file"])),
-        log_level=arguments["log_level"],
-        on_exit=OnExit.FINISH,
-    )
+    settings = {"task": task, "episodes": arguments.episodes, "seed": arguments.seed}
+    return node_spec("rollout_node", arguments, settings, on_exit=OnExit.FINISH)
 
 
-def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
-    """When the policy asks for help, as parameters of its node."""
-    checkpoint, members, gate = (arguments[name] for name in ("checkpoint", "members", "gate"))
+def _asking(arguments: ServeArguments, checkpoint: str) -> dict[str, Any]:
+    """When the policy asks for help, as settings of its node."""
+    members, gate = arguments.members or "", arguments.gate
     folders = members.split(MEMBER_SEPARATOR)
     if members == AUTO:
         folders = ensemble_members(checkpoint)
@@ -202,53 +189,45 @@ def _asking(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
             )
     for folder in filter(None, folders):
         checkpoint_facts(folder)
-    ask_above = arguments["ask_above"]
-    if (gate or ask_above != AUTO) and not members:
+    if (gate or arguments.ask_above is not None) and not members:
         text = "doubt is that of an ensemble; name its members (auto: those beside the checkpoint)"
         raise ConfigurationError(f"gate, ask_above: {text}")
-    if gate and not has_gate(Path(_resolved(gate))):
+    gate = resolved(gate)
+    if gate and not has_gate(Path(gate)):
         raise ConfigurationError(f"{gate}: no gate here; robot-learning gate makes one")
+    named = [resolved(str(best_checkpoint(folder))) for folder in folders if folder]
     return {
-        "members": MEMBER_SEPARATOR.join(
-            _resolved(str(best_checkpoint(folder))) for folder in folders if folder
-        ),
-        "gate": _resolved(gate),
-        "ask_above": 0.0 if ask_above == AUTO else parse_number("ask_above", ask_above),
+        "members": MEMBER_SEPARATOR.join(filter(None, named)) or None,
+        "gate": gate,
+        "ask_above": arguments.ask_above,
     }
 
 
-def _resolved(folder: str) -> str:
-    return str(Path(folder).expanduser().resolve()) if folder else ""
+def resolved(folder: str | None) -> str | None:
+    """The whole path of a folder, if one is named: nodes may run elsewhere."""
+    return str(Path(folder).expanduser().resolve()) if folder else None
 
 
 def policy_node(
-    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+    arguments: NodeArguments,
+    policy: PolicyArguments,
+    choice: RobotChoice,
+    more: Mapping[str, Any],
 ) -> NodeSpec:
-    """The policy; `more` parameters come after the shipped ones, the user's file last."""
-    names = ("robot", "execution", "device", "backend")
-    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
-    folder = arguments["checkpoint"]
-    parameters |= {
-        "checkpoint": _resolved(folder),
-        "executed_steps": parse_integer("executed_steps", arguments["executed_steps"]),
-        "seed": parse_integer("seed", arguments["seed"]),
-        "drive": parse_flag("drive", arguments["drive"]),
+    """The policy of a robot, with `more` settings."""
+    settings = {
+        "robot": choice.robot,
+        "execution": policy.execution,
+        "executed_steps": policy.executed_steps,
+        "backend": policy.backend,
+        "inference_ticks": policy.inference_ticks,
         # A simulated robot can wait.
-        "real_time": not parse_flag("sim", arguments["sim"]),
-        "inference_ticks": parse_integer("inference_ticks", arguments["inference_ticks"]),
-        **(more or {}),
+        "real_time": not choice.simulated,
+        **more,
     }
-    return NodeSpec(
-        executable="policy_node",
-        name="policy_node",
-        namespace=arguments["namespace"],
-        parameters=(
-            shipped_parameters("policy_node"),
-            parameters,
-            *user_parameters(arguments["params_file"]),
-        ),
-        log_level=arguments["log_level"],
-    )
+    return node_spec("policy_node", arguments, settings)
 
 
-SERVE = LaunchGroup("serve", "a robot, the arbiter and a trained policy", ARGUMENTS, serve_plan)
+SERVE = LaunchGroup(
+    "serve", "a robot, the arbiter and a trained policy", ServeArguments, serve_plan
+)

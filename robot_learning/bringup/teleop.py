@@ -3,71 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from robot_learning.bringup.arbiter import robot_and_arbiter
+from robot_learning.bringup.arguments import (
+    DeviceArguments,
+    NodeArguments,
+    RobotChoice,
+    SceneArguments,
+    node_spec,
+)
 from robot_learning.bringup.plan import (
-    LaunchArgument,
     LaunchGroup,
     LaunchPlan,
     NodeSpec,
-    ParameterValue,
     middleware_environment,
-    parse_flag,
-    parse_integer,
-    parse_number,
-    shipped_parameters,
-    user_parameters,
 )
-from robot_learning.bringup.sim import ARGUMENTS as SIM_ARGUMENTS
+from robot_learning.bringup.sim import Cameras
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.nodes.noise import (
+    NoiseCovariance,
+    NoiseHoldTicks,
+    NoiseSeed,
+    NoiseSigma,
+    NoiseTrace,
+)
+from robot_learning.nodes.shared import Robot, Task
 
 SCRIPTED = "scripted"
-DEVICES = ("keyboard", "gamepad", "gamepad_direct", "spacemouse", "leader_arm", SCRIPTED)
-"""What teleop_node can be driven with."""
-PANELS = ("none", "keyboard")
-"""Devices that may carry the operator's keys beside another one."""
-FIXED = {"sim_speed": "1.0", "use_sim_time": "false", "autostart": "true"}
-"""Arguments of `sim` that a person at the device decides: they live in real time."""
-SHARED = ("robot", "task", "seed", "headless", "cameras", "namespace", "params_file", "log_level")
-
-ARGUMENTS = (
-    *(argument for argument in SIM_ARGUMENTS if argument.name in SHARED),
-    LaunchArgument(
-        "sim",
-        "true",
-        "false: drive the real robot (interfaces.real of its profile)",
-        ("true", "false"),
-    ),
-    LaunchArgument("device", "keyboard", "Device that the operator drives with", DEVICES),
-    LaunchArgument(
-        "map",
-        "",
-        "Key or axis map of the device: a shipped name or a YAML file (default: the device's own)",
-    ),
-    LaunchArgument("panel", "none", "A second device for the operator's keys", PANELS),
-    LaunchArgument(
-        "dart",
-        "false",
-        "Add DART noise to the operator's command, between the start and the stop key",
-        ("true", "false"),
-    ),
-    LaunchArgument(
-        "dart_covariance", "", "File with the covariance of the noise: .npy, .npz or .yaml"
-    ),
-    LaunchArgument(
-        "dart_sigma",
-        "0.02",
-        "Standard deviation of the noise on every arm joint, rad or m, if no file is given",
-    ),
-    LaunchArgument("dart_trace", "0", "Trace to which the covariance is scaled; 0: not scaled"),
-    LaunchArgument(
-        "dart_hold_ticks", "5", "Arbiter ticks for which each draw of the noise is held"
-    ),
-    LaunchArgument("dart_seed", "0", "Seed of the noise"),
-)
 
 
-def teleop_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+@dataclass(frozen=True, kw_only=True)
+class DartArguments:
+    """DART noise on what an operator commands."""
+
+    dart: Annotated[
+        bool,
+        Meta(
+            description="Add DART noise to the operator's command, between the start and the stop "
+            "key"
+        ),
+    ] = False
+    dart_covariance: NoiseCovariance | None = None
+    dart_sigma: NoiseSigma = 0.02
+    dart_trace: NoiseTrace | None = None
+    dart_hold_ticks: NoiseHoldTicks = 5
+    dart_seed: NoiseSeed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeleopArguments(DartArguments, DeviceArguments, SceneArguments):
+    """Arguments of the group `teleop`."""
+
+    robot: Robot = "desk_arm"
+    task: Task = "lift"
+    cameras: Cameras = ("all",)
+
+    @property
+    def choice(self) -> RobotChoice:
+        """What is driven."""
+        return RobotChoice(self.robot, self.task, self.cameras, self.sim)
+
+
+def teleop_plan(arguments: TeleopArguments) -> LaunchPlan:
     """Robot (when simulated), arbiter, and the operator's device.
 
     A simulated robot is enabled at start. A real one waits for the operator: the key `n`, or
@@ -76,63 +77,85 @@ def teleop_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    nodes = teleop_nodes(arguments)
+    nodes = teleop_nodes(arguments, _dart_settings(arguments))
     return LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
 
 
 def teleop_nodes(
-    arguments: Mapping[str, str],
-    arbiter: Mapping[str, ParameterValue] | None = None,
-    robot: Mapping[str, ParameterValue] | None = None,
+    arguments: TeleopArguments,
+    arbiter: Mapping[str, Any],
+    robot: Mapping[str, Any] | None = None,
 ) -> list[NodeSpec]:
-    """The nodes of `teleop_plan`, with more parameters for the arbiter and a simulated robot.
+    """The nodes of `teleop_plan`, with settings for the arbiter and a simulated robot.
 
     Raises:
         ConfigurationError: an argument is wrong.
     """
-    noise = {**_dart_parameters(arguments), **(arbiter or {})}
-    nodes = robot_and_arbiter(
-        {**FIXED, **arguments}, noise, robot, by_hand=arguments["device"] != SCRIPTED
-    )
-    return [*nodes, teleop_node(arguments)]
+    by_hand = arguments.device != SCRIPTED
+    nodes = robot_and_arbiter(arguments, arguments.choice, arbiter, robot, by_hand=by_hand)
+    return [*nodes, teleop_node(arguments, arguments, arguments.choice, arguments.seed)]
 
 
-def _dart_parameters(arguments: Mapping[str, str]) -> dict[str, ParameterValue]:
-    covariance = arguments["dart_covariance"]
-    parameters: dict[str, ParameterValue] = {
+def noise_settings(arguments: DartArguments) -> dict[str, Any]:
+    """The noise that the arbiter adds; none where it is off.
+
+    Raises:
+        ConfigurationError: a covariance is given, and the noise is off.
+    """
+    if not arguments.dart:
+        if arguments.dart_covariance is not None:
+            text = "dart_covariance is given, but the noise is off: add dart:=true"
+            raise ConfigurationError(text)
+        return {}
+    covariance = arguments.dart_covariance
+    return {
         "noise.covariance": covariance,
         # The covariance of a file replaces the scalar.
-        "noise.sigma": 0.0 if covariance else parse_number("dart_sigma", arguments["dart_sigma"]),
-        "noise.trace": parse_number("dart_trace", arguments["dart_trace"]),
-        "noise.hold_ticks": parse_integer("dart_hold_ticks", arguments["dart_hold_ticks"]),
-        "noise.seed": parse_integer("dart_seed", arguments["dart_seed"]),
-        # Nobody presses keys for the scripted operator: its session is one demonstration.
-        "demonstrating": arguments["device"] == SCRIPTED,
-        "demonstrations_follow": "parameter" if arguments["device"] == SCRIPTED else "operator",
+        "noise.sigma": arguments.dart_sigma if covariance is None else 0.0,
+        "noise.trace": arguments.dart_trace,
     }
-    if parse_flag("dart", arguments["dart"]):
-        return parameters
-    if covariance:
-        raise ConfigurationError("dart_covariance is given, but the noise is off: add dart:=true")
-    return {}
+
+
+def drawing_settings(arguments: DartArguments) -> dict[str, Any]:
+    """How the noise is drawn; nothing where it is off."""
+    if not arguments.dart:
+        return {}
+    return {
+        "noise.hold_ticks": arguments.dart_hold_ticks,
+        "noise.seed": arguments.dart_seed,
+    }
+
+
+def _dart_settings(arguments: TeleopArguments) -> dict[str, Any]:
+    noise = {**noise_settings(arguments), **drawing_settings(arguments)}
+    if not arguments.dart:
+        return noise
+    # Nobody presses keys for the scripted operator: its session is one demonstration.
+    scripted = arguments.device == SCRIPTED
+    follows = "parameter" if scripted else "operator"
+    return {**noise, "demonstrating": scripted, "demonstrations_follow": follows}
 
 
 def teleop_node(
-    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+    arguments: NodeArguments,
+    device: DeviceArguments,
+    choice: RobotChoice,
+    seed: int,
+    more: Mapping[str, Any] | None = None,
 ) -> NodeSpec:
-    """The device; `more` parameters come after the shipped ones, the user's file last."""
-    user = user_parameters(arguments["params_file"])
-    names = ("robot", "device", "map", "panel", "task")
-    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
-    parameters |= {"seed": parse_integer("seed", arguments["seed"]), **(more or {})}
-    return NodeSpec(
-        executable="teleop_node",
-        name="teleop_node",
-        namespace=arguments["namespace"],
-        parameters=(shipped_parameters("teleop_node"), parameters, *user),
-        log_level=arguments["log_level"],
-        owns_terminal=True,
-    )
+    """The device that a robot is driven with, with `more` settings."""
+    settings = {
+        "robot": choice.robot,
+        "device": device.device,
+        "map": device.map,
+        "panel": device.panel,
+        "task": choice.task,
+        "seed": seed,
+        **(more or {}),
+    }
+    return node_spec("teleop_node", arguments, settings, owns_terminal=True)
 
 
-TELEOP = LaunchGroup("teleop", "a robot, the arbiter and a person's device", ARGUMENTS, teleop_plan)
+TELEOP = LaunchGroup(
+    "teleop", "a robot, the arbiter and a person's device", TeleopArguments, teleop_plan
+)

@@ -3,61 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from robot_learning.bringup.lockstep import ARGUMENT as LOCKSTEP
+from msgspec import Meta
+
+from robot_learning.bringup.arguments import Lockstep, NodeArguments, RobotChoice, node_spec
 from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
-    LaunchArgument,
     LaunchGroup,
     LaunchPlan,
     NodeSpec,
     OnExit,
-    ParameterValue,
     middleware_environment,
-    parse_flag,
-    parse_integer,
-    parse_names,
-    parse_number,
     resume_command,
-    shipped_parameters,
-    user_parameters,
 )
-from robot_learning.bringup.teleop import ARGUMENTS as TELEOP_ARGUMENTS
-from robot_learning.bringup.teleop import SCRIPTED, teleop_nodes
-
-_NOISE = ("noise.covariance", "noise.sigma", "noise.trace")
-
-ARGUMENTS = (
-    *TELEOP_ARGUMENTS,
-    LOCKSTEP,
-    LaunchArgument("dataset", "", "Folder of the dataset (default: data/<robot>_<task>)"),
-    LaunchArgument(
-        "resume", "false", "Continue a dataset that already has episodes", ("true", "false")
-    ),
-    LaunchArgument("episodes", "10", "Episodes to save in this session"),
-    LaunchArgument("operator", "", "Who demonstrates"),
-    LaunchArgument("instruction", "", "The task in words (default: its name)"),
-    LaunchArgument("round", "0", "Round of DAgger; 0 for demonstrations"),
-    LaunchArgument("rate_hz", "50", "Rows per second"),
-    LaunchArgument(
-        "image_transport",
-        "compressed",
-        "Image topics to record",
-        ("compressed", "raw"),
-    ),
-    LaunchArgument(
-        "image_storage",
-        "jpeg",
-        "How images are stored; lossless needs image_transport:=raw",
-        ("jpeg", "lossless"),
-    ),
-    LaunchArgument(
-        "episode_timeout_s", "30", "Scripted operator: seconds after which an episode has failed"
-    ),
+from robot_learning.bringup.teleop import (
+    SCRIPTED,
+    TeleopArguments,
+    drawing_settings,
+    noise_settings,
+    teleop_nodes,
 )
+from robot_learning.nodes.recorder import (
+    ImageStorage,
+    ImageTransport,
+    Operator,
+    RoundNumber,
+    RowRate,
+)
+from robot_learning.nodes.session import EpisodeTimeout, SessionEpisodes
+
+InstructionOrTask = Annotated[str, Meta(description="The task in words; not given: its name")]
 
 
-def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
+@dataclass(frozen=True, kw_only=True)
+class TeleopRecordArguments(TeleopArguments):
+    """Arguments of the group `teleop_record`."""
+
+    lockstep: Lockstep | None = None
+    dataset: (
+        Annotated[str, Meta(description="Folder of the dataset; not given: data/<robot>_<task>")]
+        | None
+    ) = None
+    resume: Annotated[bool, Meta(description="Continue a dataset that already has episodes")] = (
+        False
+    )
+    episodes: SessionEpisodes = 10
+    operator: Operator = ""
+    instruction: InstructionOrTask | None = None
+    round: RoundNumber = 0
+    rate_hz: RowRate = 50.0
+    image_transport: ImageTransport = "compressed"
+    image_storage: ImageStorage = "jpeg"
+    episode_timeout_s: EpisodeTimeout = 30.0
+
+
+def teleop_record_plan(arguments: TeleopRecordArguments) -> LaunchPlan:
     """Robot (when simulated), arbiter, the operator's device, recorder and session.
 
     The session ends everything once it has its episodes.
@@ -65,83 +67,66 @@ def teleop_record_plan(arguments: Mapping[str, str]) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    lockstep = is_lockstep(arguments, by_default=True, device=arguments["device"])
+    lockstep = is_lockstep(
+        arguments.lockstep,
+        by_default=True,
+        device=arguments.device,
+        simulated=arguments.sim,
+    )
+    noise = noise_settings(arguments)
+    # Each episode is a demonstration of its own, which the session begins.
+    led = {"demonstrating": False, "demonstrations_follow": "parameter"}
     nodes = teleop_nodes(
         arguments,
-        # Each episode is a demonstration of its own, which the session begins.
-        arbiter={"demonstrating": False, "demonstrations_follow": "parameter"},
-        robot={"image_transport": arguments["image_transport"]},
+        {**noise, **drawing_settings(arguments), **led},
+        {"image_transport": arguments.image_transport},
     )
-    arbiter = next(node for node in nodes if node.name == "arbiter_node")
-    nodes += [recorder_node(arguments, _noise_of(arbiter)), _session_node(arguments)]
+    settings = {
+        "dataset": arguments.dataset or f"data/{arguments.robot}_{arguments.task}",
+        "resume": arguments.resume,
+        "operator": arguments.operator,
+        "instruction": arguments.instruction or arguments.task,
+        "round": arguments.round,
+        "rate_hz": arguments.rate_hz,
+        "image_transport": arguments.image_transport,
+        "image_storage": arguments.image_storage,
+        **noise,
+    }
+    nodes += [recorder_node(arguments, arguments.choice, settings), _session_node(arguments)]
     plan = LaunchPlan(nodes=tuple(nodes), environment=middleware_environment())
     return arranged(plan, lockstep)
 
 
-def _noise_of(arbiter: NodeSpec) -> dict[str, ParameterValue]:
-    """The noise that the arbiter is given, for the recorder to describe."""
-    given: dict[str, ParameterValue] = {}
-    for parameters in arbiter.parameters:
-        if isinstance(parameters, Mapping):
-            given.update({name: parameters[name] for name in _NOISE if name in parameters})
-    return given
-
-
 def recorder_node(
-    arguments: Mapping[str, str], more: Mapping[str, ParameterValue] | None = None
+    arguments: NodeArguments, choice: RobotChoice, more: Mapping[str, Any]
 ) -> NodeSpec:
-    """The recorder; `more` parameters come after the shipped ones, the user's file last."""
-    names = ("robot", "task", "operator", "image_transport", "image_storage")
-    parameters: dict[str, ParameterValue] = {name: arguments[name] for name in names}
-    folder = f"data/{arguments['robot']}_{arguments['task']}"
-    parameters |= {
-        "dataset": arguments["dataset"] or folder,
-        "resume": parse_flag("resume", arguments["resume"]),
-        "simulated": parse_flag("sim", arguments["sim"]),
-        "cameras": parse_names(arguments["cameras"]),
-        "instruction": arguments["instruction"] or arguments["task"],
-        "round": parse_integer("round", arguments["round"]),
-        "rate_hz": parse_number("rate_hz", arguments["rate_hz"]),
-        **(more or {}),
+    """The recorder of what a robot does, with `more` settings."""
+    settings = {
+        "robot": choice.robot,
+        "task": choice.task,
+        "simulated": choice.simulated,
+        "cameras": choice.cameras,
+        **more,
     }
-    return NodeSpec(
-        executable="recorder_node",
-        name="recorder_node",
-        namespace=arguments["namespace"],
-        parameters=(
-            shipped_parameters("recorder_node"),
-            parameters,
-            *user_parameters(arguments["params_file"]),
-        ),
-        log_level=arguments["log_level"],
-    )
+    return node_spec("recorder_node", arguments, settings)
 
 
-def _session_node(arguments: Mapping[str, str]) -> NodeSpec:
-    parameters: dict[str, ParameterValue] = {
-        "episodes": parse_integer("episodes", arguments["episodes"]),
-        "unattended": arguments["device"] == SCRIPTED,
-        "simulated": parse_flag("sim", arguments["sim"]),
-        "seed": parse_integer("seed", arguments["seed"]),
-        "episode_timeout_s": parse_number("episode_timeout_s", arguments["episode_timeout_s"]),
+def _session_node(arguments: TeleopRecordArguments) -> NodeSpec:
+    settings = {
+        "episodes": arguments.episodes,
+        "unattended": arguments.device == SCRIPTED,
+        "simulated": arguments.sim,
+        "seed": arguments.seed,
+        "episode_timeout_s": arguments.episode_timeout_s,
         # How many episodes are lacking still, the session knows.
-        "resume_command": resume_command(
-            "record", [item for item in ARGUMENTS if item.name != "episodes"], arguments
-        ),
+        "resume_command": resume_command("record", arguments, without=("episodes",)),
     }
-    return NodeSpec(
-        executable="session_node",
-        name="session_node",
-        namespace=arguments["namespace"],
-        parameters=(parameters, *user_parameters(arguments["params_file"])),
-        log_level=arguments["log_level"],
-        on_exit=OnExit.FINISH,
-    )
+    return node_spec("session_node", arguments, settings, on_exit=OnExit.FINISH)
 
 
 TELEOP_RECORD = LaunchGroup(
     "teleop_record",
     "teleoperation, recorded episode by episode",
-    ARGUMENTS,
+    TeleopRecordArguments,
     teleop_record_plan,
 )

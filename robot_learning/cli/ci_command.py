@@ -30,7 +30,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `ci`."""
     parser = subparsers.add_parser(
         "ci",
-        help="check profiles, datasets and policies, as a build would",
         description="Check profiles, verify and replay datasets, simulate checkpoints, and run "
         "rounds of DAgger over the ROS nodes in lockstep. The exit code is 1 if a check fails or "
         "cannot be made, and 2 if no check was asked for.",

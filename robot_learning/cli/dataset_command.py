@@ -31,7 +31,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dataset` with its verbs."""
     parser = subparsers.add_parser(
         "dataset",
-        help="look at, check, change and convert recorded datasets",
         description="Work on recorded datasets. Episodes that a command replaces or removes go to "
         "the dataset's trash, and `restore` brings them back. Label layers are kept in the episode "
         "and are removed and restored by `robot-learning relabel`.",

@@ -32,7 +32,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `demo`."""
     parser = subparsers.add_parser(
         "demo",
-        help="run the whole loop in simulation: record, train, serve, correct, retrain, evaluate",
         description="Record demonstrations with and without DART noise over ROS nodes, train, "
         "serve, correct the policy in two rounds of HG-DAgger with the scripted operator, and "
         "evaluate all policies on the same scenes; two or three minutes. Ends with a table, a "

@@ -1,7 +1,8 @@
 """The `robot-learning` command: its subcommands, and what their errors become.
 
 Each subcommand lives in a file of its own with `add_parser(subparsers)` and a `run(arguments)`
-that returns the exit code and imports what is heavy only then: `--help` stays instant.
+that returns the exit code and imports what is heavy only then. The file is loaded when its command
+is given: `--help` stays instant.
 """
 
 from __future__ import annotations
@@ -9,41 +10,93 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from robot_learning import __version__
-from robot_learning.cli import ci_command, dataset_command, demo_command, relabel_command
 from robot_learning.cli.common.command_parser import CommandParser
-from robot_learning.cli.interactive import (
-    bc_command,
-    dagger_command,
-    dart_command,
-    demonstrate_command,
-)
-from robot_learning.cli.machine import doctor_command, profile_command
-from robot_learning.cli.nodes import record_command, up_command
-from robot_learning.cli.policies import evaluate_command, gate_command, serve_command, train_command
 from robot_learning.core.errors import RobotLearningError
 
+
+class Command(NamedTuple):
+    """A subcommand: its module in this folder, and its line in the list of commands."""
+
+    module: str
+    help: str
+
+
 # In the order of the work: look around, collect data, learn from it, use and correct the policy.
-COMMANDS = (
-    doctor_command,
-    demo_command,
-    profile_command,
-    up_command,
-    record_command,
-    demonstrate_command,
-    dataset_command,
-    relabel_command,
-    train_command,
-    evaluate_command,
-    serve_command,
-    dagger_command,
-    dart_command,
-    bc_command,
-    gate_command,
-    ci_command,
-)
+COMMANDS: Mapping[str, Command] = {
+    "doctor": Command(
+        "machine.doctor_command",
+        "check what works on this machine, and how to fix what does not",
+    ),
+    "demo": Command(
+        "demo_command",
+        "run the whole loop in simulation: record, train, serve, correct, retrain, evaluate",
+    ),
+    "robots": Command(
+        "machine.profile_command",
+        "list the robots that are available",
+    ),
+    "profile": Command(
+        "machine.profile_command",
+        "check a robot profile, or print its URDF",
+    ),
+    "up": Command(
+        "nodes.up_command",
+        "start a group of ROS nodes, and stop them together",
+    ),
+    "record": Command(
+        "nodes.record_command",
+        "record demonstrations with a teleoperation device",
+    ),
+    "demonstrate": Command(
+        "interactive.demonstrate_command",
+        "record demonstrations of the scripted expert in simulation",
+    ),
+    "dataset": Command(
+        "dataset_command",
+        "look at, check, change and convert recorded datasets",
+    ),
+    "relabel": Command(
+        "relabel_command",
+        "label recorded rollouts afterwards, by an expert or with a teleoperation device",
+    ),
+    "train": Command(
+        "policies.train_command",
+        "train a policy on a dataset",
+    ),
+    "evaluate": Command(
+        "policies.evaluate_command",
+        "simulate a policy and count how often it succeeds",
+    ),
+    "serve": Command(
+        "policies.serve_command",
+        "let a trained policy drive a robot",
+    ),
+    "dagger": Command(
+        "interactive.dagger_command",
+        "run rounds in which a policy drives, is corrected, and is trained again",
+    ),
+    "dart": Command(
+        "interactive.dart_command",
+        "demonstrate with noise shaped like the policy's own errors, and train (DART)",
+    ),
+    "bc": Command(
+        "interactive.bc_command",
+        "clone an expert's behaviour in any gymnasium environment",
+    ),
+    "gate": Command(
+        "policies.gate_command",
+        "find the thresholds of doubt and risk above which an ensemble asks for help",
+    ),
+    "ci": Command(
+        "ci_command",
+        "check profiles, datasets and policies, as a build would",
+    ),
+}
 _WORKFLOW = """\
 from nothing to a policy, in this order:
   robot-learning doctor                                       # what works here
@@ -61,8 +114,23 @@ EXIT_WRONG = 2
 EXIT_INTERRUPTED = 130
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """The subcommands, each with its line in the list."""
+
+    def add_parser(self, name: str, **settings: Any) -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = super().add_parser(
+            name, help=COMMANDS[name].help, **settings
+        )
+        return parser
+
+
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the command line.
+
+    Args:
+        command: subcommand whose options are wanted; the others are only named, and their modules
+            not loaded. None wants those of all.
+    """
     parser = CommandParser(
         prog="robot-learning",
         description="Robot deployment with people in the loop, in simulation and on the arm.",
@@ -72,9 +140,15 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--traceback", action="store_true", help="show the full Python traceback of an error"
     )
-    subparsers = parser.add_subparsers(dest="command", metavar="command")
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    subparsers = parser.add_subparsers(dest="command", metavar="command", action=_Commands)
+    wanted = {name: entry.module for name, entry in COMMANDS.items()}.get(command or "")
+    for name, entry in COMMANDS.items():
+        if name in subparsers.choices:
+            continue
+        if command is None or entry.module == wanted:
+            import_module(f"robot_learning.cli.{entry.module}").add_parser(subparsers)
+        else:
+            subparsers.add_parser(name)
     return parser
 
 
@@ -87,7 +161,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         try:
-            return _run(build_parser(), argv)
+            given = sys.argv[1:] if argv is None else argv
+            # The options before the command take no values.
+            command = next((text for text in given if not text.startswith("-")), "")
+            return _run(build_parser(command), given)
         finally:
             # Flushed here, so that a reader which has gone away (`| head`) is noticed here too.
             sys.stdout.flush()
@@ -102,7 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_INTERRUPTED
 
 
-def _run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+def _run(parser: argparse.ArgumentParser, argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     if arguments.command is None:
         parser.print_help()

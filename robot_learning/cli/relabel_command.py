@@ -37,7 +37,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `relabel`."""
     parser = subparsers.add_parser(
         "relabel",
-        help="label recorded rollouts afterwards, by an expert or with a teleoperation device",
         description="Go through recorded episodes and add corrective actions for their states.",
         epilog=_EPILOG,
     )

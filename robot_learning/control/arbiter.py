@@ -34,7 +34,7 @@ from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import advance, brake, frozen, rest_position
 from robot_learning.control.requests import Request, Response
 from robot_learning.control.rules import answer, apply_rules
-from robot_learning.control.settings import Alignment, ArbiterSettings
+from robot_learning.control.settings import ArbiterSettings
 from robot_learning.control.sources import (
     ages,
     human_staleness,
@@ -54,6 +54,7 @@ from robot_learning.control.state import (
 )
 from robot_learning.control.workspace import Workspace, WorkspaceGuard
 from robot_learning.core.clocks import Instant
+from robot_learning.core.options.arbiter import Alignment
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.core.vocabulary import Limit, Mode, Source
 

@@ -9,7 +9,7 @@ import numpy as np
 from robot_learning.control.frozen_state import evolve
 from robot_learning.control.limiter import Motion, frozen, rest_position
 from robot_learning.control.requests import Request, Response
-from robot_learning.control.settings import Alignment, ArbiterSettings
+from robot_learning.control.settings import ArbiterSettings
 from robot_learning.control.sources import (
     Interruption,
     count_turns,
@@ -25,6 +25,7 @@ from robot_learning.control.sources import (
 from robot_learning.control.state import ArbiterState, Handover
 from robot_learning.control.transitions import TRANSITIONS, Event, Transition, Trigger
 from robot_learning.core.clocks import NS_PER_S, Instant
+from robot_learning.core.options.arbiter import Alignment
 from robot_learning.core.types import FloatArray
 from robot_learning.core.vocabulary import Mode
 

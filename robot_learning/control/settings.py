@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from enum import Enum
 from functools import cached_property
 
 import numpy as np
@@ -11,73 +10,34 @@ import numpy as np
 from robot_learning.control.commands import Gate
 from robot_learning.control.limiter import MotionLimits, frozen
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.options.arbiter import Alignment, ArbiterOptions
 from robot_learning.core.profile import Joint, JointKind, RobotProfile
 from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray
 
 
-class Alignment(Enum):
-    """What becomes of the difference between the human's device and the arm at a take-over.
-
-    ABSOLUTE: nothing; the arm goes to where the device points (blended in over `blend_s`).
-    ALIGN: it is kept at first and then taken back slowly, until the arm is where the device
-        points.
-    CLUTCH: it is kept until the next take-over: the arm only follows the device's motion.
-    """
-
-    ABSOLUTE = "absolute"
-    ALIGN = "align"
-    CLUTCH = "clutch"
-
-
-@dataclass(frozen=True)
-class Patience:
+@dataclass(frozen=True, kw_only=True)
+class Patience(ArbiterOptions):
     """Every time bound of the arbiter, in seconds, and the other plain settings.
 
     Attributes:
-        human_timeout_s: silence of the human's source after which the arm holds.
         human_max_age_s: age by stamp beyond which a human's command is refused.
-        policy_timeout_s: silence of the policy after which the arm holds; a policy that thinks
-            for longer sends its present chunk again meanwhile.
-        policy_max_age_s: age of the observation beyond which a policy's chunk is stale.
-        policy_hold_s: time for which the last point of a chunk stays valid.
         future_s: how far ahead of the ROS clock a stamp may lie.
         clock_timeout_s: stand-still of the ROS clock after which the policy counts as stale.
-        measured_timeout_s: silence of the robot after which the arm holds.
         measured_max_age_s: age by stamp beyond which a measurement is refused.
-        measured_fault_s: silence of the robot after which the hold becomes a fault.
         tracking_fault_s: time for which a joint may be further from its command than
             `tracking_rad` or `tracking_m` before that is a fault.
         stall_s: pause between two ticks after which the arbiter starts again from rest.
-        blend_s: duration of a handover, during which the new source is blended in.
-        tracking_rad: bound on `|commanded - measured|` of a revolute arm joint; grippers have
-            none, as they close on objects.
-        tracking_m: the same of a prismatic arm joint.
-        alignment: what a take-over does with the offset of the human's device.
-        align_share: speed of taking the offset back, as a share of each velocity limit.
-        velocity_scale: share of the profile's velocity limits that is used, up to 1.
-        acceleration_scale: share of the profile's acceleration limits that is used, up to 1.
+        align_share: speed of taking the human's offset back, as a share of each velocity limit.
     """
 
-    human_timeout_s: float = 0.15
     human_max_age_s: float = 0.3
-    policy_timeout_s: float = 0.15
-    policy_max_age_s: float = 2.0
-    policy_hold_s: float = 0.15
     future_s: float = 0.05
     clock_timeout_s: float = 0.5
-    measured_timeout_s: float = 0.15
     measured_max_age_s: float = 0.5
-    measured_fault_s: float = 1.0
     tracking_fault_s: float = 0.2
     stall_s: float = 0.15
-    blend_s: float = 0.4
-    tracking_rad: float = 0.4
-    tracking_m: float = 0.05
-    alignment: Alignment = Alignment.ALIGN
     align_share: float = 0.1
-    velocity_scale: float = 1.0
-    acceleration_scale: float = 1.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

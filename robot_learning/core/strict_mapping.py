@@ -12,33 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from robot_learning.core.amounts import amount
+from robot_learning.core.decoding import exponent_hint, found_text
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.yaml_file import read_yaml
 
 _Mapping = TypeVar("_Mapping", bound="StrictMapping")
-_EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice, which YAML would silently overwrite."""
-
-
-def _construct_mapping(loader: _UniqueKeyLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    mapping: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in mapping:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"the key '{key}' stands twice", key_node.start_mark
-            )
-        mapping[key] = loader.construct_object(value_node, deep=True)
-    return mapping
-
-
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
 class StrictMapping:
@@ -55,7 +34,7 @@ class StrictMapping:
         self.key = key
         self._error = error
         if not isinstance(values, dict):
-            raise self.fail(f"expected a mapping of keys to values, found {_describe(values)}")
+            raise self.fail(f"expected a mapping of keys to values, found {found_text(values)}")
         self._values: dict[str, Any] = {str(name): value for name, value in values.items()}
         self._known: list[str] = []
 
@@ -68,15 +47,7 @@ class StrictMapping:
         Raises:
             error: the file is missing, unreadable, not YAML, or not a mapping.
         """
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise error(f"{path}: cannot be read: {problem}") from problem
-        try:
-            values = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-        except (yaml.YAMLError, RecursionError, ValueError) as problem:
-            raise error(f"{path}: not valid YAML: {problem}") from problem
-        return cls(values, str(path), error=error)
+        return cls(read_yaml(path, error), str(path), error=error)
 
     def fail(self, text: str, name: str = "") -> ConfigurationError:
         """An error about this mapping or about its key `name`, to be raised."""
@@ -119,7 +90,7 @@ class StrictMapping:
         """A non-empty string."""
         value = self._take(name, default)
         if not isinstance(value, str) or not value:
-            raise self.fail(f"expected text, found {_describe(value)}", name)
+            raise self.fail(f"expected text, found {found_text(value)}", name)
         return value
 
     def topic_name(self, name: str) -> str:
@@ -150,14 +121,14 @@ class StrictMapping:
         """A boolean."""
         value = self._take(name, default)
         if not isinstance(value, bool):
-            raise self.fail(f"expected true or false, found {_describe(value)}", name)
+            raise self.fail(f"expected true or false, found {found_text(value)}", name)
         return value
 
     def integer(self, name: str, default: int | None = None, minimum: int | None = None) -> int:
         """A whole number."""
         value = self._take(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
-            raise self.fail(f"expected a whole number, found {_describe(value)}", name)
+            raise self.fail(f"expected a whole number, found {found_text(value)}", name)
         if minimum is not None and value < minimum:
             raise self.fail(f"expected at least {minimum}, found {value}", name)
         return value
@@ -176,7 +147,7 @@ class StrictMapping:
         values = self._take(name, default)
         if not isinstance(values, list | tuple) or len(values) != count:
             raise self.fail(
-                f"expected a list of {amount(count, 'number')}, found {_describe(values)}", name
+                f"expected a list of {amount(count, 'number')}, found {found_text(values)}", name
             )
         return tuple(self._number(value, f"{name}[{index}]") for index, value in enumerate(values))
 
@@ -184,14 +155,14 @@ class StrictMapping:
         """A list of whole numbers, of any length."""
         values = self._take(name, None)
         if not isinstance(values, list | tuple) or not all(type(v) is int for v in values):
-            raise self.fail(f"expected a list of whole numbers, found {_describe(values)}", name)
+            raise self.fail(f"expected a list of whole numbers, found {found_text(values)}", name)
         return tuple(values)
 
     def texts(self, name: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
         """A list of strings without repeats."""
         values = self._take(name, default)
         if not isinstance(values, list | tuple) or not all(isinstance(v, str) for v in values):
-            raise self.fail(f"expected a list of names, found {_describe(values)}", name)
+            raise self.fail(f"expected a list of names, found {found_text(values)}", name)
         for value in values:
             if list(values).count(value) > 1:
                 raise self.fail(f"'{value}' stands twice", name)
@@ -210,7 +181,7 @@ class StrictMapping:
         """A list of nested mappings; empty when absent and not `required`."""
         values = self._take(name, None if required else [])
         if not isinstance(values, list):
-            raise self.fail(f"expected a list, found {_describe(values)}", name)
+            raise self.fail(f"expected a list, found {found_text(values)}", name)
         return [self._nested(value, f"{name}[{index}]") for index, value in enumerate(values)]
 
     def entries(self, name: str, read: Callable[[StrictMapping, str], Any]) -> dict[str, Any]:
@@ -229,7 +200,7 @@ class StrictMapping:
 
     def _number(self, value: Any, name: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            text = f"expected a number, found {_describe(value)}{_exponent_hint(value)}"
+            text = f"expected a number, found {found_text(value)}{exponent_hint(value)}"
             raise self.fail(text, name)
         if not math.isfinite(value):
             raise self.fail(f"expected a finite number, found {value}", name)
@@ -240,20 +211,3 @@ class StrictMapping:
 
     def _place(self, name: str) -> str:
         return ".".join(part for part in (self.key, name) if part)
-
-
-def _exponent_hint(value: Any) -> str:
-    """What to write instead of `1e2`, which YAML 1.1 takes for text."""
-    if not isinstance(value, str) or not _EXPONENT.fullmatch(value):
-        return ""
-    mantissa, _, exponent = value.lower().partition("e")
-    dotted = f"{float(mantissa)}e{int(exponent):+d}"
-    return f", which is text in YAML; write {float(value):.12g} or {dotted}"
-
-
-def _describe(value: Any) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, list | tuple):
-        return f"a list of {len(value)}"
-    return f"{value!r}"

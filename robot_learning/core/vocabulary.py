@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
+from typing import Literal
 
 OUTCOMES = ("success", "failure", "unknown")
 """How an episode ended."""
@@ -12,6 +13,37 @@ POLICY_FAMILIES = (
     *("act", "autoregressive", "diffusion", "flow"),
 )
 """Policies that can be trained; `robot_learning.policies.families` builds them."""
+
+OperatorDevice = Literal[
+    "keyboard", "gamepad", "gamepad_direct", "spacemouse", "leader_arm", "scripted"
+]
+"""What an operator drives with; `scripted` needs no person: a task's expert with human faults."""
+
+OperatorPanel = Literal["none", "keyboard"]
+"""What may carry the operator's keys beside another device."""
+
+HelpGate = Literal["human", "ensemble", "thrifty"]
+"""Who decides when to take over: a person (HG-DAgger), or the policy, which asks for help."""
+
+Labeller = Literal["none", "expert"]
+"""Who labels the rows of a policy afterwards."""
+
+TrainPlace = Literal["here", "external"]
+"""Where policies are trained; external: elsewhere, and whoever asks waits for the checkpoint."""
+
+PolicySize = Literal["small", "reference"]
+"""Presets of a policy family: for a laptop's CPU, or as in the paper."""
+
+ComputeDevice = Literal["auto", "cpu", "cuda", "mps"]
+"""Where a network runs."""
+
+ComputeBackend = Literal["auto", "eager", "compiled", "onnx"]
+"""Engine that runs a network; auto: the fastest, as measured."""
+
+ExecutionName = Literal[
+    "auto", "receding_horizon", "asynchronous", "temporal_ensembling", "real_time_chunking"
+]
+"""How chunks of actions are executed; auto: as suits the policy."""
 
 
 class Mode(IntEnum):

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from robot_learning.core.options.numbers import AtLeast1, NotNegative, ShareBelow1
 from robot_learning.policies.backbones.attention import (
     PostNormDecoderLayer,
     PostNormEncoderLayer,
 )
 from robot_learning.policies.backbones.positions import image_sinusoids, sinusoids
 from robot_learning.policies.backbones.resnet import ResNet18
-from robot_learning.policies.config import PolicyConfig, check_heads
+from robot_learning.policies.config import Layers, PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationInput
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
@@ -43,15 +44,15 @@ class ActConfig(PolicyConfig):
         dropout: share of units left out in training.
     """
 
-    width: int = 128
-    heads: int = 4
-    hidden: int = 512
-    encoder_layers: int = 2
-    decoder_layers: int = 1
-    latent_encoder_layers: int = 2
-    latent: int = 32
-    kl_weight: float = 10.0
-    dropout: float = 0.1
+    width: AtLeast1 = 128
+    heads: AtLeast1 = 4
+    hidden: AtLeast1 = 512
+    encoder_layers: Layers = 2
+    decoder_layers: Layers = 1
+    latent_encoder_layers: Layers = 2
+    latent: AtLeast1 = 32
+    kl_weight: NotNegative = 10.0
+    dropout: ShareBelow1 = 0.1
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,17 +23,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log
+from typing import Annotated
 
 import torch
+from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn import functional
 
+from robot_learning.core.options.numbers import AtLeast1, NotNegative, Positive, ShareBelow1
 from robot_learning.policies.backbones.attention import Cache, PreNormBlock
 from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.categorical import choose
-from robot_learning.policies.config import PolicyConfig, check_heads
+from robot_learning.policies.config import Layers, PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
-from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
 
@@ -67,24 +69,20 @@ class AutoregressiveConfig(PolicyConfig):
             it depend; else what has no label is left out of the loss, and told as a hold.
     """
 
-    bins: int = 256
-    label_width_bins: float = 0.0
-    hidden: tuple[int, ...] = ()
-    width: int = 128
-    layers: int = 2
-    heads: int = 4
-    dropout: float = 0.0
-    temperature: float = 1.0
-    smallest_share: float = 0.0
+    bins: Annotated[int, Meta(ge=2)] = 256
+    label_width_bins: NotNegative = 0.0
+    hidden: tuple[AtLeast1, ...] = ()
+    width: AtLeast1 = 128
+    layers: Layers = 2
+    heads: AtLeast1 = 4
+    dropout: ShareBelow1 = 0.0
+    temperature: Positive = 1.0
+    smallest_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
     train_on_padding: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_heads(self.width, self.heads)
-        if self.bins < 2 or self.temperature <= 0:
-            raise PolicyError("bins are at least 2, and the temperature is above 0")
-        if self.smallest_share > 1:
-            raise PolicyError(f"smallest_share is at most 1, not {self.smallest_share}")
 
 
 class AutoregressivePolicy(Policy):

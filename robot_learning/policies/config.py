@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from math import inf
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
+import msgspec
+from msgspec import Meta
+
+from robot_learning.core.decoding import check, mistakes
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareAbove0
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.normalization import NormalizationMode
 
 Config = TypeVar("Config")
-_MOST_LAYERS = 1000
 # PyTorch's convolutions of fewer channels, channels last, have crashed the process on the CPU.
 _LEAST_IMAGE_WIDTH = 4
+Layers = Annotated[int, Meta(ge=1, le=1000)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,23 +40,19 @@ class ImageConfig:
         shared: whether all cameras share one encoder.
     """
 
-    width: int = 32
+    width: Annotated[int, Meta(ge=_LEAST_IMAGE_WIDTH)] = 32
     downsampling: Literal[16, 32] = 16
-    keypoints: int = 32
-    features: int = 64
-    crop: float = 0.9
-    shift_px: int = 0
-    brightness: float = 0.2
-    contrast: float = 0.2
-    saturation: float = 0.2
+    keypoints: AtLeast1 = 32
+    features: AtLeast1 = 64
+    crop: ShareAbove0 = 0.9
+    shift_px: AtLeast0 = 0
+    brightness: NotNegative = 0.2
+    contrast: NotNegative = 0.2
+    saturation: NotNegative = 0.2
     shared: bool = False
 
     def __post_init__(self) -> None:
-        if self.width < _LEAST_IMAGE_WIDTH:
-            raise PolicyError(f"images.width is at least {_LEAST_IMAGE_WIDTH}, not {self.width}")
-        check_values(self, may_be_zero=("shift_px",))
-        if not 0 < self.crop <= 1:
-            raise PolicyError(f"crop is above 0 and at most 1, not {self.crop}")
+        check(self, "images", PolicyError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,34 +74,13 @@ class PolicyConfig:
     """
 
     observation_normalization: NormalizationMode = "gaussian"
-    observation_margin: float | None = None
-    narrow_range: float = 0.0
+    observation_margin: NotNegative | None = None
+    narrow_range: NotNegative = 0.0
     action_normalization: NormalizationMode = "limits"
     images: ImageConfig = field(default_factory=ImageConfig)
 
     def __post_init__(self) -> None:
-        check_values(self)
-
-
-def check_values(config: Any, may_be_zero: tuple[str, ...] = ()) -> None:
-    """Refuse whole numbers (sizes) below 1, and others that are negative or not finite.
-
-    Raises:
-        PolicyError: names the option.
-    """
-    for item in fields(config):
-        name, value = item.name, getattr(config, item.name)
-        whole = "float" not in str(item.type) and name not in may_be_zero
-        for number in value if isinstance(value, tuple) else (value,):
-            if isinstance(number, bool) or not isinstance(number, int | float):
-                continue
-            smallest = 1 if whole else 0
-            if not smallest <= number < inf:
-                raise PolicyError(f"{name} is at least {smallest}, not {number}")
-        if name.startswith("dropout") and value >= 1:
-            raise PolicyError(f"{name} is below 1, not {value}")
-        if name.endswith("layers") and value > _MOST_LAYERS:
-            raise PolicyError(f"{name} is at most {_MOST_LAYERS}, not {value}")
+        check(self, error=PolicyError)
 
 
 def check_heads(width: int, heads: int) -> None:
@@ -141,7 +119,7 @@ def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
 
 def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
     """All at once: values that are right together may be wrong one by one."""
-    hints = get_type_hints(type(config))
+    hints = get_type_hints(type(config), include_extras=True)
     changes: dict[str, Any] = {}
     nested: dict[str, dict[str, Any]] = {}
     for name, value in overrides.items():
@@ -163,21 +141,9 @@ def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
 
 
 def _converted(kind: Any, value: Any, name: str) -> Any:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        if value not in arguments:
-            raise PolicyError(f"{name}: {unknown_choice('value', value, map(str, arguments))}")
-        return value
-    if origin in (Union, types.UnionType):
-        inner = next(argument for argument in arguments if argument is not type(None))
-        return None if value is None else _converted(inner, value, name)
-    if origin is tuple and isinstance(value, list | tuple):
-        return tuple(_converted(arguments[0], item, name) for item in value)
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(kind, type) and type(value) is kind:
-        return value
-    raise PolicyError(f"{name}: expected {getattr(kind, '__name__', kind)}, found {value!r}")
+    for mistake in mistakes(value, kind, name):
+        raise PolicyError(str(mistake))
+    return msgspec.convert(value, kind)
 
 
 def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
 from robot_learning.policies.backbones.chunk_transformer import ChunkTransformer
 from robot_learning.policies.backbones.unet import UNet
-from robot_learning.policies.config import PolicyConfig, check_heads
+from robot_learning.policies.config import Layers, PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.guidance import Guidance
@@ -43,15 +44,15 @@ class DenoisingConfig(PolicyConfig):
 
     observation_normalization: NormalizationMode = "limits"
     backbone: Literal["unet", "transformer"] = "unet"
-    channels: tuple[int, ...] = (64, 128)
-    kernel: int = 5
-    groups: int = 8
-    time_features: int = 64
-    width: int = 128
-    layers: int = 4
-    heads: int = 4
-    dropout: float = 0.1
-    inference_steps: int = 10
+    channels: tuple[AtLeast1, ...] = (64, 128)
+    kernel: AtLeast1 = 5
+    groups: AtLeast1 = 8
+    time_features: AtLeast1 = 64
+    width: AtLeast1 = 128
+    layers: Layers = 4
+    heads: AtLeast1 = 4
+    dropout: ShareBelow1 = 0.1
+    inference_steps: AtLeast1 = 10
     train_on_padding: bool = True
 
     def __post_init__(self) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
 from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.encoder import ObservationEncoder
@@ -32,8 +33,8 @@ class DeterministicConfig(PolicyConfig):
         error: loss of normalised actions: `l1` or `l2`; it has no effect on discrete ones.
     """
 
-    hidden: tuple[int, ...] = (512, 512)
-    dropout: float = 0.0
+    hidden: tuple[AtLeast1, ...] = (512, 512)
+    dropout: ShareBelow1 = 0.0
     layer_norm: bool = False
     error: Literal["l1", "l2"] = "l1"
 

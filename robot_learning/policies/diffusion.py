@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from robot_learning.core.options.numbers import AtLeast1, NotNegative
 from robot_learning.policies.denoising import DenoisingConfig, DenoisingPolicy
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.guidance import Guidance
@@ -42,10 +43,10 @@ class DiffusionConfig(DenoisingConfig):
             normalisation `limits` 1 is all that was ever demonstrated. 0: not clipped.
     """
 
-    train_steps: int = 100
+    train_steps: AtLeast1 = 100
     prediction: Literal["noise", "sample"] = "noise"
     sampler: Literal["ddim", "ddpm"] = "ddim"
-    clip: float = 1.0
+    clip: NotNegative = 1.0
 
 
 class DiffusionPolicy(DenoisingPolicy):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from msgspec import Meta
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
@@ -33,7 +34,7 @@ class ExecutionConfig:
         ensemble_decay: m of exp(-m i).
     """
 
-    executed_steps: int = 0
+    executed_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     ensemble: bool = False
     ensemble_decay: float = 0.01
 

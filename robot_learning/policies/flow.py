@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robot_learning.core.options.numbers import AtLeast1
 from robot_learning.policies.denoising import DenoisingConfig, DenoisingPolicy
 from robot_learning.policies.guidance import Guidance
 from robot_learning.policies.policy import Loss, TensorBatch
@@ -24,7 +25,7 @@ from robot_learning.policies.randomness import normal, uniform
 class FlowConfig(DenoisingConfig):
     """A few steps suffice, the paths being nearly straight."""
 
-    inference_steps: int = 6
+    inference_steps: AtLeast1 = 6
 
 
 class FlowPolicy(DenoisingPolicy):

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from robot_learning.core.options.numbers import AtLeast1, NotNegative, ShareBelow1
 from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.encoder import ObservationEncoder
@@ -33,10 +34,10 @@ class GaussianConfig(PolicyConfig):
         answer: what the policy does at inference: the `mean`, or a `sample`.
     """
 
-    hidden: tuple[int, ...] = (512, 512)
-    dropout: float = 0.0
+    hidden: tuple[AtLeast1, ...] = (512, 512)
+    dropout: ShareBelow1 = 0.0
     layer_norm: bool = False
-    smallest_std: float = 0.01
+    smallest_std: NotNegative = 0.01
     answer: Literal["mean", "sample"] = "mean"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
 from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.mixture import Mixture, MixtureConfig
@@ -28,8 +29,8 @@ class GmmConfig(MixtureConfig):
         layer_norm: whether a layer norm follows each hidden layer.
     """
 
-    hidden: tuple[int, ...] = (512, 512)
-    dropout: float = 0.0
+    hidden: tuple[AtLeast1, ...] = (512, 512)
+    dropout: ShareBelow1 = 0.0
     layer_norm: bool = False
 
 

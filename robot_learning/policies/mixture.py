@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from robot_learning.core.options.numbers import AtLeast1, NotNegative
 from robot_learning.policies.categorical import choose
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.gaussian import log_density
@@ -30,8 +31,8 @@ class MixtureConfig(PolicyConfig):
             evaluation), or a `sample` from it.
     """
 
-    components: int = 5
-    smallest_std: float = 0.01
+    components: AtLeast1 = 5
+    smallest_std: NotNegative = 0.01
     tanh_mean: bool = False
     answer: Literal["component_mean", "sample"] = "component_mean"
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from robot_learning.core.options.numbers import AtLeast1
+from robot_learning.policies.config import Layers
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.mixture import Mixture, MixtureConfig
@@ -29,8 +31,8 @@ class RnnGmmConfig(MixtureConfig):
         layers: layers of the LSTM.
     """
 
-    hidden: int = 128
-    layers: int = 2
+    hidden: AtLeast1 = 128
+    layers: Layers = 2
 
 
 class RnnGmmPolicy(Policy):

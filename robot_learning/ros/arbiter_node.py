@@ -10,6 +10,7 @@ This is no certified emergency stop.
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from functools import partial
 from typing import Any
 
@@ -27,18 +28,20 @@ from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.errors import CommandError, ConfigurationError
+from robot_learning.core.options.arbiter import ArbiterOptions
 from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.vocabulary import Mode
 from robot_learning.messages.joint_collector import JointCollector
 from robot_learning.messages.stamps import header_stamp_ns, time_ns
+from robot_learning.nodes.arbiter import ArbiterNodeSettings
 from robot_learning.ros.arbiter.demonstration_trigger import DemonstrationTrigger
 from robot_learning.ros.arbiter.demonstrations import Demonstrations
 from robot_learning.ros.arbiter.outputs import ArbiterDiagnostics, CommandOutput, DecisionOutput
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host, SteppedDefaults
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import ARBITER_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import changed_settings, declare_settings
 from robot_learning.ros.common.topic_types import who_publishes
 from robot_learning.sim.end_effectors import WorkspaceBoxes
 
@@ -55,37 +58,37 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("arbiter_node", **host.node_options)
         self._steady = host.clock
-        given = declare_parameters(self, ARBITER_NODE)
-        self._profile = profile = load_profile(given["robot"])
-        bounds = {name: given[name] for name in Patience.__dataclass_fields__ if name in given}
-        rate_hz = given["rate_hz"] or profile.control_rate_hz
-        slowest_s = SLOW_PERIODS / (rate_hz * given["sim_speed"])
+        given = declare_settings(self, ArbiterNodeSettings)
+        self._profile = profile = load_profile(given.robot)
+        bounds = {each.name: getattr(given, each.name) for each in fields(ArbiterOptions)}
+        rate_hz = given.rate_hz or profile.control_rate_hz
+        slowest_s = SLOW_PERIODS / (rate_hz * given.sim_speed)
         # A slow simulation makes every source slow, by the steady clock. In real time a bound that
         # is too small is refused rather than raised: it is a safety bound.
-        if given["sim_speed"] < 1.0:
+        if given.sim_speed < 1.0:
             for name in ("human_timeout_s", "policy_timeout_s", "measured_timeout_s"):
                 bounds[name] = max(bounds[name], slowest_s)
         bounds["stall_s"] = max(Patience.stall_s, slowest_s)
         settings = arbiter_settings(profile, rate_hz, **bounds)
-        boxes = given["workspace"] and profile.sim is not None
+        boxes = given.workspace and profile.sim is not None
         self._measured_timeout_s = settings.patience.measured_timeout_s
         self._arbiter = Arbiter(settings, WorkspaceBoxes(profile) if boxes else None)
-        if given["workspace"] and not boxes:
+        if given.workspace and not boxes:
             text = "the profile has no MJCF model, so that the workspace boxes are not watched"
             self.get_logger().warning(text)
         self._state = ArbiterState()
         self._inbox: dict[str, Any] = {}
         self._joints = JointCollector(profile.joint_names)
-        self._autostart = bool(given["autostart"])
-        real_time = bool(given["real_time"]) and given["sim_speed"] == 1.0
+        self._autostart = given.autostart
+        real_time = given.real_time and given.sim_speed == 1.0
         self.priority = ARBITER_PRIORITY if real_time else None
-        self._pacer = Pacer(rate_hz * given["sim_speed"], host.clock)
-        self._idle_pacer = Pacer(min(IDLE_RATE_HZ, rate_hz * given["sim_speed"]), host.clock)
+        self._pacer = Pacer(rate_hz * given.sim_speed, host.clock)
+        self._idle_pacer = Pacer(min(IDLE_RATE_HZ, rate_hz * given.sim_speed), host.clock)
         self._idle = False
         self._rate: RateReport | None = None
         self._reported_ns = 0
-        self._demonstrations = Demonstrations(profile, given)
-        self._command = CommandOutput(self, profile, given["output"], given["time_from_start_s"])
+        self._demonstrations = Demonstrations(profile, given.demonstrating, given.noise)
+        self._command = CommandOutput(self, profile, given.output, given.time_from_start_s)
         self._columns = DecisionOutput(self, profile)
         self._diagnostics = ArbiterDiagnostics(self, profile)
         for topic in ("teleop", "policy"):
@@ -96,7 +99,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         for request in Request:
             self.create_service(Trigger, f"~/{request.value}", partial(self._on_request, request))
         self.add_on_set_parameters_callback(self._on_parameters)
-        self._trigger = DemonstrationTrigger(self, given["demonstrations_follow"])
+        self._trigger = DemonstrationTrigger(self, given.demonstrations_follow)
 
     def close(self) -> None:
         """Release the node. Nothing is sent: the robot holds its last command."""
@@ -199,9 +202,9 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         return response
 
     def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        changes = {parameter.name: parameter.value for parameter in parameters}
         try:
-            self._demonstrations.change(changes)
+            after = changed_settings(self, ArbiterNodeSettings, parameters)
+            self._demonstrations.change(after.demonstrating, after.noise)
         except ConfigurationError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)

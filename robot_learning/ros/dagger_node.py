@@ -28,10 +28,12 @@ from robot_learning.learning.interactive.round_jobs import relabel_job
 from robot_learning.learning.interactive.round_settings import EXPERT, EXTERNAL, NOBODY
 from robot_learning.learning.interactive.round_table import round_text
 from robot_learning.learning.interactive.rounds import DaggerRun, Phase
+from robot_learning.nodes.dagger import DaggerNodeSettings
+from robot_learning.nodes.recorder import RecorderNodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import DAGGER_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.rollouts import Rollouts, check_unattended
@@ -52,12 +54,12 @@ class DaggerNode(Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("dagger_node", **host.node_options)
         self._host = host
-        self._settings = settings = declare_parameters(self, DAGGER_NODE)
+        self._settings = settings = declare_settings(self, DaggerNodeSettings)
         check_unattended(settings)
-        self._folder = Path(settings["run"]).expanduser().resolve()
+        self._folder = Path(settings.run).expanduser().resolve()
         self._leader = EpisodeLeader(self, host, settings)
         self._calls = self._leader.calls
-        self._policy = RemotePolicy(self._calls, settings["policy_node"])
+        self._policy = RemotePolicy(self._calls, settings.policy_node)
         self._doubt = PolicyDoubt(self)
         self._rollouts = Rollouts(self, self._leader, self._policy, self._doubt, settings)
         self._work = RoundWork(
@@ -95,7 +97,7 @@ class DaggerNode(Node):  # type: ignore[misc]
     def _run_rounds(self) -> None:
         self._leader.await_graph()
         self._leader.check_pace()
-        self._calls.demand(f"{self._settings['teleop_node']}/release")
+        self._calls.demand(f"{self._settings.teleop_node}/release")
         self._keep(opened_run(self._folder, self._leader.recorder["dataset"], self._settings))
         phases: dict[Phase, Callable[[], None]] = {
             Phase.COLLECTING: self._collect,
@@ -116,7 +118,7 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     @property
     def _is_over(self) -> bool:
-        wanted, state = self._settings["rounds"], self._state
+        wanted, state = self._settings.rounds, self._state
         over = state.current.phase is Phase.DONE and 0 < wanted <= state.collected
         return bool(over)
 
@@ -125,13 +127,13 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._say(f"round {current.number}: loading {current.checkpoint}")
         gate = self._serve(current.checkpoint, current.number - 1)
         metadata = {"round": current.number, "checkpoint_digest": current.checkpoint_digest}
-        self._calls.set_parameters(names["recorder_node"], metadata)
+        self._calls.set_live(names.recorder_node, RecorderNodeSettings, metadata)
         self._overload = OverloadWatch()
         self._take_stock(ended=False)
         self._finish, cut_off = False, 0
         self._say(f"round {current.number}: the policy drives, take over when it errs")
         while not self._is_full:
-            if names["unattended"]:
+            if names.unattended:
                 ended = self._rollouts.unattended(on_call=bool(gate))
             else:
                 ended = self._rollouts.attended(lambda: self._is_full)
@@ -141,20 +143,20 @@ class DaggerNode(Node):  # type: ignore[misc]
                 raise RobotLearningError(self._work.advice(self._leader.recorder["message"]))
             if not self._is_full:
                 self._overload.check(resume_command(self._settings))
-        if names["simulated"]:
+        if names.simulated:
             self._leader.scene.disable()
         relabel = self._state.current.relabel != NOBODY
         self._enter(Phase.RELABELLING if relabel else Phase.TRAINING)
 
     @property
-    def _ask_above(self) -> float:
-        """Doubt above which the policy asks for help; 0: never."""
-        wanted = float(self._settings["ask_above"])
-        return (self._state.doubt_threshold or 0.0) if wanted < 0.0 else wanted
+    def _ask_above(self) -> float | None:
+        """Doubt above which the policy asks for help; None: never."""
+        settings = self._settings
+        return self._state.doubt_threshold if settings.ask_as_operator else settings.ask_above
 
     @property
     def _is_full(self) -> bool:
-        wanted = self._settings["episodes_per_round"]
+        wanted = self._settings.episodes_per_round
         counted = len(self._state.current.counted)
         return (self._finish and counted > 0) or 0 < wanted <= counted
 
@@ -186,8 +188,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._work.train(self._state)
         self._enter(Phase.RELOADING)
 
-    def _serve(self, checkpoint: str, trained_in: int) -> str:
-        """From now on this policy proposes; the folder that says when it asks for help."""
+    def _serve(self, checkpoint: str, trained_in: int) -> str | None:
+        """From now on this policy proposes; the folder that says when it asks for help, if any."""
         gate = self._work.gate(self._state, checkpoint, trained_in)
         self._policy.serve(checkpoint, self._ask_above, gate)
         return gate
@@ -209,7 +211,7 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _begin_next(self) -> None:
         state = self._state
-        if state.collected and not self._settings["unattended"]:
+        if state.collected and not self._settings.unattended:
             self._await_start(state.current.number)
         self._keep(rounds.next_round(state, self._folder))
 
@@ -249,7 +251,7 @@ class DaggerNode(Node):  # type: ignore[misc]
             now_ns=int(self.get_clock().now().nanoseconds),
             waiting=self._waiting,
             message=self._message,
-            wanted=self._settings["episodes_per_round"],
+            wanted=self._settings.episodes_per_round,
         )
         self._status.publish(String(data=json.dumps(document, separators=(",", ":"))))
 

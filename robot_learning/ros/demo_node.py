@@ -29,11 +29,12 @@ from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
 from robot_learning.episodes.exports.video import VideoWriter
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.nodes.demo import DemoNodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host, StopRequestedError
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import DEMO_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.demo.report import DemoFigures
 from robot_learning.ros.teleop.observation_input import ObservationInput
 
@@ -58,11 +59,11 @@ class DemoNode(Node):  # type: ignore[misc]
 
         super().__init__("demo_node", **host.node_options)
         self._host = host
-        settings = declare_parameters(self, DEMO_NODE)
-        profile, self._task = load_profile(settings["robot"]), make_task(settings["task"])
-        self._profile, self._camera = profile, str(settings["camera"])
-        self._title = f"{settings['robot']}: {settings['task']}"
-        self._timeout_s = float(settings["timeout_s"])
+        settings = declare_settings(self, DemoNodeSettings)
+        profile, self._task = load_profile(settings.robot), make_task(settings.task)
+        self._profile, self._camera = profile, settings.camera
+        self._title = f"{settings.robot}: {settings.task}"
+        self._timeout_s = settings.timeout_s
         self._end_effector = profile.arms[0].end_effector_name
         self._object = self._task.objects[0]
         self._figures = DemoFigures(
@@ -73,7 +74,7 @@ class DemoNode(Node):  # type: ignore[misc]
             camera_rate=RateMeter(CAMERA_RATE_HZ),
         )
         self._show_next_s = 0.0
-        self._video = _writable(Path(settings["video"])) if settings["video"] else None
+        self._video = _writable(Path(settings.video)) if settings.video else None
         self._scenes: list[Observation] = []
         self._camera_seen = False
         names = (self._end_effector, *self._task.objects)
@@ -83,7 +84,7 @@ class DemoNode(Node):  # type: ignore[misc]
             DiagnosticArray, "diagnostics", self._on_diagnostics, qos.DIAGNOSTICS
         )
         if self._video is not None:
-            topic = f"{settings['camera']}/image_raw/compressed"
+            topic = f"{settings.camera}/image_raw/compressed"
             self.create_subscription(CompressedImage, topic, self._on_image, qos.STREAM_IN)
         else:
             self._listen_to_commands()

@@ -18,10 +18,11 @@ from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.turns import TurnCounter, TurnRules
 from robot_learning.core.types import Observation
+from robot_learning.nodes.expert import ExpertNodeSettings
 from robot_learning.ros.common import conversions, qos
 from robot_learning.ros.common.host import Host, SteppedDefaults
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import EXPERT_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.teleop.observation_input import ObservationInput
 
 POLL_PERIOD_S, FOLLOWING_PERIOD_S = 0.002, 0.0001
@@ -38,25 +39,25 @@ class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
         from robot_learning.sim.tasks import make_task
 
         super().__init__("expert_node", **host.node_options)
-        settings = declare_parameters(self, EXPERT_NODE)
-        self._profile = load_profile(settings["robot"])
-        self._task = make_task(settings["task"])
-        self._seed = int(settings["seed"])
-        self._expert = make_expert(settings["task"], self._profile, self._seed)
-        self._episodes = int(settings["episodes"])
-        self._stop_on_success = bool(settings["stop_on_success"])
-        self._timeout_ns = seconds_to_ns(settings["episode_timeout_s"])
-        self._period_ns = round(NS_PER_S / settings["rate_hz"])
+        settings = declare_settings(self, ExpertNodeSettings)
+        self._profile = load_profile(settings.robot)
+        self._task = make_task(settings.task)
+        self._seed = settings.seed
+        self._expert = make_expert(settings.task, self._profile, self._seed)
+        self._episodes = settings.episodes
+        self._stop_on_success = settings.stop_on_success
+        self._timeout_ns = seconds_to_ns(settings.episode_timeout_s)
+        self._period_ns = round(NS_PER_S / settings.rate_hz)
         # Observations come at the robot's rate; half of its period is how far they may be off.
         self._early_ns = round(0.5 * NS_PER_S / self._profile.control_rate_hz)
-        self._await_listeners = int(settings["await_listeners"])
+        self._await_listeners = settings.await_listeners
         self._started_ns: int | None = None
         self._acted_ns: int | None = None
         self._resetting = self._observed = False
         self._done = self._succeeded = 0
         self._finish = host.finish
         self._commands = self.create_publisher(JointTrajectory, "joint_command", qos.COMMAND)
-        self._reset = self.create_client(Trigger, f"{settings['robot_node']}/reset")
+        self._reset = self.create_client(Trigger, f"{settings.robot_node}/reset")
         arms = (arm.end_effector_name for arm in self._profile.arms)
         turns = TurnCounter(TurnRules.of(self._profile))
         ObservationInput(self, turns, (*arms, *self._task.objects), self._on_observation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from launch.actions import (
     DeclareLaunchArgument,
@@ -26,7 +27,7 @@ from robot_learning.bringup.plan import (
 from robot_learning.core.errors import RobotLearningError
 
 
-def launch_description(group: LaunchGroup) -> LaunchDescription:
+def launch_description(group: LaunchGroup[Any]) -> LaunchDescription:
     """The launch description of a group: its arguments, then whatever its plan says."""
     declared = [
         DeclareLaunchArgument(

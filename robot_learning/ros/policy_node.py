@@ -11,24 +11,24 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, DependencyError
+from robot_learning.core.options.serving import ServingOptions
 from robot_learning.core.pacing import POLICY_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.nodes.policy import PolicyNodeSettings
 from robot_learning.ros.common.host import POLL_PERIOD_S, Host
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.node_base import run_node
-from robot_learning.ros.common.parameters import POLICY_NODE
+from robot_learning.ros.common.parameters import current_settings, live_parameters
 
 if TYPE_CHECKING:
     from robot_learning.ros.policy.arm import PolicyArm
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from robot_learning.serving.served_policy import ServedPolicy
 
 OWN_NAMESPACE = "."
-RELOADED = ("checkpoint", "members", "ask_above", "gate")
-"""Parameters that may be changed while the node runs; `~/reload` takes them up."""
 MEMBER_SEPARATOR = ";"
 # How long this loop may keep the interpreter from the inference thread, and the other way round;
 # Python's own 5 ms would be most of what serving a small policy takes.
@@ -54,22 +52,22 @@ QUIET_SHARE = 0.8
 ADOPTION_PATIENCE_S = 5.0
 
 
-class PolicyNode(BuiltNode):
+class PolicyNode(BuiltNode[PolicyNodeSettings]):
     """Serves a checkpoint; see the module. Services `~/reload` and `~/reset`."""
 
     def __init__(self, host: Host) -> None:
-        super().__init__("policy_node", POLICY_NODE, host)
-        self._profile = load_profile(self._settings["robot"])
+        super().__init__("policy_node", PolicyNodeSettings, host)
+        self._profile = load_profile(self._settings.robot)
         self._quiet_s = QUIET_SHARE / self._profile.control_rate_hz
         self._served: ServedPolicy | None = None
         self._worker: Inference | None = None
         self._arms: list[PolicyArm] = []
         self._diagnostics: PolicyDiagnostics | None = None
         self.pacer = Pacer(50.0, host.clock)
-        self.priority = POLICY_PRIORITY if self._settings["real_time"] else None
+        self.priority = POLICY_PRIORITY if self._settings.real_time else None
         self._reported_ns = 0
         self._loading: Loading | None = None
-        self._wanted: dict[str, Any] = {}
+        self._wanted = self._settings
         self._adopting_since_ns: int | None = None
         self._answer: Future[tuple[bool, str]] | None = None
         self._last_reload = ""
@@ -113,27 +111,26 @@ class PolicyNode(BuiltNode):
         self.pacer = Pacer(self._served.client.spec.rate_hz, self._steady)
         return super().on_activate(state)
 
-    def _named(self) -> dict[str, Any]:
-        """The settings with what has been named since the start."""
-        return self._settings | {name: self.get_parameter(name).value for name in RELOADED}
-
-    def _load(self, given: Mapping[str, Any], beside: bool = False) -> ServedPolicy:
+    def _load(self, given: PolicyNodeSettings, beside: bool = False) -> ServedPolicy:
         # Imported here, so that a missing PyTorch is one line and no traceback.
         try:
             from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
         except ImportError as error:
             text = f"policies need PyTorch ({error.name} is missing)"
             raise DependencyError(f"{text}: pip install 'robot_learning[learning]'") from error
-        if not given["checkpoint"]:
+        if given.checkpoint is None:
             raise ConfigurationError("parameter 'checkpoint': name the folder of a checkpoint")
-        names = {field.name for field in fields(ServingSettings)}
-        chosen = {name: value for name, value in given.items() if name in names}
-        members = tuple(filter(None, given["members"].split(MEMBER_SEPARATOR)))
-        settings = ServingSettings(**{**chosen, "arms": len(given["arms"]), "members": members})
+        settings = ServingSettings(
+            **{each.name: getattr(given, each.name) for each in fields(ServingOptions)},
+            arms=len(given.arms),
+            members=tuple(filter(None, (given.members or "").split(MEMBER_SEPARATOR))),
+            ask_above=given.ask_above,
+            gate=given.gate,
+        )
         if self._host.is_lockstep and settings.backend == "auto":
             # Which one is fastest differs from run to run, and their results do a little.
             settings = replace(settings, backend="eager")
-        served = serve_checkpoint(given["checkpoint"], self._profile, settings, beside=beside)
+        served = serve_checkpoint(given.checkpoint, self._profile, settings, beside=beside)
         if served.warning:
             self.get_logger().warning(served.warning)
         return self._with_stated_delay(served) if self._host.is_lockstep else served
@@ -142,7 +139,7 @@ class PolicyNode(BuiltNode):
         """In lockstep a chunk comes a stated number of control periods after its observation."""
         measured_s = served.runner.expected_delay_s
         period_s = 1.0 / self._profile.control_rate_hz
-        ticks = self._settings["inference_ticks"] or max(1, math.ceil(measured_s / period_s))
+        ticks = self._settings.inference_ticks or max(1, math.ceil(measured_s / period_s))
         self.get_logger().info(
             f"in lockstep an inference takes {amount(ticks, 'control period')} "
             f"({ticks * period_s * 1e3:g} ms; measured: {measured_s * 1e3:.2g} ms)"
@@ -154,10 +151,9 @@ class PolicyNode(BuiltNode):
         from robot_learning.ros.policy.arm import PolicyArm
         from robot_learning.ros.policy.diagnostics import PolicyDiagnostics
 
-        settings = self._settings
-        settings.update(self._named())
+        settings = self._settings = current_settings(self, PolicyNodeSettings)
         served = self._served = self._load(settings)
-        names = list(settings["arms"])
+        names = list(settings.arms)
         self._worker = self._inference(served, len(names))
         self._diagnostics = PolicyDiagnostics(self, self._profile.name)
         self._arms = [
@@ -169,9 +165,9 @@ class PolicyNode(BuiltNode):
                 served,
                 submit=self._submit,
                 host=self._host,
-                heartbeat_s=settings["heartbeat_s"],
-                horizon_s=settings["horizon_s"],
-                arbiter=settings["arbiter_node"] if settings["drive"] else "",
+                heartbeat_s=settings.heartbeat_s,
+                horizon_s=settings.horizon_s,
+                arbiter=settings.arbiter_node if settings.drive else "",
             )
             for number, name in enumerate(names)
         ]
@@ -190,13 +186,13 @@ class PolicyNode(BuiltNode):
             served.client,
             self._host.wake,
             arms=arms,
-            gather_s=self._settings["gather_s"] if arms > 1 else 0.0,
+            gather_s=self._settings.gather_s if arms > 1 else 0.0,
             priority=self._priority_of(served),
         )
 
     def _priority_of(self, served: ServedPolicy) -> int | None:
         quick = served.probe.median_s < QUICK_S
-        return POLICY_PRIORITY if quick and self._settings["real_time"] else None
+        return POLICY_PRIORITY if quick and self._settings.real_time else None
 
     def _release(self) -> None:
         self._active = False
@@ -232,7 +228,7 @@ class PolicyNode(BuiltNode):
             arm.tick()
         self._go_on_loading()
         now_ns = self._steady.now_ns()
-        if now_ns - self._reported_ns >= NS_PER_S / self._settings["diagnostics_rate_hz"]:
+        if now_ns - self._reported_ns >= NS_PER_S / self._settings.diagnostics_rate_hz:
             self._reported_ns = now_ns
             if self._diagnostics is not None and self._served is not None:
                 self._diagnostics.publish(self._served, self._arms, self._last_reload)
@@ -240,7 +236,7 @@ class PolicyNode(BuiltNode):
     async def _on_reload(
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        """Load what the parameters name, `RELOADED`, and go on with it."""
+        """Load what the live parameters name, and go on with it."""
         from robot_learning.ros.policy.reload import Loading
 
         if self._served is None:
@@ -249,7 +245,7 @@ class PolicyNode(BuiltNode):
         if self._answer is not None:
             response.message = "a checkpoint is being loaded already"
             return response
-        wanted = self._wanted = self._named()
+        wanted = self._wanted = current_settings(self, PolicyNodeSettings)
         answer: Future[tuple[bool, str]] = Future()
         self._answer = answer
         self._loading = Loading(
@@ -300,7 +296,7 @@ class PolicyNode(BuiltNode):
         if served.client.spec.rate_hz != self._served.client.spec.rate_hz:
             self.pacer = Pacer(served.client.spec.rate_hz, self._steady)
         self._served = served
-        self._settings.update(self._wanted)
+        self._settings = self._wanted
 
     def _finish_reload(self, success: bool, text: str) -> None:
         answer, self._answer = self._answer, None
@@ -315,7 +311,7 @@ class PolicyNode(BuiltNode):
             for arm in self._arms:
                 arm.abandon()
             # The parameters go on to name what is served.
-            self.set_parameters([Parameter(n, value=self._settings[n]) for n in RELOADED])
+            self.set_parameters(live_parameters(self._settings))
         log = self.get_logger()
         self._last_reload = text
         if success:

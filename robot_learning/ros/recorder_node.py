@@ -12,7 +12,6 @@ import sys
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
 
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_srvs.srv import Trigger
@@ -30,11 +29,12 @@ from robot_learning.episodes.recording.session import RecordingSession
 from robot_learning.episodes.recording.writer import WriterEvent
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import repair_dataset
+from robot_learning.nodes.recorder import RecorderNodeSettings
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.pace_diagnostics import PaceInput
-from robot_learning.ros.common.parameters import RECORDER_NODE
+from robot_learning.ros.common.parameters import current_settings
 from robot_learning.ros.recorder import setup
 from robot_learning.ros.recorder.inputs import RecorderInputs
 from robot_learning.ros.recorder.status import StatusOutput
@@ -47,28 +47,28 @@ REQUESTS = ("start", "stop", "discard", "success", "failure")
 _LABELS = ("task", "instruction", "operator")
 
 
-class RecorderNode(BuiltNode):
+class RecorderNode(BuiltNode[RecorderNodeSettings]):
     """Serves `~/start`, `~/stop`, `~/discard`, `~/success`, `~/failure`.
 
     See `episodes.recording.session`.
     """
 
     def __init__(self, host: Host) -> None:
-        super().__init__("recorder_node", RECORDER_NODE, host)
+        super().__init__("recorder_node", RecorderNodeSettings, host)
         self._pacers = {
             recording: Pacer(rate_hz, host.clock)
             for recording, rate_hz in ((True, RECORDING_HZ), (False, IDLE_HZ))
         }
         self._paced_for = False
         self._resources = ExitStack()
-        self._profile = load_profile(self._settings["robot"])
+        self._profile = load_profile(self._settings.robot)
         self._session: RecordingSession | None = None
         self._inputs: RecorderInputs | None = None
         self._warning = ""
         self._told_ns = 0
         self._status = StatusOutput(self)
         self._pace = PaceInput(self, host.clock)
-        self._status_period_ns = round(NS_PER_S / self._settings["status_rate_hz"])
+        self._status_period_ns = round(NS_PER_S / self._settings.status_rate_hz)
         for request in REQUESTS:
             self.create_service(Trigger, f"~/{request}", partial(self._on_request, request))
 
@@ -108,8 +108,8 @@ class RecorderNode(BuiltNode):
         settings = self._settings
         profile = self._profile
         # The noise is described in every episode: a mistake in it must show now.
-        setup.noise_covariance(profile, settings)
-        poses = setup.pose_names(profile, settings["task"], settings["simulated"])
+        setup.noise_covariance(profile, settings.noise)
+        poses = setup.pose_names(profile, settings.task, settings.simulated)
         info = setup.dataset_info(profile, settings, poses)
         folder = setup.open_dataset(settings, info)
         self._repair(folder)
@@ -117,15 +117,15 @@ class RecorderNode(BuiltNode):
         recorder = Recorder(
             folder,
             settings=setup.writer_settings(settings),
-            thresholds=setup.quality_thresholds(settings),
-            future_tolerance_s=settings["future_tolerance_s"],
+            thresholds=setup.quality_thresholds(settings.quality),
+            future_tolerance_s=settings.future_tolerance_s,
             on_event=self._on_writer,
         )
         self._session = RecordingSession(recorder)
         self._resources.callback(self._session.close)
-        cameras = setup.chosen_cameras(profile, settings["cameras"])
+        cameras = setup.chosen_cameras(profile, settings.cameras)
         self._inputs = RecorderInputs(
-            self, recorder, cameras, settings["image_transport"], TurnRules.of(profile)
+            self, recorder, cameras, settings.image_transport, TurnRules.of(profile)
         )
         self._resources.callback(self._inputs.close)
         streams = ", ".join(stream.name for stream in info.streams)
@@ -173,7 +173,8 @@ class RecorderNode(BuiltNode):
     def _tell(self) -> None:
         if self._session is not None:
             self._told_ns = self._steady.now_ns()
-            labels = {name: str(self.get_parameter(name).value) for name in _LABELS}
+            now = current_settings(self, RecorderNodeSettings)
+            labels = {name: getattr(now, name) for name in _LABELS}
             self._status.publish(
                 self._session, self._now_ns(), self._warning, labels, slow=self._pace.line
             )
@@ -210,15 +211,14 @@ class RecorderNode(BuiltNode):
 
     def _metadata(self) -> EpisodeMetadata:
         """Of the episode that begins now; these parameters may change between episodes."""
-        names = (spec.name for spec in RECORDER_NODE if not spec.read_only)
-        given: dict[str, Any] = {name: self.get_parameter(name).value for name in names}
-        noise = setup.noise_covariance(self._profile, given)
+        given = current_settings(self, RecorderNodeSettings)
+        noise = setup.noise_covariance(self._profile, given.noise)
         return EpisodeMetadata(
-            instruction=given["instruction"],
-            operator=given["operator"],
-            round=given["round"],
-            seed=None if given["seed"] < 0 else given["seed"],
-            checkpoint_digest=given["checkpoint_digest"],
+            instruction=given.instruction,
+            operator=given.operator,
+            round=given.round,
+            seed=given.seed,
+            checkpoint_digest=given.checkpoint_digest,
             noise_covariance=noise if noise.any() else None,
             started_utc=datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
             software_version=__version__,

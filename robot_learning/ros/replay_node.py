@@ -25,11 +25,12 @@ from robot_learning.core.vocabulary import Mode
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.messages.joint_collector import JointCollector
+from robot_learning.nodes.replay import ReplayNodeSettings
 from robot_learning.ros.common import conversions, qos
 from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import REPLAY_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.common.session_calls import Calls
 from robot_learning.runtime.replay import ReplayResult, approach, deviation, read_recording
 from robot_learning.runtime.trajectory_source import TrajectorySource
@@ -43,15 +44,15 @@ class ReplayNode(Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("replay_node", **host.node_options)
         self._host = host
-        settings = declare_parameters(self, REPLAY_NODE)
-        if not settings["episode"]:
+        settings = declare_settings(self, ReplayNodeSettings)
+        if not settings.episode:
             raise ConfigurationError("parameter 'episode': expected the file of an episode")
-        with Episode(Path(settings["episode"])) as episode:
-            self._profile = load_profile(settings["robot"] or episode.info.robot)
-            self._recording = read_recording(episode, settings["column"], self._profile)
-        self._arbiter: str = settings["arbiter_node"]
-        self._bound: float = settings["bound"]
-        self._speed: float = settings["approach_speed"]
+        with Episode(Path(settings.episode)) as episode:
+            self._profile = load_profile(settings.robot or episode.info.robot)
+            self._recording = read_recording(episode, settings.column, self._profile)
+        self._arbiter = settings.arbiter_node
+        self._bound = settings.bound
+        self._speed = settings.approach_speed
         self._calls = Calls(self, host, self._send_if_due)
         self._source: TrajectorySource | None = None
         self._joints = JointCollector(self._profile.joint_names)
@@ -64,7 +65,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._publisher = self.create_publisher(JointTrajectory, "policy/command", qos.COMMAND)
         self.create_subscription(JointState, "joint_states", self._on_joints, qos.RECORD_IN)
         listen_to_arbiter(self, self._on_arbiter)
-        self._pacer = Pacer(settings["rate_hz"], host.clock)
+        self._pacer = Pacer(settings.rate_hz, host.clock)
 
     def lead(self) -> None:
         """Replay, tell the result, end.
@@ -75,7 +76,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         result = self._replay()
         for line in result.lines():
             print(line, flush=True)
-        strayed = self._bound > 0.0 and float(result.largest.max()) > self._bound
+        strayed = self._bound is not None and float(result.largest.max()) > self._bound
         self._host.finish(1 if strayed else 0)
 
     def close(self) -> None:

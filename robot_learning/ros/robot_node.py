@@ -7,6 +7,7 @@ inactive, time stands still, nothing is published, and commands are refused.
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,11 +18,12 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.errors import ConfigurationError, DependencyError, RobotLearningError
 from robot_learning.core.pacing import ROBOT_PRIORITY, Pacer
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.nodes.robot import RobotNodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.node_base import run_node
-from robot_learning.ros.common.parameters import ROBOT_NODE
+from robot_learning.ros.common.parameters import current_settings
 from robot_learning.ros.robot.loop import RobotLoop
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from robot_learning.robots.viewer import Viewer
 
 
-class RobotNode(BuiltNode):
+class RobotNode(BuiltNode[RobotNodeSettings]):
     """Serves a MujocoRobot.
 
     Subscribes to `joint_command`, serves `~/reset`. RobotLoop publishes the joints, the named
@@ -37,11 +39,11 @@ class RobotNode(BuiltNode):
     """
 
     def __init__(self, host: Host) -> None:
-        super().__init__("robot_node", ROBOT_NODE, host)
+        super().__init__("robot_node", RobotNodeSettings, host)
         if self.get_parameter("use_sim_time").value or host.is_lockstep:
-            self._settings["publish_clock"] = True
+            self._settings = replace(self._settings, publish_clock=True)
         # A loop that never sleeps would take a core from everybody else.
-        real_time = self._settings["real_time"] and self._settings["sim_speed"] == 1.0
+        real_time = self._settings.real_time and self._settings.sim_speed == 1.0
         self.priority = ROBOT_PRIORITY if real_time else None
         self._robot: MujocoRobot | None = None
         self._loop: RobotLoop | None = None
@@ -67,7 +69,7 @@ class RobotNode(BuiltNode):
         """
         self._autostart("the robot node")
         if self._active:
-            robot, task = self._settings["robot"], self._settings["task"]
+            robot, task = self._settings.robot, self._settings.task
             self.get_logger().info(f"robot '{robot}' at task '{task}' is active")
 
     def step(self) -> None:
@@ -94,18 +96,16 @@ class RobotNode(BuiltNode):
         from robot_learning.sim.tasks import make_task
 
         settings = self._settings
-        if settings["sim_speed"] != 1.0 and not settings["publish_clock"]:
-            text = f"sim_speed {settings['sim_speed']:g} needs publish_clock:=true"
+        if settings.sim_speed != 1.0 and not settings.publish_clock:
+            text = f"sim_speed {settings.sim_speed:g} needs publish_clock:=true"
             raise ConfigurationError(f"{text}, as its stamps cannot be of real time")
         robot = MujocoRobot(
-            load_profile(settings["robot"]),
-            make_task(settings["task"]),
-            settings["cameras"],
-            seed=settings["seed"],
-            rendering="inline"
-            if self._host.is_lockstep or not settings["sim_speed"]
-            else "process",
-            quality=settings["camera_quality"],
+            load_profile(settings.robot),
+            make_task(settings.task),
+            settings.cameras,
+            seed=settings.seed,
+            rendering="inline" if self._host.is_lockstep or not settings.sim_speed else "process",
+            quality=settings.camera_quality,
         )
         robot.connect()
         self._robot = robot
@@ -116,7 +116,7 @@ class RobotNode(BuiltNode):
             jpeg_quality_percent=self._jpeg_quality_percent,
             host=self._host,
         )
-        if not settings["headless"]:
+        if not settings.headless:
             self._open_viewer(robot)
 
     def _open_viewer(self, robot: MujocoRobot) -> None:
@@ -128,7 +128,7 @@ class RobotNode(BuiltNode):
             self.get_logger().warning(f"headless:=false has no effect: {error}")
 
     def _jpeg_quality_percent(self) -> int:
-        return int(self.get_parameter("jpeg_quality").value)
+        return current_settings(self, RobotNodeSettings).jpeg_quality
 
     def _release(self) -> None:
         self._active = False
@@ -152,10 +152,9 @@ class RobotNode(BuiltNode):
         if self._robot is None or self._loop is None:
             response.message = "the robot is not configured"
             return response
-        seed = int(self.get_parameter("reset.seed").value)
         try:
-            options = _placement(str(self.get_parameter("reset.placement").value))
-            used = self._robot.reset(None if seed < 0 else seed, options)
+            reset = current_settings(self, RobotNodeSettings).reset
+            used = self._robot.reset(reset.seed, _placement(reset.placement or ""))
         except RobotLearningError as error:
             response.message = str(error)
             return response

@@ -14,9 +14,10 @@ from rclpy.node import Node
 from robot_learning.core.amounts import amount
 from robot_learning.core.vocabulary import Mode
 from robot_learning.learning.evaluation.intervals import wilson
+from robot_learning.nodes.rollout import RolloutNodeSettings
 from robot_learning.ros.common.host import Host
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import ROLLOUT_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.common.session_calls import Calls
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.session.scene import Scene
@@ -30,12 +31,12 @@ class RolloutNode(Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("rollout_node", **host.node_options)
         self._host = host
-        self._settings = settings = declare_parameters(self, ROLLOUT_NODE)
+        self._settings = settings = declare_settings(self, RolloutNodeSettings)
         self._calls = Calls(self, host)
         self._scene = Scene(self, self._calls, settings)
-        self._policy = RemotePolicy(self._calls, settings["policy_node"])
-        limit_s = make_task(settings["task"]).horizon / HORIZON_RATE_HZ
-        self._limit_s = settings["episode_timeout_s"] or limit_s
+        self._policy = RemotePolicy(self._calls, settings.policy_node)
+        own_s = make_task(settings.task).horizon / HORIZON_RATE_HZ
+        self._limit_s = settings.episode_timeout_s or own_s
         self._outcomes: list[bool] = []
         self._helped = 0
 
@@ -45,7 +46,7 @@ class RolloutNode(Node):  # type: ignore[misc]
         Raises:
             RobotLearningError: a node does not answer or refuses what is needed.
         """
-        wanted = self._settings["episodes"]
+        wanted = self._settings.episodes
         try:
             self._scene.await_arbiter()
             while not wanted or self._count < wanted:
@@ -63,13 +64,13 @@ class RolloutNode(Node):  # type: ignore[misc]
         return len(self._outcomes) + self._helped
 
     def _episode(self) -> None:
-        seed = self._settings["seed"] + self._count
+        seed = self._settings.seed + self._count
         self._begin(seed)
         spent_s, helped = self._drive()
         scene = self._scene
         # What ended it may be gone a moment later.
         success, mode = scene.has_succeeded, scene.mode
-        self._calls.trigger(f"{self._settings['arbiter_node']}/hold")
+        self._calls.trigger(f"{self._settings.arbiter_node}/hold")
         if helped:
             self._helped += 1
         else:
@@ -93,7 +94,7 @@ class RolloutNode(Node):  # type: ignore[misc]
         self._policy.begin_episode()
         scene.await_proposal(now_ns)
         scene.forget_success()
-        self._calls.demand(f"{self._settings['arbiter_node']}/hand_back")
+        self._calls.demand(f"{self._settings.arbiter_node}/hand_back")
 
     def _drive(self) -> tuple[float, bool]:
         """Until the episode is over; the seconds without a person, and whether one has driven."""

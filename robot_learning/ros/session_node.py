@@ -12,9 +12,11 @@ import sys
 from rclpy.node import Node
 
 from robot_learning.core.amounts import amount
+from robot_learning.nodes.arbiter import ArbiterNodeSettings
+from robot_learning.nodes.session import SessionNodeSettings
 from robot_learning.ros.common.host import Host
-from robot_learning.ros.common.node_base import declare_parameters, run_node
-from robot_learning.ros.common.parameters import SESSION_NODE
+from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.session.episode_leader import (
     KEY_PATIENCE_S,
     SILENCE_PATIENCE_S,
@@ -30,7 +32,7 @@ class SessionNode(Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("session_node", **host.node_options)
         self._host = host
-        self._settings = declare_parameters(self, SESSION_NODE)
+        self._settings = declare_settings(self, SessionNodeSettings)
         self._leader = EpisodeLeader(self, host, self._settings)
 
     def lead(self) -> None:
@@ -51,7 +53,7 @@ class SessionNode(Node):  # type: ignore[misc]
         return int(self._leader.recorder["saved"])
 
     def _session(self) -> None:
-        leader, wanted = self._leader, self._settings["episodes"]
+        leader, wanted = self._leader, self._settings.episodes
         leader.await_graph()
         leader.check_pace()
         self.get_logger().info(f"{amount(wanted, 'episode')} into {leader.recorder['dataset']}")
@@ -59,7 +61,7 @@ class SessionNode(Node):  # type: ignore[misc]
         while self._saved < wanted:
             leader.session.episode = self._saved + 1
             leader.reset()
-            if self._settings["unattended"]:
+            if self._settings.unattended:
                 self._unattended_episode()
             else:
                 self.get_logger().info(f"episode {self._saved + 1} of {wanted}: start it")
@@ -73,21 +75,21 @@ class SessionNode(Node):  # type: ignore[misc]
         leader, names = self._leader, self._settings
         scene = leader.scene
         self._begin(SILENCE_PATIENCE_S, self._resume)
-        leader.calls.demand(f"{names['teleop_node']}/engage")
-        give_up_s = leader.calls.now_s + names["episode_timeout_s"]
+        leader.calls.demand(f"{names.teleop_node}/engage")
+        give_up_s = leader.calls.now_s + names.episode_timeout_s
         while leader.recording and not scene.has_succeeded and leader.calls.now_s < give_up_s:
             leader.calls.spin()
         leader.ask("success" if scene.has_succeeded else "failure")
         self._end_demonstration()
         leader.await_status()
-        leader.calls.demand(f"{names['teleop_node']}/release")
+        leader.calls.demand(f"{names.teleop_node}/release")
 
     @property
     def _resume(self) -> str:
         """The command that goes on with this session."""
         dataset = shlex.quote(self._leader.recorder["dataset"])
-        command = self._settings["resume_command"] or f"{_RESUME} dataset:={dataset}"
-        return f"{command} episodes:={self._settings['episodes'] - self._saved}"
+        command = self._settings.resume_command or f"{_RESUME} dataset:={dataset}"
+        return f"{command} episodes:={self._settings.episodes - self._saved}"
 
     def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
         self._leader.begin(patience_s, resume)
@@ -97,8 +99,8 @@ class SessionNode(Node):  # type: ignore[misc]
         self._demonstrate(False)
 
     def _demonstrate(self, running: bool) -> None:
-        arbiter = self._settings["arbiter_node"]
-        self._leader.calls.set_parameters(arbiter, {"demonstrating": running})
+        arbiter = self._settings.arbiter_node
+        self._leader.calls.set_live(arbiter, ArbiterNodeSettings, {"demonstrating": running})
 
 
 create = SessionNode

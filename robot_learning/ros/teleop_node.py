@@ -24,11 +24,12 @@ from robot_learning.core.pacing import Pacer
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.messages.arbiter_state import TOPIC as ARBITER_TOPIC
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.nodes.teleop import TeleopNodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host, SteppedDefaults
-from robot_learning.ros.common.node_base import declare_parameters, run_node
+from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.pace_diagnostics import PaceInput
-from robot_learning.ros.common.parameters import SCRIPTED, TELEOP_NODE
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.common.serialized import Trajectories
 from robot_learning.ros.session.status import TOPIC
 from robot_learning.ros.teleop.devices import build_device, build_kinematics
@@ -63,19 +64,19 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("teleop_node", **host.node_options)
         self._host, self._steady = host, host.clock
-        settings = declare_parameters(self, TELEOP_NODE)
-        self._profile = profile = load_profile(settings["robot"])
+        settings = declare_settings(self, TeleopNodeSettings)
+        self._profile = profile = load_profile(settings.robot)
         self._device, poses = build_device(settings, profile)
-        self._scripted = settings["device"] == SCRIPTED
+        self._scripted = settings.device == "scripted"
         if host.is_lockstep and not self._scripted:
             raise ConfigurationError(
-                f"device '{settings['device']}': a person's device lives in real time; in lockstep "
-                f"only '{SCRIPTED}' can drive"
+                f"device '{settings.device}': a person's device lives in real time; in lockstep "
+                "only 'scripted' can drive"
             )
         speeds = Speeds(
-            linear_m_s=(settings["linear_slow_m_s"], settings["linear_fast_m_s"]),
-            angular_rad_s=(settings["angular_slow_rad_s"], settings["angular_fast_rad_s"]),
-            joint_fraction=(settings["joint_slow_fraction"], settings["joint_fast_fraction"]),
+            linear_m_s=(settings.linear_slow_m_s, settings.linear_fast_m_s),
+            angular_rad_s=(settings.angular_slow_rad_s, settings.angular_fast_rad_s),
+            joint_fraction=(settings.joint_slow_fraction, settings.joint_fast_fraction),
         )
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
@@ -85,8 +86,8 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self._session: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
         self._doubt: Mapping[str, Any] = {}
-        self.pacer = Pacer(settings["rate_hz"], host.clock)
-        self._period_s = 1.0 / settings["rate_hz"]
+        self.pacer = Pacer(settings.rate_hz, host.clock)
+        self._period_s = 1.0 / settings.rate_hz
         self._last_ns: int | None = None
         self._ahead_s = 0.0
         self._shown_ns = 0
@@ -102,14 +103,14 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self.create_subscription(String, "dagger/status", self._on_rounds, qos.LATCHED)
         self.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
         self._arbiter_calls = {
-            event: self.create_client(Trigger, f"{settings['arbiter_node']}/{service}")
+            event: self.create_client(Trigger, f"{settings.arbiter_node}/{service}")
             for event, service in ARBITER_SERVICES.items()
         }
         for name, event in SERVICES.items():
             self.create_service(Trigger, f"~/{name}", partial(self._on_service, event))
         self._pressed = False
         self._device.on_press(self._note_press)
-        self._show = settings["status"] == "auto"
+        self._show = settings.status == "auto"
         self._terminal = StatusTerminal()
         self._resources = ExitStack()
 

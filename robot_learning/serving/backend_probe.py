@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
+from robot_learning.core.vocabulary import ComputeBackend
 from robot_learning.policies.policy import Policy
 from robot_learning.serving.backends import (
     Array,
@@ -22,7 +24,7 @@ from robot_learning.serving.backends import (
 from robot_learning.serving.onnx_export import export_beside, export_onnx, is_unrolled
 
 AUTO = "auto"
-BACKENDS = (AUTO, "eager", "compiled", "onnx")
+BACKENDS = get_args(ComputeBackend)
 # Results may differ by this, in units of the normalised action (whose range is about 2).
 TOLERANCE = 2e-3
 # Below this compiling cannot gain what it costs: seconds to minutes at every start.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from typing import get_args
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import ExecutionName
 from robot_learning.policies.ensembling import ensembling_weights
 from robot_learning.policies.guidance import guidance_weights
 from robot_learning.policies.policy import PolicySpec
@@ -48,7 +50,7 @@ class Execution(Enum):
     REAL_TIME_CHUNKING = "real_time_chunking"
 
 
-EXECUTIONS = (AUTO, *(execution.value for execution in Execution))
+EXECUTIONS = get_args(ExecutionName)
 
 
 class Verdict(Enum):
@@ -95,7 +97,7 @@ def planner_settings(
     spec: PolicySpec,
     execution: str = AUTO,
     *,
-    executed_steps: int = 0,
+    executed_steps: int | None = None,
     policy_max_age_s: float = 2.0,
     ensembling_decay: float = 0.01,
     takes_prefix: bool = False,
@@ -105,7 +107,7 @@ def planner_settings(
     Args:
         spec: the policy's.
         execution: one of `EXECUTIONS`; `auto` is asynchronous for chunks, else receding horizon.
-        executed_steps: 0 takes the policy's own number.
+        executed_steps: number of them; None takes the policy's own.
         policy_max_age_s: age of its observation beyond which the arbiter follows no chunk.
         ensembling_decay: see `PlannerSettings`.
         takes_prefix: whether the policy can go on from another chunk.
@@ -117,7 +119,7 @@ def planner_settings(
     if execution not in EXECUTIONS:
         raise ConfigurationError(unknown_choice("execution", execution, EXECUTIONS))
     future = spec.action_steps - spec.first_action_index
-    if executed_steps > future:
+    if executed_steps is not None and executed_steps > future:
         text = (
             f"executed_steps {executed_steps}: the policy predicts {amount(future, 'step')} ahead"
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import torch
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.vocabulary import ComputeDevice
 
 AUTO = "auto"
-DEVICES = (AUTO, "cpu", "cuda", "mps")
+DEVICES = get_args(ComputeDevice)
 
 
 def choose_device(wanted: str = AUTO) -> str:

@@ -11,15 +11,15 @@ import torch
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.serving import ServingOptions
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint
 from robot_learning.policies.errors import memory_errors_as
 from robot_learning.policies.gate import NEVER, Thresholds
 from robot_learning.policies.gate_folder import Gate, load_gate
-from robot_learning.serving import backend_probe, devices
+from robot_learning.serving import devices
 from robot_learning.serving.backend_probe import ProbeReport, choose_backend
 from robot_learning.serving.chunk_planner import (
-    AUTO,
     Execution,
     PlannerSettings,
     planner_settings,
@@ -31,42 +31,21 @@ from robot_learning.serving.policy_client import PolicyClient
 from robot_learning.serving.policy_runner import RunnerSettings
 
 
-@dataclass(frozen=True, slots=True)
-class ServingSettings:
-    """How checkpoints are served; the defaults suit small policies on a CPU.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServingSettings(ServingOptions):
+    """How checkpoints are served.
 
     Attributes:
-        device: one of `devices.DEVICES`.
-        backend: one of `backend_probe.BACKENDS`.
-        threads: of the network's operations. More than one rarely helps small policies, and takes
-            cores from the control loop.
-        execution: one of `chunk_planner.EXECUTIONS`.
-        executed_steps: of each chunk; 0 is the checkpoint's own number.
-        policy_max_age_s: age of its observation beyond which the arbiter follows no chunk.
-        ensembling_decay: m of temporal ensembling's weights exp(-m i).
-        max_age_s: age of joints and poses beyond which no chunk is asked for.
-        image_max_age_s: the same of images.
-        seed: of the policy's noise.
-        arms: how many arms are served in one batch.
+        arms: number of arms that are served in one batch.
         members: further checkpoints, whose disagreement with the first is its doubt.
-        ask_above: doubt above which a policy that drives asks for help; 0: as the gate says.
-        gate: folder that says so (`policies.gate_folder`), of risk too; empty for never.
+        ask_above: doubt above which a policy that drives asks for help; None: as the gate says.
+        gate: folder that says so (`policies.gate_folder`), of risk too; None: never.
     """
 
-    device: str = devices.AUTO
-    backend: str = backend_probe.AUTO
-    threads: int = 1
-    execution: str = AUTO
-    executed_steps: int = 0
-    policy_max_age_s: float = 2.0
-    ensembling_decay: float = 0.01
-    max_age_s: float = 0.1
-    image_max_age_s: float = 0.3
-    seed: int = 0
     arms: int = 1
     members: tuple[str, ...] = ()
-    ask_above: float = 0.0
-    gate: str = ""
+    ask_above: float | None = None
+    gate: str | None = None
 
 
 @dataclass(frozen=True)
@@ -187,8 +166,8 @@ def serve_checkpoint(
     )
 
 
-def _limits(thresholds: Thresholds, ask_above: float) -> Thresholds:
-    return replace(thresholds, doubt=ask_above) if ask_above else thresholds
+def _limits(thresholds: Thresholds, ask_above: float | None) -> Thresholds:
+    return thresholds if ask_above is None else replace(thresholds, doubt=ask_above)
 
 
 def _member(

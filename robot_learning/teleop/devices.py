@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.vocabulary import OperatorPanel
 from robot_learning.teleop.device import TeleopDevice
 
 DEVICES = {
@@ -21,7 +24,7 @@ DEFAULT_MAPS = {
     "gamepad_direct": "xbox",
     "spacemouse": "spacemouse",
 }
-PANELS = ("none", "keyboard")
+PANELS = get_args(OperatorPanel)
 """Devices that may carry the operator's keys beside another device."""
 
 

@@ -4,21 +4,48 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
 
+from msgspec import Meta
+
+from robot_learning.core.decoding import UNIQUE
 from robot_learning.core.errors import unknown_choice
+from robot_learning.core.options.numbers import Positive, ShareBelow1
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.teleop.actions import BUTTON_ACTIONS, CARTESIAN_AXES, JOINT_AXES, signed
 from robot_learning.teleop.engagement import EngagementKind
 from robot_learning.teleop.map_files import (
-    START_MODES,
+    Bindings,
+    MapFile,
     acting,
+    check_bindings,
     describe_bindings,
     joint_texts,
+    map_error,
     open_map,
-    read_bindings,
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AxisFile(MapFile):
+    """What the file of a map of axes and buttons holds."""
+
+    dead_zone: ShareBelow1 = 0.1
+    buttons: Bindings = field(default_factory=dict)
+    cartesian_axes: Bindings = field(default_factory=dict)
+    joint_axes: Bindings = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _GamepadFile(_AxisFile):
+    """What the file of a gamepad map holds."""
+
+    axis_names: Annotated[tuple[str, ...], UNIQUE]
+    button_names: Annotated[tuple[str, ...], UNIQUE]
+    heartbeat_timeout_s: Positive = 0.25
+    rest_values: dict[str, Annotated[float, Meta(ge=-1, le=1)]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,44 +94,35 @@ def load_gamepad_map(map_name: str | os.PathLike[str] = "xbox") -> GamepadMap:
         ConfigurationError: an unknown axis, button or action, no dead-man button, or a trigger
             that is bound and whose rest is not stated.
     """
-    root = open_map(map_name, "gamepad")
-    axis_names, button_names = root.texts("axis_names"), root.texts("button_names")
-    bindings = _read_bindings(root, str(map_name), axis_names, button_names, dead_man=True)
-    gamepad_map = GamepadMap(
-        axis_names=axis_names,
-        button_names=button_names,
-        heartbeat_timeout_s=root.number("heartbeat_timeout_s", 0.25, positive=True),
-        rest_values=_read_rests(root, axis_names, bindings),
+    found, path = open_map(map_name, "gamepad", _GamepadFile)
+    kinds = (EngagementKind.DEAD_MAN,)
+    bindings = _axis_map(
+        found, path, found.axis_names, found.button_names, name=str(map_name), kinds=kinds
+    )
+    return GamepadMap(
+        axis_names=found.axis_names,
+        button_names=found.button_names,
+        heartbeat_timeout_s=found.heartbeat_timeout_s,
+        rest_values=_rests(found, path, bindings),
         bindings=bindings,
     )
-    root.finish()
-    if "dead_man" not in gamepad_map.bindings.buttons.values():
-        raise root.fail("one button must be bound to the action dead_man", "buttons")
-    return gamepad_map
 
 
-def _read_rests(
-    root: StrictMapping, axis_names: tuple[str, ...], bindings: AxisMap
-) -> dict[str, float]:
+def _rests(found: _GamepadFile, path: Path, bindings: AxisMap) -> dict[str, float]:
     """Where each bound axis rests: 0 unless the map states something else."""
-
-    def read(nested: StrictMapping, name: str) -> float:
-        if name not in axis_names:
-            raise nested.fail(unknown_choice("axis", name, axis_names))
-        rest = nested.number(name)
-        if not -1.0 <= rest <= 1.0:
-            raise nested.fail(f"{rest:g} lies outside [-1, 1]", name)
-        return rest
-
-    stated = root.entries("rest_values", read)
+    stated = found.rest_values
+    for name in stated:
+        if name not in found.axis_names:
+            text = unknown_choice("axis", name, found.axis_names)
+            raise map_error(path, "rest_values", text)
     bound = [*dict.fromkeys([*bindings.cartesian_axes, *bindings.joint_axes])]
     for name in bound:
         if "trigger" in name and name not in stated:
-            raise root.fail(
+            text = (
                 f"axis '{name}' is bound, and a trigger rests at an end of its range: state where, "
-                f"as {{{name}: 1.0}} for joy_node and the built-in driver",
-                "rest_values",
+                f"as {{{name}: 1.0}} for joy_node and the built-in driver"
             )
+            raise map_error(path, "rest_values", text)
     return {name: stated.get(name, 0.0) for name in bound}
 
 
@@ -119,34 +137,39 @@ def load_axis_map(
     Raises:
         ConfigurationError: an unknown axis, button or action.
     """
-    root = open_map(map_name, device)
-    bindings = _read_bindings(root, str(map_name), axis_names, button_names, dead_man=False)
-    root.finish()
-    return bindings
+    found, path = open_map(map_name, device, _AxisFile)
+    kinds = (EngagementKind.LATCHED, EngagementKind.DEAD_MAN)
+    return _axis_map(found, path, axis_names, button_names, name=str(map_name), kinds=kinds)
 
 
-def _read_bindings(
-    root: StrictMapping,
-    name: str,
+def _axis_map(
+    found: _AxisFile,
+    path: Path,
     axis_names: tuple[str, ...],
     button_names: tuple[str, ...],
-    dead_man: bool,
+    *,
+    name: str,
+    kinds: tuple[EngagementKind, ...],
 ) -> AxisMap:
-    default = EngagementKind.DEAD_MAN if dead_man else EngagementKind.LATCHED
-    kinds = [default.value] if dead_man else [kind.value for kind in EngagementKind]
-    dead_zone = root.number("dead_zone", 0.1)
-    if not 0.0 <= dead_zone < 1.0:
-        raise root.fail(f"{dead_zone:g} lies outside [0, 1)", "dead_zone")
-    bindings = AxisMap(
+    """The checked bindings; `kinds` of engagement are valid, the first one by default."""
+    check_bindings(path, "buttons", found.buttons, BUTTON_ACTIONS, button_names)
+    axes = signed(CARTESIAN_AXES), signed(JOINT_AXES)
+    check_bindings(path, "cartesian_axes", found.cartesian_axes, axes[0], axis_names)
+    check_bindings(path, "joint_axes", found.joint_axes, axes[1], axis_names)
+    engagement = found.engagement or kinds[0]
+    if engagement not in kinds:
+        text = unknown_choice("value", engagement.value, [kind.value for kind in kinds])
+        raise map_error(path, "engagement", text)
+    is_dead_man = engagement is EngagementKind.DEAD_MAN
+    if is_dead_man and "dead_man" not in found.buttons.values():
+        text = "one button must be bound to the action dead_man"
+        raise map_error(path, "buttons", text)
+    return AxisMap(
         name=name,
-        engagement=EngagementKind(root.choice("engagement", kinds, default.value)),
-        joint_mode=root.choice("start_mode", START_MODES, "cartesian") == "joint",
-        dead_zone=dead_zone,
-        buttons=read_bindings(root, "buttons", button_names, BUTTON_ACTIONS),
-        cartesian_axes=read_bindings(root, "cartesian_axes", axis_names, signed(CARTESIAN_AXES)),
-        joint_axes=read_bindings(root, "joint_axes", axis_names, signed(JOINT_AXES)),
+        engagement=engagement,
+        joint_mode=found.start_mode == "joint",
+        dead_zone=found.dead_zone,
+        buttons=found.buttons,
+        cartesian_axes=found.cartesian_axes,
+        joint_axes=found.joint_axes,
     )
-    is_dead_man = bindings.engagement is EngagementKind.DEAD_MAN
-    if is_dead_man and "dead_man" not in bindings.buttons.values():
-        raise root.fail("one button must be bound to the action dead_man", "buttons")
-    return bindings

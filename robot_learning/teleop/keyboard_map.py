@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
+from pathlib import Path
 
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.teleop.actions import BUTTON_ACTIONS, CARTESIAN_AXES, JOINT_AXES, signed
 from robot_learning.teleop.engagement import EngagementKind
 from robot_learning.teleop.map_files import (
-    START_MODES,
+    Bindings,
+    MapFile,
     acting,
+    check_bindings,
     describe_bindings,
     joint_texts,
+    map_error,
     open_map,
-    read_bindings,
 )
 
 NAMED_KEYS = (
@@ -28,6 +30,15 @@ NAMED_KEYS = (
     *(f"f{number}" for number in range(1, 13)),
 )
 """Keys that have a name; every other key is written as the character it types."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _KeyboardFile(MapFile):
+    """What the file of a keyboard map holds."""
+
+    keys: Bindings = field(default_factory=dict)
+    cartesian_keys: Bindings = field(default_factory=dict)
+    joint_keys: Bindings = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,39 +74,42 @@ def load_keyboard_map(map_name: str | os.PathLike[str] = "keyboard") -> Keyboard
     Raises:
         ConfigurationError: an unknown key or action, or a key that means two things at once.
     """
-    root = open_map(map_name, "keyboard")
-    kinds = [kind.value for kind in EngagementKind]
+    found, path = open_map(map_name, "keyboard", _KeyboardFile)
+    check_bindings(path, "keys", found.keys, BUTTON_ACTIONS)
+    check_bindings(path, "cartesian_keys", found.cartesian_keys, signed(CARTESIAN_AXES))
+    check_bindings(path, "joint_keys", found.joint_keys, signed(JOINT_AXES))
     keyboard_map = KeyboardMap(
         name=str(map_name),
-        engagement=EngagementKind(root.choice("engagement", kinds, "latched")),
-        joint_mode=root.choice("start_mode", START_MODES, "cartesian") == "joint",
-        keys=read_bindings(root, "keys", None, BUTTON_ACTIONS),
-        cartesian_keys=read_bindings(root, "cartesian_keys", None, signed(CARTESIAN_AXES)),
-        joint_keys=read_bindings(root, "joint_keys", None, signed(JOINT_AXES)),
+        engagement=found.engagement or EngagementKind.LATCHED,
+        joint_mode=found.start_mode == "joint",
+        keys=found.keys,
+        cartesian_keys=found.cartesian_keys,
+        joint_keys=found.joint_keys,
     )
-    root.finish()
-    _check_keys(root, keyboard_map)
+    _check_keys(path, keyboard_map)
     return keyboard_map
 
 
-def _check_keys(root: StrictMapping, keyboard_map: KeyboardMap) -> None:
+def _check_keys(path: Path, keyboard_map: KeyboardMap) -> None:
     for section in ("keys", "cartesian_keys", "joint_keys"):
         for key in getattr(keyboard_map, section):
-            _check_key(root, section, key)
+            if problem := _problem(key):
+                raise map_error(path, section, problem)
             if section != "keys" and key in keyboard_map.keys:
-                raise root.fail(f"'{key}' is bound in 'keys' too, so it would do two things", key)
+                text = f"'{key}' is bound in 'keys' too, so it would do two things"
+                raise map_error(path, section, text)
     dead_man = keyboard_map.engagement is EngagementKind.DEAD_MAN
     if dead_man and "dead_man" not in keyboard_map.keys.values():
-        raise root.fail("'dead_man' needs a key bound to the action dead_man", "engagement")
+        text = "'dead_man' needs a key bound to the action dead_man"
+        raise map_error(path, "engagement", text)
 
 
-def _check_key(root: StrictMapping, section: str, key: str) -> None:
+def _problem(key: str) -> str:
+    """What is wrong with the name of a key; empty where nothing is."""
     if key in NAMED_KEYS:
-        return
+        return ""
     if len(key) != 1:
-        text = f"{unknown_choice('key', key, NAMED_KEYS)}, or a single character"
-        raise root.fail(text, section)
+        return f"{unknown_choice('key', key, NAMED_KEYS)}, or a single character"
     if key.isspace() or not key.isprintable():
-        raise root.fail(f"write {key!r} by name, such as 'space'", section)
-    if key != key.lower():
-        raise root.fail(f"write '{key}' as '{key.lower()}': keys have no case", section)
+        return f"write {key!r} by name, such as 'space'"
+    return "" if key == key.lower() else f"write '{key}' as '{key.lower()}': keys have no case"

@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.strict_mapping import StrictMapping
+from robot_learning.core.yaml_file import decode_yaml
 from robot_learning.teleop.actions import JOINT_AXES, signed
 from robot_learning.teleop.device import OperatorEvent
+from robot_learning.teleop.engagement import EngagementKind
 
 SCHEMA_VERSION = 1
-START_MODES = ("cartesian", "joint")
 _SHIPPED = Path(__file__).parent / "maps"
+Bindings = dict[str, str]
+"""Input (key, button or axis) -> action."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapFile:
+    """What the file of every map says.
+
+    Attributes:
+        schema_version: version of the format.
+        device: device that the map is of.
+        engagement: how the operator takes hold; None for the usual way of the device.
+        start_mode: whether the axes move the end effector or the joints at first.
+    """
+
+    schema_version: int
+    device: str
+    engagement: EngagementKind | None = None
+    start_mode: Literal["cartesian", "joint"] = "cartesian"
+
+
+MapT = TypeVar("MapT", bound=MapFile)
 
 
 def shipped_maps() -> dict[str, Path]:
@@ -22,52 +46,58 @@ def shipped_maps() -> dict[str, Path]:
     return {path.stem: path for path in sorted(_SHIPPED.glob("*.yaml"))}
 
 
-def open_map(map_name: str | os.PathLike[str], device: str) -> StrictMapping:
-    """Read the head of a map, given by the name of a shipped one or by a path.
+def open_map(map_name: str | os.PathLike[str], device: str, kind: type[MapT]) -> tuple[MapT, Path]:
+    """Read a map, given by the name of a shipped one or by a path; and where it is.
+
+    Args:
+        map_name: name or path.
+        device: device that the map has to be of.
+        kind: what the file of such a map holds.
 
     Raises:
-        ConfigurationError: no such map, not YAML, or a map of another device.
+        ConfigurationError: no such map, not YAML, wrong, or a map of another device.
     """
     maps = shipped_maps()
     path = maps.get(str(map_name), Path(map_name))
     if not path.is_file():
         text = unknown_choice("device map", map_name, maps)
         raise ConfigurationError(f"{text}. A path to a YAML file works too")
-    root = StrictMapping.read(path)
-    version = root.integer("schema_version")
-    if version != SCHEMA_VERSION:
-        raise root.fail(f"this version reads {SCHEMA_VERSION}, found {version}", "schema_version")
-    root.choice("device", [device])
-    return root
+    found = decode_yaml(path, kind)
+    if found.schema_version != SCHEMA_VERSION:
+        text = f"this version reads {SCHEMA_VERSION}, found {found.schema_version}"
+        raise map_error(path, "schema_version", text)
+    if found.device != device:
+        raise map_error(path, "device", unknown_choice("value", found.device, [device]))
+    return found, path
 
 
-def read_bindings(
-    root: StrictMapping, section: str, inputs: Iterable[str] | None, actions: Iterable[str]
-) -> dict[str, str]:
-    """A section that binds inputs (keys, buttons, axes) to actions; empty when absent.
+def map_error(path: Path, key: str, text: str) -> ConfigurationError:
+    """An error about a key of a map, to be raised."""
+    return ConfigurationError(f"{path}: {key}: {text}")
+
+
+def check_bindings(
+    path: Path, section: str, bindings: Bindings, actions: Iterable[str], inputs: Iterable[str] = ()
+) -> None:
+    """Refuse a binding of or to what there is not.
 
     Args:
-        root: the map.
-        section: its key there.
-        inputs: the names that may be bound, None when the caller checks them.
-        actions: what they may be bound to.
+        path: of the map.
+        section: key of the bindings there.
+        bindings: to check.
+        actions: that inputs may be bound to.
+        inputs: that may be bound; empty where the caller checks them.
 
     Raises:
         ConfigurationError: an unknown input or action; the text lists the valid ones.
     """
-    nested = root.optional_mapping(section)
-    if nested is None:
-        return {}
-    valid_inputs, valid_actions = None if inputs is None else list(inputs), list(actions)
-    bindings: dict[str, str] = {}
-    for name in nested:
-        if valid_inputs is not None and name not in valid_inputs:
-            raise nested.fail(unknown_choice("input", name, valid_inputs))
-        action = nested.text(name)
+    valid_inputs, valid_actions = list(inputs), list(actions)
+    for name, action in bindings.items():
+        if valid_inputs and name not in valid_inputs:
+            raise map_error(path, section, unknown_choice("input", name, valid_inputs))
         if action not in valid_actions:
-            raise nested.fail(unknown_choice("action", action, valid_actions), name)
-        bindings[name] = action
-    return bindings
+            text = unknown_choice("action", action, valid_actions)
+            raise map_error(path, f"{section}.{name}", text)
 
 
 def acting(

@@ -16,6 +16,7 @@ import numpy as np
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.operator import OperatorOptions
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation
 from robot_learning.teleop.device import (
@@ -34,38 +35,17 @@ PAUSE_S = 0.3
 """After a longer pause between two polls the hand starts from where the robot is held."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperatorTraits:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorTraits(OperatorOptions):
     """How the operator behaves.
 
     Attributes:
-        seed: of the tremor.
-        reaction_s: between what is seen and what is done about it.
-        speed_fraction: of each joint's speed limit, the fastest that the hand follows.
-        tremor_rad: standard deviation of the hand's tremor (m for prismatic joints); grippers
-            do not tremble.
-        tremor_hz: band of the tremor, low and high; a hand's lies at 3 to 8 Hz.
-        intervenes: False never lets go once engaged: a demonstrator.
-        engage_above: deviation of policy and expert that calls for an intervention, as a
-            fraction of the joints' range (largest joint).
-        release_below: deviation below which the policy gets the robot back.
-        min_engaged_s: an intervention lasts at least so long.
-        min_asked_s: the same of one that was asked for: whoever is called to a robot that gets
-            nowhere brings it past that place.
-        patience_s: the deviation must last so long before the operator steps in.
+        seed: seed of the tremor.
+        tremor_hz: band of the tremor, low and high, Hz; a hand's lies at 3 to 8 Hz.
     """
 
     seed: int = 0
-    reaction_s: float = 0.2
-    speed_fraction: float = 0.5
-    tremor_rad: float = 0.002
     tremor_hz: tuple[float, float] = (3.0, 8.0)
-    intervenes: bool = True
-    engage_above: float = 0.08
-    release_below: float = 0.03
-    min_engaged_s: float = 1.0
-    min_asked_s: float = 4.0
-    patience_s: float = 0.1
 
     def __post_init__(self) -> None:
         low, high = self.tremor_hz

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.decoding import check
+from robot_learning.core.options.numbers import Positive, ShareAbove0
 from robot_learning.core.profile import Arm, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.teleop.device import (
@@ -50,25 +51,19 @@ class Speeds:
         pose_leash_rad: the same for its rotation.
     """
 
-    linear_m_s: tuple[float, float] = (0.05, 0.2)
-    angular_rad_s: tuple[float, float] = (0.3, 1.0)
-    joint_fraction: tuple[float, float] = (0.1, 0.4)
-    home_fraction: float = 0.15
-    gripper_travel_s: float = 0.7
-    ramp_s: float = 0.1
-    leash_s: float = 0.2
-    leash_max: float = 0.4
-    pose_leash_m: float = 0.02
-    pose_leash_rad: float = 0.1
+    linear_m_s: tuple[Positive, Positive] = (0.05, 0.2)
+    angular_rad_s: tuple[Positive, Positive] = (0.3, 1.0)
+    joint_fraction: tuple[ShareAbove0, ShareAbove0] = (0.1, 0.4)
+    home_fraction: ShareAbove0 = 0.15
+    gripper_travel_s: Positive = 0.7
+    ramp_s: Positive = 0.1
+    leash_s: Positive = 0.2
+    leash_max: Positive = 0.4
+    pose_leash_m: Positive = 0.02
+    pose_leash_rad: Positive = 0.1
 
     def __post_init__(self) -> None:
-        values = [*self.linear_m_s, *self.angular_rad_s, *self.joint_fraction]
-        values += [self.home_fraction, self.gripper_travel_s, self.ramp_s, self.leash_s]
-        values += [self.leash_max, self.pose_leash_m, self.pose_leash_rad]
-        if not all(0.0 < value < np.inf for value in values):
-            raise ConfigurationError(f"teleoperation speeds must be finite and above 0: {self}")
-        if max(*self.joint_fraction, self.home_fraction) > 1.0:
-            raise ConfigurationError("joint and home speeds are fractions, at most 1")
+        check(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

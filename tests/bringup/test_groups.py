@@ -6,24 +6,21 @@ import pytest
 import yaml
 
 from robot_learning.bringup.groups import GROUPS
+from robot_learning.core.decoding import mistakes
+from robot_learning.core.options.option import nested, options_of
 from robot_learning.core.resources import share_directory
-from robot_learning.ros.common.parameters import NODE_PARAMETERS
+from robot_learning.nodes.catalog import NODE_SETTINGS
 
 LAUNCH = Path(__file__).parents[2] / "launch"
 YAML_FILES = sorted(path for path in (LAUNCH / "config").glob("*.yaml"))
 
 
 def check(executable, values):
-    specs = {spec.name: spec for spec in NODE_PARAMETERS[executable]}
+    kinds = {each.name: each.kind for each in options_of(NODE_SETTINGS[executable])}
     for name, value in values.items():
-        assert name in specs, f"{executable} has no parameter '{name}'"
-        spec = specs[name]
-        assert type(value) is type(spec.default), f"{name}: {value!r}"
-        assert not spec.choices or value in spec.choices, f"{name}: {value!r}"
-        if spec.minimum is not None:
-            assert value >= spec.minimum
-        if spec.maximum is not None:
-            assert value <= spec.maximum
+        assert name in kinds, f"{executable} has no parameter '{name}'"
+        assert type(value) is {tuple: list}.get(kinds[name], kinds[name]), f"{name}: {value!r}"
+    assert not list(mistakes(nested(values), NODE_SETTINGS[executable]))
 
 
 def yaml_parameters(path):

@@ -7,14 +7,12 @@ import shutil
 import pytest
 from steering_policy import save_steering
 
-from robot_learning.bringup import serve as serve_group
 from robot_learning.bringup.plan import OnExit
 from robot_learning.bringup.serve import SERVE
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.ros.common import parameters
 from robot_learning.serving.backend_probe import BACKENDS
-from robot_learning.serving.chunk_planner import EXECUTIONS
+from robot_learning.serving.chunk_planner import EXECUTIONS, Execution
 from robot_learning.serving.devices import DEVICES
 
 
@@ -33,9 +31,10 @@ def values(node):
 
 
 def test_the_choices_of_launching_are_those_of_serving():
-    assert parameters.POLICY_DEVICES == serve_group.DEVICES == DEVICES
-    assert parameters.POLICY_BACKENDS == serve_group.BACKENDS == BACKENDS
-    assert parameters.POLICY_EXECUTIONS == serve_group.EXECUTIONS == EXECUTIONS
+    choices = {argument.name: argument.choices for argument in SERVE.arguments}
+    assert choices["device"] == DEVICES
+    assert choices["backend"] == BACKENDS
+    assert choices["execution"] == EXECUTIONS == ("auto", *(each.value for each in Execution))
 
 
 def test_robot_and_task_are_the_checkpoints_unless_given(checkpoint):
@@ -84,9 +83,10 @@ def test_an_ensemble_and_its_gate_are_named_or_found_beside_the_checkpoint(tmp_p
     gate.mkdir()
     (gate / "gate.json").write_text("{}")
     alone = values(nodes(checkpoint=str(first))["policy_node"])
-    assert (alone["members"], alone["gate"], alone["ask_above"]) == ("", "", 0.0)
+    assert not {"members", "gate", "ask_above"} & set(alone)
     found = values(nodes(checkpoint=str(first), members="auto", gate="auto")["policy_node"])
-    assert (found["members"], found["gate"], found["ask_above"]) == (str(second), str(gate), 0.0)
+    assert (found["members"], found["gate"]) == (str(second), str(gate))
+    assert "ask_above" not in found
     named = {"members": f"{second};{first}", "ask_above": "0.25"}
     policy = values(nodes(checkpoint=str(first), **named)["policy_node"])
     assert (policy["members"], policy["ask_above"]) == (f"{second};{first}", 0.25)

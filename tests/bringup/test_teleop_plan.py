@@ -1,13 +1,15 @@
 """The group `teleop`: what is started for which arguments, and what is refused beforehand."""
 
+from typing import get_args
+
 import pytest
 import yaml
 
 from robot_learning.bringup.plan import OnExit
-from robot_learning.bringup.teleop import DEVICES, PANELS, TELEOP
+from robot_learning.bringup.teleop import SCRIPTED, TELEOP
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import find_robot
-from robot_learning.ros.common.parameters import SCRIPTED
+from robot_learning.core.vocabulary import OperatorDevice, OperatorPanel
 from robot_learning.teleop import devices
 
 REAL = {
@@ -37,8 +39,8 @@ def real_robot(tmp_path):
 
 
 def test_the_devices_are_those_that_teleop_node_has():
-    assert set(DEVICES) == {*devices.DEVICES, SCRIPTED}
-    assert PANELS == devices.PANELS
+    assert set(get_args(OperatorDevice)) == {*devices.DEVICES, SCRIPTED}
+    assert get_args(OperatorPanel) == devices.PANELS
 
 
 def test_a_simulated_robot_is_enabled_at_start_and_a_real_one_is_not(real_robot):

@@ -98,7 +98,7 @@ def test_a_module_is_imported_only_if_the_command_line_names_it(
         (["--env", "Nothing-v7"], "--env Nothing-v7: cannot be made"),
         (["--env-set", "banana=1"], "--env CartPole-v1: cannot be made"),
         (["--task", "lift", "--robot", "desk_arm", "--env-set", "a=1"], "--env-set goes with"),
-        (["--episodes", "0"], "episodes is at least 1"),
+        (["--episodes", "0"], "episodes: expected at least 1"),
         (["--env", "Pendulum-v1"], r"has the shape \(3,\); the policy was trained with \(4,\)"),
     ],
 )

@@ -108,7 +108,7 @@ def test_encoder_learns_where_a_spot_is() -> None:
 
 def test_an_encoder_too_narrow_for_the_convolutions_is_refused() -> None:
     for width in (3, 0, -1):
-        with pytest.raises(PolicyError, match=f"images.width is at least 4, not {width}"):
+        with pytest.raises(PolicyError, match=f"images.width: expected at least 4, found {width}"):
             ImageConfig(width=width)
     images = torch.rand(2, 3, 58, 58).to(memory_format=torch.channels_last)
     ImageEncoder(ImageConfig(width=4).width, 16, 8, 8)(images).sum().backward()

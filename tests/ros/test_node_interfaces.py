@@ -20,10 +20,12 @@ from node_interfaces import (
 )
 from stepped_graph import hosted
 
+from robot_learning.core.decoding import mistakes
+from robot_learning.core.options.option import nested
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.rounds import new_run
-from robot_learning.ros.common.parameters import NODE_PARAMETERS
+from robot_learning.nodes.catalog import NODE_SETTINGS
 from robot_learning.ros.dagger import status as dagger_status
 
 
@@ -38,7 +40,7 @@ def test_the_page_is_up_to_date(found: list[NodeInterface]) -> None:
 
 
 def test_every_node_is_on_the_page() -> None:
-    assert set(NODES) == set(NODE_PARAMETERS)
+    assert set(NODES) == set(NODE_SETTINGS)
 
 
 def test_a_topic_that_is_new_or_has_another_qos_changes_the_page(
@@ -65,10 +67,8 @@ def test_the_example_of_a_parameter_file_names_parameters_that_exist() -> None:
     text = (ROOT / "launch" / "README.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     for key, content in yaml.safe_load(block).items():
-        specs = {spec.name: spec for spec in NODE_PARAMETERS[key.removeprefix("/**/")]}
-        for name, value in content["ros__parameters"].items():
-            assert type(value) is type(specs[name].default)
-            assert value >= (specs[name].minimum or 0.0)
+        settings = NODE_SETTINGS[key.removeprefix("/**/")]
+        assert not list(mistakes(nested(content["ros__parameters"]), settings))
 
 
 def test_the_documents_have_the_keys_that_the_page_says(stepped, tmp_path: Path) -> None:

@@ -10,10 +10,12 @@ from steering_policy import save_steering, steering_policy, steering_spec
 
 from robot_learning.control.settings import Patience
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.core.options.option import option
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.nodes.arbiter import ArbiterNodeSettings
+from robot_learning.nodes.policy import PolicyNodeSettings
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.policy import ObservationSpec
-from robot_learning.ros.common.parameters import ARBITER_NODE, POLICY_MAX_AGE, POLICY_NODE
 from robot_learning.serving import served_policy
 from robot_learning.serving.compatibility import check_policy
 from robot_learning.serving.observation_history import Window
@@ -64,10 +66,13 @@ def test_a_chunk_that_would_grow_too_old_is_cut_and_that_is_said(
 
 
 def test_arbiter_and_policy_have_the_same_patience_unless_told_otherwise():
-    for parameters in (ARBITER_NODE, POLICY_NODE):
-        assert POLICY_MAX_AGE in parameters
+    arbiter, policy = (
+        option(settings, "policy_max_age_s")
+        for settings in (ArbiterNodeSettings, PolicyNodeSettings)
+    )
+    assert arbiter == policy
     ages_s = {Patience().policy_max_age_s, ServingSettings().policy_max_age_s}
-    assert ages_s == {POLICY_MAX_AGE.default}
+    assert ages_s == {arbiter.default}
 
 
 def test_running_out_of_memory_is_one_line(tmp_path, desk_arm, target, monkeypatch):

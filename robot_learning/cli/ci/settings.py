@@ -18,20 +18,25 @@ Paths are relative to the file's folder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
+from msgspec import Meta
+
+from robot_learning.core.decoding import UNIQUE, check
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from robot_learning.core.strict_mapping import StrictMapping
+from robot_learning.core.yaml_file import decode_yaml
 
 DEFAULT_BOUND = 0.05
 DEFAULT_EPISODES = 100
 DEFAULT_SEED = 100_000
 DEFAULT_STEPS = 200
 LAST = "last"
+Text = Annotated[str, Meta(min_length=1)]
+Names = Annotated[tuple[Text, ...], UNIQUE]
+AtLeast1 = Annotated[int, Meta(ge=1)]
+Seed = Annotated[int, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -39,14 +44,14 @@ class DatasetCheck:
     """A dataset to verify, and episodes of it to replay.
 
     Attributes:
-        path: its folder.
+        path: folder of the dataset.
         replay: episodes, by number, file name or `last`; none for verifying alone.
         bound: how far a joint may stray in a replay, rad or m.
     """
 
     path: Path
-    replay: tuple[str, ...] = (LAST,)
-    bound: float = DEFAULT_BOUND
+    replay: Names = (LAST,)
+    bound: Annotated[float, Meta(gt=0)] = DEFAULT_BOUND
 
 
 @dataclass(frozen=True)
@@ -54,33 +59,28 @@ class PolicyCheck:
     """A checkpoint to simulate, and what it has to reach.
 
     Attributes:
-        checkpoint: its folder, or that of its run.
-        min_success: share of the episodes that must succeed.
+        checkpoint: folder of the checkpoint, or of its run.
+        min_success: share of the episodes that must succeed; with 0 nothing could fail.
         lower_bound: hold it against the lower end of the 95 % Wilson interval.
-        episodes: that are simulated.
-        seed: of the first one.
-        task: None for the checkpoint's own.
-        robot: likewise.
+        episodes: number of episodes that are simulated.
+        seed: seed of the first episode.
+        task: task to simulate; None for the checkpoint's own.
+        robot: profile of the robot; None for the checkpoint's own.
     """
 
     checkpoint: Path
-    min_success: float
+    min_success: Annotated[float, Meta(gt=0, le=1)]
     lower_bound: bool = False
-    episodes: int = DEFAULT_EPISODES
-    seed: int = DEFAULT_SEED
-    task: str | None = None
-    robot: str | None = None
+    episodes: AtLeast1 = DEFAULT_EPISODES
+    seed: Seed = DEFAULT_SEED
+    task: Text | None = None
+    robot: Text | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.min_success <= 1:
-            raise ConfigurationError(
-                f"{self.checkpoint}: min_success is a share above 0 and up to 1, not "
-                f"{self.min_success:g}: with 0 nothing could fail"
-            )
-        if self.episodes < 1:
-            raise ConfigurationError(
-                f"{self.checkpoint}: {self.episodes} episodes test nothing; at least 1"
-            )
+        if self.min_success <= 0:
+            text = f"min_success: with {self.min_success:g} nothing could fail"
+            raise ConfigurationError(f"{self.checkpoint}: {text}; expected a share above 0")
+        check(self)
 
 
 @dataclass(frozen=True)
@@ -88,25 +88,25 @@ class RoundCheck:
     """A round of DAgger over the ROS nodes in lockstep, on a copy of a dataset.
 
     Attributes:
-        dataset: its folder, to which nothing is written.
-        checkpoint: the policy that drives; None trains one from the dataset first.
-        episodes: of the round.
-        steps: of each training.
-        seed: of the first scene.
+        dataset: folder of the dataset, to which nothing is written.
+        checkpoint: policy that drives; None trains one from the dataset first.
+        episodes: number of episodes of the round.
+        steps: gradient steps of each training.
+        seed: seed of the first scene.
     """
 
     dataset: Path
     checkpoint: Path | None = None
-    episodes: int = 1
-    steps: int = DEFAULT_STEPS
-    seed: int = 0
+    episodes: AtLeast1 = 1
+    steps: AtLeast1 = DEFAULT_STEPS
+    seed: Seed = 0
 
 
 @dataclass(frozen=True)
 class Pipeline:
     """Everything that is checked."""
 
-    profiles: tuple[str, ...] = ()
+    profiles: Names = ()
     datasets: tuple[DatasetCheck, ...] = ()
     policies: tuple[PolicyCheck, ...] = ()
     rounds: tuple[RoundCheck, ...] = ()
@@ -139,18 +139,13 @@ def read_pipeline(path: Path) -> Pipeline:
     Raises:
         ConfigurationError: names the file, the key and what is valid.
     """
-    from robot_learning.core.strict_mapping import StrictMapping
-
-    root = StrictMapping.read(path)
-    folder = path.parent
-    pipeline = Pipeline(
-        profiles=tuple(_profile(folder, name) for name in root.texts("profiles", ())),
-        datasets=tuple(_dataset(folder, entry) for entry in root.mappings("datasets", False)),
-        policies=tuple(_policy(folder, entry) for entry in root.mappings("policies", False)),
-        rounds=tuple(_round(folder, entry) for entry in root.mappings("rounds", False)),
+    found, folder = decode_yaml(path, Pipeline), path.parent
+    return Pipeline(
+        profiles=tuple(_profile(folder, name) for name in found.profiles),
+        datasets=tuple(replace(each, path=folder / each.path) for each in found.datasets),
+        policies=tuple(_policy(folder, each) for each in found.policies),
+        rounds=tuple(_round(folder, each) for each in found.rounds),
     )
-    root.finish()
-    return pipeline
 
 
 def _profile(folder: Path, name: str) -> str:
@@ -159,38 +154,10 @@ def _profile(folder: Path, name: str) -> str:
     return str(beside) if beside.exists() else name
 
 
-def _dataset(folder: Path, entry: StrictMapping) -> DatasetCheck:
-    check = DatasetCheck(
-        path=folder / entry.text("path"),
-        replay=entry.texts("replay", (LAST,)),
-        bound=entry.number("bound", DEFAULT_BOUND, positive=True),
-    )
-    entry.finish()
-    return check
+def _policy(folder: Path, found: PolicyCheck) -> PolicyCheck:
+    return replace(found, checkpoint=folder / found.checkpoint)
 
 
-def _policy(folder: Path, entry: StrictMapping) -> PolicyCheck:
-    check = PolicyCheck(
-        checkpoint=folder / entry.text("checkpoint"),
-        min_success=entry.number("min_success"),
-        lower_bound=entry.flag("lower_bound", False),
-        episodes=entry.integer("episodes", DEFAULT_EPISODES),
-        seed=entry.integer("seed", DEFAULT_SEED, minimum=0),
-        task=entry.optional_text("task"),
-        robot=entry.optional_text("robot"),
-    )
-    entry.finish()
-    return check
-
-
-def _round(folder: Path, entry: StrictMapping) -> RoundCheck:
-    checkpoint = entry.optional_text("checkpoint")
-    check = RoundCheck(
-        dataset=folder / entry.text("dataset"),
-        checkpoint=folder / checkpoint if checkpoint else None,
-        episodes=entry.integer("episodes", 1, minimum=1),
-        steps=entry.integer("steps", DEFAULT_STEPS, minimum=1),
-        seed=entry.integer("seed", 0, minimum=0),
-    )
-    entry.finish()
-    return check
+def _round(folder: Path, found: RoundCheck) -> RoundCheck:
+    checkpoint = folder / found.checkpoint if found.checkpoint else None
+    return replace(found, dataset=folder / found.dataset, checkpoint=checkpoint)

@@ -127,22 +127,28 @@ def _replay(episode: Episode, column: str, robot: str | None, task: str | None) 
 
 
 def _replay_over_ros(path: Path, arguments: argparse.Namespace) -> int:
-    from robot_learning.bringup.plan import LaunchPlan, NodeSpec, OnExit, middleware_environment
+    from robot_learning.bringup.plan import (
+        LaunchPlan,
+        NodeSpec,
+        OnExit,
+        middleware_environment,
+        node_parameters,
+    )
     from robot_learning.cli.nodes.supervisor import Supervisor
 
     if arguments.robot or arguments.task:
         raise ConfigurationError("--robot and --task are for replays in simulation")
-    parameters = {
+    settings = {
         "episode": str(path.resolve()),
         "column": arguments.column,
-        "bound": 0.0 if arguments.bound is None else arguments.bound,
-        "use_sim_time": arguments.sim_time,
+        "bound": arguments.bound,
     }
+    parameters = node_parameters("replay_node", settings)
     node = NodeSpec(
         executable="replay_node",
         name="replay_node",
         namespace=arguments.namespace,
-        parameters=(parameters,),
+        parameters=({**parameters, "use_sim_time": arguments.sim_time},),
         on_exit=OnExit.FINISH,
         owns_terminal=True,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.numbers import AtLeast1, Positive
 
 
 @dataclass(frozen=True)
@@ -33,28 +35,19 @@ class DemoSettings:
     robot: str = "desk_arm"
     task: str = "obstacle"
     seed: int = 0
-    demonstrations: int = 6
+    demonstrations: AtLeast1 = 6
     dart_sigma: float = 0.03
-    rounds: int = 2
-    episodes_per_round: int = 5
-    episode_timeout_s: float = 8.0
-    step_in_s: float = 4.0
-    steps: int = 4000
-    evaluations: int = 100
+    rounds: AtLeast1 = 2
+    episodes_per_round: AtLeast1 = 5
+    episode_timeout_s: Positive = 8.0
+    step_in_s: Positive = 4.0
+    steps: AtLeast1 = 4000
+    evaluations: AtLeast1 = 100
     evaluation_seed: int = 100_000
     real_time: bool = False
 
     def __post_init__(self) -> None:
-        counts = {
-            "demonstrations": self.demonstrations,
-            "rounds": self.rounds,
-            "episodes-per-round": self.episodes_per_round,
-            "steps": self.steps,
-            "evaluations": self.evaluations,
-        }
-        for name, count in counts.items():
-            if count < 1:
-                raise ConfigurationError(f"--{name} {count}: expected at least 1")
+        check(self)
 
     @property
     def dataset(self) -> Path:

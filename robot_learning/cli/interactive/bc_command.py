@@ -16,7 +16,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `bc`."""
     parser = subparsers.add_parser(
         "bc",
-        help="clone an expert's behaviour in any gymnasium environment",
         description="Let an expert demonstrate, with or without --noise, and fit a policy to its "
         "actions, round after round. To learn from a recorded dataset, use `robot-learning train`.",
     )

@@ -30,12 +30,7 @@ _SHARED: dict[str, dict[str, Any]] = {
         "the policy asks for help (EnsembleDAgger, ThriftyDAgger); with --env also none, where the "
         "expert labels everything (default: human; with --env: none)",
     },
-    "--target-rate": {
-        "type": float,
-        "metavar": "SHARE",
-        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
-        "may ask for help (default: 0.1, or as in the run that is resumed)",
-    },
+    "--target-rate": imitation_options.TARGET_RATE_OPTION,
     "--rounds": {
         "type": int,
         "help": "rounds to run (default: 2; with --env: until the budget is spent)",
@@ -59,7 +54,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dagger`; its options are the launch arguments, and those for `--env`."""
     parser = subparsers.add_parser(
         "dagger",
-        help="run rounds in which a policy drives, is corrected, and is trained again",
         description="Run rounds of DAgger in one of two ways. Over ROS nodes, a person or the "
         "scripted operator corrects a policy that drives a real or simulated robot. With --env, an "
         "expert corrects a policy in any gymnasium environment, without ROS. --resume continues a "

@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from robot_learning.bringup.teleop import DEVICES
 from robot_learning.cli.interactive import imitation_options
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.vocabulary import OperatorDevice
 
 if TYPE_CHECKING:
     from robot_learning.core.profile import RobotProfile
@@ -49,7 +49,7 @@ _OWN: dict[str, dict[str, Any]] = {
     "--robot": {"help": "robot profile (default: desk_arm, or the robot of the checkpoint)"},
     "--device": {
         "help": f"who demonstrates: {EXPERT}, the scripted one, without ROS; or over ROS nodes one "
-        f"of {', '.join(DEVICES)} (default: {EXPERT})"
+        f"of {', '.join(get_args(OperatorDevice))} (default: {EXPERT})"
     },
     "--dataset": {"type": Path, "help": "dataset folder to record into (default: OUT/dataset)"},
     "--iterations": {"type": int, "help": "iterations of demonstrating and training (default: 3)"},
@@ -99,7 +99,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dart`."""
     parser = subparsers.add_parser(
         "dart",
-        help="demonstrate with noise shaped like the policy's own errors, and train (DART)",
         description="Demonstrate, train, estimate the covariance of the policy's error on "
         "demonstrations that it has not seen, and demonstrate again with noise of that covariance. "
         "The noise moves the arm; the label remains what the demonstrator intended. --resume "
@@ -196,8 +195,9 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> DartSettings:
         parse_overrides(arguments.set)
     )
     device = given["device"]
-    if device not in (EXPERT, *DEVICES):
-        raise ConfigurationError(unknown_choice("device", device, (EXPERT, *DEVICES)))
+    devices = (EXPERT, *get_args(OperatorDevice))
+    if device not in devices:
+        raise ConfigurationError(unknown_choice("device", device, devices))
     if device != EXPERT and arguments.cameras:
         raise ConfigurationError(f"--cameras is for --device {EXPERT}; else give cameras:=…")
     return DartSettings(

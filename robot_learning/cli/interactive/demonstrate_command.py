@@ -17,7 +17,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `demonstrate`."""
     parser = subparsers.add_parser(
         "demonstrate",
-        help="record demonstrations of the scripted expert in simulation",
         description="Simulate the task's scripted expert as fast as the machine allows and record "
         "its successful episodes. ROS is not needed.",
     )

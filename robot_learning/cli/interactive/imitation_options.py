@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.target_rate import TARGET_RATE, TARGET_RATE_TEXT
 
 if TYPE_CHECKING:
     from robot_learning.learning.imitation.config import ImitationConfig
@@ -29,6 +30,11 @@ SHARED: dict[str, dict[str, Any]] = {
         "help": "a setting of the training, as for `robot-learning train`; with --env, a setting "
         "of the algorithm; may be repeated",
     },
+}
+TARGET_RATE_OPTION: dict[str, Any] = {
+    "type": float,
+    "metavar": "SHARE",
+    "help": f"{TARGET_RATE_TEXT} (default: {TARGET_RATE}, or as in the run that is resumed)",
 }
 _DEFAULT_ROUNDS = 10
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -55,12 +61,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": "for dagger: none (label everything), human (HG-DAgger), ensemble or thrifty "
         "(default: none)",
     },
-    "--target-rate": {
-        "type": float,
-        "metavar": "SHARE",
-        "help": "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, "
-        "may ask for help (default: 0.1)",
-    },
+    "--target-rate": TARGET_RATE_OPTION,
     "--noise": {
         "type": float,
         "metavar": "SIGMA",

@@ -27,7 +27,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `doctor`."""
     parser = subparsers.add_parser(
         "doctor",
-        help="check what works on this machine, and how to fix what does not",
         description="Check this machine by actually using each part. The exit code is 1 if a "
         "required part fails: Python, the packages, MuJoCo, the robot profiles, a writable disk, "
         "ROS 2 if it is sourced (ROS_DISTRO is set), and whatever --require names.",

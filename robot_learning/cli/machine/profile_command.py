@@ -23,13 +23,11 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `robots` and `profile`."""
     robots = subparsers.add_parser(
         "robots",
-        help="list the robots that are available",
         description="List every robot profile that was found, and where it is.",
     )
     robots.set_defaults(run=run_robots)
     profile = subparsers.add_parser(
         "profile",
-        help="check a robot profile, or print its URDF",
         description="Work on robot profiles (robot.yaml).",
     )
     actions = profile.add_subparsers(dest="action", metavar="action", required=True)

@@ -27,7 +27,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `record`; its options are the launch arguments, two of them as plain flags."""
     parser = subparsers.add_parser(
         "record",
-        help="record demonstrations with a teleoperation device",
         description="Record episodes into a dataset, with a reset between them. Starts the robot, "
         "the arbiter, the device and the recorder as ROS nodes.",
         epilog="Arguments may also be given as name:=value, as for ros2 launch.",

@@ -33,7 +33,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `up` with one subcommand a group; each launch argument is an option too."""
     parser = subparsers.add_parser(
         "up",
-        help="start a group of ROS nodes, and stop them together",
         description="Start a group of ROS nodes as processes. Ctrl-C stops them all.",
     )
     groups = parser.add_subparsers(
@@ -64,19 +63,21 @@ def add_launch_options(
             f"--{argument.name.replace('_', '-')}",
             dest=f"launch_{argument.name}",
             metavar=_metavar(argument),
-            help=_help(argument),
+            help=argument_help(argument),
             default=argparse.SUPPRESS,
         )
     parser.add_argument("assignments", nargs="*", metavar="name:=value", help=argparse.SUPPRESS)
 
 
-def _help(argument: LaunchArgument) -> str:
+def argument_help(argument: LaunchArgument) -> str:
+    """What the help of an option says of a launch argument."""
     text = argument.description
     # In the style of the other options; "YAML file" keeps its capitals.
     text = text if text[1:2].isupper() else text[:1].lower() + text[1:]
     if _has_long_choices(argument):
         text = f"{text}; one of {', '.join(argument.choices)}"
-    return text if "default" in text else f"{text} (default: {argument.default or 'none'})"
+    meaning, _, default = text.partition("; not given: ")
+    return f"{meaning} (default: {default or argument.default or 'none'})"
 
 
 def _metavar(argument: LaunchArgument) -> str:

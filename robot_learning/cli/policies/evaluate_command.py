@@ -24,7 +24,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `evaluate`."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="simulate a policy and count how often it succeeds",
         description="Simulate a policy in many worlds at once and report how often it succeeds, "
         "with a 95 % interval. The exit code is 1 if --min-success is not reached.",
     )

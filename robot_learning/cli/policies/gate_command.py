@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.core.options.target_rate import TARGET_RATE
+
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -14,7 +16,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `gate`."""
     parser = subparsers.add_parser(
         "gate",
-        help="find the thresholds of doubt and risk above which an ensemble asks for help",
         description="Find thresholds for the members' disagreement (novelty) and for a learned "
         "risk such that each asks for help in a given share of the policy's steps (ThriftyDAgger). "
         "`robot-learning serve --members auto --gate auto` uses them.",
@@ -37,7 +38,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--target-rate",
         type=float,
-        default=0.1,
+        default=TARGET_RATE,
         metavar="SHARE",
         help="share of the policy's steps in which each of the two asks",
     )

@@ -16,7 +16,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `serve`; its options are the launch arguments, one of them as a plain flag."""
     parser = subparsers.add_parser(
         "serve",
-        help="let a trained policy drive a robot",
         description="Start the robot, the arbiter and the policy as ROS nodes. Ctrl-C stops them "
         "all. The policy drives once arbiter_node/hand_back is called, or at once with --drive.",
         epilog="Arguments may also be given as name:=value, as for ros2 launch.",

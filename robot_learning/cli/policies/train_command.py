@@ -31,7 +31,6 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `train`."""
     parser = subparsers.add_parser(
         "train",
-        help="train a policy on a dataset",
         description="Train a policy on a dataset. The output folder holds the checkpoints (best, "
         "last), the settings, metrics.csv, TensorBoard events, and the state that --resume needs.",
         epilog=_EPILOG,

@@ -14,6 +14,7 @@ import numpy as np
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import NS_PER_S
+from robot_learning.core.options.quality import QualityOptions
 from robot_learning.core.vocabulary import Limit
 from robot_learning.episodes.format.sampler import SampledRow, StreamCounts
 from robot_learning.episodes.format.schema import DatasetInfo, RowFault
@@ -189,23 +190,18 @@ class RowMonitor:
         self.intervention_rows += bool(np.any(values.get("intervention", False)))
 
 
-@dataclass(frozen=True)
-class QualityThresholds:
+@dataclass(frozen=True, kw_only=True)
+class QualityThresholds(QualityOptions):
     """When an episode is called bad. Fractions are of its rows.
 
-    `rate_error_fraction` is how far a stream's measured rate may lie below its nominal one;
-    `gap_periods` how many nominal periods without a sample make a gap, which is never shorter
-    than 50 ms. A row is clamped when the position, velocity or workspace limit of any joint was
-    hit; what the acceleration limit and handovers only smooth is counted, but not held against it.
+    A row is clamped when the position, velocity or workspace limit of any joint was hit; what the
+    acceleration limit and handovers only smooth is counted, but not held against it.
+
+    Attributes:
+        age_p99_ms: stream -> age of its samples in rows, 99th percentile, above which an episode
+            is bad; streams that are not named have no bound.
     """
 
-    invalid_row_fraction: float = 0.02
-    rate_error_fraction: float = 0.2
-    gap_periods: float = 3.0
-    gaps_per_minute: float = 6.0
-    skew_p99_ms: float = 200.0
-    clamped_row_fraction: float = 0.2
-    duration_min_s: float = 0.5
     age_p99_ms: Mapping[str, float] = field(default_factory=dict)
 
 

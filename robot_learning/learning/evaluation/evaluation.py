@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
+from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import JointKind, RobotProfile
 from robot_learning.learning.evaluation.demonstrations import with_camera_sizes
@@ -24,6 +26,8 @@ from robot_learning.sim.vector import RobotVectorEnv, make_vec
 _MOST = 1_000_000
 _INCOMPARABLE = "only evaluations of the same task and seeds can be compared"
 _LARGEST_SEED = 2**63 - 1
+
+Several = Annotated[int, Meta(ge=1, le=_MOST)]
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,13 @@ class EvaluationConfig:
 
     task: str = "lift"
     robot: str = "desk_arm"
-    episodes: int = 100
+    episodes: Several = 100
     seed: int = 100_000
-    worlds: int = 50
+    worlds: Several = 50
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     ask_expert: bool = True
-    expert_every: int = 1
-    shadow_episodes: int = 20
+    expert_every: Several = 1
+    shadow_episodes: Annotated[int, Meta(ge=0, le=_MOST)] = 20
     reward: str = "sparse"
 
     def __post_init__(self) -> None:
@@ -285,16 +289,8 @@ def environment_for(
 
 
 def _check(config: EvaluationConfig) -> None:
-    smallest = {
-        "episodes": (config.episodes, 1),
-        "worlds": (config.worlds, 1),
-        "executed_steps": (config.execution.executed_steps, 0),
-        "expert_every": (config.expert_every, 1),
-        "shadow_episodes": (config.shadow_episodes, 0),
-    }
-    for name, (value, least) in smallest.items():
-        if not least <= value <= _MOST:
-            raise ConfigurationError(f"{name} is at least {least} and at most {_MOST}, not {value}")
+    check(config)
+    check(config.execution, "execution")
     last = config.seed + config.episodes - 1
     if config.seed < 0 or last > _LARGEST_SEED:
         raise ConfigurationError(

@@ -8,16 +8,24 @@ policies are in the action's own units, squared, as the papers give them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
-from math import inf, isfinite
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
+
+from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareBelow1
+from robot_learning.core.options.target_rate import TARGET_RATE
 from robot_learning.learning.training.config import OptimizerConfig
 from robot_learning.policies.config import to_plain, with_overrides
 
 Algorithm = Literal["bc", "dagger", "dart"]
 Gate = Literal["none", "human", "ensemble", "thrifty"]
+Share = Annotated[float, Meta(ge=0, le=1)]
+# Fewer cannot disagree.
+_FEWEST_MEMBERS = 2
 _SMALL: Mapping[str, Any] = {"hidden": [64, 64], "error": "l2"}
 
 
@@ -34,8 +42,8 @@ class MixtureConfig:
     """
 
     schedule: Literal["none", "linear", "exponential"] = "none"
-    p: float = 0.5
-    over_rounds: int = 5
+    p: Share = 0.5
+    over_rounds: AtLeast1 = 5
     per: Literal["episode", "step"] = "step"
 
 
@@ -59,12 +67,12 @@ class GateConfig:
     """
 
     kind: Gate = "none"
-    takeover_deviation: float = 0.3
-    hand_back_deviation: float = 0.1
-    reaction_steps: int = 0
-    hold_steps: int = 3
-    target_rate: float = 0.1
-    members: int = 3
+    takeover_deviation: NotNegative = 0.3
+    hand_back_deviation: NotNegative = 0.1
+    reaction_steps: AtLeast0 = 0
+    hold_steps: AtLeast1 = 3
+    target_rate: Share = TARGET_RATE
+    members: AtLeast1 = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +89,10 @@ class NoiseConfig:
             nothing is ever trained on them. They count as labels.
     """
 
-    sigma: float = 0.0
-    alpha: float = 0.0
-    trace_cap: float = 0.1
-    held_out_share: float = 0.2
+    sigma: NotNegative = 0.0
+    alpha: NotNegative = 0.0
+    trace_cap: NotNegative = 0.1
+    held_out_share: ShareBelow1 = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,16 +113,16 @@ class FitConfig:
         drop_before_takeover: of those rows, so many before each takeover are left out.
     """
 
-    steps: int = 2000
-    epochs: float = 0.0
-    batch_size: int = 64
+    steps: AtLeast1 = 2000
+    epochs: NotNegative = 0.0
+    batch_size: AtLeast1 = 64
     warm_start: bool = False
     optimizer: OptimizerConfig = field(
         default_factory=lambda: OptimizerConfig(weight_decay=0.0, gradient_clip=0.0, warmup_steps=0)
     )
     intervention_weight: Literal["none", "equal"] = "none"
     policy_rows: bool = False
-    drop_before_takeover: int = 0
+    drop_before_takeover: AtLeast0 = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,11 +139,11 @@ class EvaluationConfig:
         rate_hz: steps a second, of expert seconds; 0 asks the environment.
     """
 
-    episodes: int = 20
-    reference_episodes: int = 10
+    episodes: AtLeast0 = 20
+    reference_episodes: AtLeast0 = 10
     error: bool = True
     success_return: float | None = None
-    rate_hz: float = 0.0
+    rate_hz: NotNegative = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,21 +170,21 @@ class ImitationConfig:
     """
 
     algorithm: Algorithm = "dagger"
-    seed: int = 0
-    rounds: int = 10
-    episodes_per_round: int = 5
-    initial_episodes: int = 0
-    budget_labels: int = 0
-    budget_episodes: int = 0
-    rows_per_episode: int = 0
-    max_episode_steps: int = 0
-    envs: int = 8
+    seed: AtLeast0 = 0
+    rounds: AtLeast0 = 10
+    episodes_per_round: AtLeast1 = 5
+    initial_episodes: AtLeast0 = 0
+    budget_labels: AtLeast0 = 0
+    budget_episodes: AtLeast0 = 0
+    rows_per_episode: AtLeast0 = 0
+    max_episode_steps: AtLeast0 = 0
+    envs: AtLeast1 = 8
     family: str = "deterministic"
     policy: Mapping[str, Any] = field(default_factory=dict)
-    observation_steps: int = 1
-    action_steps: int = 1
-    executed_steps: int = 1
-    first_action_index: int = 0
+    observation_steps: AtLeast1 = 1
+    action_steps: AtLeast1 = 1
+    executed_steps: AtLeast1 = 1
+    first_action_index: AtLeast0 = 0
     mixture: MixtureConfig = field(default_factory=MixtureConfig)
     gate: GateConfig = field(default_factory=GateConfig)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
@@ -302,37 +310,15 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _check(config: ImitationConfig) -> None:
-    gate, fit = config.gate, config.fit
-    smallest = {
-        "episodes_per_round": (config.episodes_per_round, 1),
-        "envs": (config.envs, 1),
-        "mixture.over_rounds": (config.mixture.over_rounds, 1),
-        "gate.members": (gate.members, 1 if gate.kind in ("none", "human") else 2),
-        "gate.hold_steps": (gate.hold_steps, 1),
-        "fit.steps": (fit.steps, 1),
-        "fit.batch_size": (fit.batch_size, 1),
-        "fit.optimizer.learning_rate": (fit.optimizer.learning_rate, 1e-12),
-    }
-    for group in (config, config.mixture, gate, config.noise, fit, config.evaluation):
-        for item in fields(group):
-            value = getattr(group, item.name)
-            if item.name not in ("seed", "success_return") and isinstance(value, int | float):
-                smallest.setdefault(item.name, (value, 0))
-    for name, (value, least) in smallest.items():
-        if not (least <= value < inf and isfinite(value)):
-            raise ConfigurationError(f"{name}: expected at least {least}, found {value}")
-    for name, share in {
-        "mixture.p": config.mixture.p,
-        "gate.target_rate": gate.target_rate,
-    }.items():
-        if share > 1:
-            raise ConfigurationError(f"{name}: expected at most 1, found {share}")
-    if config.noise.held_out_share >= 1:
-        raise ConfigurationError("noise.held_out_share: expected a share below 1")
+    check(config)
+    for name in ("mixture", "gate", "noise", "fit", "evaluation"):
+        check(getattr(config, name), name)
+    gate = config.gate
+    if gate.kind not in ("none", "human") and gate.members < _FEWEST_MEMBERS:
+        text = f"expected at least {_FEWEST_MEMBERS} with gate.kind {gate.kind}"
+        raise ConfigurationError(f"gate.members: {text}, found {gate.members}")
     if not (config.rounds or config.budget_labels or config.budget_episodes):
         raise ConfigurationError("give a number of rounds, or a budget of labels or episodes")
-    if config.seed < 0:
-        raise ConfigurationError(f"seed: expected at least 0, found {config.seed}")
     if config.algorithm != "dagger" and gate.kind != "none":
         raise ConfigurationError(
             f"gate.kind: '{gate.kind}' belongs to dagger, not {config.algorithm}"

@@ -13,7 +13,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, TrueShare
 from robot_learning.learning.interactive.dart_estimate import NoiseSize
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.state_file import read_state, write_state
@@ -59,27 +61,22 @@ class DartSettings:
     launch: Mapping[str, str] = field(default_factory=dict)
     cameras: tuple[str, ...] = ()
     image_size_px: tuple[int, int] | None = None
-    iterations: int = 3
+    iterations: AtLeast1 = 3
     episodes: int = 20
-    held_out_share: float = 0.2
-    sigma: float = 0.0
+    held_out_share: TrueShare = 0.2
+    sigma: NotNegative = 0.0
     alpha: float | None = None
     trace_cap: float | None = None
     gripper: bool = False
-    seed: int = 0
-    evaluation_episodes: int = 50
+    seed: AtLeast0 = 0
+    evaluation_episodes: AtLeast0 = 50
 
     def __post_init__(self) -> None:
-        if self.iterations < 1:
-            raise ConfigurationError(f"iterations: expected at least 1, found {self.iterations}")
+        check(self)
         if self.episodes < 2:
             raise ConfigurationError(
                 f"episodes: expected at least 2 an iteration, one to train on and one to hold out, "
                 f"found {self.episodes}"
-            )
-        if not 0 < self.held_out_share < 1:
-            raise ConfigurationError(
-                f"held_out_share: expected a share between 0 and 1, found {self.held_out_share}"
             )
         if self.alpha is None and self.trace_cap is None:
             raise ConfigurationError("give alpha or trace_cap: noise of any size may ruin the task")

@@ -16,8 +16,10 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 
+from robot_learning.core.decoding import check
 from robot_learning.core.ensemble_folders import best_checkpoint, ensemble_members, gate_folder
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.target_rate import TARGET_RATE, TargetRate
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import BoolArray, FloatArray
@@ -48,20 +50,17 @@ class GateSettings:
     Attributes:
         kind: `ensemble`: doubt asks; `thrifty`: doubt or risk.
         target_rate: share of the policy's steps in which each of the two asks for help.
-        seed: of the critic.
-        fit: of the critic, too.
+        seed: seed of the critic's weights and of the order of its data.
+        fit: how the critic is fitted.
     """
 
     kind: Literal["ensemble", "thrifty"] = "thrifty"
-    target_rate: float = 0.1
+    target_rate: TargetRate = TARGET_RATE
     seed: int = 0
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.target_rate <= 1.0:
-            raise ConfigurationError(
-                f"target_rate: expected a share above 0, at most 1, found {self.target_rate}"
-            )
+        check(self)
 
 
 def write_recorded_gate(

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from robot_learning.core.errors import unknown_choice
+from robot_learning.core.decoding import decode
+from robot_learning.core.options.numbers import AtLeast1
+from robot_learning.core.options.target_rate import TARGET_RATE, TargetRate
+from robot_learning.core.vocabulary import HelpGate, Labeller, PolicySize, TrainPlace
 from robot_learning.learning.training.config import parse_settings
 
-NOBODY, EXPERT = "none", "expert"
-HERE, EXTERNAL = "here", "external"
-HUMAN = "human"
+NOBODY: Labeller = "none"
+EXPERT: Labeller = "expert"
+HERE: TrainPlace = "here"
+EXTERNAL: TrainPlace = "external"
+HUMAN: HelpGate = "human"
 # Fewer members than this cannot disagree in a way that tells anything.
 _FEWEST_MEMBERS = 3
 
@@ -33,32 +38,29 @@ class RoundSettings:
     """
 
     policy: str = "deterministic"
-    preset: str = "small"
+    preset: PolicySize = "small"
     settings: Mapping[str, Any] = field(default_factory=dict)
-    command: str = HERE
-    relabel: str = NOBODY
-    members: int = 1
-    gate: str = HUMAN
-    target_rate: float = 0.1
+    command: TrainPlace = HERE
+    relabel: Labeller = NOBODY
+    members: AtLeast1 = 1
+    gate: HelpGate = HUMAN
+    target_rate: TargetRate = TARGET_RATE
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RoundSettings:
         """Read them from a state file; values that older versions wrote as text are converted.
 
         Raises:
-            ValueError: a setting that there is not, or no number where one belongs.
-            ConfigurationError: the further settings cannot be read.
+            ValueError: a text where a number belongs.
+            ConfigurationError: a setting that there is not, or a wrong value.
         """
-        known = {item.name for item in fields(cls)}
-        if extra := plain.keys() - known:
-            raise ValueError(unknown_choice("setting", min(extra), sorted(known)))
         values = dict(plain)
         if isinstance(settings := values.get("settings"), str):
             values["settings"] = parse_settings(settings)
         for name, kind in (("members", int), ("target_rate", float)):
-            if name in values:
+            if isinstance(values.get(name), str):
                 values[name] = kind(values[name])
-        return cls(**values)
+        return decode(values, cls, key="training")
 
     @property
     def member_count(self) -> int:

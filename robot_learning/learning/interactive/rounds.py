@@ -23,7 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.core.vocabulary import Source
+from robot_learning.core.decoding import decode
+from robot_learning.core.vocabulary import Labeller, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.headers.rounds_header import NAME, VERSION
@@ -105,7 +106,7 @@ class Round:
     phase: Phase
     checkpoint: str = ""
     checkpoint_digest: str = ""
-    relabel: str = NOBODY
+    relabel: Labeller = NOBODY
     episodes: tuple[EpisodeFigures, ...] = ()
     doubts: tuple[float, ...] = ()
     requests: tuple[HelpRequest, ...] = ()
@@ -335,22 +336,15 @@ def load_run(folder: Path) -> DaggerRun:
 
 
 def _run(plain: Mapping[str, Any]) -> DaggerRun:
-    training = RoundSettings.from_plain(plain.get("training", {}))
-    rounds = tuple(_round(item) for item in plain["rounds"])
-    return DaggerRun(**{**plain, "training": training, "rounds": rounds})
+    settings = RoundSettings.from_plain(plain.get("training", {}))
+    run = decode({**plain, "training": {}}, DaggerRun)
+    for item in plain["rounds"]:
+        _check_complete(item)
+    return replace(run, training=settings)
 
 
-def _figures(plain: Mapping[str, Any]) -> EpisodeFigures:
-    return EpisodeFigures(**{**plain, "bad_timing": tuple(plain.get("bad_timing", ()))})
-
-
-def _round(plain: Mapping[str, Any]) -> Round:
+def _check_complete(plain: Mapping[str, Any]) -> None:
+    """What a round has always had is there, though it has a default."""
     names = {item.name for item in fields(Round)}
     if plain.keys() | set(_LATER) != names:
         raise ValueError(f"a round has {', '.join(sorted(names))}")
-    lists: dict[str, Any] = {
-        "episodes": tuple(_figures(episode) for episode in plain["episodes"]),
-        "doubts": tuple(plain.get("doubts", ())),
-        "requests": tuple(HelpRequest(**request) for request in plain.get("requests", ())),
-    }
-    return Round(**{**plain, **lists, "phase": Phase(plain["phase"])})

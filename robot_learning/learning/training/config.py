@@ -7,52 +7,36 @@ Values are overridden by their dotted names (`optimizer.learning_rate=1e-4`); wh
 from __future__ import annotations
 
 import json
-import types
-import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
-from math import inf
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
+from msgspec import Meta, inspect
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.decoding import check, dataclass_type, decode, plain_type
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.vocabulary import ComputeDevice
 
-PRECISIONS = ("float32", "bfloat16", "float16")
-SCHEDULES = ("constant", "cosine")
+Precision = Literal["float32", "bfloat16", "float16"]
+PRECISIONS = get_args(Precision)
 LEARN_PADDING = ("autoregressive", "diffusion", "flow")
 """Families that learn repeated actions where a chunk is padded, unless they are told not to."""
 NARROW_RANGE = 0.1
 """`policy.narrow_range` of new trainings: a joint that moved less, rad or m, counts as parked."""
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Range:
-    """The numbers that a setting may be: in words, and as a test."""
-
-    text: str
-    holds: Callable[[float], bool]
-
-
-def _whole(low: int, high: int = 10**9) -> Range:
-    return Range(f"{low} to {high}", lambda number: low <= number <= high)
-
+_MANY = 10**9
 
 # What stands beside the type of a setting is checked wherever settings are made.
-AtLeast0 = Annotated[int, _whole(0)]
-AtLeast1 = Annotated[int, _whole(1)]
-Rows = Annotated[int, _whole(1, 10_000)]
+AtLeast0 = Annotated[int, Meta(ge=0, le=_MANY)]
+AtLeast1 = Annotated[int, Meta(ge=1, le=_MANY)]
+Rows = Annotated[int, Meta(ge=1, le=10_000)]
 # Seeds of single steps are multiples of it, and have to fit into 64 bits.
-Seed = Annotated[int, _whole(0, 2**31 - 1)]
-Parallel = Annotated[int, _whole(0, 1024)]
-_NOT_NEGATIVE = Range("a finite number of at least 0", lambda number: 0 <= number < inf)
-_SHARE = Range("0 to below 1", lambda number: 0 <= number < 1)
-NotNegative = Annotated[float, _NOT_NEGATIVE]
-Positive = Annotated[float, Range("a finite number above 0", lambda number: 0 < number < inf)]
-Share = Annotated[float, _SHARE]
+Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Parallel = Annotated[int, Meta(ge=0, le=1024)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 @dataclass(frozen=True)
@@ -106,7 +90,7 @@ class DataConfig:
     keep_bad_timing: bool = False
     sources: tuple[str, ...] = ()
     intervention_weight: NotNegative = 1.0
-    source_weights: Annotated[Mapping[str, float], _NOT_NEGATIVE] = field(default_factory=dict)
+    source_weights: Mapping[str, NotNegative] = field(default_factory=dict)
     intervention_balance: bool = False
     expert_labels_only: bool = False
     drop_before_intervention_s: NotNegative = 0.0
@@ -114,7 +98,7 @@ class DataConfig:
     image_cache_mib: AtLeast0 = 4096
 
     def __post_init__(self) -> None:
-        _check_ranges(self, "data.")
+        check(self, "data")
 
 
 @dataclass(frozen=True)
@@ -131,14 +115,14 @@ class OptimizerConfig:
     """
 
     learning_rate: Positive = 1e-3
-    betas: Annotated[tuple[float, float], _SHARE] = (0.9, 0.999)
+    betas: tuple[Share, Share] = (0.9, 0.999)
     weight_decay: NotNegative = 1e-6
     gradient_clip: NotNegative = 1.0
-    schedule: str = "cosine"
+    schedule: Literal["constant", "cosine"] = "cosine"
     warmup_steps: AtLeast0 = 100
 
     def __post_init__(self) -> None:
-        _check_ranges(self, "optimizer.")
+        check(self, "optimizer")
 
 
 @dataclass(frozen=True)
@@ -156,7 +140,7 @@ class EmaConfig:
     power: Positive = 0.75
 
     def __post_init__(self) -> None:
-        _check_ranges(self, "ema.")
+        check(self, "ema")
 
 
 @dataclass(frozen=True)
@@ -184,7 +168,7 @@ class ValidationConfig:
     patience: AtLeast0 = 0
 
     def __post_init__(self) -> None:
-        _check_ranges(self, "validation.")
+        check(self, "validation")
 
 
 @dataclass(frozen=True)
@@ -203,15 +187,15 @@ class ComputeConfig:
         loader_workers: processes that decode images.
     """
 
-    device: str = "auto"
-    precision: str = "float32"
+    device: ComputeDevice = "auto"
+    precision: Precision = "float32"
     compile: bool = False
     threads: Parallel = 0
     loader_workers: Parallel = 0
     measure_threads: bool = True
 
     def __post_init__(self) -> None:
-        _check_ranges(self, "compute.")
+        check(self, "compute")
 
 
 @dataclass(frozen=True)
@@ -232,7 +216,7 @@ class TrainConfig:
     family: str = "deterministic"
     policy: Mapping[str, Any] = field(default_factory=lambda: {"narrow_range": NARROW_RANGE})
     steps: AtLeast1 = 10_000
-    batch_size: Annotated[int, _whole(1, 2**20)] = 256
+    batch_size: Annotated[int, Meta(ge=1, le=2**20)] = 256
     seed: Seed = 0
     log_every_steps: AtLeast1 = 100
     save_every_steps: AtLeast1 = 1000
@@ -243,7 +227,7 @@ class TrainConfig:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
 
     def __post_init__(self) -> None:
-        _check_ranges(self)
+        check(self)
         _check(self)
 
     def to_plain(self) -> dict[str, Any]:
@@ -264,7 +248,7 @@ class TrainConfig:
             data=DataConfig(use_cameras=False, keep_failures=True),
             compute=ComputeConfig(measure_threads=False),
         )
-        return _merge(before, plain, "")
+        return _with(before, plain)
 
     def with_values(self, values: Mapping[str, Any]) -> TrainConfig:
         """A copy with a nested mapping of other values; `policy` and weights are merged in.
@@ -272,7 +256,7 @@ class TrainConfig:
         Raises:
             ConfigurationError: as `from_plain`.
         """
-        return _merge(self, values, "")
+        return _with(self, values)
 
 
 def parse_overrides(texts: Iterable[str]) -> dict[str, Any]:
@@ -334,29 +318,35 @@ def _value(given: str, text: str) -> Any:
     return value
 
 
-def _merge(config: _T, values: Mapping[str, Any], place: str) -> _T:
-    known = {item.name for item in fields(config)}  # type: ignore[arg-type]
-    hints = typing.get_type_hints(type(config))
-    changed: dict[str, Any] = {}
+def _with(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
+    """A copy with other values, as people write them."""
+    merged = _merged(config.to_plain(), values, dataclass_type(TrainConfig))
+    return decode(merged, TrainConfig)
+
+
+def _merged(
+    present: Mapping[str, Any], values: Mapping[str, Any], info: inspect.DataclassType
+) -> dict[str, Any]:
+    """Plain settings with others put over them; what cannot be merged is left for decoding."""
+    merged, kinds = dict(present), {field.name: field.type for field in info.fields}
     for name, value in values.items():
-        if name not in known:
-            text = unknown_choice("setting", f"{place}{name}", [f"{place}{key}" for key in known])
-            raise ConfigurationError(text)
-        present = getattr(config, name)
-        where = f"{place}{name}"
-        if is_dataclass(present):
-            if not isinstance(value, Mapping):
-                raise ConfigurationError(f"{where}: expected settings, found {value!r}")
-            changed[name] = _merge(present, value, f"{where}.")
-        elif isinstance(present, Mapping):
-            if not isinstance(value, Mapping):
-                raise ConfigurationError(f"{where}: expected names and values, found {value!r}")
-            kind = typing.get_args(hints[name])[1]
-            given = {k: _converted(v, kind, f"{where}.{k}") for k, v in _dotted(value).items()}
-            changed[name] = {**present, **given}
+        kind = plain_type(kinds[name]) if name in kinds else None
+        if isinstance(kind, inspect.DataclassType) and isinstance(value, Mapping):
+            merged[name] = _merged(present[name], value, kind)
+        elif isinstance(kind, inspect.DictType) and isinstance(value, Mapping):
+            merged[name] = {**present[name], **_dotted(value)}
         else:
-            changed[name] = _converted(value, hints[name], where)
-    return replace(config, **changed)  # type: ignore[type-var]
+            merged[name] = _loosened(value, kind)
+    return merged
+
+
+def _loosened(value: Any, kind: inspect.Type | None) -> Any:
+    """A value as its setting takes it: one for a list of one, `1e3` for a whole number."""
+    is_list = isinstance(kind, inspect.VarTupleType)
+    if is_list and not isinstance(value, list | tuple):
+        return [value]
+    is_whole = isinstance(value, float) and value.is_integer()
+    return int(value) if isinstance(kind, inspect.IntType) and is_whole else value
 
 
 def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -368,53 +358,6 @@ def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[f"{prefix}{name}"] = value
     return found
-
-
-def _converted(value: Any, kind: Any, where: str) -> Any:
-    if kind is Any:
-        return value
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        inner = typing.get_args(kind)
-        items = value if isinstance(value, list | tuple) else [value]
-        variable = len(inner) == 2 and inner[1] is Ellipsis
-        if not variable and len(items) != len(inner):
-            raise ConfigurationError(
-                f"{where}: expected {amount(len(inner), 'value')}, found {value!r}"
-            )
-        return tuple(_converted(item, inner[0], where) for item in items)
-    if origin in (types.UnionType, typing.Union):
-        raise TypeError(f"{where}: settings have one type")
-    wrong_bool = isinstance(value, bool) != (kind is bool)
-    if kind is int and isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        # One of more than 308 digits stays whole, and is refused.
-        with suppress(OverflowError):
-            value = float(value)
-    if wrong_bool or not isinstance(value, kind):
-        names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-        raise ConfigurationError(f"{where}: expected {names[kind]}, found {value!r}")
-    return value
-
-
-def _check_ranges(section: Any, place: str = "") -> None:
-    """Hold each number of a section against the range that stands beside its type."""
-    for name, kind in typing.get_type_hints(type(section), include_extras=True).items():
-        for valid in getattr(kind, "__metadata__", ()):
-            for where, number in _numbers(place + name, getattr(section, name)):
-                if not valid.holds(number):
-                    raise ConfigurationError(f"{where}: expected {valid.text}, found {number}")
-
-
-def _numbers(where: str, value: Any) -> Iterator[tuple[str, float]]:
-    """The numbers of a setting, each with its name."""
-    if isinstance(value, Mapping):
-        yield from ((f"{where}.{name}", number) for name, number in value.items())
-    elif isinstance(value, tuple):
-        yield from ((where, number) for number in value)
-    else:
-        yield where, value
 
 
 def _check(config: TrainConfig) -> None:
@@ -438,10 +381,3 @@ def _check(config: TrainConfig) -> None:
             "data.drop_before_intervention_s) would be learnt with repeated actions in the gaps; "
             "set policy.train_on_padding=false"
         )
-    choices = {
-        "optimizer.schedule": (config.optimizer.schedule, SCHEDULES),
-        "compute.precision": (config.compute.precision, PRECISIONS),
-    }
-    for name, (given, valid) in choices.items():
-        if given not in valid:
-            raise ConfigurationError(unknown_choice(name, given, valid))

@@ -6,15 +6,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import get_args
 
 import torch
 from torch import distributed
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.vocabulary import ComputeDevice
 
 _TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = get_args(ComputeDevice)
 
 
 @dataclass(frozen=True)

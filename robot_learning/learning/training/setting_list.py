@@ -14,10 +14,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from msgspec import Meta
+
+from robot_learning.core.decoding import bounds_text
+
 _ATTRIBUTE = re.compile(r"^    (\w+(?:, \w+)*): (.*)$")
 _SENTENCE = re.compile(r"\.(?: (?=[A-Z])|$)")
 # A bound so high that it only keeps numbers sane is not worth telling.
-_UNBOUNDED = re.compile(r"^(\d+) to 1000000000$")
+_UNBOUNDED = re.compile(r" and at most 1000000000$")
 _NAMES = {int: "int", float: "float", str: "text", bool: "bool", type(None): "null", Any: "any"}
 
 
@@ -60,8 +64,8 @@ def settings_of(section: Any, prefix: str = "") -> Iterator[Setting]:
 
 def _kind_and_range(hint: Any) -> tuple[str, str]:
     """In words: the type, and the range that stands beside it or the values that it names."""
-    notes = getattr(hint, "__metadata__", ())
-    ranges = [_UNBOUNDED.sub(r"at least \1", each.text) for each in notes if hasattr(each, "text")]
+    notes = [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, Meta)]
+    ranges = [_UNBOUNDED.sub("", bounds_text(each)) for each in notes]
     bare = hint.__origin__ if ranges else hint
     origin, inner = typing.get_origin(bare), typing.get_args(bare)
     if origin is typing.Literal:

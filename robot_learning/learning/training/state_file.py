@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.files import write_atomically
 from robot_learning.headers.json_header import HeaderError, read_header
 from robot_learning.learning.training.errors import RunError
@@ -46,5 +47,7 @@ def read_state(
     del plain["version"]
     try:
         return build(plain)
+    except ConfigurationError as problem:
+        raise RunError(f"{path}: damaged: {problem}") from problem
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise RunError(f"{path}: damaged: {problem!r}") from problem

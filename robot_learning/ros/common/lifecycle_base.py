@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import traceback
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
 
 from lifecycle_msgs.srv import ChangeState
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -13,23 +14,34 @@ from rclpy.node import Node
 
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.common.host import Host, SteppedDefaults
-from robot_learning.ros.common.node_base import declare_parameters
-from robot_learning.ros.common.parameters import ParameterSpec
+from robot_learning.ros.common.parameters import declare_settings
 
 _OnChangeState = Callable[[ChangeState.Request, ChangeState.Response], ChangeState.Response]
 
 
-class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
-    """A lifecycle node with a loop of its own; the parameter `autostart` is among its own.
+class BuiltSettings(Protocol):
+    """What the settings of such a node have in common."""
+
+    @property
+    def autostart(self) -> bool:
+        """Whether it configures and activates without being asked to."""
+        ...
+
+
+SettingsT = TypeVar("SettingsT", bound=BuiltSettings)
+
+
+class BuiltNode(SteppedDefaults, LifecycleNode, Generic[SettingsT]):  # type: ignore[misc]
+    """A lifecycle node with a loop of its own, and with settings of the class `SettingsT`.
 
     Lifecycle gates publishers only: the loop and the callbacks look at `_active` themselves.
     """
 
-    def __init__(self, name: str, parameters: Sequence[ParameterSpec], host: Host) -> None:
+    def __init__(self, name: str, settings: type[SettingsT], host: Host) -> None:
         super().__init__(name, **host.node_options)
         self._host, self._steady = host, host.clock
         refuse_wrong_transitions(self)
-        self._settings = declare_parameters(self, parameters)
+        self._settings = declare_settings(self, settings)
         self._active = False
         self._failure: Exception | None = None
 
@@ -53,7 +65,7 @@ class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
         except Exception as error:  # rclpy would swallow it, so that nobody learns of it
             self._release()
             self._failure = error
-            if not self._settings["autostart"]:
+            if not self._settings.autostart:
                 known = isinstance(error, RobotLearningError)
                 self.get_logger().error(str(error) if known else traceback.format_exc())
             return TransitionCallbackReturn.FAILURE
@@ -85,7 +97,7 @@ class BuiltNode(SteppedDefaults, LifecycleNode):  # type: ignore[misc]
         Raises:
             RobotLearningError: `what` could not be started.
         """
-        if not self._settings["autostart"]:
+        if not self._settings.autostart:
             return
         for transition in (self.trigger_configure, self.trigger_activate):
             if transition() is not TransitionCallbackReturn.SUCCESS:

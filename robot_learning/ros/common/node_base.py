@@ -1,41 +1,25 @@
-"""What every process with nodes does: ROS is started, errors become one line, the end is clean.
-
-And how nodes declare their parameters.
-"""
+"""What every process with nodes does: ROS is started, errors become one line, the end is clean."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import rclpy
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
-from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-from robot_learning.core.errors import ConfigurationError, RobotLearningError, unknown_choice
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.ros.common.host import Host, LeadingNode, SteppedNode
-from robot_learning.ros.common.parameters import ParameterSpec
 from robot_learning.ros.common.real_time import RealTimeHost
 from robot_learning.ros.common.stop import Stop
 
-LARGEST_NUMBER = 1e308
-LARGEST_INTEGER = 2**63 - 1
 LARGEST_DOMAIN_ID = 232
-KIND_NAMES: Mapping[type, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    list: "a list",
-}
 
 EXIT_ERROR = 1
 EXIT_CONFIGURATION = 2
@@ -129,71 +113,3 @@ def _fail(error: RobotLearningError) -> int:
 def _first_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-def declare_parameters(node: Node, specs: Sequence[ParameterSpec]) -> dict[str, Any]:
-    """Declare parameters with description, range and read-only flag; returns their values.
-
-    A whole number is taken for a float, and one text for a list of texts, since that is what
-    people type (`sim_speed:=1`).
-
-    Raises:
-        ConfigurationError: a value of the wrong type, out of range, or not among the choices.
-    """
-    return {spec.name: _declare(node, spec) for spec in specs}
-
-
-def _declare(node: Node, spec: ParameterSpec) -> Any:
-    # rclpy checks the type of an override before anybody can convert it, hence twice.
-    given = node.declare_parameter(
-        spec.name, spec.default, ParameterDescriptor(dynamic_typing=True)
-    ).value
-    node.undeclare_parameter(spec.name)
-    value = _coerced(given, spec)
-    node.declare_parameter(spec.name, value, _descriptor(spec), ignore_override=True)
-    return value
-
-
-def _coerced(value: Any, spec: ParameterSpec) -> Any:
-    kind = type(spec.default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if kind is list:
-        value = [value] if isinstance(value, str) else list(value or [])
-    if type(value) is not kind:
-        raise _wrong(spec, f"expected {KIND_NAMES[kind]}, found {value!r}")
-    low, high = spec.minimum, spec.maximum
-    below = low is not None and isinstance(value, int | float) and value < low
-    above = high is not None and isinstance(value, int | float) and value > high
-    if below or above:
-        bounds = " and ".join(
-            f"{text} {bound:g}"
-            for text, bound in (("at least", low), ("at most", high))
-            if bound is not None
-        )
-        raise _wrong(spec, f"expected {bounds}, found {value}")
-    if spec.choices and value not in spec.choices:
-        raise _wrong(spec, unknown_choice("value", value, spec.choices))
-    return value
-
-
-def _wrong(spec: ParameterSpec, text: str) -> ConfigurationError:
-    return ConfigurationError(f"parameter '{spec.name}': {text}")
-
-
-def _descriptor(spec: ParameterSpec) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(description=spec.description, read_only=spec.read_only)
-    if spec.choices:
-        descriptor.additional_constraints = f"one of: {', '.join(spec.choices)}"
-    if spec.minimum is None and spec.maximum is None:
-        return descriptor
-    if isinstance(spec.default, float):
-        low = -LARGEST_NUMBER if spec.minimum is None else spec.minimum
-        high = LARGEST_NUMBER if spec.maximum is None else spec.maximum
-        descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
-    else:
-        lowest = -LARGEST_INTEGER if spec.minimum is None else int(spec.minimum)
-        highest = LARGEST_INTEGER if spec.maximum is None else int(spec.maximum)
-        step = IntegerRange(from_value=lowest, to_value=highest, step=1)
-        descriptor.integer_range = [step]
-    return descriptor

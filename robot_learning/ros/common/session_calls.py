@@ -10,13 +10,14 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
 from rclpy.client import Client
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.options.option import option
 from robot_learning.ros.common.host import Host
+from robot_learning.ros.common.parameters import live_parameter
 
 PATIENCE_S = 30.0
 _RETRY_S = 0.5
@@ -126,13 +127,18 @@ class Calls:
         while self.now_s < end_s:
             self.spin()
 
-    def set_parameters(self, node: str, values: Mapping[str, Any]) -> None:
-        """Change parameters of another node.
+    def set_live(self, node: str, settings: type, values: Mapping[str, Any]) -> None:
+        """Change live settings of another node.
+
+        Args:
+            node: name of the node.
+            settings: class of its settings.
+            values: settings by name; None for what is not given any more.
 
         Raises:
             RobotLearningError: one was refused, or nobody answers.
         """
-        parameters = [Parameter(name, value=value) for name, value in values.items()]
+        parameters = [live_parameter(option(settings, name), values[name]) for name in values]
         request = SetParameters.Request(parameters=[p.to_parameter_msg() for p in parameters])
         response = self.call(SetParameters, f"{node}/set_parameters", request)
         for result in response.results:

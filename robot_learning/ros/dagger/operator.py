@@ -10,10 +10,8 @@ would do what the operator means to: whose hand follows late, so that what it do
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from robot_learning.core.vocabulary import Mode
+from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.session.episode_leader import EpisodeLeader
 
@@ -26,9 +24,9 @@ class SimulatedOperator:
     """Calls upon the scripted operator and the arbiter, in one episode after the other."""
 
     def __init__(
-        self, leader: EpisodeLeader, doubt: PolicyDoubt, settings: Mapping[str, Any]
+        self, leader: EpisodeLeader, doubt: PolicyDoubt, settings: DaggerNodeSettings
     ) -> None:
-        """`settings`: names of the nodes, and `step_in_s` of one who watches."""
+        """Prepare."""
         self._leader, self._doubt, self._settings = leader, doubt, settings
         self._on_call = self._drives = False
         self._held_s = self._human_s = 0.0
@@ -49,7 +47,7 @@ class SimulatedOperator:
             self._human_s = now_s
         if self._on_call:
             self._step_back(mode)
-        patient = self._on_call or now_s - self._human_s < self._settings["step_in_s"]
+        patient = self._on_call or now_s - self._human_s < self._settings.step_in_s
         if patient and now_s - self._held_s < _HOLD_PATIENCE_S:
             return
         self._held_s = now_s
@@ -73,7 +71,7 @@ class SimulatedOperator:
             self._hand_back()
 
     def _hand_back(self) -> None:
-        self._leader.calls.trigger(f"{self._settings['arbiter_node']}/hand_back")
+        self._leader.calls.trigger(f"{self._settings.arbiter_node}/hand_back")
 
     def _demand(self, service: str) -> None:
-        self._leader.calls.demand(f"{self._settings['teleop_node']}/{service}")
+        self._leader.calls.demand(f"{self._settings.teleop_node}/{service}")

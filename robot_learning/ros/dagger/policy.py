@@ -7,6 +7,7 @@ from lifecycle_msgs.srv import GetState
 
 from robot_learning.core.ensemble_folders import ensemble_members
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.nodes.policy import PolicyNodeSettings
 from robot_learning.ros.common.session_calls import Calls
 
 # Loading PyTorch, measuring backends and warming up, on a slow machine.
@@ -21,17 +22,19 @@ class RemotePolicy:
     """
 
     def __init__(self, calls: Calls, name: str) -> None:
-        self.serves: tuple[str, float, str] | None = None
+        self.serves: tuple[str, float | None, str | None] | None = None
         self._calls, self._name = calls, name
         self._rests = False
 
-    def serve(self, checkpoint: str, ask_above: float = 0.0, gate: str = "") -> None:
+    def serve(
+        self, checkpoint: str, ask_above: float | None = None, gate: str | None = None
+    ) -> None:
         """Serve a checkpoint, with the ensemble that it is of, from now on.
 
         Args:
             checkpoint: its folder.
-            ask_above: doubt above which it asks for help; 0: as the gate says.
-            gate: folder that says so; empty: never.
+            ask_above: doubt above which it asks for help; None: as the gate says.
+            gate: folder that says so; None: never.
 
         Raises:
             RobotLearningError: the node refuses it, and goes on as before; or nobody answers.
@@ -40,8 +43,8 @@ class RemotePolicy:
         if wanted == self.serves and not self._rests:
             return
         members = ";".join(ensemble_members(checkpoint))
-        named = {"checkpoint": checkpoint, "members": members, "gate": gate}
-        self._calls.set_parameters(self._name, {**named, "ask_above": ask_above})
+        named = {"checkpoint": checkpoint, "members": members, "gate": gate, "ask_above": ask_above}
+        self._calls.set_live(self._name, PolicyNodeSettings, named)
         answer = self._calls.call(GetState, f"{self._name}/get_state", GetState.Request())
         if answer.current_state.id == State.PRIMARY_STATE_UNCONFIGURED:
             self._start(checkpoint)

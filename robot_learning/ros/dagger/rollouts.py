@@ -6,13 +6,13 @@ episode ends with success, after a time, or with a fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from rclpy.node import Node
 
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.vocabulary import Mode
+from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.operator import SimulatedOperator
 from robot_learning.ros.dagger.policy import RemotePolicy
@@ -33,12 +33,12 @@ class Rollouts:
         leader: EpisodeLeader,
         policy: RemotePolicy,
         doubt: PolicyDoubt,
-        settings: Mapping[str, Any],
+        settings: DaggerNodeSettings,
     ) -> None:
-        """`settings`: as for the leader, with `episode_timeout_s` and `step_in_s`."""
+        """Prepare."""
         self._node, self._leader, self._policy = node, leader, policy
         self._settings = settings
-        self._arbiter = settings["arbiter_node"]
+        self._arbiter = settings.arbiter_node
         self._operator = SimulatedOperator(leader, doubt, settings)
 
     def attended(self, cancelled: Callable[[], bool]) -> bool:
@@ -67,7 +67,7 @@ class Rollouts:
         leader.reset()
         self._begin(SILENCE_PATIENCE_S, resume_command(self._settings))
         self._operator.begin(on_call)
-        give_up_s = leader.calls.now_s + self._settings["episode_timeout_s"]
+        give_up_s = leader.calls.now_s + self._settings.episode_timeout_s
         while (
             leader.recording
             and leader.scene.mode is not Mode.FAULT
@@ -86,7 +86,7 @@ class Rollouts:
 
     def rest(self) -> None:
         """Nobody drives any more; the arm holds."""
-        self._leader.calls.demand(f"{self._settings['teleop_node']}/release")
+        self._leader.calls.demand(f"{self._settings.teleop_node}/release")
         self._leader.calls.trigger(f"{self._arbiter}/hold")
 
     def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
@@ -102,11 +102,11 @@ class Rollouts:
             self._node.get_logger().warning(text)
 
 
-def check_unattended(settings: Mapping[str, Any]) -> None:
+def check_unattended(settings: DaggerNodeSettings) -> None:
     """Refuse what only a person may do.
 
     Raises:
         RobotLearningError: a real arm is to be driven with nobody at it.
     """
-    if settings["unattended"] and not settings["simulated"]:
+    if settings.unattended and not settings.simulated:
         raise RobotLearningError("unattended rounds need a simulated robot: simulated is false")

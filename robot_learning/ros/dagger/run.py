@@ -12,53 +12,53 @@ from robot_learning.learning.interactive import rounds
 from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.rounds import DaggerRun
 from robot_learning.learning.training.config import parse_settings
+from robot_learning.nodes.dagger import DaggerNodeSettings
 
-# Parameters of the node that are settings of the run; their defaults mean "as before".
-_SETTINGS = ("policy", "preset", "command", "relabel", "members", "gate", "target_rate")
-_AS_BEFORE = ("", "auto", 0, 0.0)
+_OF_ROUNDS = ("policy", "preset", "command", "relabel", "members", "gate", "target_rate")
+"""Settings of the node that are settings of the run; not given, they are as before."""
 
 
-def opened_run(folder: Path, dataset: str, settings: Mapping[str, Any]) -> DaggerRun:
+def opened_run(folder: Path, dataset: str, settings: DaggerNodeSettings) -> DaggerRun:
     """The run that is resumed, or a new one.
 
     Args:
         folder: of the run.
         dataset: folder that the recorder records into.
-        settings: parameters of the node.
+        settings: settings of the node.
 
     Raises:
         RunError: there is none, or one where there should be none, or it is of another dataset.
     """
-    given = {name: settings[name] for name in _SETTINGS if settings[name] not in _AS_BEFORE}
-    if settings["settings"]:
-        given["settings"] = parse_settings(settings["settings"])
-    if settings["resume"]:
+    asked = {name: getattr(settings, name) for name in _OF_ROUNDS}
+    given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if settings.settings:
+        given["settings"] = parse_settings(settings.settings)
+    if settings.resume:
         return rounds.resumed_run(folder, dataset, given)
-    checkpoint = settings["checkpoint"]
+    checkpoint = settings.checkpoint
     path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
     rounds.refuse_used(folder)
     return rounds.new_run(Dataset(dataset), RoundSettings(**given), path)
 
 
-def resume_command(settings: Mapping[str, Any]) -> str:
+def resume_command(settings: DaggerNodeSettings) -> str:
     """The command that goes on with the run.
 
     Args:
-        settings: parameters of the node.
+        settings: settings of the node.
     """
-    folder = shlex.quote(str(settings["run"]))
-    return settings["resume_command"] or f"robot-learning dagger --resume --out {folder}"
+    folder = shlex.quote(settings.run)
+    return settings.resume_command or f"robot-learning dagger --resume --out {folder}"
 
 
-def fits_gate(source: Mapping[str, Any] | None, settings: Mapping[str, Any]) -> bool:
+def fits_gate(source: Mapping[str, Any] | None, settings: DaggerNodeSettings) -> bool:
     """Whether a gate was found out in the way that is asked for at this start, if any is.
 
     Args:
         source: of the gate (`headers.gate_header.gate_source`); None where there is none.
-        settings: parameters of the node.
+        settings: settings of the node.
     """
     if source is None:
         return False
-    asked = {"kind": settings["gate"], "target_rate": settings["target_rate"]}
-    given = {name: value for name, value in asked.items() if value not in _AS_BEFORE}
-    return all(source.get(name, value) == value for name, value in given.items())
+    asked = {"kind": settings.gate, "target_rate": settings.target_rate}
+    return all(value in (None, source.get(name, value)) for name, value in asked.items())

@@ -5,9 +5,8 @@ Nobody drives meanwhile, and the policy has the processor free; the node goes on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from robot_learning.core.child import Child
 from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
@@ -22,6 +21,7 @@ from robot_learning.learning.interactive.round_folders import (
 from robot_learning.learning.interactive.round_jobs import GateJob, Job, TrainJob, worker_command
 from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN
 from robot_learning.learning.interactive.rounds import DaggerRun
+from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.common.session_calls import Calls
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.run import fits_gate, resume_command
@@ -37,7 +37,7 @@ class RoundWork:
         folder: Path,
         calls: Calls,
         policy: RemotePolicy,
-        settings: Mapping[str, Any],
+        settings: DaggerNodeSettings,
         *,
         pause: Callable[[], None],
         say: Callable[[str], None],
@@ -57,7 +57,7 @@ class RoundWork:
         """
         self._folder, self._calls, self._policy = folder, calls, policy
         self._settings = settings
-        self._niceness = 0 if settings["simulated"] else _NICENESS
+        self._niceness = 0 if settings.simulated else _NICENESS
         self._idle, self._say, self._tell = pause, say, tell
 
     def do(self, job: Job, problem: str) -> None:
@@ -103,8 +103,8 @@ class RoundWork:
         for job in jobs:
             self.do(job, f"round {number}: the training failed")
 
-    def gate(self, run: DaggerRun, checkpoint: str, number: int) -> str:
-        """The folder that says when this ensemble asks for help; empty where it never does.
+    def gate(self, run: DaggerRun, checkpoint: str, number: int) -> str | None:
+        """The folder that says when this ensemble asks for help; None where it never does.
 
         Args:
             run: whose gate is wanted, and whose dataset tells.
@@ -116,13 +116,13 @@ class RoundWork:
         """
         kind = run.training.gate
         if kind == HUMAN:
-            return ""
+            return None
         place = gate_folder(trained_checkpoint(self._folder, number))
         if not fits_gate(gate_source(place), self._settings):
             if not ensemble_members(checkpoint) or not Dataset(run.dataset).rows:
                 text = "that takes further members beside it, and a row of the dataset"
                 self._say(f"{checkpoint} does not ask for help: {text}")
-                return ""
+                return None
             self._say(f"finding out when {checkpoint} asks for help; the arm holds")
             job = GateJob(run.dataset, checkpoint, str(place), kind, run.training.target_rate)
             self.do(job, "finding out when it asks for help failed")

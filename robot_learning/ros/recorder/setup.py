@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from robot_learning.control.noise import (
     isotropic_covariance,
@@ -14,6 +13,7 @@ from robot_learning.control.noise import (
 )
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.options.quality import QualityOptions
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError
@@ -22,10 +22,11 @@ from robot_learning.episodes.format.schema import DatasetInfo, Stream
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder, is_free
+from robot_learning.nodes.noise import NoiseDescription
+from robot_learning.nodes.recorder import RecorderNodeSettings
 
 ALL, NONE = "all", "none"
 _MIB = 2**20
-_THRESHOLD = "quality."
 
 
 def chosen_cameras(profile: RobotProfile, names: Sequence[str]) -> tuple[Camera, ...]:
@@ -60,58 +61,58 @@ def pose_names(profile: RobotProfile, task: str, simulated: bool) -> tuple[str, 
 
 
 def dataset_info(
-    profile: RobotProfile, settings: Mapping[str, Any], poses: Sequence[str]
+    profile: RobotProfile, settings: RecorderNodeSettings, poses: Sequence[str]
 ) -> DatasetInfo:
     """What the recordings hold.
 
     Raises:
         ConfigurationError: an unknown camera, or images that cannot be stored as asked.
     """
-    lossless = settings["image_storage"] == "lossless"
-    if lossless and settings["image_transport"] != "raw":
+    lossless = settings.image_storage == "lossless"
+    if lossless and settings.image_transport != "raw":
         text = "image_storage 'lossless' needs image_transport 'raw': JPEG has lost already"
         raise ConfigurationError(text)
-    joint_rate_hz = settings["joint_rate_hz"] or profile.control_rate_hz
+    joint_rate_hz = settings.joint_rate_hz or profile.control_rate_hz
     streams: list[Stream] = [
         standard.joint_stream(profile, joint_rate_hz, poses),
-        standard.decision_stream(profile, settings["decision_rate_hz"] or profile.control_rate_hz),
+        standard.decision_stream(profile, settings.decision_rate_hz or profile.control_rate_hz),
     ]
-    if settings["simulated"]:
+    if settings.simulated:
         streams.append(standard.task_stream(joint_rate_hz, success=True))
-    cameras = chosen_cameras(profile, settings["cameras"])
+    cameras = chosen_cameras(profile, settings.cameras)
     streams += [standard.camera_stream(camera, raw=lossless) for camera in cameras]
-    floor_s = settings["age_floor_s"]
+    floor_s = settings.age_floor_s
     return DatasetInfo(
         robot=profile.name,
-        task=settings["task"],
-        rate_hz=settings["rate_hz"],
+        task=settings.task,
+        rate_hz=settings.rate_hz,
         streams=tuple(replace(s, max_age_s=max(s.max_age_s, floor_s)) for s in streams),
         joint_names=profile.joint_names,
         env_args={
-            "env_name": settings["task"],
+            "env_name": settings.task,
             "type": 2,
-            "env_kwargs": {"robot": profile.name, "task": settings["task"]},
+            "env_kwargs": {"robot": profile.name, "task": settings.task},
         },
     )
 
 
-def open_dataset(settings: Mapping[str, Any], info: DatasetInfo) -> DatasetFolder:
+def open_dataset(settings: RecorderNodeSettings, info: DatasetInfo) -> DatasetFolder:
     """The folder to record into, made when it is not there.
 
     Raises:
         ConfigurationError: none is named, or there are recordings and `resume` is false.
         DatasetError: the recordings there are of another robot or have other features.
     """
-    if not settings["dataset"]:
+    if not settings.dataset:
         raise ConfigurationError("parameter 'dataset': name the folder to record into")
-    path = Path(settings["dataset"]).expanduser()
+    path = Path(settings.dataset).expanduser()
     if path.is_dir() and not (path / INFO_NAME).exists() and not is_free(path):
         raise DatasetError(f"{path}: the folder holds other things than a dataset")
-    if settings["as_before"] and (path / INFO_NAME).exists():
+    if settings.as_before and (path / INFO_NAME).exists():
         info = _as_before(info, DatasetFolder(path).info)
     folder = DatasetFolder.create_or_open(path, info)
     episodes = len(folder.episode_names()) + len(folder.partial_paths())
-    if episodes and not settings["resume"]:
+    if episodes and not settings.resume:
         raise ConfigurationError(
             f"{path} already holds {amount(episodes, 'episode')}; resume it (resume:=true, "
             "--resume) or name another folder"
@@ -134,40 +135,31 @@ def _as_before(info: DatasetInfo, existing: DatasetInfo) -> DatasetInfo:
     return replace(info, streams=tuple(known(stream) for stream in info.streams))
 
 
-def writer_settings(settings: Mapping[str, Any]) -> WriterSettings:
+def writer_settings(settings: RecorderNodeSettings) -> WriterSettings:
     """How episodes are written."""
     return WriterSettings(
-        jpeg_quality=settings["jpeg_quality"],
-        queue_bytes=settings["queue_mib"] * _MIB,
-        flush_interval_s=settings["flush_interval_s"],
-        min_free_bytes=settings["min_free_mib"] * _MIB,
+        jpeg_quality=settings.jpeg_quality,
+        queue_bytes=settings.queue_mib * _MIB,
+        flush_interval_s=settings.flush_interval_s,
+        min_free_bytes=settings.min_free_mib * _MIB,
     )
 
 
-def quality_thresholds(settings: Mapping[str, Any]) -> QualityThresholds:
+def quality_thresholds(settings: QualityOptions) -> QualityThresholds:
     """When an episode is called bad."""
-    names = {field.name for field in fields(QualityThresholds)}
-    given = {
-        name.removeprefix(_THRESHOLD): value
-        for name, value in settings.items()
-        if name.startswith(_THRESHOLD)
-    }
-    return QualityThresholds(**{name: given[name] for name in names & given.keys()})
+    return QualityThresholds(**asdict(settings))
 
 
-def noise_covariance(profile: RobotProfile, parameters: Mapping[str, Any]) -> FloatArray:
-    """(n, n) covariance of the noise that the `noise.*` parameters describe; may be zero.
+def noise_covariance(profile: RobotProfile, noise: NoiseDescription) -> FloatArray:
+    """(n, n) covariance of the noise that is described; may be zero.
 
     Raises:
         ConfigurationError: both a file and a sigma are given, or the file is wrong.
     """
-    file, sigma = str(parameters["noise.covariance"]), float(parameters["noise.sigma"])
-    if file and sigma:
+    if noise.covariance and noise.sigma:
         raise ConfigurationError("noise.covariance and noise.sigma: give only one of them")
-    if file:
-        covariance = load_covariance(Path(file), profile.joint_names)
+    if noise.covariance:
+        covariance = load_covariance(Path(noise.covariance), profile.joint_names)
     else:
-        covariance = isotropic_covariance(profile, sigma)
-    if parameters["noise.trace"]:
-        covariance = scaled_to_trace(covariance, float(parameters["noise.trace"]))
-    return covariance
+        covariance = isotropic_covariance(profile, noise.sigma)
+    return covariance if noise.trace is None else scaled_to_trace(covariance, noise.trace)

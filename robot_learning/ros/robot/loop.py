@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -15,6 +15,7 @@ from robot_learning.core.errors import CommandError
 from robot_learning.core.pacing import Pacer
 from robot_learning.core.types import Command
 from robot_learning.messages.trajectories import read_trajectory
+from robot_learning.nodes.robot import RobotNodeSettings
 from robot_learning.robots.trajectory import TrajectoryFollower
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
@@ -36,7 +37,7 @@ class RobotLoop:
         self,
         node: LifecycleNode,
         robot: MujocoRobot,
-        parameters: Mapping[str, Any],
+        settings: RobotNodeSettings,
         *,
         jpeg_quality_percent: Callable[[], int],
         host: Host,
@@ -44,17 +45,17 @@ class RobotLoop:
         self._node, self._steady = node, host.clock
         self._robot = robot
         self._names = robot.profile.joint_names
-        self._sim_time = bool(parameters["publish_clock"])
+        self._sim_time = settings.publish_clock
         # In lockstep it is the robot that lets time pass.
-        self._speed = 0.0 if host.is_lockstep else float(parameters["sim_speed"])
-        self._diagnostics_ns = round(NS_PER_S / parameters["diagnostics_rate_hz"])
+        self._speed = 0.0 if host.is_lockstep else settings.sim_speed
+        self._diagnostics_ns = round(NS_PER_S / settings.diagnostics_rate_hz)
         self._states = StateOutput(node, robot, self._sim_time)
-        transforms = transform_message_type() if parameters["publish_tf"] else None
+        transforms = transform_message_type() if settings.publish_tf else None
         self._description = DescriptionOutput(node, robot.world.simulation, transforms)
         self._images = ImageOutput(
             node,
             robot.cameras,
-            parameters["image_transport"],
+            settings.image_transport,
             jpeg_quality_percent,
             clock=host.clock,
             inline=host.is_lockstep,

@@ -25,6 +25,8 @@ from robot_learning.episodes.recording.silence import (
     silent_in,
 )
 from robot_learning.episodes.store.folder import episode_number
+from robot_learning.nodes.recorder import RecorderNodeSettings
+from robot_learning.nodes.session import EpisodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.pace_diagnostics import PaceInput
@@ -69,14 +71,13 @@ class EpisodeLeader:
         events: the operator's keys for the recorder that nobody has looked at yet.
     """
 
-    def __init__(self, node: Node, host: Host, settings: Mapping[str, Any]) -> None:
+    def __init__(self, node: Node, host: Host, settings: EpisodeSettings) -> None:
         """Subscribe.
 
         Args:
             node: whose loop it is.
             host: runs it.
-            settings: names of the other nodes (`robot_node`, `arbiter_node`, `recorder_node`,
-                `teleop_node`), `simulated`, `seed`, `success_hold_s`.
+            settings: names of the other nodes, and how episodes are led.
         """
         self._node, self._settings = node, settings
         self.calls = Calls(node, host)
@@ -86,7 +87,7 @@ class EpisodeLeader:
         self._pace = None if host.is_lockstep else PaceInput(node, host.clock)
         self._paused = False
         for request in _RECORDER_EVENTS:
-            self.calls.client(Trigger, f"{settings['recorder_node']}/{request}")
+            self.calls.client(Trigger, f"{settings.recorder_node}/{request}")
         node.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
         self.scene = Scene(node, self.calls, settings)
         node.create_subscription(String, "teleop/event", self._on_event, qos.EVENT)
@@ -127,14 +128,14 @@ class EpisodeLeader:
         """
         calls, names = self.calls, self._settings
         self.session.tell(RESETTING)
-        calls.demand(f"{names['teleop_node']}/release")
-        if not names["simulated"]:
+        calls.demand(f"{names.teleop_node}/release")
+        if not names.simulated:
             return
         self._resume_simulation()
         self.scene.disable()
-        seed = names["seed"] + episode_number(self.recorder["next"])
+        seed = names.seed + episode_number(self.recorder["next"])
         reset_ns = self.scene.put_back(seed)
-        calls.set_parameters(names["recorder_node"], {"seed": seed})
+        calls.set_live(names.recorder_node, RecorderNodeSettings, {"seed": seed})
         self.scene.enable(reset_ns)
         # Also the decision: in one from before there was no action that held the arm.
         self._await_streams(self.scene.now_ns)
@@ -148,7 +149,7 @@ class EpisodeLeader:
         Raises:
             RobotLearningError: a node does not answer or refuses.
         """
-        if self._settings["simulated"] and self._pace is not None and not self._paused:
+        if self._settings.simulated and self._pace is not None and not self._paused:
             self.scene.disable()
             self._change_robot(Transition.TRANSITION_DEACTIVATE)
             self._paused = True
@@ -159,7 +160,7 @@ class EpisodeLeader:
             self._paused = False
 
     def _change_robot(self, step: int) -> None:
-        robot = self._settings["robot_node"]
+        robot = self._settings.robot_node
         if not self.calls.transition(robot, step):
             raise RobotLearningError(f"{robot} cannot be paused or resumed; see its log")
 
@@ -182,7 +183,7 @@ class EpisodeLeader:
             RobotLearningError: one was silent for `patience_s`, or the recorder refuses.
         """
         self.scene.forget_success()
-        service = f"{self._settings['recorder_node']}/start"
+        service = f"{self._settings.recorder_node}/start"
         wait, refusals = SilenceWait(self.calls.now_ns, patience_s, resume), 0
         while True:
             granted, text = self.calls.trigger(service, repeatable=False)
@@ -205,7 +206,7 @@ class EpisodeLeader:
 
     def ask(self, request: str) -> None:
         """Ask something of the recorder; a refusal is only logged."""
-        service = f"{self._settings['recorder_node']}/{request}"
+        service = f"{self._settings.recorder_node}/{request}"
         # Asked twice, discard would throw away the episode before, too.
         granted, text = self.calls.trigger(service, repeatable=False)
         if not granted:
@@ -230,7 +231,7 @@ class EpisodeLeader:
             self._change_recorder(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
 
     def _change_recorder(self, *steps: int) -> None:
-        recorder = self._settings["recorder_node"]
+        recorder = self._settings.recorder_node
         for step in steps:
             if not self.calls.transition(recorder, step):
                 raise RobotLearningError(f"{recorder} cannot be paused or resumed; see its log")

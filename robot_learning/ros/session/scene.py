@@ -6,8 +6,6 @@ Also what arbiter and task say meanwhile. On a real arm nothing is put back.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 from rclpy.node import Node
 from std_msgs.msg import Bool
@@ -16,6 +14,8 @@ from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.vocabulary import Mode
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.nodes.robot import RobotNodeSettings
+from robot_learning.nodes.session import SceneSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.session_calls import PATIENCE_S, Calls
@@ -32,8 +32,8 @@ class Scene:
         arbiter: the newest state of the arbiter; None before it was heard.
     """
 
-    def __init__(self, node: Node, calls: Calls, settings: Mapping[str, Any]) -> None:
-        """Subscribe; `settings` name `robot_node` and `arbiter_node`, and give `success_hold_s`."""
+    def __init__(self, node: Node, calls: Calls, settings: SceneSettings) -> None:
+        """Subscribe."""
         self.arbiter: ArbiterStateMessage | None = None
         self._node, self._calls, self._settings = node, calls, settings
         self._measured_ns = 0
@@ -49,7 +49,7 @@ class Scene:
     @property
     def has_succeeded(self) -> bool:
         """Whether the task is solved, and has been for long enough to count."""
-        held_s = self._settings["success_hold_s"]
+        held_s = self._settings.success_hold_s
         return self._succeeded_s is not None and self._calls.now_s - self._succeeded_s >= held_s
 
     def forget_success(self) -> None:
@@ -70,7 +70,7 @@ class Scene:
         Raises:
             RobotLearningError: the arbiter refused.
         """
-        arbiter, give_up_s = self._settings["arbiter_node"], self._calls.now_s + PATIENCE_S
+        arbiter, give_up_s = self._settings.arbiter_node, self._calls.now_s + PATIENCE_S
         while self._calls.now_s < give_up_s:
             # A fault ends in DISABLED too, once it is cleared.
             if self._calls.trigger(f"{arbiter}/clear_fault")[0]:
@@ -88,8 +88,8 @@ class Scene:
         Raises:
             RobotLearningError: the robot does not answer or refuses.
         """
-        robot = self._settings["robot_node"]
-        self._calls.set_parameters(robot, {"reset.seed": seed})
+        robot = self._settings.robot_node
+        self._calls.set_live(robot, RobotNodeSettings, {"reset.seed": seed})
         self._calls.demand(f"{robot}/reset", START_PATIENCE_S)
         self.forget_success()
         return self.now_ns
@@ -102,7 +102,7 @@ class Scene:
         """
         silent = "the robot is silent"
         self._calls.wait(lambda: self._measured_ns >= since_ns, silent, PATIENCE_S)
-        self._calls.demand(f"{self._settings['arbiter_node']}/enable")
+        self._calls.demand(f"{self._settings.arbiter_node}/enable")
 
     def await_proposal(self, since_ns: int) -> None:
         """Until the policy proposes something for what was observed since then.

@@ -6,11 +6,10 @@ traceback, and an OpenGL that it cannot load is one line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict
 
 from robot_learning.core.profile import RobotProfile
-from robot_learning.ros.common.parameters import SCRIPTED, TRAIT
+from robot_learning.nodes.teleop import TeleopNodeSettings
 from robot_learning.teleop.device import TeleopDevice
 from robot_learning.teleop.device_pair import DevicePair
 from robot_learning.teleop.devices import make_device
@@ -19,21 +18,21 @@ from robot_learning.teleop.scripted_operator import OperatorTraits, ScriptedOper
 
 
 def build_device(
-    settings: Mapping[str, Any], profile: RobotProfile
+    settings: TeleopNodeSettings, profile: RobotProfile
 ) -> tuple[TeleopDevice, tuple[str, ...]]:
     """The device that the parameters ask for, and the poses (by name) that it has to see.
 
     Raises:
         ConfigurationError: an unknown device, map, panel or task; lists the valid choices.
     """
-    panel = settings["panel"]
-    if settings["device"] != SCRIPTED:
-        return make_device(settings["device"], profile, settings["map"], panel), ()
+    panel = settings.panel
+    if settings.device != "scripted":
+        return make_device(settings.device, profile, settings.map or "", panel), ()
     from robot_learning.sim.experts import make_expert
     from robot_learning.sim.observation import observation_dict
     from robot_learning.sim.tasks import make_task
 
-    task, seed = settings["task"], int(settings["seed"])
+    task, seed = settings.task, settings.seed
     expert = make_expert(task, profile, seed)
     poses = (*(arm.end_effector_name for arm in profile.arms), *make_task(task).objects)
     operator = ScriptedOperator(profile, expert, observation_dict, _traits(settings))
@@ -42,14 +41,9 @@ def build_device(
     return DevicePair(operator, make_device(panel, profile)), poses
 
 
-def _traits(settings: Mapping[str, Any]) -> OperatorTraits:
+def _traits(settings: TeleopNodeSettings) -> OperatorTraits:
     """Those that are parameters, `operator.<name>`; the others are the operator's own."""
-    given = {
-        name.removeprefix(TRAIT): value
-        for name, value in settings.items()
-        if name.startswith(TRAIT)
-    }
-    return OperatorTraits(seed=int(settings["seed"]), **given)
+    return OperatorTraits(seed=settings.seed, **asdict(settings.operator))
 
 
 def build_kinematics(profile: RobotProfile) -> Kinematics | None:

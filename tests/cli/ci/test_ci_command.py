@@ -88,7 +88,10 @@ def test_every_bad_answer_fails_the_build_and_none_hides_another(
         ([], "nothing to check"),
         (["--checkpoint", "runs/x"], "wants --min-success"),
         (["--checkpoint", "runs/x", "--min-success", "0"], "nothing could fail"),
-        (["--checkpoint", "x", "--min-success", "1", "--episodes", "0"], "test nothing"),
+        (
+            ["--checkpoint", "x", "--min-success", "1", "--episodes", "0"],
+            "episodes: expected at least 1",
+        ),
         (["--profile", "desk_arm", "--min-success", "0.5"], "goes with --checkpoint"),
         (["nowhere.yaml"], "cannot be read"),
     ],

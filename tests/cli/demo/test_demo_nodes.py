@@ -102,7 +102,7 @@ def test_on_a_terminal_the_live_line_is_drawn_in_place_and_gone_in_the_end() -> 
 
 
 def test_a_size_below_one_is_refused(settings: DemoSettings) -> None:
-    with pytest.raises(ConfigurationError, match="--episodes-per-round 0: expected at least 1"):
+    with pytest.raises(ConfigurationError, match="episodes_per_round: expected at least 1"):
         replace(settings, episodes_per_round=0)
 
 
@@ -119,7 +119,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
         (["video:=x.mp4"], "--video: only with --pick"),
         (["--pick", "--rounds", "3"], "--rounds does not go with --pick"),
         (["--pick", "--task", "lift", "task:=reach"], "given twice"),
-        (["--steps", "0"], "--steps 0: expected at least 1"),
+        (["--steps", "0"], "steps: expected at least 1"),
     ],
 )
 def test_options_of_the_other_demonstration_are_refused(

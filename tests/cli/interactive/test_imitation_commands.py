@@ -65,7 +65,7 @@ def test_a_run_s_folder_has_a_name_that_every_file_system_takes(
         (["--gate", "humn"], "dagger", "did you mean 'human'"),
         (["--gate", "human"], "bc", "'human' belongs to dagger"),
         (["--set", "fit.stepz=5"], "dagger", "did you mean 'fit.steps'"),
-        (["--set", "fit.steps=many"], "dagger", "fit.steps: expected int"),
+        (["--set", "fit.steps=many"], "dagger", "fit.steps: expected a whole number"),
         (["--set", "noise.trace_cap=0"], "dart", "give alpha or trace_cap"),
         (["--episodes-per-round", "1"], "dart", "at least 2 episodes"),
         (["--rounds", "0"], "bc", "give a number of rounds, or a budget"),

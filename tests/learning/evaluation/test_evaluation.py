@@ -124,12 +124,12 @@ def test_what_does_not_fit_is_named(config: EvaluationConfig) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"episodes": 0}, "episodes is at least 1"),
-        ({"worlds": 0}, "worlds is at least 1"),
-        ({"worlds": 10**20}, "worlds is at least 1 and at most 1000000, not 1"),
-        ({"expert_every": 0}, "expert_every is at least 1"),
-        ({"shadow_episodes": -3}, "shadow_episodes is at least 0"),
-        ({"execution": ExecutionConfig(-3)}, "executed_steps is at least 0"),
+        ({"episodes": 0}, "episodes: expected at least 1"),
+        ({"worlds": 0}, "worlds: expected at least 1"),
+        ({"worlds": 10**20}, "worlds: expected at least 1 and at most 1000000, found 1"),
+        ({"expert_every": 0}, "expert_every: expected at least 1"),
+        ({"shadow_episodes": -3}, "shadow_episodes: expected at least 0"),
+        ({"execution": ExecutionConfig(-3)}, "executed_steps: expected at least 0"),
         ({"seed": -1}, "seeds lie from 0 to 2^63 - 1, not from -1 to 98"),
         ({"seed": 2**63 - 1}, "seeds lie from 0 to 2^63 - 1"),
     ],

@@ -27,9 +27,9 @@ def test_the_list_is_complete_and_its_lines_can_be_given_back() -> None:
     given = [f"{name}={each.default}" for name, each in listed.items() if name != "policy"]
     assert TrainConfig().with_values(parse_overrides(given)) == TrainConfig()
     assert listed["optimizer.learning_rate"].line == (
-        "optimizer.learning_rate=0.001  (float, a finite number above 0)  highest learning rate"
+        "optimizer.learning_rate=0.001  (float, above 0)  highest learning rate"
     )
-    assert listed["data.validation_share"].valid == "0 to below 1"
+    assert listed["data.validation_share"].valid == "at least 0 and below 1"
     assert listed["steps"].valid == "at least 1"
 
 

@@ -10,6 +10,7 @@ from std_msgs.msg import String
 from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.learning.interactive.rounds import HelpRequest
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.run import fits_gate
@@ -62,14 +63,14 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
 @pytest.mark.parametrize(
     ("gate", "target_rate", "fits"),
     [
-        ("auto", 0.0, True),
+        (None, None, True),
         ("thrifty", 0.1, True),
-        ("ensemble", 0.0, False),
-        ("auto", 0.05, False),
+        ("ensemble", None, False),
+        (None, 0.05, False),
     ],
 )
 def test_a_run_resumed_with_another_budget_finds_out_anew_when_to_ask(gate, target_rate, fits):
-    asked = {"gate": gate, "target_rate": target_rate}
+    asked = DaggerNodeSettings(gate=gate, target_rate=target_rate)
     assert fits_gate({"kind": "thrifty", "target_rate": 0.1, "rows": 9}, asked) is fits
     assert fits_gate({}, asked), "of an older version, which said nothing"
     assert not fits_gate(None, asked)

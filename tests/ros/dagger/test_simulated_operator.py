@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from robot_learning.core.vocabulary import Mode
+from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.dagger.operator import SimulatedOperator
 
-NAMES = {"arbiter_node": "arbiter", "teleop_node": "teleop", "step_in_s": 10.0}
+SETTINGS = DaggerNodeSettings(arbiter_node="arbiter", teleop_node="teleop", step_in_s=10.0)
 
 
 class Graph:
@@ -22,7 +23,7 @@ class Graph:
         self.doubt = SimpleNamespace(asks=False, ready=0)
 
     def operator(self, on_call):
-        one = SimulatedOperator(self, self.doubt, NAMES)
+        one = SimulatedOperator(self, self.doubt, SETTINGS)
         one.begin(on_call)
         return one
 

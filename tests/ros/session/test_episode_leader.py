@@ -10,6 +10,7 @@ import pytest
 
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.recording.silence import REFUSAL
+from robot_learning.nodes.session import EpisodeSettings
 from robot_learning.ros.session import episode_leader
 from robot_learning.ros.session.episode_leader import (
     KEY_PATIENCE_S,
@@ -17,7 +18,6 @@ from robot_learning.ros.session.episode_leader import (
     EpisodeLeader,
 )
 
-NAMES = {f"{name}_node": f"{name}_node" for name in ("robot", "arbiter", "recorder", "teleop")}
 SILENT = "front (silent for 3.2 s)"
 
 
@@ -37,7 +37,7 @@ class Graph:
         self.sessions: list[dict[str, Any]] = []
         self.keys: list[str] = []
         monkeypatch.setattr(episode_leader, "Calls", lambda _node, _host: self)
-        self.leader = EpisodeLeader(self, SimpleNamespace(is_lockstep=True), NAMES)
+        self.leader = EpisodeLeader(self, SimpleNamespace(is_lockstep=True), EpisodeSettings())
         self.tell()
 
     # The node.

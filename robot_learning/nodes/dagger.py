@@ -1,0 +1,116 @@
+"""Settings of `dagger_node`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from robot_learning.core.options.target_rate import TargetRate
+from robot_learning.core.vocabulary import HelpGate, Labeller, PolicySize, TrainPlace
+from robot_learning.nodes.session import EpisodeSettings
+from robot_learning.nodes.shared import PolicyNode
+
+AS_BEFORE = "as in the resumed run"
+
+Rounds = Annotated[int, Meta(ge=0, description="Rounds to run; 0: until it is stopped")]
+EpisodesPerRound = Annotated[
+    int, Meta(ge=0, description="Episodes in each round; 0: until ~/finish_round is called")
+]
+Relabel = Annotated[
+    Labeller,
+    Meta(
+        description="Who labels the policy's rows after each round; not given: nobody, or "
+        f"{AS_BEFORE}"
+    ),
+]
+PolicyFamily = Annotated[
+    str,
+    Meta(description=f"Policy family to train; not given: deterministic, or {AS_BEFORE}"),
+]
+Preset = Annotated[
+    PolicySize,
+    Meta(description=f"Size of the policy; not given: small, or {AS_BEFORE}"),
+]
+TrainSettings = Annotated[
+    str, Meta(description="Further settings of the training: a JSON mapping, or a=1;b=2")
+]
+TrainCommand = Annotated[
+    TrainPlace,
+    Meta(
+        description="Where policies are trained; external: elsewhere, wait for the checkpoint; not "
+        f"given: here, or {AS_BEFORE}"
+    ),
+]
+GateKind = Annotated[
+    HelpGate,
+    Meta(
+        description="Who decides when to take over: human (HG-DAgger); ensemble or thrifty: the "
+        f"policy asks for help and the arm holds; not given: human, or {AS_BEFORE}"
+    ),
+]
+Members = Annotated[
+    int,
+    Meta(
+        ge=1,
+        le=20,
+        description="Policies to train in each round, whose disagreement measures doubt; not "
+        f"given: one (3 if the policy asks for help), or {AS_BEFORE}",
+    ),
+]
+AskAbove = Annotated[
+    float,
+    Meta(
+        gt=0,
+        description="With the gate human: doubt above which the policy asks for help as well; not "
+        "given: never",
+    ),
+]
+StepIn = Annotated[
+    float,
+    Meta(
+        ge=0.5,
+        description="Scripted operator: seconds without progress after which it takes over",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaggerNodeSettings(EpisodeSettings):
+    """Settings of `dagger_node`."""
+
+    run: Annotated[
+        str, Meta(description="Folder of the run: its state, and the training of each round")
+    ] = ""
+    resume: Annotated[bool, Meta(description="Go on with the run in this folder")] = False
+    checkpoint: (
+        Annotated[
+            str,
+            Meta(
+                description="Policy of the first round; not given: one is trained from the "
+                "demonstrations"
+            ),
+        ]
+        | None
+    ) = None
+    rounds: Rounds = 2
+    episodes_per_round: EpisodesPerRound = 5
+    relabel: Relabel | None = None
+    policy: PolicyFamily | None = None
+    preset: Preset | None = None
+    settings: TrainSettings | None = None
+    command: TrainCommand | None = None
+    members: Members | None = None
+    ask_above: AskAbove | None = None
+    ask_as_operator: Annotated[
+        bool,
+        Meta(
+            description="With the gate human: ask for help above the doubt at which people took "
+            "over so far, in place of ask_above"
+        ),
+    ] = False
+    gate: GateKind | None = None
+    target_rate: TargetRate | None = None
+    step_in_s: StepIn = 10.0
+    policy_node: PolicyNode = "policy_node"

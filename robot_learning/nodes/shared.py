@@ -1,0 +1,25 @@
+"""Settings that several nodes have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+Robot = Annotated[str, Meta(description="Robot profile: a name, a folder or a robot.yaml")]
+Task = Annotated[str, Meta(description="Task whose scene the robot stands in")]
+Autostart = Annotated[bool, Meta(description="Configure and activate without being asked to")]
+RealTime = Annotated[
+    bool,
+    Meta(description="Ask for real-time scheduling of the control loop; goes on without"),
+]
+DiagnosticsRate = Annotated[float, Meta(ge=0.1, le=10, description="Rate of the diagnostics, Hz")]
+Simulated = Annotated[
+    bool, Meta(description="Whether the robot is simulated, and its scene reset between episodes")
+]
+
+RobotNode = Annotated[str, Meta(description="Name of the node whose ~/reset is called")]
+ArbiterNode = Annotated[str, Meta(description="Name of the arbiter's node")]
+RecorderNode = Annotated[str, Meta(description="Name of the recorder's node")]
+TeleopNode = Annotated[str, Meta(description="Name of the node of the operator's device")]
+PolicyNode = Annotated[str, Meta(description="Name of the node that serves the policy")]
