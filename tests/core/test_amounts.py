@@ -17,7 +17,6 @@ PLURALS = re.compile(
 )
 # Constants, no counts, figures that another node gave as text, reasons that are kept in episodes.
 ALLOWED = {
-    "cli/ci/settings.py: self.episodes",
     "episodes/format/quality.py: report['rows']",
     "episodes/imports/bag.py: _METADATA",
     "episodes/imports/bag.py: log.name",
