@@ -285,7 +285,7 @@ def test_a_state_that_cannot_be_read_says_why(text: str | None, match: str, tmp_
     [
         ({"episodes": 1}, "one to train on and one to hold out"),
         ({"iterations": 0}, "at least 1"),
-        ({"held_out_share": 1.0}, "between 0 and 1"),
+        ({"held_out_share": 1.0}, "expected above 0 and below 1"),
         ({"trace_cap": None}, "give alpha or trace_cap"),
     ],
 )
