@@ -153,9 +153,16 @@ def _plain_details(details: CheckpointDetails) -> dict[str, Any]:
     return plain
 
 
+def _missing(path: Path) -> str:
+    return (
+        f"{path.parent}: no checkpoint here: {path.name} is missing; name a folder that "
+        "`robot-learning train` or another training wrote"
+    )
+
+
 def _read_details(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise CheckpointError(f"{path.parent}: no checkpoint here: {path.name} is missing")
+        raise CheckpointError(_missing(path))
     try:
         if path.stat().st_size > _LARGEST_DETAILS_BYTES:
             raise CheckpointError(f"{path}: too large to be the details of a checkpoint")
@@ -196,7 +203,7 @@ def _fields(kind: type[Any], plain: Mapping[str, Any]) -> Any:
 
 def _read_weights(path: Path, wanted_digest: str) -> dict[str, Tensor]:
     if not path.is_file():
-        raise CheckpointError(f"{path.parent}: no checkpoint here: {path.name} is missing")
+        raise CheckpointError(_missing(path))
     try:
         with path.open("rb") as file:
             mark = file.read(9)
