@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from robot_learning.core.errors import ConfigurationError
-
 INFO_NAME = "dataset.json"
 
 
@@ -37,14 +35,7 @@ def dataset_facts(folder: str) -> DatasetFacts:
         SchemaVersionError: a newer version wrote it.
     """
     # Imported here, since NumPy comes with it, and help texts are told without.
-    from robot_learning.episodes.format.schema import DatasetInfo
+    from robot_learning.episodes.store.folder import DatasetFolder
 
-    path = Path(folder).expanduser() / INFO_NAME
-    if not path.is_file():
-        raise ConfigurationError(f"{folder}: no dataset here: {INFO_NAME} is missing")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as problem:
-        raise ConfigurationError(f"{path}: damaged: {problem}") from problem
-    info = DatasetInfo.from_json(text, str(path))
+    info = DatasetFolder(Path(folder).expanduser()).info
     return DatasetFacts(info.robot, info.task, info.rate_hz, tuple(info.cameras), info.is_lossless)

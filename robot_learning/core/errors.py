@@ -46,7 +46,12 @@ def unknown_choice(what: str, given: object, valid: Iterable[str]) -> str:
     """
     choices = sorted(valid)
     listed = ", ".join(choices) or "(none)"
-    close = difflib.get_close_matches(str(given), choices, n=1)
+    # A dotted beginning that all share would make every one of them look near.
+    place = str(given)[: str(given).rfind(".") + 1]
+    shared = len(place) if all(name.startswith(place) for name in choices) else 0
+    close = difflib.get_close_matches(str(given)[shared:], [name[shared:] for name in choices], n=1)
     # A capital after the question, none after the semicolon.
-    rest = f"did you mean '{close[0]}'? Valid: {listed}" if close else f"valid: {listed}"
+    rest = f"valid: {listed}"
+    if close:
+        rest = f"did you mean '{str(given)[:shared]}{close[0]}'? Valid: {listed}"
     return f"unknown {what} '{given}'; {rest}"

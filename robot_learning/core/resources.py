@@ -81,6 +81,11 @@ def find_robot(robot: str | os.PathLike[str]) -> Path:
         return path / "robot.yaml"
     if path.is_file() and path.suffix in (".yaml", ".yml"):
         return path
+    if path.suffix in (".yaml", ".yml"):
+        raise ConfigurationError(
+            f"{path}: there is no such file; name a robot.yaml that is there, or one of "
+            f"{', '.join(sorted(robots)) or '(none)'}. {HARDWARE_PATH_VARIABLE} adds folders"
+        )
     raise ConfigurationError(
         unknown_choice("robot", robot, robots)
         + f". A path to a robot.yaml works too, and {HARDWARE_PATH_VARIABLE} adds folders"

@@ -84,5 +84,11 @@ def read_checkpoint_header(folder: Path | str) -> CheckpointHeader:
         HeaderError: as of `read_header`.
     """
     path = Path(folder) / CHECKPOINT_NAME
-    plain = read_header(path, "checkpoint", SCHEMA_VERSION, version_key="schema_version")
+    plain = read_header(
+        path,
+        "checkpoint",
+        SCHEMA_VERSION,
+        version_key="schema_version",
+        remedy="name a folder that `robot-learning train` or another training wrote",
+    )
     return CheckpointHeader(path, plain)

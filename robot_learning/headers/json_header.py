@@ -16,7 +16,7 @@ class HeaderError(ConfigurationError):
 
 
 def read_header(
-    path: Path, what: str, newest: int, *, version_key: str = "version"
+    path: Path, what: str, newest: int, *, version_key: str = "version", remedy: str = ""
 ) -> dict[str, Any]:
     """The content of the header file `path`.
 
@@ -25,12 +25,14 @@ def read_header(
         what: kind of thing that has such a header, such as "checkpoint", for errors.
         newest: newest version that is understood.
         version_key: key under which the file states its version.
+        remedy: what to do where there is no such file, for its error; empty for nothing.
 
     Raises:
         HeaderError: it is missing, too large, no JSON mapping, states no version, or a newer one.
     """
     if not path.is_file():
-        raise HeaderError(f"{path.parent}: no {what} here: {path.name} is missing")
+        hint = f"; {remedy}" if remedy else ""
+        raise HeaderError(f"{path.parent}: no {what} here: {path.name} is missing{hint}")
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise HeaderError(f"{path}: too large to be the header of a {what}")

@@ -123,6 +123,23 @@ def as_recorded(profile: RobotProfile, info: DatasetInfo) -> RobotProfile:
     return replace(profile, joints=joints, control_rate_hz=float(rate_hz))
 
 
+def between_rows(profile: RobotProfile, recording: Recording) -> RobotProfile:
+    """The robot with the acceleration that the straight lines between recorded commands need.
+
+    Where an arbiter decides twice between two rows, a motion at its acceleration limit has
+    corners when it is drawn through the rows, with twice that acceleration in one of the two
+    decisions. For a replay of `applied` in simulation: it was limited when it was recorded.
+    """
+    period_s = float(np.median(np.diff(recording.times_ns))) / NS_PER_S
+    # Stamps are whole nanoseconds.
+    decisions = max(1, round(period_s * profile.control_rate_hz))
+    joints = tuple(
+        replace(joint, acceleration_max=decisions * joint.acceleration_max)
+        for joint in profile.joints
+    )
+    return replace(profile, joints=joints)
+
+
 def start_options(
     episode: Episode, objects: Sequence[str], profile: RobotProfile
 ) -> dict[str, Any]:

@@ -44,6 +44,16 @@ def test_without_a_command_the_help_is_shown_and_that_is_a_failure() -> None:
     assert (code, output.startswith("usage: robot-learning")) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [("profile", "the action is missing; valid: check, urdf"), ("dataset", "the verb is missing")],
+)
+def test_a_missing_subcommand_lists_those_there_are(command: str, text: str) -> None:
+    code, output, errors = run(command)
+    assert (code, output) == (2, "")
+    assert errors.splitlines()[-1].startswith(f"robot-learning {command}: error: {text}")
+
+
 def test_our_error_is_one_line_and_exit_code_2() -> None:
     code, output, errors = run("profile", "check", "desk_am")
     assert (code, output) == (2, "")

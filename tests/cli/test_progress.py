@@ -70,3 +70,18 @@ def test_rounds_that_are_stopped_say_how_they_go_on(
     assert said[0].startswith("rounds: ")
     assert "done, of 3 each, 0 s so far" in said[0]
     assert "is saved, the same command with --resume goes on" in said[-1]
+
+
+def test_demonstrations_that_are_stopped_say_where_the_finished_ones_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(
+        "robot_learning.learning.evaluation.demonstrations.record_demonstrations", stopped
+    )
+    dataset = str(tmp_path / "data")
+    assert main(["demonstrate", "--dataset", dataset]) == 130
+    errors = capsys.readouterr().err
+    assert f"stopped; the episodes that were finished are in {dataset}, and" in errors

@@ -13,6 +13,15 @@ def test_a_far_miss_gets_the_list_only() -> None:
     assert unknown_choice("task", "zzz", ["lift"]) == "unknown task 'zzz'; valid: lift"
 
 
+def test_a_beginning_that_all_share_makes_none_of_them_near() -> None:
+    valid = ["optimizer.betas", "optimizer.learning_rate"]
+    assert unknown_choice("setting", "optimizer.lr", valid) == (
+        "unknown setting 'optimizer.lr'; valid: optimizer.betas, optimizer.learning_rate"
+    )
+    near = unknown_choice("setting", "optimizer.beta", valid)
+    assert "did you mean 'optimizer.betas'? Valid: optimizer.betas, " in near
+
+
 def test_no_choice_at_all_is_said() -> None:
     assert unknown_choice("robot", "x", []).endswith("valid: (none)")
 

@@ -54,6 +54,12 @@ def test_an_unknown_robot_lists_those_there_are(robot: str) -> None:
     assert HARDWARE_PATH_VARIABLE in str(caught.value)
 
 
+def test_a_profile_that_is_not_there_is_a_missing_file(tmp_path: Path) -> None:
+    missing = tmp_path / "my_arm.yaml"
+    with pytest.raises(ConfigurationError, match=r"my_arm\.yaml: there is no such file; name"):
+        find_robot(missing)
+
+
 def installed_share(package: Path, prefix: Path, environment: dict[str, str]) -> str:
     """What a copy of the package outside a checkout answers, with `prefix` as sys.prefix."""
     program = (

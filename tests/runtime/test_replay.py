@@ -24,14 +24,17 @@ from robot_learning.learning.evaluation.demonstrations import (
 from robot_learning.robots.mujoco_robot import MujocoRobot
 from robot_learning.runtime.recording import SessionRecording, session_info
 from robot_learning.runtime.replay import (
+    Recording,
     approach,
     as_recorded,
+    between_rows,
     deviation,
     read_recording,
     replay,
     start_options,
 )
 from robot_learning.runtime.session import Session
+from robot_learning.sim.tasks import make_task
 
 FAITHFUL_RAD = 0.002
 """What docs/guides/datasets.md says of a replay of `applied`, whoever recorded it."""
@@ -106,6 +109,30 @@ def test_limits_are_those_of_the_recording(episode: Episode, profile: RobotProfi
     assert limits.control_rate_hz == 50.0
     np.testing.assert_array_equal(limits.velocity_max, profile.velocity_max)
     np.testing.assert_array_equal(limits.acceleration_max, 100.0 * profile.velocity_max)
+
+
+def test_lines_between_the_rows_of_a_motion_at_its_limit_are_not_limited_again(
+    profile: RobotProfile,
+) -> None:
+    """The wrist rolls to and fro at its acceleration limit; every other decision is a row."""
+    roll = profile.joint_names.index("wrist_roll")
+    times_s = np.arange(0.0, 0.8, 0.01)
+    accelerations = profile.acceleration_max[roll] * np.where(times_s % 0.4 < 0.2, 1.0, -1.0)
+    accelerations *= np.where((times_s + 0.1) % 0.4 < 0.2, 1.0, -1.0)
+    accelerations[:4] = 0.0
+    positions = np.tile(profile.home, (len(times_s), 1))
+    positions[:, roll] += np.cumsum(np.cumsum(accelerations) * 0.01) * 0.01
+    rows, times_ns = positions[::2], (times_s[::2] * 1e9).round().astype(np.int64)
+    recording = Recording(profile.joint_names, times_ns, rows, times_ns, rows, 0)
+
+    def limited(robot_profile: RobotProfile) -> int:
+        with MujocoRobot(robot_profile, make_task("lift")) as robot:
+            return replay(recording, robot, {"joint_position": rows[0]}, seed=0).limited
+
+    allowed = between_rows(profile, recording)
+    np.testing.assert_array_equal(allowed.velocity_max, profile.velocity_max)
+    assert limited(profile) > 0
+    assert limited(allowed) == 0
 
 
 def test_deviations_are_found_and_named(episode: Episode, profile: RobotProfile) -> None:

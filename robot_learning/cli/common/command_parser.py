@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from robot_learning.cli.common.examples import EXAMPLES
 from robot_learning.core.errors import unknown_choice
@@ -106,6 +106,15 @@ class CommandParser(argparse.ArgumentParser):
                 valid = [option for option in self._option_string_actions if option[:2] == "--"]
                 self.error(unknown_choice("option", name, valid))
         return found, left
+
+    def error(self, message: str) -> NoReturn:
+        """As argparse does it, but where a command is missing the text lists those there are."""
+        for action in self._actions:
+            is_command = isinstance(action, argparse._SubParsersAction)
+            if is_command and message.endswith(f"required: {action.metavar or action.dest}"):
+                valid = ", ".join(action.choices or ())
+                message = f"the {action.metavar} is missing; valid: {valid}"
+        super().error(message)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:

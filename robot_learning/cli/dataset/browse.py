@@ -88,6 +88,13 @@ def run_list(arguments: argparse.Namespace) -> int:
         first_left_out=_FIRST_LEFT_OUT,
     )
     print(f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s")
+    bad = [summary.name for summary in dataset.episodes if summary.verdict == "bad"]
+    if bad:
+        name = bad[0].removesuffix(".hdf5")
+        print(
+            f"{amount(len(bad), 'episode')} with the verdict bad; `robot-learning dataset view "
+            f"{dataset.path} {name}` says why"
+        )
     older = sum(summary.started_utc is None for summary in dataset.episodes)
     if older:
         print(

@@ -107,12 +107,20 @@ def replay_in_simulation(
 def _replay(episode: Episode, column: str, robot: str | None, task: str | None) -> ReplayResult:
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.robots.mujoco_robot import MujocoRobot
-    from robot_learning.runtime.replay import as_recorded, read_recording, replay, start_options
+    from robot_learning.runtime.replay import (
+        as_recorded,
+        between_rows,
+        read_recording,
+        replay,
+        start_options,
+    )
     from robot_learning.sim.tasks import make_task
 
     profile = as_recorded(load_profile(robot or episode.info.robot), episode.info)
     scene = make_task(task or episode.info.task)
     recording = read_recording(episode, column, profile)
+    if column == "applied":
+        profile = between_rows(profile, recording)
     options = start_options(episode, scene.objects, profile)
     seed = episode.metadata.seed
     unplaced = [name for name in scene.objects if name not in options["poses"]]

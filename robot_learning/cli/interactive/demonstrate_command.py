@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robot_learning.cli.common.console import progress_bar
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 
@@ -49,8 +50,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record, and say what was recorded."""
-    from rich.progress import Progress
-
     from robot_learning.learning.evaluation.demonstrations import (
         DemonstrationConfig,
         record_demonstrations,
@@ -65,11 +64,14 @@ def run(arguments: argparse.Namespace) -> int:
         cameras=tuple(arguments.cameras),
         image_size_px=image_size(arguments.image_size) if arguments.cameras else None,
     )
-    with Progress(transient=True) as progress:
-        task = progress.add_task("recording", total=config.episodes)
-        report = record_demonstrations(
-            config, arguments.dataset, lambda saved, _: progress.update(task, completed=saved)
-        )
+    try:
+        with progress_bar("recording", "episode") as progress:
+            report = record_demonstrations(config, arguments.dataset, progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; the episodes that were finished are in {arguments.dataset}, and the same "
+            "command adds more to them"
+        ) from None
     for name in report.recovered:
         print(f"recovered {name}, whose recording had been cut off")
     known = ""

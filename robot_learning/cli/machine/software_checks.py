@@ -21,7 +21,11 @@ PACKAGES = {
     "simplejpeg": "camera images over ROS",
     "av": "videos",
     "h5py": "recorded episodes",
-    "rich": "the demonstration's display",
+    "rich": "tables and progress",
+    "torch": "policies and trainings",
+    "safetensors": "checkpoints",
+    "onnxruntime": "serving small policies faster",
+    "pyarrow": "exports to LeRobot",
 }
 REQUIRED_PACKAGES = ("numpy", "PyYAML", "gymnasium")
 GL_PACKAGES = {

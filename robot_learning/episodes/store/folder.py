@@ -32,7 +32,10 @@ class DatasetFolder:
         """
         self.path = path
         if not self.info_path.is_file():
-            raise DatasetError(f"{path}: no dataset here: {INFO_NAME} is missing")
+            raise DatasetError(
+                f"{path}: no dataset here: {INFO_NAME} is missing; name a folder that "
+                "`robot-learning record`, `demonstrate` or `dataset import` wrote"
+            )
         try:
             text = self.info_path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as problem:

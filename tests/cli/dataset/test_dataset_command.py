@@ -247,6 +247,8 @@ def test_episodes_of_bad_timing_are_listed_kept_and_left_out_again(
     slow = "all ran at 6.7 Hz instead of 20 Hz"
     name = "episode_000004.hdf5"
     assert run("keep", dataset)[:2] == (0, f"{name}: left out: {slow}\n")
+    hint = f"1 episode with the verdict bad; `robot-learning dataset view {dataset} episode_000004`"
+    assert f"\n{hint} says why\n" in run("list", dataset)[1]
     code, output, _ = run("keep", dataset, "last", "1")
     assert (code, output) == (0, f"episode_000001.hdf5: kept by hand\n{name}: kept by hand\n")
     assert run("keep", dataset)[1] == f"{name}: kept by hand: {slow}\n"

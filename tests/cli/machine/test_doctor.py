@@ -90,6 +90,7 @@ class TestSoftware:
         there, missing = software_checks.check_packages()
         assert there.works
         assert "numpy" in there.detail
+        assert "torch" in there.detail
         assert missing.detail == "not installed; it is for nothing"
         assert missing.remedy == "pip install no-such-package"
 
