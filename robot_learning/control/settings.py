@@ -1,4 +1,4 @@
-"""Everything the arbiter is told once: the robot's limits and how patient to be with whom."""
+"""What the arbiter is configured with: the robot's limits, and its timeouts for each source."""
 
 from __future__ import annotations
 
@@ -61,8 +61,8 @@ class ArbiterSettings:
         limits: the motion limits and the period.
         tracking_bound: (n,) largest |commanded - measured|, infinite for grippers.
         gripper: (n,) whether a joint is a gripper.
-        arms: for each arm of the profile, in its order, the indices of its joints.
-        patience: the time bounds.
+        arms: indices of each arm's joints, in the order of the profile's arms.
+        patience: timeouts and tolerances of each source.
         turns: which turn of a joint an angle means.
     """
 

@@ -83,7 +83,7 @@ class ArbiterState:
         clock: the clocks at the last tick.
         motion: the previous command; None while nothing was ever commanded since DISABLED.
         measured: the newest measurement that was taken, its joints in the turn that is meant.
-        reading: (n,) the same as the driver reported it.
+        reading: (n,) the newest measurement as the driver reported it, rad or m.
         driver_turns: (n,) how many turns (rad) the driver counted beyond ours when it was first
             heard; None for none, as with nearly every driver.
         unclear: which joint's turn could not be known then; empty for none.
@@ -156,15 +156,15 @@ class Decision:
 
     Attributes:
         tick: number of the tick, from 0.
-        now: its time.
+        now: time of the tick.
         mode: see `Mode`.
-        source: whose action `requested` is.
+        source: source whose action `requested` is.
         human: what the human meant while driving: their command plus the offset of the
             take-over, without noise. This is the label of a demonstration.
         policy: what the policy means now, in every mode: driving or in shadow.
         noise: the noise that was added; zeros where none was.
         requested: the source's action plus the noise; in HOLD and FAULT where the arm rests.
-        applied: what is left of it after the handover and the limits: the command in force.
+        applied: what the handover and the limits leave of `requested`: the command in force.
         sent: `applied` in the turn that the robot's driver counts: what it is to be sent.
         velocity: the commanded velocity that leads to `applied`.
         limited: (n,) bits of `Limit` for every joint whose `applied` differs from `requested`.
