@@ -18,7 +18,7 @@ class LockHeldError(Exception):
     """Another process holds a lock.
 
     Attributes:
-        holder: its process id as text; empty where it does not say.
+        holder: process id of the holder as text; empty where the lock does not say.
     """
 
     def __init__(self, holder: str) -> None:

@@ -156,7 +156,7 @@ class Pacer:
         self.meter.tick(now_ns)
 
     def restart(self) -> None:
-        """Begin anew, with a tick due at once; what passed since the last one was not missed."""
+        """Begin again, with a tick due at once; what passed since the last one was not missed."""
         self._next_ns = None
         self.meter.pause()
 
