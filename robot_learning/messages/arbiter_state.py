@@ -95,7 +95,7 @@ class ArbiterStateMessage:
         noise_set: whether the running demonstration is one with noise.
         episode: number of the running demonstration; None outside of one.
         policy_epoch: number of times that the policy's chunks were flushed.
-        ages: for each of `AGED` its age.
+        ages: age of each of `AGED`; never heard by default.
         refused: number of refused messages by `<source>/<kind>`.
         last_refusal: text of the newest refusal; None without one.
         transitions: changes of mode since the last tick.
@@ -128,7 +128,7 @@ class ArbiterStateMessage:
 
     @property
     def reason(self) -> str:
-        """Why it is this mode; empty where nothing is told."""
+        """Why it is this mode; empty where no reason is given."""
         return self.reasons[0] if self.reasons else ""
 
     @property

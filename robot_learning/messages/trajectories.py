@@ -53,7 +53,13 @@ class JointPoints:
 def read_trajectory(
     message: Any, joint_names: Sequence[str], *, may_name_others: bool = False
 ) -> JointPoints:
-    """The points of a JointTrajectory; arguments and errors as of `check_trajectory`."""
+    """The points of a JointTrajectory; arguments and errors as of `check_trajectory`.
+
+    Args:
+        message: the JointTrajectory.
+        joint_names: (n,) names of the robot's joints: the order of the points' columns.
+        may_name_others: whether the message may name other joints too; those are left out.
+    """
     points = message.points
     return check_trajectory(
         tuple(message.joint_names),
