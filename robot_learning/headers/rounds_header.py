@@ -1,4 +1,4 @@
-"""`rounds.json`: what whoever starts the nodes of a DAgger run needs to know of it.
+"""`rounds.json`: what is needed of a DAgger run to start its nodes.
 
 `learning.interactive.rounds` has the whole state of a run.
 """
