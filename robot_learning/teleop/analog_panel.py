@@ -43,7 +43,15 @@ class AnalogPanel:
         buttons_pressed: Iterable[str],
         health: Health,
     ) -> TeleopInput:
-        """The operator's intent for these axes and buttons, by name."""
+        """The operator's intent for these axes and buttons, by name.
+
+        Args:
+            now_ns: time of the poll.
+            axes: deflection of each axis by its name, in [-1, 1]; one that is absent counts as 0.
+            buttons_down: names of the buttons that are held.
+            buttons_pressed: names of the buttons that went down since the last poll, oldest first.
+            health: whether the device can be trusted.
+        """
         bound = self._bindings
         active = bound.joint_axes if self._panel.joint_mode else bound.cartesian_axes
         deflection: dict[str, float] = {}

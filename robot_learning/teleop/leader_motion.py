@@ -16,7 +16,7 @@ from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray
 
 FASTER = 3.0
-"""A leader's joint may move so many times as fast as the follower's speed limit."""
+"""How many times the follower's speed limit a leader's joint may move at."""
 LATE_S = 0.02
 """What a joint covers at that speed in this time may arrive at once: messages come in bunches."""
 LONGEST_S = 0.1
