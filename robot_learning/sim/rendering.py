@@ -103,7 +103,13 @@ class Renderer:
     def update_state(
         self, qpos: FloatArray, mocap_position: FloatArray, mocap_quaternion: FloatArray
     ) -> None:
-        """Take a scene given by its qpos (nq,) and its mocap bodies (nmocap, 3), (nmocap, 4)."""
+        """Take the state of a scene.
+
+        Args:
+            qpos: (nq,) joint positions as MuJoCo has them.
+            mocap_position: (nmocap, 3) positions of the mocap bodies, metres.
+            mocap_quaternion: (nmocap, 4) orientations of the mocap bodies, w x y z.
+        """
         model, data = self._model, self._data
         with self._lock:
             data.qpos[:] = qpos
@@ -212,7 +218,13 @@ class Renderer:
 def drawn_model(
     model: mujoco.MjModel, quality: Quality, max_size_px: tuple[int, int]
 ) -> mujoco.MjModel:
-    """A copy of the model that is drawn in that quality, up to (height, width) pixels."""
+    """A copy of the model that is drawn in that quality.
+
+    Args:
+        model: the compiled scene.
+        quality: samples, shadows and tessellation.
+        max_size_px: height and width of the largest image.
+    """
     drawn = copy.copy(model)
     drawn.vis.global_.offheight, drawn.vis.global_.offwidth = max_size_px
     drawn.vis.quality.offsamples = quality.samples

@@ -228,7 +228,7 @@ def _stepped(world: World) -> bool:
         world.step()
     except RobotLearningError:
         return False
-    return world.time_s > time_s  # MuJoCo starts anew by itself when a number gets too large
+    return world.time_s > time_s  # MuJoCo resets itself when a number gets too large
 
 
 def _periods(world: World, duration_s: float) -> int:

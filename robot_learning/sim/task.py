@@ -25,7 +25,7 @@ from robot_learning.sim.world import World
 
 # Horizons are counted in steps of this rate; at other control rates they last as long.
 HORIZON_RATE_HZ = 50.0
-# How often objects are placed anew when the robot is in the way, and the room that an object needs
+# How often objects are placed again when the robot is in the way, and the room that an object needs
 # between open fingers.
 _DRAWS = 50
 _FINGER_ROOM_M = 0.002
@@ -93,7 +93,7 @@ class Task(ABC):
     ) -> None:
         """Begin an episode: reset the world and place everything.
 
-        What the robot stands in is drawn anew.
+        A placement that the robot stands in is drawn again.
 
         Args:
             world: made from this task's scene.
@@ -105,7 +105,7 @@ class Task(ABC):
             ConfigurationError: an unknown option or object, a pose that is no pose, or a robot
                 that stands in the way of an object wherever it is drawn; the world is as it was
                 before.
-            CommandError: `joint_position` is no joint vector; likewise.
+            CommandError: `joint_position` is no joint vector; the world is as it was before.
         """
         valid = ("poses", "joint_position")
         given = dict(options or {})
