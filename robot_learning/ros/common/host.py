@@ -23,7 +23,7 @@ class StopRequestedError(Exception):
 
 
 class Host(Protocol):
-    """What a node may ask of whoever runs it.
+    """What a node may ask of the process that runs it.
 
     Attributes:
         clock: the steady clock by which the node paces itself and watches the others: the

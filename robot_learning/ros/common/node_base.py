@@ -50,7 +50,7 @@ def run_process(serve: Callable[[Stop], None], arguments: Sequence[str] | None =
 
     Args:
         serve: makes the nodes, serves them until its `Stop` is set, and releases them.
-        arguments: of the command line; None takes the process's own.
+        arguments: arguments of the command line; None takes the process's own.
     """
     stop = Stop()
     stop.install()

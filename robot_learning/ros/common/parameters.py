@@ -74,6 +74,11 @@ def current_settings(node: Node, kind: type[T]) -> T:
 def changed_settings(node: Node, kind: type[T], changes: Iterable[Parameter]) -> T:
     """The settings of a node as they will be once some of its parameters have changed.
 
+    Args:
+        node: node that has declared the parameters.
+        kind: class of its settings.
+        changes: parameters with their new values.
+
     Raises:
         ConfigurationError: a value is wrong.
     """

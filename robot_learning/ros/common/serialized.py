@@ -261,7 +261,14 @@ class JointStates:
         velocity: FloatArray | None = None,
         effort: FloatArray | None = None,
     ) -> bytes:
-        """The message of (n,) position, and of velocity and effort where they are given."""
+        """The serialised message.
+
+        Args:
+            stamp_ns: stamp of the header.
+            position: (n,) rad or m.
+            velocity: (n,) rad/s or m/s; None leaves it empty.
+            effort: (n,) N·m or N; None leaves it empty.
+        """
         given = velocity is not None, effort is not None
         arrays = [numbers for numbers in (position, velocity, effort) if numbers is not None]
         if given not in self._layouts:
@@ -293,7 +300,13 @@ class Trajectories:
         positions: FloatArray,
         times_from_start_s: Sequence[float] = (0.0,),
     ) -> bytes:
-        """The message of `positions` (k, n) or (n,), one time from start for each point."""
+        """The serialised message.
+
+        Args:
+            stamp_ns: stamp of the header.
+            positions: (k, n) or (n,) rad or m.
+            times_from_start_s: (k,) time of each point; a single point is meant at once by default.
+        """
         rows, count = np.atleast_2d(positions), len(times_from_start_s)
         if count not in self._layouts:
             samples = [_sample(index, len(self._names)) for index in range(count)]

@@ -24,7 +24,7 @@ class DemoFigures:
     """What was seen so far.
 
     Attributes:
-        clock: steady time of whoever watches.
+        clock: steady clock of the program that watches.
         started_s: steady time of the first observation; NaN before it.
         gap_m: distance from end effector to object now, and `smallest_gap_m` ever.
         raised_m: height of the object over where it lay.

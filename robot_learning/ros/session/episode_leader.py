@@ -1,4 +1,4 @@
-"""Leading episodes: the scene put back, the recorder begun and ended, the operator listened to.
+"""Leading episodes: reset the scene, start and stop the recorder, listen to the operator.
 
 What `session_node` (demonstrations) and `dagger_node` (a policy with a person at hand) share.
 """
@@ -41,7 +41,7 @@ from robot_learning.ros.session.status import (
 )
 from robot_learning.teleop.device import OperatorEvent
 
-# Where nobody is there to try again, a stream that is silent may come back for so long.
+# How long to wait for a silent stream where nobody is there to try again.
 SILENCE_PATIENCE_S = 120.0
 # Who pressed the key for start waits for a stream that was silent for a moment.
 KEY_PATIENCE_S = 2.0
@@ -75,8 +75,8 @@ class EpisodeLeader:
         """Subscribe.
 
         Args:
-            node: whose loop it is.
-            host: runs it.
+            node: node whose loop leads the episodes.
+            host: process that runs the node.
             settings: names of the other nodes, and how episodes are led.
         """
         self._node, self._settings = node, settings
@@ -213,7 +213,7 @@ class EpisodeLeader:
             self._node.get_logger().warning(text)
 
     def await_status(self) -> None:
-        """Until the recorder has told how it stands now."""
+        """Wait until the recorder has reported its present state."""
         heard = self.recorder
         self.calls.wait(lambda: self.recorder is not heard, "the recorder is silent", PATIENCE_S)
 
