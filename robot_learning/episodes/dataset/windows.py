@@ -53,8 +53,9 @@ class Windows:
 
     Attributes:
         rows: (windows,) the current row of each window, among all rows of the dataset.
-        action_valid: (rows of the dataset,) whose label is usable; padding in chunks otherwise.
-        labels: as given.
+        action_valid: (rows of the dataset,) whether a row's label is usable; others are padding in
+            chunks.
+        labels: (rows,) mask of the rows whose label may be used; None for all.
     """
 
     def __init__(
@@ -63,10 +64,10 @@ class Windows:
         """Prepare the windows of `dataset`.
 
         Args:
-            dataset: as it is chosen.
-            spec: which windows.
-            labels: (rows,) whose label may be used beside being valid; None for all. The others
-                begin no window, and are padding in chunks.
+            dataset: dataset with the chosen episodes.
+            spec: shape of the windows, and which rows begin one; None for the defaults.
+            labels: (rows,) mask of the rows whose label may be used, beside being valid; None for
+                all. The others begin no window, and are padding in chunks.
 
         Raises:
             DatasetError: no such column, or not a single window.

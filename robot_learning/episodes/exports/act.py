@@ -43,7 +43,13 @@ class ActExporter:
     sim: bool = True
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
-        """A folder of one file an episode; see `Exporter`."""
+        """Write a folder with one file an episode.
+
+        Args:
+            source: rows and columns to export.
+            path: folder to make.
+            progress: called with the rows that are done and the rows in all.
+        """
         if not source.has(POSITION):
             raise DatasetError(
                 f"{source.dataset.path}: ACT's qpos is the column '{POSITION}', which is not there"

@@ -31,7 +31,13 @@ class RobomimicExporter:
     """Writes robomimic's layout."""
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
-        """One HDF5 file; see `Exporter`."""
+        """Write one HDF5 file.
+
+        Args:
+            source: rows and columns to export.
+            path: file to make.
+            progress: called with the rows that are done and the rows in all.
+        """
         done = 0
         with h5py.File(path, "w") as file:
             data = file.create_group("data")

@@ -22,6 +22,11 @@ MAX_TEXT_BYTES = 60_000
 def set_text(target: h5py.Group, name: str, text: str) -> None:
     """Store text.
 
+    Args:
+        target: object that gets the attribute.
+        name: name of the attribute.
+        text: text of at most `MAX_TEXT_BYTES` bytes in UTF-8.
+
     Raises:
         EpisodeError: it is too long.
     """

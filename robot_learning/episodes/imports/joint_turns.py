@@ -48,8 +48,8 @@ class JointTurns:
         that do not follow the measured joints, as those that are differences.
 
         Args:
-            episode: as it was read.
-            item: which one it is, for people.
+            episode: episode as it was read.
+            item: name of the episode, for people.
         """
         if self._rules is None:
             return episode

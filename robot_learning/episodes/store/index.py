@@ -140,7 +140,13 @@ def write_index(
     summaries: Iterable[EpisodeSummary],
     splits: Mapping[str, Iterable[str]] | None = None,
 ) -> None:
-    """Write the index anew. Hold the lock. `splits` maps a name to episode names."""
+    """Replace the index. Hold the lock.
+
+    Args:
+        folder: the dataset.
+        summaries: index entries of all episodes.
+        splits: names of the episodes in each split; None for no splits.
+    """
     with replacing(folder.index_path, durable=False) as beside:
         _create(folder, beside, list(summaries), splits or {})
 
