@@ -47,9 +47,9 @@ class CheckpointDetails:
 
     Attributes:
         robot: name of the robot profile that it was trained for; empty if there was none.
-        joint_names: of that robot, in the order of the actions.
+        joint_names: joint names of that robot, in the order of the actions.
         task: name of the task.
-        dataset_digest: of what it was trained on.
+        dataset_digest: digest of the dataset that it was trained on.
         training: the trainer's configuration and results, as JSON can hold it.
         environment: the gymnasium environment that it was trained in; None for datasets.
     """
@@ -67,10 +67,10 @@ class Checkpoint:
     """A checkpoint in memory.
 
     Attributes:
-        policy: in evaluation mode.
-        details: as it was saved.
+        policy: the policy, in evaluation mode.
+        details: details that were saved beside the weights.
         digest: SHA-256 of the weights' file, as 64 hexadecimal digits; episodes record it.
-        software_version: of this package when it was written.
+        software_version: version of this package that wrote the checkpoint.
     """
 
     policy: Policy
@@ -80,7 +80,12 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path | str, policy: Policy, details: CheckpointDetails) -> str:
-    """Write a checkpoint folder whole, in place of one that stands there. Returns its digest.
+    """Write a checkpoint folder whole, replacing an older one. Returns its digest.
+
+    Args:
+        folder: folder of the checkpoint.
+        policy: policy to save.
+        details: what the checkpoint says beside weights, family, configuration and spec.
 
     Raises:
         CheckpointError: a weight is not finite, or the folder cannot be written.

@@ -65,8 +65,8 @@ class PolicyConfig:
             observation other than an image is clipped. One that hardly varied there then does not
             lead the network far from what it learned. None cuts nothing.
         narrow_range: range in the whole dataset, rad or m, below which a number is clipped as well,
-            with a margin of a tenth where none is set. A joint that was parked is told from noise
-            alone, and stands elsewhere one day. 0 cuts none, which is what checkpoints without
+            with a margin of a tenth where none is set. A joint that was parked shows only
+            noise, and is elsewhere one day. 0 cuts none, which is what checkpoints without
             this option mean; new trainings set it.
         action_normalization: how continuous actions are normalised. Families whose answers are
             bounded take `limits`, or `quantiles`, beyond which they cut actions off.

@@ -106,7 +106,13 @@ class DiffusionPolicy(DenoisingPolicy):
     def refine(
         self, noise: Tensor, modulations: list[list[Tensor]], guidance: Guidance | None
     ) -> Tensor:
-        """Follow DDIM or DDPM."""
+        """Follow DDIM or DDPM.
+
+        Args:
+            noise: (B, *noise_shape) standard normal.
+            modulations: what `network.run` takes, for each sampling step.
+            guidance: what the chunk is held to, its target normalised; None for nothing.
+        """
         noisy = noise if self.config.sampler == "ddim" else noise[:, 0]
         for number, (step, inputs) in enumerate(zip(self.steps, modulations, strict=True)):
             if guidance is None:

@@ -29,9 +29,10 @@ class ExecutionConfig:
     """How chunks become actions.
 
     Attributes:
-        executed_steps: of each chunk; 0 for what the policy's spec says.
-        ensemble: predict at every step and average.
-        ensemble_decay: m of exp(-m i).
+        executed_steps: number of steps of each chunk that are executed; 0 for what the policy's
+            spec says.
+        ensemble: whether to predict at every step and average.
+        ensemble_decay: m of the weights exp(-m i), with i = 0 the oldest chunk.
     """
 
     executed_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 0

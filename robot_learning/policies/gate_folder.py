@@ -1,7 +1,7 @@
-"""The folder beside an ensemble that says when it asks for help, and how risk is told.
+"""The folder beside an ensemble that says when it asks for help, and how risk is estimated.
 
 gate.json     thresholds (`policies.gate`), what the critic sees, and where they come from
-critic/       a checkpoint: from a state and an action to Q; missing where nothing tells risk
+critic/       a checkpoint: from a state and an action to Q; missing where nothing estimates risk
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ class Gate:
     """When an ensemble asks for help.
 
     Attributes:
-        thresholds: of doubt and risk.
-        critic: tells risk; None where nothing does, and doubt asks alone.
-        source: what they were taken from, as JSON can hold it.
+        thresholds: thresholds of doubt and risk.
+        critic: critic that estimates risk; None where only doubt asks for help.
+        source: what the thresholds were computed from, as JSON can hold it.
     """
 
     thresholds: Thresholds
@@ -101,7 +101,12 @@ class Gate:
 
 
 def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> None:
-    """Write the folder whole, in place of a gate that stands there.
+    """Write the folder whole, replacing an older gate.
+
+    Args:
+        folder: folder of the gate.
+        gate: gate to save.
+        details: details of the critic's checkpoint.
 
     Raises:
         CheckpointError: it cannot be written, or would take the place of something else.

@@ -35,9 +35,9 @@ class ObservationSpec:
     """One column that a policy sees.
 
     Attributes:
-        key: its name in the dataset's training view, such as `obs/joint_position`.
-        shape: of one row; of an image (height, width, 3), as it is stored.
-        is_image: uint8 RGB.
+        key: key of the column in the dataset's training view, such as `obs/joint_position`.
+        shape: shape of one row; (height, width, 3) for an image, as it is stored.
+        is_image: whether the column holds uint8 RGB images.
     """
 
     key: str
