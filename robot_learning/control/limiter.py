@@ -198,7 +198,7 @@ def straight_velocity(
 
     Args:
         limits: the motion limits.
-        way: (n,) from where the joints are to their target.
+        way: (n,) displacement from where the joints are to their target, rad or m.
         within: the slowest and the fastest velocity of that period, both (n,).
         joints: indices of the joints that move together.
     """

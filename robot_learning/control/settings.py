@@ -57,13 +57,13 @@ class ArbiterSettings:
     """The arbiter of one robot; made by `arbiter_settings`.
 
     Attributes:
-        joint_names: (n,) in vector order.
+        joint_names: (n,) names of the joints, in vector order.
         limits: the motion limits and the period.
         tracking_bound: (n,) largest |commanded - measured|, infinite for grippers.
         gripper: (n,) whether a joint is a gripper.
         arms: indices of each arm's joints, in the order of the profile's arms.
         patience: timeouts and tolerances of each source.
-        turns: which turn of a joint an angle means.
+        turns: rules by which an angle is read as one turn of a joint.
     """
 
     joint_names: tuple[str, ...]

@@ -39,7 +39,7 @@ class Mistake:
 
     Attributes:
         key: full key of the wrong part, such as `joints[2].name`; empty for the whole value.
-        text: what was found there and what is valid.
+        text: what was found at the key, and what is valid.
     """
 
     key: str

@@ -18,9 +18,9 @@ class Pace:
     """How a loop ran over its last window.
 
     Attributes:
-        rate_hz: what it reached.
-        nominal_hz: what it is meant to run at.
-        is_slow: whether it cannot keep that.
+        rate_hz: rate that the loop reached.
+        nominal_hz: rate at which the loop is meant to run.
+        is_slow: whether the loop cannot keep its nominal rate.
     """
 
     rate_hz: float

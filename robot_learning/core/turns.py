@@ -37,13 +37,13 @@ class TurnRules:
     """The joints of one robot, as far as their turns go; made by `of`.
 
     Attributes:
-        names: (n,) in vector order.
-        turning: (n,) whether a joint turns: a revolute one.
-        continuous: (n,) whether it turns without end.
+        names: (n,) names of the joints, in vector order.
+        turning: (n,) whether a joint is revolute.
+        continuous: (n,) whether a joint turns without end.
         low: (n,) lower limits, minus infinity for a continuous joint.
-        high: (n,) upper limits.
-        slack: (n,) how far outside of its limits a joint is still believed.
-        home: (n,) the resting position.
+        high: (n,) upper limits, plus infinity for a continuous joint.
+        slack: (n,) how far outside of its limits a joint's reading is still believed, rad or m.
+        home: (n,) home position.
     """
 
     names: tuple[str, ...]
@@ -204,7 +204,8 @@ class TurnCounter:
     Attributes:
         rules: the robot's.
         position: (n,) what the newest reading means; None before the first.
-        problem: which joint's turn could not be known at the first reading; empty when none.
+        problem: text that names the joint whose turn could not be known at the first reading; empty
+            when all could.
     """
 
     def __init__(self, rules: TurnRules) -> None:

@@ -20,7 +20,8 @@ class RoundsHeader:
 
     Attributes:
         dataset: folder of the dataset.
-        gate: who decides when to take over; None in runs of versions that did not state it.
+        gate: kind of gate that decides on takeovers; None in runs of versions that did not state
+            it.
     """
 
     dataset: str

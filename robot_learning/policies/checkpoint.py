@@ -46,12 +46,13 @@ class CheckpointDetails:
     """What a checkpoint says beside weights, family, configuration and spec.
 
     Attributes:
-        robot: name of the robot profile that it was trained for; empty if there was none.
+        robot: name of the profile of the robot that the policy was trained for; empty without a
+            robot.
         joint_names: joint names of that robot, in the order of the actions.
         task: name of the task.
-        dataset_digest: digest of the dataset that it was trained on.
+        dataset_digest: digest of the dataset that the policy was trained on.
         training: the trainer's configuration and results, as JSON can hold it.
-        environment: the gymnasium environment that it was trained in; None for datasets.
+        environment: gymnasium environment that the policy was trained in; None for datasets.
     """
 
     robot: str = ""

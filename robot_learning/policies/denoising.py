@@ -38,8 +38,8 @@ class DenoisingConfig(PolicyConfig):
         heads: attention heads of the transformer.
         dropout: share of the transformer's units left out in training.
         inference_steps: evaluations of the network for one chunk.
-        train_on_padding: also learn the repeated edge actions behind an episode's end, as Chi
-            et al. do; else they are left out of the loss.
+        train_on_padding: whether to learn the repeated edge actions behind an episode's end as
+            well, as Chi et al. do; otherwise they are left out of the loss.
     """
 
     observation_normalization: NormalizationMode = "limits"

@@ -98,8 +98,8 @@ class ChunkExecutor:
 
         Args:
             observation: the environment's, (worlds, ...) each.
-            active: (worlds,) mask of those that matter; nothing is computed for the others,
-                and their rows repeat what stood there.
+            active: (worlds,) mask of the worlds that matter; nothing is computed for the others,
+                and their rows repeat their last answers.
         """
         chosen = np.ones(len(self._is_new), bool) if active is None else active
         self._remember(observation)

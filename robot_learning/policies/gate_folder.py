@@ -42,9 +42,10 @@ class Critic:
     """Tells the risk of an action in a state (`learning.imitation.critic` says how it is learnt).
 
     Attributes:
-        policy: takes one column, (D + n,) of a state and a scaled action; its action is Q.
+        policy: network that takes one column, (D + n,) of a state and a scaled action, and whose
+            action is Q.
         observation_keys: columns that make up the state, in this order; no images.
-        action_scale: (n,) by which actions are divided, in their units.
+        action_scale: (n,) what actions are divided by, in their units.
     """
 
     policy: Policy

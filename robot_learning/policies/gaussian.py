@@ -31,7 +31,7 @@ class GaussianConfig(PolicyConfig):
         layer_norm: whether a layer norm follows each hidden layer.
         smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
             bounded.
-        answer: what the policy does at inference: the `mean`, or a `sample`.
+        answer: what a policy answers at inference: the `mean`, or a `sample`.
     """
 
     hidden: tuple[AtLeast1, ...] = (512, 512)

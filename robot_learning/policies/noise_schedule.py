@@ -73,7 +73,7 @@ class SamplingStep:
         """x_{k-1} from the posterior q(x_{k-1} | x_k, x_0): Ho et al., equations 6 and 7.
 
         Args:
-            noisy: x_k.
+            noisy: noisy chunk x_k.
             clean: estimate of x_0.
             drawn: standard normal noise; zeros at the last step.
         """

@@ -56,8 +56,8 @@ class TrainedPolicy:
     """The policy of a checkpoint in one environment.
 
     Attributes:
-        spec: what it observes and answers, and at how many steps a second.
-        details: what it was trained for.
+        spec: columns and chunk of the policy, and its rate.
+        details: what the checkpoint says of the policy's training.
     """
 
     def __init__(

@@ -44,7 +44,7 @@ class SimModel:
         profile: the robot.
         mj_model: the compiled model. Treat it as read-only; a `World` works on its own copy.
         qpos_addresses: (n,) where the profile's joints stand in qpos.
-        dof_addresses: (n,) where they stand in qvel and the force arrays.
+        dof_addresses: (n,) where the profile's joints are in qvel and the force arrays.
         actuation: how joint targets become controls.
         objects: the scene's body names, which a task can observe; those at the top level that
             are free or have no joint can be placed.

@@ -68,7 +68,7 @@ class Renderer:
 
         Args:
             simulation: the scene.
-            quality: what is drawn.
+            quality: shadows, reflections and sampling.
             max_size_px: (height, width) of the largest image; None for the largest camera's.
 
         Raises:
@@ -129,7 +129,7 @@ class Renderer:
         """Draw one image.
 
         Args:
-            camera: a camera's name; None for a view that frames the robot and its workspaces.
+            camera: name of a camera; None for a view that frames the robot and its workspaces.
             size_px: (height, width); None for the camera's own.
 
         Returns:
@@ -222,7 +222,7 @@ def drawn_model(
 
     Args:
         model: the compiled scene.
-        quality: samples, shadows and tessellation.
+        quality: shadows, reflections and sampling.
         max_size_px: height and width of the largest image.
     """
     drawn = copy.copy(model)

@@ -44,7 +44,7 @@ class Task(ABC):
             with a free joint move, those without any joint stand where they are placed.
         objects: the bodies whose poses are observed, in order.
         cameras: the scene's cameras that can be observed.
-        minimum_arms: how many arms the robot needs.
+        minimum_arms: number of arms that the robot must have.
         horizon: steps at 50 Hz after which an episode is truncated.
     """
 
@@ -96,7 +96,7 @@ class Task(ABC):
         A placement that the robot stands in is drawn again.
 
         Args:
-            world: made from this task's scene.
+            world: world made from this task's scene.
             rng: the source of all randomness.
             options: `poses` puts named objects at given poses ((7,) or (3,)) after the random
                 placement, and `joint_position` (n,) starts the robot there.

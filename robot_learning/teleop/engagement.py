@@ -38,7 +38,7 @@ class Engagement:
         Args:
             alive: whether the device can be trusted.
             held: the dead-man button (DEAD_MAN), or whether any motion is asked (LATCHED).
-            events: what was asked for since the last poll, oldest first.
+            events: what the operator asked for since the last poll, oldest first.
             fresh: whether the dead-man button was let go and pressed again since the last poll.
         """
         if fresh or not held:

@@ -96,9 +96,9 @@ class InverseKinematics:
     Args:
         model: the robot's compiled `mujoco.MjModel`, with a site `<arm>_end_effector` an arm.
         profile: the robot.
-        qpos_addresses: (n,) where the profile's joints stand in the model's qpos.
-        dof_addresses: (n,) where they stand in its qvel.
-        options: weights and bounds.
+        qpos_addresses: (n,) where the profile's joints are in the model's qpos.
+        dof_addresses: (n,) where the profile's joints are in the model's qvel.
+        options: weights and bounds of a step; None for the defaults.
 
     Raises:
         ProfileError: the model lacks an end effector's site.

@@ -30,8 +30,8 @@ class ArmSolution:
         target: (7,) the target after the workspace box, world frame.
         position_error_m: distance left to `target` after this step.
         orientation_error_rad: rotation left to `target` after this step.
-        obstacles: why it does not follow, empty while it does.
-        joints: the joints at a limit.
+        obstacles: why the arm does not follow; empty while it does.
+        joints: names of the joints at a limit.
     """
 
     pose: FloatArray

@@ -71,7 +71,7 @@ class LeaderMotion:
 
         Args:
             followed: (n,) where the leaders were followed to.
-            target: (n,) where they say they are; NaN where no leader drives.
+            target: (n,) where the leaders say that the joints are; NaN where no leader drives.
             elapsed_s: (n,) since the message before.
 
         Returns:

@@ -101,8 +101,9 @@ class TeleopController:
 
     Args:
         profile: the robot.
-        kinematics: needed for Cartesian jog; None refuses it with a warning.
-        speeds: how fast full deflection moves.
+        kinematics: kinematics of the robot, needed for Cartesian jog; None refuses it with a
+            warning.
+        speeds: speeds of full deflection.
     """
 
     def __init__(
@@ -128,8 +129,8 @@ class TeleopController:
 
         Args:
             state: state that the previous step returned; `DISENGAGED` at first.
-            wanted: what the device said.
-            context: the robot as it is.
+            wanted: what the device says that the operator wants.
+            context: present state of the robot.
             dt_s: time since the step before; longer pauses must be passed as one period.
         """
         if not wanted.engaged or context.observation is None:

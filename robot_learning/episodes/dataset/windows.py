@@ -25,13 +25,14 @@ class WindowSpec:
     """Which windows.
 
     Attributes:
-        observation_keys: columns, images included; empty: every `obs/` column that is none.
-        observation_steps: rows of history, the current one last.
-        action_steps: rows of the chunk, the current one first.
-        action_key: the label; see `Dataset`.
-        valid_only: leave out windows with an invalid row in the history or whose current row
-            has no usable label.
-        sources: only rows in which one of these was in control; empty: all.
+        observation_keys: columns that a window observes, images included; empty for every `obs/`
+            column that is no image.
+        observation_steps: number of rows of history, the current one last.
+        action_steps: number of rows of the chunk, the current one first.
+        action_key: column of the label; see `Dataset`.
+        valid_only: whether to leave out windows with an invalid row in the history or whose current
+            row has no usable label.
+        sources: sources of which one must be in control of the current row; empty for any.
     """
 
     observation_keys: tuple[str, ...] = ()

@@ -58,8 +58,8 @@ class LeRobotExporter:
     Attributes:
         codec: codec of the videos, `h264` or `av1`.
         crf: constant rate factor, lower is better; None: the codec's default here.
-        state: the observations that make up `observation.state`, one after the other, without
-            their `obs/`; empty: `joint_position`, or every one where there is none.
+        state: observations that make up `observation.state`, one after the other, without their
+            `obs/`; empty for `joint_position`, or for every one where there is none.
         data_file_mb: size from which a table is followed by another file, in megabytes.
         video_file_mb: size from which a video is followed by another file, in megabytes.
     """

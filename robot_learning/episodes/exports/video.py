@@ -48,7 +48,7 @@ class VideoWriter:
         Args:
             path: path of the file.
             rate_hz: frames a second, an integer or not.
-            shape: (height, width, 3).
+            shape: (height, width, 3) of each frame.
             codec: `h264` or `av1`.
             crf: constant rate factor, lower is better; None: the codec's default here.
             container: FFmpeg's name of the file format, whatever the file is called.

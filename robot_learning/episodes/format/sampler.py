@@ -71,7 +71,7 @@ class SampledRow:
     Attributes:
         tick_ns: the row's time.
         samples: per stream; None where nothing has arrived yet.
-        faults: why the row is invalid; 0 when it is valid.
+        faults: reasons why the row is invalid; 0 when it is valid.
         late_streams: the streams that are over age or missing.
     """
 

@@ -206,10 +206,10 @@ def make_layout(
 
     Args:
         group: the episode.
-        column_place: see `ColumnPlace`.
+        column_place: gives the column of a place, or why it has none; see `ColumnPlace`.
         actions: the place of the actions.
-        required: places without which this is no episode.
-        known: see `Layout`.
+        required: places without which a group is no episode.
+        known: places and attributes that are read elsewhere, or follow from the rows.
         encode_images: store frames as JPEG.
         jpeg: places of padded JPEG frames -> their shape and `Taken.jpeg`.
 

@@ -39,7 +39,7 @@ class ReplaySettings:
 
     Attributes:
         topics: the bag's name of a topic -> ours, for each that is recorded.
-        by: one of `BY`; see `RosbagImporter`.
+        by: what becomes an episode, one of `BY`; see `RosbagImporter`.
         skip_broken: leave out messages that cannot be read.
         instruction: the task in words.
     """

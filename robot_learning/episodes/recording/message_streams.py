@@ -48,8 +48,8 @@ class MessageStreams:
     """Takes messages by topic and pushes what they give into a recorder. One thread.
 
     Attributes:
-        handlers: topic, relative and without its namespace, -> a function of the message and
-            its receipt (nanoseconds of the recorder's clock).
+        handlers: function that takes a message and its receipt (nanoseconds of the recorder's
+            clock), by the topic, relative and without its namespace.
         commands: whether the labels are what `joint_command` asked for, in a graph that has
             no arbiter.
     """
@@ -69,8 +69,7 @@ class MessageStreams:
             camera_topics: topic of each camera's images, raw or compressed, by the camera's name.
             turns: turns of the robot's joints; None for those of the dataset's robot, if its
                 profile is found.
-            command_joints: the order of a position array on `joint_command`; the robot's own
-                where there is none.
+            command_joints: order of a position array on `joint_command`; empty for the robot's own.
         """
         info = recorder.folder.info
         turns = turns or _known_turns(info)

@@ -122,8 +122,8 @@ class Recorder:
 
         Args:
             stream: name of the stream.
-            stamp_ns: when the values were measured.
-            receive_ns: when they arrived.
+            stamp_ns: time at which the values were measured.
+            receive_ns: time at which the values arrived.
             values: value of each column of the stream, by its path; with a `course` the first ones
                 of it.
             course: trajectory that gives the values of later times too; None for a sample of one

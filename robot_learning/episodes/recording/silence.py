@@ -47,7 +47,7 @@ class SilentStreamsError(RobotLearningError):
     """Streams were silent for too long.
 
     Attributes:
-        brief: which ones, in few words.
+        brief: silent streams, in a few words.
     """
 
     def __init__(self, text: str, silent: str) -> None:
@@ -60,10 +60,10 @@ class SilenceWait:
     """Waiting for silent streams until a bound, which is reported.
 
     Args:
-        begun_ns: when the waiting begins, on any steady clock.
-        patience_s: how long it may last.
-        resume: the command that goes on with what ends with it; empty where somebody is asked to
-            try again.
+        begun_ns: time at which the waiting begins, on any steady clock.
+        patience_s: longest time to wait.
+        resume: command that resumes what ends with the error; empty where somebody is asked to try
+            again.
     """
 
     def __init__(self, begun_ns: int, patience_s: float, resume: str = "") -> None:

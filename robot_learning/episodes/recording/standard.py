@@ -109,7 +109,7 @@ def decision_values(
     """The values of `decision_stream`.
 
     Args:
-        source: a value of `Source`.
+        source: source in control, a value of `Source`.
         human: (n,) rad or m, the human's clean action; NaN where there is none.
         policy: (n,) rad or m, the policy's clean action; NaN where there is none.
         noise: (n,) rad or m, the drawn noise.
@@ -117,7 +117,8 @@ def decision_values(
         applied: (n,) rad or m, what the limits leave of `requested`.
         limited: (n,) bits of the limits that were hit.
         intervention: whether the human took over from a policy.
-        mode: a value of `Mode`; by default that of the source, and HOLD where nobody drives.
+        mode: mode of the arbiter, a value of `Mode`; None for that of the source, and HOLD where
+            nobody drives.
     """
     if mode is None:
         mode = Mode.HOLD if source == Source.NONE else Mode(source)

@@ -40,8 +40,8 @@ class EpisodeSummary:
     """What the index knows of an episode.
 
     Attributes:
-        sources: those in control of at least a row.
-        started_utc: when it was recorded, ISO 8601; empty where the episode does not say, None
+        sources: sources that were in control of at least one row.
+        started_utc: start of the recording in ISO 8601; empty where the episode does not say, None
             where an older version wrote the index, which then lacks the seed, too.
         seed: None where the episode states none.
     """

@@ -74,10 +74,10 @@ def resolve_actions(
 
     Args:
         sources: (T,) values of `Source`.
-        human: (T, n), as `policy` and `applied`.
-        policy: see there.
-        applied: see there.
-        layers: oldest first.
+        human: (T, n) the human's clean actions.
+        policy: (T, n) the policy's clean actions.
+        applied: (T, n) the commands in force.
+        layers: label layers, oldest first; removed ones do not count.
     """
     by_source = [sources == Source.HUMAN, sources == Source.POLICY]
     choices = [human, policy]
@@ -106,8 +106,7 @@ def add_label_layer(
     Args:
         folder: the dataset.
         name: file name of the episode.
-        actions: (T, n), rad or m; only where `mask` is True do they count, and there they are
-            finite.
+        actions: (T, n) labels, rad or m; finite wherever `mask` is True, and ignored elsewhere.
         mask: (T,) rows that are relabelled.
         author: name of the person or program that relabelled.
         method: way in which the labels were made, in words.
@@ -215,7 +214,7 @@ def rewrite_episode(
         folder: the dataset.
         name: the episode's file name.
         edit: changes the copy.
-        growth_bytes: the size of the arrays that it adds.
+        growth_bytes: size of the arrays that the change adds.
 
     Raises:
         FileAccessError: the disk is full, say; the episode is as it was.

@@ -38,7 +38,7 @@ class Banner:
         """The bar, (HEIGHT_PX, width, 3).
 
         Args:
-            name: text at the left, on its colour.
+            name: text at the left, on a coloured ground.
             colour: colour behind the name, as Pillow names it.
             right: text at the right.
         """

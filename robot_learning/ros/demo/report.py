@@ -30,8 +30,8 @@ class DemoFigures:
         raised_m: height of the object over where it lay.
         success_s: seconds after the start at which the task's goal was reached; NaN before.
         mode: the arbiter's newest mode; None before it was heard.
-        decisions: how many ticks of the arbiter were seen in HUMAN, and
-            `limited`: in how many of them each limit held the arm back, by its name.
+        decisions: number of the arbiter's ticks seen in HUMAN, and `limited`: in how many of them
+            each limit held the arm back, by its name.
         diagnostics: the robot node's newest figures, by status and key.
     """
 

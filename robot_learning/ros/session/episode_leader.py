@@ -64,8 +64,8 @@ class EpisodeLeader:
     """Leads recorder, arbiter, robot and operator, for a node whose loop waits for them.
 
     Attributes:
-        calls: asks other nodes.
-        scene: what is put back; knows what arbiter and task say.
+        calls: calls to other nodes.
+        scene: scene that is reset; knows what arbiter and task say.
         session: tells the operator where an episode is.
         recorder: the newest `recorder/status`.
         events: the operator's keys for the recorder that nobody has looked at yet.
@@ -176,7 +176,7 @@ class EpisodeLeader:
         """Start to record; streams that are silent are waited for.
 
         Args:
-            patience_s: how long.
+            patience_s: longest time to wait for silent streams.
             resume: the command that goes on with what an error ends; empty where nothing ends.
 
         Raises:
@@ -245,10 +245,10 @@ class EpisodeLeader:
         """Until the operator's keys have begun and ended an episode.
 
         Args:
-            begin: starts it; when it raises a RobotLearningError, that is logged and the
+            begin: starts an episode; when it raises a RobotLearningError, that is logged and the
                 operator may try again.
-            end: called once it is over.
-            cancelled: asked while none is recorded; True goes on without one.
+            end: called once an episode is over.
+            cancelled: called while no episode is recorded; True ends the wait without one.
 
         Returns:
             Whether a key has ended it.

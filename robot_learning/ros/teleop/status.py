@@ -62,8 +62,8 @@ def operator_status(
 
     Args:
         arbiter: the newest state of the arbiter; None before the first.
-        age_s: how long ago it came; NaN for never.
-        wanted: what the device says.
+        age_s: time since the newest state of the arbiter arrived; NaN for never.
+        wanted: what the device says that the operator wants.
         warnings: what holds the device's own target back.
         rate_hz: measured rate of the teleoperation loop.
         recorder: the newest `recorder/status`; None or empty without a recorder.
@@ -71,7 +71,7 @@ def operator_status(
         keys: name of the key for each event, as the device has it.
         rounds: the newest `dagger/status`; None or empty without a DAgger run.
         doubt: the newest `policy/doubt`; None or empty without an ensemble.
-        slow: which node cannot keep its rate, in few words; empty while all do.
+        slow: node that cannot keep its rate, in a few words; empty while all do.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else None

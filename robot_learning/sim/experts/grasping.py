@@ -29,10 +29,10 @@ class Grasp:
     Attributes:
         point: (3,) where the end effector has to be, world frame.
         closing_rad: angle about z along which the fingers close.
-        period_rad: the grasp is the same after a turn by this.
+        period_rad: turn of the hand after which the grasp is the same.
         width_m: width of the object between the fingers.
         hover_m: height above `point` that clears the object and its neighbours.
-        tolerance_m: how exact the hand must be before the fingers close.
+        tolerance_m: misalignment of the hand within which the fingers close.
     """
 
     point: FloatArray
