@@ -66,7 +66,7 @@ class Measured:
 
     @classmethod
     def collected(cls, sample: JointSample) -> Measured:
-        """What drivers told of the joints, in one message or several."""
+        """What drivers reported of the joints, in one message or several."""
         times_ns = sample.stamp_ns, sample.oldest_receive_ns
         return cls(*times_ns, sample.position, sample.receipts_ns)
 

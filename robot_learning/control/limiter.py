@@ -14,7 +14,7 @@ which the joint still stops within the distance d. Each period the velocity is c
 
 This is never empty: having chosen v with D(v) <= p_max - p, the next position leaves
 p_max - p - v T >= D(v) - v T = D(v - A), so that braking by A is again allowed; and 0 lies
-between both position bounds. By induction every bound holds for ever, from any start at rest.
+between both position bounds. By induction every bound always holds, from any start at rest.
 
 Towards the target the same V is used on what is left of the way, in the frame of the target's
 own velocity. That velocity is taken as the smaller of its last two differences (0 when they

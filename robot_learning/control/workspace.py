@@ -72,7 +72,7 @@ class WorkspaceGuard:
         straight towards its target instead, without the part of that way that leads out. (The
         wish itself is no such way: each joint of it hurries as it can, which at the boundary
         may lead out although the target is inside, and an arm that then only slowed down would
-        stand for ever.) Where even that leads out, as along an edge, the arm keeps as much of
+        stop for good.) Where even that leads out, as along an edge, the arm keeps as much of
         it as is allowed, between braking (which is always allowed, as it ends where the
         previous command already led) and that way. Both ends keep the motion limits, hence also
         everything between. What is checked is the next command and places on the way to rest,

@@ -23,7 +23,7 @@ class ProfileError(ConfigurationError):
 
 
 class CommandError(RobotLearningError):
-    """A robot command was refused whole: wrong joints, wrong size, NaN, or stale."""
+    """A robot command was refused as a whole: wrong joints, wrong size, NaN, or stale."""
 
 
 class MessageError(RobotLearningError):

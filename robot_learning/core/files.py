@@ -37,7 +37,7 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its place if the block ends well.
+    """A new path next to `path` to write to, which takes its place if the block ends well.
 
     Args:
         path: the file that is replaced, or made.

@@ -26,7 +26,7 @@ class MistakeFinder(StrictMapping):
 
     NaN stands for a number, since no comparison with it holds, an empty text for a text, and a
     mapping that notes nothing for a mapping: what follows from a mistake is not named too. What
-    the reader raises by itself still ends the pass.
+    the reader itself raises still ends the pass.
     """
 
     def __init__(

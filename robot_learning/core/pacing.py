@@ -20,7 +20,7 @@ POLICY_PRIORITY, ROBOT_PRIORITY, ARBITER_PRIORITY = 5, 10, 20
 
 
 def give_way() -> None:
-    """Let the calling thread stand back wherever a control loop wants the same core.
+    """Let the calling thread yield wherever a control loop wants the same core.
 
     On Linux niceness belongs to the thread, and threads that it starts inherit it. Elsewhere it
     is the whole process's, control loop included, so nothing is done.

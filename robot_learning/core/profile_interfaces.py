@@ -1,7 +1,7 @@
 """Reads the parts of `robot.yaml` through which others reach the joints: simulation, arm, leaders.
 
-Of mistakes a `StrictMapping` raises the first; a `MistakeFinder` notes each, and something else
-stands in the place of what is wrong.
+A `StrictMapping` raises the first mistake; a `MistakeFinder` notes each, and puts something else in
+the place of what is wrong.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ class ProgressLines:
         self._total = total
 
     def update(self, done: int, total: int, figures: str = "") -> None:
-        """How far it is, and what else is worth telling.
+        """Set how far the work is.
 
         Args:
             done: number of units that are done.

@@ -117,14 +117,14 @@ def check_trajectory(
 def all_finite(values: FloatArray) -> bool:
     """Whether no element is NaN or infinite.
 
-    The sum of squares tells it in one cheap call; only where that is not finite (which huge
+    The sum of squares shows it in one cheap call; only where that is not finite (which huge
     values cause too) each element is looked at.
     """
     return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
 def _columns(given: tuple[str, ...], wanted: tuple[str, ...], may_name_others: bool) -> list[int]:
-    """Where each wanted joint stands among the given ones."""
+    """Index of each wanted joint among the given ones."""
     for name in given:
         if name not in wanted and not may_name_others:
             text = unknown_choice("joint", name, wanted)

@@ -1,7 +1,7 @@
 """Checkpoints: a folder with the weights as safetensors and everything else as JSON.
 
-Nothing in a checkpoint is code. It is written beside its place and moved there whole, and refused
-whole when anything about it is wrong.
+Nothing in a checkpoint is code. It is written next to its place and then moved there, and refused
+as a whole when anything about it is wrong.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ class ChunkExecutor:
             past = self._history[column.key]
             past[:, :-1] = past[:, 1:]
             past[:, -1:] = values
-            # An episode's first observation stands for what was before it, as in training.
+            # An episode's first observation stands in for those before it, as in training.
             past[self._is_new] = values[self._is_new]
 
     def _predict(self, worlds: npt.NDArray[np.int64]) -> None:

@@ -39,7 +39,7 @@ _CRITIC = "critic"
 
 @dataclass(frozen=True)
 class Critic:
-    """Tells the risk of an action in a state (`learning.imitation.critic` says how it is learnt).
+    """Estimates the risk of an action in a state; `learning.imitation.critic` trains it.
 
     Attributes:
         policy: network that takes one column, (D + n,) of a state and a scaled action, and whose
@@ -85,7 +85,7 @@ class Gate:
 
     @property
     def summary(self) -> str:
-        """When the ensemble asks for help and what tells it, in a line."""
+        """When the ensemble asks for help and by what, in a line."""
         source, limits = self.source, self.thresholds
         rows = f"by {amount(source['rows'], 'row')} of {source['rows_of']}"
         if self.critic is not None:

@@ -21,7 +21,7 @@ class Guidance:
 
     Attributes:
         target: (B, T_a, n) in the dataset's units: the previous chunk, shifted to begin at the
-            new one's first step; what stands where the weight is 0 does not matter.
+            new one's first step; its values where the weight is 0 do not matter.
         weights: (T_a,) weight of each step, in [0, 1].
         limit: largest factor of the correction, β in the paper.
     """

@@ -56,7 +56,7 @@ class Task(ABC):
     horizon: int = 400
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:  # noqa: B027 (optional)
-        """Fit the scene to the robot before it is compiled: the sizes of objects, say."""
+        """Fit the scene to the robot before it is compiled, such as the sizes of objects."""
 
     @abstractmethod
     def place(self, world: World, rng: np.random.Generator) -> None:

@@ -14,7 +14,7 @@ from robot_learning.teleop.jog_panel import JogPanel, PanelState
 def rescale_dead_zone(value: float, dead_zone: float) -> float:
     """Zero inside the dead zone, then linear from 0 at its edge to 1 at full deflection.
 
-    >>> rescale_dead_zone(0.1, 0.2), rescale_dead_zone(-1.0, 0.2), rescale_dead_zone(0.6, 0.2)
+    >>> rescale_dead_zone(0.1, 0.5), rescale_dead_zone(-1.0, 0.5), rescale_dead_zone(0.75, 0.5)
     (0.0, -1.0, 0.5)
     """
     magnitude = min(1.0, abs(value))

@@ -194,7 +194,7 @@ class LeaderArm(TeleopDevice):
         return reading
 
     def _beside(self, reading: _Reading, measured: FloatArray) -> tuple[_Reading, str]:
-        """The reading in the turns in which the leaders stand beside the follower.
+        """The reading in the turns in which the leaders match the follower.
 
         Also which of their joints has none or more than one (else empty).
         """

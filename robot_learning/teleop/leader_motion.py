@@ -16,7 +16,7 @@ from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray
 
 FASTER = 3.0
-"""How many times the follower's speed limit a leader's joint may move at."""
+"""Speed that a leader's joint may have, as a multiple of the follower's speed limit."""
 LATE_S = 0.02
 """What a joint covers at that speed in this time may arrive at once: messages come in bunches."""
 LONGEST_S = 0.1

@@ -85,7 +85,7 @@ def map_error(path: Path, key: str, text: str) -> ConfigurationError:
 def check_bindings(
     path: Path, section: str, bindings: Bindings, actions: Iterable[str], inputs: Iterable[str] = ()
 ) -> None:
-    """Refuse a binding of or to what there is not.
+    """Refuse a binding of an unknown input or to an unknown action.
 
     Args:
         path: path of the map.
@@ -109,7 +109,7 @@ def check_bindings(
 def acting(
     bindings: Mapping[str, str], profile: RobotProfile, *, has_leader: bool = False
 ) -> dict[str, str]:
-    """The bindings that can act on a robot, which is all that its operator is told of.
+    """The bindings that can act on a robot, which is all that its operator is shown.
 
     Args:
         bindings: input -> action.

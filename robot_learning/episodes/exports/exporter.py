@@ -55,7 +55,7 @@ def export_dataset(
 ) -> ExportReport:
     """Write the chosen episodes of `dataset` to `path`.
 
-    It is written beside and renamed, so that what stands at `path` is whole.
+    It is written next to `path` and renamed, so that `path` is complete or absent.
 
     Args:
         dataset: dataset with the chosen episodes.

@@ -11,7 +11,7 @@ videos/<feature>/chunk-000/file-000.mp4           many episodes one after the ot
 
 `observation.state` are the joint positions (or the columns that are asked for), `action` the
 labels, `observation.images.<camera>` the cameras; `next.reward`, `next.done`, `next.success`,
-`control.source`, `intervention` and `valid` stand beside. Vectors are float32, as LeRobot has
+`control.source`, `intervention` and `valid` are added. Vectors are float32, as LeRobot has
 them.
 """
 

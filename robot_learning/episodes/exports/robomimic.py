@@ -1,7 +1,7 @@
 """robomimic's HDF5: one file without links, which its `SequenceDataset` reads.
 
 `data/demo_<i>` holds `actions`, `obs/<key>` (frames as uint8, height by width by 3), `rewards`,
-`dones` and, where it was recorded, `states`. What robomimic does not look at stands beside:
+`dones` and, where it was recorded, `states`. What robomimic does not look at is stored as well:
 `control/<name>`, `intervention`, `invalid` and `tick_ns`. `mask/<name>` lists the demos of each
 stored split, and of each outcome.
 """

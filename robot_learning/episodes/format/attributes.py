@@ -1,7 +1,7 @@
 """Attributes of HDF5 objects, kept to plain values of bounded size.
 
 Text is stored with a fixed length. HDF5's usual text of variable length lies in a global heap,
-whose parser loops for ever on some damaged files.
+whose parser never ends on some damaged files.
 """
 
 from __future__ import annotations

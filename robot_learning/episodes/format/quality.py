@@ -21,7 +21,7 @@ from robot_learning.episodes.format.schema import DatasetInfo, RowFault
 
 _BINS_PER_DECADE = 200
 _SMALLEST_S = 1e-6
-# Bits of `control/limited` that do not tell of a target out of reach: the acceleration limit,
+# Bits of `control/limited` that do not mean a target out of reach: the acceleration limit,
 # which the noise of DART and a trembling hand meet all the time, and the blend of a handover.
 _SMOOTHED = np.uint8(Limit.ACCELERATION | Limit.HANDOVER)
 # However fast a stream is: an operating system may pause a process for this long.
@@ -266,7 +266,7 @@ def timing_reasons(report: Mapping[str, Any]) -> tuple[str, ...]:
         *_invalid_reasons(report, report["invalid_rows"] - unencoded, limits),
         *_pace_reasons(report, limits),
     ]
-    # What stands in brackets has changed its words.
+    # The words in brackets have changed between versions.
     heads = {_head(reason) for reason in found}
     return tuple(reason for reason in report["reasons"] if _head(reason) in heads)
 

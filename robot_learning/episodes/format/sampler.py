@@ -25,7 +25,7 @@ _MAX_PENDING = 8192
 
 
 class Course(Protocol):
-    """Values that change with time by themselves: a trajectory that was sent as a whole."""
+    """Values that change with time: a trajectory that was sent as a whole."""
 
     @property
     def until_ns(self) -> int:

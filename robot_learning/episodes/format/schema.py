@@ -100,7 +100,7 @@ class Stream:
 class DatasetInfo:
     """What all episodes of a dataset have in common: the contents of `dataset.json`.
 
-    `env_args` tells readers such as robomimic how to make the environment: `env_name`, `type`
+    `env_args` says how readers such as robomimic make the environment: `env_name`, `type`
     (1 robosuite, 2 gym) and `env_kwargs`.
     """
 

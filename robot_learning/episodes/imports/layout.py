@@ -50,7 +50,7 @@ there is no column for it."""
 class Taken:
     """An array that is recorded: where it lies in an episode, as which column, of which frames.
 
-    `jpeg` is a function that reads the JPEG bytes of a row, where the frames are that.
+    `jpeg` is a function that reads the JPEG bytes of a row, where the frames are JPEG.
     """
 
     place: str

@@ -103,7 +103,7 @@ class Recorder:
 
     @property
     def stop_reason(self) -> str:
-        """Why the running episode must be stopped now (a full disk, say); normally empty."""
+        """Why the running episode must be stopped now (such as a full disk); normally empty."""
         return self._writer.stop_reason if self._writer else ""
 
     def push(

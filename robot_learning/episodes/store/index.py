@@ -104,7 +104,7 @@ def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
     """The episodes of the index, by name.
 
     Raises:
-        EpisodeError: the index is damaged or hostile (a link that leaves the folder, say).
+        EpisodeError: the index is damaged or hostile (such as a link that leaves the folder).
         SchemaVersionError: a newer version wrote it.
     """
     path = folder.index_path

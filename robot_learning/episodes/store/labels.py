@@ -101,7 +101,7 @@ def add_label_layer(
 ) -> int:
     """Add a layer to the episode `name` and resolve its `actions` again. Hold the lock.
 
-    Written beside and swapped in: a reader sees the old episode or the new one, whole.
+    Written to a new file and swapped in: a reader sees the old episode or the new one, never a mix.
 
     Args:
         folder: the dataset.

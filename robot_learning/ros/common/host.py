@@ -19,7 +19,7 @@ POLL_PERIOD_S = 0.05
 
 
 class StopRequestedError(Exception):
-    """A leading node was told to end while it waited."""
+    """A leading node was asked to end while it waited."""
 
 
 class Host(Protocol):
@@ -50,7 +50,7 @@ class Host(Protocol):
         ...
 
     def allow_end_s(self, duration_s: float) -> None:
-        """Let the node take this long to end once it is told to."""
+        """Let the node take this long to end once it is asked to."""
         ...
 
     def wake(self) -> None:

@@ -28,7 +28,7 @@ EXIT_CONFIGURATION = 2
 def run_node(
     create: Callable[[Host], SteppedNode | LeadingNode], arguments: Sequence[str] | None = None
 ) -> int:
-    """Run one node in real time until it ends or is told to; returns the process's exit code."""
+    """Run one node in real time until it ends or is asked to; returns the process's exit code."""
 
     def serve(stop: Stop) -> None:
         host = RealTimeHost(stop)

@@ -98,7 +98,7 @@ def live_parameter(option: Option, value: Any) -> Parameter:
 
 
 def descriptor_of(option: Option) -> ParameterDescriptor:
-    """What ROS tells people of an option: description, range, whether it may change."""
+    """What ROS shows people of an option: description, range, whether it may change."""
     descriptor = ParameterDescriptor(description=option.description, read_only=not option.is_live)
     if option.choices:
         descriptor.additional_constraints = f"one of: {', '.join(option.choices)}"

@@ -1,4 +1,4 @@
-"""What `dagger_node` tells: `dagger/status`, a std_msgs/String of compact JSON, latched.
+"""What `dagger_node` reports: `dagger/status`, a std_msgs/String of compact JSON, latched.
 
 stamp_ns           time of the report
 run                folder of the run

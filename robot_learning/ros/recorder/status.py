@@ -1,4 +1,4 @@
-"""What `recorder_node` tells: `recorder/status`, a std_msgs/String of compact JSON, latched.
+"""What `recorder_node` reports: `recorder/status`, a std_msgs/String of compact JSON, latched.
 
 stamp_ns          time of the report
 recording         whether an episode is being recorded

@@ -46,7 +46,7 @@ SILENCE_PATIENCE_S = 120.0
 # Who pressed the key for start waits for a stream that was silent for a moment.
 KEY_PATIENCE_S = 2.0
 PACE_CHECK_S = 2.5
-"""Every node tells of its pace once a second."""
+"""Every node reports its pace once a second."""
 _RETRY_S = 0.1
 _RECORDER_EVENTS = {
     event.value
@@ -66,7 +66,7 @@ class EpisodeLeader:
     Attributes:
         calls: calls to other nodes.
         scene: scene that is reset; knows what arbiter and task say.
-        session: tells the operator where an episode is.
+        session: reports to the operator where an episode is.
         recorder: the newest `recorder/status`.
         events: the operator's keys for the recorder that nobody has looked at yet.
     """

@@ -42,12 +42,12 @@ class Shape:
 
 
 def number(value: float) -> str:
-    """A number as it stands in URDF: ten digits, without what rounding leaves of a zero."""
+    """A number as URDF has it: ten digits, without what rounding leaves of a zero."""
     return f"{round(value, 15) + 0.0:.10g}"
 
 
 def numbers(values: FloatArray) -> str:
-    """Several numbers as they stand in an attribute."""
+    """Several numbers as an attribute has them."""
     return " ".join(number(float(value)) for value in values)
 
 
