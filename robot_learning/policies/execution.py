@@ -99,7 +99,7 @@ class ChunkExecutor:
         Args:
             observation: the environment's, (worlds, ...) each.
             active: (worlds,) mask of the worlds that matter; nothing is computed for the others,
-                and their rows repeat their last answers.
+                and their rows are left over from earlier chunks.
         """
         chosen = np.ones(len(self._is_new), bool) if active is None else active
         self._remember(observation)

@@ -92,7 +92,7 @@ class VideoWriter:
 
         Args:
             pixels: (height, width, 3) RGB.
-            key_frame: whether the frame is a key frame, as the first one of an episode has to be.
+            key_frame: whether the frame is a key frame, as the first one of an episode is.
             at_s: time at which the frame is shown, later than the frame before, in a file whose
                 frames are timed; None in others.
         """

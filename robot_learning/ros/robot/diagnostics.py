@@ -46,7 +46,7 @@ class DiagnosticsBuilder:
         Args:
             stamp_ns: time of the report.
             control: report on the control loop.
-            speed_factor: simulated seconds a real second; 1 for a real arm.
+            speed_factor: simulated seconds that passed in a real second.
             commands: counts of commands, taken and refused.
             cameras: report on each camera's images, by the camera's name.
             dropped_frames: frames dropped so far, over all cameras.
