@@ -95,7 +95,13 @@ class Arbiter:
     def request(
         self, state: ArbiterState, request: Request, now: Instant
     ) -> tuple[ArbiterState, Response]:
-        """Answer a request between two ticks; the change takes effect with the next tick."""
+        """Answer a request between two ticks; the change takes effect with the next tick.
+
+        Args:
+            state: state after the last tick.
+            request: what an operator asks for.
+            now: time of the call.
+        """
         return answer(self.settings, state, request, now)
 
     def step(
@@ -104,6 +110,11 @@ class Arbiter:
         """One tick, to be called once every `settings.limits.period_s`.
 
         STOP wins over whatever else is asked for in the same tick.
+
+        Args:
+            state: state after the previous tick; `ArbiterState()` at first.
+            inputs: everything that arrived since the previous tick.
+            now: time of this tick.
         """
         settings = self.settings
         state, interruption = read_clocks(settings, state, now)

@@ -66,7 +66,7 @@ class Measured:
 
     @classmethod
     def collected(cls, sample: JointSample) -> Measured:
-        """What drivers told of the joints, in one message or several."""
+        """What drivers reported of the joints, in one message or several."""
         times_ns = sample.stamp_ns, sample.oldest_receive_ns
         return cls(*times_ns, sample.position, sample.receipts_ns)
 
@@ -163,7 +163,7 @@ class Gate:
     """What a source's stamps must keep.
 
     Attributes:
-        source: its name in refusals.
+        source: name of the source, as refusals give it.
         max_points: rows that a command may have; None for any number.
         max_age_s: age by stamp beyond which a message is refused.
         future_s: how far ahead of the ROS clock a stamp may lie (clocks of two machines).
@@ -175,7 +175,13 @@ class Gate:
     future_s: float
 
     def check_stamp(self, stamp_ns: int, latest_ns: int | None, now: Instant) -> Refusal | None:
-        """Why a message with this stamp is refused, after one with `latest_ns` was taken."""
+        """Why a message with this stamp is refused, after one with `latest_ns` was taken.
+
+        Args:
+            stamp_ns: stamp of the message, on the ROS clock.
+            latest_ns: stamp of the newest message that was taken; None before the first one.
+            now: time of the tick that checks the message.
+        """
         age_s = (now.ros_ns - stamp_ns) / NS_PER_S
         if age_s < -self.future_s:
             return self._refuse(RefusalKind.FROM_FUTURE, f"stamped {-age_s:.3f} s in the future")

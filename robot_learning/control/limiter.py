@@ -14,7 +14,7 @@ which the joint still stops within the distance d. Each period the velocity is c
 
 This is never empty: having chosen v with D(v) <= p_max - p, the next position leaves
 p_max - p - v T >= D(v) - v T = D(v - A), so that braking by A is again allowed; and 0 lies
-between both position bounds. By induction every bound holds for ever, from any start at rest.
+between both position bounds. By induction every bound always holds, from any start at rest.
 
 Towards the target the same V is used on what is left of the way, in the frame of the target's
 own velocity. That velocity is taken as the smaller of its last two differences (0 when they
@@ -53,7 +53,13 @@ def frozen(array: FloatArray) -> FloatArray:
 
 
 def clamped(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
-    """The nearest values between two bounds (several times faster than `np.clip` when small)."""
+    """The nearest values between two bounds (several times faster than `np.clip` when small).
+
+    Args:
+        values: (n,) values to bring between the bounds.
+        low: (n,) lower bounds.
+        high: (n,) upper bounds; where the two cross, the upper bound holds.
+    """
     inside: FloatArray = np.minimum(np.maximum(values, low), high)
     return inside
 
@@ -76,6 +82,8 @@ class JointLimits(NamedTuple):
 
     def stopping_velocity(self, distance: float) -> float:
         """V(d): the fastest velocity of this period from which the joint stops within d >= 0."""
+        # Braking over k periods covers d = T (k v - A k (k - 1) / 2). With k the largest integer
+        # for which k (k - 1) <= 2 d / (A T), that equation is solved for v.
         doubled = distance * self.doubler
         periods = math.floor(math.sqrt(doubled + 0.25) + 0.5)
         return (doubled / periods + periods - 1.0) * self.half_step
@@ -109,7 +117,7 @@ class MotionLimits:
 
     @cached_property
     def joints(self) -> tuple[JointLimits, ...]:
-        """The same for each joint alone."""
+        """The bounds of each joint on its own, with what is computed from them beforehand."""
         step = self.velocity_step
         periods = np.ceil(self.velocity_max / step)
         columns = (
@@ -190,11 +198,12 @@ def straight_velocity(
 
     Args:
         limits: the motion limits.
-        way: (n,) from where the joints are to their target.
+        way: (n,) displacement from where the joints are to their target, rad or m.
         within: the slowest and the fastest velocity of that period, both (n,).
         joints: indices of the joints that move together.
     """
     low, high = within
+    # Velocity over distance left: the joint that can do least for its way sets the pace of all.
     share = math.inf
     for joint in joints:
         if not way[joint]:
@@ -210,7 +219,14 @@ def straight_velocity(
 
 
 def braking_position(limits: MotionLimits, motion: Motion, periods: FloatArray) -> FloatArray:
-    """(n,) where the joints are when they brake from now on, after so many `periods` (n,)."""
+    """(n,) where the joints are when they brake from now on, `periods` later.
+
+    Args:
+        limits: the motion limits.
+        motion: the previous command.
+        periods: (n,) number of periods from now, at most `braking_periods`.
+    """
+    # The sum over p periods of T (v - i A), i = 1 to p: T p (v - A (p + 1) / 2).
     speed = np.abs(motion.velocity)
     distance = limits.period_s * periods * (speed - 0.5 * limits.velocity_step * (periods + 1.0))
     return limits.inside(motion.position + np.sign(motion.velocity) * distance)
@@ -239,6 +255,11 @@ def advance(limits: MotionLimits, motion: Motion, target: FloatArray) -> tuple[M
 
     A joint without a bit is exactly at its target. (Joint by joint in plain floats: at the size
     of an arm that takes a quarter of the time that array operations take.)
+
+    Args:
+        limits: the motion limits.
+        motion: the previous command, which the limits are held against.
+        target: (n,) position to go to, rad or m; it may lie outside of the position limits.
     """
     joints = zip(
         limits.joints,
@@ -271,10 +292,12 @@ def _advance_joint(  # noqa: PLR0917 - one joint's row, and keywords would cost 
     low, high, velocity_max, _, half_step, doubler, _, period_s = limits
     goal = low if target < low else high if target > high else target
     target_velocity = (goal - last_goal) / period_s
+    # The smaller of the target's last two velocities; none for a target that turns round.
     feedforward = 0.0
     if target_velocity * last_target_velocity > 0.0:
         slower = abs(target_velocity) < abs(last_target_velocity)
         feedforward = target_velocity if slower else last_target_velocity
+    # What is left after a period at the target's own velocity: the distance in its frame.
     ahead = goal - position - feedforward * period_s
     # V of the way ahead; less than A T of it is covered in this one period.
     doubled = abs(ahead) * doubler

@@ -64,6 +64,7 @@ class ActionNoise:
     @cached_property
     def factor(self) -> FloatArray:
         """(n, n) F with F Fᵀ = covariance; defined for singular covariances too."""
+        # covariance = V diag(values) Vᵀ; rounding may leave an eigenvalue slightly below 0.
         values, vectors = np.linalg.eigh(self.covariance)
         return frozen(vectors * np.sqrt(np.maximum(values, 0.0)))
 
@@ -81,7 +82,7 @@ class ActionNoise:
 def _generator_at(seed: int, episode: int, block: int) -> np.random.Generator:
     """A generator that depends on the arguments alone.
 
-    Each thread has one, which is set anew: making one takes several times longer.
+    Each thread keeps one generator and resets it: making a new one takes several times longer.
     """
     generator: np.random.Generator | None = getattr(_threads, "generator", None)
     if generator is None:
@@ -101,6 +102,11 @@ def _generator_at(seed: int, episode: int, block: int) -> np.random.Generator:
 
 def check_covariance(values: npt.ArrayLike, size: int, source: str = "covariance") -> FloatArray:
     """A covariance (size, size) as a read-only array.
+
+    Args:
+        values: (size, size) the matrix, rad², m² or rad·m.
+        size: number of joints.
+        source: what the matrix is called in errors, such as the name of its file.
 
     Raises:
         ConfigurationError: not a matrix of that size, not finite, not symmetric or not positive
@@ -173,6 +179,11 @@ def scaled_to_trace(covariance: FloatArray, trace: float) -> FloatArray:
 
 def scaled_for_dart(covariance: FloatArray, alpha: float, horizon_steps: int) -> FloatArray:
     """Sigma_alpha = alpha / (T tr S) S, with S `covariance` (n, n) and T `horizon_steps`.
+
+    Args:
+        covariance: (n, n) shape of the noise; its scale does not matter.
+        alpha: total squared error that the policy is expected to make in an episode, rad² or m².
+        horizon_steps: length of an episode in steps, at least 1.
 
     Raises:
         ConfigurationError: as `scaled_to_trace`, or a horizon below one step.

@@ -48,12 +48,12 @@ def enter(
     place where the arm would have come to rest. Leaving POLICY flushes its chunks.
 
     Args:
-        settings: of the arbiter.
-        state: before the change.
+        settings: settings of the arbiter.
+        state: state before the change.
         trigger: what changes the mode; it must have an effect in the present one.
-        reason: why, for a person.
-        now: of this tick.
-        ready: whether the new source can drive; where not, the table's other mode follows.
+        reason: why the mode changes, for a person.
+        now: time of this tick.
+        ready: whether the new source can drive; if not, the table's other mode follows.
     """
     change = TRANSITIONS[trigger]
     mode = change.after if ready else change.otherwise
@@ -80,11 +80,14 @@ def enter(
 def _begin_handover(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> ArbiterState:
     motion = state.motion
     assert motion is not None  # noqa: S101 (nothing drives without having been enabled)
+    # Where the arm would stop by itself: a source that asks for this place changes nothing.
     anchor = frozen(rest_position(settings.limits, motion))
     state = evolve(state, motion=motion.aimed_at(anchor))
     if state.mode is Mode.POLICY:
         return evolve(state, handover=_handover(settings, anchor, blended=True))
     assert state.human is not None  # noqa: S101 (nobody is in HUMAN without a command)
+    # Relative: the human's commands are shifted so that the present one means the anchor.
+    # Absolute: they are taken as they are, and blended in from the anchor.
     absolute = settings.patience.alignment is Alignment.ABSOLUTE
     offset = settings.zeros if absolute else frozen(anchor - human_target(state.human, now))
     handover = _handover(settings, anchor, blended=absolute)
@@ -99,7 +102,18 @@ def _handover(settings: ArbiterSettings, anchor: FloatArray, *, blended: bool) -
 def apply_rules(
     settings: ArbiterSettings, state: ArbiterState, interruption: Interruption | None, now: Instant
 ) -> ArbiterState:
-    """What happens without being asked: faults, holds, and the human's right of way."""
+    """What happens without being asked: faults, holds, and the human's right of way.
+
+    The order of the checks is their priority: a fault comes before every hold, silence of the robot
+    before silence of a source, and the human before the policy.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state after this tick's messages and requests were taken.
+        interruption: what broke the sequence of ticks, such as a clock that stepped back; None for
+            nothing.
+        now: time of this tick.
+    """
     state = watch_tracking(settings, state, now)
     human_stale = human_staleness(settings, state, now)
     if human_stale and state.human_yielded:
@@ -153,7 +167,14 @@ def _human_may_drive(state: ArbiterState) -> bool:
 def answer(
     settings: ArbiterSettings, state: ArbiterState, request: Request, now: Instant
 ) -> tuple[ArbiterState, Response]:
-    """Grant or refuse a request; the text tells a person what happened and why."""
+    """Grant or refuse a request; the text tells a person what happened and why.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state before the request.
+        request: what an operator asks for.
+        now: time of this tick.
+    """
     after, accepted, text = _ANSWERS[request](settings, state, now)
     return after, Response(request, accepted, text)
 

@@ -1,4 +1,4 @@
-"""Everything the arbiter is told once: the robot's limits and how patient to be with whom."""
+"""What the arbiter is configured with: the robot's limits, and its timeouts for each source."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ class ArbiterSettings:
     """The arbiter of one robot; made by `arbiter_settings`.
 
     Attributes:
-        joint_names: (n,) in vector order.
+        joint_names: (n,) names of the joints, in vector order.
         limits: the motion limits and the period.
         tracking_bound: (n,) largest |commanded - measured|, infinite for grippers.
         gripper: (n,) whether a joint is a gripper.
-        arms: for each arm of the profile, in its order, the indices of its joints.
-        patience: the time bounds.
-        turns: which turn of a joint an angle means.
+        arms: indices of each arm's joints, in the order of the profile's arms.
+        patience: timeouts and tolerances of each source.
+        turns: rules by which an angle is read as one turn of a joint.
     """
 
     joint_names: tuple[str, ...]

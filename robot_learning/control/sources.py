@@ -50,10 +50,15 @@ def read_clocks(
 ) -> tuple[ArbiterState, Interruption | None]:
     """Notice clocks that stepped and ticks that came late.
 
-    After a ROS clock that stepped back, stamps of before mean nothing: chunks are flushed and
-    the order of stamps starts anew. After a pause of the arbiter itself the arm has long come
-    to rest at the last command, so the motion starts again from rest. The steady clock of a
+    Once the ROS clock has stepped back, earlier stamps mean nothing: chunks are flushed and the
+    order of stamps starts over. After a pause of the arbiter itself the arm has long come to
+    rest at the last command, so the motion starts again from rest. The steady clock of a
     simulation in lockstep may step back too: then nothing that was received counts any more.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state after the previous tick.
+        now: time of this tick.
     """
     last = state.clock
     moved_ns = last.ros_moved_ns if last and last.ros_ns == now.ros_ns else now.steady_ns
@@ -80,7 +85,14 @@ def read_clocks(
 def take_inputs(
     settings: ArbiterSettings, state: ArbiterState, inputs: Inputs, now: Instant
 ) -> ArbiterState:
-    """Check everything that arrived and keep the newest of what passes."""
+    """Check everything that arrived and keep the newest of what passes.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state after `read_clocks`.
+        inputs: everything that arrived since the previous tick.
+        now: time of this tick.
+    """
     if state.jump:
         state = evolve(state, jump=FRESH)
     for text in inputs.unusable:
@@ -177,7 +189,7 @@ def _jump(settings: ArbiterSettings, way: FloatArray, measured: Measured, last: 
 
 
 def count_turns(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
-    """Read the joints' turns anew before the arm is enabled, where they cannot be right.
+    """Read the joints' turns again before the arm is enabled, where they cannot be right.
 
     That is where they were not clear, or where a joint stands outside of its limits: its driver
     may have started again, or it was moved by hand while nobody listened.
@@ -277,7 +289,13 @@ def _check(
 
 
 def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
-    """Why the human does not count as driving; empty when fresh."""
+    """Why the human does not count as driving; empty when fresh.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state with the newest command of the human.
+        now: time at which the command is judged.
+    """
     if state.human is None:
         return f"no command from the human yet{state.refusals.told('human')}"
     age_s = state.human.receipt_age_s(now)
@@ -287,7 +305,13 @@ def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant
 
 
 def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
-    """Why the policy may not drive; empty when fresh."""
+    """Why the policy may not drive; empty when fresh.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state with the newest chunk of the policy.
+        now: time at which the chunk is judged.
+    """
     patience, policy = settings.patience, state.policy
     if policy is None:
         since = " since the flush" if state.policy_epoch else " yet"
@@ -316,7 +340,13 @@ def robot_silence_s(state: ArbiterState, now: Instant) -> float:
 
 
 def robot_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
-    """Why the measured state cannot be relied on; empty when fresh."""
+    """Why the measured state cannot be relied on; empty when fresh.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state with the newest measurement.
+        now: time at which the measurement is judged.
+    """
     if state.measured is None:
         return f"the robot was not heard yet{state.refusals.told('robot')}"
     silence_s = robot_silence_s(state, now)
@@ -340,7 +370,13 @@ def tracking_error(settings: ArbiterSettings, state: ArbiterState) -> str:
 
 
 def watch_tracking(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> ArbiterState:
-    """Note since when the arm has been away from its command, judged by fresh measurements."""
+    """Note since when the arm has been away from its command, judged by fresh measurements.
+
+    Args:
+        settings: settings of the arbiter.
+        state: state with the newest measurement.
+        now: time of this tick.
+    """
     if robot_staleness(settings, state, now):
         return state
     away = tracking_error(settings, state) != FRESH

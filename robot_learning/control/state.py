@@ -77,16 +77,17 @@ class ArbiterState:
     """Everything that one tick hands to the next.
 
     Attributes:
-        mode: see `Mode`.
-        reason: why it is that mode, for a person.
+        mode: present mode.
+        reason: why the arbiter is in that mode, for a person.
         tick: ticks so far.
         clock: the clocks at the last tick.
         motion: the previous command; None while nothing was ever commanded since DISABLED.
         measured: the newest measurement that was taken, its joints in the turn that is meant.
-        reading: (n,) the same as the driver reported it.
-        driver_turns: (n,) how many turns (rad) the driver counted beyond ours when it was first
-            heard; None for none, as with nearly every driver.
-        unclear: which joint's turn could not be known then; empty for none.
+        reading: (n,) the newest measurement as the driver reported it, rad or m.
+        driver_turns: (n,) turns (rad) that the driver counted beyond ours when it was first heard;
+            None for none, as with nearly every driver.
+        unclear: text that names the joint whose turn could not be known at the first measurement;
+            empty for none.
         jump: how a joint's measurement has jumped with the newest one; empty when none has.
         off_track_since_ns: steady time since which the arm has been away from its command.
         human: the newest command of the human.
@@ -97,8 +98,8 @@ class ArbiterState:
         policy: the newest chunk of the policy; None when flushed.
         policy_floor_ns: stamp below which a chunk is superseded.
         policy_barrier_ns: stamp below which a chunk answers to a state before the last flush.
-        policy_epoch: how often the policy's chunks were flushed; a policy that sees it change
-            forgets its history.
+        policy_epoch: number of times that the policy's chunks were flushed; a policy that sees it
+            change forgets its history.
         told_epoch: the value of `policy_epoch` in the last decision.
         handover: the handover under way.
         noise: the noise of the running demonstration.
@@ -156,26 +157,27 @@ class Decision:
 
     Attributes:
         tick: number of the tick, from 0.
-        now: its time.
-        mode: see `Mode`.
-        source: whose action `requested` is.
+        now: time of the tick.
+        mode: mode of the tick.
+        source: source whose action `requested` is.
         human: what the human meant while driving: their command plus the offset of the
             take-over, without noise. This is the label of a demonstration.
         policy: what the policy means now, in every mode: driving or in shadow.
         noise: the noise that was added; zeros where none was.
         requested: the source's action plus the noise; in HOLD and FAULT where the arm rests.
-        applied: what is left of it after the handover and the limits: the command in force.
-        sent: `applied` in the turn that the robot's driver counts: what it is to be sent.
+        applied: what the handover and the limits leave of `requested`: the command in force.
+        sent: what the robot is sent: `applied`, in the turns that the robot's driver counts.
         velocity: the commanded velocity that leads to `applied`.
         limited: (n,) bits of `Limit` for every joint whose `applied` differs from `requested`.
         publish: whether `applied` is to be sent to the robot.
         handover: whether a handover is under way.
         noisy: whether noise was added.
         episode: number of the running demonstration; None outside.
-        ages: see `Ages`.
-        reasons: why it is this mode, then what keeps another source from driving.
+        ages: ages of the newest messages.
+        reasons: why the arbiter is in this mode, then what keeps another source from driving.
         policy_reset: whether the policy's chunks were flushed in this tick.
-        policy_epoch: how often they were, so that a lost message loses nothing.
+        policy_epoch: number of times that the policy's chunks were flushed; a count, so that a lost
+            message loses nothing.
         transitions: changes of mode since the last decision.
         responses: answers to this tick's requests, in their order.
         refusals: refused messages so far.

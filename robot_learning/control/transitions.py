@@ -29,10 +29,10 @@ class Change:
     """What a trigger does to the mode.
 
     Attributes:
-        before: modes in which it has an effect.
+        before: modes in which the trigger has an effect.
         after: mode that follows.
-        otherwise: mode that follows where the new source cannot drive yet; None where there is
-            always the one mode.
+        otherwise: mode that follows where the new source cannot drive yet; None where there is only
+            the one mode.
     """
 
     before: tuple[Mode, ...]

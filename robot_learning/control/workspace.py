@@ -54,8 +54,8 @@ class WorkspaceGuard:
 
     Attributes:
         limits: the motion limits, which the guard keeps too.
-        arms: for each arm the indices of its joints; other joints (grippers) are left alone.
-        workspace: how far outside each arm is.
+        arms: indices of each arm's joints; other joints (grippers) are left alone.
+        workspace: tells how far outside its box each arm is.
     """
 
     limits: MotionLimits
@@ -72,12 +72,18 @@ class WorkspaceGuard:
         straight towards its target instead, without the part of that way that leads out. (The
         wish itself is no such way: each joint of it hurries as it can, which at the boundary
         may lead out although the target is inside, and an arm that then only slowed down would
-        stand for ever.) Where even that leads out, as along an edge, the arm keeps as much of
+        stop for good.) Where even that leads out, as along an edge, the arm keeps as much of
         it as is allowed, between braking (which is always allowed, as it ends where the
         previous command already led) and that way. Both ends keep the motion limits, hence also
         everything between. What is checked is the next command and places on the way to rest,
         40 ms apart: a fast arm may be a millimetre outside in between. An arm
         whose straight way leads far out of the box may stand before it.
+
+        Args:
+            before: the previous command.
+            after: the next command as the motion limits allow it.
+            limited: (n,) bits of `Limit` that `after` has; `WORKSPACE` is added where the guard
+                acts.
         """
         wished_m = self._furthest_m(after)
         if not np.count_nonzero(wished_m):
@@ -88,6 +94,8 @@ class WorkspaceGuard:
             return after, limited
         way = self._along_boundary(before, after, blocked, bound_m)
         slowest = brake(self.limits, before)
+        # Bisection for each arm at once: share 0 brakes, which is always allowed; share 1 is the
+        # whole way; `least` is the largest share so far that stays inside.
         least, most = np.where(blocked, 0.0, 1.0), np.ones(len(self.arms))
         kept = most
         for _ in range(_HALVINGS):
@@ -143,6 +151,7 @@ class WorkspaceGuard:
                 # Joints that cannot give way leave it to the others.
                 at_low, at_high = (velocity <= low)[joints], (velocity >= high)[joints]
                 outward[(outward > 0.0) & at_low | (outward < 0.0) & at_high] = 0.0
+                # A step of -s * outward in velocity draws the resting place in by s * slope metres.
                 slope = float(outward**2 @ reach_s[joints])
                 if slope > 0.0:
                     velocity[joints] -= outward * ((out_m[arm] + 0.5 * _ROUNDING_M) / slope)

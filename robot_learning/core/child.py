@@ -22,7 +22,7 @@ class Child:
 
     Args:
         command: program and arguments.
-        niceness: added to this process's own; 0 to 19.
+        niceness: niceness that is added to this process's own, 0 to 19.
     """
 
     def __init__(self, command: Sequence[str], niceness: int = 0) -> None:

@@ -19,7 +19,13 @@ def seconds_to_ns(seconds: float) -> int:
 def is_future(
     stamp_ns: int, now_ns: int, tolerance_ns: int = seconds_to_ns(FUTURE_TOLERANCE_S)
 ) -> bool:
-    """Whether a stamp is further ahead of now than clocks may differ, all in nanoseconds."""
+    """Whether a stamp is further ahead of now than clocks may differ, all in nanoseconds.
+
+    Args:
+        stamp_ns: stamp to judge.
+        now_ns: present time, on the clock that the stamp is from.
+        tolerance_ns: how far the clocks of two machines may differ.
+    """
     return stamp_ns - now_ns > tolerance_ns
 
 
@@ -28,8 +34,8 @@ class Instant:
     """One moment on two clocks, in nanoseconds.
 
     Attributes:
-        steady_ns: on the steady clock of this process, which tells how long something lasts.
-        ros_ns: on the ROS clock, which stamps are of, and which can stop and step.
+        steady_ns: time on the steady clock of this process; for durations.
+        ros_ns: time on the ROS clock, which stamps are taken from; it can stop and step.
     """
 
     steady_ns: int
@@ -58,7 +64,7 @@ class SteadyClock:
 
 
 class ManualClock:
-    """A clock that moves only when told to: simulation time and tests."""
+    """A clock that moves only when it is set: simulation time and tests."""
 
     def __init__(self, start_ns: int = 0) -> None:
         self._now_ns = start_ns

@@ -25,7 +25,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 
 T = TypeVar("T")
 UNIQUE = msgspec.Meta(extra_json_schema={"uniqueItems": True})
-"""Annotation of a list in which nothing stands twice."""
+"""Annotation of a list without duplicates."""
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
@@ -39,7 +39,7 @@ class Mistake:
 
     Attributes:
         key: full key of the wrong part, such as `joints[2].name`; empty for the whole value.
-        text: what was found there and what is valid.
+        text: what was found at the key, and what is valid.
     """
 
     key: str
@@ -84,6 +84,11 @@ def check(
 
     Fields that are instances themselves have checked themselves.
 
+    Args:
+        instance: an instance of a dataclass.
+        key: where the instance stands, such as `joints[2]`, for the text; empty for the top.
+        error: class of the error to raise.
+
     Raises:
         ConfigurationError: of the class `error`, about the first mistake; `key` says where the
             instance stands.
@@ -96,7 +101,13 @@ def check(
 
 
 def mistakes(value: object, kind: Any, key: str = "") -> Iterator[Mistake]:
-    """Everything in a plain value that does not fit a type, in the order of its fields."""
+    """Everything in a plain value that does not fit a type, in the order of its fields.
+
+    Args:
+        value: a plain value, as YAML or JSON gives it.
+        kind: the type that the value should fit.
+        key: where the value stands, for the text; empty for the top.
+    """
     return _mistakes(value, type_of(kind), key)
 
 

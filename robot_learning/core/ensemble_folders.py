@@ -22,7 +22,7 @@ def best_checkpoint(folder: str | Path) -> Path:
 
     That is the folder itself, the best one of the training in it, or that of the only training
     in folders of its own there, as studies have them (`seed_0/best`). A folder that holds none of
-    these is given back as it is: whoever reads it says what is missing.
+    these is returned as it is: its reader says what is missing.
 
     Raises:
         ConfigurationError: there are several trainings; the text lists them.

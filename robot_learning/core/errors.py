@@ -23,7 +23,7 @@ class ProfileError(ConfigurationError):
 
 
 class CommandError(RobotLearningError):
-    """A robot command was refused whole: wrong joints, wrong size, NaN, or stale."""
+    """A robot command was refused as a whole: wrong joints, wrong size, NaN, or stale."""
 
 
 class MessageError(RobotLearningError):
@@ -40,6 +40,11 @@ class DependencyError(RobotLearningError):
 
 def unknown_choice(what: str, given: object, valid: Iterable[str]) -> str:
     """Text for a name that is not among the valid ones, with the nearest one suggested.
+
+    Args:
+        what: kind of thing that is named, such as `task`.
+        given: the name that is not valid.
+        valid: all valid names.
 
     >>> unknown_choice("task", "lft", ["lift", "reach"])
     "unknown task 'lft'; did you mean 'lift'? Valid: lift, reach"

@@ -40,7 +40,13 @@ def action_feature(profile: RobotProfile) -> Feature:
 
 
 def image_feature(camera: str, height_px: int, width_px: int) -> Feature:
-    """An RGB camera image, (height, width, 3) uint8."""
+    """An RGB camera image, (height, width, 3) uint8.
+
+    Args:
+        camera: name of the camera.
+        height_px: number of rows.
+        width_px: number of columns.
+    """
     return Feature(camera, (height_px, width_px, 3), "uint8", "intensity")
 
 

@@ -18,7 +18,7 @@ class LockHeldError(Exception):
     """Another process holds a lock.
 
     Attributes:
-        holder: its process id as text; empty where it does not say.
+        holder: process id of the holder as text; empty where the lock does not say.
     """
 
     def __init__(self, holder: str) -> None:
@@ -37,7 +37,7 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A path beside `path` to write to, which takes its place if the block ends well.
+    """A new path next to `path` to write to, which takes its place if the block ends well.
 
     Args:
         path: the file that is replaced, or made.

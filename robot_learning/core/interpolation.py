@@ -11,12 +11,12 @@ from robot_learning.core.types import FloatArray
 def row_at(times: Sequence[float] | FloatArray, rows: FloatArray, time: float) -> FloatArray:
     """(n,) the row at a time: linear between rows, the first before them, the last after them.
 
-    Whoever has nothing to say outside of the rows looks at the time first.
+    A caller for whom times outside of the rows mean nothing checks the time first.
 
     Args:
         times: (k,) increasing times of the rows, in any unit.
         rows: (k, n) at least one.
-        time: in the unit of `times`; a row's own time gives exactly that row.
+        time: time of the row, in the unit of `times`; a row's own time gives exactly that row.
 
     Returns:
         A view of `rows` where it is one of them.

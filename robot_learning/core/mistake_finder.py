@@ -26,7 +26,7 @@ class MistakeFinder(StrictMapping):
 
     NaN stands for a number, since no comparison with it holds, an empty text for a text, and a
     mapping that notes nothing for a mapping: what follows from a mistake is not named too. What
-    the reader raises by itself still ends the pass.
+    the reader itself raises still ends the pass.
     """
 
     def __init__(
@@ -65,7 +65,13 @@ class MistakeFinder(StrictMapping):
         return self._read_or("", name, super().topic_name)
 
     def choice(self, name: str, valid: Iterable[str], default: str | None = None) -> str:
-        """As in `StrictMapping`, or the first that is valid."""
+        """As in `StrictMapping`, or the first that is valid.
+
+        Args:
+            name: key in this mapping.
+            valid: the valid values.
+            default: value where the key is absent; None if the key is required.
+        """
         choices = list(valid)
         return self._read_or(next(iter(choices), ""), name, super().choice, choices, default)
 
@@ -81,17 +87,35 @@ class MistakeFinder(StrictMapping):
         return self._read_or(False, name, super().flag, default)
 
     def integer(self, name: str, default: int | None = None, minimum: int | None = None) -> int:
-        """As in `StrictMapping`, or 0."""
+        """As in `StrictMapping`, or 0.
+
+        Args:
+            name: key in this mapping.
+            default: value where the key is absent; None if the key is required.
+            minimum: smallest valid number; None for no bound.
+        """
         return self._read_or(0, name, super().integer, default, minimum)
 
     def number(self, name: str, default: float | None = None, positive: bool = False) -> float:
-        """As in `StrictMapping`, or NaN."""
+        """As in `StrictMapping`, or NaN.
+
+        Args:
+            name: key in this mapping.
+            default: value where the key is absent; None if the key is required.
+            positive: whether only numbers above 0 are valid.
+        """
         return self._read_or(math.nan, name, super().number, default, positive)
 
     def numbers(
         self, name: str, count: int, default: tuple[float, ...] | None = None
     ) -> tuple[float, ...]:
-        """As in `StrictMapping`, or `count` times NaN."""
+        """As in `StrictMapping`, or `count` times NaN.
+
+        Args:
+            name: key in this mapping.
+            count: number of entries of the list.
+            default: value where the key is absent; None if the key is required.
+        """
         return self._read_or((math.nan,) * count, name, super().numbers, count, default)
 
     def integers(self, name: str) -> tuple[int, ...]:

@@ -18,9 +18,9 @@ class Pace:
     """How a loop ran over its last window.
 
     Attributes:
-        rate_hz: what it reached.
-        nominal_hz: what it is meant to run at.
-        is_slow: whether it cannot keep that.
+        rate_hz: rate that the loop reached.
+        nominal_hz: rate at which the loop is meant to run.
+        is_slow: whether the loop cannot keep its nominal rate.
     """
 
     rate_hz: float
@@ -49,7 +49,7 @@ class PaceMeter:
         """The pace over the window that ends now; None within one, or while nothing is paced.
 
         Args:
-            pacer: of the loop; another one than before begins a new window.
+            pacer: pacer of the loop; a new one begins a new window.
             now_ns: steady time.
         """
         if pacer is not self._pacer or pacer is None:
@@ -83,8 +83,8 @@ class SlowLoops:
         """What a loop says of itself.
 
         Args:
-            name: of the loop's node.
-            pace: how it ran.
+            name: name of the loop's node.
+            pace: how the loop ran over its last window.
             now_ns: steady time.
         """
         if pace.is_slow:
@@ -106,7 +106,7 @@ class SlowLoops:
         return f"too slow: {named}; {ADVICE}"
 
     def brief(self, now_ns: int) -> str:
-        """The slowest one, and how many more there are, in few words; empty likewise.
+        """The slowest one, and how many more there are, in a few words; empty where none is slow.
 
         >>> loops = SlowLoops()
         >>> loops.note("robot_node", Pace(43.0, 100.0, is_slow=True), now_ns=0)

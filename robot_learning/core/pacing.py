@@ -20,7 +20,7 @@ POLICY_PRIORITY, ROBOT_PRIORITY, ARBITER_PRIORITY = 5, 10, 20
 
 
 def give_way() -> None:
-    """Let the calling thread stand back wherever a control loop wants the same core.
+    """Let the calling thread yield wherever a control loop wants the same core.
 
     On Linux niceness belongs to the thread, and threads that it starts inherit it. Elsewhere it
     is the whole process's, control loop included, so nothing is done.
@@ -156,7 +156,7 @@ class Pacer:
         self.meter.tick(now_ns)
 
     def restart(self) -> None:
-        """Begin anew, with a tick due at once; what passed since the last one was not missed."""
+        """Begin again, with a tick due at once; what passed since the last one was not missed."""
         self._next_ns = None
         self.meter.pause()
 

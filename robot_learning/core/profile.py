@@ -26,12 +26,12 @@ class JointKind(Enum):
 
     @property
     def position_unit(self) -> str:
-        """The unit as it stands in keys: `rad` or `m`."""
+        """The unit as it is written in keys: `rad` or `m`."""
         return "rad" if self is JointKind.REVOLUTE else "m"
 
     @property
     def effort_unit(self) -> str:
-        """The unit as it stands in keys: `nm` or `n`."""
+        """The unit as it is written in keys: `nm` or `n`."""
         return "nm" if self is JointKind.REVOLUTE else "n"
 
 
@@ -159,8 +159,8 @@ class SimInterface:
     Attributes:
         mjcf: path of the model.
         joints: profile joint -> MJCF joint, where the names differ.
-        actuators: profile joint -> MJCF actuator, where it is not the one on that joint (a
-            gripper that is driven through a tendon, say).
+        actuators: profile joint -> MJCF actuator, where it is not the one on that joint (such
+            as a gripper that is driven through a tendon).
         servos: profile joint -> gains; needed where the actuator takes torque, replaces the
             gains where it takes positions.
         mimics: MJCF joint -> the profile joint that it follows.

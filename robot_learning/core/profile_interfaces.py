@@ -1,7 +1,7 @@
 """Reads the parts of `robot.yaml` through which others reach the joints: simulation, arm, leaders.
 
-Of mistakes a `StrictMapping` raises the first; a `MistakeFinder` notes each, and something else
-stands in the place of what is wrong.
+A `StrictMapping` raises the first mistake; a `MistakeFinder` notes each, and puts something else in
+the place of what is wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,13 @@ from robot_learning.core.strict_mapping import StrictMapping
 def read_sim(
     entry: StrictMapping | None, folder: Path, names: tuple[str, ...]
 ) -> SimInterface | None:
-    """How the joints are found in a model; its file lies in `folder`."""
+    """How the joints are found in a model; its file lies in `folder`.
+
+    Args:
+        entry: the mapping at `sim`; None where the profile has no simulation.
+        folder: folder of the profile, which `mjcf` is relative to.
+        names: names of the profile's joints.
+    """
     if entry is None:
         return None
     mjcf = folder / entry.text("mjcf")
@@ -56,7 +62,14 @@ def read_sim(
 def refuse_unknown_joints(
     entry: StrictMapping, key: str, given: Iterable[str], names: tuple[str, ...]
 ) -> None:
-    """Refuse each joint that is given at `key` and is not among `names`."""
+    """Refuse each joint that is given at `key` and is not among `names`.
+
+    Args:
+        entry: mapping that the joints are given in.
+        key: key in `entry` that gives them.
+        given: the joints that are named.
+        names: names of the profile's joints.
+    """
     for name in given:
         if name not in names:
             entry.refuse(unknown_choice("joint", name, names), key)

@@ -1,7 +1,7 @@
 """Telling how far something is where no bar can be drawn: a line every few seconds.
 
-A file, a service's log or a build shows nothing of a bar. What takes long is told there by lines,
-also while a single step takes long.
+A progress bar cannot be drawn in a file, a service's log or a build. There, long work is reported
+by lines, even while a single step takes long.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ class ProgressLines:
         """Prepare.
 
         Args:
-            what: is under way: `training`.
-            unit: of what is counted: `step`.
+            what: what is under way, such as `training`.
+            unit: what is counted, in the singular, such as `step`; empty for no unit.
             every_s: seconds between lines.
-            ask: is asked before each line for what is being done, instead of `phase`.
+            ask: called before each line for what is being done now; None shows `phase`.
             write: takes a line.
         """
         self._what, self._unit, self._every_s, self._write = what, unit, every_s, write
@@ -82,7 +82,13 @@ class ProgressLines:
         self._total = total
 
     def update(self, done: int, total: int, figures: str = "") -> None:
-        """How far it is, and what else is worth telling."""
+        """Set how far the work is.
+
+        Args:
+            done: number of units that are done.
+            total: number of units in all; 0 where nobody knows.
+            figures: what else to show on the line; empty for nothing.
+        """
         self._done, self._total, self._figures = done, total, figures
 
     def phase(self, text: str) -> None:

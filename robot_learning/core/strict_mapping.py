@@ -107,7 +107,13 @@ class StrictMapping:
         return self.text(name) if name in self._values else None
 
     def choice(self, name: str, valid: Iterable[str], default: str | None = None) -> str:
-        """One of `valid`."""
+        """One of `valid`.
+
+        Args:
+            name: key in this mapping.
+            valid: the valid values.
+            default: value where the key is absent; None if the key is required.
+        """
         value, choices = self.text(name, default), list(valid)
         if value not in choices:
             raise self.fail(unknown_choice("value", value, choices), name)
@@ -125,7 +131,13 @@ class StrictMapping:
         return value
 
     def integer(self, name: str, default: int | None = None, minimum: int | None = None) -> int:
-        """A whole number."""
+        """A whole number.
+
+        Args:
+            name: key in this mapping.
+            default: value where the key is absent; None if the key is required.
+            minimum: smallest valid number; None for no bound.
+        """
         value = self._take(name, default)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.fail(f"expected a whole number, found {found_text(value)}", name)
@@ -134,7 +146,13 @@ class StrictMapping:
         return value
 
     def number(self, name: str, default: float | None = None, positive: bool = False) -> float:
-        """A finite number; with `positive`, greater than zero."""
+        """A finite number; with `positive`, greater than zero.
+
+        Args:
+            name: key in this mapping.
+            default: value where the key is absent; None if the key is required.
+            positive: whether only numbers above 0 are valid.
+        """
         value = self._number(self._take(name, default), name)
         if positive and value <= 0:
             raise self.fail(f"expected a number above 0, found {value:g}", name)
@@ -143,7 +161,13 @@ class StrictMapping:
     def numbers(
         self, name: str, count: int, default: tuple[float, ...] | None = None
     ) -> tuple[float, ...]:
-        """A list of exactly `count` finite numbers."""
+        """A list of exactly `count` finite numbers.
+
+        Args:
+            name: key in this mapping.
+            count: number of entries of the list.
+            default: value where the key is absent; None if the key is required.
+        """
         values = self._take(name, default)
         if not isinstance(values, list | tuple) or len(values) != count:
             raise self.fail(

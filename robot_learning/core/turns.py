@@ -5,7 +5,7 @@ that reads an angle goes through these rules, so that the arbiter, teleoperation
 imports, replays and policies mean the same turn:
 
 * A first reading is believed where it lies within the joint's limits, else it is the one turn
-  that does. Where several turns do, nobody can know which: that is a problem to be told, and
+  that does. Where several turns do, nobody can know which: that is reported as a problem and
   never guessed. A continuous joint begins with the turn nearest to its home.
 * Every later reading is the turn nearest to the one before.
 
@@ -37,13 +37,13 @@ class TurnRules:
     """The joints of one robot, as far as their turns go; made by `of`.
 
     Attributes:
-        names: (n,) in vector order.
-        turning: (n,) whether a joint turns: a revolute one.
-        continuous: (n,) whether it turns without end.
+        names: (n,) names of the joints, in vector order.
+        turning: (n,) whether a joint is revolute.
+        continuous: (n,) whether a joint turns without end.
         low: (n,) lower limits, minus infinity for a continuous joint.
-        high: (n,) upper limits.
-        slack: (n,) how far outside of its limits a joint is still believed.
-        home: (n,) the resting position.
+        high: (n,) upper limits, plus infinity for a continuous joint.
+        slack: (n,) how far outside of its limits a joint's reading is still believed, rad or m.
+        home: (n,) home position.
     """
 
     names: tuple[str, ...]
@@ -141,7 +141,13 @@ class TurnRules:
         return rows, problem
 
     def turns_inside(self, index: int, angle: float, slack: float) -> list[float]:
-        """The turns of a joint's angle that lie within its limits or beyond by at most `slack`."""
+        """The turns of a joint's angle that lie within its limits or beyond by at most `slack`.
+
+        Args:
+            index: index of the joint in the joint vector.
+            angle: the joint's angle in any turn, rad.
+            slack: how far outside of its limits the joint may be, rad.
+        """
         low, high = float(self.low[index]) - slack, float(self.high[index]) + slack
         least, most = math.ceil((low - angle) / TURN_RAD), math.floor((high - angle) / TURN_RAD)
         return [angle + TURN_RAD * turns for turns in range(least, most + 1)]
@@ -152,6 +158,12 @@ class TurnRules:
         The turn nearest to the joint where the two are `close`; else the one turn that lies within
         the limits (or beyond by at most `close`). Where there are several it is the nearest, if
         that is clear.
+
+        Args:
+            index: index of the joint in this robot's joint vector.
+            angle: angle of the other arm's joint in any turn, rad.
+            model: present angle of this robot's joint, rad.
+            close: difference up to which the two joints count as being at the same place, rad.
 
         Returns:
             The angle, and in one line why there is none (else empty).
@@ -192,7 +204,8 @@ class TurnCounter:
     Attributes:
         rules: the robot's.
         position: (n,) what the newest reading means; None before the first.
-        problem: which joint's turn could not be known at the first reading; empty when none.
+        problem: text that names the joint whose turn could not be known at the first reading; empty
+            when all could.
     """
 
     def __init__(self, rules: TurnRules) -> None:

@@ -2,7 +2,7 @@
 
 Joint vectors always follow the order of `RobotProfile.joint_names` and include the gripper
 joints. Units are radians (revolute) or metres (prismatic) and their SI derivatives. Times are
-nanoseconds of whatever clock the producer was given.
+nanoseconds of the clock that the producer was given.
 """
 
 from __future__ import annotations

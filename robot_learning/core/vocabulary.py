@@ -29,7 +29,7 @@ Labeller = Literal["none", "expert"]
 """Who labels the rows of a policy afterwards."""
 
 TrainPlace = Literal["here", "external"]
-"""Where policies are trained; external: elsewhere, and whoever asks waits for the checkpoint."""
+"""Where policies are trained; external: elsewhere, and the run waits for the checkpoint."""
 
 PolicySize = Literal["small", "reference"]
 """Presets of a policy family: for a laptop's CPU, or as in the paper."""

@@ -1,4 +1,4 @@
-"""Reading a YAML file in which no key is given twice; every key is a text."""
+"""Reading a YAML file in which every key is a text and no key is given twice."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def decode_yaml(
     path: Path, kind: type[T], error: type[ConfigurationError] = ConfigurationError
 ) -> T:
     """An instance of `kind` from a YAML file.
+
+    Args:
+        path: path of the file.
+        kind: class of the instance, which says what is valid.
+        error: class of the error to raise.
 
     Raises:
         ConfigurationError: of the class `error`: the file is missing, not YAML, or wrong.

@@ -21,8 +21,8 @@ class CheckpointHeader:
     A part that is missing or of a wrong kind raises a HeaderError that names the file.
 
     Attributes:
-        path: of the file.
-        plain: its content as JSON has it.
+        path: path of the header file.
+        plain: content of the file, as JSON has it.
     """
 
     path: Path
@@ -30,7 +30,7 @@ class CheckpointHeader:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the weights; whoever loads them checks it."""
+        """SHA-256 of the weights; it is checked when they are loaded."""
         return str(self._part(DIGEST_KEY))
 
     @property

@@ -21,7 +21,7 @@ def read_header(
     """The content of the header file `path`.
 
     Args:
-        path: of the file.
+        path: path of the header file.
         what: kind of thing that has such a header, such as "checkpoint", for errors.
         newest: newest version that is understood.
         version_key: key under which the file states its version.

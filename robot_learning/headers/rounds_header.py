@@ -1,4 +1,4 @@
-"""`rounds.json`: what whoever starts the nodes of a DAgger run needs to know of it.
+"""`rounds.json`: what is needed of a DAgger run to start its nodes.
 
 `learning.interactive.rounds` has the whole state of a run.
 """
@@ -20,7 +20,8 @@ class RoundsHeader:
 
     Attributes:
         dataset: folder of the dataset.
-        gate: who decides when to take over; None in runs of versions that did not state it.
+        gate: kind of gate that decides on takeovers; None in runs of versions that did not state
+            it.
     """
 
     dataset: str

@@ -82,20 +82,20 @@ class ArbiterStateMessage:
 
     Attributes:
         stamp_ns: stamp of the tick.
-        mode: what the arbiter does.
-        source: who drives.
+        mode: mode of the arbiter.
+        source: source that drives.
         joints: (n,) names of the joints.
         columns: (5, n) rad or m, a row for each of `COLUMNS`; None in documents of older versions.
         limited: (n,) bits of `Limit`.
         tick: number of the tick.
-        publishing: whether `applied` was sent to the robot.
-        reasons: why it is this mode, then what keeps another source from driving.
+        publishing: whether `applied` was sent to the robot in this tick.
+        reasons: why the arbiter is in this mode, then what keeps another source from driving.
         handover: whether a handover is under way.
-        noise: whether noise was added.
+        noise: whether noise was added to this tick's action.
         noise_set: whether the running demonstration is one with noise.
         episode: number of the running demonstration; None outside of one.
         policy_epoch: number of times that the policy's chunks were flushed.
-        ages: for each of `AGED` its age.
+        ages: age of each of `AGED`; never heard by default.
         refused: number of refused messages by `<source>/<kind>`.
         last_refusal: text of the newest refusal; None without one.
         transitions: changes of mode since the last tick.
@@ -128,7 +128,7 @@ class ArbiterStateMessage:
 
     @property
     def reason(self) -> str:
-        """Why it is this mode; empty where nothing is told."""
+        """Why it is this mode; empty where no reason is given."""
         return self.reasons[0] if self.reasons else ""
 
     @property

@@ -26,10 +26,10 @@ class JointSample:
     """What is newest of every joint, in the profile's order.
 
     Attributes:
-        stamp_ns: of the joint whose stamp is the oldest.
-        receive_ns: of the message that completed or renewed the sample.
-        oldest_receive_ns: of the joint that was not heard for the longest time.
-        receipts_ns: (n,) of the newest message that named each joint.
+        stamp_ns: stamp of the joint whose stamp is the oldest.
+        receive_ns: receipt of the message that completed or renewed the sample.
+        oldest_receive_ns: receipt of the joint that was not heard for the longest time.
+        receipts_ns: (n,) receipt of the newest message that named each joint.
         position: (n,) rad or m.
         velocity: (n,) rad/s or m/s; NaN where it is not measured.
         effort: (n,) N·m or N; NaN where it is not measured.
@@ -73,7 +73,13 @@ class JointCollector:
         return f"joint state lacks {', '.join(self.missing)}; it has {', '.join(names) or 'none'}"
 
     def overdue(self, names: Sequence[str], receive_ns: int, bound_s: float) -> str:
-        """Which joints were not heard for longer than that, for a person; empty where none."""
+        """Which joints were not heard for longer than `bound_s`, for a person; empty where none.
+
+        Args:
+            names: names of the joints in the message that just arrived, for the text.
+            receive_ns: steady time at which that message arrived.
+            bound_s: silence beyond which a joint is overdue.
+        """
         silent_s = (receive_ns - self._receipts_ns) / NS_PER_S
         late = np.flatnonzero(self._known & (silent_s > bound_s))
         if not len(late):
@@ -95,7 +101,7 @@ class JointCollector:
         return not self._is_known and self._incomplete > len(self._places)
 
     def forget(self) -> None:
-        """Begin anew, after the clock was set back, say."""
+        """Forget everything, for instance after the clock was set back."""
         self._known[:] = self._is_known = False
         self._incomplete = 0
 
@@ -116,8 +122,8 @@ class JointCollector:
         Args:
             names: the joints that it names; others than the robot's are passed over.
             values: position, velocity and effort of each, the last two may be empty.
-            stamp_ns: of the message.
-            receive_ns: when it arrived.
+            stamp_ns: stamp of the message.
+            receive_ns: steady time at which the message arrived.
 
         Raises:
             CommandError: the message is ragged, or names a joint twice.
@@ -163,7 +169,7 @@ class JointCollector:
         """Where the wanted joints lie in such a message, and in a sample.
 
         Raises:
-            CommandError: one of them stands twice.
+            CommandError: one of them is named twice.
         """
         key = tuple(names)
         if key not in self._places:

@@ -38,7 +38,7 @@ class JointOrder:
         return array if columns is None else array[columns]
 
     def columns(self, names: Sequence[str]) -> list[int] | None:
-        """Where each wanted joint stands among `names`; None where they are those, in that order.
+        """Index of each wanted joint among `names`; None if the order is the same.
 
         Raises:
             CommandError: a joint is missing.

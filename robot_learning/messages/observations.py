@@ -43,11 +43,11 @@ class ObservationJoin:
         """Begin empty.
 
         Args:
-            joint_names: of the robot, in its profile's order.
+            joint_names: names of the robot's joints, in its profile's order.
             pose_names: the poses without which no observation is complete.
             on_observation: called with each observation.
             turns: counts the turns of the joints; None takes their angles as they come.
-            on_dropped: told what was lacking when an incomplete observation is forgotten.
+            on_dropped: called with what was missing when an incomplete observation is forgotten.
         """
         self.collector = JointCollector(joint_names)
         self._turns = turns
@@ -72,7 +72,13 @@ class ObservationJoin:
         return sample
 
     def take_pose(self, name: str, message: Any, receive_ns: int) -> None:
-        """Take the PoseStamped of the pose `name`."""
+        """Take the PoseStamped of the pose `name`.
+
+        Args:
+            name: name of the pose.
+            message: the PoseStamped.
+            receive_ns: steady time at which the message arrived.
+        """
         self._join.add(name, header_stamp_ns(message), receive_ns, pose_array(message))
 
     def lack(self) -> str:

@@ -22,7 +22,7 @@ class StampJoin:
     ) -> None:
         """`on_complete` is given the stamp, the receipt of the last part, and the parts.
 
-        `on_dropped` is told what was lacking when a set is forgotten.
+        `on_dropped` is called with what was missing when a set is forgotten.
         """
         self._parts = tuple(parts)
         self._on_complete = on_complete
@@ -32,7 +32,14 @@ class StampJoin:
         self.completed = 0
 
     def add(self, part: str, stamp_ns: int, receive_ns: int, value: Any) -> None:
-        """Take a part."""
+        """Take a part.
+
+        Args:
+            part: name of the part.
+            stamp_ns: stamp that the parts of one set share.
+            receive_ns: steady time at which the part arrived.
+            value: the part itself.
+        """
         waiting = self._waiting.setdefault(stamp_ns, {})
         waiting[part] = value
         self._heard[part] = self._heard.get(part, 0) + 1

@@ -53,7 +53,13 @@ class JointPoints:
 def read_trajectory(
     message: Any, joint_names: Sequence[str], *, may_name_others: bool = False
 ) -> JointPoints:
-    """The points of a JointTrajectory; arguments and errors as of `check_trajectory`."""
+    """The points of a JointTrajectory; arguments and errors as of `check_trajectory`.
+
+    Args:
+        message: the JointTrajectory.
+        joint_names: (n,) names of the robot's joints: the order of the points' columns.
+        may_name_others: whether the message may name other joints too; those are left out.
+    """
     points = message.points
     return check_trajectory(
         tuple(message.joint_names),
@@ -111,14 +117,14 @@ def check_trajectory(
 def all_finite(values: FloatArray) -> bool:
     """Whether no element is NaN or infinite.
 
-    The sum of squares tells it in one cheap call; only where that is not finite (which huge
+    The sum of squares shows it in one cheap call; only where that is not finite (which huge
     values cause too) each element is looked at.
     """
     return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
 
 
 def _columns(given: tuple[str, ...], wanted: tuple[str, ...], may_name_others: bool) -> list[int]:
-    """Where each wanted joint stands among the given ones."""
+    """Index of each wanted joint among the given ones."""
     for name in given:
         if name not in wanted and not may_name_others:
             text = unknown_choice("joint", name, wanted)

@@ -1,1 +1,1 @@
-"""What each node can be told: one file a node, with its settings as a frozen dataclass."""
+"""What can be set of each node: one file a node, with its settings as a frozen dataclass."""

@@ -38,7 +38,7 @@ class SceneSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeSettings(SceneSettings):
-    """How episodes are led, whoever drives in them."""
+    """How episodes are led, by whatever node leads them."""
 
     recorder_node: RecorderNode = "recorder_node"
     teleop_node: TeleopNode = "teleop_node"

@@ -146,7 +146,13 @@ class LatentEncoder(nn.Module):
         self.to_latent = nn.Linear(width, 2 * config.latent)
 
     def forward(self, vectors: Tensor, actions: Tensor, is_pad: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance of z, each (B, latent)."""
+        """Mean and logarithm of the variance of z, each (B, latent).
+
+        Args:
+            vectors: (B, T_o, v) normalised columns that are no images.
+            actions: (B, T_a, n) normalised demonstrated chunk.
+            is_pad: (B, T_a) steps that reach beyond the episode.
+        """
         parts = [self.class_token.expand(len(actions), 1, -1)]
         if self.from_vectors is not None:
             parts.append(self.from_vectors(vectors))
@@ -185,7 +191,13 @@ class ObservationTokens(nn.Module):
     def forward(
         self, latent: Tensor, vectors: Tensor, images: list[Tensor]
     ) -> tuple[Tensor, Tensor]:
-        """Tokens (B, S, width), and their positions (1, S, width)."""
+        """Tokens (B, S, width), and their positions (1, S, width).
+
+        Args:
+            latent: (B, latent) z.
+            vectors: (B, T_o, v) normalised columns that are no images.
+            images: (B, T_o, 3, h, w) normalised images of each camera.
+        """
         tokens: list[Tensor] = [self.from_latent(latent).unsqueeze(1)]
         places: list[Tensor] = [self.positions]
         if self.from_vectors is not None:

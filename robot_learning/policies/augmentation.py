@@ -18,7 +18,13 @@ _GREY = (0.299, 0.587, 0.114)
 
 
 def cropped_size(height: int, width: int, config: ImageConfig) -> tuple[int, int]:
-    """Height and width that the encoder sees."""
+    """Height and width that the encoder sees.
+
+    Args:
+        height: height of the image.
+        width: width of the image.
+        config: settings of the images; `crop` is the share that is kept.
+    """
     return max(1, round(height * config.crop)), max(1, round(width * config.crop))
 
 
@@ -31,13 +37,25 @@ def centre_crop(images: Tensor, config: ImageConfig) -> Tensor:
 
 
 def augment(images: Tensor, config: ImageConfig, generator: torch.Generator | None) -> Tensor:
-    """Random crop, shift and colours of float images (B, T, 3, H, W) in [0, 1]."""
+    """Random crop, shift and colours of float images.
+
+    Args:
+        images: (B, T, 3, H, W) in [0, 1].
+        config: settings of the images.
+        generator: source of randomness; None for PyTorch's global one.
+    """
     cropped = random_crop(images, config, generator)
     return jitter_colours(cropped, config, generator)
 
 
 def random_crop(images: Tensor, config: ImageConfig, generator: torch.Generator | None) -> Tensor:
-    """Cut a window of the cropped size at a place of its own from each sample."""
+    """Cut a window of the cropped size at a place of its own from each sample.
+
+    Args:
+        images: (B, T, 3, H, W) in [0, 1].
+        config: settings of the images.
+        generator: source of randomness; None for PyTorch's global one.
+    """
     samples, steps, channels, height, width = images.shape
     rows, columns = cropped_size(height, width, config)
     shift = config.shift_px
@@ -58,11 +76,18 @@ def random_crop(images: Tensor, config: ImageConfig, generator: torch.Generator 
 def jitter_colours(
     images: Tensor, config: ImageConfig, generator: torch.Generator | None
 ) -> Tensor:
-    """Change brightness, contrast and saturation by random factors around 1."""
+    """Change brightness, contrast and saturation by random factors around 1.
+
+    Args:
+        images: (B, T, 3, H, W) in [0, 1].
+        config: settings of the images.
+        generator: source of randomness; None for PyTorch's global one.
+    """
     spread = torch.tensor(
         [config.brightness, config.contrast, config.saturation], device=images.device
     )
     draws = uniform((images.shape[0], 3), images.device, generator)
+    # Each factor is uniform in [1 - spread, 1 + spread], one for each sample and property.
     factors = (1 + (2 * draws - 1) * spread)[:, :, None, None, None, None]
     grey_weights = torch.tensor(_GREY, device=images.device)[:, None, None]
     bright = images * factors[:, 0]

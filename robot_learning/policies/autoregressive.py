@@ -4,18 +4,19 @@
 (RT-1, Brohan et al. 2022, https://arxiv.org/abs/2212.06817, section 5.1, bins; Metz et al. 2017,
 https://arxiv.org/abs/1705.05035, one dimension after another).
 
-A chunk is told from its last step to its first: where it goes is decided first, and the steps
-between follow (Chain-of-Action, Zhang et al. 2025, https://arxiv.org/abs/2506.09990).
+A chunk is generated from its last step to its first: where it goes is decided first, and the
+steps between follow (Chain-of-Action, Zhang et al. 2025, https://arxiv.org/abs/2506.09990).
 
-A softmax does not know that neighbouring bins are alike, and learns few demonstrations by heart. So
-a label may be spread over its neighbours by a Gaussian (Imani & White 2018,
+A softmax does not know that neighbouring bins are alike, and overfits small datasets. So a label
+may be smoothed over its neighbours by a Gaussian (Imani & White 2018,
 https://arxiv.org/abs/1806.04613; Farebrother et al. 2024, https://arxiv.org/abs/2403.03950), and
-what goes in for a token told before is a number. Bins near a guess that a perceptron makes from the
-observation alone are favoured, so that tokens only have to tell the difference.
+previous tokens are embedded by value. Bins near a guess that a perceptron makes from the
+observation alone are favoured, so that tokens only have to give the difference.
 
-What was spread is gathered again when sampling: the answer is the middle of the mode that a drawn
-bin belongs to, by mean shift (Comaniciu & Meer 2002, https://doi.org/10.1109/34.1000236). Else its
-scatter, small in each token, would lead an arm off what was demonstrated.
+Sampling decodes by mean shift over the smoothed bins (Comaniciu & Meer 2002,
+https://doi.org/10.1109/34.1000236): the answer is the middle of the mode that a drawn bin belongs
+to. Otherwise the scatter of the smoothing, small in each token, would lead an arm off what was
+demonstrated.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.padding import mean_unpadded
 from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
 
-# What belongs to one mode: so many widths of a label to each side, found in so many steps.
+# Half-width of a mode, in widths of a label, and steps of mean shift that find its middle.
 _MODE_WIDTHS, _SHIFTS = 3, 2
 # How far round a guess bins are favoured, in widths of a label: far enough that others may win.
 _GUESS_WIDTHS = 4
@@ -52,9 +53,9 @@ class AutoregressiveConfig(PolicyConfig):
     Attributes:
         bins: equal parts of the normalised range [-1, 1]; what lies beyond goes into the
             outermost. Discrete actions have their own number instead.
-        label_width_bins: standard deviation of the Gaussian that a label is spread by; wide ones
-            learn few demonstrations better, and merge modes less than three widths apart. With 0
-            a label is one bin alone, and an answer its middle. Discrete actions are never spread.
+        label_width_bins: standard deviation of the Gaussian that smooths a label, in bins; wide
+            ones overfit small datasets less, and merge modes less than three widths apart. With 0 a
+            label is one bin alone, and an answer its middle. Discrete actions are never smoothed.
         hidden: widths of the perceptron between the observation and the tokens; none for a
             linear map.
         width: numbers in a token.
@@ -65,8 +66,9 @@ class AutoregressiveConfig(PolicyConfig):
         smallest_share: share of the likeliest bin's probability below which a bin is not drawn, so
             that no rare one leads the rest of the chunk astray, and modes keep their balance (min-p
             sampling, Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). 0 draws all.
-        train_on_padding: also learn to hold behind an episode's end, on which the steps told after
-            it depend; else what has no label is left out of the loss, and told as a hold.
+        train_on_padding: whether to learn to hold behind an episode's end as well, on which the
+            steps generated after it depend; otherwise steps without a label are left out of the
+            loss, and enter as a hold.
     """
 
     bins: Annotated[int, Meta(ge=2)] = 256
@@ -138,7 +140,7 @@ class AutoregressivePolicy(Policy):
         per_step = per_token.view(*is_pad.shape, -1).sum(dim=-1)
         if self.config.train_on_padding:
             is_pad = is_pad.all(dim=1, keepdim=True).expand_as(is_pad)
-        # Steps as they are told: the last one first.
+        # Steps in the order of the tokens: the last one first.
         return Loss(mean_unpadded(per_step, is_pad.flip(1)))
 
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
@@ -157,7 +159,7 @@ class AutoregressivePolicy(Policy):
         return self.chunk(torch.stack(told, dim=1))
 
     def logits(self, features: Tensor, told: Tensor) -> Tensor:
-        """(B, L, choices) for each token, from what is `told` (B, L) by those before it."""
+        """(B, L, choices) for each token, from the values `told` (B, L) of those before it."""
         before = functional.pad(self._embedded(told[:, :-1]), (0, 0, 1, 0))
         condition, guesses = self._conditions(features)
         hidden = condition.unsqueeze(1) + before + self.positions
@@ -174,10 +176,10 @@ class AutoregressivePolicy(Policy):
         return logits.masked_fill(logits < least, -inf)
 
     def told(self, targets: Tensor) -> Tensor:
-        """What each token tells of normalised actions (B, T_a, n): (B, L), the last step first.
+        """The value of each token for normalised actions (B, T_a, n): (B, L), the last step first.
 
-        Numbers: the actions themselves where labels are spread, else the middles of their bins.
-        Discrete actions (B, T_a) tell which.
+        The actions themselves where labels are smoothed, else the middles of their bins. Discrete
+        actions (B, T_a) stay as they are.
         """
         backward = targets.flip(1).flatten(1)
         if self.spec.discrete_actions:
@@ -200,25 +202,26 @@ class AutoregressivePolicy(Policy):
         return self._nearness(backward.clamp(-1, 1), self.config.label_width_bins).softmax(dim=-1)
 
     def _conditions(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What is added to each token (B, width), and a guess at what each one tells (B, L)."""
+        """What is added to each token (B, width), and a guess at each one's value (B, L)."""
         found = self.condition(features.flatten(1))
         condition, guesses = found[:, : self.config.width], found[:, self.config.width :]
         return condition, guesses if self.is_spread else found.new_zeros(len(found), self.tokens)
 
     def _favoured(self, logits: Tensor, guesses: Tensor) -> Tensor:
-        """The logits (..., choices), higher near `guesses` (...) where labels are spread."""
+        """The logits (..., choices), higher near `guesses` (...) where labels are smoothed."""
         if not self.is_spread:
             return logits
         return logits + self._nearness(guesses, _GUESS_WIDTHS * self.config.label_width_bins)
 
     def _drawn(self, logits: Tensor, noise: Tensor) -> Tensor:
-        """What a token drawn from `logits` (B, choices) tells (B,)."""
+        """The value (B,) of a token drawn from `logits` (B, choices)."""
         choice = choose(logits, noise)
         if self.spec.discrete_actions:
             return choice
         value = self._middles(choice)
         for _ in range(_SHIFTS if self.is_spread else 0):
             near = self._nearness(value, _MODE_WIDTHS * self.config.label_width_bins)
+            # One step of mean shift: the mean of the bins, weighted by probability and nearness.
             value = (logits + near).softmax(dim=-1) @ self._all_middles()
         return value
 

@@ -1,4 +1,4 @@
-"""Drawing from categories with noise that is given, so that sampling is a pure function."""
+"""Drawing from categories with given noise, so that sampling is a pure function."""
 
 from __future__ import annotations
 

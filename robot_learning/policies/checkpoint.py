@@ -1,7 +1,7 @@
 """Checkpoints: a folder with the weights as safetensors and everything else as JSON.
 
-Nothing in a checkpoint is code. It is written beside its place and moved there whole, and refused
-whole when anything about it is wrong.
+Nothing in a checkpoint is code. It is written next to its place and then moved there, and refused
+as a whole when anything about it is wrong.
 """
 
 from __future__ import annotations
@@ -46,12 +46,13 @@ class CheckpointDetails:
     """What a checkpoint says beside weights, family, configuration and spec.
 
     Attributes:
-        robot: name of the robot profile that it was trained for; empty if there was none.
-        joint_names: of that robot, in the order of the actions.
+        robot: name of the profile of the robot that the policy was trained for; empty without a
+            robot.
+        joint_names: joint names of that robot, in the order of the actions.
         task: name of the task.
-        dataset_digest: of what it was trained on.
+        dataset_digest: digest of the dataset that the policy was trained on.
         training: the trainer's configuration and results, as JSON can hold it.
-        environment: the gymnasium environment that it was trained in; None for datasets.
+        environment: gymnasium environment that the policy was trained in; None for datasets.
     """
 
     robot: str = ""
@@ -67,10 +68,10 @@ class Checkpoint:
     """A checkpoint in memory.
 
     Attributes:
-        policy: in evaluation mode.
-        details: as it was saved.
+        policy: the policy, in evaluation mode.
+        details: details that were saved beside the weights.
         digest: SHA-256 of the weights' file, as 64 hexadecimal digits; episodes record it.
-        software_version: of this package when it was written.
+        software_version: version of this package that wrote the checkpoint.
     """
 
     policy: Policy
@@ -80,7 +81,12 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path | str, policy: Policy, details: CheckpointDetails) -> str:
-    """Write a checkpoint folder whole, in place of one that stands there. Returns its digest.
+    """Write a checkpoint folder whole, replacing an older one. Returns its digest.
+
+    Args:
+        folder: folder of the checkpoint.
+        policy: policy to save.
+        details: what the checkpoint says beside weights, family, configuration and spec.
 
     Raises:
         CheckpointError: a weight is not finite, or the folder cannot be written.

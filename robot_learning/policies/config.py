@@ -60,17 +60,17 @@ class PolicyConfig:
     """What all families have in common.
 
     Attributes:
-        observation_normalization: how observations other than images are normalised.
+        observation_normalization: normalisation of observations other than images.
         observation_margin: margin, as a share of its range in the dataset, beyond which an
             observation other than an image is clipped. One that hardly varied there then does not
             lead the network far from what it learned. None cuts nothing.
         narrow_range: range in the whole dataset, rad or m, below which a number is clipped as well,
-            with a margin of a tenth where none is set. A joint that was parked is told from noise
-            alone, and stands elsewhere one day. 0 cuts none, which is what checkpoints without
+            with a margin of a tenth where none is set. A joint that was parked shows only
+            noise, and is elsewhere one day. 0 cuts none, which is what checkpoints without
             this option mean; new trainings set it.
         action_normalization: how continuous actions are normalised. Families whose answers are
             bounded take `limits`, or `quantiles`, beyond which they cut actions off.
-        images: the image encoder; it has no effect if there are no images.
+        images: configuration of the image encoder; without effect if there are no images.
     """
 
     observation_normalization: NormalizationMode = "gaussian"

@@ -38,8 +38,8 @@ class DenoisingConfig(PolicyConfig):
         heads: attention heads of the transformer.
         dropout: share of the transformer's units left out in training.
         inference_steps: evaluations of the network for one chunk.
-        train_on_padding: also learn the repeated edge actions behind an episode's end, as Chi
-            et al. do; else they are left out of the loss.
+        train_on_padding: whether to learn the repeated edge actions behind an episode's end as
+            well, as Chi et al. do; otherwise they are left out of the loss.
     """
 
     observation_normalization: NormalizationMode = "limits"
@@ -65,7 +65,7 @@ class DenoisingConfig(PolicyConfig):
 
 
 class DenoisingPolicy(Policy):
-    """Chunks drawn by refining noise. Times that the network is told lie in 0 to 100."""
+    """Chunks drawn by refining noise. The times that the network is given are in 0 to 100."""
 
     config: DenoisingConfig
 
@@ -95,15 +95,17 @@ class DenoisingPolicy(Policy):
     def refine(
         self, noise: Tensor, modulations: list[list[Tensor]], guidance: Guidance | None
     ) -> Tensor:
-        """Turn `noise` (B, *noise_shape) into a normalised chunk (B, T_a, n).
+        """Turn noise into a normalised chunk (B, T_a, n).
 
-        `modulations` has, for each sampling step, what `network.run` takes. The target of the
-        guidance is normalised.
+        Args:
+            noise: (B, *noise_shape) standard normal.
+            modulations: what `network.run` takes, for each sampling step.
+            guidance: what the chunk is held to, its target normalised; None for nothing.
         """
 
     @abstractmethod
     def sampling_times(self) -> Sequence[float]:
-        """The time that the network is told at each sampling step."""
+        """The time that the network is given at each sampling step."""
 
     def act(self, observation: TensorBatch, noise: Tensor) -> Tensor:
         """Refine the noise into a chunk."""
@@ -118,6 +120,11 @@ class DenoisingPolicy(Policy):
     ) -> Tensor:
         """Draw a chunk (B, T_a, n) that goes on from the previous one; see `guidance.py`.
 
+        Args:
+            observation: (B, T_o, ...) by key.
+            guidance: what the chunk is held to.
+            generator: source of randomness; None for PyTorch's global one.
+
         Raises:
             PolicyError: a column is missing or has another shape.
         """
@@ -125,13 +132,25 @@ class DenoisingPolicy(Policy):
         return self.act_guided(observation, noise, guidance)
 
     def act_guided(self, observation: TensorBatch, noise: Tensor, guidance: Guidance) -> Tensor:
-        """`act`, held to what the guidance says."""
+        """`act`, held to what the guidance says.
+
+        Args:
+            observation: (B, T_o, ...) by key.
+            noise: (B, *noise_shape) standard normal.
+            guidance: what the chunk is held to.
+        """
         target = self.action_normalizer.normalize(guidance.target)
         normalized = Guidance(target, guidance.weights.to(target), guidance.limit)
         return self.to_actions(self.refine(noise, self._modulations(observation), normalized))
 
     def mean_error(self, predicted: Tensor, target: Tensor, is_pad: Tensor) -> Loss:
-        """The squared error, averaged over steps and dimensions."""
+        """The squared error of each sample, averaged over steps and dimensions.
+
+        Args:
+            predicted: (B, T_a, n) answer of the network.
+            target: (B, T_a, n) right answer.
+            is_pad: (B, T_a) steps that reach beyond the episode.
+        """
         per_step = (predicted - target).square().mean(dim=-1)
         if self.config.train_on_padding:
             return Loss(torch.where(is_pad.all(dim=1), 0.0, per_step.mean(dim=1)))

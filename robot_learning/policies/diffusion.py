@@ -37,10 +37,11 @@ class DiffusionConfig(DenoisingConfig):
 
     Attributes:
         train_steps: steps K of the noise schedule.
-        prediction: what the network predicts: the noise ε, or the clean chunk (`sample`).
-        sampler: `ddim` in `inference_steps` steps, or `ddpm` in all of them.
-        clip: predicted clean chunks are kept within ± this, in normalised units; with the
-            normalisation `limits` 1 is all that was ever demonstrated. 0: not clipped.
+        prediction: output of the network: the noise ε, or the clean chunk (`sample`).
+        sampler: sampler of inference: `ddim` in `inference_steps` steps, or `ddpm` in all training
+            steps.
+        clip: bound within ± of which predicted clean chunks are kept, in normalised units; with the
+            normalisation `limits` 1 is all that was ever demonstrated. 0 does not clip.
     """
 
     train_steps: AtLeast1 = 100
@@ -106,7 +107,13 @@ class DiffusionPolicy(DenoisingPolicy):
     def refine(
         self, noise: Tensor, modulations: list[list[Tensor]], guidance: Guidance | None
     ) -> Tensor:
-        """Follow DDIM or DDPM."""
+        """Follow DDIM or DDPM.
+
+        Args:
+            noise: (B, *noise_shape) standard normal.
+            modulations: what `network.run` takes, for each sampling step.
+            guidance: what the chunk is held to, its target normalised; None for nothing.
+        """
         noisy = noise if self.config.sampler == "ddim" else noise[:, 0]
         for number, (step, inputs) in enumerate(zip(self.steps, modulations, strict=True)):
             if guidance is None:

@@ -64,7 +64,13 @@ class ObservationInput(nn.Module):
     def images(
         self, observation: TensorBatch, augmented: bool, generator: torch.Generator | None
     ) -> list[Tensor]:
-        """A tensor (B, T_o, 3, h, w) for each camera, cropped."""
+        """A tensor (B, T_o, 3, h, w) for each camera, cropped.
+
+        Args:
+            observation: (B, T_o, ...) by key.
+            augmented: whether images are augmented; otherwise their centre is cut out.
+            generator: source of randomness; None for PyTorch's global one.
+        """
         found = []
         for column, normalizer in zip(self.image_columns, self.image_normalizers, strict=True):
             images = observation[column.key].to(torch.get_default_dtype()) / 255.0
@@ -105,7 +111,13 @@ class ObservationEncoder(nn.Module):
         augmented: bool = False,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The features of each step."""
+        """The features of each step, (B, T_o, features).
+
+        Args:
+            observation: (B, T_o, ...) by key.
+            augmented: whether images are augmented, as in training.
+            generator: source of randomness; None for PyTorch's global one.
+        """
         parts = [self.input.vectors(observation)] if self.input.vector_columns else []
         for number, images in enumerate(self.input.images(observation, augmented, generator)):
             encoder = self.image_encoders[min(number, len(self.image_encoders) - 1)]

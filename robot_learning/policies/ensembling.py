@@ -35,10 +35,14 @@ def ensemble(predictions: npt.ArrayLike, decay: float = DECAY) -> FloatArray:
 def ensemble_chunks(
     chunks: npt.ArrayLike, ages_steps: npt.ArrayLike, decay: float = DECAY
 ) -> FloatArray:
-    """(n,) the action for now from `chunks` (count, T, n).
+    """(n,) the action for now.
 
-    `ages_steps` (count,) says how many steps ago each chunk began; the order does not matter.
     A chunk that ended before now, or begins after it, says nothing.
+
+    Args:
+        chunks: (count, T, n) chunks, in any order.
+        ages_steps: (count,) number of steps since each chunk began.
+        decay: m of the weights exp(-m i), with i = 0 the oldest chunk.
 
     Raises:
         ValueError: no chunk covers now.

@@ -38,16 +38,17 @@ class EnvironmentDetails:
     """How to make the environment, and how its spaces became numbers and back.
 
     Attributes:
-        id: as `gymnasium.make` takes it; empty if the environment was made by a function.
-        arguments: of the environment, as JSON can hold them.
-        max_episode_steps: after which an episode ends; 0 for the environment's own limit.
-        success_return: an episode with this return or more has succeeded; None where `info` says
-            it, or nothing does.
-        first_choices: of each observed entry that is a choice and became a one-hot vector, by its
-            column, such as `obs/side`, the smallest choice.
-        action_shape: of what `env.step` takes.
-        action_low, action_high: bounds of the action's numbers, flattened; None where there is
-            none, empty for choices.
+        id: name that `gymnasium.make` takes; empty if the environment was made by a function.
+        arguments: arguments of the environment, as JSON can hold them.
+        max_episode_steps: number of steps after which an episode ends; 0 for the environment's own
+            limit.
+        success_return: return from which on an episode has succeeded; None where `info` says it, or
+            nothing does.
+        first_choices: smallest choice of each observed entry that is a choice and became a one-hot
+            vector, by its column, such as `obs/side`.
+        action_shape: shape of the action that `env.step` takes.
+        action_low, action_high: bounds of the action's numbers, flattened; an entry is None for no
+            bound, and there are no entries for choices.
         first_action: the smallest choice, where actions are choices.
         action_dtype: the NumPy name of the type of what `env.step` takes; choices are int64.
     """

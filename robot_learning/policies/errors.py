@@ -18,7 +18,7 @@ class CheckpointError(RobotLearningError):
 
 @contextmanager
 def memory_errors_as(told: RobotLearningError) -> Iterator[None]:
-    """Where memory runs out within, raise `told` instead, one line that says what helps."""
+    """Where memory runs out inside, raise `told` instead, one line that says what helps."""
     try:
         yield
     except (MemoryError, RuntimeError) as problem:

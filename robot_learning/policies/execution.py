@@ -29,9 +29,10 @@ class ExecutionConfig:
     """How chunks become actions.
 
     Attributes:
-        executed_steps: of each chunk; 0 for what the policy's spec says.
-        ensemble: predict at every step and average.
-        ensemble_decay: m of exp(-m i).
+        executed_steps: number of steps of each chunk that are executed; 0 for what the policy's
+            spec says.
+        ensemble: whether to predict at every step and average.
+        ensemble_decay: m of the weights exp(-m i), with i = 0 the oldest chunk.
     """
 
     executed_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
@@ -97,8 +98,8 @@ class ChunkExecutor:
 
         Args:
             observation: the environment's, (worlds, ...) each.
-            active: (worlds,) mask of those that matter; nothing is computed for the others,
-                and their rows repeat what stood there.
+            active: (worlds,) mask of the worlds that matter; nothing is computed for the others,
+                and their rows are left over from earlier chunks.
         """
         chosen = np.ones(len(self._is_new), bool) if active is None else active
         self._remember(observation)
@@ -125,7 +126,7 @@ class ChunkExecutor:
             past = self._history[column.key]
             past[:, :-1] = past[:, 1:]
             past[:, -1:] = values
-            # An episode's first observation stands for what was before it, as in training.
+            # An episode's first observation stands in for those before it, as in training.
             past[self._is_new] = values[self._is_new]
 
     def _predict(self, worlds: npt.NDArray[np.int64]) -> None:

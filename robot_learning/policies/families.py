@@ -35,11 +35,11 @@ class Family:
     """A family: its configuration, what builds a policy of it, and what suits it.
 
     Attributes:
-        config: the small preset; every other is overrides of it.
-        build: (spec, statistics, config) to a policy.
-        horizons: for the small preset.
-        reference: overrides that give the paper's size.
-        reference_horizons: the paper's.
+        config: configuration of the small preset; the other presets are overrides of it.
+        build: makes a policy from spec, statistics and configuration.
+        horizons: step counts of the small preset.
+        reference: overrides of `config` that give the paper's size.
+        reference_horizons: step counts of the paper.
     """
 
     config: PolicyConfig
@@ -148,8 +148,12 @@ def make_policy(
 ) -> Policy:
     """A new policy, its weights drawn from PyTorch's global generator.
 
-    `statistics` maps every observation key and `action` to its statistics; None only for
-    weights that are loaded next, normalisation included.
+    Args:
+        family: name of the family.
+        spec: what the policy sees, and the shape of its chunks.
+        statistics: statistics of every observation key and of `action`; None only for weights that
+            are loaded next, normalisation included.
+        config_overrides: options that differ from the family's small preset; None for none.
 
     Raises:
         PolicyError: no such family or option, a value of the wrong type, statistics missing,

@@ -52,7 +52,13 @@ class FlowPolicy(DenoisingPolicy):
     def refine(
         self, noise: Tensor, modulations: list[list[Tensor]], guidance: Guidance | None
     ) -> Tensor:
-        """Follow the velocity by Euler's method."""
+        """Follow the velocity by Euler's method.
+
+        Args:
+            noise: (B, *noise_shape) standard normal.
+            modulations: what `network.run` takes, for each sampling step.
+            guidance: what the chunk is held to, its target normalised; None for nothing.
+        """
         chunk, steps = noise, self.config.inference_steps
         for number, inputs in enumerate(modulations):
             if guidance is None:

@@ -33,11 +33,12 @@ class Thresholds:
     """When a policy asks for help, and when it goes on alone; infinity for never, and always.
 
     Attributes:
-        doubt: of the ensemble, above which help is asked for; no unit (`disagreement`).
-        risk: likewise; 1 - the discounted probability of success, about 0 to 1 (a regression).
+        doubt: disagreement of the ensemble above which help is asked for; no unit.
+        risk: risk above which help is asked for: 1 - the discounted probability of success, about 0
+            to 1 (a regression).
         discrepancy: |policy - expert|^2 up to which the policy goes on, in the action's units
             squared.
-        calm_risk: risk up to which it does.
+        calm_risk: risk up to which the policy goes on alone.
     """
 
     doubt: float = inf
@@ -67,7 +68,13 @@ NEVER = Thresholds()
 def executed_disagreement(
     answers: npt.NDArray[np.floating[Any]], spec: PolicySpec, scale: FloatArray
 ) -> FloatArray:
-    """(B,) disagreement in the most doubtful executed step of M chunks (M, B, T_a, n)."""
+    """(B,) disagreement in the executed step where it is largest.
+
+    Args:
+        answers: (M, B, T_a, n) chunks of the M members.
+        spec: tells which steps of a chunk are executed.
+        scale: (n,) what the values of each action dimension are divided by.
+    """
     first = spec.first_action_index
     executed = answers[:, :, first : first + spec.executed_steps]
     return np.asarray(disagreement(executed, scale).max(axis=-1))

@@ -1,7 +1,7 @@
-"""The folder beside an ensemble that says when it asks for help, and how risk is told.
+"""The folder beside an ensemble that says when it asks for help, and how risk is estimated.
 
 gate.json     thresholds (`policies.gate`), what the critic sees, and where they come from
-critic/       a checkpoint: from a state and an action to Q; missing where nothing tells risk
+critic/       a checkpoint: from a state and an action to Q; missing where nothing estimates risk
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ _CRITIC = "critic"
 
 @dataclass(frozen=True)
 class Critic:
-    """Tells the risk of an action in a state (`learning.imitation.critic` says how it is learnt).
+    """Estimates the risk of an action in a state; `learning.imitation.critic` trains it.
 
     Attributes:
-        policy: takes one column, (D + n,) of a state and a scaled action; its action is Q.
+        policy: network that takes one column, (D + n,) of a state and a scaled action, and whose
+            action is Q.
         observation_keys: columns that make up the state, in this order; no images.
-        action_scale: (n,) by which actions are divided, in their units.
+        action_scale: (n,) what actions are divided by, in their units.
     """
 
     policy: Policy
@@ -73,9 +74,9 @@ class Gate:
     """When an ensemble asks for help.
 
     Attributes:
-        thresholds: of doubt and risk.
-        critic: tells risk; None where nothing does, and doubt asks alone.
-        source: what they were taken from, as JSON can hold it.
+        thresholds: thresholds of doubt and risk.
+        critic: critic that estimates risk; None where only doubt asks for help.
+        source: what the thresholds were computed from, as JSON can hold it.
     """
 
     thresholds: Thresholds
@@ -84,7 +85,7 @@ class Gate:
 
     @property
     def summary(self) -> str:
-        """When the ensemble asks for help and what tells it, in a line."""
+        """When the ensemble asks for help and by what, in a line."""
         source, limits = self.source, self.thresholds
         rows = f"by {amount(source['rows'], 'row')} of {source['rows_of']}"
         if self.critic is not None:
@@ -101,7 +102,12 @@ class Gate:
 
 
 def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> None:
-    """Write the folder whole, in place of a gate that stands there.
+    """Write the folder whole, replacing an older gate.
+
+    Args:
+        folder: folder of the gate.
+        gate: gate to save.
+        details: details of the critic's checkpoint.
 
     Raises:
         CheckpointError: it cannot be written, or would take the place of something else.

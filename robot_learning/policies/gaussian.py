@@ -31,7 +31,7 @@ class GaussianConfig(PolicyConfig):
         layer_norm: whether a layer norm follows each hidden layer.
         smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
             bounded.
-        answer: what the policy does at inference: the `mean`, or a `sample`.
+        answer: what a policy answers at inference: the `mean`, or a `sample`.
     """
 
     hidden: tuple[AtLeast1, ...] = (512, 512)
@@ -84,7 +84,13 @@ class GaussianPolicy(Policy):
         augmented: bool = False,
         generator: torch.Generator | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of normalised actions, each (B, T_a, n)."""
+        """Mean and standard deviation of normalised actions, each (B, T_a, n).
+
+        Args:
+            observation: (B, T_o, ...) by key.
+            augmented: whether images are augmented, as in training.
+            generator: source of randomness; None for PyTorch's global one.
+        """
         features = self.encoder(observation, augmented, generator)
         outputs = self.network(features.flatten(1))
         mean, raw = outputs.unflatten(1, (self.spec.action_steps, -1)).chunk(2, dim=-1)
@@ -92,5 +98,11 @@ class GaussianPolicy(Policy):
 
 
 def log_density(values: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """The logarithm of N(values; mean, std²), elementwise."""
+    """The logarithm of N(values; mean, std²), elementwise.
+
+    Args:
+        values: (...) where the density is asked for.
+        mean: (...) means.
+        std: (...) standard deviations, above 0.
+    """
     return -0.5 * ((values - mean) / std).square() - std.log() - 0.5 * log(2 * pi)

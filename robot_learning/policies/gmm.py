@@ -76,7 +76,13 @@ class GmmPolicy(Policy):
         augmented: bool = False,
         generator: torch.Generator | None = None,
     ) -> Mixture:
-        """The mixture over normalised chunks, n = T_a times the action's dimensions."""
+        """The mixture over normalised chunks, n = T_a times the action's dimensions.
+
+        Args:
+            observation: (B, T_o, ...) by key.
+            augmented: whether images are augmented, as in training.
+            generator: source of randomness; None for PyTorch's global one.
+        """
         features = self.encoder(observation, augmented, generator)
         components = self.config.components
         outputs = self.network(features.flatten(1))

@@ -23,12 +23,12 @@ class MixtureConfig(PolicyConfig):
     """What mixtures with and without recurrence have in common.
 
     Attributes:
-        components: components K of the mixture.
+        components: number K of components of the mixture.
         smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
             bounded.
         tanh_mean: whether to keep means within (-1, 1), as robomimic does.
-        answer: at inference the mean of a drawn component (robomimic's low-noise
-            evaluation), or a `sample` from it.
+        answer: what a policy answers at inference: `component_mean`, the mean of a drawn component
+            (robomimic's low-noise evaluation), or a `sample` from it.
     """
 
     components: AtLeast1 = 5
@@ -47,7 +47,14 @@ class Mixture:
 
     @classmethod
     def from_raw(cls, logits: Tensor, mean: Tensor, std: Tensor, config: MixtureConfig) -> Mixture:
-        """Bring a network's outputs into their ranges."""
+        """Bring a network's outputs into their ranges.
+
+        Args:
+            logits: (..., K) logarithms of the weights, up to a constant.
+            mean: (..., K, n) means, before any tanh.
+            std: (..., K, n) standard deviations before softplus.
+            config: bounds of means and standard deviations.
+        """
         mean = mean.tanh() if config.tanh_mean else mean
         return cls(logits, mean, functional.softplus(std) + config.smallest_std)
 

@@ -23,6 +23,8 @@ def squared_cosine(steps: int) -> tuple[float, ...]:
     def signal(time: float) -> float:
         return cos((time + _OFFSET) / (1 + _OFFSET) * pi / 2) ** 2
 
+    # β_k = 1 - f((k+1)/K) / f(k/K), and ᾱ_k is the product of 1 - β up to k. Without the bound the
+    # last ᾱ would be 0, by whose root a step divides.
     found, product = [], 1.0
     for step in range(steps):
         beta = min(1 - signal((step + 1) / steps) / signal(step / steps), _LARGEST_BETA)
@@ -45,9 +47,10 @@ class SamplingStep:
     """One step of a sampler, from x_k to x_{k'}.
 
     Attributes:
-        step: k, which the network is told.
-        alpha: ᾱ_k.
-        next_alpha: ᾱ_{k'}; 1 at the last step.
+        step: training step k that the network is given.
+        alpha: share ᾱ_k of the signal's power that is left in x_k.
+        next_alpha: share ᾱ_{k'} that is left in x_{k'}; 1 at the last step, whose result has no
+            noise.
     """
 
     step: int
@@ -67,7 +70,15 @@ class SamplingStep:
         return sqrt(self.next_alpha) * clean + sqrt(1 - self.next_alpha) * noise
 
     def ddpm(self, noisy: Tensor, clean: Tensor, drawn: Tensor) -> Tensor:
-        """x_{k-1} from the posterior q(x_{k-1} | x_k, x_0): Ho et al., equations 6 and 7."""
+        """x_{k-1} from the posterior q(x_{k-1} | x_k, x_0): Ho et al., equations 6 and 7.
+
+        Args:
+            noisy: noisy chunk x_k.
+            clean: estimate of x_0.
+            drawn: standard normal noise; zeros at the last step.
+        """
+        # α_k = ᾱ_k / ᾱ_{k-1}: the step's own share. The mean of the posterior mixes x_0 and x_k,
+        # its variance is β̃_k, the smaller of the paper's two choices.
         step_alpha = self.alpha / self.next_alpha
         rest = 1 - self.alpha
         to_clean = sqrt(self.next_alpha) * (1 - step_alpha) / rest

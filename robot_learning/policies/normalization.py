@@ -90,6 +90,12 @@ class Normalizer(nn.Module):
     ) -> Normalizer:
         """The map for the column `key`; without statistics the identity, to be loaded.
 
+        Args:
+            key: key of the column.
+            shape: shape of one row.
+            mode: how the column is normalised.
+            statistics: statistics of each column, by its key; None for the identity.
+
         Raises:
             PolicyError: there is no such mode; the column's statistics are missing, of
                 another shape, or not finite.
@@ -144,10 +150,18 @@ class Range(nn.Module):
         statistics: Mapping[str, ColumnStatistics] | None,
         narrow: float = 0.0,
     ) -> Range:
-        """From minimum to maximum of the column `key`, wider by `margin` of that at each end.
+        """From minimum to maximum of the column `key`, and a margin at each end.
 
-        Without a margin only numbers are cut whose minimum and maximum lie less than `narrow`
-        apart, by `NARROW_MARGIN`. Without statistics zeros, to be loaded.
+        Without statistics the range is all zeros, to be loaded.
+
+        Args:
+            key: key of the column.
+            shape: shape of one row.
+            margin: margin at each end, as a share of the range; None cuts only numbers of a
+                `narrow` range, with `NARROW_MARGIN`.
+            statistics: statistics of each column, by its key; None for zeros.
+            narrow: range below which a number is cut without a margin being set, in the column's
+                unit; 0 cuts none.
 
         Raises:
             PolicyError: the column's statistics are missing, of another shape, or not finite.

@@ -1,4 +1,4 @@
-"""Chunks that reach beyond their episode: what stands there, and what counts."""
+"""Chunks that reach beyond their episode: what they are filled with, and which steps count."""
 
 from __future__ import annotations
 

@@ -35,9 +35,9 @@ class ObservationSpec:
     """One column that a policy sees.
 
     Attributes:
-        key: its name in the dataset's training view, such as `obs/joint_position`.
-        shape: of one row; of an image (height, width, 3), as it is stored.
-        is_image: uint8 RGB.
+        key: key of the column in the dataset's training view, such as `obs/joint_position`.
+        shape: shape of one row; (height, width, 3) for an image, as it is stored.
+        is_image: whether the column holds uint8 RGB images.
     """
 
     key: str
@@ -56,14 +56,14 @@ class PolicySpec:
     """What goes into a policy and what comes out: all that a runner has to know.
 
     Attributes:
-        observations: the columns that it sees.
+        observations: columns that the policy sees.
         action_dim: n, numbers in one action; 1 for discrete actions.
-        action_names: what they are called, normally the robot's joints; may be empty.
+        action_names: names of the action's dimensions, normally the robot's joints; may be empty.
         discrete_actions: number of choices, or 0 for continuous actions.
         observation_steps: T_o, rows of history, the current one last.
         action_steps: T_a, rows of the predicted chunk.
-        executed_steps: how many of them a receding-horizon runner executes, beginning with
-            the one at `first_action_index`.
+        executed_steps: number of rows of a chunk that a receding-horizon runner executes, beginning
+            with the one at `first_action_index`.
         first_action_index: index in the chunk of the action for the current observation.
         rate_hz: steps a second, of the history as of the chunk.
     """

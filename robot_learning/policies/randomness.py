@@ -9,7 +9,13 @@ from torch import Tensor
 
 
 def normal(shape: Sequence[int], device: torch.device, generator: torch.Generator | None) -> Tensor:
-    """Standard normal numbers."""
+    """Standard normal numbers.
+
+    Args:
+        shape: shape of the result.
+        device: device of the result.
+        generator: source of randomness; None for the device's global one.
+    """
     source = device if generator is None else generator.device
     return torch.randn(tuple(shape), device=source, generator=generator).to(device)
 
@@ -17,7 +23,13 @@ def normal(shape: Sequence[int], device: torch.device, generator: torch.Generato
 def uniform(
     shape: Sequence[int], device: torch.device, generator: torch.Generator | None
 ) -> Tensor:
-    """Numbers uniform in [0, 1)."""
+    """Numbers uniform in [0, 1).
+
+    Args:
+        shape: shape of the result.
+        device: device of the result.
+        generator: source of randomness; None for the device's global one.
+    """
     source = device if generator is None else generator.device
     return torch.rand(tuple(shape), device=source, generator=generator).to(device)
 
@@ -25,7 +37,14 @@ def uniform(
 def integers(
     bound: int, shape: Sequence[int], device: torch.device, generator: torch.Generator | None
 ) -> Tensor:
-    """int64 uniform in 0 to `bound` - 1."""
+    """int64 uniform in 0 to `bound` - 1.
+
+    Args:
+        bound: number above the largest one that is drawn.
+        shape: shape of the result.
+        device: device of the result.
+        generator: source of randomness; None for the device's global one.
+    """
     source = device if generator is None else generator.device
     return torch.randint(bound, tuple(shape), device=source, generator=generator).to(device)
 

@@ -90,7 +90,13 @@ class RnnGmmPolicy(Policy):
         augmented: bool = False,
         generator: torch.Generator | None = None,
     ) -> Mixture:
-        """The mixtures over normalised actions, leading axes (B, T)."""
+        """The mixtures over normalised actions, leading axes (B, T).
+
+        Args:
+            observation: (B, T_o, ...) by key.
+            augmented: whether images are augmented, as in training.
+            generator: source of randomness; None for PyTorch's global one.
+        """
         features = self.encoder(observation, augmented, generator)
         outputs = self.head(self._hidden(features))
         components = self.config.components

@@ -38,11 +38,11 @@ def load_policy(
     """Load a policy, ready to act.
 
     Args:
-        folder: of a run (its best checkpoint is taken), or of a checkpoint.
-        device: PyTorch's name of where it is computed.
+        folder: folder of a run (its best checkpoint is taken), or of a checkpoint.
+        device: PyTorch's name of the device that computes.
         execution: how many steps of each chunk are executed, and whether chunks are averaged; by
             default as the policy was trained for.
-        seed: of what a stochastic policy draws.
+        seed: seed of what a stochastic policy draws.
 
     Raises:
         CheckpointError: there is no checkpoint, or it is damaged.
@@ -56,8 +56,8 @@ class TrainedPolicy:
     """The policy of a checkpoint in one environment.
 
     Attributes:
-        spec: what it observes and answers, and at how many steps a second.
-        details: what it was trained for.
+        spec: columns and chunk of the policy, and its rate.
+        details: what the checkpoint says of the policy's training.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class TrainedPolicy:
         """The action for the next step.
 
         Args:
-            observation: as the environment gave it: a mapping of arrays, which may have more than
-                the policy looks at, or one array. Images are (H, W, 3) uint8.
+            observation: observation that the environment gave: a mapping of arrays, which may have
+                more than the policy looks at, or one array. Images are (H, W, 3) uint8.
 
         Returns:
             (n,) float32 joint targets, rad or m, of policies for robots; of others what their

@@ -1,4 +1,4 @@
-"""`dagger_node`: rounds in which a policy drives, a person corrects it, and it is trained anew.
+"""`dagger_node`: rounds in which a policy drives, a person corrects it, and it is retrained.
 
 A round: with the checkpoint of the one before, episodes are collected (`dagger_rollouts`); then
 the policy's rows are relabelled, if that is wanted; a child process trains on the dataset, which

@@ -44,7 +44,7 @@ FILM_RATE_HZ = 20
 FILM_PERIOD_NS = NS_PER_S // FILM_RATE_HZ
 # How long the end is shown in the video, and time for the last diagnostics to come.
 AFTERGLOW_S = 1.5
-# How often the progress line is drawn anew, or printed where there is no terminal.
+# How often the progress line is redrawn, or printed where there is no terminal.
 LINE_PERIOD_S = 0.1
 LOG_PERIOD_S = 1.0
 EXIT_FAILED = 1

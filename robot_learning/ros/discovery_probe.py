@@ -32,7 +32,7 @@ DISTRIBUTIONS = {3: "humble", 4: "iron", 7: "jazzy", 9: "kilted", 10: "lyrical",
 
 
 def publish(topic: str) -> None:
-    """Publish the steady clock, which all processes of a machine share, until told to stop."""
+    """Publish the steady clock, which all processes of a machine share, until asked to stop."""
     rclpy.init()
     node = rclpy.create_node("discovery_probe_publisher")
     publisher = node.create_publisher(Int64, topic, QOS)
@@ -85,7 +85,7 @@ def listen(topic: str, timeout_s: float) -> dict[str, float]:
 
 
 def installed() -> dict[str, str | bool]:
-    """The ROS 2 distribution (told from rclpy's version where no environment names it).
+    """The ROS 2 distribution (inferred from rclpy's version where no environment names it).
 
     `transforms` says whether tf2_msgs is there.
     """

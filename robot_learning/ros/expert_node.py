@@ -95,7 +95,7 @@ class ExpertNode(SteppedDefaults, Node):  # type: ignore[misc]
             self._end_episode(success, (now_ns - self._started_ns) / NS_PER_S)
             return
         due = self._acted_ns is None or now_ns - self._acted_ns >= self._period_ns - self._early_ns
-        # A clock that stepped back begins anew.
+        # A clock that stepped back starts over.
         if due or (self._acted_ns is not None and now_ns < self._acted_ns):
             self._acted_ns = now_ns
             self._commands.publish(

@@ -21,8 +21,8 @@ def serve_graph(specs: Sequence[NodeSpec], graph: LockstepGraph) -> None:
     """Make the nodes, run them in lockstep until the end, and release them.
 
     Args:
-        specs: of the nodes.
-        graph: what they are made in.
+        specs: specifications of the nodes.
+        graph: graph that the nodes are made in.
 
     Raises:
         ConfigurationError: a node cannot be stepped, or there is no robot that lets time pass.

@@ -155,9 +155,9 @@ class LockstepGraph:
 
     Attributes:
         clock: simulated time.
-        stop: of the process.
-        context: of ROS, in which the nodes are made; None for the process's own.
-        stepping_s: real time that its steps have taken so far.
+        stop: tells when the process is to end.
+        context: ROS context in which the nodes are made; None for the process's own.
+        stepping_s: real time that the graph's steps have taken so far.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class LockstepGraph:
 
         Args:
             stop: tells when to end.
-            context: of ROS.
+            context: ROS context in which the nodes are made; None for the process's own.
             after_turns: called whenever everybody has had a turn, before time goes on, and while
                 time stands still.
         """
@@ -192,7 +192,7 @@ class LockstepGraph:
         member = _Member(host, node)
         for subscription in list(member.ros.subscriptions):
             if subscription.topic_name == _CLOCK:
-                # The graph sets its time itself; to be told of it, too, takes a tenth of a step.
+                # The graph sets its time itself; receiving it too takes a tenth of a step.
                 member.ros.destroy_subscription(subscription)
         self._members.append(member)
         self._set_ros_time()
@@ -201,7 +201,7 @@ class LockstepGraph:
         """Start every node, then let time pass until one finishes the graph or it is to end.
 
         Raises:
-            RobotLearningError: a node failed; its name and the simulated time are told.
+            RobotLearningError: a node failed; the text gives its name and the simulated time.
         """
         for member in self._members:
             if member.stepped is not None:

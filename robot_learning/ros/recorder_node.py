@@ -41,7 +41,7 @@ from robot_learning.ros.recorder.status import StatusOutput
 
 # While an episode is recorded, and otherwise: often enough for the queues of the subscriptions.
 RECORDING_HZ, IDLE_HZ = 100.0, 20.0
-# A slow disk may take its time for what is being recorded when the node is told to end.
+# A slow disk may take its time for what is being recorded when the node has to end.
 SAVE_LIMIT_S = 9.0
 REQUESTS = ("start", "stop", "discard", "success", "failure")
 _LABELS = ("task", "instruction", "operator")

@@ -1,6 +1,6 @@
 """`replay_node`: sends a recorded episode to a running arbiter, as a policy, and compares.
 
-First the arm goes slowly to where the recording begins. Whoever takes the arm over ends the
+First the arm goes slowly to where the recording begins. Taking the arm over ends the
 replay; in the end the arm holds.
 """
 
@@ -116,7 +116,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         return replace(compared, limited=self._limited, modes=dict(self._modes))
 
     def _await(self, time_ns: int) -> None:
-        """Serve callbacks until so long after the beginning, if nobody takes the arm over.
+        """Serve callbacks until `time_ns` of the recording, unless somebody takes the arm over.
 
         Raises:
             RobotLearningError: somebody did, or there was a fault.

@@ -1,4 +1,4 @@
-"""`session_node`: a recording session of so many episodes, with a reset before each.
+"""`session_node`: a recording session of a number of episodes, with a reset before each.
 
 A person begins and ends episodes with the keys of their device (`teleop/event`); unattended, for
 the scripted operator, an episode begins after the reset and ends with success or by time.

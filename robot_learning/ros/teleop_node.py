@@ -230,7 +230,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         try:
             return ArbiterStateMessage.from_json(self._arbiter_text)
         except MessageError:
-            return None  # what was told before there was any is empty
+            return None  # empty before the first report
 
     def _on_recorder(self, message: String) -> None:
         self._recorder = read_state(message.data) or {}

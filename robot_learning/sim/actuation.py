@@ -49,7 +49,7 @@ class Actuation:
     """The map from joint targets (n,) to controls (nu,): control = target @ scale + offset.
 
     Attributes:
-        joint_addresses: (n,) where the joints stand in qpos.
+        joint_addresses: (n,) where the joints are in qpos.
         scale: (n, nu), at most one entry a control. A mimic joint with an actuator of its own
             makes more actuators than joints; a held actuator has no entry.
         offset: (nu,); the control itself for a held actuator.

@@ -60,7 +60,10 @@ def compile_scene(
 ) -> mujoco.MjModel:
     """Attach the robot to the scene (or to an empty world) and compile.
 
-    `adapt` may change the scene first, the sizes of its objects say.
+    Args:
+        profile: the robot; needs a `sim` interface.
+        scene: the task's MJCF file; None for the robot alone.
+        adapt: changes the scene's specification first, such as the sizes of its objects.
 
     Raises:
         ProfileError: the profile does not fit its MJCF; names the file, the key and what is valid.

@@ -203,7 +203,16 @@ def make_env(
     control_rate_hz: float = 50.0,
     render_mode: str | None = None,
 ) -> RobotEnv:
-    """An environment; see `RobotEnv` for the arguments."""
+    """An environment, as `RobotEnv` makes it.
+
+    Args:
+        robot: name, path of a `robot.yaml`, or a profile.
+        task: name, or a task.
+        cameras: names of the cameras to observe; without any, OpenGL is never touched.
+        reward: `sparse` or `dense`.
+        control_rate_hz: steps a simulated second.
+        render_mode: None or `rgb_array`.
+    """
     return RobotEnv(
         robot,
         task,

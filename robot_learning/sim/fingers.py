@@ -29,6 +29,11 @@ def finger_width_m(simulation: SimModel, arm: Arm, share_open: float) -> float |
     """The free width between an arm's fingers at a share of the way from closed to open.
 
     None where there is no gripper, or no finger on one of the two sides of the origin.
+
+    Args:
+        simulation: the composed scene.
+        arm: the arm whose fingers are measured.
+        share_open: opening of the gripper, from 0 (closed) to 1 (open).
     """
     if arm.gripper is None:
         return None
@@ -55,6 +60,11 @@ def finger_width_m(simulation: SimModel, arm: Arm, share_open: float) -> float |
 
 def hold_gripper(world: World, gripper: Gripper, share_open: float) -> None:
     """Put the robot at home and hold its gripper until the linkage has settled.
+
+    Args:
+        world: the world; it is reset.
+        gripper: the gripper to hold.
+        share_open: opening of the gripper, from 0 (closed) to 1 (open).
 
     Raises:
         RobotLearningError: the simulation diverged.

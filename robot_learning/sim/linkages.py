@@ -21,7 +21,13 @@ def is_in_a_loop(model: mujoco.MjModel, body: int) -> bool:
 
 
 def carries(model: mujoco.MjModel, body: int, other: int) -> bool:
-    """Whether `other` is the body or hangs on it."""
+    """Whether `other` is the body or hangs on it.
+
+    Args:
+        model: the compiled scene.
+        body: id of the body that may carry the other.
+        other: id of the other body.
+    """
     while other > body:  # parents come first
         other = int(model.body_parentid[other])
     return other == body

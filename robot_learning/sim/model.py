@@ -43,8 +43,8 @@ class SimModel:
     Attributes:
         profile: the robot.
         mj_model: the compiled model. Treat it as read-only; a `World` works on its own copy.
-        qpos_addresses: (n,) where the profile's joints stand in qpos.
-        dof_addresses: (n,) where they stand in qvel and the force arrays.
+        qpos_addresses: (n,) where the profile's joints are in qpos.
+        dof_addresses: (n,) where the profile's joints are in qvel and the force arrays.
         actuation: how joint targets become controls.
         objects: the scene's body names, which a task can observe; those at the top level that
             are free or have no joint can be placed.
@@ -168,7 +168,7 @@ def robot_bodies(model: mujoco.MjModel) -> list[int]:
 
 
 def robot_dofs(model: mujoco.MjModel) -> IntArray:
-    """Where everything that moves in the robot stands in qvel: joints, mimics, passive links."""
+    """Where in qvel everything is that moves in the robot: joints, mimics, passive links."""
     return np.flatnonzero(np.isin(model.dof_bodyid, robot_bodies(model))).astype(np.int64)
 
 

@@ -32,7 +32,13 @@ def action_space(profile: RobotProfile) -> spaces.Box:
 def observation_space(
     profile: RobotProfile, poses: Sequence[str], cameras: Sequence[CameraView]
 ) -> spaces.Dict:
-    """The space of an observation: float32 vectors, and uint8 images (height, width, 3)."""
+    """The space of an observation: float32 vectors, and uint8 images (height, width, 3).
+
+    Args:
+        profile: the robot.
+        poses: names of the observed poses.
+        cameras: the observed cameras.
+    """
     joints = spaces.Box(-np.inf, np.inf, (len(profile.joints),), np.float32)
     pose = spaces.Box(-np.inf, np.inf, (7,), np.float32)
     entries: dict[str, spaces.Space[Any]] = {"joint_position": joints, "joint_velocity": joints}

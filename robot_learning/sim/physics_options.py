@@ -33,6 +33,11 @@ def settle_options(parent: mujoco.MjSpec, robot: mujoco.MjSpec, *, has_scene: bo
     A finer time step alone is taken from the robot, since its servos and its control rate may
     need it. MuJoCo's default integrator gives way to `implicitfast`, which costs the same and
     keeps the damping of servos stable on light links.
+
+    Args:
+        parent: specification of the scene; its options are changed.
+        robot: specification of the robot; its options are set to those of the scene.
+        has_scene: whether `parent` is a task's scene rather than an empty world.
     """
     ours, theirs = parent.option, robot.option
     if not has_scene:
@@ -51,7 +56,7 @@ def _option_names(option: Any) -> list[str]:
 def options_not_taken(theirs: Any, model: mujoco.MjModel) -> list[str]:
     """What `theirs`, a robot's own options, ask for and the scene does not do: `gravity 0 0 0`.
 
-    Options that stand at MuJoCo's own default are not told from those that are left out.
+    Options that equal MuJoCo's own default cannot be told apart from those that are left out.
     """
     default, ours = mujoco.MjSpec().option, model.opt
     texts: list[str] = []

@@ -37,9 +37,12 @@ class PoseBatch:
     def read(
         self, qpos: FloatArray, mocap_position: FloatArray, mocap_quaternion: FloatArray
     ) -> dict[str, FloatArray]:
-        """The poses (n, 7) by name, of worlds at qpos (n, nq).
+        """The poses (n, 7) of n worlds, by name.
 
-        Mocap bodies stand at (n, nmocap, 3), turned by (n, nmocap, 4).
+        Args:
+            qpos: (n, nq) joint positions as MuJoCo has them.
+            mocap_position: (n, nmocap, 3) positions of the mocap bodies, metres.
+            mocap_quaternion: (n, nmocap, 4) orientations of the mocap bodies, w x y z.
         """
         self._place(qpos, mocap_position, mocap_quaternion)
         poses = {}

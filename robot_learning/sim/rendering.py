@@ -68,7 +68,7 @@ class Renderer:
 
         Args:
             simulation: the scene.
-            quality: what is drawn.
+            quality: shadows, reflections and sampling.
             max_size_px: (height, width) of the largest image; None for the largest camera's.
 
         Raises:
@@ -103,7 +103,13 @@ class Renderer:
     def update_state(
         self, qpos: FloatArray, mocap_position: FloatArray, mocap_quaternion: FloatArray
     ) -> None:
-        """Take a scene given by its qpos (nq,) and its mocap bodies (nmocap, 3), (nmocap, 4)."""
+        """Take the state of a scene.
+
+        Args:
+            qpos: (nq,) joint positions as MuJoCo has them.
+            mocap_position: (nmocap, 3) positions of the mocap bodies, metres.
+            mocap_quaternion: (nmocap, 4) orientations of the mocap bodies, w x y z.
+        """
         model, data = self._model, self._data
         with self._lock:
             data.qpos[:] = qpos
@@ -123,7 +129,7 @@ class Renderer:
         """Draw one image.
 
         Args:
-            camera: a camera's name; None for a view that frames the robot and its workspaces.
+            camera: name of a camera; None for a view that frames the robot and its workspaces.
             size_px: (height, width); None for the camera's own.
 
         Returns:
@@ -212,7 +218,13 @@ class Renderer:
 def drawn_model(
     model: mujoco.MjModel, quality: Quality, max_size_px: tuple[int, int]
 ) -> mujoco.MjModel:
-    """A copy of the model that is drawn in that quality, up to (height, width) pixels."""
+    """A copy of the model that is drawn in that quality.
+
+    Args:
+        model: the compiled scene.
+        quality: shadows, reflections and sampling.
+        max_size_px: height and width of the largest image.
+    """
     drawn = copy.copy(model)
     drawn.vis.global_.offheight, drawn.vis.global_.offwidth = max_size_px
     drawn.vis.quality.offsamples = quality.samples

@@ -44,12 +44,13 @@ class Response:
     """What one joint did.
 
     Attributes:
-        joint: the joint.
-        asked: how far it was asked to move, rad or m.
-        moved: how far it had moved in the end, towards where it was asked to.
-        move_speed: the largest speed at the end of that, rad/s or m/s.
-        knock: the speed that it was given while it held its place.
-        knock_speed: the largest speed at the end of that; infinite when the simulation diverged.
+        joint: joint that was tried.
+        asked: displacement that the joint was asked for, rad or m.
+        moved: displacement of the joint in the end, towards its target, rad or m.
+        move_speed: largest speed at the end of the move, rad/s or m/s.
+        knock: speed that the joint was given while it held its place, rad/s or m/s.
+        knock_speed: largest speed at the end of the knock, rad/s or m/s; infinite when the
+            simulation diverged.
     """
 
     joint: Joint
@@ -228,7 +229,7 @@ def _stepped(world: World) -> bool:
         world.step()
     except RobotLearningError:
         return False
-    return world.time_s > time_s  # MuJoCo starts anew by itself when a number gets too large
+    return world.time_s > time_s  # MuJoCo resets itself when a number gets too large
 
 
 def _periods(world: World, duration_s: float) -> int:

@@ -25,7 +25,7 @@ from robot_learning.sim.world import World
 
 # Horizons are counted in steps of this rate; at other control rates they last as long.
 HORIZON_RATE_HZ = 50.0
-# How often objects are placed anew when the robot is in the way, and the room that an object needs
+# How often objects are placed again when the robot is in the way, and the room that an object needs
 # between open fingers.
 _DRAWS = 50
 _FINGER_ROOM_M = 0.002
@@ -44,7 +44,7 @@ class Task(ABC):
             with a free joint move, those without any joint stand where they are placed.
         objects: the bodies whose poses are observed, in order.
         cameras: the scene's cameras that can be observed.
-        minimum_arms: how many arms the robot needs.
+        minimum_arms: number of arms that the robot must have.
         horizon: steps at 50 Hz after which an episode is truncated.
     """
 
@@ -56,7 +56,7 @@ class Task(ABC):
     horizon: int = 400
 
     def adapt(self, scene: mujoco.MjSpec, profile: RobotProfile) -> None:  # noqa: B027 (optional)
-        """Fit the scene to the robot before it is compiled: the sizes of objects, say."""
+        """Fit the scene to the robot before it is compiled, such as the sizes of objects."""
 
     @abstractmethod
     def place(self, world: World, rng: np.random.Generator) -> None:
@@ -93,10 +93,10 @@ class Task(ABC):
     ) -> None:
         """Begin an episode: reset the world and place everything.
 
-        What the robot stands in is drawn anew.
+        A placement that the robot stands in is drawn again.
 
         Args:
-            world: made from this task's scene.
+            world: world made from this task's scene.
             rng: the source of all randomness.
             options: `poses` puts named objects at given poses ((7,) or (3,)) after the random
                 placement, and `joint_position` (n,) starts the robot there.
@@ -105,7 +105,7 @@ class Task(ABC):
             ConfigurationError: an unknown option or object, a pose that is no pose, or a robot
                 that stands in the way of an object wherever it is drawn; the world is as it was
                 before.
-            CommandError: `joint_position` is no joint vector; likewise.
+            CommandError: `joint_position` is no joint vector; the world is as it was before.
         """
         valid = ("poses", "joint_position")
         given = dict(options or {})

@@ -114,7 +114,7 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         Args:
             seed: s seeds world i with s + i; a list gives each its own; None goes on with the
                 generators there are.
-            options: as of `Task.start`, for every world.
+            options: options that each world's `Task.start` is given.
         """
         self._seed(seed)
         empty = np.empty((self.num_envs, len(self.profile.joints)))
@@ -280,7 +280,18 @@ def make_vec(
     render_mode: str | None = None,
     threads: int | None = None,
 ) -> RobotVectorEnv:
-    """N worlds in threads; see `RobotVectorEnv` for the arguments."""
+    """N worlds in threads, as `RobotVectorEnv` makes them.
+
+    Args:
+        task: name, or a task.
+        n: number of worlds.
+        robot: name, path of a `robot.yaml`, or a profile.
+        cameras: names of the cameras to observe; images are drawn one after the other.
+        reward: `sparse` or `dense`.
+        control_rate_hz: steps a simulated second.
+        render_mode: None or `rgb_array`.
+        threads: number of threads; None for one a core.
+    """
     return RobotVectorEnv(
         n,
         robot,

@@ -14,7 +14,7 @@ from robot_learning.teleop.jog_panel import JogPanel, PanelState
 def rescale_dead_zone(value: float, dead_zone: float) -> float:
     """Zero inside the dead zone, then linear from 0 at its edge to 1 at full deflection.
 
-    >>> rescale_dead_zone(0.1, 0.2), rescale_dead_zone(-1.0, 0.2), rescale_dead_zone(0.6, 0.2)
+    >>> rescale_dead_zone(0.1, 0.5), rescale_dead_zone(-1.0, 0.5), rescale_dead_zone(0.75, 0.5)
     (0.0, -1.0, 0.5)
     """
     magnitude = min(1.0, abs(value))
@@ -43,7 +43,15 @@ class AnalogPanel:
         buttons_pressed: Iterable[str],
         health: Health,
     ) -> TeleopInput:
-        """The operator's intent for these axes and buttons, by name."""
+        """The operator's intent for these axes and buttons, by name.
+
+        Args:
+            now_ns: time of the poll.
+            axes: deflection of each axis by its name, in [-1, 1]; one that is absent counts as 0.
+            buttons_down: names of the buttons that are held.
+            buttons_pressed: names of the buttons that went down since the last poll, oldest first.
+            health: whether the device can be trusted.
+        """
         bound = self._bindings
         active = bound.joint_axes if self._panel.joint_mode else bound.cartesian_axes
         deflection: dict[str, float] = {}

@@ -34,7 +34,7 @@ class AxisRests:
     Args:
         rests: where each bound axis rests, by name, in [-1, 1].
         dead_zone: the deflection that still counts as rest.
-        map_name: of the map that states it, for the text.
+        map_name: name of the map that states where the axes rest, for the text.
     """
 
     def __init__(self, rests: Mapping[str, float], dead_zone: float, map_name: str) -> None:
@@ -46,7 +46,7 @@ class AxisRests:
         self._text = ""
 
     def forget(self) -> None:
-        """Begin anew, as for another pad."""
+        """Forget which axes were at rest, as for another pad."""
         self._rested = dict.fromkeys(self._rests, False)
 
     def see(self, values: Mapping[str, float], held: bool) -> None:

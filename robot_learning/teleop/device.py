@@ -118,7 +118,7 @@ class TeleopContext:
         observation: the newest observation; None while the robot is not heard.
         applied: (n,) what the robot was last commanded; None when unknown.
         policy: (n,) the policy's newest clean action, in shadow or not; None when there is none.
-        silence_s: how long ago the robot was heard; None for never.
+        silence_s: time since the robot was heard; None for never.
     """
 
     observation: Observation | None = None
@@ -139,13 +139,14 @@ class TeleopInput:
     """What the operator wants at one instant.
 
     Attributes:
-        stamp_ns: when the device was polled.
+        stamp_ns: time at which the device was polled.
         engaged: the dead-man level. Nothing moves while it is False.
-        motions: at most one a joint; an engaged operator without motions holds the robot still.
+        motions: wanted motions, at most one a joint; an engaged operator without motions holds the
+            robot still.
         grip: arm -> rate of the gripper in [-1, 1] of full speed, positive closes.
-        fast: the faster of the two speeds.
-        events: what was asked for since the last poll, oldest first.
-        health: a device that is not alive is never engaged.
+        fast: whether the faster of the two speeds is used.
+        events: what the operator asked for since the last poll, oldest first.
+        health: state of the device; one that is not alive is never engaged.
         notes: short lines for the operator (what is selected, why engaging was refused).
     """
 

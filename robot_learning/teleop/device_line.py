@@ -1,6 +1,6 @@
-"""The line that tells of a device's health: once for each change that matters, never flapping.
+"""The line that reports a device's health: once for each change that matters, never flapping.
 
-A device that loses the robot many times a second, as on a machine that is too slow, is told as
+A device that loses the robot many times a second, as on a machine that is too slow, is reported as
 often as a person can use it, and the repeats are counted.
 """
 
@@ -16,11 +16,11 @@ _DURATION = re.compile(r"\d+(\.\d+)? s\b")
 
 
 class DeviceLine:
-    """Decides what is told of a device's health, and when.
+    """Decides what is reported of a device's health, and when.
 
-    The first thing heard is told at once, and so is a change for the worse, but no more than once
-    in `quiet_s`: those in between are counted and told with the next one, or with the recovery.
-    A recovery is told once it has lasted for `settled_s`.
+    The first problem is reported at once, and so is a change for the worse, but no more than once
+    in `quiet_s`: those in between are counted and reported with the next one, or with the recovery.
+    A recovery is reported once it has lasted for `settled_s`.
     """
 
     def __init__(self, quiet_s: float = 10.0, settled_s: float = 1.0) -> None:
@@ -32,10 +32,10 @@ class DeviceLine:
         self._untold: dict[str, tuple[int, int, str]] = {}
 
     def update(self, now_ns: int, problem: str) -> str:
-        """What to tell now; mostly nothing.
+        """The line to report now; mostly empty.
 
         Args:
-            now_ns: on any clock that moves forward, the same for every call.
+            now_ns: present time, always on one clock, which moves forward.
             problem: why the device cannot be used, empty while it can; durations in it, such as
                 `0.4 s`, may differ from call to call.
         """

@@ -34,9 +34,9 @@ def make_device(
     """Make a device; it is not opened.
 
     Args:
-        name: one of `DEVICES`.
-        profile: the robot that it drives.
-        map_name: a shipped map or the path of one; empty takes the device's default.
+        name: name of the device, one of `DEVICES`.
+        profile: robot that the device drives.
+        map_name: name of a shipped map, or path of a map file; empty takes the device's default.
         panel: "keyboard" adds the keyboard's operator keys to another device.
 
     Raises:

@@ -38,8 +38,8 @@ class Engagement:
         Args:
             alive: whether the device can be trusted.
             held: the dead-man button (DEAD_MAN), or whether any motion is asked (LATCHED).
-            events: what was asked for since the last poll, oldest first.
-            fresh: it was let go and taken again since the last poll.
+            events: what the operator asked for since the last poll, oldest first.
+            fresh: whether the dead-man button was let go and pressed again since the last poll.
         """
         if fresh or not held:
             self._blocked = False
@@ -63,9 +63,9 @@ class Engagement:
 class Retaking:
     """Tells when an operator takes hold again so soon that no silence came between.
 
-    The arbiter takes silence for letting go. Whoever hands back and takes hold within its patience
-    was never silent, counts there as somebody who has yielded and still sends, and would not be
-    heard until they let go for longer: they have to ask.
+    The arbiter takes silence for letting go. An operator who hands back and takes hold again within
+    its timeout was never silent: the arbiter sees somebody who has yielded and still sends, and
+    ignores them until they let go for longer. They have to ask for the arm.
     """
 
     def __init__(self, patience_s: float) -> None:

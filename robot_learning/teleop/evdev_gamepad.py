@@ -40,7 +40,7 @@ class EvdevGamepad:
     """One pad.
 
     Args:
-        path: of the input device (`/dev/input/event5`); empty takes the first gamepad.
+        path: path of the input device (`/dev/input/event5`); empty takes the first gamepad.
         open_device: opens an input device by path; evdev's own unless given.
     """
 

@@ -162,7 +162,7 @@ class Gamepad(TeleopDevice):
         self._panel.handle(event)
 
     def on_press(self, wake: Callable[[], None]) -> None:
-        """See `TeleopDevice.on_press`; the built-in driver is only polled, so it tells nothing."""
+        """See `TeleopDevice.on_press`; a built-in driver is polled, so it does nothing."""
         if self.is_fed:
             self._wake = wake
 

@@ -134,6 +134,12 @@ def load_axis_map(
 ) -> AxisMap:
     """Read the map of a device whose axes and buttons are fixed.
 
+    Args:
+        map_name: name of a map of this package, or path of a map file.
+        device: kind of the device that the map must be for.
+        axis_names: names of the device's axes.
+        button_names: names of the device's buttons.
+
     Raises:
         ConfigurationError: an unknown axis, button or action.
     """

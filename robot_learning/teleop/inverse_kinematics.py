@@ -46,13 +46,15 @@ class IkOptions:
 
     Attributes:
         orientation_weight_m: metres of position error that one radian counts as.
-        posture_weight_m: the same for one radian away from the home posture.
+        posture_weight_m: metres of position error that one radian away from the home posture counts
+            as.
         posture_time_s: time constant of the posture's pull.
         error_damping: Levenberg-Marquardt damping a squared metre of error.
         damping: constant damping, m²/rad².
-        max_step_m: longest part of the way that one step looks at.
-        max_step_rad: the same for the rotation.
-        recovery_fraction: of the joint's speed, for the way back into its limits.
+        max_step_m: longest part of the way to the target that one step looks at, in metres.
+        max_step_rad: largest part of the rotation to the target that one step looks at.
+        recovery_fraction: fraction of its speed limit at which a joint is led back into its
+            position limits.
         singular_m: smallest singular value (m/rad) below which a pose counts as singular.
     """
 
@@ -94,9 +96,9 @@ class InverseKinematics:
     Args:
         model: the robot's compiled `mujoco.MjModel`, with a site `<arm>_end_effector` an arm.
         profile: the robot.
-        qpos_addresses: (n,) where the profile's joints stand in the model's qpos.
-        dof_addresses: (n,) where they stand in its qvel.
-        options: weights and bounds.
+        qpos_addresses: (n,) where the profile's joints are in the model's qpos.
+        dof_addresses: (n,) where the profile's joints are in the model's qvel.
+        options: weights and bounds of a step; None for the defaults.
 
     Raises:
         ProfileError: the model lacks an end effector's site.
@@ -210,6 +212,8 @@ class InverseKinematics:
         """The profile joints' bounds (n,) on a step, never empty."""
         profile = self._profile
         furthest = profile.velocity_max * dt_s
+        # Clipping each bound keeps low <= 0 <= high for a joint inside its limits; for one outside,
+        # the bound that it has passed asks it to come back by at most `back`.
         back = self._options.recovery_fraction * furthest
         low = np.clip(profile.position_min - position, -furthest, back)
         high = np.clip(profile.position_max - position, -back, furthest)
@@ -227,6 +231,7 @@ class InverseKinematics:
         tasks = [*residuals, self._posture.compute_qp_residual(self._configuration)]
         dofs = np.concatenate([chain.dofs for chain in chains])
         index = np.concatenate([chain.index for chain in chains])
+        # Least squares over all tasks, ||J dq - e||², plus damping: H = JᵀJ + mu I, c = -Jᵀe.
         weights = np.vstack([jacobian[:, dofs] for jacobian, _, _ in tasks])
         errors = np.concatenate([error for _, error, _ in tasks])
         hessian = weights.T @ weights

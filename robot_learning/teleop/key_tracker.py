@@ -11,7 +11,7 @@ from robot_learning.core.clocks import seconds_to_ns
 SUSPEND_GAP_S = 0.3
 """A pause between polls longer than this means that the process was suspended or starved."""
 SETTLE_S = 0.1
-"""After a loss, for so long every event is dropped: they were queued while nobody looked."""
+"""Time after a loss during which every event is dropped: they were queued while nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)

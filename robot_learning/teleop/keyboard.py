@@ -61,7 +61,7 @@ class Keyboard(TeleopDevice):
         profile: the robot.
         keyboard_map: what each key does.
         watch_focus: ignore keys while another window has the keyboard (X only).
-        has_leader: whether the keys stand beside a leader arm, with which they align.
+        has_leader: whether the keyboard is used beside a leader arm, with which its keys align.
     """
 
     def __init__(

@@ -28,10 +28,10 @@ class ArmSolution:
     Attributes:
         pose: (7,) the end effector after this step, world frame.
         target: (7,) the target after the workspace box, world frame.
-        position_error_m: what is left of the way to `target` after this step.
-        orientation_error_rad: the same for the rotation.
-        obstacles: why it does not follow, empty while it does.
-        joints: the joints at a limit.
+        position_error_m: distance left to `target` after this step.
+        orientation_error_rad: rotation left to `target` after this step.
+        obstacles: why the arm does not follow; empty while it does.
+        joints: names of the joints at a limit.
     """
 
     pose: FloatArray
@@ -60,5 +60,12 @@ class Kinematics(Protocol):
     def solve(
         self, position: FloatArray, targets: Mapping[str, FloatArray], dt_s: float
     ) -> Solution:
-        """One bounded step from `position` (n,) towards the target poses."""
+        """One bounded step from `position` (n,) towards the target poses.
+
+        Args:
+            position: (n,) where the command stands, rad or m.
+            targets: pose (7,) of each arm's end effector in the world frame; arms without one do
+                not move.
+            dt_s: duration of the step.
+        """
         ...

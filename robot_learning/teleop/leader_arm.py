@@ -104,10 +104,10 @@ class LeaderArm(TeleopDevice):
         """Take a leader's joint states. May be called from another thread.
 
         Args:
-            arm: the follower arm whose leader it is.
-            receive_ns: when they arrived, on the clock that `poll` is given.
+            arm: name of the follower arm that the leader leads.
+            receive_ns: time at which the positions arrived, on the clock that `poll` is given.
             names: the leader's joint names.
-            positions: their positions, rad or m.
+            positions: positions of the named joints, rad or m.
         """
         joints = dict(zip(names, (float(value) for value in positions), strict=False))
         with self._lock:
@@ -194,7 +194,7 @@ class LeaderArm(TeleopDevice):
         return reading
 
     def _beside(self, reading: _Reading, measured: FloatArray) -> tuple[_Reading, str]:
-        """The reading in the turns in which the leaders stand beside the follower.
+        """The reading in the turns in which the leaders match the follower.
 
         Also which of their joints has none or more than one (else empty).
         """

@@ -16,7 +16,7 @@ from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray
 
 FASTER = 3.0
-"""A leader's joint may move so many times as fast as the follower's speed limit."""
+"""Speed that a leader's joint may have, as a multiple of the follower's speed limit."""
 LATE_S = 0.02
 """What a joint covers at that speed in this time may arrive at once: messages come in bunches."""
 LONGEST_S = 0.1
@@ -71,7 +71,7 @@ class LeaderMotion:
 
         Args:
             followed: (n,) where the leaders were followed to.
-            target: (n,) where they say they are; NaN where no leader drives.
+            target: (n,) where the leaders say that the joints are; NaN where no leader drives.
             elapsed_s: (n,) since the message before.
 
         Returns:

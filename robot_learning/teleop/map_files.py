@@ -72,21 +72,27 @@ def open_map(map_name: str | os.PathLike[str], device: str, kind: type[MapT]) ->
 
 
 def map_error(path: Path, key: str, text: str) -> ConfigurationError:
-    """An error about a key of a map, to be raised."""
+    """An error about a key of a map, to be raised.
+
+    Args:
+        path: path of the map.
+        key: key that the error is about.
+        text: what is wrong, and what is valid.
+    """
     return ConfigurationError(f"{path}: {key}: {text}")
 
 
 def check_bindings(
     path: Path, section: str, bindings: Bindings, actions: Iterable[str], inputs: Iterable[str] = ()
 ) -> None:
-    """Refuse a binding of or to what there is not.
+    """Refuse a binding of an unknown input or to an unknown action.
 
     Args:
-        path: of the map.
-        section: key of the bindings there.
-        bindings: to check.
-        actions: that inputs may be bound to.
-        inputs: that may be bound; empty where the caller checks them.
+        path: path of the map.
+        section: key of the bindings in the map.
+        bindings: action of each input, as the map has it.
+        actions: actions that inputs may be bound to.
+        inputs: inputs that may be bound; empty where the caller checks them.
 
     Raises:
         ConfigurationError: an unknown input or action; the text lists the valid ones.
@@ -103,7 +109,7 @@ def check_bindings(
 def acting(
     bindings: Mapping[str, str], profile: RobotProfile, *, has_leader: bool = False
 ) -> dict[str, str]:
-    """The bindings that can act on a robot, which is all that its operator is told of.
+    """The bindings that can act on a robot, which is all that its operator is shown.
 
     Args:
         bindings: input -> action.
@@ -130,7 +136,13 @@ def joint_texts(profile: RobotProfile) -> dict[str, str]:
 
 
 def describe_bindings(title: str, bindings: Mapping[str, str], texts: Mapping[str, str]) -> str:
-    """A section of a printed map: one line an input."""
+    """A section of a printed map: one line an input.
+
+    Args:
+        title: first line of the section.
+        bindings: action of each input.
+        texts: text for an action; an action without one is printed by its name.
+    """
     width = max((len(name) for name in bindings), default=0)
     lines = [f"  {name:<{width}}  {texts.get(what, what)}" for name, what in bindings.items()]
     return "\n".join([title, *lines])

@@ -59,13 +59,26 @@ def rotation_between(start: FloatArray, end: FloatArray) -> FloatArray:
 
 
 def displace(pose: FloatArray, linear_m: FloatArray, rotation_rad: FloatArray) -> FloatArray:
-    """The pose moved by `linear_m` (3,) and turned by `rotation_rad` (3,), about world axes."""
+    """The pose moved by `linear_m` (3,) and turned by `rotation_rad` (3,), about world axes.
+
+    Args:
+        pose: (7,) the pose.
+        linear_m: (3,) displacement along the world's axes.
+        rotation_rad: (3,) rotation vector about the world's axes.
+    """
     quaternion = multiply(from_rotation_vector(rotation_rad), pose[3:])
     return np.concatenate([pose[:3] + linear_m, quaternion / length(quaternion)])
 
 
 def move_towards(start: FloatArray, end: FloatArray, max_m: float, max_rad: float) -> FloatArray:
-    """The pose on the way from `start` to `end`, at most so far from `start`."""
+    """The pose on the way from `start` to `end`, no further from `start` than the bounds.
+
+    Args:
+        start: (7,) where to begin.
+        end: (7,) where to go.
+        max_m: largest displacement.
+        max_rad: largest rotation.
+    """
     way_m = end[:3] - start[:3]
     way_rad = rotation_between(start[3:], end[3:])
     return displace(start, _shortened(way_m, max_m), _shortened(way_rad, max_rad))

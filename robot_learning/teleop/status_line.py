@@ -32,20 +32,20 @@ class Status:
     Attributes:
         mode: the arbiter's mode; None while it was not heard.
         engaged: whether the operator holds the robot.
-        ages_s: source -> seconds since it was heard; NaN for never.
+        ages_s: seconds since each source was heard; NaN for never.
         limits: what holds the robot back, most important first.
         noise: whether DART noise is added now; None where there is none, or nobody knows.
-        rate_hz: of the teleoperation loop.
-        arbiter_rate_hz: of the arbiter's loop.
-        notes: what is selected, or why the device refuses.
+        rate_hz: measured rate of the teleoperation loop; NaN where it is not known.
+        arbiter_rate_hz: measured rate of the arbiter's loop; NaN where it is not known.
+        notes: what is selected on the device, or why it refuses.
         problem: why the device cannot be used; empty while it can.
         reason: why the robot is not driven; empty while it is.
-        recording: what the recorder does; empty without one.
+        recording: what the recorder does; empty without a recorder.
         refused: why nothing is recorded although a start was asked for; empty otherwise.
-        episode: which one of how many; empty where nobody counts.
+        episode: number of the episode, and how many are wanted; empty where nobody counts.
         next_key: what to press now, in a few words; empty where nothing is asked for.
-        keys: what else may be pressed, likewise.
-        alarm: what is wrong with the recording; empty when nothing is.
+        keys: other keys that may be pressed, in a few words; empty where there are none.
+        alarm: what is wrong with the recording; empty when all is well.
     """
 
     mode: str | None

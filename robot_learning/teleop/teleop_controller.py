@@ -38,17 +38,18 @@ class Speeds:
     """How fast full deflection moves the robot.
 
     Attributes:
-        linear_m_s: end effector, slow and fast.
-        angular_rad_s: its rotation, slow and fast.
-        joint_fraction: of each joint's speed limit, slow and fast.
-        home_fraction: of each joint's speed limit, for homing and aligning.
-        gripper_travel_s: from open to closed.
-        ramp_s: to full speed after a key press; letting go stops at once.
-        leash_s: an arm joint's target may lead the measured joint by what the joint covers in
-            this time at its speed limit. It must exceed the drive's tracking lag.
-        leash_max: but never by more than this (rad or m).
-        pose_leash_m: a jogged pose may lead the end effector by so much.
-        pose_leash_rad: the same for its rotation.
+        linear_m_s: slow and fast speed of the end effector.
+        angular_rad_s: slow and fast angular speed of the end effector.
+        joint_fraction: slow and fast joint speed, as fractions of each joint's speed limit.
+        home_fraction: joint speed of homing and aligning, as a fraction of each joint's speed
+            limit.
+        gripper_travel_s: time in which a gripper goes from open to closed.
+        ramp_s: time to full speed after a key press; letting go stops at once.
+        leash_s: time at its speed limit by which an arm joint's target may lead the measured joint.
+            It must exceed the drive's tracking lag.
+        leash_max: largest lead of an arm joint's target, rad or m, whatever `leash_s` allows.
+        pose_leash_m: largest lead of a jogged pose before the end effector.
+        pose_leash_rad: largest rotation of a jogged pose ahead of the end effector.
     """
 
     linear_m_s: tuple[Positive, Positive] = (0.05, 0.2)
@@ -100,8 +101,9 @@ class TeleopController:
 
     Args:
         profile: the robot.
-        kinematics: needed for Cartesian jog; None refuses it with a warning.
-        speeds: how fast full deflection moves.
+        kinematics: kinematics of the robot, needed for Cartesian jog; None refuses it with a
+            warning.
+        speeds: speeds of full deflection.
     """
 
     def __init__(
@@ -126,9 +128,9 @@ class TeleopController:
         """The next target.
 
         Args:
-            state: from the step before; `DISENGAGED` at first.
-            wanted: what the device said.
-            context: the robot as it is.
+            state: state that the previous step returned; `DISENGAGED` at first.
+            wanted: what the device says that the operator wants.
+            context: present state of the robot.
             dt_s: time since the step before; longer pauses must be passed as one period.
         """
         if not wanted.engaged or context.observation is None:

@@ -32,15 +32,15 @@ class Option:
 
     Attributes:
         name: field name, after the names of the groups that it is in and dots.
-        kind: type of its value: bool, int, float, str or tuple (of texts).
-        default: value where none is given.
-        is_optional: whether it need not have a value.
-        description: its meaning, with the unit.
+        kind: type of the option's value: bool, int, float, str or tuple (of texts).
+        default: value of the option where none is given.
+        is_optional: whether the option may be without a value.
+        description: meaning of the option, with the unit.
         choices: valid texts; empty where any text is valid.
         ge: smallest valid number; None for no such bound.
         gt: number below every valid one; None for no such bound.
         le: largest valid number; None for no such bound.
-        is_live: whether it may change while the node runs.
+        is_live: whether the option may change while the node runs.
     """
 
     name: str

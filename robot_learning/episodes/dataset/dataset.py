@@ -36,7 +36,7 @@ _log = logging.getLogger(__name__)
 class Dataset:
     """Some or all episodes of a dataset folder. Opening reads the index, not the episodes.
 
-    The column `actions` is the label of each row: the clean action of whoever was in control
+    The column `actions` is the label of each row: the clean action of the source in control
     (`human` while the human drove, `policy` while the policy drove, else `applied`),
     overridden by the newest label layer whose mask covers the row. The rule is applied when
     the file is written, so that every reader of the file sees the same; see `labels.py`.
@@ -98,8 +98,18 @@ class Dataset:
     ) -> Dataset:
         """The episodes that match everything that is given.
 
-        `sources` keeps episodes in which one of them was in control at some row (`human`,
-        `policy`, `none`); to keep only such rows, give it to `windows` too.
+        To keep only the rows in which one of the `sources` was in control, give them to `windows`
+        too.
+
+        Args:
+            outcomes: outcomes to keep; None keeps any.
+            rounds: DAgger rounds to keep; None keeps any.
+            operators: operators to keep; None keeps any.
+            instructions: instructions to keep; None keeps any.
+            sources: sources (`human`, `policy`, `none`) of which one has to be in control at some
+                row; None keeps any.
+            verdicts: quality verdicts to keep; None keeps any.
+            names: file names of episodes to keep; None keeps any.
         """
         wanted: dict[str, set[Any] | None] = {
             "outcome": _set(outcomes),

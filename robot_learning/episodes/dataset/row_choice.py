@@ -1,4 +1,4 @@
-"""Some rows of an episode: a range of them, by who drove, and every so many."""
+"""Some rows of an episode: a range of them, by who drove, and every k-th one."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class RowChoice:
     """Which rows; the default is all of them.
 
     Attributes:
-        first: of the range, counted from 0; from the end where it is negative.
-        end: of the range, left out of it; None for the episode's.
-        only: `human`, `policy` or `none`: rows in which it was in control; empty for all.
-        every: of the rows that are left, every so many, beginning with the first.
+        first: first row of the range, counted from 0; negative counts from the episode's end.
+        end: row after the last of the range; None for the end of the episode.
+        only: source (`human`, `policy` or `none`) that was in control of the rows; empty for any.
+        every: step with which the remaining rows are taken, beginning with the first; 1 takes all.
     """
 
     first: int = 0

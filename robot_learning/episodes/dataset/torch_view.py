@@ -62,7 +62,13 @@ def make_loader(
 ) -> DataLoader[TensorBatch]:
     """A loader that gathers whole batches, which is many times faster than single windows.
 
-    With a seed, every run shuffles alike.
+    Args:
+        windows: the windows to load.
+        batch_size: windows in a batch.
+        shuffle: whether the order is random; otherwise windows come in order.
+        drop_last: whether a last batch with fewer windows is left out.
+        workers: number of worker processes; 0 loads in this one.
+        seed: seed of the order; equal seeds give equal orders.
     """
     dataset = TorchWindows(windows)
     sampler = (

@@ -25,13 +25,14 @@ class WindowSpec:
     """Which windows.
 
     Attributes:
-        observation_keys: columns, images included; empty: every `obs/` column that is none.
-        observation_steps: rows of history, the current one last.
-        action_steps: rows of the chunk, the current one first.
-        action_key: the label; see `Dataset`.
-        valid_only: leave out windows with an invalid row in the history or whose current row
-            has no usable label.
-        sources: only rows in which one of these was in control; empty: all.
+        observation_keys: columns that a window observes, images included; empty for every `obs/`
+            column that is no image.
+        observation_steps: number of rows of history, the current one last.
+        action_steps: number of rows of the chunk, the current one first.
+        action_key: column of the label; see `Dataset`.
+        valid_only: whether to leave out windows with an invalid row in the history or whose current
+            row has no usable label.
+        sources: sources of which one must be in control of the current row; empty for any.
     """
 
     observation_keys: tuple[str, ...] = ()
@@ -53,8 +54,9 @@ class Windows:
 
     Attributes:
         rows: (windows,) the current row of each window, among all rows of the dataset.
-        action_valid: (rows of the dataset,) whose label is usable; padding in chunks otherwise.
-        labels: as given.
+        action_valid: (rows of the dataset,) whether a row's label is usable; others are padding in
+            chunks.
+        labels: (rows,) mask of the rows whose label may be used; None for all.
     """
 
     def __init__(
@@ -63,10 +65,10 @@ class Windows:
         """Prepare the windows of `dataset`.
 
         Args:
-            dataset: as it is chosen.
-            spec: which windows.
-            labels: (rows,) whose label may be used beside being valid; None for all. The others
-                begin no window, and are padding in chunks.
+            dataset: dataset with the chosen episodes.
+            spec: shape of the windows, and which rows begin one; None for the defaults.
+            labels: (rows,) mask of the rows whose label may be used, beside being valid; None for
+                all. The others begin no window, and are padding in chunks.
 
         Raises:
             DatasetError: no such column, or not a single window.

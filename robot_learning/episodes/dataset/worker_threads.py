@@ -13,7 +13,7 @@ _MOST_THREADS = 4
 class WorkerThreads:
     """Runs jobs that let go of the interpreter, as decoding an image does.
 
-    The threads start with the first jobs, and anew in a process that was forked.
+    The threads start with the first jobs, and again in a process that was forked.
     """
 
     def __init__(self, threads: int | None = None) -> None:

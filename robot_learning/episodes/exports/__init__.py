@@ -1,1 +1,1 @@
-"""Datasets in the formats of other tools. The formats stand in `formats.py`."""
+"""Datasets in the formats of other tools. The formats are listed in `formats.py`."""

@@ -3,9 +3,9 @@
 The layout is that of ALOHA's own recording scripts: `qpos`, `qvel` and `effort` float32,
 `images/<camera>` uint8 (T, H, W, 3), or with `compress` one JPEG image a row, padded with zeros
 to the longest, whose lengths `/compress_len` (cameras, T) holds in the order of the cameras'
-names. The attribute `sim` tells the loaders how actions belong to observations: where it is
-False they shift the actions by one row. Here the action of a row belongs to the observation of
-that row, so it is True by default, whatever the robot was.
+names. The attribute `sim` says how actions belong to observations: where it is False, the loaders
+shift the actions by one row. Here the action of a row belongs to the observation of that row, so
+it is True by default, for real robots too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,13 @@ class ActExporter:
     sim: bool = True
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
-        """A folder of one file an episode; see `Exporter`."""
+        """Write a folder with one file an episode.
+
+        Args:
+            source: rows and columns to export.
+            path: folder to make.
+            progress: called with the rows that are done and the rows in all.
+        """
         if not source.has(POSITION):
             raise DatasetError(
                 f"{source.dataset.path}: ACT's qpos is the column '{POSITION}', which is not there"

@@ -23,12 +23,12 @@ class Exporter(Protocol):
         """Write everything to `path`, which does not exist.
 
         Args:
-            source: the rows and columns.
-            path: a file or a folder, as the format has it.
-            progress: is told (rows done, rows in all).
+            source: rows and columns to export.
+            path: path of the file or folder, as the format has it.
+            progress: called with the rows that are done and the rows in all.
 
         Returns:
-            What whoever uses the result should know, a sentence each.
+            What a user of the result should know, a sentence each.
         """
         ...
 
@@ -55,7 +55,15 @@ def export_dataset(
 ) -> ExportReport:
     """Write the chosen episodes of `dataset` to `path`.
 
-    It is written beside and renamed, so that what stands at `path` is whole.
+    It is written next to `path` and renamed, so that `path` is complete or absent.
+
+    Args:
+        dataset: dataset with the chosen episodes.
+        path: path of the file or folder to make.
+        exporter: the format.
+        valid_only: leave out invalid rows, and rows without a label.
+        min_rows: length of the shortest section that is kept, in rows.
+        progress: called with the rows that are done and the rows in all; None for nothing.
 
     Raises:
         DatasetError: `path` exists, or nothing is left to be exported.

@@ -78,5 +78,5 @@ class ImageHistogram:
 
 
 def sampled_rows(rows: int, frames: int = 32) -> frozenset[int]:
-    """At most `frames` rows, evenly spaced, whose frames stand for the episode."""
+    """At most `frames` rows, evenly spaced, whose frames represent the episode."""
     return frozenset(np.linspace(0, rows - 1, min(frames, rows)).round().astype(int).tolist())

@@ -11,7 +11,7 @@ videos/<feature>/chunk-000/file-000.mp4           many episodes one after the ot
 
 `observation.state` are the joint positions (or the columns that are asked for), `action` the
 labels, `observation.images.<camera>` the cameras; `next.reward`, `next.done`, `next.success`,
-`control.source`, `intervention` and `valid` stand beside. Vectors are float32, as LeRobot has
+`control.source`, `intervention` and `valid` are added. Vectors are float32, as LeRobot has
 them.
 """
 
@@ -56,12 +56,12 @@ class LeRobotExporter:
     """Writes LeRobot's layout.
 
     Attributes:
-        codec: of the videos, `h264` or `av1`.
+        codec: codec of the videos, `h264` or `av1`.
         crf: constant rate factor, lower is better; None: the codec's default here.
-        state: the observations that make up `observation.state`, one after the other, without
-            their `obs/`; empty: `joint_position`, or every one where there is none.
-        data_file_mb: a table that has reached this size is followed by another.
-        video_file_mb: likewise of a video.
+        state: observations that make up `observation.state`, one after the other, without their
+            `obs/`; empty for `joint_position`, or for every one where there is none.
+        data_file_mb: size from which a table is followed by another file, in megabytes.
+        video_file_mb: size from which a video is followed by another file, in megabytes.
     """
 
     codec: str = "h264"
@@ -71,7 +71,13 @@ class LeRobotExporter:
     video_file_mb: int = 200
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
-        """A folder; see `Exporter`."""
+        """Write a folder of tables, videos and JSON.
+
+        Args:
+            source: rows and columns to export.
+            path: folder to make.
+            progress: called with the rows that are done and the rows in all.
+        """
         if self.codec not in CODECS:
             raise DatasetError(unknown_choice("codec", self.codec, CODECS))
         path.mkdir()

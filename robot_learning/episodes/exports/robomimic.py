@@ -1,7 +1,7 @@
 """robomimic's HDF5: one file without links, which its `SequenceDataset` reads.
 
 `data/demo_<i>` holds `actions`, `obs/<key>` (frames as uint8, height by width by 3), `rewards`,
-`dones` and, where it was recorded, `states`. What robomimic does not look at stands beside:
+`dones` and, where it was recorded, `states`. What robomimic does not look at is stored as well:
 `control/<name>`, `intervention`, `invalid` and `tick_ns`. `mask/<name>` lists the demos of each
 stored split, and of each outcome.
 """
@@ -31,7 +31,13 @@ class RobomimicExporter:
     """Writes robomimic's layout."""
 
     def write(self, source: ExportSource, path: Path, progress: Progress) -> tuple[str, ...]:
-        """One HDF5 file; see `Exporter`."""
+        """Write one HDF5 file.
+
+        Args:
+            source: rows and columns to export.
+            path: file to make.
+            progress: called with the rows that are done and the rows in all.
+        """
         done = 0
         with h5py.File(path, "w") as file:
             data = file.create_group("data")

@@ -55,9 +55,9 @@ class ExportSource:
         """Choose the sections.
 
         Args:
-            dataset: the chosen episodes.
+            dataset: dataset with the chosen episodes.
             valid_only: leave out invalid rows, and rows without a label.
-            min_rows: of a section; shorter ones are left out.
+            min_rows: length of the shortest section that is kept, in rows.
 
         Raises:
             DatasetError: nothing is left, or a row has no label.

@@ -46,13 +46,13 @@ class VideoWriter:
         """Create the file.
 
         Args:
-            path: of the file.
-            rate_hz: frames a second, whole or not.
-            shape: (height, width, 3).
+            path: path of the file.
+            rate_hz: frames a second, an integer or not.
+            shape: (height, width, 3) of each frame.
             codec: `h264` or `av1`.
             crf: constant rate factor, lower is better; None: the codec's default here.
             container: FFmpeg's name of the file format, whatever the file is called.
-            is_timed: whether `add` is told when each frame is shown, so that a gap does not shift
+            is_timed: whether `add` is given the time of each frame, so that a gap does not shift
                 what follows it.
 
         Raises:
@@ -63,7 +63,7 @@ class VideoWriter:
             raise DatasetError(unknown_choice("codec", codec, _CODECS))
         av = require("av", "writing video")
         encoder, options = _CODECS[codec]
-        # Else the AV1 encoder tells its life on stderr; errors are still told.
+        # Otherwise the AV1 encoder logs verbosely on stderr; errors are still reported.
         os.environ.setdefault("SVT_LOG", "1")
         rate = crf if crf is not None else DEFAULT_CRF[codec]
         # 12.5 is 25/2, and 29.97 is 2997/100: what a binary fraction means.
@@ -92,9 +92,9 @@ class VideoWriter:
 
         Args:
             pixels: (height, width, 3) RGB.
-            key_frame: as the first frame of an episode is.
-            at_s: when it is shown, later than the frame before, in a file whose frames are timed;
-                None in others.
+            key_frame: whether the frame is a key frame, as the first one of an episode is.
+            at_s: time at which the frame is shown, later than the frame before, in a file whose
+                frames are timed; None in others.
         """
         frame = self._to_frame(pixels, format="rgb24")
         frame.pts = self.frames if at_s is None else round(at_s / self._time_base)

@@ -1,7 +1,7 @@
 """Attributes of HDF5 objects, kept to plain values of bounded size.
 
 Text is stored with a fixed length. HDF5's usual text of variable length lies in a global heap,
-whose parser loops for ever on some damaged files.
+whose parser never ends on some damaged files.
 """
 
 from __future__ import annotations
@@ -21,6 +21,11 @@ MAX_TEXT_BYTES = 60_000
 
 def set_text(target: h5py.Group, name: str, text: str) -> None:
     """Store text.
+
+    Args:
+        target: object that gets the attribute.
+        name: name of the attribute.
+        text: text of at most `MAX_TEXT_BYTES` bytes in UTF-8.
 
     Raises:
         EpisodeError: it is too long.

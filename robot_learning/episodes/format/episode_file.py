@@ -123,7 +123,13 @@ class EpisodeFile:
 
 
 def write_metadata(file: h5py.File, info: DatasetInfo, metadata: EpisodeMetadata) -> None:
-    """The attributes that are known when an episode starts."""
+    """Write the attributes that are known when an episode starts.
+
+    Args:
+        file: the new episode file.
+        info: description of the dataset.
+        metadata: what is known of the episode.
+    """
     attributes = file.attrs
     attributes["schema_version"] = SCHEMA_VERSION
     attributes["complete"] = False
@@ -158,7 +164,15 @@ def write_outcome(
     quality: Mapping[str, Any],
     column_digests: Mapping[str, str],
 ) -> None:
-    """What is known when an episode ends; from here on the file is complete."""
+    """Write what is known when an episode ends; from here on the file is complete.
+
+    Args:
+        file: the episode file, whose rows are written.
+        rows: number of rows.
+        outcome: how the episode ended, one of `OUTCOMES`.
+        quality: the quality report, as JSON can hold it.
+        column_digests: digest of each column, by its path.
+    """
     demo = file[DEMO_PATH]
     dones = np.zeros(rows, np.uint8)
     dones[-1:] = 1

@@ -1,6 +1,6 @@
 """Reading JPEG frames of variable length past HDF5's parser of global heaps.
 
-That parser loops for ever, or worse, on some damaged files. A frame is found through its entry
+That parser never ends, or worse, on some damaged files. A frame is found through its entry
 in the column (length, address of a heap, number in the heap), every step of which is checked
 against the size of the file. It also reads less: the frame, and not its whole heap.
 """

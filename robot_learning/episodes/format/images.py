@@ -27,9 +27,15 @@ def encode_jpeg(pixels: UInt8Array, quality: int) -> bytes:
 def decode_jpeg(
     data: bytes | memoryview, height_px: int, width_px: int, out: UInt8Array | None = None
 ) -> UInt8Array:
-    """Decode a JPEG image to RGB, (height, width, 3) uint8, contiguous `out` if that is given.
+    """Decode a JPEG image to RGB, (height, width, 3) uint8.
 
     The size is checked before any memory for the pixels is taken.
+
+    Args:
+        data: bytes of the image.
+        height_px: height that the image must have.
+        width_px: width that the image must have.
+        out: contiguous array to decode into; None makes a new one.
 
     Raises:
         EpisodeError: it is no whole JPEG image, or not of this size.
@@ -49,6 +55,11 @@ def jpeg_problem(data: bytes | memoryview, height_px: int, width_px: int) -> str
     """What is wrong with a JPEG image by its header, its end and its size; empty when nothing.
 
     The pixels are not decoded, so this costs microseconds.
+
+    Args:
+        data: bytes of the image.
+        height_px: height that the image must have.
+        width_px: width that the image must have.
     """
     if len(data) < 4 or bytes(data[:2]) != _JPEG_START:
         return f"{amount(len(data), 'byte that is', 'bytes that are')} no JPEG image"

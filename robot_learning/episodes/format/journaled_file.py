@@ -59,7 +59,7 @@ def apply_journal(path: Path) -> bool:
 class JournaledFile:
     """A read-write file object with an atomic `commit`.
 
-    After the first failed write (disk full, say) nothing reaches the disk any more and
+    After the first failed write (such as a full disk) nothing reaches the disk any more and
     `failure` holds the error: HDF5 can then be closed normally, and the file stays as it was
     at the last commit. One thread at a time.
     """

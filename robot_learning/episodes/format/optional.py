@@ -9,7 +9,12 @@ from robot_learning.core.errors import DependencyError
 
 
 def require(module: str, purpose: str, extra: str = "datasets") -> Any:
-    """Import `module`, which the extra of that name installs.
+    """Import a module that only some commands need.
+
+    Args:
+        module: name of the module.
+        purpose: what it is needed for, for the error.
+        extra: extra of this package that installs the module.
 
     Raises:
         DependencyError: it is not installed; the text says how to install it.

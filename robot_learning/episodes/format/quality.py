@@ -21,10 +21,10 @@ from robot_learning.episodes.format.schema import DatasetInfo, RowFault
 
 _BINS_PER_DECADE = 200
 _SMALLEST_S = 1e-6
-# Bits of `control/limited` that do not tell of a target out of reach: the acceleration limit,
+# Bits of `control/limited` that do not mean a target out of reach: the acceleration limit,
 # which the noise of DART and a trembling hand meet all the time, and the blend of a handover.
 _SMOOTHED = np.uint8(Limit.ACCELERATION | Limit.HANDOVER)
-# However fast a stream is: an operating system may be away for so long.
+# However fast a stream is: an operating system may pause a process for this long.
 _GAP_MIN_S = 0.05
 _DECADES = 10
 _FAULT_WORDS = {
@@ -140,7 +140,13 @@ class RowMonitor:
         self.source_rows: dict[int, int] = {}
 
     def row(self, row: SampledRow, faults: RowFault, values: Mapping[str, Any]) -> None:
-        """Note a row as it was stored; `faults` includes what storing it added."""
+        """Note a row as it was stored.
+
+        Args:
+            row: the sampled row.
+            faults: faults of the row, with those that storing it added.
+            values: stored value of each column, by its path.
+        """
         self.rows += 1
         if faults:
             self.invalid_rows += 1
@@ -212,7 +218,15 @@ def quality_report(
     counts: Mapping[str, StreamCounts],
     thresholds: QualityThresholds,
 ) -> dict[str, Any]:
-    """The report that an episode stores, plain data: figures, thresholds, verdict, reasons."""
+    """The report that an episode stores, plain data: figures, thresholds, verdict, reasons.
+
+    Args:
+        info: description of the dataset.
+        rows: figures of the rows.
+        streams: figures of each stream, by its name.
+        counts: received and refused samples of each stream, by its name.
+        thresholds: what the figures are judged by.
+    """
     report = rows.report()
     report["streams"] = {
         stream.name: {
@@ -226,7 +240,7 @@ def quality_report(
 
 
 def judge(report: Mapping[str, Any], thresholds: QualityThresholds) -> dict[str, Any]:
-    """The report with `verdict` ("good" or "bad"), `reasons` and `thresholds` set anew."""
+    """The report with `verdict` ("good" or "bad"), `reasons` and `thresholds` computed again."""
     reasons = [*_content_reasons(report, thresholds)]
     reasons += _invalid_reasons(report, report["invalid_rows"], thresholds)
     reasons += _pace_reasons(report, thresholds)
@@ -243,7 +257,7 @@ def timing_reasons(report: Mapping[str, Any]) -> tuple[str, ...]:
 
     Something was too slow or silent then: rows without fresh samples, streams with gaps, below
     their rate, or apart. That the arm was clamped, a disk full or an episode short is none of it.
-    It is worked out from the figures, so that reports of before tell it, too.
+    It is computed from the figures, so that reports of earlier versions give it too.
     """
     known = {item.name for item in fields(QualityThresholds)}
     limits = QualityThresholds(**{k: v for k, v in report["thresholds"].items() if k in known})
@@ -252,13 +266,13 @@ def timing_reasons(report: Mapping[str, Any]) -> tuple[str, ...]:
         *_invalid_reasons(report, report["invalid_rows"] - unencoded, limits),
         *_pace_reasons(report, limits),
     ]
-    # What stands in brackets has changed its words.
+    # The words in brackets have changed between versions.
     heads = {_head(reason) for reason in found}
     return tuple(reason for reason in report["reasons"] if _head(reason) in heads)
 
 
 def _head(reason: str) -> str:
-    # Reports of before say "1 gaps".
+    # Reports of earlier versions say "1 gaps".
     return reason.partition(" (")[0].replace(" 1 gaps,", " 1 gap,")
 
 

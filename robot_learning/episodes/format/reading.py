@@ -1,4 +1,4 @@
-"""One kind of error for whatever is wrong with a file."""
+"""One kind of error for everything that can be wrong with a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _REFUSED_BY_SYSTEM = frozenset(
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a damaged file makes the HDF5 library raise into an EpisodeError.
+    """Turn anything that the HDF5 library raises on a damaged file into an EpisodeError.
 
     Raises:
         EpisodeError: names the file, as do our own errors that pass through here.

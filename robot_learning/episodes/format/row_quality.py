@@ -18,7 +18,13 @@ from robot_learning.episodes.format.schema import DatasetInfo, RowFault
 
 
 def quality_of_rows(file: h5py.File, info: DatasetInfo, rows: int) -> dict[str, Any]:
-    """The report as far as the rows tell: of each stream only the samples that stand in rows."""
+    """The report as far as the rows show it: of each stream only the samples that are in rows.
+
+    Args:
+        file: the episode file.
+        info: description of the dataset.
+        rows: number of rows to judge, from the first.
+    """
     thresholds = QualityThresholds()
     monitor = RowMonitor(info)
     streams = {s.name: StreamMonitor(s.rate_hz, thresholds.gap_periods) for s in info.streams}

@@ -22,7 +22,7 @@ from robot_learning.episodes.format.schema import MAX_ROW_BYTES, check_schema_ve
 _MAX_OBJECTS = 10_000
 _MAX_FOREIGN_OBJECTS = 1_000_000
 _MAX_DEPTH = 8
-# The most that gzip can compress, so the most that a compressed chunk can stand for.
+# The most that gzip can compress, so the largest size of an uncompressed chunk.
 _MAX_INFLATION = 1100
 _VLEN_ENTRY_BYTES = 16
 # What was created and never written has no bytes in a file, and is none the less sound: HDF5

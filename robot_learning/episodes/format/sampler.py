@@ -25,7 +25,7 @@ _MAX_PENDING = 8192
 
 
 class Course(Protocol):
-    """Values that change with time by themselves: a trajectory that was sent as a whole."""
+    """Values that change with time: a trajectory that was sent as a whole."""
 
     @property
     def until_ns(self) -> int:
@@ -71,7 +71,7 @@ class SampledRow:
     Attributes:
         tick_ns: the row's time.
         samples: per stream; None where nothing has arrived yet.
-        faults: why the row is invalid; 0 when it is valid.
+        faults: reasons why the row is invalid; 0 when it is valid.
         late_streams: the streams that are over age or missing.
     """
 
@@ -185,9 +185,16 @@ def sample_log(
     ticks_ns: Iterable[int],
     future_tolerance_s: float = 0.1,
 ) -> Iterator[SampledRow]:
-    """The rows of a finished log, at increasing `ticks_ns`.
+    """The rows of a finished log.
 
     This feeds a `Sampler` in order of receipt, as live recording does.
+
+    Args:
+        streams: streams of the dataset.
+        logs: samples of each stream, by its name, in any order.
+        ticks_ns: times of the rows, increasing.
+        future_tolerance_s: how far ahead of its receipt a stamp may lie; samples further ahead are
+            refused.
     """
     sampler = Sampler(streams, future_tolerance_s)
     by_receipt = attrgetter("receive_ns")
@@ -204,12 +211,24 @@ def sample_log(
 
 
 def row_tick_ns(start_ns: int, rate_hz: float, row: int) -> int:
-    """When a row is due, `start + row/rate`, rounded from the exact value: it does not drift."""
+    """When a row is due, `start + row/rate`, rounded from the exact value: it does not drift.
+
+    Args:
+        start_ns: time of row 0.
+        rate_hz: rows a second.
+        row: number of the row, from 0.
+    """
     return start_ns + seconds_to_ns(row / rate_hz)
 
 
 def row_ticks_ns(start_ns: int, rate_hz: float, end_ns: int) -> Iterator[int]:
-    """The ticks of all rows up to and including `end_ns`."""
+    """The ticks of all rows up to and including `end_ns`.
+
+    Args:
+        start_ns: time of row 0.
+        rate_hz: rows a second.
+        end_ns: time of the last row at most.
+    """
     row = 0
     while (tick_ns := row_tick_ns(start_ns, rate_hz, row)) <= end_ns:
         yield tick_ns

@@ -54,13 +54,13 @@ class Column:
     """One array a row.
 
     Attributes:
-        path: `obs/<key>`, `actions`, `rewards`, `states`, `control/<name>`, `intervention`,
-            `images/<camera>` or `task/<name>`.
-        shape: of one row; () is a number.
-        dtype: NumPy name.
-        encoding: how it is stored.
-        unit: free text.
-        names: one an element, or empty.
+        path: where the column is: `obs/<key>`, `actions`, `rewards`, `states`, `control/<name>`,
+            `intervention`, `images/<camera>` or `task/<name>`.
+        shape: shape of one row; () is a number.
+        dtype: NumPy name of the type.
+        encoding: how the column is stored.
+        unit: unit, as free text.
+        names: name of each element; empty for elements without names.
     """
 
     path: str
@@ -100,7 +100,7 @@ class Stream:
 class DatasetInfo:
     """What all episodes of a dataset have in common: the contents of `dataset.json`.
 
-    `env_args` tells readers such as robomimic how to make the environment: `env_name`, `type`
+    `env_args` says how readers such as robomimic make the environment: `env_name`, `type`
     (1 robosuite, 2 gym) and `env_kwargs`.
     """
 
@@ -242,15 +242,16 @@ class EpisodeMetadata:
     """What is known of an episode when it starts.
 
     Attributes:
-        instruction: the task in words.
-        operator: who demonstrates.
-        round: of DAgger; 0 for plain demonstrations.
-        seed: of everything random in it.
-        checkpoint_digest: of the policy that ran, or empty.
-        noise_covariance: (n, n) of the injected noise, or None.
-        started_utc: ISO 8601, or empty.
-        software_version: of this package.
-        notes: anything else, as text.
+        instruction: task in words.
+        operator: name of the person who demonstrates.
+        round: number of the DAgger round; 0 for plain demonstrations.
+        seed: seed of everything random in the episode; None where nothing is seeded.
+        checkpoint_digest: digest of the policy that ran; empty without a policy.
+        noise_covariance: (n, n) covariance of the injected noise, rad², m² or rad·m; None without
+            noise.
+        started_utc: start of the episode in ISO 8601; empty where it is not known.
+        software_version: version of this package that recorded the episode.
+        notes: other facts, as text by name.
     """
 
     instruction: str = ""

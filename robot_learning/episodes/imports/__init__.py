@@ -1,1 +1,1 @@
-"""Datasets of other tools as datasets of this one. The formats stand in `formats.py`."""
+"""Datasets of other tools as datasets of this one. The formats are listed in `formats.py`."""

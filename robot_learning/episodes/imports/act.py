@@ -65,7 +65,14 @@ class ActImporter:
     def record(
         self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
     ) -> None:
-        """Every episode; see `Importer`."""
+        """Record every episode.
+
+        Args:
+            source: file or folder to read.
+            recorder: takes the rows.
+            report: notes what was imported and what was left out.
+            progress: called with the episodes that are done and the episodes in all.
+        """
         paths = _episode_paths(source)
         left_out, places = LeftOut(), list[TextPlace]()
         turns = JointTurns(self.options.profile)

@@ -31,10 +31,10 @@ class BagCamera:
     """A camera whose images can be taken.
 
     Attributes:
-        camera: with the size of the bag's images.
-        topic: of its images, relative: `front/image_raw/compressed`.
-        is_jpeg: whether they are JPEG already.
-        is_depth: whether they are distances.
+        camera: camera of the robot, with the size of the bag's images.
+        topic: topic of the images, relative: `front/image_raw/compressed`.
+        is_jpeg: whether the images are JPEG already.
+        is_depth: whether the images hold distances.
     """
 
     camera: Camera
@@ -58,9 +58,9 @@ class BagCameras:
     """The cameras of a bag.
 
     Attributes:
-        taken: by name.
-        left_out: name -> topic and why its images cannot be taken.
-        absent: names of which the bag has no image.
+        taken: cameras whose images can be taken, by name.
+        left_out: topic and reason of each camera whose images cannot be taken, by name.
+        absent: names of the cameras of which the bag has no image.
     """
 
     taken: Mapping[str, BagCamera]
@@ -90,11 +90,12 @@ def find_cameras(
     """Look at the first images of each camera.
 
     Args:
-        bag: where they are.
-        cameras: of the robot.
-        topic_of: relative topic -> the bag's name of it.
-        named: relative topics that the user named; what cannot be taken of them is an error.
-        skip_broken: pass over messages that cannot be read.
+        bag: bag to look into.
+        cameras: cameras of the robot.
+        topic_of: gives the bag's name of a relative topic.
+        named: relative topics that the user named; a camera on one of them that cannot be taken is
+            an error.
+        skip_broken: whether messages that cannot be read are skipped.
 
     Raises:
         EpisodeError: a camera that was named cannot be taken, or a message cannot be read.

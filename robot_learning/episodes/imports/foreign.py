@@ -48,8 +48,10 @@ class Frames:
     Attributes:
         shape: (height, width, channels) of a frame as it is recorded: 3 channels of uint8, or 1
             of uint16, which is depth.
-        channels: that the array has; 1 is grey, the fourth is opacity, which is left out.
-        channels_first: whether they stand before height and width; None: there is no such axis.
+        channels: number of channels that the array has; 1 is grey, the fourth is opacity, which is
+            left out.
+        channels_first: whether the channels are the axis before height and width; None for arrays
+            without an axis of channels.
     """
 
     shape: tuple[int, int, int]
@@ -201,6 +203,11 @@ def read_texts(places: Sequence[TextPlace]) -> Mapping[TextPlace, list[str]]:
 
 def read_text_attribute(path: Path, place: str, name: str) -> str | None:
     """The text of an attribute; None where there is none.
+
+    Args:
+        path: path of the HDF5 file.
+        place: path of the object in the file.
+        name: name of the attribute.
 
     Raises:
         EpisodeError: it cannot be read.

@@ -29,13 +29,13 @@ class ImportReport:
     """What was imported, what was left out and why, and what to know of it.
 
     Attributes:
-        path: the dataset.
-        episodes: the names of the new ones.
-        rows: of all of them.
-        invalid_rows: of these.
-        left_out: item of the source -> why.
-        notes: a sentence each.
-        splits: split -> names of new episodes.
+        path: folder of the dataset.
+        episodes: names of the new episodes.
+        rows: number of rows in all new episodes.
+        invalid_rows: number of invalid rows in all new episodes.
+        left_out: reason for each item of the source that was left out.
+        notes: what to know of the import, a sentence each.
+        splits: names of the new episodes in each split.
     """
 
     path: Path
@@ -62,7 +62,14 @@ class Importer(Protocol):
     def record(
         self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
     ) -> None:
-        """Record everything in `source`, and note it in `report`."""
+        """Record everything in `source`, and note it in `report`.
+
+        Args:
+            source: file or folder to read.
+            recorder: takes the rows.
+            report: notes what was imported and what was left out.
+            progress: called with the parts of the source that are done and those in all.
+        """
         ...
 
 
@@ -70,6 +77,13 @@ def import_dataset(
     source: Path, path: Path, importer: Importer, *, progress: Progress | None = None
 ) -> ImportReport:
     """Record the contents of `source` into the dataset `path`, made where there is none.
+
+    Args:
+        source: file or folder to import.
+        path: folder of the dataset; made where there is none.
+        importer: the format.
+        progress: called with the parts of the source that are done and those in all; None for
+            nothing.
 
     Raises:
         DatasetError: `source` is missing, or `path` records something else.
@@ -114,13 +128,13 @@ def imported_metadata(
     """The metadata of an imported episode.
 
     Args:
-        source: where it came from.
-        item: which part of it this is.
-        kind: the format.
-        stamps: what the stamps are.
-        instruction: the task in words.
-        started_utc: when it was recorded, where that is known.
-        notes: what else the source says of it.
+        source: file or folder that was imported.
+        item: part of the source that became this episode.
+        kind: name of the format.
+        stamps: meaning of the stamps, in words.
+        instruction: task in words.
+        started_utc: start of the episode in ISO 8601; empty where it is not known.
+        notes: other facts that the source gives of the episode, by name.
     """
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     version = f"robot_learning {__version__}"
@@ -141,7 +155,13 @@ def imported_metadata(
 
 
 def finish_episode(recorder: Recorder, report: ImportReport, outcome: str) -> str:
-    """Save the running episode and note it; returns its name."""
+    """Save the running episode and note it; returns its name.
+
+    Args:
+        recorder: recorder whose episode runs.
+        report: notes the saved episode.
+        outcome: how the episode ended, one of `OUTCOMES`.
+    """
     saved = recorder.stop(outcome)
     summary = saved.summary
     for stream, figures in saved.quality["streams"].items():

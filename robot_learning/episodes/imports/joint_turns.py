@@ -42,14 +42,14 @@ class JointTurns:
         self._unclear: list[str] = []
 
     def applied(self, episode: NominalEpisode, item: str) -> NominalEpisode:
-        """The episode with its joints continuous and within their limits, actions beside them.
+        """The episode with joints continuous and within their limits, actions in the same turns.
 
         Grippers, joints that slide, and what cannot be radians are left alone; so are actions
         that do not follow the measured joints, as those that are differences.
 
         Args:
-            episode: as it was read.
-            item: which one it is, for people.
+            episode: episode as it was read.
+            item: name of the episode, for people.
         """
         if self._rules is None:
             return episode

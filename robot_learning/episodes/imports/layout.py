@@ -50,7 +50,7 @@ there is no column for it."""
 class Taken:
     """An array that is recorded: where it lies in an episode, as which column, of which frames.
 
-    `jpeg` is a function that reads the JPEG bytes of a row, where the frames are that.
+    `jpeg` is a function that reads the JPEG bytes of a row, where the frames are JPEG.
     """
 
     place: str
@@ -66,7 +66,13 @@ class LeftOut:
     _found: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def add(self, episode: str, place: str, why: str) -> None:
-        """Note something of an episode."""
+        """Note something of an episode.
+
+        Args:
+            episode: name of the episode.
+            place: place of the array or attribute.
+            why: reason for leaving it out.
+        """
         self._found.setdefault((place, why), []).append(episode)
 
     def lines(self) -> dict[str, str]:
@@ -84,10 +90,10 @@ class Layout:
     """What is taken of every episode, as the first one has it.
 
     Attributes:
-        taken: by place.
+        taken: what each taken array becomes, by its place.
         known: places and attributes that are read elsewhere, or follow from the rows.
-        actions: the place of the actions, whose rows are the episode's.
-        column_place: see `ColumnPlace`.
+        actions: place of the actions, whose rows are the episode's.
+        column_place: gives the column of a place, or why it has none; see `ColumnPlace`.
         unwritten: places of arrays that were created and never written.
     """
 
@@ -119,6 +125,11 @@ class Layout:
 
     def read(self, group: h5py.Group, episode: str, left_out: LeftOut) -> NominalEpisode:
         """One episode's rows; what is not taken is noted.
+
+        Args:
+            group: group of the episode.
+            episode: name of the episode, for people.
+            left_out: notes what is not taken.
 
         Raises:
             EpisodeError: it lacks something that the first episode has, or has it otherwise.
@@ -195,10 +206,10 @@ def make_layout(
 
     Args:
         group: the episode.
-        column_place: see `ColumnPlace`.
+        column_place: gives the column of a place, or why it has none; see `ColumnPlace`.
         actions: the place of the actions.
-        required: places without which this is no episode.
-        known: see `Layout`.
+        required: places without which a group is no episode.
+        known: places and attributes that are read elsewhere, or follow from the rows.
         encode_images: store frames as JPEG.
         jpeg: places of padded JPEG frames -> their shape and `Taken.jpeg`.
 
@@ -290,7 +301,13 @@ class Told:
 
 
 def text_places(path: Path, group: h5py.Group, place: str) -> list[TextPlace]:
-    """Where this group has text in words that needs `foreign.read_texts`."""
+    """Where this group has text in words that needs `foreign.read_texts`.
+
+    Args:
+        path: path of the HDF5 file.
+        group: group to look into.
+        place: path of the group in the file.
+    """
     places = [
         TextPlace(path, place, name)
         for name in (*INSTRUCTIONS, *_SUCCESSES, "outcome")
@@ -310,7 +327,15 @@ def what_is_told(
     texts: Mapping[TextPlace, list[str]],
     leave_out: Callable[[str, str], None],
 ) -> Told:
-    """What a group's attributes and texts say; what is not understood is left out by name."""
+    """What a group's attributes and texts say; what is not understood is left out by name.
+
+    Args:
+        path: path of the HDF5 file.
+        group: group whose attributes and texts are read.
+        place: path of the group in the file.
+        texts: texts of the file, by their place.
+        leave_out: called with a place and a reason for what is not understood.
+    """
     told = Told()
     for name in group.attrs:
         where = f" (attribute '{name}')"

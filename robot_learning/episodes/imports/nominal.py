@@ -38,12 +38,12 @@ class NominalOptions:
     """What a source without times does not say.
 
     Attributes:
-        robot: its name in the dataset.
-        rate_hz: of the rows.
-        task: its name in the dataset.
-        instruction: the task in words.
-        profile: the robot's, where there is one: it names the joints.
-        encode_images: store uncompressed images as JPEG.
+        robot: name of the robot in the dataset.
+        rate_hz: rate of the rows.
+        task: name of the task in the dataset.
+        instruction: task in words.
+        profile: profile of the robot, which names the joints; None where there is none.
+        encode_images: whether uncompressed images are stored as JPEG.
     """
 
     robot: str
@@ -89,6 +89,11 @@ def describe(
 ) -> DatasetInfo:
     """The dataset that such rows are recorded into.
 
+    Args:
+        options: what the user says of the source.
+        columns: columns of the rows; `actions` is among them.
+        env_args: environment in robomimic's form; None where the source gives none.
+
     Raises:
         ConfigurationError: the robot's profile does not fit the actions.
     """
@@ -128,6 +133,12 @@ def record_episode(
 ) -> None:
     """Record the rows of one episode; the caller stops it.
 
+    Args:
+        recorder: takes the rows.
+        episode: rows to record.
+        metadata: what is known of the episode.
+        item: name of the episode, for errors.
+
     Raises:
         EpisodeError: a row does not fit the dataset; names it.
     """
@@ -147,7 +158,13 @@ def record_episode(
 
 
 def image_column(name: str, shape: tuple[int, ...], *, jpeg: bool) -> Column:
-    """The column of a camera whose frames are JPEG, or are to be; or are kept as they are."""
+    """The column of a camera.
+
+    Args:
+        name: name of the camera.
+        shape: (height, width, channels) of a frame.
+        jpeg: whether frames are stored as JPEG; otherwise as they are.
+    """
     if jpeg:
         return Column(f"images/{name}", shape, "uint8", Encoding.JPEG)
     return Column(f"obs/{name}", shape, "uint8")

@@ -48,7 +48,13 @@ class OlderMessageStreams(MessageStreams):
             self._recorder.lack(standard.DECISION, lack)
 
     def on_column(self, name: str, message: Any, receive_ns: int) -> None:
-        """A JointState of `arbiter/<name>`."""
+        """Take a JointState of `arbiter/<name>`.
+
+        Args:
+            name: name of the column.
+            message: the JointState.
+            receive_ns: time at which the message arrived.
+        """
         try:
             values = self._orders[name].positions(message)
         except CommandError as error:

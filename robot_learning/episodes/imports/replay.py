@@ -39,7 +39,7 @@ class ReplaySettings:
 
     Attributes:
         topics: the bag's name of a topic -> ours, for each that is recorded.
-        by: one of `BY`; see `RosbagImporter`.
+        by: what becomes an episode, one of `BY`; see `RosbagImporter`.
         skip_broken: leave out messages that cannot be read.
         instruction: the task in words.
     """
@@ -154,7 +154,7 @@ class Replay:
 
     def _set_time(self, now_ns: int) -> None:
         if self._now_ns is not None and now_ns < self._now_ns:
-            self._end()  # a simulation that began anew
+            self._end()  # a simulation that was reset
         elif self._now_ns is not None:
             # Rows are due only when everything received up to their tick has been taken.
             self._advance(now_ns - 1)

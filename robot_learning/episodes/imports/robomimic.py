@@ -43,7 +43,7 @@ _DEMO = re.compile(r"demo_\d{1,9}")
 _PROBLEM = "problem_info"
 _PLAIN = ("actions", "rewards", "states", "intervention")
 _ROOTS = ("obs", "control", "task", "states")
-# These follow from the rows, or are made anew.
+# These follow from the rows, or are made again.
 _DERIVED = ("invalid", "tick_ns")
 
 
@@ -65,7 +65,14 @@ class RobomimicImporter:
     def record(
         self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
     ) -> None:
-        """Every demo, and the masks as splits; see `Importer`."""
+        """Record every demo, and the masks as splits.
+
+        Args:
+            source: file to read.
+            recorder: takes the rows.
+            report: notes what was imported and what was left out.
+            progress: called with the demos that are done and the demos in all.
+        """
         names: dict[str, str] = {}
         left_out, turns = LeftOut(), JointTurns(self.options.profile)
         with open_foreign(source) as file, reading(source):

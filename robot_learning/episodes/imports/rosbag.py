@@ -31,18 +31,19 @@ class RosbagImporter:
     """Reads a bag.
 
     Attributes:
-        profile: of the robot whose topics these are.
-        rate_hz: of the rows.
-        task: its name in the dataset.
-        instruction: the task in words.
-        namespace: of the topics, such as `/left`.
-        remap: our topic (`joint_states`) -> the bag's (`/robot/joints`).
-        by: what an episode is: the `whole` bag, a `demonstration` as `arbiter/state` numbers
+        profile: profile of the robot whose topics are in the bag.
+        rate_hz: rate of the rows.
+        task: name of the task in the dataset.
+        instruction: task in words.
+        namespace: namespace of the topics, such as `/left`; empty for none.
+        remap: the bag's topic (`/robot/joints`) for each of ours (`joint_states`) that is called
+            otherwise.
+        by: what becomes an episode: the `whole` bag, a `demonstration` as `arbiter/state` numbers
             them, or every stretch during which somebody was in `control`.
-        lossless: store uncompressed images as they are, instead of as JPEG.
-        skip_broken: leave out messages that cannot be read, instead of refusing the bag.
-        joint_rate_hz: nominal; 0: the profile's control rate.
-        decision_rate_hz: likewise.
+        lossless: whether uncompressed images are stored as they are, instead of as JPEG.
+        skip_broken: whether messages that cannot be read are left out, instead of refusing the bag.
+        joint_rate_hz: nominal rate of the joint states; 0 takes the profile's control rate.
+        decision_rate_hz: nominal rate of the decisions; 0 takes the profile's control rate.
     """
 
     profile: RobotProfile
@@ -78,7 +79,14 @@ class RosbagImporter:
     def record(
         self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
     ) -> None:
-        """Every episode of the bag; see `Importer`."""
+        """Record every episode of the bag.
+
+        Args:
+            source: bag to read.
+            recorder: takes the rows.
+            report: notes what was imported and what was left out.
+            progress: called with the messages that are done and the messages in all.
+        """
         with Bag(source) as bag:
             cameras = _cameras(self, bag)
             kind = OlderMessageStreams if _has_older_decisions(self, bag) else MessageStreams

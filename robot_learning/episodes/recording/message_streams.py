@@ -48,8 +48,8 @@ class MessageStreams:
     """Takes messages by topic and pushes what they give into a recorder. One thread.
 
     Attributes:
-        handlers: topic, relative and without its namespace, -> a function of the message and
-            its receipt (nanoseconds of the recorder's clock).
+        handlers: function that takes a message and its receipt (nanoseconds of the recorder's
+            clock), by the topic, relative and without its namespace.
         commands: whether the labels are what `joint_command` asked for, in a graph that has
             no arbiter.
     """
@@ -65,11 +65,11 @@ class MessageStreams:
         """Take what the recorder's dataset records.
 
         Args:
-            recorder: is given the samples.
-            camera_topics: camera -> the topic of its images, raw or compressed.
-            turns: of the robot; None for that of the dataset's robot, if its profile is found.
-            command_joints: the order of a position array on `joint_command`; the robot's own
-                where there is none.
+            recorder: recorder that takes the samples.
+            camera_topics: topic of each camera's images, raw or compressed, by the camera's name.
+            turns: turns of the robot's joints; None for those of the dataset's robot, if its
+                profile is found.
+            command_joints: order of a position array on `joint_command`; empty for the robot's own.
         """
         info = recorder.folder.info
         turns = turns or _known_turns(info)
@@ -216,7 +216,14 @@ class MessageStreams:
         self._success = bool(message.data)
 
     def on_compressed(self, camera: str, column: Column, message: Any, receive_ns: int) -> None:
-        """A CompressedImage; JPEG bytes are kept as they are, where the column is of JPEG."""
+        """Take a CompressedImage; JPEG bytes are kept as they are where the column holds JPEG.
+
+        Args:
+            camera: name of the camera.
+            column: column that the image belongs to.
+            message: the CompressedImage.
+            receive_ns: time at which the message arrived.
+        """
         try:
             value = _uncompressed(column, message)
         except CommandError as error:
@@ -225,7 +232,14 @@ class MessageStreams:
         self._recorder.push(camera, header_stamp_ns(message), receive_ns, {column.path: value})
 
     def on_image(self, camera: str, column: Column, message: Any, receive_ns: int) -> None:
-        """An uncompressed Image, of colour or of distances."""
+        """Take an uncompressed Image, of colour or of distances.
+
+        Args:
+            camera: name of the camera.
+            column: column that the image belongs to.
+            message: the Image.
+            receive_ns: time at which the message arrived.
+        """
         deep = column.encoding is Encoding.DEPTH
         try:
             pixels = image_depth(message) if deep else image_pixels(message)

@@ -20,8 +20,8 @@ class RecordedRows:
     """The observations of an open episode, row by row.
 
     Attributes:
-        episode: as given.
-        visible: (T,) rows that are valid and whose observation has no NaN; effort may.
+        episode: the open episode.
+        visible: (T,) whether a row is valid and its observation has no NaN; effort may have some.
     """
 
     def __init__(self, episode: Episode, *, images: bool = False) -> None:

@@ -103,7 +103,7 @@ class Recorder:
 
     @property
     def stop_reason(self) -> str:
-        """Why the running episode must be stopped now (a full disk, say); normally empty."""
+        """Why the running episode must be stopped now (such as a full disk); normally empty."""
         return self._writer.stop_reason if self._writer else ""
 
     def push(
@@ -114,13 +114,20 @@ class Recorder:
         values: Mapping[str, Any],
         course: Course | None = None,
     ) -> bool:
-        """Take a sample: `values` has an entry for each column of the stream.
-
-        With a `course` they are the first ones of it; see `Sample`.
+        """Take a sample.
 
         False when it is refused: malformed (a damaged image, a wrong size) or stamped in the
         future. It is counted, and the last reason of each stream is part of the status. Push
         also between episodes. Arrays are kept, not copied: do not change them afterwards.
+
+        Args:
+            stream: name of the stream.
+            stamp_ns: time at which the values were measured.
+            receive_ns: time at which the values arrived.
+            values: value of each column of the stream, by its path; with a `course` the first ones
+                of it.
+            course: trajectory that gives the values of later times too; None for a sample of one
+                instant.
 
         Raises:
             EpisodeError: there is no such stream.

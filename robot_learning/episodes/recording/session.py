@@ -31,12 +31,12 @@ class RecordingSession:
     """One recorder and the episode that it saved last. Hold the folder's lock. One thread.
 
     Attributes:
-        recorder: takes the samples.
-        saved: episodes that were saved and not discarded since.
-        discarded: episodes that were thrown away.
+        recorder: recorder that takes the samples.
+        saved: number of episodes that were saved and not discarded since.
+        discarded: number of episodes that were thrown away.
         last: the last episode that was saved and not discarded; None before.
-        last_outcome: its outcome, which may have been changed since.
-        next_name: the name that the next episode will have.
+        last_outcome: outcome of the last episode, which may have been changed since.
+        next_name: file name that the next episode will have.
         message: what happened last, for a person.
     """
 

@@ -1,7 +1,7 @@
 """Streams that are silent when a recording is to start: in words, and how long they are waited for.
 
-A recorder refuses to start while a stream is silent. It may be heard again a moment later, so
-whoever leads the episodes asks again until a bound, and says so meanwhile.
+A recorder refuses to start while a stream is silent. It may be heard again a moment later, so the
+node that leads the episodes asks again until a bound, and says so meanwhile.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def silence_text(stream: str, age_s: float | None, refused: str = "", *, why: st
     ('front (silent for 1.2 s)', 'front (nothing received)')
 
     Args:
-        stream: its name.
-        age_s: of its newest sample; None for none.
-        refused: why its last refused sample was.
-        why: every reason in words, where they are known; `refused` is one of them then.
+        stream: name of the stream.
+        age_s: age of the stream's newest sample; None where there is none.
+        refused: reason why the stream's last refused sample was refused; empty for none.
+        why: every reason in words, `refused` among them; empty where they are not known.
     """
     if age_s is None:
         return f"{stream} ({why or refused or 'nothing received'})"
@@ -47,7 +47,7 @@ class SilentStreamsError(RobotLearningError):
     """Streams were silent for too long.
 
     Attributes:
-        brief: which ones, in few words.
+        brief: silent streams, in a few words.
     """
 
     def __init__(self, text: str, silent: str) -> None:
@@ -57,13 +57,13 @@ class SilentStreamsError(RobotLearningError):
 
 
 class SilenceWait:
-    """Waiting for silent streams until a bound, which is told.
+    """Waiting for silent streams until a bound, which is reported.
 
     Args:
-        begun_ns: when the waiting begins, on any steady clock.
-        patience_s: how long it may last.
-        resume: the command that goes on with what ends with it; empty where somebody is asked to
-            try again.
+        begun_ns: time at which the waiting begins, on any steady clock.
+        patience_s: longest time to wait.
+        resume: command that resumes what ends with the error; empty where somebody is asked to try
+            again.
     """
 
     def __init__(self, begun_ns: int, patience_s: float, resume: str = "") -> None:
@@ -72,11 +72,11 @@ class SilenceWait:
         self._tell_ns = begun_ns + seconds_to_ns(_TELL_FIRST_S)
 
     def update(self, now_ns: int, silent: str) -> str:
-        """What to tell while it waits; mostly nothing.
+        """The line to report while it waits; mostly empty.
 
         Args:
-            now_ns: on the same clock.
-            silent: which streams are, and for how long.
+            now_ns: present time, on the clock of the beginning.
+            silent: silent streams in words, with how long each has been silent.
 
         Raises:
             SilentStreamsError: they were silent for too long.

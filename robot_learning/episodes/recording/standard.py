@@ -34,6 +34,11 @@ def joint_stream(profile: RobotProfile, rate_hz: float, poses: Iterable[str] = (
     """What the robot senses: joint position, velocity and effort, and named world poses.
 
     `states` repeats position and velocity as one row, for readers that ask for it.
+
+    Args:
+        profile: the robot.
+        rate_hz: nominal rate of the joint states.
+        poses: names of the world poses, (7,) each.
     """
     names = profile.joint_names
     joints = tuple(
@@ -104,15 +109,16 @@ def decision_values(
     """The values of `decision_stream`.
 
     Args:
-        source: a value of `Source`.
+        source: source in control, a value of `Source`.
         human: (n,) rad or m, the human's clean action; NaN where there is none.
-        policy: (n,), likewise the policy's.
-        noise: (n,) the drawn noise.
-        requested: (n,) the source's action plus the noise.
-        applied: (n,) what is left of it after the limits.
+        policy: (n,) rad or m, the policy's clean action; NaN where there is none.
+        noise: (n,) rad or m, the drawn noise.
+        requested: (n,) rad or m, the source's action plus the noise.
+        applied: (n,) rad or m, what the limits leave of `requested`.
         limited: (n,) bits of the limits that were hit.
         intervention: whether the human took over from a policy.
-        mode: a value of `Mode`; by default that of the source, and HOLD where nobody drives.
+        mode: mode of the arbiter, a value of `Mode`; None for that of the source, and HOLD where
+            nobody drives.
     """
     if mode is None:
         mode = Mode.HOLD if source == Source.NONE else Mode(source)

@@ -2,7 +2,7 @@
 
 Backpressure: every tick becomes exactly one row. When more than the bound waits for the
 encoders or the disk, the images of further rows are dropped while all their other columns are
-kept; those rows are marked invalid and the caller is told at once. When even the rows without
+kept; those rows are marked invalid and the caller learns of it at once. When even the rows without
 images pile up, the recording fails and what was committed is kept.
 """
 
@@ -49,13 +49,15 @@ class WriterSettings:
     """How an episode is written.
 
     Attributes:
-        jpeg_quality: of raw frames in JPEG columns, 1 to 100; JPEG frames pass through.
-        encoder_threads: for raw frames and depth.
+        jpeg_quality: JPEG quality of raw frames in JPEG columns, 1 to 100; JPEG frames pass
+            through.
+        encoder_threads: number of threads that encode raw frames and depth.
         queue_bytes: image bytes that may wait before images are dropped.
         queue_rows: rows that may wait before the recording fails.
-        flush_interval_s: at most this much is lost when the process is killed.
-        min_free_bytes: of disk; below it a recording does not start, and one that runs stops.
-        sync: fsync at each flush, so that a loss of power costs no more than a kill.
+        flush_interval_s: time between flushes: what is lost at most when the process is killed.
+        min_free_bytes: free disk space below which a recording does not start, and one that runs
+            stops.
+        sync: whether each flush calls fsync, so that a loss of power costs no more than a kill.
     """
 
     jpeg_quality: int = 95

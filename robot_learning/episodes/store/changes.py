@@ -19,6 +19,11 @@ from robot_learning.episodes.store.trash import trash_episodes
 def set_outcome(folder: DatasetFolder, name: str, outcome: str) -> EpisodeSummary:
     """Say how a saved episode ended. Hold the lock.
 
+    Args:
+        folder: the dataset.
+        name: file name of the episode.
+        outcome: one of `OUTCOMES`.
+
     Raises:
         DatasetError: there is no such episode or outcome.
         EpisodeError: the episode cannot be read.
@@ -31,6 +36,11 @@ def set_outcome(folder: DatasetFolder, name: str, outcome: str) -> EpisodeSummar
 
 def keep_by_hand(folder: DatasetFolder, name: str, keep: bool = True) -> EpisodeSummary:
     """Say whether an episode is a label although its timing was bad. Hold the lock.
+
+    Args:
+        folder: the dataset.
+        name: file name of the episode.
+        keep: whether to keep it; False takes that back.
 
     Raises:
         DatasetError: there is no such episode.

@@ -1,4 +1,4 @@
-"""The description of a dataset, `dataset.json`, made anew from what its episodes say of it."""
+"""The description of a dataset, `dataset.json`, rebuilt from its episodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Group = tuple[DatasetInfo, list[str]]
 
 
 def rebuild_description(path: Path) -> list[str]:
-    """Write a missing or broken `dataset.json` anew; says what was done, nothing if it was sound.
+    """Rebuild a missing or broken `dataset.json`; says what was done, nothing if it was sound.
 
     Every episode holds the description that it was recorded with; what most of them say counts.
     The broken file is moved to the trash.
@@ -69,7 +69,7 @@ def _groups(path: Path, names: list[str]) -> list[Group]:
             with Episode(path / EPISODES_NAME / name) as episode:
                 info = episode.info
         except RobotLearningError:
-            continue  # named by whoever repairs the episodes
+            continue  # the repair of episodes names it
         for known, members in groups:
             if not info_difference(known, info):
                 members.append(name)

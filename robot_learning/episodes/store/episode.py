@@ -187,6 +187,11 @@ class Episode:
         Besides the columns of the dataset: `tick_ns`, `invalid`, `dones`, `rewards`, and
         `streams/<name>/{stamp_ns,receive_ns,age_ns}`.
 
+        Args:
+            path: path of the column.
+            start: first row.
+            stop: row after the last one; None for the episode's end.
+
         Raises:
             EpisodeError: there is none, or it holds JPEG frames (read these with `frame`).
         """
@@ -199,8 +204,12 @@ class Episode:
     def frame(self, path: str, row: int, out: UInt8Array | None = None) -> UInt8Array:
         """One decoded camera frame, (height, width, 3) uint8.
 
-        A frame that was lost is black; its row is invalid. A JPEG frame is decoded into `out`,
-        contiguous, where that is given.
+        A frame that was lost is black; its row is invalid.
+
+        Args:
+            path: path of the camera's column.
+            row: number of the row.
+            out: contiguous array that a JPEG frame is decoded into; None makes a new one.
 
         Raises:
             EpisodeError: the frame is damaged.
@@ -215,6 +224,12 @@ class Episode:
         self, path: str, row: int, data: bytes, out: UInt8Array | None = None
     ) -> UInt8Array:
         """Decode what `frame_bytes` gave, as `frame` does. It reads no file: any thread may.
+
+        Args:
+            path: path of the camera's column.
+            row: number of the row, for errors.
+            data: bytes that `frame_bytes` gave; empty for a lost frame, which is black.
+            out: contiguous array to decode into; None makes a new one.
 
         Raises:
             EpisodeError: the frame is damaged.
@@ -314,8 +329,13 @@ class Episode:
 def find_columns(file: h5py.File, info: DatasetInfo, path: Path) -> dict[str, h5py.Dataset]:
     """The arrays of all columns and of the times, each of the type that it should have.
 
+    Args:
+        file: the episode file.
+        info: description of the dataset.
+        path: path of the file, for errors.
+
     Raises:
-        EpisodeError: names the file `path` and the first that is missing or of another type.
+        EpisodeError: a column is missing or of another type; the text names file and column.
     """
     columns = {column.path: column for column in info.columns}
     found = {}
@@ -333,8 +353,11 @@ def column_digests(
 ) -> dict[str, str]:
     """The digests of the rows that a file holds, as the writer computed them.
 
-    Without `frames`, HDF5 reads the frames itself: for files that are not on the disk as they
-    are in memory.
+    Args:
+        file: the episode file.
+        info: description of the dataset.
+        frames: reads frames past HDF5; None lets HDF5 read them, for files that are not on the disk
+            as they are in memory.
     """
     digests = ColumnDigests()
     columns = {column.path: column for column in info.columns}

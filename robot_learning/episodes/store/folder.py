@@ -50,7 +50,7 @@ class DatasetFolder:
     def create_or_open(cls, path: Path, info: DatasetInfo) -> DatasetFolder:
         """Make the folder for recordings described by `info`, or open one that fits it.
 
-        A dataset that nothing was ever recorded into is described anew: a session that ended
+        A dataset that nothing was ever recorded into is described again: a session that ended
         before its first episode does not decide what the next one records.
 
         Raises:

@@ -40,8 +40,8 @@ class EpisodeSummary:
     """What the index knows of an episode.
 
     Attributes:
-        sources: those in control of at least a row.
-        started_utc: when it was recorded, ISO 8601; empty where the episode does not say, None
+        sources: sources that were in control of at least one row.
+        started_utc: start of the recording in ISO 8601; empty where the episode does not say, None
             where an older version wrote the index, which then lacks the seed, too.
         seed: None where the episode states none.
     """
@@ -104,7 +104,7 @@ def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
     """The episodes of the index, by name.
 
     Raises:
-        EpisodeError: the index is damaged or hostile (a link that leaves the folder, say).
+        EpisodeError: the index is damaged or hostile (such as a link that leaves the folder).
         SchemaVersionError: a newer version wrote it.
     """
     path = folder.index_path
@@ -140,7 +140,13 @@ def write_index(
     summaries: Iterable[EpisodeSummary],
     splits: Mapping[str, Iterable[str]] | None = None,
 ) -> None:
-    """Write the index anew. Hold the lock. `splits` maps a name to episode names."""
+    """Replace the index. Hold the lock.
+
+    Args:
+        folder: the dataset.
+        summaries: index entries of all episodes.
+        splits: names of the episodes in each split; None for no splits.
+    """
     with replacing(folder.index_path, durable=False) as beside:
         _create(folder, beside, list(summaries), splits or {})
 

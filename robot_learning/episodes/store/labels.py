@@ -1,12 +1,12 @@
 """Which action is a row's label, and adding label layers to a saved episode.
 
-The rule: the label of a row is the clean action of whoever was in control, before noise and
+The rule: the label of a row is the clean action of the source in control, before noise and
 before limits. While the human drives it is `human`, while the policy drives it is `policy`;
 with neither there is no expert, and the label is `applied`, the action that held the
 robot. A label layer overrides this where its mask is set; of several the newest counts. One that
 was removed does not; it stays in the file, so that it can be restored. The column `actions` always
 holds the result, so that every reader of the file trains on it, and `control/` keeps what happened,
-so that it can be worked out anew.
+so that it can be worked out again.
 
 An imported demonstration has no `control/`: its `actions` are all that was recorded. Before
 the first layer changes them they are kept as a layer of their own, number 0, `as recorded`.
@@ -50,7 +50,14 @@ _GROWTH_BYTES = 2**17
 def clean_action(
     source: int, human: FloatArray, policy: FloatArray, applied: FloatArray
 ) -> FloatArray:
-    """The label of one row, (n,), before any relabelling."""
+    """The label of one row, (n,), before any relabelling.
+
+    Args:
+        source: a value of `Source`: who was in control.
+        human: (n,) the human's clean action, rad or m.
+        policy: (n,) the policy's clean action, rad or m.
+        applied: (n,) the command in force, rad or m.
+    """
     if source == Source.HUMAN:
         return human
     return policy if source == Source.POLICY else applied
@@ -67,10 +74,10 @@ def resolve_actions(
 
     Args:
         sources: (T,) values of `Source`.
-        human: (T, n), as `policy` and `applied`.
-        policy: see there.
-        applied: see there.
-        layers: oldest first.
+        human: (T, n) the human's clean actions.
+        policy: (T, n) the policy's clean actions.
+        applied: (T, n) the commands in force.
+        layers: label layers, oldest first; removed ones do not count.
     """
     by_source = [sources == Source.HUMAN, sources == Source.POLICY]
     choices = [human, policy]
@@ -92,19 +99,18 @@ def add_label_layer(
     created_utc: str,
     digest: str | None = None,
 ) -> int:
-    """Add a layer to the episode `name` and resolve its `actions` anew. Hold the lock.
+    """Add a layer to the episode `name` and resolve its `actions` again. Hold the lock.
 
-    Written beside and swapped in: a reader sees the old episode or the new one, whole.
+    Written to a new file and swapped in: a reader sees the old episode or the new one, never a mix.
 
     Args:
         folder: the dataset.
-        name: the episode's file name.
-        actions: (T, n), rad or m; only where `mask` is True do they count, and there they are
-            finite.
-        mask: (T,).
-        author: who relabelled.
-        method: how.
-        created_utc: when, ISO 8601.
+        name: file name of the episode.
+        actions: (T, n) labels, rad or m; finite wherever `mask` is True, and ignored elsewhere.
+        mask: (T,) rows that are relabelled.
+        author: name of the person or program that relabelled.
+        method: way in which the labels were made, in words.
+        created_utc: time of the relabelling in ISO 8601.
         digest: `Episode.recording_digest` of the episode that the labels were made for; give
             it wherever time passes in between, since an episode's name may be used again.
 
@@ -143,7 +149,13 @@ def add_label_layer(
 def set_removed(folder: DatasetFolder, name: str, number: int, removed: bool) -> LabelLayer:
     """Take a layer out of the labels of the episode `name`, or back in. Hold the lock.
 
-    `actions` is resolved anew; nothing is lost.
+    `actions` is resolved again; nothing is lost.
+
+    Args:
+        folder: the dataset.
+        name: file name of the episode.
+        number: number of the layer.
+        removed: whether the layer is taken out; False brings it back.
 
     Returns:
         The layer, as it stands now.
@@ -202,7 +214,7 @@ def rewrite_episode(
         folder: the dataset.
         name: the episode's file name.
         edit: changes the copy.
-        growth_bytes: the size of the arrays that it adds.
+        growth_bytes: size of the arrays that the change adds.
 
     Raises:
         FileAccessError: the disk is full, say; the episode is as it was.

@@ -53,7 +53,13 @@ def find_episodes(texts: Iterable[str], names: Sequence[str]) -> list[str]:
 
 
 def unknown_episode(text: str, names: Sequence[str], what: str = "episode") -> str:
-    """Text for what is none of `names`, with the numbers that there are."""
+    """Error text for a name that is none of `names`, with the valid numbers.
+
+    Args:
+        text: the name or number that is not valid.
+        names: file names of all episodes.
+        what: kind of thing that is named.
+    """
     return f"unknown {what} '{text}'; valid: {_numbers_text(names)}"
 
 

@@ -78,7 +78,7 @@ def verify_dataset(folder: DatasetFolder, progress: Progress | None = None) -> l
 
 
 def repair_dataset(folder: DatasetFolder, progress: Progress | None = None) -> RepairReport:
-    """Recover unfinished episodes and write the index anew where it is wrong.
+    """Recover unfinished episodes and rewrite the index where it is wrong.
 
     Saved episodes are not changed; damaged ones are named and left out of the index. What
     cannot be recovered is moved to `trash/`.

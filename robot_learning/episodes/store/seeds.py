@@ -1,4 +1,4 @@
-"""Where the seeds of a dataset's episodes stand, so that no scene is recorded twice."""
+"""The seeds of a dataset's episodes so far, so that no scene is recorded twice."""
 
 from __future__ import annotations
 

@@ -29,10 +29,15 @@ class MergeReport:
 def merge_datasets(
     sources: Sequence[Path], target: Path, progress: Progress | None = None
 ) -> MergeReport:
-    """Copy all episodes of `sources` into the new dataset `target`, in their order.
+    """Copy all episodes of several datasets into a new one, in their order.
 
     Robot, task, rate, joints and streams must be the same. Episodes with equal digests are
     taken once. Stored splits of one name are joined.
+
+    Args:
+        sources: folders of the datasets.
+        target: folder of the new dataset, which is not there yet.
+        progress: called with the episodes that are done and the episodes in all; None for nothing.
 
     Raises:
         DatasetError: the sources differ (the text names both sides), or the target exists.
@@ -60,9 +65,9 @@ def copy_episodes(
 
     Args:
         chosen: datasets that fit each other, each with some of its episodes.
-        target: a folder that is not there yet.
-        splits: for each dataset its splits to take over, by episode names.
-        progress: is told how many episodes of all are done.
+        target: folder of the new dataset, which is not there yet.
+        splits: splits of each dataset to take over, by episode names; empty for none.
+        progress: called with the episodes that are done and the episodes in all; None for nothing.
 
     Raises:
         DatasetError: the target exists or cannot be written.

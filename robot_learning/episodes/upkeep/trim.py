@@ -35,9 +35,15 @@ _BATCH_ROWS = 64
 def trim_episode(
     folder: DatasetFolder, name: str, start: int, stop: int
 ) -> tuple[EpisodeSummary, Path]:
-    """Keep the rows from `start` up to, but not including, `stop`. Hold the lock.
+    """Keep a range of an episode's rows. Hold the lock.
 
-    The quality report is made anew from the rows that are kept, and labels are cut with them.
+    The quality report is made again from the rows that are kept, and labels are cut with them.
+
+    Args:
+        folder: the dataset.
+        name: file name of the episode.
+        start: first row to keep.
+        stop: row after the last one to keep.
 
     Returns:
         The new index entry, and where the whole episode lies now.

@@ -35,7 +35,13 @@ class Banner:
         self.font: Any = self._load(self._file, max(_SMALLEST_PX, size_px))
 
     def draw(self, name: str, colour: str, right: str) -> UInt8Array:
-        """The bar, (HEIGHT_PX, width, 3)."""
+        """The bar, (HEIGHT_PX, width, 3).
+
+        Args:
+            name: text at the left, on a coloured ground.
+            colour: colour behind the name, as Pillow names it.
+            right: text at the right.
+        """
         bar = self._image.new("RGB", (self._width_px, HEIGHT_PX), DARK)
         draw = self._draw(bar)
         name_px = round(draw.textlength(name, font=self.font))

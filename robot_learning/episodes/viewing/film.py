@@ -31,6 +31,11 @@ Draw = Callable[[int], UInt8Array]
 def save_film(episode: Episode, path: Path, progress: Progress | None = None) -> None:
     """Write an episode into an MP4 file, one frame a row.
 
+    Args:
+        episode: the open episode.
+        path: path of the file.
+        progress: called with the rows that are done and the rows in all; None for nothing.
+
     Raises:
         DependencyError: PyAV, matplotlib or Pillow is not installed.
         EpisodeError: it has no camera, is damaged, or the file cannot be written.
@@ -64,15 +69,15 @@ def check_cameras(episode: Episode) -> None:
 
 
 class Reel:
-    """The frames of one episode's film, for whoever writes them."""
+    """The frames of one episode's film; the caller writes them."""
 
     def __init__(self, episode: Episode, draw: Draw | None = None, title: str = "") -> None:
         """Prepare.
 
         Args:
-            episode: open.
-            draw: makes the picture of a row; by default the cameras were recorded.
-            title: is written into the lower left corner of the picture.
+            episode: the open episode.
+            draw: makes the picture of a row; None shows the cameras that were recorded.
+            title: text in the lower left corner of the picture; empty for none.
 
         Raises:
             DependencyError: matplotlib or Pillow is not installed.

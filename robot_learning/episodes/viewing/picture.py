@@ -45,9 +45,9 @@ def save_picture(episode: Episode, path: Path, frames: int = 8) -> None:
     """Draw an episode into a PNG file.
 
     Args:
-        episode: open.
-        path: of the file; its folder exists.
-        frames: of each camera, spread evenly over the episode.
+        episode: the open episode.
+        path: path of the file; its folder exists.
+        frames: number of frames of each camera, spread evenly over the episode.
 
     Raises:
         DependencyError: matplotlib is not installed.

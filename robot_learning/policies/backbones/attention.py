@@ -41,14 +41,29 @@ class Attention(nn.Module):
         keep: Tensor | None = None,
         causal: bool = False,
     ) -> Tensor:
-        """(B, S, width). `keep` is a bool mask, True where attention may go: (B, 1, 1 or S, S')."""
+        """The attended values, (B, S, width).
+
+        Args:
+            query: (B, S, width).
+            key: (B, S', width).
+            value: (B, S', width).
+            keep: (B, 1, 1 or S, S') bool mask, True where attention may go; None for everywhere.
+            causal: whether each query sees only the keys up to its own place.
+        """
         queries = self.split(self.query(query)).expand(len(key), -1, -1, -1)
         return self.attend(queries, self.cache(key, value), keep, causal)
 
     def attend(
         self, queries: Tensor, cache: Cache, keep: Tensor | None = None, causal: bool = False
     ) -> Tensor:
-        """With queries (B, heads, S, d), and keys and values that are already split."""
+        """As `forward`, with inputs that are projected and split into heads already.
+
+        Args:
+            queries: (B, heads, S, d).
+            cache: keys and values, each (B, heads, S', d).
+            keep: (B, 1, 1 or S, S') bool mask, True where attention may go; None for everywhere.
+            causal: whether each query sees only the keys up to its own place.
+        """
         dropout = self.dropout if self.training else 0.0
         found = functional.scaled_dot_product_attention(
             queries, *cache, attn_mask=keep, dropout_p=dropout, is_causal=causal
@@ -68,7 +83,14 @@ class Attention(nn.Module):
 def feed_forward(
     width: int, hidden: int, activation: Literal["relu", "gelu"], dropout: float
 ) -> nn.Sequential:
-    """Two linear layers, applied to each token."""
+    """Two linear layers, applied to each token.
+
+    Args:
+        width: numbers in a token.
+        hidden: units between the two layers.
+        activation: what is between the two layers.
+        dropout: share of units left out in training.
+    """
     between: nn.Module = nn.ReLU() if activation == "relu" else nn.GELU()
     return nn.Sequential(
         nn.Linear(width, hidden), between, nn.Dropout(dropout), nn.Linear(hidden, width)
@@ -89,7 +111,13 @@ class PostNormEncoderLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, positions: Tensor, keep: Tensor | None = None) -> Tensor:
-        """(B, S, width)."""
+        """(B, S, width).
+
+        Args:
+            tokens: (B, S, width).
+            positions: (1 or B, S, width) added to queries and keys.
+            keep: (B, 1, 1 or S, S) bool mask, True where attention may go; None for everywhere.
+        """
         placed = tokens + positions
         found = self.attention(placed, placed, tokens, keep)
         tokens = self.norms[0](tokens + self.dropout(found))
@@ -111,7 +139,14 @@ class PostNormDecoderLayer(nn.Module):
     def forward(
         self, tokens: Tensor, query_positions: Tensor, memory: Tensor, positions: Tensor
     ) -> Tensor:
-        """(B, S, width) with `memory` (B, S', width)."""
+        """The tokens after the layer, (B, S, width).
+
+        Args:
+            tokens: (B, S, width).
+            query_positions: (S, width) added to the tokens as queries and keys.
+            memory: (B, S', width) that the tokens attend to.
+            positions: (1 or B, S', width) added to the memory as keys.
+        """
         tokens = self.after_self_attention(tokens, query_positions)
         return self.after_memory(tokens, query_positions, memory, positions)
 
@@ -127,6 +162,11 @@ class PostNormDecoderLayer(nn.Module):
 
         Attention averages values, and those of zeros are the bias: whatever the weights, each
         query gets the same. In evaluation mode this spares a fifth of a large decoder's work.
+
+        Args:
+            query_positions: (S, width) added to the tokens as queries and keys.
+            memory: (B, S', width) that the tokens attend to.
+            positions: (1 or B, S', width) added to the memory as keys.
         """
         if self.training:
             tokens = torch.zeros_like(query_positions).expand(len(memory), -1, -1)
@@ -138,7 +178,14 @@ class PostNormDecoderLayer(nn.Module):
     def after_memory(
         self, tokens: Tensor, query_positions: Tensor, memory: Tensor, positions: Tensor
     ) -> Tensor:
-        """The rest of it; tokens without a batch axis are the same for all samples."""
+        """The other two thirds of the layer.
+
+        Args:
+            tokens: (B, S, width), or (S, width) for tokens that all samples share.
+            query_positions: (S, width) added to the tokens as queries.
+            memory: (B, S', width) that the tokens attend to.
+            positions: (1 or B, S', width) added to the memory as keys.
+        """
         if tokens.ndim < memory.ndim:
             tokens, query_positions = tokens.unsqueeze(0), query_positions.unsqueeze(0)
         found = self.cross_attention(tokens + query_positions, memory + positions, memory)

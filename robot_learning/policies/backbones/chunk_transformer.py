@@ -51,7 +51,13 @@ class ChunkTransformer(nn.Module):
         self.head = nn.Linear(width, size)
 
     def forward(self, chunk: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        """(B, T, n)."""
+        """The network's answer, (B, T, n).
+
+        Args:
+            chunk: (B, T, n) noisy chunk.
+            time: (B,) time of the refinement, 0 to 100.
+            condition: (B, T_o, features) features of the history.
+        """
         return self.run(chunk, self.modulations(time, condition))
 
     def modulations(self, time: Tensor, condition: Tensor) -> list[Tensor]:

@@ -10,7 +10,15 @@ from torch import nn
 def mlp(
     inputs: int, hidden: Sequence[int], outputs: int, dropout: float = 0.0, norm: bool = False
 ) -> nn.Sequential:
-    """Linear layers with ReLU between them; the last one is linear, and is `[-1]`."""
+    """Linear layers with ReLU between them; the last one is linear, and is `[-1]`.
+
+    Args:
+        inputs: number of inputs.
+        hidden: units of each hidden layer; empty for a linear map.
+        outputs: number of outputs.
+        dropout: share of hidden units left out in training.
+        norm: whether each hidden layer is normalised before its ReLU.
+    """
     layers: list[nn.Module] = []
     size = inputs
     for width in hidden:

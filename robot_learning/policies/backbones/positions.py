@@ -20,6 +20,12 @@ def image_sinusoids(height: int, width: int, features: int, device: torch.device
     """(height·width, features): half for the row, half for the column of each cell.
 
     As DETR does (Carion et al. 2020), rows and columns scaled to 2π.
+
+    Args:
+        height: rows of cells.
+        width: columns of cells.
+        features: numbers for each cell, a multiple of 4.
+        device: device of the result.
     """
     half = features // 2
     scale = 2 * torch.pi

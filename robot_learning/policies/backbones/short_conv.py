@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Up to so many output positions the matrix product is faster, from so many weights on.
+# The matrix product is faster up to this many output positions, from this many weights on.
 FEW_POSITIONS = 64
 MANY_WEIGHTS = 50_000
 

@@ -95,7 +95,13 @@ class UNet(nn.Module):
         )
 
     def forward(self, chunk: Tensor, time: Tensor, condition: Tensor) -> Tensor:
-        """(B, T, n)."""
+        """(B, T, n).
+
+        Args:
+            chunk: (B, T, n) noisy chunk.
+            time: (B,) time of the refinement, 0 to 100.
+            condition: (B, T_o, features) features of the history.
+        """
         return self.run(chunk, self.modulations(time, condition))
 
     def modulations(self, time: Tensor, condition: Tensor) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """Begins and ends demonstrations by what an operator's keys or a recorder say.
 
-It sets the node's own parameter `demonstrating`, which hence always tells how it stands.
+It sets the node's own parameter `demonstrating`, which hence always shows the present state.
 """
 
 from __future__ import annotations

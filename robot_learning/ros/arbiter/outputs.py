@@ -82,8 +82,13 @@ class DecisionOutput:
     ) -> None:
         """The document, and one message a column that somebody listens to.
 
-        `applied` carries the commanded velocity too; `noise_set` tells whether the running
-        demonstration is one with noise.
+        The message of `applied` carries the commanded velocity too.
+
+        Args:
+            decision: what the arbiter decided in this tick.
+            stamp_ns: stamp of the tick.
+            rate: newest report on the loop; None before the first one.
+            noise_set: whether the running demonstration is one with noise.
         """
         for name, publisher in self._columns.items():
             # Asked first, as a message takes ten times as long as the question.
@@ -103,7 +108,15 @@ def state_message(
     rate: RateReport | None,
     noise_set: bool,
 ) -> ArbiterStateMessage:
-    """What `arbiter/state` says of a decision; arguments as of `DecisionOutput.publish`."""
+    """What `arbiter/state` says of a decision.
+
+    Args:
+        decision: what the arbiter decided in this tick.
+        joint_names: (n,) names of the joints, in vector order.
+        stamp_ns: stamp of the tick.
+        rate: newest report on the loop; None before the first one.
+        noise_set: whether the running demonstration is one with noise.
+    """
     ages, last = decision.ages, decision.refusals.last
     return ArbiterStateMessage(
         stamp_ns=stamp_ns,
@@ -150,7 +163,13 @@ class ArbiterDiagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
 
     def publish(self, decision: Decision, stamp_ns: int, rate: RateReport) -> None:
-        """One status each for the mode, the loop, and the messages that were refused."""
+        """One status each for the mode, the loop, and the messages that were refused.
+
+        Args:
+            decision: the newest decision.
+            stamp_ns: time of the report.
+            rate: newest report on the loop.
+        """
         message = DiagnosticArray()
         message.header.stamp = conversions.time_message(stamp_ns)
         counts, last = decision.refusals.counts, decision.refusals.last

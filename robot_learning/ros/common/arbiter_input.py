@@ -19,6 +19,11 @@ def listen_to_arbiter(
     """Call back with every document of `arbiter/state` below `prefix`.
 
     One that cannot be read is logged and passed over.
+
+    Args:
+        node: node that subscribes.
+        on_state: called with each document.
+        prefix: namespace of the topic, ending with a slash; empty for the node's own.
     """
 
     def on_message(message: String) -> None:

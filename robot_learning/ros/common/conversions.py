@@ -38,7 +38,14 @@ def trajectory_message(
     times_from_start_s: Sequence[float] = (0.0,),
     stamp_ns: int = 0,
 ) -> JointTrajectory:
-    """A JointTrajectory of `positions` (k, n) or (n,), one time from start for each point."""
+    """A JointTrajectory with one point for each row of `positions`.
+
+    Args:
+        joint_names: (n,) names of the columns.
+        positions: (k, n) or (n,) rad or m.
+        times_from_start_s: (k,) time of each point; a single point is meant at once by default.
+        stamp_ns: stamp of the header; 0 leaves it unset.
+    """
     message = JointTrajectory(joint_names=list(joint_names))
     message.header.stamp = time_message(stamp_ns)
     rows = np.atleast_2d(np.asarray(positions, float))
@@ -71,7 +78,14 @@ def transform_message(parent: str, child: str) -> TransformStamped:
 def fill_transform(
     message: TransformStamped, position: FloatArray, quaternion: FloatArray, stamp_ns: int
 ) -> None:
-    """The pose of the child frame in its parent: (3,) metres, (4,) quaternion w x y z."""
+    """Write the pose of a child frame in its parent into a message.
+
+    Args:
+        message: the message to write into.
+        position: (3,) metres.
+        quaternion: (4,) w x y z.
+        stamp_ns: stamp of the header.
+    """
     message.header.stamp = time_message(stamp_ns)
     translation, rotation = message.transform.translation, message.transform.rotation
     translation.x, translation.y, translation.z = position.tolist()
@@ -79,7 +93,13 @@ def fill_transform(
 
 
 def image_message(image: Image, frame_id: str, stamp_ns: int) -> ImageMessage:
-    """An uncompressed rgb8 image."""
+    """An uncompressed rgb8 image.
+
+    Args:
+        image: the image; its pixels are (height, width, 3) uint8 RGB.
+        frame_id: frame of the camera.
+        stamp_ns: stamp of the header.
+    """
     height, width, _ = image.pixels.shape
     message = ImageMessage(height=height, width=width, encoding="rgb8", step=3 * width)
     message.header.stamp = time_message(stamp_ns)
@@ -90,7 +110,13 @@ def image_message(image: Image, frame_id: str, stamp_ns: int) -> ImageMessage:
 
 
 def compressed_image_message(jpeg: bytes, frame_id: str, stamp_ns: int) -> CompressedImage:
-    """A JPEG of an RGB image, as image_transport publishes it."""
+    """A JPEG of an RGB image, as image_transport publishes it.
+
+    Args:
+        jpeg: bytes of the JPEG.
+        frame_id: frame of the camera.
+        stamp_ns: stamp of the header.
+    """
     message = CompressedImage(format="rgb8; jpeg compressed bgr8")
     message.header.stamp = time_message(stamp_ns)
     message.header.frame_id = frame_id
@@ -105,6 +131,13 @@ def camera_info_message(
 
     Whole numbers are the centres of pixels, as OpenCV and image_geometry count: the image reaches
     from -0.5 to width - 0.5, and the optical axis of MuJoCo's cameras meets its middle.
+
+    Args:
+        height_px: number of rows.
+        width_px: number of columns.
+        fovy_rad: vertical field of view.
+        frame_id: frame of the camera.
+        stamp_ns: stamp of the header.
     """
     focal_px = 0.5 * height_px / np.tan(0.5 * fovy_rad)
     center_x, center_y = 0.5 * (width_px - 1), 0.5 * (height_px - 1)

@@ -19,11 +19,11 @@ POLL_PERIOD_S = 0.05
 
 
 class StopRequestedError(Exception):
-    """A leading node was told to end while it waited."""
+    """A leading node was asked to end while it waited."""
 
 
 class Host(Protocol):
-    """What a node may ask of whoever runs it.
+    """What a node may ask of the process that runs it.
 
     Attributes:
         clock: the steady clock by which the node paces itself and watches the others: the
@@ -50,7 +50,7 @@ class Host(Protocol):
         ...
 
     def allow_end_s(self, duration_s: float) -> None:
-        """Let the node take this long to end once it is told to."""
+        """Let the node take this long to end once it is asked to."""
         ...
 
     def wake(self) -> None:

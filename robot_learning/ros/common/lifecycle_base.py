@@ -62,7 +62,7 @@ class BuiltNode(SteppedDefaults, LifecycleNode, Generic[SettingsT]):  # type: ig
         """Build; fails with one logged line when a parameter is wrong."""
         try:
             self._build()
-        except Exception as error:  # rclpy would swallow it, so that nobody learns of it
+        except Exception as error:  # rclpy would swallow it
             self._release()
             self._failure = error
             if not self._settings.autostart:

@@ -28,7 +28,7 @@ EXIT_CONFIGURATION = 2
 def run_node(
     create: Callable[[Host], SteppedNode | LeadingNode], arguments: Sequence[str] | None = None
 ) -> int:
-    """Run one node in real time until it ends or is told to; returns the process's exit code."""
+    """Run one node in real time until it ends or is asked to; returns the process's exit code."""
 
     def serve(stop: Stop) -> None:
         host = RealTimeHost(stop)
@@ -50,7 +50,7 @@ def run_process(serve: Callable[[Stop], None], arguments: Sequence[str] | None =
 
     Args:
         serve: makes the nodes, serves them until its `Stop` is set, and releases them.
-        arguments: of the command line; None takes the process's own.
+        arguments: arguments of the command line; None takes the process's own.
     """
     stop = Stop()
     stop.install()

@@ -74,6 +74,11 @@ def current_settings(node: Node, kind: type[T]) -> T:
 def changed_settings(node: Node, kind: type[T], changes: Iterable[Parameter]) -> T:
     """The settings of a node as they will be once some of its parameters have changed.
 
+    Args:
+        node: node that has declared the parameters.
+        kind: class of its settings.
+        changes: parameters with their new values.
+
     Raises:
         ConfigurationError: a value is wrong.
     """
@@ -93,7 +98,7 @@ def live_parameter(option: Option, value: Any) -> Parameter:
 
 
 def descriptor_of(option: Option) -> ParameterDescriptor:
-    """What ROS tells people of an option: description, range, whether it may change."""
+    """What ROS shows people of an option: description, range, whether it may change."""
     descriptor = ParameterDescriptor(description=option.description, read_only=not option.is_live)
     if option.choices:
         descriptor.additional_constraints = f"one of: {', '.join(option.choices)}"

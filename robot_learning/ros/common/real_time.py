@@ -30,7 +30,7 @@ class RealTimeHost:
     def __init__(self, stop: Stop) -> None:
         self.clock: Clock = SteadyClock()
         self._stop = stop
-        # Released by whoever wakes the loop: cheaper to wait for than an Event, by far.
+        # Released by the thread that wakes the loop: far cheaper to wait for than an Event.
         self._asleep = threading.Lock()
         self._asleep.acquire()
         self._poller: NodePoller | None = None

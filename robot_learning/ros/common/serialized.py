@@ -1,9 +1,9 @@
 """Messages that come hundreds of times a second, read and written in their serialised form.
 
 rclpy makes Python objects of a message field by field, and checks each: 28 µs for a JointState of
-eight joints, 45 µs for a trajectory of one point. To look up the numbers where they stand takes
-a fifth of that. The form is CDR, as every middleware of ROS 2 over DDS sends it (OMG DDSI-RTPS,
-section 10, with DDS-XTypes 1.3, section 7.4.3): a number stands at a multiple of its size, strings
+eight joints, 45 µs for a trajectory of one point. To look up the numbers in place takes a
+fifth of that. The form is CDR, as every middleware of ROS 2 over DDS sends it (OMG DDSI-RTPS,
+section 10, with DDS-XTypes 1.3, section 7.4.3): a number is at a multiple of its size, strings
 and sequences begin with their length.
 """
 
@@ -139,7 +139,7 @@ class _MessageReader:
 
         Raises:
             struct.error: it is cut off.
-            ValueError: likewise, or its text is none.
+            ValueError: it is cut off, or its text is not valid.
         """
         stamp = _Time(*_TIME.unpack_from(data, _BEGIN))
         frame_id, names, at = self._strings.read(data, _BEGIN + 8)
@@ -214,7 +214,8 @@ class StampedNumbers:
 
     Args:
         make: makes the message of a stamp in nanoseconds, and of the numbers.
-        samples: numbers as it is given; each array stands in one piece, and nowhere else in it.
+        samples: example values of the numbers; the bytes of each array occur once in the message,
+            in one piece.
     """
 
     def __init__(self, make: Callable[..., Any], samples: Sequence[npt.NDArray[Any]]) -> None:
@@ -261,7 +262,14 @@ class JointStates:
         velocity: FloatArray | None = None,
         effort: FloatArray | None = None,
     ) -> bytes:
-        """The message of (n,) position, and of velocity and effort where they are given."""
+        """The serialised message.
+
+        Args:
+            stamp_ns: stamp of the header.
+            position: (n,) rad or m.
+            velocity: (n,) rad/s or m/s; None leaves it empty.
+            effort: (n,) N·m or N; None leaves it empty.
+        """
         given = velocity is not None, effort is not None
         arrays = [numbers for numbers in (position, velocity, effort) if numbers is not None]
         if given not in self._layouts:
@@ -293,7 +301,13 @@ class Trajectories:
         positions: FloatArray,
         times_from_start_s: Sequence[float] = (0.0,),
     ) -> bytes:
-        """The message of `positions` (k, n) or (n,), one time from start for each point."""
+        """The serialised message.
+
+        Args:
+            stamp_ns: stamp of the header.
+            positions: (k, n) or (n,) rad or m.
+            times_from_start_s: (k,) time of each point; a single point is meant at once by default.
+        """
         rows, count = np.atleast_2d(positions), len(times_from_start_s)
         if count not in self._layouts:
             samples = [_sample(index, len(self._names)) for index in range(count)]

@@ -64,6 +64,11 @@ class Calls:
     def wait(self, condition: Callable[[], object], what: str, patience_s: float) -> None:
         """Serve callbacks until the condition holds.
 
+        Args:
+            condition: called until what it returns is true.
+            what: text of the error.
+            patience_s: time after which waiting is given up.
+
         Raises:
             RobotLearningError: it did not in time; the text is `what`.
             StopRequestedError: the node is to stop.
@@ -96,6 +101,11 @@ class Calls:
     ) -> tuple[bool, str]:
         """Call a Trigger service; whether it was granted, and what was said.
 
+        Args:
+            service: name of the service.
+            patience_s: time within which the answer must come.
+            repeatable: whether the call may be sent again when no answer comes.
+
         Raises:
             RobotLearningError: nobody answers.
         """
@@ -118,7 +128,7 @@ class Calls:
             self.pause(_RETRY_S)
 
     def pause(self, duration_s: float) -> None:
-        """Serve callbacks for so long.
+        """Serve callbacks for a while.
 
         Raises:
             StopRequestedError: the node is to stop.
@@ -148,6 +158,11 @@ class Calls:
     def transition(self, node: str, transition: int, patience_s: float = PATIENCE_S) -> bool:
         """Bring a lifecycle node into another state, by a `Transition`; whether it is there.
 
+        Args:
+            node: name of the lifecycle node.
+            transition: id of the transition, a constant of `Transition`.
+            patience_s: time within which the answer must come.
+
         Raises:
             RobotLearningError: nobody answers.
         """
@@ -174,6 +189,13 @@ class Calls:
         repeatable: bool = True,
     ) -> Any:
         """Call a service of any kind; its answer, given within `patience_s`.
+
+        Args:
+            kind: type of the service.
+            service: name of the service.
+            request: the request.
+            patience_s: time within which the answer must come, once the service is there.
+            repeatable: whether the call may be sent again when no answer comes.
 
         Raises:
             RobotLearningError: nobody answers.

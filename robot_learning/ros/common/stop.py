@@ -1,4 +1,4 @@
-"""How a process with nodes is told to end: by signals, which only set a flag.
+"""How a process with nodes is asked to end: by signals, which only set a flag.
 
 rclpy's own signal handlers shut the context down at once, so that a node could not publish a
 last message or release its robot; here a signal only sets a flag that the loop reads.

@@ -1,4 +1,4 @@
-"""Why nothing comes over a topic: nobody publishes it, or as a type that nobody here takes."""
+"""Why nothing arrives on a topic: nobody publishes it, or it is published as another type."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from rclpy.node import Node
 
 
 def who_publishes(node: Node, topic: str, kind: type) -> str:
-    """What is wrong with a topic's publishers, to be added to a text; empty where nothing is."""
+    """What is wrong with a topic's publishers, to be appended to a text; empty where nothing is.
+
+    Args:
+        node: node that subscribes.
+        topic: name of the topic, as the node gives it.
+        kind: type of the message that is subscribed to.
+    """
     name = node.resolve_topic_name(topic)
     wanted = f"{kind.__module__.split('.')[0]}/msg/{kind.__name__}"
     found = sorted({each.topic_type for each in node.get_publishers_info_by_topic(name)})

@@ -23,7 +23,7 @@ class PolicyDoubt:
 
     Attributes:
         asks: whether the policy waits for an answer.
-        ready: how many times in a row it has told that a person may hand back.
+        ready: number of reports in a row by which a person may hand back.
     """
 
     def __init__(self, node: Node) -> None:

@@ -15,10 +15,10 @@ LOADING_PATIENCE_S = 120.0
 
 
 class RemotePolicy:
-    """A `policy_node` that waits to be told what to serve, or serves something already.
+    """A `policy_node` that waits for a checkpoint to serve, or serves one already.
 
     Attributes:
-        serves: checkpoint, doubt threshold and gate that it was told last; None before the first.
+        serves: the checkpoint, doubt threshold and gate served last; None before the first.
     """
 
     def __init__(self, calls: Calls, name: str) -> None:
@@ -32,9 +32,9 @@ class RemotePolicy:
         """Serve a checkpoint, with the ensemble that it is of, from now on.
 
         Args:
-            checkpoint: its folder.
-            ask_above: doubt above which it asks for help; None: as the gate says.
-            gate: folder that says so; None: never.
+            checkpoint: folder of the checkpoint.
+            ask_above: doubt above which it asks for help; None takes the threshold of the gate.
+            gate: folder of the gate that holds the threshold; None for a policy that never asks.
 
         Raises:
             RobotLearningError: the node refuses it, and goes on as before; or nobody answers.

@@ -22,12 +22,13 @@ def opened_run(folder: Path, dataset: str, settings: DaggerNodeSettings) -> Dagg
     """The run that is resumed, or a new one.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         dataset: folder that the recorder records into.
         settings: settings of the node.
 
     Raises:
-        RunError: there is none, or one where there should be none, or it is of another dataset.
+        RunError: the run to resume does not exist, the folder of a new run is in use, or the run is
+            about another dataset.
     """
     asked = {name: getattr(settings, name) for name in _OF_ROUNDS}
     given: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
@@ -52,10 +53,11 @@ def resume_command(settings: DaggerNodeSettings) -> str:
 
 
 def fits_gate(source: Mapping[str, Any] | None, settings: DaggerNodeSettings) -> bool:
-    """Whether a gate was found out in the way that is asked for at this start, if any is.
+    """Whether a gate was computed in the way that this start asks for, if it asks for any.
 
     Args:
-        source: of the gate (`headers.gate_header.gate_source`); None where there is none.
+        source: what the gate was computed from (`headers.gate_header.gate_source`); None without a
+            gate.
         settings: settings of the node.
     """
     if source is None:

@@ -1,4 +1,4 @@
-"""What `dagger_node` tells: `dagger/status`, a std_msgs/String of compact JSON, latched.
+"""What `dagger_node` reports: `dagger/status`, a std_msgs/String of compact JSON, latched.
 
 stamp_ns           time of the report
 run                folder of the run
@@ -38,7 +38,16 @@ from robot_learning.policies.gate import REASONS
 def status_document(
     folder: Path, run: DaggerRun, *, now_ns: int, waiting: bool, message: str, wanted: int
 ) -> dict[str, Any]:
-    """`dagger/status` as described at the top of this file."""
+    """The content of `dagger/status`, as described at the top of this file.
+
+    Args:
+        folder: folder of the run.
+        run: the run.
+        now_ns: time of the report.
+        waiting: whether a round is over and the next one has to be started.
+        message: what is going on, for a person.
+        wanted: number of episodes that ends the round; 0 where only a request ends it.
+    """
     current = run.current
     trains = current.phase is Phase.TRAINING
     return {

@@ -1,6 +1,6 @@
-"""What a round has done by other processes: relabelling, training, and when it asks for help.
+"""What a round leaves to other processes: relabelling, training, and the gate's thresholds.
 
-Nobody drives meanwhile, and the policy has the processor free; the node goes on serving.
+Nobody drives meanwhile, and the policy rests to leave them the processor; the node goes on serving.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ class RoundWork:
         """Prepare.
 
         Args:
-            folder: of the run.
-            calls: whose callbacks are served meanwhile.
-            policy: that rests meanwhile.
+            folder: folder of the run.
+            calls: calls to other nodes; their callbacks are served while a process works.
+            policy: the policy, which rests while a process works.
             settings: parameters of the node; unless `simulated`, the loops of a real arm come
                 first.
             pause: makes a simulated graph idle, so that others have the processor.
-            say: takes what goes on, for a person.
-            tell: called now and then.
+            say: takes a text about what is going on, for a person.
+            tell: called now and then while a process works.
         """
         self._folder, self._calls, self._policy = folder, calls, policy
         self._settings = settings
@@ -107,12 +107,13 @@ class RoundWork:
         """The folder that says when this ensemble asks for help; None where it never does.
 
         Args:
-            run: whose gate is wanted, and whose dataset tells.
-            checkpoint: of the member that drives.
-            number: of the round that trained it, or before the one that it was given for.
+            run: run whose kind of gate is wanted, and whose dataset the gate is computed from.
+            checkpoint: checkpoint of the member that drives.
+            number: number of the round that trained the checkpoint; for one that was given, of the
+                round before the one that starts with it.
 
         Raises:
-            RobotLearningError: the process that finds it out failed.
+            RobotLearningError: the process that computes the gate failed.
         """
         kind = run.training.gate
         if kind == HUMAN:

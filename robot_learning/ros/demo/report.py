@@ -24,14 +24,14 @@ class DemoFigures:
     """What was seen so far.
 
     Attributes:
-        clock: steady time of whoever watches.
+        clock: steady clock of the program that watches.
         started_s: steady time of the first observation; NaN before it.
         gap_m: distance from end effector to object now, and `smallest_gap_m` ever.
         raised_m: height of the object over where it lay.
         success_s: seconds after the start at which the task's goal was reached; NaN before.
         mode: the arbiter's newest mode; None before it was heard.
-        decisions: how many ticks of the arbiter were seen in HUMAN, and
-            `limited`: in how many of them each limit held the arm back, by its name.
+        decisions: number of the arbiter's ticks seen in HUMAN, and `limited`: in how many of them
+            each limit held the arm back, by its name.
         diagnostics: the robot node's newest figures, by status and key.
     """
 

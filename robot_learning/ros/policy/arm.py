@@ -48,14 +48,14 @@ class PolicyArm:
 
         Args:
             node: owns publishers and subscriptions.
-            number: of this arm among those that the node serves.
-            prefix: of its topics; empty or ending with a slash.
+            number: index of this arm among those that the node serves.
+            prefix: namespace of the arm's topics; empty or ending with a slash.
             profile: the robot.
             served: the policy.
             submit: hands a request to the inference worker.
             host: runs the node.
-            heartbeat_s: the plan is sent again after this time without news.
-            horizon_s: steps further ahead than this are not sent.
+            heartbeat_s: time without news after which the plan is sent again.
+            horizon_s: how far ahead steps are sent; later ones are left out.
             arbiter: node whose `hand_back` is called once; empty for none.
         """
         self.prefix = prefix
@@ -211,7 +211,7 @@ class PolicyArm:
             self._doubt.notice_mode(state.mode)
         self.runner.driving = state.source is Source.POLICY
         if self._arbiter_epoch not in (None, state.policy_epoch):
-            # From before simulated time began anew: no observation would count until it is back.
+            # From before simulated time was reset: no observation would count until it is back.
             outdated = is_future(state.stamp_ns, self.now().ros_ns)
             self.inputs.begin_anew()
             self.runner.reset(None if outdated else state.stamp_ns)

@@ -28,7 +28,13 @@ class PolicyDiagnostics:
         self._publisher = node.create_publisher(DiagnosticArray, "diagnostics", qos.DIAGNOSTICS)
 
     def publish(self, served: ServedPolicy, arms: Sequence[PolicyArm], reload: str) -> None:
-        """`reload` is what became of the last reload, for a person; empty for none."""
+        """Publish the present state.
+
+        Args:
+            served: the policy that is served.
+            arms: the arms that it is served to.
+            reload: result of the last reload, for a person; empty without one.
+        """
         message = DiagnosticArray()
         now_ns = self._node.get_clock().now().nanoseconds
         message.header.stamp = conversions.time_message(now_ns)

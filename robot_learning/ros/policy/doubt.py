@@ -1,4 +1,4 @@
-"""What a policy of several members tells of its doubt: `policy/doubt`, a String of JSON, latched.
+"""What a policy of several members reports of its doubt: `policy/doubt`, a String of JSON, latched.
 
 stamp_ns    time of the report
 doubt       doubt about the newest chunk; null where it is not a number

@@ -184,7 +184,13 @@ class ImageDecoder:
             self._thread.start()
 
     def put(self, key: str, stamp_ns: int, jpeg: bytes) -> None:
-        """Have a frame decoded."""
+        """Have a frame decoded.
+
+        Args:
+            key: observation key of the camera.
+            stamp_ns: stamp of the frame.
+            jpeg: bytes of the JPEG.
+        """
         if self._thread is None:
             self._decode(key, stamp_ns, jpeg)
             return

@@ -50,6 +50,11 @@ def chosen_cameras(profile: RobotProfile, names: Sequence[str]) -> tuple[Camera,
 def pose_names(profile: RobotProfile, task: str, simulated: bool) -> tuple[str, ...]:
     """The poses that a simulated robot publishes: end effectors, then the task's objects.
 
+    Args:
+        profile: the robot.
+        task: name of the task, whose objects are observed.
+        simulated: whether the robot is simulated; a real one publishes no poses.
+
     Raises:
         ConfigurationError: no such task.
     """
@@ -64,6 +69,11 @@ def dataset_info(
     profile: RobotProfile, settings: RecorderNodeSettings, poses: Sequence[str]
 ) -> DatasetInfo:
     """What the recordings hold.
+
+    Args:
+        profile: the robot.
+        settings: settings of the node.
+        poses: names of the recorded poses.
 
     Raises:
         ConfigurationError: an unknown camera, or images that cannot be stored as asked.

@@ -1,4 +1,4 @@
-"""What `recorder_node` tells: `recorder/status`, a std_msgs/String of compact JSON, latched.
+"""What `recorder_node` reports: `recorder/status`, a std_msgs/String of compact JSON, latched.
 
 stamp_ns          time of the report
 recording         whether an episode is being recorded
@@ -57,7 +57,15 @@ class StatusOutput:
         *,
         slow: str = "",
     ) -> None:
-        """Tell how the session stands at `now_ns`; `labels` are task, instruction, operator."""
+        """Publish how the session stands.
+
+        Args:
+            session: the recording session.
+            now_ns: time of the report.
+            warning: what is wrong right now, for a person; empty when nothing is.
+            labels: task, instruction and operator.
+            slow: nodes that cannot keep their rates, for a person; empty while all do.
+        """
         document = status_document(session, now_ns, warning, labels) | {"slow": slow}
         self._publisher.publish(String(data=json.dumps(document, separators=(",", ":"))))
 
@@ -65,7 +73,14 @@ class StatusOutput:
 def status_document(
     session: RecordingSession, now_ns: int, warning: str, labels: Mapping[str, str]
 ) -> dict[str, Any]:
-    """`recorder/status` as described at the top of this file."""
+    """The content of `recorder/status`, as described at the top of this file, without `slow`.
+
+    Args:
+        session: the recording session.
+        now_ns: time of the report.
+        warning: what is wrong right now, for a person; empty when nothing is.
+        labels: task, instruction and operator.
+    """
     recorder = session.recorder
     status = recorder.status(now_ns)
     ages_s = {

@@ -1,4 +1,4 @@
-"""What a robot node tells about the robot itself: its URDF, and where its links and cameras are."""
+"""What a robot node publishes about the robot itself: URDF, and where links and cameras are."""
 
 from __future__ import annotations
 

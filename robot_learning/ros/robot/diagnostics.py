@@ -41,7 +41,16 @@ class DiagnosticsBuilder:
         cameras: Mapping[str, RateReport],
         dropped_frames: int,
     ) -> DiagnosticArray:
-        """One status for the control loop, one for the commands, one for each camera."""
+        """One status for the control loop, one for the commands, one for each camera.
+
+        Args:
+            stamp_ns: time of the report.
+            control: report on the control loop.
+            speed_factor: simulated seconds that passed in a real second.
+            commands: counts of commands, taken and refused.
+            cameras: report on each camera's images, by the camera's name.
+            dropped_frames: frames dropped so far, over all cameras.
+        """
         message = DiagnosticArray()
         message.header.stamp = time_message(stamp_ns)
         message.status = [

@@ -66,7 +66,7 @@ class RobotLoop:
         self.start()
 
     def start(self) -> None:
-        """Begin to count and to keep time anew, holding the position that is held now."""
+        """Restart counters and timing, holding the position that is held now."""
         self.pacer = Pacer(
             self._robot.profile.control_rate_hz * (self._speed or 1.0),
             self._steady,

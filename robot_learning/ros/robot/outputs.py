@@ -123,10 +123,13 @@ class ImageOutput:
             self._thread.start()
 
     def publish(self, observation: Observation, offset_ns: int, wait: bool) -> None:
-        """Pass on the images that are new; their stamps are moved by `offset_ns`.
+        """Pass on the images that are new.
 
-        Where the thread does not keep up, images are dropped and counted, or with `wait` the
-        caller waits for it.
+        Args:
+            observation: the newest observation.
+            offset_ns: what is added to the images' stamps to have them on the ROS clock.
+            wait: whether to wait for the thread when it does not keep up; otherwise images are
+                dropped and counted.
         """
         for name, image in observation.images.items():
             if self._published_ns.get(name) == image.stamp_ns:

@@ -1,4 +1,4 @@
-"""Leading episodes: the scene put back, the recorder begun and ended, the operator listened to.
+"""Leading episodes: reset the scene, start and stop the recorder, listen to the operator.
 
 What `session_node` (demonstrations) and `dagger_node` (a policy with a person at hand) share.
 """
@@ -41,12 +41,12 @@ from robot_learning.ros.session.status import (
 )
 from robot_learning.teleop.device import OperatorEvent
 
-# Where nobody is there to try again, a stream that is silent may come back for so long.
+# How long to wait for a silent stream where nobody is there to try again.
 SILENCE_PATIENCE_S = 120.0
 # Who pressed the key for start waits for a stream that was silent for a moment.
 KEY_PATIENCE_S = 2.0
 PACE_CHECK_S = 2.5
-"""Every node tells of its pace once a second."""
+"""Every node reports its pace once a second."""
 _RETRY_S = 0.1
 _RECORDER_EVENTS = {
     event.value
@@ -64,9 +64,9 @@ class EpisodeLeader:
     """Leads recorder, arbiter, robot and operator, for a node whose loop waits for them.
 
     Attributes:
-        calls: asks other nodes.
-        scene: what is put back; knows what arbiter and task say.
-        session: tells the operator where an episode is.
+        calls: calls to other nodes.
+        scene: scene that is reset; knows what arbiter and task say.
+        session: reports to the operator where an episode is.
         recorder: the newest `recorder/status`.
         events: the operator's keys for the recorder that nobody has looked at yet.
     """
@@ -75,8 +75,8 @@ class EpisodeLeader:
         """Subscribe.
 
         Args:
-            node: whose loop it is.
-            host: runs it.
+            node: node whose loop leads the episodes.
+            host: process that runs the node.
             settings: names of the other nodes, and how episodes are led.
         """
         self._node, self._settings = node, settings
@@ -176,7 +176,7 @@ class EpisodeLeader:
         """Start to record; streams that are silent are waited for.
 
         Args:
-            patience_s: how long.
+            patience_s: longest time to wait for silent streams.
             resume: the command that goes on with what an error ends; empty where nothing ends.
 
         Raises:
@@ -213,7 +213,7 @@ class EpisodeLeader:
             self._node.get_logger().warning(text)
 
     def await_status(self) -> None:
-        """Until the recorder has told how it stands now."""
+        """Wait until the recorder has reported its present state."""
         heard = self.recorder
         self.calls.wait(lambda: self.recorder is not heard, "the recorder is silent", PATIENCE_S)
 
@@ -245,10 +245,10 @@ class EpisodeLeader:
         """Until the operator's keys have begun and ended an episode.
 
         Args:
-            begin: starts it; when it raises a RobotLearningError, that is logged and the
+            begin: starts an episode; when it raises a RobotLearningError, that is logged and the
                 operator may try again.
-            end: called once it is over.
-            cancelled: asked while none is recorded; True goes on without one.
+            end: called once an episode is over.
+            cancelled: called while no episode is recorded; True ends the wait without one.
 
         Returns:
             Whether a key has ended it.

@@ -1,4 +1,4 @@
-"""What whoever leads episodes tells: `session/status`, a std_msgs/String of compact JSON, latched.
+"""What the leading node reports: `session/status`, a std_msgs/String of compact JSON, latched.
 
 phase     resetting (the scene is put back), ready (an operator may start), starting, recording
 episode   number of this episode, from 1; 0 where nobody counts
@@ -23,7 +23,7 @@ class SessionOutput:
     """Publishes `session/status`.
 
     Attributes:
-        episode, wanted: as it is told; whoever counts sets them.
+        episode, wanted: numbers to report under these keys; set by the node that counts.
     """
 
     def __init__(self, node: Node) -> None:

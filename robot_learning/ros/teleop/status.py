@@ -62,16 +62,16 @@ def operator_status(
 
     Args:
         arbiter: the newest state of the arbiter; None before the first.
-        age_s: how long ago it came; NaN for never.
-        wanted: what the device says.
+        age_s: time since the newest state of the arbiter arrived; NaN for never.
+        wanted: what the device says that the operator wants.
         warnings: what holds the device's own target back.
-        rate_hz: of the teleoperation loop.
+        rate_hz: measured rate of the teleoperation loop.
         recorder: the newest `recorder/status`; None or empty without a recorder.
-        session: the newest `session/status`; likewise.
-        keys: what to press for each event, as the device has it.
-        rounds: the newest `dagger/status`; likewise.
-        doubt: the newest `policy/doubt`; likewise.
-        slow: which node cannot keep its rate, in few words; empty while all do.
+        session: the newest `session/status`; None or empty without a session.
+        keys: name of the key for each event, as the device has it.
+        rounds: the newest `dagger/status`; None or empty without a DAgger run.
+        doubt: the newest `policy/doubt`; None or empty without an ensemble.
+        slow: node that cannot keep its rate, in a few words; empty while all do.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
     state = arbiter if heard else None
@@ -87,7 +87,7 @@ def operator_status(
     reason = state.reason if state else ""
     # That the arm was enabled is no news to who records with it.
     is_explained = mode in EXPLAINED_MODES and not (recording and reason == ENABLED)
-    # As of now, which is `age_s` after the arbiter told them.
+    # As of now, which is `age_s` after the arbiter published them.
     heard_s = {name: (state.ages[name] if state else Age()).receipt_s for name in SOURCES}
     ages = {name: since_s + age_s for name, since_s in heard_s.items()}
     alarms = ((recorder or {}).get("warning"), help_text(doubt or {}), slow)
@@ -137,6 +137,12 @@ def next_key_text(
     keys: Mapping[OperatorEvent, str],
 ) -> str:
     """What to press now, or what is waited for; empty where nothing is asked for.
+
+    Args:
+        mode: the arbiter's mode; None while it was not heard.
+        session: the newest `session/status`; empty without a session.
+        recording: whether an episode is being recorded.
+        keys: name of the key for each event, as the device has it.
 
     >>> next_key_text(Mode.HOLD, {"phase": "ready"}, False, {OperatorEvent.START: "enter"})
     'enter: start'

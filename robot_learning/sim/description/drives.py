@@ -29,9 +29,9 @@ class Drive:
 
     Attributes:
         joint: the joint of the profile.
-        index: its index in the joint vector.
+        index: index of that joint in the joint vector.
         multiplier: slope of the line.
-        offset: value at zero of the profile's joint, rad or m.
+        offset: position of the driven joint where the profile's joint is at zero, rad or m.
     """
 
     joint: Joint

@@ -25,12 +25,12 @@ class Shape:
     """One shape of a link.
 
     Attributes:
-        kind: URDF's name of it: `box`, `cylinder`, `sphere` or `mesh`.
-        attributes: URDF's attributes of it, lengths in metres.
-        pose: its pose in the link's frame.
-        rgba: (4,) its colour, each in [0, 1].
-        is_seen: whether it is drawn.
-        collides: whether it is solid.
+        kind: URDF's name of the shape: `box`, `cylinder`, `sphere` or `mesh`.
+        attributes: names and values of the shape's URDF attributes, lengths in metres.
+        pose: pose of the shape in the link's frame.
+        rgba: (4,) colour and opacity, each in [0, 1].
+        is_seen: whether the shape is drawn.
+        collides: whether the shape is solid.
     """
 
     kind: str
@@ -42,12 +42,12 @@ class Shape:
 
 
 def number(value: float) -> str:
-    """A number as it stands in URDF: ten digits, without what rounding leaves of a zero."""
+    """A number as URDF has it: ten digits, without what rounding leaves of a zero."""
     return f"{round(value, 15) + 0.0:.10g}"
 
 
 def numbers(values: FloatArray) -> str:
-    """Several numbers as they stand in an attribute."""
+    """Several numbers as an attribute has them."""
     return " ".join(number(float(value)) for value in values)
 
 

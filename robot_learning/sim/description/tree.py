@@ -41,7 +41,7 @@ class LinkJoint:
 
     Attributes:
         name: name of the joint; the profile's name where it is one of the profile's joints.
-        kind: how it moves.
+        kind: kind of motion that the joint allows.
         parent: name of the parent link.
         child: name of the link.
         origin: pose of the child in the parent where the joint stands at zero.
@@ -73,10 +73,11 @@ class KinematicTree:
 
     Attributes:
         profile: the robot.
-        mj_model: the model that it was read from; read-only.
+        mj_model: model that the tree was read from; read-only.
         links: name of each link and the id of the body whose mass and geometry it has, None for
             a mere frame. The root, `world`, is first.
-        joints: one for each link but the root; parents come before their children.
+        joints: joints that connect the links, one for each link but the root; parents come before
+            their children.
     """
 
     profile: RobotProfile

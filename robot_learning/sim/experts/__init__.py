@@ -30,6 +30,11 @@ EXPERTS: Mapping[str, type[Expert]] = MappingProxyType(
 def make_expert(task: str, profile: RobotProfile, seed: int | None = None) -> Expert:
     """The expert for a task.
 
+    Args:
+        task: name of the task.
+        profile: the robot.
+        seed: seed of the expert's own randomness; None for a fresh one.
+
     Raises:
         ConfigurationError: no such task, or the robot cannot do it.
     """

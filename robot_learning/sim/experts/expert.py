@@ -27,7 +27,7 @@ class Expert(ABC):
     Not safe to share between threads.
 
     Attributes:
-        arms: how many arms the expert moves; the robot's others rest at home.
+        arms: number of arms that the expert moves; the robot's others rest at home.
     """
 
     arms = 1
@@ -59,7 +59,7 @@ class Expert(ABC):
         Args:
             observation: `joint_position`, `joint_velocity` (n,) and the task's poses (7,), as
                 an environment or `observation_dict` gives them.
-            info: not used; there so that any environment's info can be passed.
+            info: not used; any environment's info can be passed.
         """
         joints = np.asarray(observation["joint_position"], np.float64)
         velocity = np.asarray(observation["joint_velocity"], np.float64)

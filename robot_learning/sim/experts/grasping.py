@@ -29,10 +29,10 @@ class Grasp:
     Attributes:
         point: (3,) where the end effector has to be, world frame.
         closing_rad: angle about z along which the fingers close.
-        period_rad: the grasp is the same after a turn by this.
+        period_rad: turn of the hand after which the grasp is the same.
         width_m: width of the object between the fingers.
         hover_m: height above `point` that clears the object and its neighbours.
-        tolerance_m: how exact the hand must be before the fingers close.
+        tolerance_m: misalignment of the hand within which the fingers close.
     """
 
     point: FloatArray
@@ -48,12 +48,21 @@ def descend(
 ) -> FloatArray:
     """(3,) the next target on the way to `point` from above, down a funnel.
 
-    `off_m` is how far the hand is from being aligned; far off, the target is `hover_m` above,
-    and the hand rises before it moves sideways.
+    Far from aligned, the target is `hover_m` above, and the hand rises before it moves sideways.
+
+    Args:
+        position: (3,) where the hand is, world frame.
+        point: (3,) where the hand has to get to, world frame.
+        hover_m: largest height above `point`.
+        tolerance_m: misalignment within which the hand goes down to `point`.
+        off_m: misalignment of the hand: its distance to the side, with its rotation counted in
+            metres.
     """
+    # The wall of the funnel above the present misalignment.
     height = min(hover_m, max(0.0, _FUNNEL_SLOPE * (off_m - tolerance_m)))
     z = point[2] + height
     climb = z - position[2]
+    # Share of the way to the side: all with less than 1 cm left to rise, none below the band.
     share = min(1.0, max(0.0, 1.0 - (climb - 0.01) / _CLIMB_BAND_M))
     return np.array(
         [
@@ -101,6 +110,11 @@ def pursue_grasp(motion: ArmMotion, grasp: Grasp, action: FloatArray) -> bool:
     """Bring the hand to the object and close it; True once the object is held.
 
     When held, only the gripper's target is written: the caller moves the arm.
+
+    Args:
+        motion: motion of the arm, which has sensed the present joints.
+        grasp: where and how to grasp.
+        action: (n,) joint targets, rad or m; the arm's entries are written.
     """
     if is_holding(motion, grasp):
         motion.close(action, grasp.width_m)

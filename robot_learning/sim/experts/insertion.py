@@ -56,6 +56,7 @@ class InsertionExpert(Expert):
         bottom[2] -= task.peg_length_m / 2
         hole = socket[:3].copy()
         turn = nearest_angle(float(yaw_of(socket)) - float(yaw_of(peg)), 0.0, np.pi / 2)
+        # A turned peg sticks out to the side by about half its side times the angle.
         off_m = float(np.hypot(*(bottom - hole)[:2])) + self._side_m / 2 * abs(turn)
         inside = bottom[2] < task.depth_m - 0.002 and off_m < 3 * task.clearance_m
         hover_m = task.depth_m + _RIM_ROOM_M
@@ -67,7 +68,17 @@ class InsertionExpert(Expert):
 def descend_over(
     bottom: FloatArray, hole: FloatArray, hover_m: float, tolerance_m: float, off_m: float
 ) -> FloatArray:
-    """(3,) where the peg's lower end goes next: high above the rim until it is aligned."""
+    """(3,) where the peg's lower end goes next: high above the rim until it is aligned.
+
+    Args:
+        bottom: (3,) lower end of the peg, world frame.
+        hole: (3,) bottom of the hole, world frame.
+        hover_m: height above `hole` at which the peg waits for alignment.
+        tolerance_m: misalignment within which the peg fits.
+        off_m: misalignment of the peg: its distance to the side, with its rotation counted in
+            metres.
+    """
     if off_m > 2 * tolerance_m:
+        # Anything from `hover_m` on is at the top of the funnel: no way down while misaligned.
         return descend(bottom, hole, hover_m, 0.0, max(off_m, hover_m))
     return descend(bottom, hole, hover_m, 2 * tolerance_m, off_m)

@@ -42,7 +42,13 @@ _CONTACT_M = 0.004
 
 
 def nearest_angle(angle_rad: float, reference_rad: float, period_rad: float) -> float:
-    """The angle equivalent to `angle_rad` (mod `period_rad`) that is nearest to a reference."""
+    """The angle equivalent to `angle_rad` (mod `period_rad`) that is nearest to a reference.
+
+    Args:
+        angle_rad: any one of the equivalent angles.
+        reference_rad: angle that the result is nearest to.
+        period_rad: difference between two equivalent angles.
+    """
     return angle_rad + period_rad * round((reference_rad - angle_rad) / period_rad)
 
 
@@ -53,7 +59,7 @@ class ArmMotion:
     `move` and `grip` write targets into an action.
 
     Attributes:
-        position: (3,) of the end effector, metres, world frame.
+        position: (3,) position of the end effector, metres, world frame.
         closing_rad: angle about z of the direction in which the fingers close.
         tilt_rad: angle between the approach direction and straight down.
         width_m: free width between the fingers, 0 without a gripper.
@@ -122,7 +128,12 @@ class ArmMotion:
 
         The position is brought into the arm's workspace box. An arm that is far outside of the
         box, or points elsewhere, first moves towards its home position, joint by joint: near
-        its own base a straight line may lead nowhere. Writes the arm's entries of `action` (n,).
+        its own base a straight line may lead nowhere.
+
+        Args:
+            action: (n,) joint targets, rad or m; the arm's entries are written.
+            position: (3,) where the end effector should go, metres, world frame.
+            closing_rad: angle about z along which the fingers should close.
         """
         kinematics = self.kinematics
         if self._is_lost():
@@ -150,7 +161,9 @@ class ArmMotion:
         # At speed the last command is ahead already, by the lag times the speed.
         ahead = np.maximum(np.sign(lead) * self._velocity * self._lag_s, 0.0)
         longest = np.maximum(self._lead, np.minimum(self._slow_lead, self._lead + ahead))
+        # All joints are slowed alike, so that the arm keeps its direction.
         lead = lead / max(1.0, float(np.max(np.abs(lead) / longest)))
+        # A lead is a speed times the lag: these are the speeds that the acceleration bound allows.
         slowest = (self._velocity - self._velocity_gain) * self._lag_s
         fastest = (self._velocity + self._velocity_gain) * self._lag_s
         lead = np.minimum(np.maximum(lead, np.minimum(slowest, 0.0)), np.maximum(fastest, 0.0))

@@ -77,8 +77,13 @@ def gripper_of(arm: Arm, task: str) -> Gripper:
 def graspable_side_m(arms: Sequence[Arm], task: str, share: float) -> float:
     """The side of an object that lies on the table and that each of the arms can grasp.
 
-    It is `share` of the smallest gripper's clear width, and more where the fingers do not come
-    down to the middle of an object of that size.
+    It is more than `share` where the fingers do not come down to the middle of an object of that
+    size.
+
+    Args:
+        arms: the arms that have to grasp the object.
+        task: name of the task, for errors.
+        share: side of the object, as a share of the smallest gripper's clear width.
 
     Raises:
         ConfigurationError: an arm has no gripper, or its hand stays so far above the table that
@@ -102,6 +107,11 @@ def graspable_side_m(arms: Sequence[Arm], task: str, share: float) -> float:
 def check_reaches_up(arm: Arm, task: str, needed_m: float) -> None:
     """Refuse an arm whose workspace ends below a height that the task needs.
 
+    Args:
+        arm: the arm.
+        task: name of the task, for errors.
+        needed_m: height above the table that the hand has to reach.
+
     Raises:
         ConfigurationError: it does; the text says by how much.
     """
@@ -116,6 +126,11 @@ def check_reaches_up(arm: Arm, task: str, needed_m: float) -> None:
 def check_comes_down(arm: Arm, task: str, needed_m: float) -> None:
     """Refuse an arm that stays above a height at which the task needs its hand.
 
+    Args:
+        arm: the arm.
+        task: name of the task, for errors.
+        needed_m: height above the table that the hand has to come down to.
+
     Raises:
         ConfigurationError: it does; the text says by how much.
     """
@@ -128,7 +143,14 @@ def check_comes_down(arm: Arm, task: str, needed_m: float) -> None:
 
 
 def yaw_pose(x_m: float, y_m: float, z_m: float, yaw_rad: float = 0.0) -> FloatArray:
-    """(7,) a pose that is turned about the vertical."""
+    """(7,) a pose that is turned about the vertical.
+
+    Args:
+        x_m: x of the pose in the world frame.
+        y_m: y of the pose in the world frame.
+        z_m: z of the pose in the world frame; the table's top is 0.
+        yaw_rad: rotation about the vertical; 0 leaves the axes those of the world.
+    """
     return np.array([x_m, y_m, z_m, np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)])
 
 

@@ -32,7 +32,7 @@ class Obstacle(Task):
     """A post stands between the arm and a goal, on the middle line of the workspace.
 
     Left and right are mirror images, so demonstrations have two modes and their average runs
-    into the post. The post stands loose: whoever bumps into it knocks it over.
+    into the post. The post stands loose: an arm that bumps into it knocks it over.
 
     Success: the end effector is within `tolerance_m` of the goal and the post still stands.
 
