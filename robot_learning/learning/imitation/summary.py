@@ -1,4 +1,4 @@
-"""What several seeds say together: means with intervals over the seeds, round by round."""
+"""The summary of several seeds: means with intervals over the seeds, round by round."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
 
 
 def summarize(runs: Sequence[Sequence[RoundResult]]) -> list[dict[str, Any]]:
-    """For each round: how many seeds reached it and, for each figure, (mean, half width).
+    """For each round, the number of seeds that reached it and each figure's (mean, half width).
 
-    A figure that no seed has is None; an interval of a single seed is None.
+    A figure that no seed has is None; so is the half width of a single seed.
     """
     found = []
     for number in range(max((len(run) for run in runs), default=0)):
