@@ -1,4 +1,4 @@
-"""The arbiter as a part of other groups: whoever drives a robot drives it through this node."""
+"""The arbiter as a part of other groups: every source drives a robot through this node."""
 
 from __future__ import annotations
 

@@ -194,7 +194,7 @@ def user_parameters(path: str | None) -> tuple[Path, ...]:
 
 
 def middleware_environment() -> dict[str, str]:
-    """Fast DDS with a shared-memory segment that holds whole images.
+    """Fast DDS with a shared-memory segment that is large enough for images.
 
     With the default segment half of the raw 640x480 frames are lost. Other middleware ignores
     the variable. It has a new name since Kilted, which warns about the old one. A profile that

@@ -45,7 +45,7 @@ def camera_info(simulation: SimModel, name: str) -> CameraInfo:
 
 
 class CameraSchedule:
-    """Tells which cameras are due at a control tick, each at its own rate."""
+    """Decides which cameras are due at a control tick, each at its own rate."""
 
     def __init__(self, cameras: Sequence[CameraInfo], control_rate_hz: float) -> None:
         self._per_tick = {camera.name: camera.rate_hz / control_rate_hz for camera in cameras}
@@ -134,7 +134,7 @@ class InlineFrames:
 
 
 class NoFrames:
-    """For a robot whose cameras nobody asked for: OpenGL is never touched."""
+    """For a robot without requested cameras: OpenGL is never touched."""
 
     def __init__(self) -> None:
         self.dropped = 0

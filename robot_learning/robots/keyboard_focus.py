@@ -44,7 +44,7 @@ def focus_given_back() -> Iterator[None]:
 
 
 def _give_back(connection: Any, before: Any) -> None:
-    # X's own constants stand for "no window" and "wherever the pointer is".
+    # Integers are X's constants for "no window" and "the window under the pointer".
     if isinstance(before, int):
         return
     give_up_s = time.monotonic() + _WATCHED_S

@@ -128,7 +128,7 @@ class Session:
             demonstration: DART noise on the human's commands in this episode; None for none.
 
         Raises:
-            ConfigurationError: the options are wrong; the episode before goes on.
+            ConfigurationError: the options are wrong; the previous episode continues.
         """
         self.seed = self.robot.reset(seed, options)
         self.episode += 1

@@ -1,4 +1,4 @@
-"""A thread that computes chunks beside the control loop, which never waits for it."""
+"""A thread that computes chunks in parallel with the control loop, which never waits for it."""
 
 from __future__ import annotations
 

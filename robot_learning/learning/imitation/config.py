@@ -38,7 +38,7 @@ class MixtureConfig:
             `exponential` p^i.
         p: base p of the exponential schedule.
         over_rounds: number of rounds after which the linear schedule reaches 0.
-        per: unit for which the acting one is drawn: a whole `episode` or each `step`.
+        per: unit for which it is drawn who acts: a whole `episode` or each `step`.
     """
 
     schedule: Literal["none", "linear", "exponential"] = "none"

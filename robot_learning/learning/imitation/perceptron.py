@@ -164,6 +164,8 @@ class PerceptronFit:
         first_beta, second_beta = config.betas
         if config.weight_decay:
             self._values *= 1.0 - learning_rate * config.weight_decay
+        # `_first` and `_second` average the gradient and its square; the divisions by 1 - beta^t
+        # below correct their bias towards 0. The step is rate * mean / (sqrt(square) + epsilon).
         self._first += (gradient - self._first) * (1.0 - first_beta)
         self._second *= second_beta
         np.square(gradient, out=gradient)
@@ -204,6 +206,7 @@ def _prepared(
         target, size = policy.action_normalizer.normalize(target), policy.spec.action_dim
     targets = target.numpy()[samples.chunk.numpy()].reshape(len(samples), -1)
     counts = (~samples.chunk_is_pad.numpy()).astype(np.float32)
+    # The loss of a window is the mean over its valid numbers, so each has weight 1 / count.
     counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0) * size
     if samples.weight is not None:
         counts *= samples.weight.numpy()[:, None]

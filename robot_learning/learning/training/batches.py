@@ -1,7 +1,7 @@
 """Training batches from tensors that stay on the device: indexing instead of loading.
 
 A batch has the keys and shapes of `episodes.dataset.torch_view`. Low-dimensional columns always
-lie in memory, as one table, so that one gather fetches all of them; images do while they fit and
+stay in memory, as one table, so that one gather fetches all of them; images do while they fit and
 are decoded by window otherwise.
 """
 

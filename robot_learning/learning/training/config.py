@@ -1,4 +1,4 @@
-"""How a policy is trained, as plain frozen data that is saved beside it.
+"""How a policy is trained, as plain frozen data that is saved with it.
 
 Values are overridden by their dotted names (`optimizer.learning_rate=1e-4`); what is under
 `policy.` belongs to the family's own configuration and is checked by it.
@@ -22,7 +22,7 @@ from robot_learning.core.vocabulary import ComputeDevice
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
 LEARN_PADDING = ("autoregressive", "diffusion", "flow")
-"""Families that learn repeated actions where a chunk is padded, unless they are told not to."""
+"""Families that learn repeated actions where a chunk is padded, unless configured not to."""
 NARROW_RANGE = 0.1
 """`policy.narrow_range` of new trainings: a joint that moved less, rad or m, counts as parked."""
 _MANY = 10**9
@@ -31,7 +31,7 @@ _MANY = 10**9
 AtLeast0 = Annotated[int, Meta(ge=0, le=_MANY)]
 AtLeast1 = Annotated[int, Meta(ge=1, le=_MANY)]
 Rows = Annotated[int, Meta(ge=1, le=10_000)]
-# Seeds of single steps are multiples of it, and have to fit into 64 bits.
+# Seeds of single steps are multiples of this seed, and have to fit into 64 bits.
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Parallel = Annotated[int, Meta(ge=0, le=1024)]
 NotNegative = Annotated[float, Meta(ge=0)]

@@ -95,7 +95,7 @@ def read_config(folder: Path) -> TrainConfig:
     """The settings of the training in `folder`.
 
     Raises:
-        RunError: there is none, it is damaged, or its settings are not valid.
+        RunError: the folder holds no training, it is damaged, or its settings are not valid.
     """
     path = folder / RUN_NAME
     try:
