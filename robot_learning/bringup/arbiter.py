@@ -1,4 +1,4 @@
-"""The arbiter as a part of other groups: whoever drives a robot drives it through this node."""
+"""The arbiter as a part of other groups: every source drives a robot through this node."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ def arbiter_node(
     more: Mapping[str, Any] | None = None,
     remappings: Mapping[str, str] | None = None,
 ) -> NodeSpec:
-    """The arbiter of a robot, with `more` settings."""
+    """The arbiter of a robot.
+
+    Args:
+        arguments: what every node of the group is given.
+        robot: the robot's profile: a name, a folder or a robot.yaml.
+        more: further settings of the node, by name; None for none.
+        remappings: topic or service -> its new name; None for none.
+    """
     settings = {"robot": robot, **(more or {})}
     return node_spec("arbiter_node", arguments, settings, remappings=remappings)
 
@@ -35,14 +42,20 @@ def robot_and_arbiter(
 ) -> list[NodeSpec]:
     """What a source drives: a simulated robot and its arbiter, or the arbiter of a real one.
 
-    `arbiter` and `robot` are more settings for them; `by_hand` tells whether a person drives
-    with a device. A simulated robot is enabled at start, a real one by a person.
+    A simulated robot is enabled at start, a real one by a person.
+
+    Args:
+        arguments: what every node of the group is given, and how a simulated scene begins.
+        choice: the robot, its scene and its cameras.
+        arbiter: further settings of the arbiter, by name; None for none.
+        robot: further settings of a simulated robot, by name; None for none.
+        by_hand: whether a person drives with a device.
 
     Raises:
         ConfigurationError: an argument is wrong, or the profile has no real interface.
     """
     if choice.simulated:
-        # Only a hand on a device needs it, and whatever has it takes the core from the others.
+        # Real-time priority takes the core from other nodes; only driving by hand needs it.
         urgent = {"real_time": by_hand}
         more = {"autostart": True, **urgent, **(arbiter or {})}
         simulated = robot_node(arguments, choice, {**urgent, **(robot or {})}, by_hand=by_hand)

@@ -90,10 +90,10 @@ class RobotChoice:
     """What is driven.
 
     Attributes:
-        robot: its profile: a name, a folder or a robot.yaml.
-        task: task whose scene is simulated.
-        cameras: cameras to publish and record; `all`, or `none`.
-        simulated: whether it is a simulated robot.
+        robot: the robot's profile: a name, a folder or a robot.yaml.
+        task: name of the task whose scene is simulated.
+        cameras: names of the cameras to publish and record; `all`, or `none`.
+        simulated: whether the robot is a simulated one.
     """
 
     robot: str
@@ -112,6 +112,14 @@ def node_spec(
     owns_terminal: bool = False,
 ) -> NodeSpec:
     """A node with these settings; the user's own file comes last and wins.
+
+    Args:
+        executable: the node's module in `robot_learning.ros`, which is also its name.
+        arguments: what every node of the group is given.
+        values: settings of the node, by their full names; None leaves a setting at its default.
+        remappings: topic or service -> its new name; None for none.
+        on_exit: what the end of the node means for the others.
+        owns_terminal: whether its output is shown as it is, without the node's name.
 
     Raises:
         ConfigurationError: a setting is wrong, or the user's file is not there.

@@ -1,4 +1,4 @@
-"""The group `dagger`: a policy drives, a person corrects it, it is trained anew; in rounds."""
+"""The group `dagger`: in rounds, a policy drives, a person corrects it, and it is retrained."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ _CALLED_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class RoundArguments:
-    """What the rounds are of."""
+    """The DAgger rounds: their data, their training and their gate."""
 
     dataset: (
         Annotated[
@@ -143,15 +143,15 @@ class DaggerArguments(PolicyArguments, DeviceArguments, SceneArguments, RoundArg
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """The arguments, completed by what dataset, checkpoint and a resumed run say.
+    """The arguments, completed from the dataset, the checkpoint and a resumed run.
 
     Attributes:
-        robot: what is driven.
+        robot: the robot that is driven, its scene and its cameras.
         dataset: folder of the dataset.
         out: folder of the run.
-        checkpoint: policy of the first round; None where it is trained first.
-        gate: who decides on takeovers; None where the run is new and nothing is said.
-        facts: what the dataset holds.
+        checkpoint: checkpoint of the first round's policy; None where it is trained first.
+        gate: kind of gate that decides on takeovers; None in a new run without an explicit one.
+        facts: robot, task, rate and cameras of the dataset.
     """
 
     robot: RobotChoice
@@ -184,7 +184,7 @@ def dagger_plan(arguments: DaggerArguments) -> LaunchPlan:
         simulated=arguments.sim,
     )
     chosen = _chosen(arguments)
-    # Told by the rounds what to serve, once there is something.
+    # The rounds say what to serve as soon as there is a policy.
     idle = {
         "autostart": False,
         "drive": False,
@@ -230,9 +230,9 @@ def _chosen(arguments: DaggerArguments) -> _Chosen:
 
 
 def _facts(dataset: str | None, checkpoint: str | None) -> DatasetFacts:
-    """Of the dataset; while there is none, of the checkpoint that the first episodes are made with.
+    """What is known of the dataset, or of the first checkpoint while there is no dataset.
 
-    A dataset that was not named is looked for by the nodes.
+    If no dataset was named, the nodes look for it.
     """
     exists = bool(dataset) and (Path(dataset or "").expanduser() / INFO_NAME).is_file()
     if dataset and (exists or not checkpoint):
@@ -261,7 +261,7 @@ def _operator(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
         "operator.release_below": arguments.release_below,
     }
     if chosen.gate in BUDGETED:
-        # Who is called by a budget goes again as soon as the policy would do the same.
+        # An operator called by a budget hands back as soon as the policy would do the same.
         traits["operator.min_asked_s"] = _CALLED_S
     node = teleop_node(arguments, arguments, chosen.robot, arguments.seed, traits)
     return replace(node, owns_terminal=False)
@@ -270,7 +270,7 @@ def _operator(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
 def _recorder_settings(arguments: DaggerArguments, chosen: _Chosen) -> dict[str, Any]:
     return {
         "dataset": chosen.dataset,
-        # It holds the demonstrations already; whether the run is new, dagger_node asks.
+        # It holds the demonstrations already; dagger_node checks whether the run is new.
         "resume": True,
         "as_before": True,
         "operator": arguments.operator or arguments.device,
@@ -309,7 +309,7 @@ def _dagger_node(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
 
 
 def _asking(arguments: DaggerArguments, chosen: _Chosen) -> dict[str, Any]:
-    """When the policy asks for help beside a human gate, as settings of `dagger_node`."""
+    """Settings of `dagger_node` for a policy that asks for help in addition to a human gate."""
     text = arguments.ask_above
     if text == _NEVER:
         return {}

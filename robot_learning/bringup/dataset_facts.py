@@ -13,11 +13,11 @@ class DatasetFacts:
     """What starting needs to know of the dataset; the recorder checks the rest.
 
     Attributes:
-        robot: name of its profile.
-        task: that it is of.
-        rate_hz: rows a second.
-        cameras: whose images it holds.
-        lossless: whether it holds them uncompressed.
+        robot: name of the robot's profile.
+        task: name of the recorded task.
+        rate_hz: rows per second.
+        cameras: names of the cameras whose images the dataset holds.
+        lossless: whether the images are stored uncompressed.
     """
 
     robot: str
@@ -28,13 +28,13 @@ class DatasetFacts:
 
 
 def dataset_facts(folder: str) -> DatasetFacts:
-    """Read them from a dataset's description.
+    """Read robot, task, rate and cameras from a dataset's description.
 
     Raises:
         ConfigurationError: there is no dataset, or it is damaged.
         SchemaVersionError: a newer version wrote it.
     """
-    # Imported here, since NumPy comes with it, and help texts are told without.
+    # Imported here, since it imports NumPy, which help texts do without.
     from robot_learning.episodes.store.folder import DatasetFolder
 
     info = DatasetFolder(Path(folder).expanduser()).info

@@ -1,4 +1,4 @@
-"""The group `demo`: the scripted expert drives the simulated robot over topics, and is filmed.
+"""The group `demo`: the scripted expert drives the simulated robot over topics, on video.
 
 The expert takes the place of a person: it publishes `teleop/command`, and the arbiter commands
 the robot.
@@ -62,7 +62,7 @@ def demo_plan(arguments: DemoArguments) -> LaunchPlan:
     expert = {
         **shared,
         "seed": arguments.seed,
-        # The arbiter and the monitor, so that nothing happens before it is filmed.
+        # The arbiter and the monitor, so that nothing happens before the video begins.
         "await_listeners": 2,
         # The monitor decides when it is over; until then the object is held up.
         "stop_on_success": False,

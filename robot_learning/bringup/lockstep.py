@@ -1,4 +1,4 @@
-"""Plans in lockstep: the same nodes in one process, stepped in a fixed order on simulated time."""
+"""Plans in lockstep: all nodes in one process, stepped in a fixed order on simulated time."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def is_lockstep(
     """Whether a group's nodes are to be run in lockstep.
 
     Args:
-        wanted: whether they are asked to be; None takes the default.
-        by_default: whether the default is lockstep wherever that is possible.
-        device: what the operator drives with.
-        simulated: whether the robot is.
-        sim_speed: simulated seconds per second that are asked for.
+        wanted: whether the user asks for lockstep; None takes the default.
+        by_default: whether the default is lockstep wherever it is possible.
+        device: name of the operator's device; only the scripted one allows lockstep.
+        simulated: whether the robot is a simulated one.
+        sim_speed: requested simulated seconds per second of wall time; lockstep needs 1.
 
     Raises:
         ConfigurationError: lockstep was asked for where it cannot be.
@@ -52,7 +52,7 @@ def _problem(device: str, simulated: bool, sim_speed: float) -> str:
 
 
 def arranged(plan: LaunchPlan, lockstep: bool) -> LaunchPlan:
-    """The plan as it is, or with all of its nodes in one process, whose end is then its end."""
+    """The plan as it is, or with all its nodes in one process, whose end then ends the plan."""
     if not lockstep:
         return plan
     finishing = any(node.on_exit is OnExit.FINISH for node in plan.nodes)

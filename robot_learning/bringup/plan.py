@@ -47,7 +47,7 @@ class LaunchArgument:
     Attributes:
         name: name of the argument.
         default: text of its default.
-        description: its meaning, with the unit.
+        description: meaning of the argument, with its unit.
         choices: valid texts; empty where any text may be valid.
     """
 
@@ -63,14 +63,15 @@ class NodeSpec:
 
     Attributes:
         executable: the module in `robot_learning.ros` and the name for `ros2 run`.
-        name: of the node.
-        namespace: of the node; empty for the root.
+        name: name of the node, as in the ROS graph.
+        namespace: namespace of the node; empty for the root.
         parameters: values by name and YAML files; where they differ, the later one wins.
         remappings: topic or service -> its new name.
-        log_level: debug, info, warn, error or fatal.
-        on_exit: what its end means.
+        log_level: lowest severity to log: debug, info, warn, error or fatal.
+        on_exit: what the end of the node means for the others.
         owns_terminal: whether its output is shown as it is, without the node's name.
-        hosted: nodes that are all made in this one process, in lockstep; it has no node then.
+        hosted: nodes that run in this one process, in lockstep; the process has no node of its
+            own then. Empty for an ordinary node.
     """
 
     executable: str
@@ -93,7 +94,7 @@ class LaunchPlan:
 
     @property
     def specs(self) -> Mapping[str, NodeSpec]:
-        """What is said of each node, by its name, whichever process it is made in."""
+        """The spec of each node by its name, whichever process it runs in."""
         return {each.name: each for node in self.nodes for each in node.hosted or (node,)}
 
 
@@ -103,8 +104,8 @@ class LaunchGroup(Generic[ArgumentsT]):
 
     Attributes:
         name: name of the group.
-        description: what it consists of.
-        settings: class of its arguments.
+        description: what the group consists of.
+        settings: class of the group's arguments.
         plan: makes the plan for given arguments.
     """
 
@@ -143,11 +144,11 @@ class LaunchGroup(Generic[ArgumentsT]):
 
 
 def resume_command(command: str, arguments: object, without: Collection[str] = ()) -> str:
-    """What a person types to go on with it: the same arguments, with `--resume`.
+    """The command that resumes a run: the same arguments, with `--resume`.
 
     Args:
-        command: of `robot-learning`.
-        arguments: arguments of the group that it starts; defaults are not repeated.
+        command: subcommand of `robot-learning`.
+        arguments: arguments of the group that the command starts; defaults are not repeated.
         without: names of arguments that are left out.
     """
     given = [
@@ -160,11 +161,11 @@ def resume_command(command: str, arguments: object, without: Collection[str] = (
 
 
 def node_parameters(executable: str, values: Mapping[str, Any]) -> dict[str, ParameterValue]:
-    """Settings of a node as parameters of a plan; what is None is not set.
+    """Settings of a node as parameters of a plan; a setting of None is left out.
 
     Args:
-        executable: of the node.
-        values: settings by their full names.
+        executable: name of the node's executable.
+        values: settings of the node, by their full names.
 
     Raises:
         ConfigurationError: a value that the node would refuse, by name.
@@ -193,11 +194,11 @@ def user_parameters(path: str | None) -> tuple[Path, ...]:
 
 
 def middleware_environment() -> dict[str, str]:
-    """Fast DDS with a shared-memory segment that holds whole images.
+    """Fast DDS with a shared-memory segment that is large enough for images.
 
-    With its default segment half of the raw 640x480 frames are lost. Other middleware ignores
-    it. The variable has a new name since Kilted, which warns of the old one. A profile of the
-    user's own wins.
+    With the default segment half of the raw 640x480 frames are lost. Other middleware ignores
+    the variable. It has a new name since Kilted, which warns about the old one. A profile that
+    the user has set wins.
     """
     variable = f"{'FASTRTPS' if _older_than_kilted() else 'FASTDDS'}_DEFAULT_PROFILES_FILE"
     profile = share_directory() / "launch" / "config" / "fastdds.xml"
@@ -208,7 +209,7 @@ def _older_than_kilted() -> bool:
     distribution = os.environ.get("ROS_DISTRO", "")
     if distribution:
         return distribution in ("humble", "iron", "jazzy")
-    # Wheels come without a setup.bash that would name it. Imported here, as it takes a tenth of the
+    # Wheels have no setup.bash that would set it. Imported here, as the import takes a tenth of the
     # time in which `--help` answers.
     import importlib.metadata
 
@@ -220,7 +221,7 @@ def _older_than_kilted() -> bool:
 
 
 def node_arguments(node: NodeSpec) -> Sequence[str]:
-    """The command line, mostly `--ros-args`, that give an executable what its spec says."""
+    """The command line, mostly `--ros-args`, that gives an executable what its spec says."""
     if node.hosted:
         return ["--graph", specs_to_json(node.hosted)]
     arguments = ["--ros-args", "-r", f"__node:={node.name}"]
@@ -251,7 +252,7 @@ def specs_from_json(text: str) -> tuple[NodeSpec, ...]:
     """What `specs_to_json` wrote.
 
     Raises:
-        ConfigurationError: it is nothing of that kind.
+        ConfigurationError: the text is not a list of node specs.
     """
     try:
         return tuple(_spec(plain) for plain in json.loads(text))

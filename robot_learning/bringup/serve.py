@@ -104,7 +104,7 @@ class ServeArguments(PolicyArguments, SceneArguments):
 
 @dataclass(frozen=True, slots=True)
 class CheckpointFacts:
-    """What starting needs to know of a checkpoint; the policy node checks the rest."""
+    """What starting needs to know about a checkpoint; the policy node checks the rest."""
 
     robot: str = ""
     task: str = ""
@@ -112,10 +112,10 @@ class CheckpointFacts:
 
 
 def checkpoint_facts(folder: str) -> CheckpointFacts:
-    """Read them from the details of the checkpoint that a folder stands for.
+    """Read robot, task and cameras from a checkpoint or from the best one of a training run.
 
     Raises:
-        ConfigurationError: there is no checkpoint, it is damaged, or it is none for a robot.
+        ConfigurationError: there is no checkpoint, it is damaged, or it is not for a robot.
     """
     header = read_checkpoint_header(best_checkpoint(folder))
     facts = CheckpointFacts(header.robot, header.task, header.cameras)
@@ -130,14 +130,14 @@ def checkpoint_facts(folder: str) -> CheckpointFacts:
 
 
 def serve_plan(arguments: ServeArguments) -> LaunchPlan:
-    """Robot (when simulated), arbiter and policy; who leads its episodes, where it drives there.
+    """Robot (when simulated), arbiter and policy, and what leads the episodes in simulation.
 
     A simulated robot is enabled at start, a real one by a person.
 
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    # Who serves a policy mostly wants to see it, or to take over from it.
+    # Whoever serves a policy mostly wants to watch it or to take over from it.
     lockstep = is_lockstep(arguments.lockstep, by_default=False, simulated=arguments.sim)
     folder = arguments.checkpoint and str(best_checkpoint(arguments.checkpoint))
     facts = checkpoint_facts(folder) if folder else CheckpointFacts()
@@ -155,7 +155,7 @@ def serve_plan(arguments: ServeArguments) -> LaunchPlan:
         "checkpoint": resolved(folder),
         "device": arguments.device,
         "seed": arguments.seed,
-        # Whoever leads the episodes lets the policy drive in each.
+        # The node that leads the episodes lets the policy drive in each of them.
         "drive": arguments.drive and not is_led,
         **asking,
     }
@@ -168,7 +168,7 @@ def serve_plan(arguments: ServeArguments) -> LaunchPlan:
 
 
 def _rollout_node(arguments: ServeArguments, task: str) -> NodeSpec:
-    """Leads from episode to episode; with so many of them its end is that of everything."""
+    """Leads from episode to episode; after the requested number everything ends with it."""
     settings = {"task": task, "episodes": arguments.episodes, "seed": arguments.seed}
     return node_spec("rollout_node", arguments, settings, on_exit=OnExit.FINISH)
 
@@ -204,7 +204,7 @@ def _asking(arguments: ServeArguments, checkpoint: str) -> dict[str, Any]:
 
 
 def resolved(folder: str | None) -> str | None:
-    """The whole path of a folder, if one is named: nodes may run elsewhere."""
+    """The absolute path of a folder, if one is named: nodes may run in another directory."""
     return str(Path(folder).expanduser().resolve()) if folder else None
 
 
@@ -214,7 +214,14 @@ def policy_node(
     choice: RobotChoice,
     more: Mapping[str, Any],
 ) -> NodeSpec:
-    """The policy of a robot, with `more` settings."""
+    """The policy of a robot.
+
+    Args:
+        arguments: what every node of the group is given.
+        policy: how the policy is served.
+        choice: the robot that the policy drives.
+        more: further settings of the node, by name; they override those above.
+    """
     settings = {
         "robot": choice.robot,
         "execution": policy.execution,

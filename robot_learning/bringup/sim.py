@@ -57,7 +57,7 @@ def sim_plan(arguments: SimArguments) -> LaunchPlan:
     Raises:
         ConfigurationError: an argument is wrong; nothing was started.
     """
-    # Alone it would run away from whoever drives it from outside.
+    # In lockstep a lone robot would outrun whatever drives it from another process.
     lockstep = is_lockstep(arguments.lockstep, by_default=False, sim_speed=arguments.sim_speed)
     settings = {
         "sim_speed": arguments.sim_speed,
@@ -77,7 +77,13 @@ def robot_node(
     *,
     by_hand: bool = False,
 ) -> NodeSpec:
-    """The robot's own node, with `more` settings; `by_hand`: a person drives with a device.
+    """The node of a simulated robot.
+
+    Args:
+        arguments: what every node of the group is given, and how the scene begins.
+        choice: the robot, its task and its cameras.
+        more: further settings of the node, by name; they override those above. None for none.
+        by_hand: whether a person drives with a device; then a window shows the scene by default.
 
     Raises:
         ConfigurationError: there is no such robot, or a setting is wrong.
@@ -96,7 +102,7 @@ def robot_node(
 
 
 def _uses_sim_time(arguments: SimArguments) -> bool:
-    """Whether the nodes of a plan live in simulated time.
+    """Whether the nodes of a plan run on simulated time.
 
     Raises:
         ConfigurationError: the simulation is to run at another speed in real time.

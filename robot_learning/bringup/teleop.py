@@ -64,7 +64,7 @@ class TeleopArguments(DartArguments, DeviceArguments, SceneArguments):
 
     @property
     def choice(self) -> RobotChoice:
-        """What is driven."""
+        """The robot that is driven, its scene and its cameras."""
         return RobotChoice(self.robot, self.task, self.cameras, self.sim)
 
 
@@ -86,7 +86,12 @@ def teleop_nodes(
     arbiter: Mapping[str, Any],
     robot: Mapping[str, Any] | None = None,
 ) -> list[NodeSpec]:
-    """The nodes of `teleop_plan`, with settings for the arbiter and a simulated robot.
+    """The nodes of `teleop_plan`.
+
+    Args:
+        arguments: arguments of the group.
+        arbiter: further settings of the arbiter, by name.
+        robot: further settings of a simulated robot, by name; None for none.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -143,7 +148,15 @@ def teleop_node(
     seed: int,
     more: Mapping[str, Any] | None = None,
 ) -> NodeSpec:
-    """The device that a robot is driven with, with `more` settings."""
+    """The device that a robot is driven with.
+
+    Args:
+        arguments: what every node of the group is given.
+        device: the operator's device, its map and its panel.
+        choice: the robot that is driven.
+        seed: seed of a scripted operator's choices.
+        more: further settings of the node, by name; they override those above. None for none.
+    """
     settings = {
         "robot": choice.robot,
         "device": device.device,

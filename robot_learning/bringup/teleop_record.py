@@ -1,4 +1,4 @@
-"""The group `teleop_record`: teleoperation, and everything of it recorded, episode by episode."""
+"""The group `teleop_record`: teleoperation, recorded in full, episode by episode."""
 
 from __future__ import annotations
 
@@ -100,7 +100,13 @@ def teleop_record_plan(arguments: TeleopRecordArguments) -> LaunchPlan:
 def recorder_node(
     arguments: NodeArguments, choice: RobotChoice, more: Mapping[str, Any]
 ) -> NodeSpec:
-    """The recorder of what a robot does, with `more` settings."""
+    """The recorder of what a robot does.
+
+    Args:
+        arguments: what every node of the group is given.
+        choice: the robot, its task and the cameras to record.
+        more: further settings of the node, by name; they override those above.
+    """
     settings = {
         "robot": choice.robot,
         "task": choice.task,
@@ -118,7 +124,7 @@ def _session_node(arguments: TeleopRecordArguments) -> NodeSpec:
         "simulated": arguments.sim,
         "seed": arguments.seed,
         "episode_timeout_s": arguments.episode_timeout_s,
-        # How many episodes are lacking still, the session knows.
+        # The session knows how many episodes are still missing.
         "resume_command": resume_command("record", arguments, without=("episodes",)),
     }
     return node_spec("session_node", arguments, settings, on_exit=OnExit.FINISH)

@@ -51,7 +51,12 @@ _GOES_ON = "what was labelled so far is kept: the same command goes on from ther
 def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: DeviceChoice) -> int:
     """Label episodes one after the other; returns how many rows have a new label.
 
-    What was cut off comes first. An interruption keeps what is labelled, and ends it all.
+    Interrupted episodes come first. An interruption keeps what is labelled and ends the session.
+
+    Args:
+        folder: dataset of the episodes.
+        names: file names of the episodes.
+        chosen: how the person labels.
 
     Raises:
         RobotLearningError: see `_relabel`.
@@ -66,13 +71,13 @@ def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: Devic
 
 
 def _relabel(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> tuple[int, bool]:
-    """Label one episode, and add the layer; how many rows, and whether it was interrupted.
+    """Label one episode and add the layer; returns its rows, and whether it was interrupted.
 
-    What is labelled is in the journal at once; a sitting that was cut off is gone on with.
+    Each label is in the journal at once; an interrupted labelling session is continued.
 
     Raises:
         RobotLearningError: the episode, the robot or the device is not fit for it; the episode
-            is as it was, and what was labelled is in the journal.
+            is unchanged, and what was labelled is in the journal.
     """
     with Episode(folder.episodes_path / name) as episode:
         journal = cut_off(folder, episode, chosen)
@@ -90,7 +95,7 @@ def _relabel(folder: DatasetFolder, name: str, chosen: DeviceChoice) -> tuple[in
 def _sit(
     folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, cut_off: RelabelJournal | None
 ) -> tuple[RelabelSession, RelabelJournal] | None:
-    """A sitting from its start, or from where it was cut off, to its end; None if none began."""
+    """Label from the start, or from the point of interruption, to the end; None if none began."""
     with ExitStack() as stack:
         profile = load_profile(episode.info.robot)
         refuse_other_joints(episode, profile)
@@ -143,7 +148,7 @@ def _session(
 
 
 def _go_on(session: RelabelSession, journal: RelabelJournal) -> None:
-    """Bring a session to where it was cut off, and say so."""
+    """Bring a session to the point where it was interrupted, and say so."""
     session.replay(journal.entries)
     following = "none is left" if session.done else f"row {session.row} is next"
     print(
@@ -170,7 +175,7 @@ def _device(
 def _chosen_rows(
     ghost: Ghost, device: TeleopDevice, chosen: DeviceChoice, display: RelabelDisplay
 ) -> npt.NDArray[np.bool_] | None:
-    """(T,) the rows that were named, or those of the segment that is marked now; None for none."""
+    """(T,) the rows given beforehand, or those of the segment that is marked now; None for none."""
     if not chosen.marks:
         return chosen.choice.of(ghost.rows.episode)
     display.explain(marking_text(keys_of(chosen)))
@@ -183,7 +188,7 @@ def _chosen_rows(
 
 
 def _walk(session: RelabelSession, chosen: DeviceChoice, display: RelabelDisplay) -> None:
-    """Poll until the end: a person at their pace, the scripted operator as fast as it goes."""
+    """Poll until the end: a person in paced time, the scripted operator as fast as possible."""
     if chosen.device == SCRIPTED:
         walk_as_scripted(session, display.show)
         return

@@ -1,4 +1,4 @@
-"""How a person labels recorded rows, and what of it cannot work."""
+"""How a person labels recorded rows, and which combinations cannot work."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SCRIPTED = "scripted"
 GAMEPAD, LEADER = "gamepad", "leader_arm"
 DEVICES = ("keyboard", GAMEPAD, "spacemouse", SCRIPTED)
-# They have no buttons for keeping, taking back and throwing away.
+# They have no buttons for keeping, undoing and discarding.
 WITHOUT_KEYS = (GAMEPAD, "spacemouse")
 _NEEDS_ROS = {
     LEADER: "a leader arm is heard over ROS: let it take over in `robot-learning dagger`, or "
@@ -28,16 +28,17 @@ class DeviceChoice:
     """How a person labels.
 
     Attributes:
-        device: of `DEVICES`.
-        method: `step` or `segment`.
-        choice: of rows.
-        author: who labels.
-        map_name: of the device's keys; empty for its own.
-        speed: of the recording's, at which rows go by while the device acts.
-        window: show the ghost in MuJoCo's window.
-        picture: a JPEG file that is drawn anew while rows go by.
-        marks: the rows are not `choice` but a segment that is marked while the recording plays.
-        anew: do not go on with a sitting that was cut off.
+        device: name of the device, one of `DEVICES`.
+        method: how rows are labelled, `step` or `segment`.
+        choice: rows to label.
+        author: name of the person or expert who labels.
+        map_name: name of the key map; empty for the device's default map.
+        speed: speed of playback while the device acts, as a share of the recording's, in (0, 1].
+        window: whether the ghost is shown in MuJoCo's window.
+        picture: JPEG file that is redrawn while rows go by; None for none.
+        marks: whether the rows are a segment that is marked while the recording plays, instead
+            of `choice`.
+        anew: whether an interrupted labelling session is discarded instead of continued.
     """
 
     device: str
@@ -56,8 +57,8 @@ def check_choice(chosen: DeviceChoice) -> None:
     """Refuse what cannot work, before anything is opened.
 
     Raises:
-        ConfigurationError: an unknown device, one that needs ROS, a speed of nothing, or a picture
-            that cannot be drawn.
+        ConfigurationError: an unknown device, one that needs ROS or cannot mark a segment, a speed
+            out of range, or a picture that cannot be drawn.
     """
     if chosen.device in _NEEDS_ROS:
         raise ConfigurationError(f"--device {chosen.device}: {_NEEDS_ROS[chosen.device]}")
@@ -76,7 +77,7 @@ def check_choice(chosen: DeviceChoice) -> None:
 
 
 def keys_of(chosen: DeviceChoice) -> dict[str, list[str]]:
-    """What the device's keys and buttons do: action -> what is pressed for it."""
+    """The device's keys and buttons: action -> what is pressed for it."""
     from robot_learning.relabeling.keys import pressed_for
 
     return pressed_for(driver_of(chosen), chosen.map_name, keyboard=has_panel(chosen))
@@ -88,6 +89,6 @@ def driver_of(chosen: DeviceChoice) -> str:
 
 
 def has_panel(chosen: DeviceChoice) -> bool:
-    """Whether the keyboard's keys count beside the device."""
+    """Whether the keyboard's keys are used in addition to the device."""
     found = any(os.environ.get(name) for name in ("DISPLAY", "PYNPUT_BACKEND_KEYBOARD"))
     return found and chosen.device in WITHOUT_KEYS

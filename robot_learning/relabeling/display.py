@@ -1,4 +1,4 @@
-"""What somebody who relabels is shown: a line, MuJoCo's window, a picture that is drawn anew."""
+"""What is shown while relabelling: a status line, MuJoCo's window, a picture that is redrawn."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from robot_learning.sim.world import World
 from robot_learning.teleop.device import OperatorEvent, TeleopDevice, TeleopInput
 from robot_learning.teleop.status_line import StatusTerminal
 
-# Below, two arms would be drawn in the same place (rad or m).
+# Two arms closer than this would be drawn in the same place (rad or m).
 _APART = 1e-3
 _PICTURE_PERIOD_S, _PICTURE_PX, _JPEG_QUALITY = 0.2, (480, 640), 85
 
 
 class RelabelDisplay:
-    """Shows a ghost where it stands, and what its device says."""
+    """Shows the ghost at its present position, and the state of its device."""
 
     def __init__(
         self,
@@ -44,12 +44,12 @@ class RelabelDisplay:
         """Prepare.
 
         Args:
-            ghost: that is shown.
-            device: that moves it.
-            world: to draw: that of a simulated ghost, or one with the robot alone, which is put
-                where the ghost stands; None where the robot has no model.
-            window: open MuJoCo's window on it.
-            picture: a JPEG file to draw; None for none.
+            ghost: ghost that is shown.
+            device: device that moves the ghost.
+            world: world to draw: that of a simulated ghost, or one with the robot alone, which is
+                put where the ghost is; None where the robot has no model.
+            window: whether MuJoCo's window is opened on the world.
+            picture: JPEG file to draw; None for none.
         """
         self._ghost, self._device, self._picture = ghost, device, picture
         self._world = world
@@ -87,16 +87,22 @@ class RelabelDisplay:
         self._stack.close()
 
     def explain(self, meaning: str) -> None:
-        """Print what the device's keys do, and what they mean from now on."""
+        """Print the device's keys, and `meaning`, what they do from now on."""
         self._meaning = meaning
         self._terminal.print(f"{self._device.describe()}\n{meaning}")
 
     def show(self, view: View) -> None:
-        """Show what came of a poll."""
+        """Show the result of a poll."""
         self._show(view.row, f"{view.labelled} labelled, {view.left} left", view.wanted)
 
     def show_marking(self, row: int, first: int | None, wanted: TeleopInput) -> None:
-        """Show a recording that plays, and where its segment begins."""
+        """Show a recording that plays, and where its segment begins.
+
+        Args:
+            row: row that is shown.
+            first: first row of the segment; None until it is marked.
+            wanted: newest input from the device.
+        """
         text = "mark the first row" if first is None else f"from {first}; mark the end"
         self._show(row, text, wanted)
 
@@ -143,13 +149,13 @@ class RelabelDisplay:
         window.show(Shown(world.save_state(), facts, note, apart))
 
     def _recorded_apart(self, row: int) -> FloatArray | None:
-        """(n,) where the recorded arm stood, unless the ghost stands there, too."""
+        """(n,) recorded joint positions; None where the ghost is in the same place."""
         recorded = self._ghost.rows.array("joint_position")[row]
         apart = np.abs(self._ghost.observe().joint_position - recorded).max()
         return recorded if apart > _APART else None
 
     def _facts(self, row: int) -> dict[str, str]:
-        """What is known of a recorded row."""
+        """What is known about a recorded row, as names and values."""
         facts = {"drove": self._drove[row]} if self._drove else {}
         covering = [layer for layer in self._layers if layer.mask[row]]
         newest = covering[-1] if covering else None
@@ -158,7 +164,7 @@ class RelabelDisplay:
         return facts
 
     def _draw(self, path: Path, row: int) -> None:
-        """The recorded frames and the ghost beside each other; the file is replaced whole."""
+        """Draw the recorded frames and the ghost side by side; the file is replaced atomically."""
         tiles = list(self._ghost.rows.images(row).values())
         if self._renderer is not None:
             self._renderer.update(self._world)
@@ -174,7 +180,7 @@ def _side_by_side(tiles: list[UInt8Array]) -> UInt8Array:
 
     shown = [visible_pixels(tile) for tile in tiles]
     height = max(tile.shape[0] for tile in shown)
-    # Small frames are seen better a few times as large.
+    # Small frames are enlarged by a whole factor, so that they can be seen.
     scales = [height // tile.shape[0] for tile in shown]
     shown = [tile.repeat(k, 0).repeat(k, 1) for tile, k in zip(shown, scales, strict=True)]
     padded = [np.pad(tile, ((0, height - tile.shape[0]), (0, 0), (0, 0))) for tile in shown]

@@ -1,7 +1,7 @@
 """A robot that is put back to any row of a recording and moved, while the real one stands still.
 
-There are two: a simulated one, in the scene of the recording's task, and for recordings of real
-robots one that shows what was recorded and follows commands at once.
+There are two kinds: a simulated one, in the scene of the recording's task, and for recordings of
+real robots one that shows what was recorded and follows commands at once.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from robot_learning.episodes.recording.recorded_rows import RecordedRows
 from robot_learning.robots.mujoco_robot import MujocoRobot
 
 _APPLIED, _POSITION, _VELOCITY = "control/applied", "joint_position", "joint_velocity"
-# A servo's target moves this often towards the recorded one while no time passes.
+# Most steps in which the servos' targets move to the recorded ones while no time passes.
 _MOST_MOVES = 10_000
 
 
 class Ghost(ABC):
-    """Stands at a row of the recording, or has been moved on from there."""
+    """The arm at a row of the recording, or moved on from there."""
 
     def __init__(self, rows: RecordedRows) -> None:
         self.rows = rows
@@ -31,12 +31,12 @@ class Ghost(ABC):
         self._applied = applied
 
     def restore(self, row: int) -> None:
-        """Go back to what was recorded at `row`."""
+        """Return to what was recorded at `row`."""
         self.row = row
         self._restore(row)
 
     def held(self, row: int) -> FloatArray:
-        """(n,) what the robot was commanded when `row` was observed; where it stood, at first."""
+        """(n,) the command in force when `row` was observed; the measured position at row 0."""
         before: FloatArray = self._applied[max(0, row - 1)]
         position: FloatArray = self.rows.array(_POSITION)[row]
         return before if row and np.isfinite(before).all() else position
@@ -47,11 +47,11 @@ class Ghost(ABC):
 
     @abstractmethod
     def observe(self) -> Observation:
-        """The robot as it stands now; the stamp is of no meaning."""
+        """The robot's present state; the stamp has no meaning."""
 
     @abstractmethod
     def follow(self, position: FloatArray) -> None:
-        """One row's time passes under the command (n,), rad or m."""
+        """Let one row's time pass under the command (n,), rad or m."""
 
     @abstractmethod
     def _restore(self, row: int) -> None: ...
@@ -65,7 +65,7 @@ class RecordedGhost(Ghost):
         self._position: FloatArray | None = None
 
     def observe(self) -> Observation:
-        """What was recorded at the row; the joints where they were commanded since."""
+        """What was recorded at the row, with the joints where they were commanded since."""
         recorded = self.rows.observation(self.row)
         if self._position is None:
             return recorded
@@ -73,7 +73,7 @@ class RecordedGhost(Ghost):
         return replace(recorded, joint_position=self._position.copy(), joint_velocity=still)
 
     def follow(self, position: FloatArray) -> None:
-        """Stand there; the recording goes on by a row."""
+        """Take the position at once; the recording moves on by a row."""
         self._position = position.copy()
         self.row = min(self.row + 1, len(self.rows) - 1)
 
@@ -84,25 +84,25 @@ class RecordedGhost(Ghost):
 class SimulatedGhost(Ghost):
     """The robot in the scene of the recording's task.
 
-    The recording's seed and the commands that were applied are simulated once more. As long as
-    that agrees with every recorded joint and pose, bit for bit, the state that was simulated is
-    the one that there was, contacts, velocities and all, and `restore` returns to it exactly. In a
-    recording whose decisions were not all recorded (more of them than rows), or that was made in
-    real time, it agrees for fewer rows, or none. There the joints, their velocities and the poses
-    of objects are put where they were recorded, and the servos hold what they were commanded;
-    objects are at rest, which they may not have been.
+    The recording is simulated again from its seed and the applied commands. As long as the result
+    agrees with every recorded joint and pose, bit for bit, the simulated state is the original
+    one, contacts and velocities included, and `restore` returns to it exactly. In a recording
+    whose decisions were not all recorded (more of them than rows), or that was made in real time,
+    it agrees for fewer rows, or none. In the other rows the joints, their velocities and the
+    poses of objects are set as recorded, and the servos hold what they were commanded; objects
+    are at rest, which they may not have been.
 
     Attributes:
-        exact_rows: from the first one, those whose whole state is known.
+        exact_rows: number of rows, from the first one, whose whole state is known.
     """
 
     def __init__(self, rows: RecordedRows, robot: MujocoRobot) -> None:
-        """Simulate the recording once more.
+        """Simulate the recording again.
 
         Args:
-            rows: of the episode.
-            robot: connected, with the recording's profile and task; its control rate is the
-                recording's rows a second.
+            rows: recorded rows of the episode.
+            robot: connected robot with the recording's profile and task; its control rate is the
+                recording's rate of rows.
         """
         super().__init__(rows)
         self.robot = robot
@@ -114,7 +114,7 @@ class SimulatedGhost(Ghost):
         self.restore(0)
 
     def is_exact(self, row: int) -> bool:
-        """Whether the simulation was at this row what the recording says, in every bit."""
+        """Whether the simulation agreed with the recording at this row, bit for bit."""
         return row < self.exact_rows
 
     def observe(self) -> Observation:
@@ -165,5 +165,5 @@ class SimulatedGhost(Ghost):
 
 
 def _equal(first: FloatArray, second: npt.NDArray[np.floating]) -> bool:
-    """Bit for bit, as precisely as the second was recorded."""
+    """Whether both are equal bit for bit, in the precision in which the second was recorded."""
     return np.array_equal(np.asarray(first, second.dtype), second)

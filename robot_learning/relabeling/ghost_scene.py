@@ -1,4 +1,4 @@
-"""The ghost arm of `relabel --device`: which one an episode can have, and what is drawn of it."""
+"""The ghost arm of `relabel --device`: which kind an episode allows, and the world to draw."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def refuse_other_joints(episode: Episode, profile: RobotProfile) -> None:
 
 @contextmanager
 def make_ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
-    """Simulated where the scene is known: task, robot, and where its objects were."""
+    """A simulated ghost where the task, the robot and all objects are known, else a recorded."""
     info = rows.episode.info
     task = make_task(info.task) if info.task in TASKS and profile.sim else None
     if task is None or not set(task.objects) <= set(rows.poses):
@@ -48,7 +48,7 @@ def make_ghost(rows: RecordedRows, profile: RobotProfile) -> Iterator[Ghost]:
 
 
 def drawn_world(ghost: Ghost, profile: RobotProfile) -> World | None:
-    """The simulated ghost's own; else one with the robot at a table, where it has a model."""
+    """The simulated ghost's world, else one with the robot at a table; None without a model."""
     if isinstance(ghost, SimulatedGhost):
         return ghost.robot.world
     if profile.sim is None:
@@ -67,7 +67,7 @@ def about(ghost: Ghost) -> str:
 
 
 def kinematics(profile: RobotProfile) -> Kinematics | None:
-    """For jogs of the hand; None where the robot has no model."""
+    """Kinematics for jogging the end effector; None where the robot has no model."""
     if profile.sim is None:
         return None
 

@@ -1,9 +1,9 @@
-"""The journal of a sitting: what somebody has labelled is on the disk before the next row is shown.
+"""The journal of a labelling session: a label is on the disk before the next row is shown.
 
-One text file an episode, in `relabelling/` of the dataset. Its first line says what the sitting is
-for, every further line is one thing that was done, in order; each begins with its CRC-32. A line is
-handed to the kernel whole, so that a process that is killed loses nothing, and twice a second to
-the disk, so that a loss of power costs half a second. A torn last line did not happen.
+Each episode has one text file, in `relabelling/` of the dataset. Its first line says what the
+session is for, every further line records one step, in order; each begins with its CRC-32. A line
+is handed to the kernel in one piece, so that a killed process loses nothing, and synced to the disk
+twice a second, so that a power failure costs half a second. An incomplete last line is ignored.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """One thing that was done while `row` waited for its label.
+    """One step while `row` waited for its label.
 
     Attributes:
-        kind: what.
-        row: see there.
-        action: (n,) rad or m; None unless it was labelled.
+        kind: what was done with the row.
+        row: number of the row, from 0.
+        action: (n,) label, rad or m; None unless the row was labelled.
         strayed: largest distance of a joint of the ghost from the recorded one, rad or m.
     """
 
@@ -61,16 +61,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """What a journal belongs to.
+    """The labelling session that a journal belongs to.
 
     Attributes:
-        episode: its file name.
-        digest: `Episode.recording_digest`.
-        length: its rows.
-        joints: numbers of a label.
-        author: who labels.
-        method: how, `step` or `segment`.
-        rows: that were chosen, ascending.
+        episode: file name of the episode.
+        digest: digest of the recording, `Episode.recording_digest`.
+        length: number of rows of the episode.
+        joints: number of elements of a label.
+        author: name of the person or expert who labels.
+        method: how rows are labelled, `step` or `segment`.
+        rows: numbers of the chosen rows, ascending.
     """
 
     episode: str
@@ -91,14 +91,14 @@ class RelabelJournal:
     """A journal on the disk.
 
     Attributes:
-        path: of the file.
-        sitting: what it belongs to.
-        devices: that labelled so far, in order.
-        entries: what was done so far, oldest first.
+        path: path of the journal's file.
+        sitting: labelling session that the journal belongs to.
+        devices: names of the devices used so far, in order.
+        entries: steps so far, oldest first.
     """
 
     def __init__(self, path: Path, sitting: Sitting) -> None:
-        """Not on the disk before `begin`."""
+        """Prepare an empty journal; nothing is written before `begin`."""
         self.path, self.sitting = path, sitting
         self.devices: list[str] = []
         self.entries: list[Entry] = []
@@ -107,10 +107,10 @@ class RelabelJournal:
         self._synced_s = 0.0
 
     def begin(self, device: str) -> None:
-        """Write down that `device` labels from now on, at first what the journal is for.
+        """Record that `device` labels from now on; a new file begins with what the journal is for.
 
         Raises:
-            FileAccessError: the disk is full, say; labels would not be kept.
+            FileAccessError: the file cannot be written, so that labels would not be kept.
         """
         try:
             if not self._whole_bytes:
@@ -127,19 +127,19 @@ class RelabelJournal:
         self._write({"device": device})
 
     def add(self, entry: Entry) -> None:
-        """Write an entry down.
+        """Record an entry.
 
         Raises:
-            FileAccessError: the disk is full, say; what was written before stays.
+            FileAccessError: the file cannot be written; what was written before is kept.
         """
         self.entries.append(entry)
         self._write(_entry_to_plain(entry))
 
     def close(self) -> None:
-        """Hand everything to the disk; the file stays.
+        """Sync everything to the disk; the file stays.
 
         Raises:
-            FileAccessError: the disk does not take it.
+            FileAccessError: the file cannot be synced.
         """
         if self._descriptor < 0:
             return
@@ -152,10 +152,10 @@ class RelabelJournal:
             os.close(descriptor)
 
     def remove(self) -> None:
-        """The sitting has come to its end: its labels are in a layer, or were thrown away."""
+        """Delete the file of a finished session, whose labels are in a layer or were discarded."""
         self.close()
         self.path.unlink(missing_ok=True)
-        with suppress(OSError):  # other sittings were cut off, too
+        with suppress(OSError):  # other interrupted sessions have their journals there
             self.path.parent.rmdir()
 
     def _write(self, plain: Mapping[str, Any]) -> None:
@@ -179,20 +179,20 @@ class RelabelJournal:
 
 
 def journal_path(dataset: Path, episode: str) -> Path:
-    """Where the journal of an episode, given by its file name, lies."""
+    """Path of the journal of an episode, given by its file name."""
     return dataset / FOLDER_NAME / f"{Path(episode).stem}.jsonl"
 
 
 def unfinished(dataset: Path, episode: str) -> bool:
-    """Whether a sitting with an episode was cut off."""
+    """Whether an episode has an interrupted labelling session."""
     return journal_path(dataset, episode).exists()
 
 
 def read_journal(path: Path) -> RelabelJournal:
-    """A sitting that was cut off, to go on with.
+    """The journal of an interrupted session, which is to be continued.
 
     Raises:
-        DatasetError: the file is damaged, or none of ours; it is left as it is.
+        DatasetError: the file is damaged, or not a journal; it is left as it is.
         FileAccessError: it cannot be read.
     """
     try:
@@ -223,7 +223,10 @@ def read_journal(path: Path) -> RelabelJournal:
 
 
 def set_aside(dataset: Path, episode: str) -> Path | None:
-    """Move the journal of an episode to the trash; None where there is none. Hold the lock."""
+    """Move the journal of an episode to the trash; None where there is none.
+
+    The caller holds the dataset's lock.
+    """
     path = journal_path(dataset, episode)
     if not path.exists():
         return None
@@ -278,15 +281,15 @@ def _entry(plain: Mapping[str, Any], sitting: Sitting) -> Entry:
 
 
 def fits(journal: RelabelJournal, wanted: Sitting, *, any_rows: bool = False) -> None:
-    """Refuse to go on with a journal in another sitting than its own.
+    """Refuse to continue a journal in a labelling session other than its own.
 
     Args:
-        journal: that was read.
-        wanted: what is asked for now.
-        any_rows: none were asked for: those of the journal will do.
+        journal: journal of the interrupted session.
+        wanted: session that is asked for now.
+        any_rows: whether no rows were asked for, so that those of the journal are taken.
 
     Raises:
-        DatasetError: it belongs to another recording, person, method, or other rows.
+        DatasetError: the journal belongs to another recording, person, method, or other rows.
     """
     own = journal.sitting
     if (own.episode, own.digest, own.length, own.joints) != (

@@ -1,4 +1,4 @@
-"""What keys and buttons mean while relabelling, by the names that stand on them."""
+"""What keys and buttons mean while relabelling, by their printed names."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def pressed_for(device: str, map_name: str, *, keyboard: bool) -> dict[str, list
     """The keys and buttons for each action.
 
     Args:
-        device: `keyboard`, `gamepad_direct`, or one without buttons of its own.
-        map_name: of its keys; empty for its own.
-        keyboard: whether the keyboard's keys count beside it.
+        device: name of the device: `keyboard`, `gamepad_direct`, or one without buttons.
+        map_name: name of the device's key map; empty for its default map.
+        keyboard: whether the keyboard's keys are used in addition to the device.
 
     Raises:
-        ConfigurationError: the map is none.
+        ConfigurationError: the map cannot be read.
     """
     chosen = map_name or DEFAULT_MAPS.get(device, "")
     found: dict[str, list[str]] = {}
@@ -65,12 +65,12 @@ def pressed_for(device: str, map_name: str, *, keyboard: bool) -> dict[str, list
 
 
 def marking_text(pressed: Mapping[str, Sequence[str]]) -> str:
-    """What is pressed while the recording plays and a segment is marked."""
+    """What to press while the recording plays and a segment is marked, for the person."""
     return _text("The recording plays.", _MARKING, pressed, "Then demonstrate the segment.")
 
 
 def labelling_text(method: str, pressed: Mapping[str, Sequence[str]]) -> str:
-    """What is pressed while rows are labelled, by `step` or `segment`."""
+    """What to press while rows are labelled by `method`, `step` or `segment`, for the person."""
     if method == "step":
         begin = "A motion labels the row that is shown and goes on to the next."
         return _text(begin, _STEP, pressed, _KEPT)

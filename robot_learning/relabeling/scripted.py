@@ -1,4 +1,4 @@
-"""`relabel --device scripted`: the task's expert holds the device, and nobody waits for it."""
+"""`relabel --device scripted`: the task's expert operates the device, as fast as possible."""
 
 from __future__ import annotations
 
@@ -17,19 +17,26 @@ _FIRST_SEED = 0
 
 
 def scripted_device(method: str, episode: Episode, profile: RobotProfile) -> TeleopDevice:
-    """The operator who acts as the task's expert, with the choices of the episode's seed."""
+    """An operator that acts like the task's expert, with the choices of the episode's seed.
+
+    Args:
+        method: how rows are labelled, `step` or `segment`; by `step` the operator has no
+            reaction time and moves at full speed.
+        episode: episode to label, which gives task and seed.
+        profile: profile of the robot.
+    """
     seed = episode.metadata.seed if episode.metadata.seed is not None else _FIRST_SEED
     expert = make_expert(episode.info.task, profile, seed)
     expert.reset(seed)
     traits = OperatorTraits(seed=seed, intervenes=False)
     if method == "step":
-        # Whoever is shown one row at a time has all the time to look at it.
+        # Someone who is shown one row at a time has as long as they like to look at it.
         traits = replace(traits, reaction_s=0.0, speed_fraction=1.0)
     return ScriptedOperator(profile, expert, observation_dict, traits)
 
 
 def walk_as_scripted(session: RelabelSession, show: Callable[[View], None]) -> None:
-    """The hand takes hold wherever the arm was put, and moves from there a row at a time."""
+    """Label all rows: the operator engages wherever the arm was put and moves on row by row."""
     period_ns, pause_ns = round(1e9 / session.rate_hz), round(2e9 * PAUSE_S)
     now_ns, row = 0, None
     while not session.done:

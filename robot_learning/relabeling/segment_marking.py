@@ -1,4 +1,4 @@
-"""Marking a part of a recording by watching it: the rows that are then demonstrated anew."""
+"""Marking a part of a recording while watching it: the rows to demonstrate again."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class SegmentMarking:
     """Plays a recording over and over until a segment of it is marked; poll it until `done`.
 
     `start` marks the first row and then the end, at the recording's end at the latest; `hold`
-    stands still, and goes on; `failure` takes the mark back; `discard` and `halt` give up.
+    pauses and resumes; `failure` removes the mark; `discard` and `halt` give up.
 
     Attributes:
-        ghost: of the episode.
-        device: open.
-        row: that is shown.
-        first: of the segment; None until it is marked.
-        end: of the segment, left out of it; None until it is marked.
-        discarded: the operator gave up.
+        ghost: ghost of the episode.
+        device: open device of the operator.
+        row: row that is shown.
+        first: first row of the segment; None until it is marked.
+        end: row after the last of the segment; None until it is marked.
+        discarded: whether the operator gave up.
     """
 
     ghost: Ghost
@@ -45,14 +45,14 @@ class SegmentMarking:
 
     @property
     def chosen(self) -> npt.NDArray[np.bool_]:
-        """(T,) the rows of the segment; none before it is marked."""
+        """(T,) whether a row belongs to the segment; none does before it is marked."""
         rows = np.zeros(len(self.ghost.rows), bool)
         if self.first is not None and self.end is not None:
             rows[self.first : self.end] = True
         return rows
 
     def poll(self, now_ns: int) -> TeleopInput:
-        """Ask the device once, and show the next row; in the end the device lets go."""
+        """Ask the device once and show the next row; at the end the device disengages."""
         observation = replace(self.ghost.observe(), stamp_ns=now_ns)
         wanted = self.device.poll(now_ns, TeleopContext(observation))
         for event in wanted.events:

@@ -1,17 +1,17 @@
-"""Labels for the rows of a recorded rollout from somebody at a teleoperation device.
+"""Labels for the rows of a recorded rollout, given by an operator with a teleoperation device.
 
-A ghost arm stands where the recorded one stood, and the device moves it; the real arm stays still.
+A ghost arm starts where the recorded one was, and the device moves it; the real arm stays still.
 
 - By `step`: the ghost is put back to each row, the first action of the device there is the row's
   label, and the next row is shown. The label is what the operator would do in the state that was
   visited, as DAgger asks for it (Ross et al. 2011, https://arxiv.org/abs/1011.0686).
-- By `segment`: the ghost is put back to the first row and is then demonstrated with, a row for
-  each row's time; the label of a row is the command at that time. The ghost leaves the states that
-  were recorded, and how far is told.
+- By `segment`: the ghost is put back to the first row and then demonstrates in the recording's
+  time; the label of a row is the command at that time. The ghost leaves the states that were
+  recorded, and how far it strays is reported.
 
-What the operator asks for: `hand_back` passes over a row (or ends the segment early), `failure`
-takes the last label back (or begins the segment again), `stop` and `success` end and keep the
-labels, `discard` and `halt` throw them away. Without an action nothing goes on.
+The operator's requests: `hand_back` skips a row (or ends the segment early), `failure` undoes the
+last label (or restarts the segment), `stop` and `success` end and keep the labels, `discard` and
+`halt` throw them away. Without an action the session does not move on.
 """
 
 from __future__ import annotations
@@ -44,14 +44,15 @@ class Method(str, Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """What came of it.
+    """The labels that a session gave.
 
     Attributes:
-        actions: (T, n) rad or m; NaN where there is no label.
-        mask: (T,) where there is one.
-        strayed: the largest distance of a joint of the ghost from the recorded one at a labelled
+        actions: (T, n) labels, rad or m; NaN where there is none.
+        mask: (T,) whether a row has a label.
+        strayed: largest distance of a joint of the ghost from the recorded one at a labelled
             row, rad or m; 0 by step.
-        exact: labelled rows whose whole simulated state was restored, or had been to begin with.
+        exact: number of labelled rows whose whole simulated state was restored; by segment all
+            of them, if that of the first row was.
     """
 
     actions: FloatArray
@@ -62,7 +63,7 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What to show after a poll. `row` is the one that waits for its label."""
+    """What to show after a poll. `row` is the row that waits for its label."""
 
     row: int
     labelled: int
@@ -76,16 +77,17 @@ class RelabelSession:
     """Walks through the chosen rows; poll it until `done`.
 
     Attributes:
-        ghost: of the episode.
-        device: open.
-        controller: of the robot.
-        chosen: (T,) rows that may be labelled; a segment is from the first to the last of them.
-        method: how.
-        rate_hz: rows a second.
-        record: is told what is done with a row, before anything comes of it.
-        done: nothing is left to label, or the operator ended it.
-        discarded: the operator wants none of it kept.
-        interrupted: the operator ended not only this one; set by whoever polls.
+        ghost: ghost of the episode.
+        device: open device of the operator.
+        controller: turns the operator's input into joint targets.
+        chosen: (T,) whether a row may be labelled; a segment extends from the first of these rows
+            to the last.
+        method: how rows are labelled.
+        rate_hz: rows per second.
+        record: callback with each entry before it takes effect, as for a journal.
+        done: whether nothing is left to label, or the operator ended the session.
+        discarded: whether the operator wants none of the labels kept.
+        interrupted: whether the operator ended all sessions, not only this one; set by the caller.
     """
 
     ghost: Ghost
@@ -125,7 +127,7 @@ class RelabelSession:
         return self._rows[min(self._at, len(self._rows) - 1)]
 
     def poll(self, now_ns: int) -> View:
-        """Ask the device once, at `now_ns`, and take what it says.
+        """Ask the device once, at `now_ns`, and act on its answer.
 
         Raises:
             RobotLearningError: the device or the simulation cannot go on.
@@ -139,10 +141,10 @@ class RelabelSession:
         return View(self.row, self.labelled, len(self._rows) - self._at, wanted, label)
 
     def replay(self, entries: Iterable[Entry]) -> None:
-        """Do once more what was recorded of a sitting with the same rows and method.
+        """Repeat the recorded entries of a session with the same rows and method.
 
         Raises:
-            DatasetError: it does not follow from the start of this one.
+            DatasetError: the entries do not follow from the start of this session.
         """
         for number, entry in enumerate(entries):
             if self.done or entry.row != self.row:
@@ -155,11 +157,11 @@ class RelabelSession:
 
     @property
     def labelled(self) -> int:
-        """Rows that have a label by now."""
+        """Number of rows that have a label by now."""
         return len(self._given)
 
     def context(self, now_ns: int) -> TeleopContext:
-        """What the device is shown now: the ghost, and what was commanded and proposed there."""
+        """The device's context now: the ghost, and the applied and the policy's command there."""
         row = self.row
         policy = None if self._policy is None else self._policy[row]
         return TeleopContext(
@@ -188,7 +190,7 @@ class RelabelSession:
         self.ghost.restore(self.row)
 
     def _acts(self, wanted: TeleopInput) -> bool:
-        """Whether this is an action: by step, holding still is none, since keys do so between."""
+        """Whether this is an action; by step, holding still is none, as keys do so in between."""
         if self.done or not wanted.engaged:
             self._state = DISENGAGED
             return False
@@ -199,7 +201,7 @@ class RelabelSession:
 
     def _labelled(self, wanted: TeleopInput, context: TeleopContext) -> FloatArray | None:
         if self.method is Method.STEP and context.applied is not None:
-            # The arm stands elsewhere now; what stays is how far keys have ramped up.
+            # The arm was put elsewhere; only the keys' ramp (deflection) carries over.
             self._state = TeleopState(context.applied, {}, self._state.deflection)
         self._state, command = self.controller.step(
             self._state, wanted, context, 1.0 / self.rate_hz
@@ -210,7 +212,7 @@ class RelabelSession:
         recorded = self.ghost.rows.array("joint_position")[self.row]
         assert context.observation is not None  # noqa: S101 (made by context)
         apart = float(np.abs(context.observation.joint_position - recorded).max())
-        # Where nothing was recorded, nothing is known.
+        # Where no joint position was recorded, the distance is unknown.
         self._take(Entry(Kind.LABELLED, self.row, label, apart if np.isfinite(apart) else 0.0))
         return label
 
@@ -244,7 +246,7 @@ class RelabelSession:
             self.ghost.restore(self.row)
 
     def _obeyed(self, event: OperatorEvent) -> bool:
-        """Do what was asked for; False for what is no business of this session."""
+        """Do what the event asks for; False for an event that does not concern this session."""
         if self.done:
             return False
         if event in _KEEPING or event in _DISCARDING:

@@ -1,4 +1,4 @@
-"""A sitting of `relabel --device`: its journal, going on with one that was cut off, its layer."""
+"""A labelling session of `relabel --device`: its journal, its continuation and its layer."""
 
 from __future__ import annotations
 
@@ -24,10 +24,15 @@ from robot_learning.relabeling.session import Labels, RelabelSession
 
 
 def cut_off(folder: DatasetFolder, episode: Episode, chosen: DeviceChoice) -> RelabelJournal | None:
-    """The journal of a sitting with these very rows that was cut off, if there is one.
+    """The journal of an interrupted session with these rows; None if there is none.
+
+    Args:
+        folder: dataset of the episode.
+        episode: episode to label.
+        chosen: how the person labels now.
 
     Raises:
-        DatasetError: there is one that is damaged, or belongs to something else.
+        DatasetError: the journal is damaged, or belongs to something else.
     """
     name = episode.path.name
     if chosen.anew and (place := set_aside(folder.path, name)):
@@ -44,13 +49,20 @@ def cut_off(folder: DatasetFolder, episode: Episode, chosen: DeviceChoice) -> Re
 def new_journal(
     folder: DatasetFolder, episode: Episode, chosen: DeviceChoice, rows: npt.NDArray[np.bool_]
 ) -> RelabelJournal:
-    """An empty one for the chosen rows (T,)."""
+    """An empty journal.
+
+    Args:
+        folder: dataset of the episode.
+        episode: episode to label.
+        chosen: how the person labels.
+        rows: (T,) whether a row is to be labelled.
+    """
     path = journal_path(folder.path, episode.path.name)
     return RelabelJournal(path, _sitting(episode, chosen, rows))
 
 
 def rows_of(journal: RelabelJournal) -> npt.NDArray[np.bool_]:
-    """(T,) the rows that a sitting is for."""
+    """(T,) whether a row is to be labelled in the journal's session."""
     rows = np.zeros(journal.sitting.length, bool)
     rows[list(journal.sitting.rows)] = True
     return rows
@@ -59,9 +71,15 @@ def rows_of(journal: RelabelJournal) -> npt.NDArray[np.bool_]:
 def keep(
     folder: DatasetFolder, session: RelabelSession, journal: RelabelJournal, *, was_cut_off: bool
 ) -> int:
-    """Make a layer of what was labelled, or move it to the trash; returns how many rows.
+    """Make a layer of the labels, or move them to the trash; returns the number of rows kept.
 
-    A sitting may have been cut off after its layer was made: it is not made twice.
+    A session may have been interrupted after its layer was made: it is not made twice.
+
+    Args:
+        folder: dataset of the episode.
+        session: finished session.
+        journal: journal of the session.
+        was_cut_off: whether the session continued an interrupted one.
 
     Raises:
         EpisodeError: the layer cannot be added; the journal stays.

@@ -1,7 +1,7 @@
 """MuJoCo's window on the ghost, drawn in a thread of its own.
 
 Drawing without a graphics card takes long, and keys of a device that is not polled for a while
-count as let go: whoever polls must not wait for the picture.
+count as released: the polling loop must not wait for the picture.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ _CLOSE_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """What is to be seen.
+    """What the window is to show.
 
     Attributes:
-        state: of the ghost's world, as `World.save_state` gives it.
-        facts: names and values that are written into a corner.
-        note: written into another.
-        recorded: (n,) joints of the recorded arm, drawn as a shadow; None for none.
+        state: state of the ghost's world, from `World.save_state`.
+        facts: names and values that are written into one corner.
+        note: text that is written into another corner.
+        recorded: (n,) joint positions of the recorded arm, rad or m, drawn as a shadow; None
+            for none.
     """
 
     state: FloatArray
@@ -38,10 +39,10 @@ class Shown:
 
 
 class RelabelWindow:
-    """Shows the newest of what it was given; what comes meanwhile is left out."""
+    """Shows the newest of what it was given, and skips what arrives while it draws."""
 
     def __init__(self, simulation: SimModel) -> None:
-        """Open the window on a world of its own in the scene.
+        """Open the window on a copy of the scene.
 
         Raises:
             DependencyError: there is no display, or no window can be opened on it.

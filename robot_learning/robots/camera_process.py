@@ -34,7 +34,7 @@ SLOTS = 2
 
 
 class ProcessFrames:
-    """Frames from a render process; a frame that it has no time for is dropped and counted."""
+    """Frames from a render process; a frame for which it has no time is dropped and counted."""
 
     def __init__(self, simulation: SimModel, cameras: Sequence[CameraInfo], quality: str) -> None:
         """Start the process and wait until it has rendered every camera once.
@@ -71,7 +71,7 @@ class ProcessFrames:
             raise
 
     def request(self, world: World, stamp_ns: int, names: Sequence[str]) -> None:
-        """Ask for frames of the world as it is; returns at once.
+        """Ask for frames of the world as it is, and return at once; see `FrameSource.request`.
 
         Raises:
             RobotConnectionError: the process has died.
@@ -129,7 +129,7 @@ class ProcessFrames:
 
 
 def slots(memory: mmap.mmap, cameras: Sequence[CameraInfo]) -> dict[str, UInt8Array]:
-    """Views (SLOTS, height, width, 3) of the shared memory, one a camera."""
+    """Views (SLOTS, height, width, 3) of the shared memory, one for each camera."""
     views: dict[str, UInt8Array] = {}
     offset = 0
     for camera in cameras:

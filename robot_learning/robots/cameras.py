@@ -32,10 +32,10 @@ class CameraInfo:
 
 
 def camera_info(simulation: SimModel, name: str) -> CameraInfo:
-    """The camera of that name; one of the scene's own has the default rate.
+    """The camera of that name; a camera that only the scene has gets the default rate.
 
     Raises:
-        ConfigurationError: there is none; the text lists those there are.
+        ConfigurationError: there is no such camera; the text lists those there are.
     """
     view = simulation.camera(name)
     rates = {camera.name: camera.rate_hz for camera in simulation.profile.cameras}
@@ -45,7 +45,7 @@ def camera_info(simulation: SimModel, name: str) -> CameraInfo:
 
 
 class CameraSchedule:
-    """Tells which cameras are due at a control tick, each at its own rate."""
+    """Decides which cameras are due at a control tick, each at its own rate."""
 
     def __init__(self, cameras: Sequence[CameraInfo], control_rate_hz: float) -> None:
         self._per_tick = {camera.name: camera.rate_hz / control_rate_hz for camera in cameras}
@@ -64,13 +64,19 @@ class CameraSchedule:
 
 
 class FrameSource(Protocol):
-    """Renders what is asked for, now or soon."""
+    """Renders the frames that are asked for, now or soon."""
 
     dropped: int
     """Frames that were due but could not be rendered in time."""
 
     def request(self, world: World, stamp_ns: int, names: Sequence[str]) -> None:
-        """Ask for frames of the world as it is, stamped `stamp_ns`."""
+        """Ask for frames of the world as it is.
+
+        Args:
+            world: the simulation that is rendered; its state is read before this returns.
+            stamp_ns: stamp of the frames, in simulated nanoseconds.
+            names: names of the cameras to render.
+        """
         ...
 
     def collect(self) -> Mapping[str, Image]:
@@ -99,7 +105,7 @@ def open_renderer(simulation: SimModel, quality: str) -> Renderer:
 
 
 class InlineFrames:
-    """Renders at once, in the calling thread: every frame is there, and time waits for it."""
+    """Renders in the calling thread, which waits: no frame is ever dropped."""
 
     def __init__(self, simulation: SimModel, quality: str) -> None:
         """Make the renderer.
@@ -112,7 +118,7 @@ class InlineFrames:
         self._ready: dict[str, Image] = {}
 
     def request(self, world: World, stamp_ns: int, names: Sequence[str]) -> None:
-        """Render the frames."""
+        """Render the frames before returning; see `FrameSource.request`."""
         self._renderer.update(world)
         for name in names:
             self._ready[name] = Image(stamp_ns, self._renderer.render(name))
@@ -128,17 +134,17 @@ class InlineFrames:
 
 
 class NoFrames:
-    """For a robot whose cameras nobody asked for: OpenGL is never touched."""
+    """For a robot without requested cameras: OpenGL is never touched."""
 
     def __init__(self) -> None:
         self.dropped = 0
 
     def request(self, world: World, stamp_ns: int, names: Sequence[str]) -> None:
-        """There is nothing to render."""
+        """Do nothing; see `FrameSource.request`."""
 
     def collect(self) -> Mapping[str, Image]:
         """No frames."""
         return {}
 
     def close(self) -> None:
-        """There is nothing to release."""
+        """Do nothing."""

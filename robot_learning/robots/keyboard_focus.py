@@ -1,4 +1,4 @@
-"""Giving the keyboard back to the window that had it, where a new window has been given it (X)."""
+"""Giving the keyboard focus back to the window that had it before a new one opened (X11)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-# How long a window manager may take to give a new window the keyboard.
+# How long a window manager may take to give a new window the keyboard focus.
 _WATCHED_S = 0.5
 _POLL_S = 0.02
-_PAGER = 2  # the source of a request that a window manager obeys in any case
+_PAGER = 2  # the source indication of a request that a window manager always obeys
 
 
 @contextmanager
 def focus_given_back() -> Iterator[None]:
-    """Whatever windows are opened within, the one that has the keyboard now has it afterwards.
+    """The window that has the keyboard focus now has it again after windows are opened within.
 
     Does nothing where there is no X server, or no python-xlib to ask it.
     """
@@ -44,7 +44,7 @@ def focus_given_back() -> Iterator[None]:
 
 
 def _give_back(connection: Any, before: Any) -> None:
-    # X's own constants stand for "no window" and "wherever the pointer is".
+    # Integers are X's constants for "no window" and "the window under the pointer".
     if isinstance(before, int):
         return
     give_up_s = time.monotonic() + _WATCHED_S
@@ -56,7 +56,7 @@ def _give_back(connection: Any, before: Any) -> None:
 
 
 def _activate(connection: Any, window: Any) -> None:
-    """Ask the window manager, if one says that it can be asked; else the server itself."""
+    """Ask the window manager if there is one that supports it, otherwise the X server itself."""
     from Xlib import X
     from Xlib.protocol import event
 
@@ -74,7 +74,7 @@ def _activate(connection: Any, window: Any) -> None:
 
 
 def _top_level(window: Any) -> Any:
-    """The client's own window around one that has the keyboard: the one that says its class."""
+    """The client's own window around the focused one: the one that has a WM_CLASS."""
     while window.get_wm_class() is None:
         parent = window.query_tree().parent
         if not parent or parent == window.query_tree().root:

@@ -50,14 +50,14 @@ class MujocoRobot(Robot):
         """Compose the scene.
 
         Args:
-            profile: the robot; its control rate is one step of `advance`.
-            task: the scene, and what success is.
+            profile: profile of the robot; one call of `advance` is one period of its control rate.
+            task: the scene, and what counts as success.
             cameras: names of the cameras to render; `all` stands for the profile's own that are
                 in the scene, `none` for no camera.
-            seed: places the objects at `connect`; each reset without a seed takes the next.
+            seed: seed of the objects' poses at `connect`; each reset without a seed takes the next.
             rendering: `inline` has every frame at its tick, and `advance` waits for it;
-                `process` renders beside the control loop, frames arrive a few ticks late.
-            quality: `observation` or `video`.
+                `process` renders in another process, and frames arrive a few ticks late.
+            quality: rendering quality, `observation` or `video`.
 
         Raises:
             ConfigurationError: an unknown camera, or the task does not fit the robot.
@@ -88,7 +88,7 @@ class MujocoRobot(Robot):
 
     @property
     def is_connected(self) -> bool:
-        """Whether the simulation is there."""
+        """Whether the simulation is running."""
         return self._world is not None
 
     @property
@@ -127,7 +127,7 @@ class MujocoRobot(Robot):
             self._world = World(self._simulation, self.profile.control_rate_hz)
             self.reset()
         except BaseException:
-            # Or the render process would outlive the attempt.
+            # Otherwise the render process would outlive the failed attempt.
             self.disconnect()
             raise
 
@@ -138,12 +138,12 @@ class MujocoRobot(Robot):
         self._frames = NoFrames()
 
     def reset(self, seed: int | None = None, options: Mapping[str, Any] | None = None) -> int:
-        """Place the robot at home and the objects anew; returns the seed that was used.
+        """Put the robot at its home and place the objects again; returns the seed that was used.
 
         Equal seeds and options give what the task's gymnasium environment gives for them.
 
         Raises:
-            ConfigurationError: unknown options, or an object that cannot be placed so.
+            ConfigurationError: unknown options, or an object that cannot be placed there.
         """
         used = self._next_seed if seed is None else seed
         self.task.start(self.world, np_random(used)[0], options)
@@ -193,7 +193,7 @@ class MujocoRobot(Robot):
         return float(self.task.reward(self._values(), self.profile))
 
     def judge(self) -> tuple[float, bool]:
-        """Reward and success now, from one look."""
+        """Reward and success now, from one reading of the simulation."""
         values, profile = self._values(), self.profile
         return float(self.task.reward(values, profile)), bool(self.task.success(values, profile))
 

@@ -30,7 +30,7 @@ class Robot(ABC):
     @property
     @abstractmethod
     def observation_features(self) -> tuple[Feature, ...]:
-        """The arrays that `observe` returns: joints, poses, then one image a camera."""
+        """The arrays that `observe` returns: joints, poses, then one image per camera."""
 
     @property
     def action_feature(self) -> Feature:

@@ -31,7 +31,11 @@ class TrajectoryFollower:
     def accept(self, times_s: FloatArray, positions: FloatArray, now_s: float) -> None:
         """Follow `positions` (k, n), each to be reached `times_s` (k,) after `now_s`.
 
-        A first time of 0 means at once. The times increase (the caller has checked them).
+        Args:
+            times_s: (k,) seconds, increasing (the caller has checked that); a first time of 0 means
+                at once.
+            positions: (k, n) rad or m.
+            now_s: current time in seconds, on the clock of `target`.
         """
         start = self.target(now_s)
         if times_s[0] > 0.0:

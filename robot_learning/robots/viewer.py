@@ -39,10 +39,10 @@ class Viewer:
     """
 
     def __init__(self, world: World, *, driven: bool = False) -> None:
-        """Open the window, its panels of settings closed (Tab, shift-Tab), the keyboard left alone.
+        """Open the window with its settings panels closed (Tab, shift-Tab) and without the focus.
 
         Args:
-            world: what is shown.
+            world: the simulation that is shown.
             driven: whether a person drives what is shown, mostly with keys. The view is then from
                 behind the arm, and MuJoCo's shortcuts do not change how the scene is drawn.
 
@@ -61,7 +61,7 @@ class Viewer:
             warnings.simplefilter("ignore")  # what GLFW has to say is in the error below
             if not glfw.init():
                 raise DependencyError(f"the display '{named}' cannot be opened")
-        # Who drives with the keyboard types into another window; a window manager may not care.
+        # Whoever drives with the keyboard types into another window; window managers may ignore it.
         glfw.window_hint(glfw.FOCUSED, glfw.FALSE)
         glfw.window_hint(glfw.FOCUS_ON_SHOW, glfw.FALSE)
         self._world, self._shown = world, mujoco.MjData(world.mj_model)
@@ -87,7 +87,7 @@ class Viewer:
             camera.elevation = DRIVING_ELEVATION_DEG if driven else FREE_ELEVATION_DEG
 
     def show(self, now_ns: int) -> None:
-        """Show the world as it is, 60 times a second of its own time at most."""
+        """Show the world as it is, at most 60 times per second of its own time."""
         if self._viewer.is_running() and now_ns - self._shown_ns >= FRAME_PERIOD_NS:
             with self._viewer.lock():
                 self._copy_world()
@@ -102,7 +102,7 @@ class Viewer:
         mujoco.mj_copyData(self._shown, self._world.mj_model, self._world.mj_data)
 
     def caption(self, facts: Mapping[str, str], note: str = "") -> None:
-        """Write names and values into a corner of the window, and a note into another."""
+        """Write names and values into one corner of the window, and a note into another."""
         import mujoco
 
         font, at = mujoco.mjtFontScale.mjFONTSCALE_150, mujoco.mjtGridPos
@@ -110,7 +110,7 @@ class Viewer:
         self._viewer.set_texts([named, (font, at.mjGRID_BOTTOMLEFT, note, "")])
 
     def shade(self, shadow: Shadow, joint_position: FloatArray | None) -> None:
-        """Draw a shadow of the robot at `joint_position` (n,), from now on; None for none."""
+        """Draw a shadow of the robot at `joint_position` (n,) from now on; None draws none."""
         scene = self._viewer.user_scn
         scene.ngeom = 0
         if joint_position is not None:
@@ -124,7 +124,7 @@ class Viewer:
 
 
 class SceneLook:
-    """How MuJoCo's window draws a scene, put back after its shortcuts have changed it."""
+    """How MuJoCo's window draws a scene, restored after its shortcuts have changed it."""
 
     def __init__(self, handle: Handle) -> None:
         """Remember how the scene is drawn now."""
@@ -134,7 +134,7 @@ class SceneLook:
         self._camera = (handle.cam.type, handle.cam.fixedcamid)
 
     def restore(self) -> None:
-        """Draw it so again, from the free view; where that stands is left to the mouse."""
+        """Draw the scene as remembered, from the free camera; the mouse still moves that camera."""
         option, wanted = self._handle.opt, self._option
         self._handle.user_scn.flags[:] = self._rendering
         for group in _GROUPS:

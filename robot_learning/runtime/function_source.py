@@ -24,10 +24,10 @@ class FunctionSource(CommandSource):
         """Prepare.
 
         Args:
-            act: gives joint positions (n,), rad or m, or None to stay silent.
-            joint_names: what its elements are.
-            rate_hz: how often it is asked; in every control period when None.
-            on_reset: is told the seed of every episode.
+            act: returns joint positions (n,), rad or m, or None to stay silent.
+            joint_names: (n,) names of the joints, in the order of the positions.
+            rate_hz: rate at which `act` is called; None calls it in every control period.
+            on_reset: callback that receives the seed of every episode; None for none.
         """
         self._act = act
         self._names = tuple(joint_names)
@@ -47,7 +47,8 @@ class FunctionSource(CommandSource):
         now_ns = observation.stamp_ns
         if self._begin_ns is None:
             self._begin_ns = now_ns
-        # Due by count and not by the last time, so that rates that do not divide do not drift.
+        # Due by count, not by the last call, so that a rate that does not divide the control rate
+        # does not drift.
         if now_ns < self._begin_ns + round(self._sent * self._period_ns):
             return SILENT
         self._sent += 1

@@ -1,4 +1,4 @@
-"""Recording a session's episodes: the same columns as over topics, repeatable bit for bit."""
+"""Recording a session's episodes: the columns of a recording over topics, repeatable exactly."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def session_info(
     """What a recording of a session holds.
 
     Args:
-        profile: the robot.
-        task: its name.
-        rate_hz: rows a second; the robot is seen at its control rate.
+        profile: profile of the robot.
+        task: name of the task.
+        rate_hz: rows per second; the robot is observed at its control rate.
         poses: names of the observed poses.
-        cameras: that are recorded.
-        raw_images: store them uncompressed.
-        with_task: record the task's reward and success.
-        env_args: see `DatasetInfo`.
+        cameras: cameras that are recorded.
+        raw_images: whether images are stored uncompressed.
+        with_task: whether the task's reward and success are recorded.
+        env_args: description of the environment, as in `DatasetInfo`; None for none.
     """
     control_hz = profile.control_rate_hz
     streams = [
@@ -67,11 +67,12 @@ class SessionSamples:
         """Prepare.
 
         Args:
-            info: what is recorded; made by `session_info`, or one that has the same streams.
-            task_values: gives the reward and whether the task is solved, now.
+            info: description of what is recorded, from `session_info` or with the same streams.
+            task_values: returns the current reward and whether the task is solved; None where the
+                task is not recorded.
 
         Raises:
-            EpisodeError: a stream is none that a session gives.
+            EpisodeError: a stream is not one that a session produces.
         """
         self._joints: Stream | None = None
         self._columns: dict[str, frozenset[str]] = {}
@@ -117,9 +118,9 @@ class SessionSamples:
 
 
 class SessionRecording(Subscriber):
-    """Feeds a recorder; hold its folder's lock.
+    """Feeds a recorder; the caller holds the lock of the recorder's folder.
 
-    Call `start` after the session's `reset`: the first row is that of the next step. Then
+    Call `start` after the session's `reset`: the next step gives the first row. Then call
     `stop` or `discard`.
     """
 

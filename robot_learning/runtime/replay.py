@@ -1,7 +1,7 @@
 """Sending a recorded episode's actions again, and how far the arm then strays from the recording.
 
-What is sent passes the arbiter like any policy's commands, so that a replay never asks more of
-an arm than its limits allow.
+The commands pass through the arbiter like those of any policy, so that a replay never asks more
+of an arm than its limits allow.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Recording:
     """What a replay takes from an episode. Times are nanoseconds since its first row.
 
     Attributes:
-        joint_names: (n,).
-        times_ns: (k,) of the commands, increasing; the first is 0.
-        positions: (k, n) rad or m, finite.
-        measured_ns: (m,) of the measurements, increasing.
-        measured: (m, n) rad or m.
-        left_out: rows without a usable command.
+        joint_names: (n,) names of the joints.
+        times_ns: (k,) times of the commands, increasing; the first is 0.
+        positions: (k, n) commanded positions, rad or m, finite.
+        measured_ns: (m,) times of the measurements, increasing.
+        measured: (m, n) measured positions, rad or m.
+        left_out: number of rows without a usable command.
     """
 
     joint_names: tuple[str, ...]
@@ -65,16 +65,21 @@ class Recording:
 
     @property
     def duration_s(self) -> float:
-        """From the first command to the last."""
+        """Seconds from the first command to the last."""
         return int(self.times_ns[-1]) / NS_PER_S
 
 
 def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Recording:
-    """The commands of `column`, a key of `COLUMNS`, and the measurements to compare with.
+    """The commands of an episode, and the measurements to compare a replay with.
+
+    Args:
+        episode: the recording.
+        column: column of commands that is replayed, a key of `COLUMNS`.
+        profile: profile of the robot that will replay it.
 
     Raises:
         ConfigurationError: no such column, or other joints than the robot's; names both sides.
-        EpisodeError: the episode lacks the column, or has no usable row of it.
+        EpisodeError: the episode lacks the column, or has fewer than two usable rows of it.
     """
     if column not in COLUMNS:
         raise ConfigurationError(unknown_choice("column to replay", column, COLUMNS))
@@ -107,16 +112,16 @@ def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Reco
 def as_recorded(profile: RobotProfile, info: DatasetInfo) -> RobotProfile:
     """The robot with the limits that the recording was made with, for a replay in simulation.
 
-    Demonstrations in lockstep move by the environment's rule: one command a row, and no joint
-    further in a row than its velocity limit allows. An arbiter at another rate, with an
-    acceleration limit beside, would not do the same again. Whatever an arbiter recorded is
-    replayed by an arbiter as it is.
+    Demonstrations in lockstep follow the environment's rule: one command per row, and in each
+    row every joint moves no further than its velocity limit allows. An arbiter at another rate,
+    with an acceleration limit as well, would not reproduce that. What was recorded through an
+    arbiter is replayed with the profile as it is.
     """
     rate_hz = info.full_env_args()["env_kwargs"].get("control_rate_hz")
     if not isinstance(rate_hz, int | float) or rate_hz <= 0:
         return profile
     joints = tuple(
-        # From full speed one way to full speed the other way within one period: no limit at all.
+        # Enough to reverse from full speed to full speed within one period, so it never limits.
         replace(joint, acceleration_max=2.0 * joint.velocity_max * rate_hz)
         for joint in profile.joints
     )
@@ -145,7 +150,10 @@ def start_options(
 ) -> dict[str, Any]:
     """The reset options of a simulated robot that put it where the episode began.
 
-    `poses` lacks the objects that were not recorded.
+    Args:
+        episode: the recording.
+        objects: names of the objects in the scene; `poses` lacks those that were not recorded.
+        profile: profile of the simulated robot, whose position limits the joints are clipped to.
     """
     recorded = {column.path for column in episode.info.columns}
     joints, _ = TurnRules.of(profile).first(episode.column(_MEASURED, 0, 1)[0])
@@ -164,14 +172,14 @@ class ReplayResult:
     """How a replay went.
 
     Attributes:
-        joint_names: (n,).
-        largest: (n,) the largest distance from the recorded measurements, rad or m.
-        mean: (n,) the mean distance.
-        compared: measurements that were compared.
-        limited: ticks in which the arbiter's limits changed something.
-        modes: ticks in each of the arbiter's modes.
-        refused: commands that the arbiter refused, by reason.
-        solved: whether the simulated task was solved in the end; None where that is not known.
+        joint_names: (n,) names of the joints.
+        largest: (n,) largest distance from the recorded measurements, rad or m.
+        mean: (n,) mean distance from the recorded measurements, rad or m.
+        compared: number of measurements that were compared.
+        limited: number of ticks in which the arbiter's limits changed the command.
+        modes: number of ticks in each of the arbiter's modes.
+        refused: number of commands that the arbiter refused, by reason.
+        solved: whether the simulated task was solved at the end; None where that is not known.
     """
 
     joint_names: tuple[str, ...]
@@ -203,22 +211,22 @@ class ReplayResult:
 def approach(
     recording: Recording, start: FloatArray, profile: RobotProfile, speed: float
 ) -> tuple[npt.NDArray[np.int64], FloatArray, int]:
-    """A recording with a slow way to its beginning put in front.
+    """A recording preceded by a slow approach from the arm's present position.
 
     Args:
-        recording: what follows.
-        start: (n,) where the arm is, rad or m.
-        profile: the robot.
-        speed: share of each joint's velocity limit that the way takes at most.
+        recording: recording that follows the approach.
+        start: (n,) present joint positions, rad or m.
+        profile: profile of the robot.
+        speed: largest share of each joint's velocity limit that the approach uses.
 
     Returns:
         Times in nanoseconds (k,), positions (k, n), and the time at which the recording begins.
     """
-    # A continuous joint goes the shorter way, not back by all the turns between.
+    # A continuous joint goes the shorter way instead of unwinding all the turns between.
     begin = TurnRules.of(profile).beside(recording.positions[0], start)
     positions = recording.positions + (begin - recording.positions[0])
     way = begin - start
-    # The middle of a smooth step is 1.5 times as fast as its mean.
+    # The cubic step 3 s^2 - 2 s^3 peaks at 1.5 times its mean speed, halfway.
     longest_s = float((np.abs(way) / profile.velocity_max).max()) * 1.5 / speed
     steps = max(2, round(longest_s / _APPROACH_STEP_S) + 1)
     share = np.linspace(0.0, 1.0, steps)[:, None]
@@ -238,10 +246,14 @@ def deviation(
     measured: FloatArray,
     turns: TurnRules | None = None,
 ) -> ReplayResult:
-    """Compare measurements (m, n) at `times_ns` since the first command with the recorded ones.
+    """Compare the measurements of a replay with the recorded ones.
 
-    Between two of them a straight line is taken. With `turns`, a continuous joint is as far away
-    as the shorter way round.
+    Args:
+        recording: recording that was replayed.
+        times_ns: (m,) times of the new measurements since the first command, increasing.
+        measured: (m, n) new measurements, rad or m, interpolated linearly in time.
+        turns: rules of the continuous joints, whose distance is then the shorter way round;
+            None treats no joint as continuous.
 
     Raises:
         EpisodeError: the two do not overlap in time.
@@ -275,19 +287,19 @@ def replay(
     """Send a recording to a simulated robot, in lockstep.
 
     Args:
-        recording: of `read_recording`.
-        robot: connected.
-        options: of its reset; see `start_options`.
-        seed: of its reset.
-        solved: whether the task is solved now.
-        progress: is told how many control periods of all are done.
+        recording: recording to send, from `read_recording`.
+        robot: connected simulated robot.
+        options: options of the robot's reset, from `start_options`.
+        seed: seed of the robot's reset; None takes the robot's next one.
+        solved: returns whether the task is solved now; None where that is not known.
+        progress: callback with the number of control periods done and their total; None for none.
 
     Raises:
-        ConfigurationError: the robot cannot be reset so.
+        ConfigurationError: the robot cannot be reset with these options.
         EpisodeError: nothing could be compared.
     """
     profile = robot.profile
-    # The arm stands where the recording begins: there is nothing to blend over.
+    # The arm is already where the recording begins, so there is nothing to blend.
     settings = arbiter_settings(profile, blend_s=_NO_BLEND_S)
     source = TrajectorySource(recording.times_ns, recording.positions, profile.joint_names)
     log = _Log()
@@ -337,5 +349,5 @@ def _stamps_ns(episode: Episode, path: str) -> npt.NDArray[np.int64]:
 
 
 def _is_new(stamps_ns: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """(T,) where a row holds a sample that no row before held."""
+    """(T,) whether a row holds a sample that no earlier row held."""
     return np.asarray((stamps_ns >= 0) & (np.diff(stamps_ns, prepend=-1) > 0))

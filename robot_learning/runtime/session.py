@@ -1,9 +1,9 @@
-"""One loop over a robot, those who command it, and its arbiter, in lockstep.
+"""One loop over a robot, its command sources and its arbiter, in lockstep.
 
-It is what the nodes do over topics, without topics: in each control period the robot is
-observed, the sources are asked, the arbiter decides, the robot is commanded, and time moves on.
+It does what the nodes do over topics, without topics: in each control period the robot is
+observed, the sources are polled, the arbiter decides, the robot is commanded, and time moves on.
 The robot's simulated time is the only clock, so that a run is as fast as the machine allows and
-repeats bit for bit from its seeds. Whoever records or shows it subscribes.
+repeats bit for bit from its seeds. Recorders and viewers subscribe to it.
 
     with MujocoRobot(profile, task) as robot:
         session = Session(robot, Arbiter(arbiter_settings(profile)), policy=policy)
@@ -51,7 +51,7 @@ class LockstepRobot(Protocol):
 
 
 class Subscriber:
-    """Sees everything that happens in a session. Override what is of interest."""
+    """Is notified of everything that happens in a session. Override what is of interest."""
 
     def on_reset(self, seed: int) -> None:
         """An episode begins."""
@@ -62,7 +62,7 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One control period: what was seen, what was decided, and what the robot took of it.
+    """One control period: the observation, the decision, and the command that the robot took.
 
     `taken` is None while the arbiter commands nothing.
     """
@@ -76,12 +76,12 @@ class Session:
     """Runs episodes, one after the other. One thread.
 
     Attributes:
-        robot: connected.
-        arbiter: ticks once a control period.
-        seed: of the running episode.
+        robot: connected robot that is observed and commanded.
+        arbiter: decides once in each control period who drives.
+        seed: seed of the running episode.
         episode: number of the running episode, from 0; -1 before the first reset.
-        state: the arbiter's.
-        last: the newest step; None right after a reset.
+        state: state of the arbiter after the newest step.
+        last: newest step; None right after a reset.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Session:
         self._turns = TurnCounter(arbiter.settings.turns)
 
     def subscribe(self, subscriber: Subscriber) -> None:
-        """Tell `subscriber` of everything from now on."""
+        """Notify `subscriber` of everything from now on."""
         self._subscribers.append(subscriber)
 
     def reset(
@@ -120,14 +120,15 @@ class Session:
         """Begin an episode with a fresh arbiter; returns the seed that was used.
 
         Args:
-            seed: of the robot's reset and of the sources; None takes the robot's next one.
-            options: of the robot's reset.
-            requests: answered in the first step. After ENABLE the human's source drives as soon
-                as it sends; a policy needs HAND_BACK too, and drives if it sends at once.
-            demonstration: the noise on the human's commands in this episode.
+            seed: seed of the robot's reset and of the sources; None takes the robot's next one.
+            options: options of the robot's reset, such as poses of objects; None for none.
+            requests: requests to the arbiter, answered in the first step. After ENABLE the human's
+                source drives as soon as it sends; a policy needs HAND_BACK too, and drives if it
+                sends at once.
+            demonstration: DART noise on the human's commands in this episode; None for none.
 
         Raises:
-            ConfigurationError: the options are wrong; the episode before goes on.
+            ConfigurationError: the options are wrong; the previous episode continues.
         """
         self.seed = self.robot.reset(seed, options)
         self.episode += 1
@@ -179,9 +180,9 @@ class Session:
         return self.last
 
     def run(self, steps: int, until: Callable[[], bool] | None = None) -> bool:
-        """At most `steps` periods; whether `until` came true.
+        """Run at most `steps` periods; returns whether `until` came true.
 
-        The state in which it came true is seen by the subscribers too: it is the last step's.
+        The subscribers see the state in which it came true as well: one more step is taken from it.
         """
         for _ in range(steps):
             reached = until is not None and until()

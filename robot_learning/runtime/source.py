@@ -1,4 +1,4 @@
-"""The interface of whoever commands a robot in a session: a person, a policy, a recording."""
+"""The interface of what commands a robot in a session: a person, a policy, a recording."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from robot_learning.core.types import Observation
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SourceOutput:
-    """What a source says in one tick: commands, oldest first, and requests to the arbiter."""
+    """A source's output in one tick: commands, oldest first, and requests to the arbiter."""
 
     commands: tuple[RawCommand, ...] = ()
     requests: tuple[Request, ...] = ()
@@ -27,11 +27,11 @@ class CommandSource(ABC):
 
     @abstractmethod
     def poll(self, observation: Observation, decision: Decision | None) -> SourceOutput:
-        """What it wants now, at `observation.stamp_ns`; `SILENT` for nothing new.
+        """The source's output now, at `observation.stamp_ns`; `SILENT` for nothing new.
 
         Args:
-            observation: the robot as it is.
-            decision: the arbiter's previous one; None in the first tick of an episode. When
+            observation: what is measured of the robot now.
+            decision: previous decision of the arbiter; None in the first tick of an episode. When
                 its `policy_reset` is set, a policy forgets its history.
         """
 

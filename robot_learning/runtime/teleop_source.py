@@ -35,7 +35,15 @@ class TeleopSource(CommandSource):
         profile: RobotProfile,
         on_event: Callable[[OperatorEvent], None] | None = None,
     ) -> None:
-        """Prepare; `on_event` is told what the operator asks for, meant for the arbiter or not."""
+        """Prepare.
+
+        Args:
+            device: open device that the operator holds.
+            controller: turns the operator's input into joint targets.
+            profile: profile of the robot that is driven.
+            on_event: called with everything the operator asks for, whether it is meant for the
+                arbiter or not; None for none.
+        """
         self._device, self._controller = device, controller
         self._names = profile.joint_names
         self._period_s = 1.0 / profile.control_rate_hz
@@ -43,7 +51,7 @@ class TeleopSource(CommandSource):
         self._state = DISENGAGED
 
     def reset(self, seed: int) -> None:
-        """Begin an episode: the robot stands elsewhere now, so the target starts over."""
+        """Begin an episode: the robot has moved, so the target starts over."""
         self._state = DISENGAGED
 
     def poll(self, observation: Observation, decision: Decision | None) -> SourceOutput:
@@ -67,5 +75,5 @@ class TeleopSource(CommandSource):
 
 
 def _known(position: FloatArray) -> FloatArray | None:
-    """The row of a decision; None where it stands for nothing."""
+    """A row of a decision; None where it is NaN, as of a source that sent nothing."""
     return None if np.isnan(position).any() else position

@@ -1,4 +1,4 @@
-"""A recorded trajectory as a source: it is sent again, at its own pace."""
+"""A recorded trajectory as a source: it is sent again, at its recorded pace."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class TrajectorySource(CommandSource):
         """Prepare.
 
         Args:
-            times_ns: (T,) increasing; the first one is when an episode begins.
+            times_ns: (T,) nanoseconds, increasing; an episode begins at the first.
             positions: (T, n) rad or m, finite.
-            joint_names: (n,) what the columns are.
+            joint_names: (n,) names of the joints, in the order of the columns.
         """
         self._offsets_ns = np.asarray(times_ns, np.int64) - int(times_ns[0])
         self._positions = positions
@@ -39,16 +39,16 @@ class TrajectorySource(CommandSource):
 
     @property
     def duration_s(self) -> float:
-        """From the first row to the last."""
+        """Seconds from the first row to the last."""
         return int(self._offsets_ns[-1]) / NS_PER_S
 
     @property
     def begin_ns(self) -> int | None:
-        """When the first row was sent; None before."""
+        """Stamp at which the first row was sent; None before."""
         return self._begin_ns
 
     def reset(self, seed: int) -> None:
-        """Begin anew with the next observation."""
+        """Start over with the next observation."""
         self._begin_ns = None
 
     def poll(self, observation: Observation, decision: Decision | None) -> SourceOutput:
@@ -59,7 +59,7 @@ class TrajectorySource(CommandSource):
         passed_ns = now_ns - self._begin_ns
         if passed_ns > self._offsets_ns[-1]:
             return SILENT
-        # From the row in force on: the arbiter goes from row to row in straight lines.
+        # Begin with the row in force: the arbiter interpolates linearly from row to row.
         first = int(np.searchsorted(self._offsets_ns, passed_ns, side="right")) - 1
         end = int(np.searchsorted(self._offsets_ns, passed_ns + _AHEAD_NS, side="right")) + 1
         row_ns = int(self._offsets_ns[first])

@@ -1,1 +1,1 @@
-"""Policies at work: windows of observations in, chunks of actions out, never in the loop's way."""
+"""Policies at work: windows of observations in, chunks of actions out, without blocking a loop."""

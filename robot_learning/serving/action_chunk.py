@@ -1,4 +1,4 @@
-"""A chunk of actions laid out in time: what a policy predicted, and when each step is meant."""
+"""A chunk of actions laid out in time: what a policy predicted, and the time of each step."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from robot_learning.core.types import FloatArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActionChunk:
-    """Actions from one observation on.
+    """The actions that follow one observation.
 
     Attributes:
-        stamp_ns: the stamp of the observation that they answer to; row 0 is meant then.
+        stamp_ns: stamp of the observation that the actions answer, which is the time of row 0.
         period_ns: time between two rows.
         actions: (k, n) joint positions, rad or m.
     """
@@ -28,22 +28,22 @@ class ActionChunk:
 
     @property
     def last_ns(self) -> int:
-        """When the last row is meant."""
+        """Time of the last row."""
         return self.stamp_ns + (len(self.actions) - 1) * self.period_ns
 
     @property
     def end_ns(self) -> int:
-        """When the last row is over: one period after it is meant."""
+        """End of the last row: one period after its time."""
         return self.last_ns + self.period_ns
 
     def step_ns(self, step: int) -> int:
-        """When row `step` is meant."""
+        """Time of row `step`."""
         return self.stamp_ns + step * self.period_ns
 
     def at(self, times_ns: Sequence[int]) -> FloatArray:
-        """(m, n) actions at any times: linear between rows, NaN before the first, after the last.
+        """(m, n) actions at any times: linear between rows, NaN outside of them.
 
-        A time that is one of the rows gives exactly that row.
+        The time of a row gives exactly that row.
         """
         rows = np.full((len(times_ns), self.actions.shape[1]), np.nan)
         steps_ns = range(self.stamp_ns, self.end_ns, self.period_ns)
@@ -55,10 +55,10 @@ class ActionChunk:
     def points_from(
         self, now_ns: int, horizon_ns: int | None = None
     ) -> tuple[list[float], FloatArray]:
-        """What is still to be done at `now_ns`: offsets in seconds after the stamp, and rows.
+        """The rows still to be executed at `now_ns`: offsets in seconds after the stamp, and rows.
 
-        The row in force (the last one that has begun) is the first; the row that is reached
-        `horizon_ns` after now is the last. There is always at least one.
+        They begin with the row in force (the last one that has begun) and end with the row that is
+        reached `horizon_ns` after now; None goes to the end. There is always at least one.
         """
         last = len(self.actions) - 1
         first = min(max((now_ns - self.stamp_ns) // self.period_ns, 0), last)

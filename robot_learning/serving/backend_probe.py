@@ -1,4 +1,4 @@
-"""Which backend serves a policy fastest on this machine, by measuring them all beforehand."""
+"""Which backend serves a policy fastest on this machine, measured before it drives."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ AUTO = "auto"
 BACKENDS = get_args(ComputeBackend)
 # Results may differ by this, in units of the normalised action (whose range is about 2).
 TOLERANCE = 2e-3
-# Below this compiling cannot gain what it costs: seconds to minutes at every start.
+# Below this, compiling cannot gain what it costs: seconds to minutes at every start.
 COMPILE_FROM_S = 0.005
-# An export takes seconds; a policy that is this fast already gains nothing that can be felt.
+# An export takes seconds; a policy that is already this fast gains nothing noticeable.
 EXPORT_FROM_S = 0.0005
 PROBE_CALLS = 20
 PROBE_TIME_S = 1.0
@@ -40,9 +40,9 @@ class Candidate:
     """One backend that was tried.
 
     Attributes:
-        name: of the backend.
-        median_s: seconds of one call; NaN when it was not measured.
-        remark: why it was not measured, or not used; empty otherwise.
+        name: name of the backend.
+        median_s: median duration of one call, in seconds; NaN when it was not measured.
+        remark: why the backend was not measured, or not used; empty otherwise.
     """
 
     name: str
@@ -56,14 +56,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class ProbeReport:
-    """What was tried and what was chosen."""
+    """The backends that were tried and the one that was chosen."""
 
     chosen: str
     candidates: tuple[Candidate, ...]
 
     @property
     def median_s(self) -> float:
-        """Seconds of one call of the chosen one."""
+        """Median duration of one call of the chosen backend, in seconds."""
         return next(one.median_s for one in self.candidates if one.name == self.chosen)
 
     def __str__(self) -> str:
@@ -80,15 +80,16 @@ def choose_backend(
 ) -> tuple[Backend, ProbeReport]:
     """Build the backends, compare their results with eager PyTorch's, and take the fastest.
 
-    Each is warmed up by being measured.
+    The measurement warms each backend up.
 
     Args:
-        policy: in `eval()` mode, on its device.
-        wanted: one of `BACKENDS`.
-        batch: windows in one call.
-        threads: of ONNX Runtime.
-        beside: the policy's checkpoint, when another policy drives meanwhile: then exporting is
-            left to another process, and compiling is tried only if asked for.
+        policy: policy in `eval()` mode, on its device.
+        wanted: one of `BACKENDS`; `auto` takes the fastest.
+        batch: number of windows in one call.
+        threads: number of threads of ONNX Runtime.
+        beside: checkpoint of the policy when another policy drives meanwhile: exporting is then
+            left to another process, and compiling is tried only if asked for. None when no
+            policy drives.
 
     Raises:
         ConfigurationError: there is no such backend, or the one that was asked for cannot serve
@@ -164,7 +165,7 @@ def _try(
 
 
 def _largest_difference(backend: Backend, policy: Policy, batch: int) -> float:
-    """Over several draws, in units of the normalised action."""
+    """Largest difference from eager over several draws, in units of the normalised action."""
     eager = EagerBackend(policy)
     scale: Array = np.ones(1)
     if policy.action_normalizer is not None:

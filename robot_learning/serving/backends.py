@@ -33,7 +33,7 @@ class Backend(ABC):
         """(B, T_a, n) actions for (B, T_o, ...) observations and (B, *noise_shape) noise."""
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release what the backend holds."""
         return
 
 
@@ -70,7 +70,7 @@ class CompiledBackend(EagerBackend):
         self._act = torch.compile(policy.act, dynamic=False)
 
     def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
-        """See `Backend.act`; smaller batches are filled up."""
+        """See `Backend.act`; smaller batches are padded."""
         filled = {key: _filled(values, self._batch) for key, values in observation.items()}
         return super().act(filled, _filled(noise, self._batch))[: len(noise)]
 
@@ -98,7 +98,7 @@ class OnnxBackend(Backend):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        # A thread that spins for work takes a core from the control loop.
+        # A thread that spins while waiting for work takes a core from the control loop.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         with tempfile.TemporaryDirectory() as folder:
@@ -110,10 +110,10 @@ class OnnxBackend(Backend):
         self._inputs = {entry.name for entry in self._session.get_inputs()}
 
     def act(self, observation: Mapping[str, Array], noise: Array) -> Array:
-        """See `Backend.act`; smaller batches are filled up."""
+        """See `Backend.act`; smaller batches are padded."""
         feeds = {f"observation_{i}": observation[key] for i, key in enumerate(self._keys)}
         feeds[NOISE] = noise
-        # The exporter leaves out an input without effect, such as the noise of a policy without.
+        # The exporter drops an input without effect, such as the noise of a deterministic policy.
         used = {
             name: _filled(values, self._batch)
             for name, values in feeds.items()
@@ -124,7 +124,7 @@ class OnnxBackend(Backend):
 
 
 def _filled(values: Array, batch: int) -> Array:
-    """(batch, ...) with the last row repeated; the rows beyond those given count for nothing."""
+    """(batch, ...) padded by repeating the last row; the caller drops the rows added."""
     if len(values) == batch:
         return values
     repeats = np.minimum(np.arange(batch), len(values) - 1)
@@ -132,7 +132,13 @@ def _filled(values: Array, batch: int) -> Array:
 
 
 def example_inputs(policy: Policy, batch: int, seed: int = 0) -> tuple[dict[str, Array], Array]:
-    """Observations (batch, T_o, ...) and noise as a policy takes them, drawn from a seed."""
+    """Random inputs of a policy: observations (batch, T_o, ...) and noise (batch, *noise_shape).
+
+    Args:
+        policy: policy whose spec gives the shapes.
+        batch: number of windows.
+        seed: seed of the draw.
+    """
     rng = np.random.default_rng(seed)
     spec = policy.spec
     observation: dict[str, Array] = {}

@@ -1,8 +1,8 @@
-"""When the next chunk of actions is asked for, and what is done with it when it arrives.
+"""When the next chunk of actions is requested, and what is done with it when it arrives.
 
-A chunk is stamped with its observation. By the time it arrives some of its steps are past; since
-every step has its time, those are simply skipped. What differs between the ways of execution is
-when the next observation is taken, and how chunks that overlap are brought together.
+A chunk carries the stamp of its observation. When it arrives, some of its steps are already past;
+since every step has its time, those are simply skipped. The kinds of execution differ in when the
+next observation is taken, and in how overlapping chunks are combined.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from robot_learning.policies.policy import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 
 AUTO = "auto"
-# How many steps of how many chunks temporal ensembling averages at a time.
+# Temporal ensembling averages at least this many next steps, and further ones as long as steps
+# times chunks stay below the second number.
 NEXT_STEPS, MOST_AVERAGED = 25, 2500
-# Within this share of the age that an observation may have the next chunk is to take over; the
-# rest is for delays that vary.
+# The next chunk is to take over within this share of the age that an observation may reach; the
+# rest is a margin for varying delays.
 AGE_SHARE = 0.9
 
 
 class Execution(Enum):
     """How chunks are executed.
 
-    RECEDING_HORIZON: after `executed_steps` a new observation is taken and a new chunk asked for;
-        until it is there the old chunk's further steps are executed.
-    ASYNCHRONOUS: the same, but asked for so early that the new chunk is there in time.
+    RECEDING_HORIZON: after `executed_steps` a new observation is taken and a new chunk requested;
+        until it arrives, further steps of the old chunk are executed.
+    ASYNCHRONOUS: a new chunk is requested early enough to arrive when `executed_steps` are done.
     TEMPORAL_ENSEMBLING: a new chunk with every step; overlapping ones are averaged with weights
         exp(-m i), i = 0 being the oldest (Zhao et al. 2023, algorithm 2).
-    REAL_TIME_CHUNKING: asynchronous; the new chunk is generated so that it goes on where the old
-        one is by then (Black et al. 2025). For diffusion and flow policies.
+    REAL_TIME_CHUNKING: asynchronous; the new chunk is generated so that it continues from where
+        the old one is by then (Black et al. 2025). For diffusion and flow policies.
     """
 
     RECEDING_HORIZON = "receding_horizon"
@@ -54,7 +55,7 @@ EXECUTIONS = get_args(ExecutionName)
 
 
 class Verdict(Enum):
-    """What became of a chunk that arrived."""
+    """What was done with a chunk that arrived."""
 
     TAKEN = "taken"
     LATE = "late"
@@ -66,13 +67,13 @@ class PlannerSettings:
     """How one policy's chunks are executed.
 
     Attributes:
-        execution: see `Execution`.
+        execution: kind of execution, see `Execution`.
         period_ns: time between two steps of a chunk.
-        chunk_steps: rows of the policy's output.
-        first_step: the row that answers to the current observation.
-        executed_steps: steps that are executed before the next chunk takes over.
-        max_age_ns: age of its observation beyond which the arbiter follows no chunk.
-        ensembling_decay: m of the weights.
+        chunk_steps: number of rows of the policy's output.
+        first_step: index of the row that belongs to the current observation.
+        executed_steps: number of steps that are executed before the next chunk takes over.
+        max_age_ns: age of a chunk's observation beyond which the arbiter does not follow it.
+        ensembling_decay: decay m of the ensembling weights exp(-m i), per chunk.
     """
 
     execution: Execution
@@ -84,10 +85,12 @@ class PlannerSettings:
     ensembling_decay: float = 0.01
 
     def steps_until_next(self, delay_ns: int) -> int:
-        """`executed_steps`, or as many as keep the observation young enough.
+        """`executed_steps`, or fewer where the observation would get too old for the arbiter.
 
-        `delay_ns` is the time from an observation until its chunk is there.
+        `delay_ns` is the time from an observation until its chunk arrives.
         """
+        # Receding horizon waits out the delay after the last executed step, while the observation
+        # goes on aging; the other kinds have the next chunk by then.
         wait_ns = delay_ns if self.execution is Execution.RECEDING_HORIZON else 0
         young_ns = int(AGE_SHARE * self.max_age_ns) - wait_ns
         return min(self.executed_steps, young_ns // self.period_ns)
@@ -105,12 +108,14 @@ def planner_settings(
     """How the chunks of a policy are executed.
 
     Args:
-        spec: the policy's.
+        spec: spec of the policy.
         execution: one of `EXECUTIONS`; `auto` is asynchronous for chunks, else receding horizon.
-        executed_steps: number of them; None takes the policy's own.
-        policy_max_age_s: age of its observation beyond which the arbiter follows no chunk.
-        ensembling_decay: see `PlannerSettings`.
-        takes_prefix: whether the policy can go on from another chunk.
+        executed_steps: number of steps executed before the next chunk takes over; None takes the
+            policy's own number.
+        policy_max_age_s: age in seconds of a chunk's observation beyond which the arbiter does
+            not follow it.
+        ensembling_decay: decay m of the ensembling weights exp(-m i), per chunk.
+        takes_prefix: whether the policy can continue from another chunk.
 
     Raises:
         ConfigurationError: an unknown execution, one that the policy cannot do, or more steps to
@@ -143,13 +148,13 @@ def planner_settings(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ActionPrefix:
-    """What a new chunk is to go on from.
+    """The part of the present plan that a new chunk is to continue.
 
     Attributes:
-        actions: (chunk_steps, n) of the chunk that is being executed, in the new one's rows;
-            zeros where it has none.
-        weights: (chunk_steps,) how much each row binds: 1 where the old chunk will have been
-            executed before the new one arrives, falling to 0 where the old one ends.
+        actions: (chunk_steps, n) actions of the chunk being executed, at the times of the new
+            chunk's rows; zeros where it has none.
+        weights: (chunk_steps,) how strongly each row binds, in [0, 1]: 1 where the old chunk will
+            have been executed before the new one arrives, falling to 0 where the old one ends.
     """
 
     actions: FloatArray
@@ -157,11 +162,11 @@ class ActionPrefix:
 
 
 class ChunkPlanner:
-    """The actions that are planned now, and when the next ones are needed. One thread.
+    """The actions planned at present, and when the next ones are needed. One thread.
 
     Args:
         settings: how chunks are executed.
-        borrowed: the plan of another policy, executed until the first chunk is there.
+        borrowed: plan of another policy, executed until the first chunk arrives; None for none.
     """
 
     def __init__(self, settings: PlannerSettings, borrowed: ActionChunk | None = None) -> None:
@@ -177,15 +182,19 @@ class ChunkPlanner:
         self._asked_ns = None
 
     def is_due(self, stamp_ns: int, delay_ns: int, driving: bool) -> bool:
-        """Whether to ask for a chunk from the observation at `stamp_ns`.
+        """Whether to request a chunk from the observation at `stamp_ns`.
 
-        `delay_ns` is the time from an observation until its chunk is there. While something else
-        drives (`driving` False) a chunk is asked for with every step, so that what the policy
-        would do answers to what the arm does. A borrowed plan is to be replaced at once, as it
-        may end before as many steps are executed as this policy's own chunks have.
+        A borrowed plan is replaced as soon as possible, as it may end before this policy's number
+        of executed steps.
+
+        Args:
+            stamp_ns: stamp of the newest observation.
+            delay_ns: expected time from an observation until its chunk arrives.
+            driving: whether the policy drives. Otherwise a chunk is requested with every step, so
+                that what the policy would do responds to what the arm does.
         """
         settings, plan = self.settings, self.plan
-        # Half a period early, since the observations' own grid may lie anywhere.
+        # Half a period early, since observations may arrive at any phase of the policy's steps.
         early_ns = settings.period_ns // 2
         if self._asked_ns is not None and stamp_ns < self._asked_ns + settings.period_ns - early_ns:
             return False
@@ -193,30 +202,34 @@ class ChunkPlanner:
             return True
         if settings.execution is Execution.TEMPORAL_ENSEMBLING:
             return True
+        # The time at which the next chunk takes over. Receding horizon takes the observation
+        # then; the others take it one delay earlier, so that the chunk arrives by then.
         needed_ns = plan.step_ns(settings.steps_until_next(delay_ns)) - early_ns
         if settings.execution is Execution.RECEDING_HORIZON:
             return stamp_ns >= needed_ns
         return stamp_ns + delay_ns >= needed_ns
 
     def asked(self, stamp_ns: int) -> None:
-        """Note that a chunk was asked for from the observation at `stamp_ns`."""
+        """Note that a chunk was requested from the observation at `stamp_ns`."""
         self._asked_ns = stamp_ns
 
     def prefix(self, stamp_ns: int, delay_ns: int) -> ActionPrefix | None:
-        """What a chunk from `stamp_ns` is to go on from; None when it is free.
+        """What a chunk from `stamp_ns` is to continue; None when it is free.
 
         The weights are those of Black et al. 2025, equation 5: 1 for the steps that will be
-        executed before the new chunk is there, falling to 0 where the old one ends.
+        executed before the new chunk arrives, falling to 0 where the old one ends.
         """
         settings, plan = self.settings, self.plan
         if settings.execution is not Execution.REAL_TIME_CHUNKING or plan is None:
             return None
+        # The old plan resampled at the times of the new chunk's rows, relative to the observation.
         steps = np.arange(settings.chunk_steps) - settings.first_step
         rows = plan.at([stamp_ns + int(step) * settings.period_ns for step in steps])
         there = np.asarray(np.isfinite(rows).all(axis=1))
         overlap = int(steps[there].max(initial=-1)) + 1
         if overlap < 1:
             return None
+        # In steps: the delay rounded up, as a step that has begun is executed by the old chunk.
         delay = min(math.ceil(delay_ns / settings.period_ns), overlap)
         first = settings.first_step
         mask = guidance_weights(settings.chunk_steps, first + delay, first + overlap).numpy()
@@ -226,10 +239,16 @@ class ChunkPlanner:
     def accept(
         self, stamp_ns: int, actions: FloatArray, now_ns: int, driving: bool = True
     ) -> Verdict:
-        """Take the policy's output (chunk_steps, n) for the observation at `stamp_ns`.
+        """Take an output of the policy into the plan.
 
-        A chunk all of whose steps are past, or whose observation is older than that of the
-        present plan, is dropped.
+        A chunk whose steps are all past, or whose observation is older than that of the present
+        plan, is dropped.
+
+        Args:
+            stamp_ns: stamp of the observation that the output answers.
+            actions: (chunk_steps, n) joint positions, rad or m.
+            now_ns: present time, on the clock of the stamps.
+            driving: whether the policy drives; only then are chunks averaged.
         """
         settings = self.settings
         chunk = ActionChunk(stamp_ns, settings.period_ns, actions[settings.first_step :])
@@ -245,15 +264,17 @@ class ChunkPlanner:
         return Verdict.TAKEN
 
     def _ensembled(self, newest: ActionChunk) -> ActionChunk:
-        """The newest chunk's rows, each the average of what all chunks say about its time.
+        """The newest chunk's rows, each averaged over all chunks that cover its time.
 
-        As this is done with every step, a policy that is quick enough to have many chunks has
-        only its next steps averaged; the further ones stand in should it stop answering.
+        As this is done with every step, a policy that is quick enough to have many chunks has only
+        its next steps averaged; the further ones are executed only if it stops answering.
         """
         self._chunks = [one for one in self._chunks if one.last_ns >= newest.stamp_ns] + [newest]
         all_actions = np.stack([chunk.actions for chunk in self._chunks])
         count, steps = all_actions.shape[:2]
         averaged = min(steps, max(NEXT_STEPS, MOST_AVERAGED // count))
+        # places (count, averaged): where the time of each row of the newest chunk lies in every
+        # chunk, as a fractional row number; rows are interpolated linearly between low and low + 1.
         behind_ns = newest.stamp_ns - np.array([chunk.stamp_ns for chunk in self._chunks])
         places = behind_ns[:, None] / newest.period_ns + np.arange(averaged)
         low = np.minimum(places.astype(int), steps - 1)
@@ -263,6 +284,7 @@ class ChunkPlanner:
         if share.any():
             rows += share * (all_actions[chunk_numbers, np.minimum(low + 1, steps - 1)] - rows)
         weights = ensembling_weights(count, self.settings.ensembling_decay)[:, None]
+        # A chunk that ends before a time has no say in it; the others share its weight.
         weights = weights * (places <= steps - 1)
         actions = newest.actions.copy()
         actions[:averaged] = np.einsum("cs,csn->sn", weights / weights.sum(0), rows)

@@ -21,9 +21,9 @@ class Sources:
     """Where each column of a policy's observation comes from: its key -> the robot's name for it.
 
     Attributes:
-        joints: `joint_position`, `joint_velocity`, `joint_effort`.
-        poses: named poses in the world frame.
-        cameras: cameras.
+        joints: names of joint vectors: `joint_position`, `joint_velocity`, `joint_effort`.
+        poses: names of poses in the world frame.
+        cameras: names of the robot's cameras.
     """
 
     joints: dict[str, str]
@@ -37,10 +37,10 @@ def check_policy(
     """Check a policy against the robot that it is to drive.
 
     Args:
-        spec: the policy's.
-        details: of its checkpoint.
-        profile: the robot.
-        source: names the checkpoint in errors.
+        spec: spec of the policy.
+        details: details of the policy's checkpoint, such as its robot and joint names.
+        profile: profile of the robot.
+        source: name of the checkpoint in error messages.
 
     Raises:
         ConfigurationError: another robot, other joints, rates or shapes, an observation that the
@@ -75,7 +75,7 @@ def check_policy(
 
 
 def _assign(column: ObservationSpec, profile: RobotProfile, sources: Sources) -> str:
-    """Note where a column comes from; returns what is wrong with it, or nothing."""
+    """Note where a column comes from; returns what is wrong with it, empty if nothing is."""
     root = next((root for root in _ROOTS if column.key.startswith(root)), None)
     if root is None:
         return f"it sees '{column.key}'; a robot serves obs/<name> and images/<camera>"

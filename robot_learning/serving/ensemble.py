@@ -1,7 +1,7 @@
-"""Several policies of one task: the first one acts, the others tell how far it is to be trusted.
+"""Several policies of one task: the first one acts, the others show how far to trust it.
 
 `policies.gate` names the papers: doubt is the norm of the variances of the members' actions, and
-a critic may tell the risk of what the first one is about to do.
+a critic may estimate the risk of what the first one is about to do.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Ensemble(PolicyClient):
     """Acts as its first member does.
 
     Args:
-        members: at least two, that see and do the same.
-        scale: (n,) by which actions are divided before they are compared: the joints' ranges.
-        critic: tells risk; None where nothing does.
+        members: two policies or more, with equal observations and actions; the first one acts.
+        scale: (n,) ranges of the joints, by which actions are divided before they are compared.
+        critic: critic that estimates risk; None for none.
 
     Raises:
-        ConfigurationError: too few, they differ in what they see or do, or the critic sees or
-            judges something else.
+        ConfigurationError: there are too few members, their observations or actions differ, or
+            the critic was made for other observations or actions.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class Ensemble(PolicyClient):
         return self._first.infer(windows, prefixes)
 
     def doubt(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray:
-        """(len(windows),) norm of the members' variances in the most doubtful executed step."""
+        """(len(windows),) norm of the members' variances, the largest of the executed steps."""
         nothing = [None] * len(windows)
         answers = [actions, *(member.infer(windows, nothing) for member in self._others)]
         return executed_disagreement(np.stack(answers), self.spec, self._scale)
 
     def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
-        """(len(windows),) of the first action of each chunk, at the newest row of each window."""
+        """(len(windows),) risk of each chunk's first action, at the newest row of its window."""
         if self._critic is None:
             return None
         observation = {

@@ -1,4 +1,4 @@
-"""A thread that computes chunks beside the control loop, which never waits for it."""
+"""A thread that computes chunks in parallel with the control loop, which never waits for it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class InferenceRequest:
     """One arm's window, to be answered with a chunk.
 
     Attributes:
-        arm: the number of the runner that asks.
-        epoch: how often that runner had forgotten its past; an answer from before is dropped.
-        window: what the policy looks at.
-        prefix: what the chunk is to go on from.
-        asked_ns: steady time at which the observation was at hand.
+        arm: number of the runner that asks.
+        epoch: number of resets of that runner so far; an answer from an earlier epoch is dropped.
+        window: window of observations that the policy looks at.
+        prefix: part of the plan that the chunk is to continue; None when it is free.
+        asked_ns: steady time at which the observation was available.
     """
 
     arm: int
@@ -41,14 +41,16 @@ class InferenceResult:
     """The answer to a request.
 
     Attributes:
-        request: what was asked.
-        actions: (action_steps, n); None when the inference failed, or gave something else.
-        problem: why there are none; empty otherwise.
+        request: request that is answered.
+        actions: (action_steps, n) joint positions, rad or m; None when the inference failed, or
+            the policy returned something else.
+        problem: why there are no actions; empty otherwise.
         started_ns: steady time at which the policy was called.
-        finished_ns: steady time at which it returned.
-        doubt: how little they are to be trusted; None where nothing tells.
-        risk: the probability that it ends badly; likewise.
-        refused: whether there are none since what the policy returned is not what it promises.
+        finished_ns: steady time at which the policy returned.
+        doubt: disagreement of the ensemble about the actions; None without an ensemble.
+        risk: probability that what the actions begin ends badly; None without a critic.
+        refused: whether actions are missing because the policy returned something other than
+            its spec promises.
     """
 
     request: InferenceRequest
@@ -62,12 +64,12 @@ class InferenceResult:
 
     @property
     def inference_s(self) -> float:
-        """Seconds within the policy itself."""
+        """Seconds spent within the policy itself."""
         return (self.finished_ns - self.started_ns) * 1e-9
 
 
 class Inference(Protocol):
-    """Answers requests with chunks: beside the control loop, or within its steps."""
+    """Answers requests with chunks, in parallel with the control loop or within its steps."""
 
     def submit(self, request: InferenceRequest) -> None:
         """Ask for a chunk; an older request of the same arm that still waits is replaced."""
@@ -78,18 +80,18 @@ class Inference(Protocol):
         ...
 
     def swap(self, client: PolicyClient, priority: int | None = None) -> None:
-        """From the next inference on another client computes; the one before is closed."""
+        """Compute with another client from the next inference on, and close the old one."""
         ...
 
     def close(self, patience_s: float = 1.0) -> bool:
-        """End; False when an inference is still under way after `patience_s`."""
+        """Stop; False when an inference is still under way after `patience_s`."""
         ...
 
 
 class InferenceWorker:
     """Answers requests in a thread of its own, those of several arms in one batch.
 
-    Of each arm only the newest request waits. A client is exchanged between two inferences.
+    Only the newest request of each arm is kept. A client is exchanged between two inferences.
     """
 
     def __init__(
@@ -104,12 +106,12 @@ class InferenceWorker:
         """Start the thread.
 
         Args:
-            client: computes the chunks.
-            on_results: called in the worker's thread after each inference, to wake the loop.
-            arms: how many ask.
-            gather_s: how long to wait for the other arms once one has asked.
-            priority: real-time, of the thread; only for policies so quick that nobody else
-                lacks the core meanwhile. None for an ordinary thread.
+            client: policy that computes the chunks.
+            on_results: callback in the worker's thread after each inference, to wake the loop.
+            arms: number of arms that send requests.
+            gather_s: how long to wait for requests of the other arms after the first.
+            priority: real-time priority of the thread, only for policies quick enough not to keep
+                others from their core. None for an ordinary thread.
         """
         self._client = client
         self._computing: PolicyClient | None = None
@@ -137,9 +139,9 @@ class InferenceWorker:
         return results
 
     def swap(self, client: PolicyClient, priority: int | None = None) -> None:
-        """From the next inference on another client computes; the one before is closed.
+        """Compute with another client from the next inference on, and close the old one.
 
-        That is done once it is idle, in a thread of its own: neither the caller nor the next
+        It is closed once it is idle, in a thread of its own: neither the caller nor the next
         inference waits for connections or processes to end.
         """
         with self._changed:
@@ -148,7 +150,7 @@ class InferenceWorker:
         threading.Thread(target=self._retire, args=(before,), name="closing", daemon=True).start()
 
     def close(self, patience_s: float = 1.0) -> bool:
-        """End the thread; False when it is still within an inference after `patience_s`."""
+        """Stop the thread; False when an inference is still under way after `patience_s`."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -156,7 +158,7 @@ class InferenceWorker:
         return not self._thread.is_alive()
 
     def _work(self) -> None:
-        # Before the wait, as it is the waking that precedence is for.
+        # Before the wait, since the priority is there to wake the thread in time.
         self._take_priority()
         while (batch := self._next_batch()) is not None:
             self._take_priority()
@@ -196,11 +198,11 @@ class InferenceWorker:
 
 
 _Answer = tuple[FloatArray | None, float | None, float | None]
-"""Of one request: actions, doubt and risk."""
+"""Actions, doubt and risk for one request."""
 
 
 class _RefusedError(Exception):
-    """A policy returned something else than it promises."""
+    """A policy returned something other than its spec promises."""
 
 
 def answer_requests(
@@ -211,9 +213,9 @@ def answer_requests(
     """Compute the chunks of one batch; whatever a policy does, this returns.
 
     Args:
-        client: computes them.
-        requests: of different arms.
-        now_ns: steady time in nanoseconds, before and after.
+        client: policy that computes the chunks.
+        requests: requests of different arms, answered in one batch.
+        now_ns: clock of the start and finish times, in nanoseconds.
     """
     started_ns = now_ns()
     answers: list[_Answer] = [(None, None, None)] * len(requests)

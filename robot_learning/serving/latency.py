@@ -1,4 +1,4 @@
-"""How long something takes: the figures for people, and the delay that planning counts on."""
+"""How long something takes: figures for people, and the delay that planning assumes."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class Latency:
         self._count += 1
 
     def clear(self) -> None:
-        """Forget everything: what is measured from now on is something else."""
+        """Forget everything, because something else is measured from now on."""
         self._seconds.clear()
         self._recent.clear()
         self._count = 0
 
     def expected_s(self, otherwise: float = 0.0) -> float:
-        """The delay to count on: the longest of the last ten; `otherwise` before the first.
+        """The delay to plan with: the longest of the last ten; `otherwise` before the first.
 
-        The longest and not the mean, since a chunk that comes too late stops the arm, while one
-        that comes early costs nothing (as in Black et al. 2025, section 4.2).
+        The longest rather than the mean, since a chunk that comes too late stops the arm, while
+        one that comes early costs nothing (as in Black et al. 2025, section 4.2).
         """
         return max(self._recent, default=otherwise)
 

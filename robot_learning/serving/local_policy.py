@@ -32,7 +32,7 @@ class LocalPolicy(PolicyClient):
     ) -> FloatArray:
         """See `PolicyClient.infer`; one pass for all windows.
 
-        A chunk that goes on from another one takes a pass of its own, and PyTorch's, as it needs
+        A chunk that continues another one takes a pass of its own, in PyTorch, as it needs
         gradients with respect to the actions.
         """
         observation = {

@@ -1,8 +1,8 @@
 """From stamped samples to the window of observations that a policy was trained on.
 
-A row at time t holds, of every stream, the newest sample that is stamped not later than t: the
-rule by which recordings are sampled, so that a policy sees in service what it saw in training.
-The rows of a window are one period of the policy's rate apart, whatever the streams' rates are.
+A row at time t holds the newest sample of every stream that is stamped not later than t. Recordings
+are sampled by this rule, so that a policy sees in service what it saw in training. The rows of a
+window are one period of the policy's rate apart, whatever the rates of the streams.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Why there is no window: the streams that were never heard, and those that are over age."""
+    """Why there is no window: the streams never received, and those whose newest sample is old."""
 
     missing: tuple[str, ...]
     stale: tuple[str, ...]
@@ -62,10 +62,10 @@ class ObservationHistory:
         """Begin empty.
 
         Args:
-            observations: the keys and the shape of one row of each.
-            steps: rows of a window.
-            rate_hz: rows a second.
-            max_age_s: age of a sample beyond which its row cannot be made, for all keys or by key.
+            observations: keys, and the shape of one row of each.
+            steps: number of rows of a window.
+            rate_hz: rows per second.
+            max_age_s: age in seconds beyond which a sample is not used, for all keys or by key.
         """
         self._specs = {spec.key: spec for spec in observations}
         self._steps = steps
@@ -93,12 +93,18 @@ class ObservationHistory:
             samples.clear()
 
     def push(self, key: str, stamp_ns: int, value: Array, now_ns: int) -> bool:
-        """Take the sample of one stream; False when it is refused, which `refused` counts.
+        """Take a sample of one stream; False when it is refused, which `refused` counts.
 
         A sample is refused when its shape is not the policy's, when it is not finite, when it is
-        older than the newest one, and when it claims to come from the future of `now_ns`, the
-        ROS time: as the newest one it would have all others refused until time catches up.
-        Images come as (height, width, 3) uint8.
+        older than the newest one, and when its stamp lies in the future: as the newest sample it
+        would make all others be refused until time catches up. One from before the floor of
+        `clear` is ignored without being counted.
+
+        Args:
+            key: key of the policy's observation.
+            stamp_ns: stamp of the sample, in ROS time.
+            value: one row, of the shape in the policy's spec; images are (height, width, 3) uint8.
+            now_ns: present ROS time.
         """
         spec, samples = self._specs[key], self._samples[key]
         if self._floor_ns is not None and stamp_ns < self._floor_ns:
@@ -117,8 +123,8 @@ class ObservationHistory:
     def window(self, stamp_ns: int) -> Window | Gap:
         """The window whose current row is at `stamp_ns`, or why there is none.
 
-        Where the history does not reach back far enough (just after a start or a reset) the
-        oldest sample stands in, as the first row of an episode does in training.
+        Where the history does not reach back far enough (just after a start or a reset), the
+        oldest sample is repeated, as the first row of an episode is in training.
         """
         if gap := self.gap(stamp_ns):
             return gap

@@ -29,12 +29,12 @@ OPSET = 18
 
 
 def is_unrolled(policy: Policy) -> bool:
-    """Whether the network stands in the export many times, which then takes up to minutes."""
+    """Whether the export repeats the network many times, which takes up to minutes."""
     return isinstance(policy, DenoisingPolicy | AutoregressivePolicy)
 
 
 class _Exported(nn.Module):
-    """`act` with one positional tensor an input, as exporters want it."""
+    """`act` with one positional tensor per input, as exporters need it."""
 
     def __init__(self, policy: Policy) -> None:
         super().__init__()
@@ -50,6 +50,11 @@ def export_onnx(policy: Policy, path: Path, batch: int = 1) -> None:
 
     The inputs are `noise` (batch, *noise_shape) and `observation_<i>` in the order of the spec's
     columns; the output is `actions` (batch, T_a, n).
+
+    Args:
+        policy: policy whose `act` is exported.
+        path: file to write.
+        batch: number of windows in one call, fixed in the file.
     """
     observation, noise = example_inputs(policy, batch)
     tensors = (torch.from_numpy(noise), *(torch.from_numpy(one) for one in observation.values()))
@@ -92,10 +97,15 @@ def _export(module: nn.Module, tensors: tuple[Tensor, ...], path: Path, dynamo: 
 
 
 def export_beside(checkpoint: Path | str, path: Path, batch: int = 1) -> None:
-    """The same in a process of its own, from a checkpoint's folder.
+    """Export a checkpoint's policy in a process of its own.
+
+    Args:
+        checkpoint: folder of the checkpoint.
+        path: file to write.
+        batch: number of windows in one call, fixed in the file.
 
     Raises:
-        ConfigurationError: it failed; the text is the last line of what it said.
+        ConfigurationError: the export failed; the text is the last line of its output.
     """
     command = [sys.executable, "-m", __name__, os.fspath(checkpoint), str(path)]
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The seam between a runner and whatever computes actions: ours in this process, or anything else.
+"""The interface between a runner and what computes actions: a policy of ours, or any other.
 
 A policy that is not ours (in another framework, another environment, on another machine) is
 served by implementing this one interface; windows, chunks, deadlines and checks stay the same.
@@ -20,7 +20,7 @@ class PolicyClient(ABC):
 
     spec: PolicySpec
     takes_prefix: bool = False
-    """Whether `infer` can make a chunk go on from another one."""
+    """Whether `infer` can make a chunk continue another one."""
 
     @abstractmethod
     def infer(
@@ -28,28 +28,28 @@ class PolicyClient(ABC):
     ) -> FloatArray:
         """One chunk for each window: (len(windows), spec.action_steps, spec.action_dim).
 
-        It may take as long as it needs and may return anything: what is no numbers, not finite
+        It may take as long as it needs and may return anything: what is not a number, not finite
         or has another shape is refused. An exception counts as a failed inference.
         """
 
     def doubt(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
-        """(len(windows),) how little the chunks that it has just given are to be trusted.
+        """(len(windows),) how little to trust the chunks that `infer` has just returned.
 
-        None where nothing tells. Called right after `infer`, in the same thread.
+        None where it is not known. Called right after `infer`, in the same thread.
         """
         return None
 
     def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
         """(len(windows),) probability that what the chunks begin does not end well, about 0 to 1.
 
-        None where nothing tells. Called right after `doubt`, in the same thread.
+        None where it is not known. Called right after `doubt`, in the same thread.
         """
         return None
 
     def close(self) -> None:
         """Release connections, processes, memory.
 
-        Called once, when nothing is asked of it any more. It may take long: when another one is
-        served instead, it is called in a thread of its own.
+        Called once, when the client is no longer used. It may take long: when another client
+        replaces this one, it is called in a thread of its own.
         """
         return

@@ -1,8 +1,8 @@
 """One arm's policy at work: observations in, requests to the policy, planned actions out.
 
 Nothing here waits, reads a clock or knows ROS: the caller passes both times in (the ROS clock
-for what stamps mean, the steady clock for how long something lasts), hands requests to whoever
-computes, and brings the results back. The same object serves live and in lockstep simulation.
+for what stamps mean, the steady clock for how long something lasts), hands requests to an
+inference, and brings the results back. The same object serves live and in lockstep simulation.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ class RunnerSettings:
     Attributes:
         planner: how chunks are executed.
         max_age_s: age of a stream's newest sample beyond which no window is made, by key.
-        expected_delay_s: time from observation to chunk to count on before any was measured.
+        expected_delay_s: time from observation to chunk to plan with before any was measured.
         silence_s: how long nothing is sent after an output was refused. Longer than the
-            arbiter's patience, so that it holds instead of going on with an older chunk.
+            arbiter's timeout, so that it holds instead of continuing an older chunk.
         overdue_s: age of an unanswered request beyond which the policy counts as stuck.
-        limits: of doubt and risk, above which a policy that drives asks for help instead.
+        limits: thresholds of doubt and risk above which a policy that drives asks for help
+            instead of acting; never by default.
     """
 
     planner: PlannerSettings
@@ -52,15 +53,16 @@ class RunnerCounts:
     """What happened since the start.
 
     Attributes:
-        chunks: outputs that became part of the plan.
-        refused: outputs with NaN, infinity or another shape, or that are no numbers.
-        failed: inferences that ended with an exception.
-        asked: how often it asked for help.
-        late: outputs all of whose steps were past when they arrived.
-        superseded: outputs older than the plan, or from before a reset.
-        from_future: complete observations stamped in the future, for which nothing is asked.
-        starved_ticks: ticks for which the plan had no step left.
-        skipped_steps: steps of taken chunks that were past when they arrived.
+        chunks: number of outputs that became part of the plan.
+        refused: number of outputs with NaN, infinity, another shape, or no numbers at all.
+        failed: number of inferences that ended with an exception.
+        asked: number of times the policy asked for help.
+        late: number of outputs whose steps were all past when they arrived.
+        superseded: number of outputs older than the plan, or from before a reset.
+        from_future: number of complete observations stamped in the future, which are ignored.
+        starved_ticks: number of ticks for which the plan had no step left.
+        skipped_steps: number of steps of taken chunks that were past when they arrived.
+        last_problem: text of the newest problem; empty before the first.
     """
 
     chunks: int = 0
@@ -93,12 +95,12 @@ class PolicyRunner:
     """The policy of one arm. One thread.
 
     Attributes:
-        driving: whether it drives, as far as the caller knows.
-        asks: whether it asks for help. Then it sends nothing as long as it drives, so that the
-            arbiter holds; who answers sets it back.
-        doubt, risk: of the newest chunk; None where nothing tells.
-        reason: why it asked last, one of `policies.gate.REASONS`; empty before.
-        gap: what it lacks to be asked for anything, until an observation is complete again.
+        driving: whether the policy drives; set by the caller.
+        asks: whether the policy asks for help. It then sends nothing while it drives, so that the
+            arbiter holds; whoever answers the request resets this.
+        doubt, risk: doubt about the newest chunk, and its risk; None where they are not known.
+        reason: why the policy last asked for help, one of `policies.gate.REASONS`; empty before.
+        gap: streams that are missing for a complete observation; None when none are.
     """
 
     def __init__(self, spec: PolicySpec, settings: RunnerSettings, arm: int = 0) -> None:
@@ -126,11 +128,16 @@ class PolicyRunner:
     def adopt(
         self, spec: PolicySpec, settings: RunnerSettings, history: ObservationHistory
     ) -> None:
-        """Go on with another policy, without a gap.
+        """Continue with another policy, without a gap.
 
-        The plan of the one before is executed until the new one's first chunk is there, which is
-        asked for with the next observation. `history` has been fed with observations already.
-        The best moment is when no answer is awaited (`awaits`): one that comes later is dropped.
+        The plan of the old policy is executed until the new one's first chunk arrives, which is
+        requested with the next observation. The best moment is when no answer is awaited
+        (`awaits`): one that comes later is dropped.
+
+        Args:
+            spec: spec of the new policy.
+            settings: settings for the new policy.
+            history: history for the new policy, already filled with observations.
         """
         self.spec, self.settings, self.history = spec, settings, history
         self.planner = ChunkPlanner(settings.planner, self.planner.plan)
@@ -144,13 +151,20 @@ class PolicyRunner:
         return self._pending is not None
 
     def observe(self, key: str, stamp_ns: int, value: npt.NDArray[Any], now: Instant) -> bool:
-        """Take one stream's sample; see `ObservationHistory.push`."""
+        """Take a sample of one stream; False when it is refused (see `ObservationHistory.push`).
+
+        Args:
+            key: key of the policy's observation.
+            stamp_ns: stamp of the sample, in ROS time.
+            value: one row, of the shape in the policy's spec; images are (height, width, 3) uint8.
+            now: present time.
+        """
         return self.history.push(key, stamp_ns, value, now.ros_ns)
 
     def reset(self, floor_ns: int | None = None) -> None:
-        """Forget history, chunks and what is being computed.
+        """Forget history, chunks and the request under way.
 
-        Observations stamped before `floor_ns` do not count any more.
+        Observations stamped before `floor_ns` are ignored from now on.
         """
         self.epoch += 1
         self.planner.clear()
@@ -158,18 +172,18 @@ class PolicyRunner:
         self._pending = None
 
     def notice(self, now: Instant) -> None:
-        """Notice a ROS clock that stepped back: what was stamped before means nothing then."""
+        """Reset when the ROS clock has stepped back, as earlier stamps mean nothing then."""
         if self._last_ros_ns is not None and now.ros_ns < self._last_ros_ns:
             self.reset()
         self._last_ros_ns = now.ros_ns
 
     def request(self, stamp_ns: int, now: Instant) -> InferenceRequest | None:
-        """What to compute now that the observation at `stamp_ns` is complete; mostly nothing.
+        """What to compute once the observation at `stamp_ns` is complete; None for nothing.
 
-        One request is under way at a time.
+        Only one request is under way at a time.
         """
         self.notice(now)
-        # The planner would ask for nothing more until time catches up with it.
+        # After such a request the planner would make no other until time catches up with its stamp.
         if is_future(stamp_ns, now.ros_ns):
             self.counts.from_future += 1
             return None
@@ -192,7 +206,7 @@ class PolicyRunner:
         return request
 
     def take(self, result: InferenceResult, now: Instant) -> bool:
-        """Take an answer; whether the plan has changed by it."""
+        """Take an answer; returns whether it has changed the plan."""
         request, counts = result.request, self.counts
         if request is not self._pending:
             counts.superseded += 1
@@ -231,7 +245,7 @@ class PolicyRunner:
         return plan
 
     def tick(self, now: Instant) -> bool:
-        """Call with every step of the policy's rate: counts a tick that starves, and says so.
+        """Call once per step of the policy's rate: counts and returns whether the tick starves.
 
         A tick starves when the plan's last step has been over for a whole period.
         """
@@ -244,13 +258,13 @@ class PolicyRunner:
         return starved
 
     def _notice_silence(self, now: Instant) -> None:
-        """Without complete observations no request finds the gap."""
+        """Find the gap here, as no request finds it while no observation is complete."""
         patience_s = max(self.settings.max_age_s.values())
         if now.steady_ns - self._observed_ns > seconds_to_ns(patience_s):
             self.gap = self.history.gap(now.ros_ns)
 
     def overdue_s(self, now: Instant) -> float:
-        """How long the policy has not answered beyond its deadline; 0 when it is well."""
+        """Seconds that an overdue request has waited for its answer; 0 when none is overdue."""
         if self._pending is None:
             return 0.0
         waited_s = (now.steady_ns - self._pending.asked_ns) / NS_PER_S
@@ -258,7 +272,7 @@ class PolicyRunner:
 
     @property
     def is_calm(self) -> bool:
-        """Whether it may go on alone, as far as it can tell."""
+        """Whether doubt and risk are low enough for the policy to continue alone."""
         return self.settings.limits.is_calm(self.doubt, self.risk)
 
     def _ask(self, reason: str, now: Instant) -> None:
@@ -274,7 +288,7 @@ class PolicyRunner:
             self._fall_silent(f"it asks for help: {name} {value:.3g} above {limit:.3g}", now)
 
     def _usable(self, result: InferenceResult, now: Instant) -> FloatArray | None:
-        """The answer's actions; None, counted and told, where there are none to follow."""
+        """The answer's actions; None, counted and noted, where there are none to follow."""
         actions = result.actions
         if actions is None and not result.refused:
             self.counts.failed += 1

@@ -37,9 +37,11 @@ class ServingSettings(ServingOptions):
 
     Attributes:
         arms: number of arms that are served in one batch.
-        members: further checkpoints, whose disagreement with the first is its doubt.
-        ask_above: doubt above which a policy that drives asks for help; None: as the gate says.
-        gate: folder that says so (`policies.gate_folder`), of risk too; None: never.
+        members: folders of further checkpoints, whose disagreement with the first is its doubt.
+        ask_above: doubt above which a policy that drives asks for help; None takes the threshold
+            of the gate.
+        gate: folder with the thresholds of doubt and risk (`policies.gate_folder`); None never
+            asks, unless `ask_above` is given.
     """
 
     arms: int = 1
@@ -53,14 +55,14 @@ class ServedPolicy:
     """A policy that is ready.
 
     Attributes:
-        client: computes its chunks.
-        family: what kind of policy it is.
-        runner: how its chunks are executed.
-        sources: where its observations come from.
-        details: of its checkpoint.
-        digest: of its weights.
-        device: where it is computed.
-        probe: which backends were tried.
+        client: client that computes the chunks.
+        family: name of the policy's family.
+        runner: how the chunks are executed.
+        sources: where the policy's observations come from.
+        details: details of the policy's checkpoint.
+        digest: digest of the checkpoint's weights.
+        device: device on which the policy is computed.
+        probe: backends that were tried, and the one that was chosen.
     """
 
     client: PolicyClient
@@ -74,7 +76,7 @@ class ServedPolicy:
 
     @property
     def executed_steps(self) -> int:
-        """Of each chunk, as far as the delay is known beforehand."""
+        """Number of executed steps of each chunk, for the delay that is expected beforehand."""
         delay_ns = seconds_to_ns(self.runner.expected_delay_s)
         return self.runner.planner.steps_until_next(delay_ns)
 
@@ -110,7 +112,11 @@ def serve_checkpoint(
 ) -> ServedPolicy:
     """Load a checkpoint, check it against the robot, choose a backend, and warm it up.
 
-    With `beside` another policy drives meanwhile, from whom no time must be taken.
+    Args:
+        folder: folder of the checkpoint.
+        profile: profile of the robot that the policy is to drive.
+        settings: how the checkpoint is served; None takes the defaults.
+        beside: whether another policy drives meanwhile, from which no time must be taken.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged, or of another version.
@@ -173,7 +179,7 @@ def _limits(thresholds: Thresholds, ask_above: float | None) -> Thresholds:
 def _member(
     folder: str, profile: RobotProfile, settings: ServingSettings, device: str
 ) -> LocalPolicy:
-    """A further checkpoint; nobody waits for it alone, so that its backend is not measured."""
+    """A further checkpoint; its backend is not measured, as it answers only with the others."""
     checkpoint = load_checkpoint(folder, device)
     policy = checkpoint.policy.requires_grad_(False)
     check_policy(policy.spec, checkpoint.details, profile, folder)
@@ -183,7 +189,13 @@ def _member(
 def runner_settings(
     planner: PlannerSettings, max_age_s: dict[str, float], inference_s: float
 ) -> RunnerSettings:
-    """Settings of a runner whose policy was measured to take `inference_s`."""
+    """Settings of a runner whose inference time was measured.
+
+    Args:
+        planner: how chunks are executed.
+        max_age_s: age of a stream's newest sample beyond which no window is made, by key.
+        inference_s: expected duration of one inference, in seconds.
+    """
     chunk_s = (planner.chunk_steps - planner.first_step) * planner.period_ns * 1e-9
     return RunnerSettings(
         planner=planner,

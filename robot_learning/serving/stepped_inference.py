@@ -1,4 +1,4 @@
-"""Inference in lockstep: computed within the loop's own steps, after a stated number of them."""
+"""Inference in lockstep: computed within the loop's own steps, after a given number of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SteppedInference:
     """Answers each request `delay_ns` of the clock's time after it was made.
 
     How long the computation really takes changes nothing: the answers, and when they come, are
-    the same on every machine. Requests of several arms that were made in one step are one batch.
+    the same on every machine. Requests that several arms make in one step form one batch.
     """
 
     def __init__(self, client: PolicyClient, clock: Clock, delay_ns: int) -> None:
@@ -44,11 +44,11 @@ class SteppedInference:
         return [replace(result, started_ns=started_ns) for result in results]
 
     def swap(self, client: PolicyClient, priority: int | None = None) -> None:
-        """From the next inference on another client computes; the one before is closed."""
+        """Compute with another client from the next inference on, and close the old one."""
         before, self._client = self._client, client
         before.close()
 
     def close(self, patience_s: float = 1.0) -> bool:
-        """Forget what waits."""
+        """Forget the requests that wait."""
         self._waiting.clear()
         return True

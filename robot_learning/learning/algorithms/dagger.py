@@ -1,4 +1,4 @@
-"""DAgger's rules as pure functions: the mixture, the thresholds, and which rows count how much.
+"""DAgger's rules as pure functions: the mixture, the thresholds, and the weights of rows.
 
 - Ross, Gordon, Bagnell, "A Reduction of Imitation Learning and Structured Prediction to
   No-Regret Online Learning", AISTATS 2011, https://arxiv.org/abs/1011.0686: the mixture.
@@ -24,13 +24,14 @@ SCHEDULES = ("none", "linear", "exponential")
 
 
 def mixture_beta(schedule: str, number: int, p: float = 0.5, over_rounds: int = 1) -> float:
-    """The share of the expert in round `number`, counted from 0, where it is 1.
+    """The expert's share beta in round `number`; 1 in round 0.
 
     Args:
-        schedule: `none` 0, `linear` max(0, 1 - number / over_rounds), `exponential` p^number.
-        number: of the round.
-        p: of the exponential schedule.
-        over_rounds: of the linear one.
+        schedule: beta after round 0: `none` 0, `linear` max(0, 1 - number / over_rounds),
+            `exponential` p^number.
+        number: number of the round, from 0.
+        p: base of the exponential schedule, in [0, 1].
+        over_rounds: number of rounds after which the linear schedule reaches 0.
 
     Raises:
         ConfigurationError: no such schedule.
@@ -45,25 +46,30 @@ def mixture_beta(schedule: str, number: int, p: float = 0.5, over_rounds: int = 
 
 
 def takeover_rows(intervention: BoolArray, first_rows: BoolArray) -> BoolArray:
-    """(N,) the rows with which an intervention begins.
+    """(N,) whether an intervention begins with a row.
 
     Args:
-        intervention: (N,) rows in which the expert drove.
-        first_rows: (N,) rows with which an episode begins.
+        intervention: (N,) whether the expert drove in a row.
+        first_rows: (N,) whether an episode begins with a row.
     """
     before = np.concatenate([[False], intervention[:-1]])
     return np.asarray(intervention & (first_rows | ~before), np.bool_)
 
 
 def rows_before_takeover(intervention: BoolArray, first_rows: BoolArray, steps: int) -> BoolArray:
-    """(N,) the policy's rows of which an intervention begins at most `steps` rows later.
+    """(N,) the policy's rows within `steps` rows before an intervention of the same episode.
 
-    Those that led to what the human did not want to see go on; never of another episode.
+    These are the rows that led to what the human did not want to continue.
+
+    Args:
+        intervention: (N,) whether the expert drove in a row.
+        first_rows: (N,) whether an episode begins with a row.
+        steps: number of rows before each intervention; 0 for none.
     """
     found = np.zeros(len(intervention), np.bool_)
     reach = takeover_rows(intervention, first_rows)
     for _ in range(steps):
-        # A row before a marked one is marked, unless the marked one begins an episode.
+        # Mark the row before each marked one, unless the marked one begins an episode.
         reach = np.concatenate([(reach & ~first_rows)[1:], [False]])
         reach &= ~intervention
         found |= reach
@@ -71,7 +77,7 @@ def rows_before_takeover(intervention: BoolArray, first_rows: BoolArray, steps: 
 
 
 def equal_mass_weights(intervention: BoolArray) -> npt.NDArray[np.float32]:
-    """(N,) weights of mean 1 that give interventions and the rest half of the mass each.
+    """(N,) weights of mean 1 that give interventions and the rest half of the total each.
 
     Where one of the two is empty, all weights are 1.
     """
@@ -94,14 +100,16 @@ def budget_thresholds(
 ) -> Thresholds:
     """ThriftyDAgger's thresholds, such that a share `rate` of the steps exceeds each of the two.
 
-    Doubt and risk ask above their quantiles 1 - rate over what the policy visits; it goes on
-    where risk is at most its median and the discrepancy at most the mean over the labels.
+    The policy asks for help where doubt or risk is above its quantile 1 - rate over the visited
+    states. It continues alone where risk is at most its median and the discrepancy at most the
+    mean over the labels.
 
     Args:
-        doubts: (N,) of the present ensemble at states that the policy visited.
-        risks: (N,) of the present policy there; None where nothing tells: doubt asks alone.
-        discrepancies: (K,) |policy - expert|^2 at labelled states.
-        rate: of the steps.
+        doubts: (N,) doubt of the present ensemble at states that the policy visited.
+        risks: (N,) risk of the present policy at these states; None without a critic, where
+            doubt alone asks for help.
+        discrepancies: (K,) |policy - expert|^2 at labelled states, in the action's units squared.
+        rate: share of the steps in which each of the two is to ask for help, in [0, 1].
     """
     novelty = Thresholds(
         doubt=budget_threshold(doubts, rate),
@@ -117,10 +125,10 @@ def doubt_threshold(doubts: FloatArray) -> float | None:
     """HG-DAgger's threshold: the mean of the last quarter of the doubts at takeovers.
 
     Args:
-        doubts: (K,) the ensemble's doubt at each takeover, in the order of their time.
+        doubts: (K,) doubt of the ensemble at each takeover, oldest first.
 
     Returns:
-        None without takeovers.
+        The threshold; None without takeovers.
     """
     quarter = -(-len(doubts) // 4)
     return float(np.mean(doubts[-quarter:])) if quarter else None

@@ -1,4 +1,4 @@
-"""DART: the demonstrator is disturbed the way the trained policy is expected to err.
+"""DART: noise disturbs the demonstrator in the way the trained policy is expected to err.
 
 Laskey et al., "DART: Noise Injection for Robust Imitation Learning", CoRL 2017,
 https://arxiv.org/abs/1703.09327. The supervisor acts with noise, pi*(u | x, psi), and psi is the
@@ -9,10 +9,10 @@ one under which the policy's actions on the supervisor's own states are most lik
 For Gaussian noise, pi*(u | x, Sigma) = N(u; pi*(x), Sigma), with e_t = pi_theta(x_t) - pi*(x_t)
 the term of N rows is N/2 (log det Sigma + tr(Sigma^-1 S)) plus a constant, where
 S = 1/N sum_t e_t e_t^T. It is smallest at Sigma = S: the second moment of the error about zero,
-not about its mean, since what the policy always does wrong is what it will do on the robot too.
+not about its mean, since a constant error of the policy occurs on the robot as well.
 
-An estimate from few demonstrations may be far too large. It is therefore used at a chosen size,
-Sigma_alpha = alpha / (T tr S) S, or at its own up to a bound on its trace.
+An estimate from few demonstrations may be far too large. It is therefore scaled to a chosen size,
+Sigma_alpha = alpha / (T tr S) S, or used as it is up to a bound on its trace.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from robot_learning.core.types import FloatArray
 
 
 def error_covariance(policy_actions: npt.ArrayLike, expert_actions: npt.ArrayLike) -> FloatArray:
-    """(n, n) the second moment about zero of the policy's error: psi_hat for Gaussian noise.
+    """(n, n) second moment about zero of the policy's error, which is psi_hat for Gaussian noise.
 
     Args:
         policy_actions: (N, n) pi_theta(x_t), on states of demonstrations that the policy was
@@ -35,7 +35,7 @@ def error_covariance(policy_actions: npt.ArrayLike, expert_actions: npt.ArrayLik
         expert_actions: (N, n) pi*(x_t), the clean labels of the same rows.
 
     Raises:
-        ConfigurationError: no rows, other shapes than these, NaN or infinity.
+        ConfigurationError: no rows, shapes that differ, NaN or infinity.
     """
     policy, expert = _rows(policy_actions, "the policy"), _rows(expert_actions, "the expert")
     if policy.shape != expert.shape:
@@ -53,19 +53,19 @@ def scaled_covariance(
     horizon_steps: int,
     trace_cap: float | None = None,
 ) -> FloatArray:
-    """(n, n) the noise to demonstrate with: Sigma_alpha = alpha / (T tr S) S, its trace bounded.
+    """(n, n) covariance to demonstrate with: Sigma_alpha = alpha / (T tr S) S, its trace bounded.
 
     Args:
-        covariance: (n, n) S, as `error_covariance` gives it. Zero stays zero: a policy that
-            errs nowhere asks for no noise.
-        alpha: the total squared error that the policy is expected to make over an episode, in
-            the action's units squared; None keeps the size that S has.
-        horizon_steps: T, the steps of an episode.
-        trace_cap: largest trace of the result; None for any.
+        covariance: (n, n) S, from `error_covariance`. Zero stays zero: a policy without error
+            needs no noise.
+        alpha: total squared error that the policy is expected to make over an episode, in
+            the action's units squared; None keeps the size of S.
+        horizon_steps: number of steps T of an episode.
+        trace_cap: largest trace of the result, in the action's units squared; None for no bound.
 
     Raises:
-        ConfigurationError: no covariance (not square, not finite, not symmetric, an eigenvalue
-            below 0), a number that makes no sense, or neither `alpha` nor `trace_cap`.
+        ConfigurationError: not a covariance (not square, not finite, not symmetric, or with an
+            eigenvalue below 0), a number out of range, or neither `alpha` nor `trace_cap`.
     """
     if alpha is None and trace_cap is None:
         raise ConfigurationError(

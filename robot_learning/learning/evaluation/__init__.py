@@ -1,1 +1,1 @@
-"""Rolling out a policy in simulation, and what follows from it."""
+"""Rolling out policies and experts in simulation: demonstrations, evaluation, videos."""

@@ -1,4 +1,4 @@
-"""Demonstrations of a scripted expert, simulated in lockstep and recorded as any other episode.
+"""Demonstrations of a scripted expert, simulated in lockstep and recorded like any other episode.
 
 The noise is DART's: it moves the arm, and the label stays the expert's clean action.
 """
@@ -34,7 +34,7 @@ from robot_learning.sim.env import RobotEnv, resolve_robot
 from robot_learning.sim.experts import make_expert
 from robot_learning.sim.observation import observed_names
 
-# Between two episodes the recorder's clock moves on by this much.
+# The recorder's clock advances by this much between two episodes.
 _PAUSE_S = 1.0
 Progress = Callable[[int, int], None]
 
@@ -45,15 +45,16 @@ class DemonstrationConfig:
 
     Attributes:
         task: name of a task with a scripted expert.
-        robot: name or path of a profile.
-        episodes: successful ones that are saved; failed ones are discarded.
-        seed: of the first try; each further try takes the next one. In a dataset that has
-            episodes, the first one after all of theirs.
-        noise: standard deviation of the noise on each arm joint, rad; or a covariance (n, n).
-        noise_hold_steps: for how many rows a draw is held.
-        cameras: that are recorded, uncompressed.
-        image_size_px: (height, width) of their images; None for the profile's.
-        rate_hz: rows a second.
+        robot: name or path of the robot's profile.
+        episodes: number of successful episodes to save; failed ones are discarded.
+        seed: seed of the first try; each further try takes the next one. A dataset that has
+            episodes begins with the first seed after all of theirs.
+        noise: standard deviation of the noise on each arm joint, rad; or a covariance (n, n) in
+            the action's units squared.
+        noise_hold_steps: number of rows for which a draw of the noise is held.
+        cameras: names of the cameras that are recorded, uncompressed.
+        image_size_px: (height, width) of the images; None for the size in the profile.
+        rate_hz: rows per second, which is the control rate.
     """
 
     task: str = "lift"
@@ -72,13 +73,13 @@ class DemonstrationReport:
     """What was recorded.
 
     Attributes:
-        saved: episodes.
-        discarded: episodes that failed.
-        rows: of the saved ones.
-        wall_s: how long it took.
-        first_seed: of the first try.
-        before: episodes that the dataset had already.
-        recovered: of these, those that a kill had cut off.
+        saved: number of episodes that were saved.
+        discarded: number of episodes that failed.
+        rows: number of rows of the saved episodes.
+        wall_s: duration of the recording, in seconds of wall time.
+        first_seed: seed of the first try.
+        before: number of episodes that the dataset had already.
+        recovered: names of earlier episodes that had been cut off by a kill and were recovered.
     """
 
     saved: int
@@ -93,7 +94,7 @@ class DemonstrationReport:
 def with_camera_sizes(
     profile: RobotProfile, sizes_px: Mapping[str, tuple[int, int]]
 ) -> RobotProfile:
-    """The profile with the cameras that are named at (height, width)."""
+    """The profile with the named cameras set to (height, width)."""
     cameras = []
     for camera in profile.cameras:
         height, width = sizes_px.get(camera.name, (camera.height_px, camera.width_px))
@@ -106,9 +107,14 @@ def record_demonstrations(
 ) -> DemonstrationReport:
     """Record `config.episodes` successful episodes into the dataset at `path`.
 
-    A dataset that is there already and describes the same recording is continued: with the
-    seeds that follow those of its episodes, so that no episode is recorded twice. What a kill
-    cut off is recovered first.
+    An existing dataset that describes the same recording is continued with the seeds that follow
+    those of its episodes, so that no episode is recorded twice. Episodes that were cut off by a
+    kill are recovered first.
+
+    Args:
+        config: what is demonstrated.
+        path: folder of the dataset; made where it does not exist.
+        progress: callback with the number of saved episodes and of those wanted; None for none.
 
     Raises:
         ConfigurationError: an unknown name, or the dataset records something else.
@@ -165,13 +171,13 @@ class _Session:
         info = dataset_info(self.env, config)
         self._joints = info.streams[0]
         self.folder = DatasetFolder.create_or_open(path, info)
-        # A demonstration can be made again; waiting for the disk at each flush is not worth it.
+        # A demonstration can be made again, so waiting for the disk at each flush is not worth it.
         settings = WriterSettings(sync=False)
         self._recorder = Recorder(self.folder, settings=settings)
         self._start_ns = 0
 
     def episode(self, seed: int) -> int:
-        """Rows of the episode when it succeeded and was saved; else 0."""
+        """Number of rows of the episode if it succeeded and was saved, else 0."""
         observation, info = self.env.reset(seed=seed)
         self._expert.reset(seed)
         row, done, success = 0, False, False
@@ -196,7 +202,7 @@ class _Session:
         return row
 
     def close(self) -> None:
-        """Discard what was interrupted: it can be made again."""
+        """Discard an interrupted episode, which can be made again."""
         if self._recorder.recording:
             self._recorder.discard()
         self.env.close()
@@ -288,7 +294,7 @@ def dataset_info(env: RobotEnv, config: DemonstrationConfig) -> DatasetInfo:
 def _limited(
     requested: FloatArray, taken: FloatArray, profile: RobotProfile
 ) -> npt.NDArray[np.uint8]:
-    """(n,) the bits of `control.requests.Limit` for what the servos do not take."""
+    """(n,) bits of `core.vocabulary.Limit` for the joints whose request the servos do not take."""
     outside = (requested < profile.position_min) | (requested > profile.position_max)
     reason = np.where(outside, int(Limit.POSITION), int(Limit.VELOCITY))
     return np.where(taken != requested, reason, 0).astype(np.uint8)

@@ -36,16 +36,16 @@ class EvaluationConfig:
 
     Attributes:
         task: name of the task.
-        robot: name or path of a profile.
-        episodes: their seeds are `seed`, `seed` + 1 and so on.
-        seed: of the first; keep it away from those of the demonstrations.
-        worlds: that run at once.
-        execution: of the policy's chunks.
-        ask_expert: measure the error of the actions, where the task has an expert.
-        expert_every: asked at every so many-th step.
-        shadow_episodes: driven by the expert, with the policy in shadow, for the error on the
-            states of demonstrations.
-        reward: `sparse`, as the environments are made by default, or `dense`.
+        robot: name or path of the robot's profile.
+        episodes: number of episodes; their seeds are `seed`, `seed` + 1 and so on.
+        seed: seed of the first episode; keep it away from the seeds of demonstrations.
+        worlds: number of worlds that run at once.
+        execution: how the policy's chunks are executed.
+        ask_expert: whether the error of the actions is measured, where the task has an expert.
+        expert_every: number of steps between questions to the expert; 1 asks at every step.
+        shadow_episodes: number of episodes driven by the expert, with the policy in shadow, for
+            the error on the states of demonstrations.
+        reward: reward of the environment: `sparse`, which is its default, or `dense`.
     """
 
     task: str = "lift"
@@ -65,15 +65,16 @@ class EvaluationConfig:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
         config: what was simulated.
-        episodes: one a seed.
-        rate_hz: steps a second.
-        joints_in_rad: which joints turn; the jerk is of those.
-        off_policy_error: mean squared error over states of demonstrations; NaN without expert.
-        wall_s: of the policy's own episodes.
+        episodes: one record per seed.
+        rate_hz: steps per second.
+        joints_in_rad: (n,) whether a joint is revolute; the jerk is computed over these.
+        off_policy_error: mean squared error over states of demonstrations, each joint as a share
+            of its range; NaN without an expert.
+        wall_s: wall time of the policy's own episodes, in seconds.
     """
 
     config: EvaluationConfig
@@ -85,17 +86,17 @@ class Evaluation:
 
     @property
     def title(self) -> str:
-        """What was simulated."""
+        """Task and robot."""
         return f"{self.config.task}, {self.config.robot}"
 
     @property
     def reward(self) -> str:
-        """Which one the returns are of."""
+        """Name of the reward that the returns sum up."""
         return self.config.reward
 
     @property
     def takes(self) -> list[Take]:
-        """Its episodes, to be filmed."""
+        """The episodes, for a video."""
         return [
             Take(number, episode.seed, episode.success, list(episode.actions))
             for number, episode in enumerate(self.episodes, start=1)
@@ -108,12 +109,12 @@ class Evaluation:
 
     @property
     def on_policy_error(self) -> float:
-        """Mean squared error over the states that the policy itself visited."""
+        """Mean squared error over the states that the policy visited, joints by their ranges."""
         return _mean([error for episode in self.episodes for error in episode.squared_errors])
 
     @property
     def figures(self) -> dict[str, float]:
-        """Everything as numbers."""
+        """All figures by name, with units in the names; NaN where one is not known."""
         lengths_s = [episode.steps / self.rate_hz for episode in self.episodes]
         turning = np.array(self.joints_in_rad)
         jerks = [mean_jerk(episode.actions[:, turning], self.rate_hz) for episode in self.episodes]
@@ -131,7 +132,7 @@ class Evaluation:
         }
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON: figures that are not there are null."""
+        """Plain values, for JSON; figures that are not known are null."""
         figures = {k: v if np.isfinite(v) else None for k, v in self.figures.items()}
         return {
             "task": self.config.task,
@@ -157,8 +158,11 @@ class Comparison:
     """Two policies on the same seeds.
 
     Attributes:
-        both: episodes in which both succeeded; likewise the others.
-        p_value: of the exact McNemar test that they succeed equally often.
+        both: number of episodes in which both succeeded.
+        only_first: number of episodes in which only the first policy succeeded.
+        only_second: number of episodes in which only the second policy succeeded.
+        neither: number of episodes in which neither succeeded.
+        p_value: p-value of the exact McNemar test that both succeed equally often.
     """
 
     both: int
@@ -169,10 +173,10 @@ class Comparison:
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """The paired test.
+    """Compare two evaluations by McNemar's paired test.
 
     Raises:
-        ConfigurationError: they are not of the same episodes.
+        ConfigurationError: the two differ in task, robot or seeds.
     """
     if first.config.task != second.config.task or first.config.robot != second.config.robot:
         raise ConfigurationError(_INCOMPARABLE)
@@ -180,10 +184,10 @@ def compare(first: Evaluation, second: Evaluation) -> Comparison:
 
 
 def compare_takes(first: Sequence[Take], second: Sequence[Take]) -> Comparison:
-    """The paired test, of episodes whose success is known.
+    """Compare episodes whose success is known by McNemar's paired test.
 
     Raises:
-        ConfigurationError: they have other seeds.
+        ConfigurationError: the two differ in their seeds.
     """
     if [take.seed for take in first] != [take.seed for take in second]:
         raise ConfigurationError(_INCOMPARABLE)
@@ -203,7 +207,11 @@ def evaluate(
 ) -> Evaluation:
     """Simulate a policy.
 
-    `progress` is told after each step how many of its own episodes are over, and of how many.
+    Args:
+        policy: policy in evaluation mode.
+        config: what is simulated.
+        progress: callback after each step with the number of the policy's own episodes that are
+            over, and their total; None for none.
 
     Raises:
         ConfigurationError: names are unknown, or policy, robot and task do not fit.
@@ -239,7 +247,7 @@ def evaluate(
 
 
 def profile_for(spec: PolicySpec, robot: str | RobotProfile) -> RobotProfile:
-    """The robot's profile, its cameras as the policy knows them.
+    """The robot's profile, with its cameras at the sizes that the policy was trained with.
 
     Raises:
         ConfigurationError: the policy moves other joints; the text names both sides.
@@ -258,11 +266,17 @@ def profile_for(spec: PolicySpec, robot: str | RobotProfile) -> RobotProfile:
 def environment_for(
     policy: Policy, profile: RobotProfile, config: EvaluationConfig, worlds: int
 ) -> RobotVectorEnv:
-    """The worlds, with everything that the policy observes.
+    """Worlds that give everything that the policy observes.
+
+    Args:
+        policy: policy whose spec gives cameras and rate.
+        profile: profile of the robot, with the camera sizes of the policy.
+        config: what is simulated.
+        worlds: number of worlds.
 
     Raises:
-        ConfigurationError: it observes something that the task does not give, or in another
-            shape; the text names both sides.
+        ConfigurationError: the policy observes something that the task does not give, or in
+            another shape; the text names both sides.
     """
     columns = policy.spec.observations
     cameras = [observation_name(column.key) for column in columns if column.is_image]

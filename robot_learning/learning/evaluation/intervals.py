@@ -1,4 +1,4 @@
-"""How sure a share of successes is, and whether two differ."""
+"""Confidence intervals of success rates, and whether two rates differ."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Z_95 = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Successes among trials with the bounds of an interval."""
+    """Successes among trials, with the bounds of their confidence interval."""
 
     successes: int
     trials: int
@@ -27,13 +27,19 @@ class Share:
 
 
 def wilson(successes: int, trials: int, z: float = Z_95) -> Share:
-    """A share with its Wilson score interval; z = 1.96 gives 95 %.
+    """A share with its Wilson score interval.
+
+    Args:
+        successes: number of successes.
+        trials: number of trials; below 1 the interval is [0, 1].
+        z: quantile of the standard normal distribution; the default gives a 95 % interval.
 
     >>> print(wilson(19, 20))
     0.950 [0.764, 0.991]
     """
     if trials < 1:
         return Share(0, 0, 0.0, 1.0)
+    # The shares p for which |share - p| <= z sqrt(p (1 - p) / trials): the roots of a quadratic.
     share = successes / trials
     spread = z * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
     middle, scale = share + z**2 / (2 * trials), 1 + z**2 / trials
@@ -42,15 +48,19 @@ def wilson(successes: int, trials: int, z: float = Z_95) -> Share:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """The exact two-sided p-value that two paired shares are equal.
+    """The exact two-sided p-value of the hypothesis that two paired shares are equal.
+
+    Trials that end alike for both carry no information.
 
     Args:
-        only_first: trials in which only the first succeeded.
-        only_second: likewise the second. Trials that end alike say nothing.
+        only_first: number of trials in which only the first succeeded.
+        only_second: number of trials in which only the second succeeded.
 
     >>> mcnemar(9, 1)
     0.021484375
     """
+    # If the shares are equal, each of the differing trials goes either way with probability 1/2:
+    # twice the binomial tail up to the smaller count.
     count, fewer = only_first + only_second, min(only_first, only_second)
     tail: float = sum(math.comb(count, k) for k in range(fewer + 1)) / 2**count
     return min(1.0, 2.0 * tail)

@@ -1,4 +1,4 @@
-"""What became of an episode in a gymnasium environment, as it goes and in its replay."""
+"""The outcome of an episode in a gymnasium environment, while it runs and in its replay."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class Take:
     """An evaluated episode, to be replayed.
 
     Attributes:
-        number: in the evaluation, from 1.
-        seed: of its environment.
-        success: None where nothing says.
-        actions: that were taken.
+        number: number of the episode in the evaluation, from 1.
+        seed: seed of the environment.
+        success: whether the episode succeeded; None where the environment does not say.
+        actions: actions that were taken, one per step.
     """
 
     number: int
@@ -30,8 +30,8 @@ class Take:
 class Outcome:
     """The rewards and the success of an episode so far.
 
-    Success is what `info` says: `is_success` in the last step, or `success` in any step. Where it
-    says nothing, a return of `success_return` or more.
+    Success is what `info` says: `is_success` in the last step, or `success` in any step. If
+    `success_return` is given, it is a return of at least that much instead.
     """
 
     success_return: float | None = None
@@ -39,7 +39,7 @@ class Outcome:
     _said: bool | None = None
 
     def add(self, reward: float, info: Mapping[str, Any]) -> None:
-        """Take a step's."""
+        """Take in the reward and the info of a step."""
         self.total_reward += float(reward)
         if "is_success" in info:
             self._said = bool(info["is_success"])
@@ -48,7 +48,7 @@ class Outcome:
 
     @property
     def success(self) -> bool | None:
-        """Whether the episode succeeded, if it is over; None where nothing says."""
+        """Whether the episode succeeded, if it is over; None where the environment does not say."""
         if self.success_return is not None:
             return self.total_reward >= self.success_return
         return self._said
@@ -61,14 +61,22 @@ def replayed(
     every: int = 1,
     success_return: float | None = None,
 ) -> Iterator[tuple[int, Any, Outcome | None]]:
-    """Take the actions once more, in `env`, a gymnasium environment that is rendered.
+    """Take the actions of an episode again and render it.
+
+    Args:
+        env: gymnasium environment with a render mode.
+        seed: seed of the environment's reset.
+        actions: actions of the episode, one per step.
+        every: number of steps between rendered ones.
+        success_return: return from which the episode counts as a success; None leaves it to
+            `info`.
 
     Yields:
-        How many steps were taken, and what `render` gives: at the start, after every so many-th
-        step, and at the end; there also what became of the episode.
+        The number of steps so far, and what `render` returns: at the start, after each `every`
+        steps, and at the end; at the end also the outcome of the episode, None before.
 
     Raises:
-        ConfigurationError: it cannot be replayed or rendered, here or at all.
+        ConfigurationError: the episode cannot be replayed or rendered.
     """
     try:
         yield from _replayed(env, seed, actions, every, Outcome(success_return))

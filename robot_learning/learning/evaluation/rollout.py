@@ -24,12 +24,12 @@ class EpisodeRecord:
     """One episode.
 
     Attributes:
-        seed: it can be repeated with.
+        seed: seed that repeats the episode.
         success: whether the goal was reached before the horizon.
-        total_reward: the sum.
-        actions: (T, n) what the robot took, rad or m.
-        squared_errors: (k,) at the steps where the expert was asked, the squared distance
-            of the policy's action from the expert's, each joint as a share of its range.
+        total_reward: sum of the rewards.
+        actions: (T, n) positions that the robot took, rad or m.
+        squared_errors: (k,) squared distance of the policy's action from the expert's at the
+            steps where the expert was asked, each joint as a share of its range.
     """
 
     seed: int
@@ -40,7 +40,7 @@ class EpisodeRecord:
 
     @property
     def steps(self) -> int:
-        """Its length."""
+        """Number of steps."""
         return len(self.actions)
 
 
@@ -54,7 +54,7 @@ class _Running:
     squared_errors: list[float] = field(default_factory=list)
 
     def record(self, success: bool) -> EpisodeRecord:
-        """What is kept of it."""
+        """The record of the finished episode."""
         return EpisodeRecord(
             self.seed,
             success,
@@ -74,20 +74,21 @@ def roll_out(
     expert_every: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[EpisodeRecord]:
-    """One episode a seed, in the order of the seeds.
+    """One episode per seed, in the order of the seeds.
 
-    A world that ends an episode begins the next one at once, so that short episodes do not
-    wait for long ones.
+    A world whose episode ends begins the next one at once, so that short episodes do not wait
+    for long ones.
 
     Args:
-        env: as many worlds as the executor has; its episodes are independent of each other.
-        executor: the policy's actions.
-        seeds: of the episodes.
-        expert: labels the states that are visited; needed to drive.
+        env: worlds, as many as the executor has; their episodes are independent of each other.
+        executor: gives the policy's actions.
+        seeds: seeds of the episodes.
+        expert: labels the visited states; None for no labels. Required where the expert drives.
         driver: `policy`, or `expert` with the policy in shadow: its actions are compared on
             the states of demonstrations, and none of them is executed.
-        expert_every: ask the expert at every so many-th step only, unless it drives.
-        progress: is told after each step how many episodes are over, and of how many.
+        expert_every: number of steps between questions to the expert, unless it drives.
+        progress: callback after each step with the number of episodes that are over, and their
+            total; None for none.
 
     Raises:
         ConfigurationError: no such driver, or no expert to drive.
@@ -132,7 +133,7 @@ def roll_out(
 
 
 def _first_seeds(seeds: Sequence[int], worlds: int) -> list[int | None]:
-    """The seeds that the worlds begin with; spare worlds repeat the first one."""
+    """The seeds with which the worlds begin; spare worlds repeat the first one."""
     return [*seeds[:worlds], *([seeds[0]] * max(0, worlds - len(seeds)))]
 
 
@@ -141,7 +142,7 @@ def _labels(
 ) -> dict[int, FloatArray]:
     labels = {}
     for world, episode in running.items():
-        # What an expert chooses freely depends on the episode's seed alone.
+        # The expert's free choices depend on the episode's seed alone.
         expert.reset(episode.seed)
         labels[world] = expert({name: value[world] for name, value in observation.items()})
     return labels
@@ -153,7 +154,7 @@ def _compare(
     running: Mapping[int, _Running],
     profile: RobotProfile,
 ) -> None:
-    """Note the error of each world's action, as far as the robot would have taken it."""
+    """Note the error of each world's action, clipped to the limits as the robot would clip it."""
     low, high = profile.position_min, profile.position_max
     for world, label in labels.items():
         error = (np.clip(actions[world], low, high) - label) / profile.position_range
@@ -161,7 +162,7 @@ def _compare(
 
 
 def _taken(info: Mapping[str, Any]) -> FloatArray:
-    """(worlds, n) what was taken in this step, also where an episode ended and was reset."""
+    """(worlds, n) actions taken in this step, also where an episode ended and was reset."""
     taken: FloatArray = np.array(info["taken"])
     if "final_info" in info:
         ended = info["_final_info"]
@@ -170,7 +171,7 @@ def _taken(info: Mapping[str, Any]) -> FloatArray:
 
 
 def mean_jerk(actions: FloatArray, rate_hz: float) -> float:
-    """The mean length of the third derivative of (T, n) actions, rad/s³; NaN below 4 steps."""
+    """Mean norm of the third derivative of (T, n) actions, rad/s³; NaN below 4 steps."""
     if len(actions) < 4:
         return float("nan")
     jerks = np.diff(actions, n=3, axis=0) * rate_hz**3

@@ -19,9 +19,9 @@ _log = logging.getLogger(__name__)
 
 
 def rollout_for(dataset: Dataset, config: TrainConfig) -> Rollout | None:
-    """The share of simulated episodes that succeed; None where none are wanted or possible.
+    """A function that returns a policy's simulated success rate; None if not wanted or possible.
 
-    What stands in the way of a simulation is logged.
+    What prevents a simulation is logged.
     """
     validation = config.validation
     if not validation.rollout_episodes:
@@ -54,7 +54,7 @@ def _obstacle(dataset: Dataset, config: TrainConfig) -> str:
         cameras = [name for name in names if name in {camera.name for camera in profile.cameras}]
         env = RobotEnv(profile, info.task, cameras=cameras, control_rate_hz=info.rate_hz)
         with closing(env):
-            # Whether images can be drawn here shows when the first one is.
+            # Whether images can be rendered here shows only with the first one.
             known, _ = env.reset(seed=config.validation.rollout_seed)
     except RobotLearningError as problem:
         return str(problem)

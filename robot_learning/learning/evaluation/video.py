@@ -1,8 +1,7 @@
-"""A film of evaluated episodes: their actions are replayed, which repeats them exactly.
+"""A video of evaluated episodes: their actions are replayed, which repeats them exactly.
 
-A bar above the picture says which episode it is, with which seed, how far it is, and at its end
-what became of it. What is said is what was seen in the replay: of an environment that does not
-repeat itself, too.
+A bar above the picture names the episode, its seed and its time, and at the end its outcome. The
+outcome is that of the replay, also in an environment that does not repeat itself.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from robot_learning.episodes.viewing.banner import Banner
 from robot_learning.learning.evaluation.outcomes import Outcome, Take, replayed
 
 FORMATS = {".mp4": "mp4", ".mkv": "matroska", ".mov": "mov"}
-"""Container formats by the ending of a file's name."""
+"""Container formats by file name extension."""
 # The last picture of an episode is shown for this long.
 _PAUSE_S = 1.0
 _LARGEST_RATE_HZ = 30.0
-# Pictures that are narrower are shown larger, so that the bar can be read.
+# Narrower pictures are enlarged, so that the bar can be read.
 _SMALLEST_WIDTH_PX = 480
-# Told apart by people who do not see red and green as different, too (Okabe and Ito).
+# Colours that people with red-green colour blindness can tell apart (Okabe and Ito).
 _COLOURS = {None: "#606060", True: "#009e73", False: "#d55e00"}
 
 
 def chosen(takes: Sequence[Take], count: int) -> list[Take]:
-    """Which episodes are shown: those that failed first, then the others, in their order."""
+    """The first `count` episodes to show: failures first, then the others, each in their order."""
     return sorted(takes, key=lambda take: take.success is not False)[:count]
 
 
 def summary(shown: Sequence[Take], takes: Sequence[Take]) -> str:
-    """What a film shows, of how many.
+    """How many episodes, failures and successes a video shows, out of how many.
 
     >>> summary([Take(3, 9, False, [])], [Take(3, 9, False, []), Take(4, 10, True, [])])
     '1 of 2 episodes, failures first: 1 of 1 failure, 0 of 1 success'
@@ -62,10 +61,10 @@ def summary(shown: Sequence[Take], takes: Sequence[Take]) -> str:
 
 
 def check_format(path: Path) -> None:
-    """Refuse a film that could not be made here, or whose file's name is not that of a film.
+    """Refuse a video that could not be made here, or whose file has no video's extension.
 
     Raises:
-        ConfigurationError: its name is not; the text says which names are.
+        ConfigurationError: the extension is not supported; the text lists those that are.
         DependencyError: matplotlib or Pillow is not installed.
     """
     if path.suffix.lower() not in FORMATS:
@@ -74,10 +73,10 @@ def check_format(path: Path) -> None:
 
 
 def check_pictures(env: Any) -> None:
-    """Refuse a gymnasium environment that cannot be filmed; it is closed.
+    """Refuse a gymnasium environment that cannot be rendered; it is closed.
 
     Raises:
-        RobotLearningError: it gives no pictures here; the text says why.
+        RobotLearningError: the environment gives no pictures here; the text says why.
     """
     with closing(env):
         for _ in replayed(env, 0, []):
@@ -93,17 +92,19 @@ def write_video(
     success_return: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write an H.264 film of episodes, one after the other, in real time.
+    """Write an H.264 video of episodes, one after the other, in real time.
 
-    A film that stands there is replaced when the new one is whole.
+    An existing file is replaced once the new one is complete.
 
     Args:
-        env: a gymnasium environment in the mode `rgb_array`; it is closed.
-        takes: the episodes.
-        path: of the film.
-        rate_hz: steps of the environment a second.
-        success_return: of an episode that has succeeded, where `info` does not say.
-        progress: is called with the steps that were filmed and the steps of all episodes.
+        env: gymnasium environment in the mode `rgb_array`; it is closed.
+        takes: episodes to show.
+        path: file of the video.
+        rate_hz: steps of the environment per second.
+        success_return: return from which an episode counts as a success; None leaves it to
+            `info`.
+        progress: callback with the number of recorded steps and of the steps of all episodes;
+            None for none.
 
     Raises:
         ConfigurationError: the file cannot be written, has another format's name, or the
@@ -140,7 +141,7 @@ def write_video(
 def _frames(
     env: Any, take: Take, rate_hz: float, every: int, success_return: float | None
 ) -> Iterator[tuple[int, UInt8Array]]:
-    """After how many steps, and the frame, its bar above; the last one tells what came of it."""
+    """The number of steps and the frame with its bar; the last frame shows the outcome."""
     banner: Banner | None = None
     pictures = replayed(env, take.seed, take.actions, every, success_return)
     for steps, pixels, outcome in pictures:
@@ -152,7 +153,7 @@ def _frames(
 
 
 def _caption(take: Take, time_s: float, outcome: Outcome | None) -> tuple[str, str, str]:
-    """Name, colour, and what stands at the right."""
+    """Name, colour, and text at the right."""
     name, right = f"episode {take.number}", f"seed {take.seed}   {time_s:6.2f} s"
     success = outcome.success if outcome else None
     if success is not None:
@@ -163,7 +164,7 @@ def _caption(take: Take, time_s: float, outcome: Outcome | None) -> tuple[str, s
 
 
 def _picture(pixels: Any) -> UInt8Array:
-    """(height, width, 3), large enough, and of even sizes, since colour has half of them."""
+    """(height, width, 3), large enough, with even sizes, as colour has half the resolution."""
     if not isinstance(pixels, np.ndarray) or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise ConfigurationError("the environment gives no pictures in the mode rgb_array")
     factor = math.ceil(_SMALLEST_WIDTH_PX / pixels.shape[1])

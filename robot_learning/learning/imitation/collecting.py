@@ -1,4 +1,4 @@
-"""What a round collects: who drives, with which noise, how many episodes, and what counts."""
+"""What a round collects: who drives, with which noise, how many episodes, and which labels."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ UNSEEN_STREAM = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """Of one round.
+    """What one round collects.
 
     Attributes:
-        number: of the round.
-        driver: who drives.
-        episodes: how many.
-        held_out: how many of them, the first ones, are never trained on.
-        covariance: (n, n) of the noise; None for none.
-        beta: of DAgger's mixture.
+        number: number of the round, from 0.
+        driver: who drives, and which labels that gives.
+        episodes: number of episodes.
+        held_out: number of these episodes, the first ones, that are never trained on.
+        covariance: (n, n) covariance of the noise, in the action's units squared; None for none.
+        beta: share of the expert in DAgger's mixture; None without a mixture.
     """
 
     number: int
@@ -60,7 +60,7 @@ class Plan:
 
     @property
     def noise_trace(self) -> float:
-        """Trace of the covariance."""
+        """Trace of the covariance, in the action's units squared; 0 without noise."""
         return 0.0 if self.covariance is None else float(np.trace(self.covariance))
 
 
@@ -82,12 +82,18 @@ class Collector:
             )
 
     def actor(self, policy: Policy, number: int) -> Actor:
-        """A policy that acts; what it draws follows from the round."""
+        """An actor for a policy; its random draws follow from the round."""
         leaves, seed = self._worlds.observations.leaves, self._seeds.of(FORWARD_STREAM, number)
         return Actor(policy, make_forward(policy, leaves, self._worlds.actions, seed))
 
     def plan(self, number: int, episodes: Sequence[Episode], policies: Sequence[Policy]) -> Plan:
-        """What round `number` does, given all that was collected before and the last policies."""
+        """Plan a round.
+
+        Args:
+            number: number of the round, from 0.
+            episodes: all episodes so far; those of this round are ignored.
+            policies: policies of the round before, the one that acts first; empty for round 0.
+        """
         config = self._config
         first = config.initial_episodes or config.episodes_per_round
         count = config.episodes_per_round if number else first
@@ -111,22 +117,22 @@ class Collector:
         return Plan(number, MixtureDriver(actor, beta, mixture.per, config.seed), count, beta=beta)
 
     def collect(self, plan: Plan, episodes: list[Episode], is_whole: Callable[[], None]) -> None:
-        """Simulate what is left of the round, and append it.
+        """Simulate what is left of the round, and append it to `episodes`.
 
         Args:
-            plan: of the round.
-            episodes: that there are; those of this round are not simulated again.
-            is_whole: called after each wave, when everything may be saved.
+            plan: plan of the round.
+            episodes: all episodes so far; those of this round are not simulated again.
+            is_whole: callback after each batch of episodes, when everything may be saved.
 
         Raises:
-            ExpertError: the expert failed; the waves before it are whole.
+            ExpertError: the expert failed; the batches before are complete.
         """
         for wave in self._waves(plan, episodes):
             episodes += wave
             is_whole()
 
     def _waves(self, plan: Plan, found: list[Episode]) -> Iterator[list[Episode]]:
-        """Simulate one wave after another, until round or budget are over."""
+        """Simulate one batch after another, until the round is complete or the budget is spent."""
         config = self._config
         begin = sum(episode.facts.round < plan.number for episode in found)
         while len(found) < begin + plan.episodes:
@@ -154,7 +160,7 @@ class Collector:
             yield [self._subset(episode) for episode in wave]
 
     def _labels_of_one(self, found: Sequence[Episode]) -> float:
-        """How many labels an episode gives, by the latest ones or the environment's limit."""
+        """Expected labels per episode, from the latest episodes or the environment's time limit."""
         latest = [np.count_nonzero(e.labelled) for e in found[-self._worlds.count :]]
         if latest:
             return max(1.0, float(np.mean(latest)))
@@ -164,7 +170,7 @@ class Collector:
         return float(min(longest, self._config.rows_per_episode or longest))
 
     def _subset(self, episode: Episode) -> Episode:
-        """With a random part of its labels, where only so many are wanted."""
+        """The episode with a random subset of its labels, where fewer are wanted."""
         wanted, labelled = self._config.rows_per_episode, np.flatnonzero(episode.labelled)
         if not wanted or len(labelled) <= wanted:
             return episode
@@ -176,7 +182,7 @@ class Collector:
     def _covariance(
         self, number: int, before: Sequence[Episode], policies: Sequence[Policy]
     ) -> FloatArray | None:
-        """Of this round's noise, in the action's units."""
+        """(n, n) covariance of this round's noise, in the action's units squared; None for none."""
         noise, actions = self._config.noise, self._worlds.actions
         scale = np.outer(actions.scale, actions.scale)
         if self._config.algorithm != "dart" or number == 0:
@@ -217,13 +223,13 @@ class Collector:
     def _unseen(
         self, limits: Thresholds, number: int, before: Sequence[Episode], policies: Sequence[Policy]
     ) -> Thresholds:
-        """What must not be taken from rows that were trained on, from such that were left out."""
+        """The thresholds, with those replaced that must not come from rows that were trained on."""
         told = [episode for episode in before if episode.labelled.any()]
         if len(told) < 2:
             return limits
         rows = Rows.of(before)
         driven = rows is not None and has_driven(rows)
-        # Once the policy has driven, doubt is taken from its own states.
+        # Once the policy has driven enough, the threshold of doubt comes from its own states.
         count = 1 if driven else len(policies)
         doubts, discrepancies = unseen_figures(
             told,

@@ -1,8 +1,8 @@
-"""What a run of imitation learning is asked for, and what each of its rounds gives.
+"""The settings of a run of imitation learning, and the figures of each of its rounds.
 
-Deviations and noise are in *scaled* actions, where a bounded dimension reaches from -1 to 1 and
-an unbounded one is as it is, so that one number means the same in every environment. Errors of
-policies are in the action's own units, squared, as the papers give them.
+Deviations and noise are in *scaled* actions, where a bounded dimension ranges from -1 to 1 and an
+unbounded one is unchanged, so that one number means the same in every environment. Errors of
+policies are in the action's own units, squared, as in the papers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from robot_learning.policies.config import to_plain, with_overrides
 Algorithm = Literal["bc", "dagger", "dart"]
 Gate = Literal["none", "human", "ensemble", "thrifty"]
 Share = Annotated[float, Meta(ge=0, le=1)]
-# Fewer cannot disagree.
+# A single member cannot disagree.
 _FEWEST_MEMBERS = 2
 _SMALL: Mapping[str, Any] = {"hidden": [64, 64], "error": "l2"}
 
@@ -36,9 +36,9 @@ class MixtureConfig:
     Attributes:
         schedule: beta_i for i >= 1: `none` 0, `linear` max(0, 1 - i / over_rounds),
             `exponential` p^i.
-        p: of the exponential schedule.
-        over_rounds: of the linear one.
-        per: who acts is drawn for a whole `episode` or for each `step`.
+        p: base p of the exponential schedule.
+        over_rounds: number of rounds after which the linear schedule reaches 0.
+        per: unit for which it is drawn who acts: a whole `episode` or each `step`.
     """
 
     schedule: Literal["none", "linear", "exponential"] = "none"
@@ -49,21 +49,22 @@ class MixtureConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class GateConfig:
-    """Who decides that the expert drives, where only the rows that it drives are labels.
+    """Who decides when the expert drives; with a gate only the rows that it drives are labels.
 
     Attributes:
-        kind: `none` labels every visited state (Ross et al. 2011); `human`: a simulated human
-            watches (HG-DAgger); `ensemble`: the policies' disagreement asks for help
-            (EnsembleDAgger); `thrifty`: disagreement or risk asks (ThriftyDAgger), and
-            disagreement alone until there are episodes that succeeded and such that failed.
-        takeover_deviation: `human` takes over where |policy - expert|, scaled, is above this
-            (for discrete actions it is 0 or 1).
-        hand_back_deviation: and hands back where it stays below this.
-        reaction_steps: between the deviation and the takeover.
-        hold_steps: so many steps in a row below it before anybody hands back.
+        kind: kind of the gate. `none` labels every visited state (Ross et al. 2011); `human`: a
+            simulated human watches (HG-DAgger); `ensemble`: the policy asks for help where the
+            ensemble disagrees (EnsembleDAgger); `thrifty`: it asks where the ensemble disagrees
+            or risk is high (ThriftyDAgger), and by disagreement alone until some episodes have
+            succeeded and some have failed.
+        takeover_deviation: scaled |policy - expert| above which `human` takes over (0 or 1 for
+            discrete actions).
+        hand_back_deviation: scaled |policy - expert| below which `human` hands back.
+        reaction_steps: number of steps between the deviation and the human's takeover.
+        hold_steps: number of calm steps in a row before the expert hands back.
         target_rate: share of the policy's steps in which robot-gated policies ask for help.
-        members: policies of the ensemble, the one that acts among them; also with `human`,
-            where its doubt is only reported. 1 for none.
+        members: number of policies in the ensemble, including the one that acts; with `human`
+            their doubt is only reported. 1 for no ensemble.
     """
 
     kind: Gate = "none"
@@ -80,13 +81,13 @@ class NoiseConfig:
     """Gaussian noise on the expert while it demonstrates; the label stays its clean action.
 
     Attributes:
-        sigma: standard deviation of each scaled dimension: of `bc` with isotropic noise, and
-            of DART's first round.
-        alpha: DART's expected total squared error over an episode, scaled; 0 takes the size
-            that was measured.
-        trace_cap: the largest trace of DART's covariance, scaled; 0 for any, if alpha is given.
-        held_out_share: of each round's episodes, at least one: DART estimates on them, and
-            nothing is ever trained on them. They count as labels.
+        sigma: standard deviation of each scaled dimension, for `bc` with isotropic noise and for
+            DART's first round.
+        alpha: DART's expected total squared error over an episode, scaled; 0 takes the measured
+            size.
+        trace_cap: largest trace of DART's covariance, scaled; 0 for no bound, if alpha is given.
+        held_out_share: share of each round's episodes, at least one, on which DART estimates the
+            noise. They are never trained on, but count as labels.
     """
 
     sigma: NotNegative = 0.0
@@ -97,20 +98,20 @@ class NoiseConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class FitConfig:
-    """How a policy is fitted to the labels, once a round.
+    """How a policy is fitted to the labels in each round.
 
     Attributes:
-        steps: gradient steps a round.
-        epochs: over the labels instead, if above 0.
-        batch_size: rows a step.
-        warm_start: go on with the weights (and normalisation) of the round before; the
-            optimiser starts anew.
-        optimizer: AdamW.
-        intervention_weight: `equal` gives the expert's interventions as much mass in all as
-            everything else (IWR).
-        policy_rows: of a gated run, train on what the policy did too, as IWR does; these are
-            no labels and are not counted as such.
-        drop_before_takeover: of those rows, so many before each takeover are left out.
+        steps: number of gradient steps in a round.
+        epochs: number of passes over the labels instead of `steps`; 0 for `steps`.
+        batch_size: number of rows per gradient step.
+        warm_start: whether the weights (and normalisation) of the round before are trained
+            further; the optimiser starts afresh.
+        optimizer: settings of AdamW and its schedule.
+        intervention_weight: weighting of the expert's interventions: `none`, or `equal`, where
+            their total weight is that of all other rows (IWR).
+        policy_rows: whether a gated run also trains on the policy's own actions, as IWR does;
+            these are not counted as labels.
+        drop_before_takeover: number of the policy's rows before each takeover that are left out.
     """
 
     steps: AtLeast1 = 2000
@@ -127,16 +128,18 @@ class FitConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
-    """What is measured after each round, on seeds of its own; it costs no labels.
+    """What is measured after each round, on separate seeds; it costs no labels.
 
     Attributes:
-        episodes: driven by the policy alone: success, return, on-policy error. 0 for none.
-        reference_episodes: driven by the expert as in collection (with its noise) and never
-            trained on: off-policy error. 0 for none.
-        error: ask the expert in these episodes; without it they give no errors.
-        success_return: an episode with at least this return counts as a success; None leaves
-            it to `info`, which says `is_success` or `success`.
-        rate_hz: steps a second, of expert seconds; 0 asks the environment.
+        episodes: number of episodes driven by the policy alone, for success, return and
+            on-policy error; 0 for none.
+        reference_episodes: number of episodes driven by the expert as in collection (with its
+            noise) and never trained on, for the off-policy error; 0 for none.
+        error: whether the expert is asked in these episodes; errors need it.
+        success_return: return from which an episode counts as a success; None leaves it to
+            `info`, which says `is_success` or `success`.
+        rate_hz: steps per second, to convert steps to the expert's seconds; 0 asks the
+            environment.
     """
 
     episodes: AtLeast0 = 20
@@ -151,22 +154,25 @@ class ImitationConfig:
     """Everything that a run depends on, besides environment and expert.
 
     Attributes:
-        algorithm: `bc`, `dagger` (with the gate's kind) or `dart`.
-        seed: of everything random.
-        rounds: at most; 0 for as many as the budget allows.
-        episodes_per_round: that are collected.
-        initial_episodes: in round 0, in which the expert drives; 0 for as many as in others.
-        budget_labels: the run ends with this many; 0 for any number.
-        budget_episodes: likewise.
-        rows_per_episode: a random subset of each episode's labels is kept, and only these
-            count (DART's protocol: 50); 0 for all.
-        max_episode_steps: longer episodes are truncated; 0 leaves it to the environment.
-        envs: environments in lockstep, one forward pass for all.
-        family: of the policy.
-        policy: overrides of its configuration; a deterministic one has `hidden` [64, 64] and
-            `error` l2 here if nothing else is given.
-        observation_steps, action_steps, executed_steps, first_action_index: as `PolicySpec`.
-        mixture, gate, noise, fit, evaluation: see there.
+        algorithm: name of the algorithm: `bc`, `dagger` (with the gate's kind) or `dart`.
+        seed: seed of everything random.
+        rounds: largest number of rounds; 0 for as many as the budget allows.
+        episodes_per_round: number of episodes collected in a round.
+        initial_episodes: number of episodes in round 0, in which the expert drives; 0 for
+            `episodes_per_round`.
+        budget_labels: number of labels at which the run ends; 0 for no limit.
+        budget_episodes: number of episodes at which the run ends; 0 for no limit.
+        rows_per_episode: number of labels kept of each episode, chosen at random; only these
+            count (DART's protocol: 50). 0 for all.
+        max_episode_steps: number of steps after which an episode is truncated; 0 leaves it to
+            the environment.
+        envs: number of environments in lockstep, with one forward pass for all.
+        family: name of the policy family.
+        policy: overrides of the family's configuration; a deterministic policy has `hidden`
+            [64, 64] and `error` l2 here if nothing else is given.
+        observation_steps, action_steps, executed_steps, first_action_index: horizons of the
+            policy, with the meaning that they have in `PolicySpec`.
+        mixture, gate, noise, fit, evaluation: nested settings, see their classes.
     """
 
     algorithm: Algorithm = "dagger"
@@ -196,7 +202,7 @@ class ImitationConfig:
 
     @property
     def policy_overrides(self) -> Mapping[str, Any]:
-        """What the family's configuration is changed to."""
+        """The overrides of the family's configuration, defaults of this module included."""
         return {**_SMALL, **self.policy} if self.family == "deterministic" else self.policy
 
     @property
@@ -206,7 +212,7 @@ class ImitationConfig:
 
     @property
     def ensemble_members(self) -> int:
-        """How many policies are fitted in a round."""
+        """Number of policies that are fitted in a round."""
         return self.gate.members if self.is_gated else 1
 
     def to_plain(self) -> dict[str, Any]:
@@ -223,7 +229,7 @@ class ImitationConfig:
         return cls().with_values(plain)
 
     def with_values(self, values: Mapping[str, Any]) -> ImitationConfig:
-        """A copy with a nested mapping of other values; what is under `policy` is merged in.
+        """A copy with a nested mapping of other values; those under `policy` are merged in.
 
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
@@ -239,32 +245,39 @@ class RoundResult:
     """The figures of one round; counts are cumulative over the rounds so far.
 
     Attributes:
-        round: counted from 0.
-        labels: of the expert, the held-out ones included.
-        episodes: collected.
-        env_steps: simulated in them.
+        round: number of the round, from 0.
+        labels: number of the expert's labels, the held-out ones included.
+        episodes: number of episodes collected.
+        env_steps: number of steps simulated in the collected episodes.
         expert_s: seconds of the environment's time in which the expert drove or labelled.
-        watched_s: in which it had to watch: all, for a human-gated run.
-        success: share of the evaluation episodes, with its Wilson interval; None where
-            nothing says what a success is.
-        return_mean: of the evaluation episodes, with a 95 % interval of the mean.
-        on_policy_error: E over the policy's own states of |policy - expert|^2; for discrete
-            actions the share of wrong ones.
-        off_policy_error: the same over states of the expert, with the noise of the round.
-        intervention_rate: of this round: rows in which the expert drove; None without a gate.
-        takeovers: of this round.
-        asked_novelty, asked_risk: of this round: how often the policy asked for help, by reason;
-            None where it never does, and risk where nothing tells what a risk is.
-        doubt_threshold: HG-DAgger's: the ensemble's mean doubt in the last quarter of the
-            takeovers so far.
-        clipped_share: of the expert's numbers, how many lay outside the action space.
-        beta: of DAgger's mixture.
+        watched_s: seconds of the environment's time in which the expert had to watch; in a
+            human-gated run all of it.
+        success: share of the evaluation episodes that succeeded; None where it is not known what
+            a success is.
+        success_low, success_high: bounds of the 95 % Wilson interval of `success`.
+        return_mean: mean return of the evaluation episodes; None without any.
+        return_low, return_high: bounds of the 95 % interval of `return_mean`.
+        on_policy_error: E |policy - expert|^2 over the policy's own states, in the action's units
+            squared; the share of wrong choices for discrete actions. None where not measured.
+        off_policy_error: E |policy - expert|^2 over states of the expert with the noise of the
+            round, in the units of `on_policy_error`; None where not measured.
+        intervention_rate: share of this round's rows in which the expert drove; None without a
+            gate.
+        takeovers: number of takeovers in this round.
+        asked_novelty, asked_risk: number of times in this round that the policy asked for help,
+            by reason; None where it never asks, or has no critic for risk.
+        doubt_threshold: HG-DAgger's threshold, the ensemble's mean doubt in the last quarter of
+            the takeovers so far; None without an ensemble or takeovers.
+        clipped_share: share of the numbers in the expert's actions that lay outside the action
+            space.
+        beta: share of the expert in DAgger's mixture; None without a mixture.
         noise_trace: trace of the noise's covariance, in the action's units squared.
-        training_loss: mean over the last tenth of the gradient steps.
+        training_loss: mean loss over the last tenth of the gradient steps.
         simulate_s, act_s, label_s, train_s, evaluate_s: seconds of this round in the
             environment, in the policy's forward passes, in the expert, in gradient steps, and
             in the evaluation as a whole.
-        overhead_s: the rest of `wall_s`.
+        overhead_s: rest of `wall_s`, in seconds.
+        wall_s: wall time of this round, in seconds.
     """
 
     round: int

@@ -1,4 +1,4 @@
-"""What a round has cost and given: labels, steps, the expert's time, who drove and who asked."""
+"""The counts of a round: labels, steps, the expert's time, takeovers and requests for help."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from robot_learning.learning.imitation.drivers import RobotGatedDriver
 def round_counts(
     config: ImitationConfig, episodes: Sequence[Episode], plan: Plan, step_s: float
 ) -> dict[str, Any]:
-    """Fields of a `RoundResult` that count.
+    """The fields of a `RoundResult` that are counts.
 
     Args:
-        config: of the run.
-        episodes: collected so far, those of the round among them.
-        plan: of the round.
-        step_s: seconds of the environment's time in a step.
+        config: settings of the run.
+        episodes: all episodes collected so far, including those of the round.
+        plan: plan of the round.
+        step_s: seconds of the environment's time per step.
     """
     rows = Rows.of(episodes)
     assert rows is not None  # noqa: S101 (a round collects)

@@ -1,8 +1,9 @@
-"""The risk of ThriftyDAgger: a critic of states and actions, learnt from how episodes ended.
+"""The risk of ThriftyDAgger: a critic of states and actions, learnt from episodes' outcomes.
 
 Hoque et al., CoRL 2021, https://arxiv.org/abs/2109.08273, section 4.2: risk is 1 - Q(x, u), with Q
 the discounted probability of reaching the goal. Here Q is fitted to gamma^(steps to the goal), 0
-where an episode failed: of those who drove, where the paper bootstraps that of the policy alone.
+where an episode failed. It is thus the value of whoever drove, while the paper bootstraps that of
+the policy alone.
 """
 
 from __future__ import annotations
@@ -27,24 +28,25 @@ from robot_learning.learning.imitation.spaces import (
 from robot_learning.policies.policy import Policy
 
 DISCOUNT = 0.9999
-"""A step, as in the paper's code: an episode that ends well has little risk from its beginning."""
-# Not held within 0 and 1: where many values are equal no quantile tells the worst of them.
+"""Discount per step, as in the paper's code: a success has little risk from its first step on."""
+# Not clipped to [0, 1], as a quantile cannot single out the worst of many equal values.
 _VALUES = ActionLayout(spaces.Box(-np.inf, np.inf, (1,)))
 
 
 def fit_critic(
     episodes: Sequence[Episode], config: FitConfig, actions: ActionLayout, seed: int
 ) -> Policy | None:
-    """Fit Q to episodes; None while nothing tells good from bad: until both were seen.
+    """Fit Q to episodes; None until both a success and a failure have been seen.
 
-    It takes `obs/observation`, a state and the action taken there, (D + n,) as `critic_input`.
+    The critic takes `obs/observation`, a state and the action taken there, (D + n,) as in
+    `critic_input`.
 
     Args:
-        episodes: those that were cut off tell nothing. Where any says whether it succeeded, those
-            that do not have not.
-        config: how; interventions count like everything else.
-        actions: the action space.
-        seed: of weights and order.
+        episodes: episodes to learn from. Those that were cut off are ignored; those of unknown
+            success count as failures.
+        config: how the critic is fitted; interventions have no special weight.
+        actions: layout of the action space.
+        seed: seed of the weights and of the order of the data.
     """
     whole = [e for e in episodes if not e.facts.cut_off and e.rows]
     if len({bool(episode.facts.success) for episode in whole}) < 2:
@@ -61,7 +63,7 @@ def fit_critic(
 
 
 def critic_risk(critic: Policy, actions: ActionLayout) -> Doubt:
-    """1 - Q: the risk that an action, and what is done after it, does not reach the goal."""
+    """The risk 1 - Q that an action, and what is done after it, does not reach the goal."""
     (column,) = critic.spec.observations
     forward = make_forward(critic, _layout(column.shape[0]).leaves, _VALUES)
 
@@ -75,7 +77,14 @@ def critic_risk(critic: Policy, actions: ActionLayout) -> Doubt:
 def critic_input(
     observations: Float32Array, chosen: Float32Array, actions: ActionLayout
 ) -> Float32Array:
-    """(N, D + n) of states (N, D) and actions (N, n), scaled; discrete ones as one-hot."""
+    """(N, D + n) inputs of the critic.
+
+    Args:
+        observations: (N, D) states.
+        chosen: (N, n) actions in the action's units, which are scaled here; discrete ones (N, 1)
+            become one-hot vectors.
+        actions: layout of the action space.
+    """
     if actions.choices:
         features = np.eye(actions.choices, dtype=np.float32)[chosen[:, 0].astype(np.int64)]
     else:
@@ -88,7 +97,8 @@ def _layout(size: int) -> ObservationLayout:
 
 
 def _valued(episode: Episode, actions: ActionLayout) -> Episode:
-    """With states and actions as observations, and discounted success as what to predict."""
+    """The episode with states and actions as observations, and discounted success as labels."""
+    # Monte Carlo return of a reward of 1 at the last step of a success: gamma^(steps to the end).
     to_go = np.arange(episode.rows - 1, -1, -1)
     value = DISCOUNT**to_go if episode.facts.success else np.zeros(episode.rows)
     everything = np.ones(episode.rows, np.bool_)

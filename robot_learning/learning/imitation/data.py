@@ -1,9 +1,9 @@
-"""What was collected: episodes of rows, and the files that they are saved in.
+"""The collected data: episodes of rows, and the files in which they are saved.
 
-A row is a visited state. Its label is the expert's clean action there, if it was asked; its
-action is what was executed, noise included. `labelled` says which labels count: all that were
-asked for with DAgger, those of the rows that the expert drove in a gated run, a random subset
-where one is asked for.
+A row is a visited state. Its label is the expert's clean action there, if the expert was asked; its
+action is what was executed, noise included. `labelled` says which labels count, in training and in
+the label budget: with DAgger all that were asked for, in a gated run those of the rows that the
+expert drove, and a random subset where one is requested.
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ class EpisodeFacts:
     """What is known of an episode as a whole.
 
     Attributes:
-        number: counted over the run; it seeds whatever is drawn in the episode.
-        round: in which it was collected.
-        held_out: never trained on.
-        reward: summed up.
-        success: None where nothing says.
-        terminated: by the environment; False if truncated or cut off.
-        cut_off: the budget of labels was spent.
-        clipped, numbers: of the expert's numbers, how many lay outside the action space.
-        noise: (n, n) covariance on the expert's actions, as lists; empty for none.
-        asked_novelty, asked_risk: how often the policy asked for help, by reason.
+        number: number of the episode in the run, which seeds all draws in the episode.
+        round: number of the round in which it was collected.
+        held_out: whether it is never trained on.
+        reward: sum of the rewards.
+        success: whether the episode succeeded; None where the environment does not say.
+        terminated: whether the environment terminated it; False if truncated or cut off.
+        cut_off: whether it ended because the budget of labels was spent.
+        clipped: number of elements of the expert's actions that lay outside the action space.
+        numbers: number of elements of the expert's actions in all.
+        noise: (n, n) covariance of the noise on the expert's actions, as lists; empty for none.
+        asked_novelty, asked_risk: number of times the policy asked for help, by reason.
     """
 
     number: int
@@ -63,13 +64,13 @@ class Episode:
     """T rows and what is known of them.
 
     Attributes:
-        facts: of the whole.
-        observation: (T, D).
-        label: (T, n), NaN where the expert was not asked.
-        action: (T, n) that was executed.
-        labelled: (T,) whether the label counts.
-        expert_drove: (T,).
-        doubt: (T,) of the ensemble, NaN without one.
+        facts: what is known of the episode as a whole.
+        observation: (T, D) observations.
+        label: (T, n) actions of the expert, NaN where it was not asked.
+        action: (T, n) executed actions.
+        labelled: (T,) whether a row's label counts.
+        expert_drove: (T,) whether the expert drove in a row.
+        doubt: (T,) doubt of the ensemble, NaN without one.
     """
 
     facts: EpisodeFacts
@@ -82,12 +83,12 @@ class Episode:
 
     @property
     def rows(self) -> int:
-        """T."""
+        """Number of rows T."""
         return len(self.observation)
 
 
 class EpisodeFiles:
-    """The episodes of a run in `episodes/<first number>.npz`, files written once and whole."""
+    """The episodes of a run in `episodes/<first number>.npz`, files that are written once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "episodes"
@@ -96,7 +97,7 @@ class EpisodeFiles:
         """Write episodes into a file of their own.
 
         Raises:
-            TrainingError: they cannot be written; what was saved before stays.
+            TrainingError: the file cannot be written; what was saved before stays.
         """
         if not episodes:
             return
@@ -114,9 +115,9 @@ class EpisodeFiles:
             raise TrainingError(f"{path}: cannot be written: {problem}") from problem
 
     def load(self, rounds: int) -> list[Episode]:
-        """What was saved of the first `rounds` rounds, in order.
+        """The saved episodes of the first `rounds` rounds, in order.
 
-        A file that goes beyond was written just before a kill, and is removed.
+        A file with later rounds was written just before a kill, and is removed.
 
         Raises:
             RunError: a file is damaged, or one is missing between others.
@@ -156,9 +157,9 @@ class Rows:
     """The rows of several episodes, one after another; see `Episode` for the columns.
 
     Attributes:
-        round: (N,) in which a row was collected.
-        first: (N,) whether an episode begins with it.
-        begin, end: (N,) the range of rows of its episode.
+        round: (N,) number of the round in which a row was collected.
+        first: (N,) whether an episode begins with a row.
+        begin, end: (N,) first row of a row's episode, and the row after its last.
     """
 
     observation: Float32Array
@@ -192,10 +193,10 @@ class Rows:
         )
 
     def __len__(self) -> int:
-        """N."""
+        """Number of rows N."""
         return len(self.observation)
 
 
 def label_count(episodes: Iterable[Episode]) -> int:
-    """How many labels count, held-out ones included."""
+    """Number of labels that count, held-out ones included."""
     return sum(int(np.count_nonzero(episode.labelled)) for episode in episodes)

@@ -1,7 +1,7 @@
-"""Who drives in each step, and which labels that gives: one driver a way of collecting.
+"""Who drives in each step, and which labels that gives: one driver for each way of collecting.
 
-All work in lockstep over N environments. `ask(mask)` puts the question to the experts of the
-environments in `mask` (N,) and returns (N, n), NaN where nobody was asked.
+All work in lockstep over N environments. `ask(mask)` asks the experts of the environments in `mask`
+(N,) and returns their actions (N, n), NaN where nobody was asked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from robot_learning.policies.gate import Thresholds
 
 Ask = Callable[[BoolArray], Float32Array]
 Doubt = Callable[[Float32Array, Float32Array], FloatArray]
-"""(N, D) observations and (N, n) actions to (N,) doubts or risks."""
+"""From (N, D) observations and (N, n) actions to (N,) doubts or risks."""
 NOISE_STREAM, MIXTURE_STREAM = 1, 2
 
 
@@ -29,13 +29,13 @@ class Step:
     """What is done in one step.
 
     Attributes:
-        action: (N, n) to execute.
-        label: (N, n) of the expert, NaN where it was not asked.
-        labelled: (N,) which labels count.
-        expert_drove: (N,).
-        doubt: (N,) or None.
-        asked: (N, 2) where a policy asked for help with this step, because of novelty or risk
-            (`policies.gate.REASONS`); None where it does not.
+        action: (N, n) actions to execute.
+        label: (N, n) actions of the expert, NaN where it was not asked.
+        labelled: (N,) whether the label counts.
+        expert_drove: (N,) whether the expert drives in this step.
+        doubt: (N,) doubt of the ensemble; None without one.
+        asked: (N, 2) whether a policy asked for help in this step, because of novelty or risk
+            (`policies.gate.REASONS`); None where the driver never asks.
     """
 
     action: Float32Array
@@ -53,17 +53,31 @@ class Driver(Protocol):
         """Begin the episodes of these numbers, one in each environment."""
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
-        """Decide what is done at (N, D) observations; only `active` environments count."""
+        """Decide what is done in one step.
+
+        Args:
+            observations: (N, D) present observations.
+            active: (N,) whether an environment's episode is still running; the others are ignored.
+            ask: asks the experts of some environments, see the module.
+        """
 
 
 class ExpertDriver:
     """The expert drives, with Gaussian noise on what is executed; its clean action is the label."""
 
     def __init__(self, actions: ActionLayout, covariance: FloatArray | None, seed: int) -> None:
-        """Drive with noise of `covariance` (n, n), in the action's units; None for none."""
+        """Drive with noise.
+
+        Args:
+            actions: layout of the action space, to whose bounds actions are clipped.
+            covariance: (n, n) covariance of the noise, in the action's units squared; None for no
+                noise.
+            seed: seed of the noise, together with the episodes' numbers.
+        """
         self._actions, self._seed = actions, seed
         self._factor: FloatArray | None = None
         if covariance is not None and np.any(covariance):
+            # A factor F with F^T F = covariance, so that z F has it for standard normal z.
             values, vectors = np.linalg.eigh(covariance)
             self._factor = np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))).T)
 
@@ -72,7 +86,7 @@ class ExpertDriver:
         self._generators = [np.random.default_rng((self._seed, NOISE_STREAM, n)) for n in numbers]
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
-        """Ask everybody."""
+        """Ask all experts and add the noise to their actions; see `Driver.step`."""
         label = ask(active)
         action = label
         if self._factor is not None:
@@ -85,18 +99,25 @@ class MixtureDriver:
     """DAgger's mixture: the expert acts with probability beta, and labels every state."""
 
     def __init__(self, actor: Actor, beta: float, per: str, seed: int) -> None:
-        """Mix in each `step`, or for each whole `episode`. beta 0 is the policy alone."""
+        """Mix expert and policy.
+
+        Args:
+            actor: the policy.
+            beta: probability that the expert acts, in [0, 1].
+            per: unit of the draw, each `step` or a whole `episode`.
+            seed: seed of the draws, together with the episodes' numbers.
+        """
         self._actor, self._beta, self._per, self._seed = actor, beta, per, seed
 
     def begin(self, numbers: Sequence[int]) -> None:
-        """Begin episodes; what is drawn follows from their numbers."""
+        """Begin episodes; their draws follow from their numbers."""
         self._actor.begin(len(numbers))
         self._generators = [np.random.default_rng((self._seed, MIXTURE_STREAM, n)) for n in numbers]
         self._drove = self._drawn()
         self._before = np.zeros(len(numbers), np.bool_)
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
-        """Ask everybody; execute the expert's or the policy's action."""
+        """Ask all experts; execute the expert's or the policy's action. See `Driver.step`."""
         if self._per == "step" and self._beta > 0:
             self._drove = self._drawn()
         label = ask(active)
@@ -117,7 +138,7 @@ class PolicyDriver:
     """The policy drives alone, for evaluation; the expert is asked only to measure."""
 
     def __init__(self, actor: Actor, ask: bool) -> None:
-        """Drive; with `ask` every visited state gets the expert's action."""
+        """Drive; with `ask` the expert labels every visited state."""
         self._actor, self._ask = actor, ask
 
     def begin(self, numbers: Sequence[int]) -> None:
@@ -126,7 +147,7 @@ class PolicyDriver:
         self._nobody = np.zeros(len(numbers), np.bool_)
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
-        """Act."""
+        """Execute the policy's action; see `Driver.step`."""
         action = self._actor.act(observations, self._nobody)
         label = ask(active if self._ask else self._nobody)
         return Step(action, label, self._nobody, self._nobody)
@@ -135,15 +156,22 @@ class PolicyDriver:
 class HumanGatedDriver:
     """HG-DAgger with a simulated human, who watches and takes over where the policy deviates.
 
-    Where |policy - expert| was above `takeover_deviation` for more than `reaction_steps` steps
-    in a row the human drives from then on, until it was below `hand_back_deviation` for
-    `hold_steps` steps. Only the human's rows are labels.
+    The human takes over once |policy - expert| has been above `takeover_deviation` for more than
+    `reaction_steps` steps in a row, and drives until it has been below `hand_back_deviation` for
+    `hold_steps` steps in a row. Only the human's rows are labels.
     """
 
     def __init__(
         self, actor: Actor, actions: ActionLayout, gate: GateConfig, doubt: Doubt | None
     ) -> None:
-        """Gate `actor`; `doubt` is recorded, and decides nothing."""
+        """Gate a policy.
+
+        Args:
+            actor: the policy.
+            actions: layout of the action space.
+            gate: deviations and numbers of steps for takeover and hand-back.
+            doubt: doubt of the ensemble, which is recorded and decides nothing; None for none.
+        """
         self._actor, self._actions, self._gate, self._doubt = actor, actions, gate, doubt
 
     def begin(self, numbers: Sequence[int]) -> None:
@@ -154,7 +182,7 @@ class HumanGatedDriver:
         self._calm = np.zeros(len(numbers), np.int64)
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
-        """Watch, and decide who drives this step."""
+        """Watch, and decide who drives this step; see `Driver.step`."""
         gate = self._gate
         policy = self._actor.act(observations, self._human)
         label = ask(active)
@@ -174,12 +202,12 @@ class HumanGatedDriver:
 class RobotGatedDriver:
     """The policy asks for help where its ensemble disagrees, or (ThriftyDAgger) risk is high.
 
-    The expert is asked only while it drives: nobody watches. The policy goes on after
-    `hold_steps` steps in a row in which nothing alarms it, it agrees with the expert, and its
-    risk is below the median.
+    The expert is asked only while it drives: nobody watches. The policy continues alone after
+    `hold_steps` steps in a row in which neither threshold is exceeded, it agrees with the expert,
+    and its risk is at most the median.
 
     Attributes:
-        knows_risk: whether it asks because of risk, too.
+        knows_risk: whether the policy also asks because of risk.
     """
 
     def __init__(
@@ -192,7 +220,17 @@ class RobotGatedDriver:
         risk: Doubt | None,
         hold_steps: int,
     ) -> None:
-        """Gate `actor`."""
+        """Gate a policy.
+
+        Args:
+            actor: the policy.
+            actions: layout of the action space.
+            thresholds: doubt and risk above which the policy asks for help, and the limits up to
+                which it continues alone.
+            doubt: doubt of the ensemble.
+            risk: risk of an action; None without a critic.
+            hold_steps: number of calm steps in a row before the policy continues alone.
+        """
         self._actor, self._actions, self._thresholds = actor, actions, thresholds
         self._doubt, self._risk, self._hold_steps = doubt, risk, hold_steps
         self.knows_risk = risk is not None
@@ -204,7 +242,7 @@ class RobotGatedDriver:
         self._calm = np.zeros(len(numbers), np.int64)
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
-        """Judge this step; whether the policy goes on alone is decided after it."""
+        """Drive this step, then decide whether the policy continues alone; see `Driver.step`."""
         limits = self._thresholds
         policy = self._actor.act(observations, self._human)
         doubt = self._doubt(observations, policy)

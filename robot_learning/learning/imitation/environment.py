@@ -1,4 +1,4 @@
-"""What a checkpoint remembers of the environment that its policy was trained in."""
+"""What a checkpoint stores about the environment in which its policy was trained."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ def environment_details(
     config: ImitationConfig,
     worlds: Worlds,
 ) -> EnvironmentDetails:
-    """Of the environment with that id and arguments.
+    """Details of the environment for a checkpoint.
 
-    One that a function made, or with arguments that are no JSON, cannot be made from a
-    checkpoint: it has no id there.
+    An environment that a function made, or with arguments that are not JSON, cannot be made from
+    a checkpoint: it has no id there.
+
+    Args:
+        env: gymnasium id, or the function that makes environments.
+        arguments: arguments of the environment.
+        config: settings of the run, of which the limit of steps and the return of a success are
+            stored.
+        worlds: environments of the run, which give the layouts of observations and actions.
     """
     known = isinstance(env, str) and _is_json(arguments)
     actions = worlds.actions
@@ -55,5 +62,5 @@ def _is_json(arguments: Mapping[str, Any]) -> bool:
 
 
 def _finite(bounds: npt.NDArray[np.float64]) -> tuple[float | None, ...]:
-    """The bounds that are, None for the others: JSON has no infinity."""
+    """The finite bounds, and None for the others, as JSON has no infinity."""
     return tuple(float(value) if math.isfinite(value) else None for value in bounds)

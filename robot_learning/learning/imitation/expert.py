@@ -21,22 +21,22 @@ _TWO_ARGUMENTS = 2
 
 
 class ExpertError(RobotLearningError):
-    """The expert raised, or answered with something that is no action."""
+    """The expert raised an error, or returned something that is not an action."""
 
 
 class ExpertSource:
-    """Where experts come from: one for each environment that runs at the same time.
+    """Makes experts, one for each environment that runs at the same time.
 
-    A class, or a function with at most one argument that must be given, makes experts: it is
-    called with the environment, or with nothing. Everything else is an expert itself. One that
-    has `reset` keeps something from step to step and serves one environment only.
+    A class, or a function with at most one required argument, makes experts: it is called with
+    the environment, or with nothing. Everything else is an expert itself. An expert that has
+    `reset` keeps state from step to step and serves only one environment.
     """
 
     def __init__(self, given: str | Callable[..., Any]) -> None:
-        """Find what `module:callable` names, or take a callable.
+        """Import `module:callable`, or take a callable.
 
         Raises:
-            ConfigurationError: there is no such module or callable.
+            ConfigurationError: the module or callable does not exist.
         """
         self.name = given if isinstance(given, str) else _name_of(given)
         self._found: Callable[..., Any] = _scripted if given == SCRIPTED else _find(given)
@@ -47,14 +47,14 @@ class ExpertSource:
 
     @property
     def serves_one(self) -> bool:
-        """Whether there is a single expert, which can follow a single environment."""
+        """Whether there is a single expert that keeps state, and so serves a single environment."""
         return not self._is_factory and hasattr(self._found, "reset")
 
     def make(self, env: gymnasium.Env[Any, Any]) -> Expert:
         """An expert for an environment.
 
         Raises:
-            ExpertError: it cannot be made.
+            ExpertError: the expert cannot be made.
         """
         expert: Expert = self._found
         if not self._is_factory:
@@ -77,7 +77,7 @@ class Labeller:
     """Asks experts for labels, and checks them.
 
     Attributes:
-        seconds: spent in experts so far.
+        seconds: time spent in experts so far, in seconds.
     """
 
     def __init__(self, name: str, actions: ActionLayout) -> None:
@@ -90,10 +90,15 @@ class Labeller:
         observations: Sequence[Any],
         infos: Sequence[Mapping[str, Any]],
     ) -> tuple[Float32Array, IntArray]:
-        """(k, n) the actions of k experts, clipped, and (k,) how many numbers that changed.
+        """(k, n) clipped actions of k experts, and (k,) how many numbers of each were clipped.
+
+        Args:
+            experts: (k) experts.
+            observations: (k) observations, one for each expert, as their environments give them.
+            infos: (k) infos of the environments.
 
         Raises:
-            ExpertError: one raised, or answered with no action.
+            ExpertError: an expert raised an error, or did not return an action.
         """
         begin = time.perf_counter()
         try:
@@ -111,7 +116,7 @@ class Labeller:
 
 
 def begin_episode(expert: Expert, seed: int) -> None:
-    """Tell an expert that has `reset` that an episode begins; it draws its choices from `seed`."""
+    """Reset an expert that has `reset` for a new episode; it draws its choices from `seed`."""
     reset = getattr(expert, "reset", None)
     if callable(reset):
         reset(seed)
@@ -154,7 +159,7 @@ def _scripted(env: gymnasium.Env[Any, Any]) -> Expert:
 
 
 def _required_arguments(found: Callable[..., Any]) -> int | None:
-    """How many must be given by place; None where nobody can tell."""
+    """Number of required positional arguments; None where it cannot be known."""
     try:
         parameters = inspect.signature(found).parameters.values()
     except (TypeError, ValueError):

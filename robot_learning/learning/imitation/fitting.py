@@ -1,9 +1,8 @@
-"""Fitting a policy to rows that lie in memory.
+"""Fitting a policy to rows in memory.
 
 `learning.training.trainer` reads recorded datasets, decodes images, validates, logs, averages
 weights and resumes within a training. Here a fit takes seconds, its rows are a few small tensors,
-and a round that was killed is fitted again: what is left is a loop that does nothing but gradient
-steps.
+and a round that was killed is fitted again, so that a plain loop of gradient steps is enough.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ _TAIL = 0.1
 
 
 def make_samples(rows: Rows, config: ImitationConfig) -> Samples:
-    """The windows of every row whose target counts.
+    """The windows of every row whose target is trained on.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: there is no such row.
     """
     fit = config.fit
     used, target = rows.labelled.copy(), np.where(np.isnan(rows.label), 0.0, rows.label)
@@ -77,7 +76,7 @@ def make_samples(rows: Rows, config: ImitationConfig) -> Samples:
 def _windows(
     rows: Rows, chosen: IntArray, begin: int, end: int
 ) -> tuple[IntArray, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]:
-    """(M, end - begin) rows around the chosen ones, and whether they lie outside the episode."""
+    """(M, end - begin) rows around each chosen one, and whether they lie outside its episode."""
     wanted = chosen[:, None] + np.arange(begin, end)
     first, last = rows.begin[chosen, None], rows.end[chosen, None] - 1
     inside = np.clip(wanted, first, last)
@@ -87,7 +86,15 @@ def _windows(
 def new_policy(
     samples: Samples, spec: PolicySpec, config: ImitationConfig, leaves: Sequence[Leaf], seed: int
 ) -> Policy:
-    """A policy of `spec` with the samples' normalisation and weights that follow from `seed`."""
+    """A new policy with the samples' normalisation.
+
+    Args:
+        samples: samples of the fit, whose statistics normalise observations and actions.
+        spec: spec of the policy.
+        config: settings of the run, of which family and overrides are used.
+        leaves: columns of a row of observations.
+        seed: seed of the weights.
+    """
     rows = samples.row.numpy()
     observed: Float32Array = samples.observation.numpy()[rows]
     statistics = {
@@ -109,7 +116,15 @@ def policy_spec(
     rate_hz: float = 50.0,
     names: tuple[str, ...] = (),
 ) -> PolicySpec:
-    """What goes into the policies of a run and comes out."""
+    """The spec of a run's policies.
+
+    Args:
+        config: settings of the run, of which the horizons are used.
+        leaves: columns of a row of observations.
+        actions: layout of the action space.
+        rate_hz: steps per second.
+        names: (n,) names of the actions; empty where they have none.
+    """
     return PolicySpec(
         observations=tuple(leaf.spec for leaf in leaves),
         action_dim=actions.size,
@@ -124,7 +139,7 @@ def policy_spec(
 
 
 def gradient_steps(config: FitConfig, samples: int) -> int:
-    """How many a fit takes."""
+    """Number of gradient steps in a fit to this number of samples."""
     if config.epochs > 0:
         return math.ceil(config.epochs * samples / config.batch_size)
     return config.steps
@@ -136,11 +151,11 @@ def fit(
     """Take the gradient steps of one round; the policy is in evaluation mode afterwards.
 
     Args:
-        policy: is changed.
-        samples: to draw from, an epoch after another in an order that follows from `seed`.
-        config: see there.
-        leaves: the columns of a row.
-        seed: of all that is drawn, dropout included.
+        policy: policy whose weights are changed.
+        samples: samples to draw from, epoch after epoch in an order that follows from `seed`.
+        config: number of steps, batch size and settings of the optimiser.
+        leaves: columns of a row of observations.
+        seed: seed of all draws, dropout included.
 
     Returns:
         The mean loss over the last tenth of the steps.
@@ -175,7 +190,18 @@ def fit_in_torch(
     steps: int,
     tail: int,
 ) -> float:
-    """The same for any family; returns the mean loss of the last `tail` steps."""
+    """Take gradient steps in PyTorch, for any family; returns the mean loss of the last ones.
+
+    Args:
+        policy: policy whose weights are changed.
+        samples: samples to draw from.
+        config: settings of the optimiser.
+        leaves: columns of a row of observations.
+        order: order of the samples.
+        seed: seed of noise and dropout.
+        steps: number of gradient steps.
+        tail: number of last steps whose loss is averaged.
+    """
     optimizer = make_optimizer(policy.parameters(), config.optimizer)
     total, clip = torch.zeros(()), config.optimizer.gradient_clip
     policy.train()

@@ -1,4 +1,4 @@
-"""What a robot-gated policy goes by in the loop: the doubt of its ensemble, and its thresholds.
+"""The doubt of an ensemble, and the thresholds of a robot-gated policy in the loop.
 
 See `policies.gate` for the sources, and `critic` for the risk.
 """
@@ -18,19 +18,19 @@ from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 from robot_learning.policies.gate import Thresholds, disagreement
 
 FEWEST_ROWS = 100
-"""Of the policy's own, for thresholds to be taken from them alone."""
+"""Number of the policy's own rows from which on thresholds are taken from them alone."""
 
 
 def ensemble_doubt(members: Sequence[Forward], actions: ActionLayout, index: int) -> Doubt:
     """How much an ensemble disagrees about a state, whatever action is taken there.
 
-    The norm of the members' variances, scaled (HG-DAgger: of the covariance's diagonal); of
-    discrete actions, the share of members that do not choose what the first one does.
+    This is the norm of the members' scaled variances (in HG-DAgger: of the covariance's
+    diagonal); for discrete actions, the share of members whose choice differs from the first's.
 
     Args:
-        members: of the ensemble.
-        actions: the action space.
-        index: in the chunk, of the action for the current observation.
+        members: members of the ensemble, the one that acts first.
+        actions: layout of the action space.
+        index: index in the chunk of the action for the current observation.
     """
 
     def doubt(observations: Float32Array, _: Float32Array) -> FloatArray:
@@ -43,7 +43,7 @@ def ensemble_doubt(members: Sequence[Forward], actions: ActionLayout, index: int
 
 
 def has_driven(rows: Rows) -> bool:
-    """Whether a policy has driven enough for thresholds to be taken from its own states."""
+    """Whether a policy has driven enough rows to take thresholds from its own states."""
     return int(np.count_nonzero(~rows.expert_drove)) >= FEWEST_ROWS
 
 
@@ -56,15 +56,16 @@ def thresholds(
     risk: Doubt | None,
     rate: float,
 ) -> Thresholds:
-    """Such that a share `rate` of the steps asks for help because of doubt, and of risk.
+    """Thresholds such that a share `rate` of the steps asks for help because of each of the two.
 
     Args:
-        rows: collected so far; those that the policy drove are taken where there are enough.
-        policy_actions: (N, n) of the present policy on them.
-        actions: the action space.
-        doubt: of the present ensemble.
-        risk: or None.
-        rate: of the steps.
+        rows: rows collected so far; only those that the policy drove are used where there are
+            enough.
+        policy_actions: (N, n) actions of the present policy in these rows.
+        actions: layout of the action space.
+        doubt: doubt of the present ensemble.
+        risk: risk by the present critic; None without one.
+        rate: share of the steps in which each of doubt and risk is to ask for help, in [0, 1].
     """
     driven = ~rows.expert_drove
     if not has_driven(rows):

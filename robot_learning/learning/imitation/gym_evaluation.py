@@ -27,12 +27,12 @@ class GymConfig:
     """What is simulated.
 
     Attributes:
-        env: id, as `gymnasium.make` takes it.
-        arguments: of the environment.
-        episodes: their seeds are `seed`, `seed` + 1 and so on.
-        seed: of the first.
-        max_steps: after which an episode is ended; 0 for the environment's own limit.
-        success_return: of an episode that has succeeded; None where `info` says it.
+        env: id of the environment, as `gymnasium.make` takes it.
+        arguments: arguments of the environment.
+        episodes: number of episodes; their seeds are `seed`, `seed` + 1 and so on.
+        seed: seed of the first episode.
+        max_steps: number of steps after which an episode is ended; 0 for the environment's limit.
+        success_return: return from which an episode counts as a success; None leaves it to `info`.
     """
 
     env: str
@@ -49,12 +49,12 @@ class GymConfig:
         """The environment.
 
         Raises:
-            ConfigurationError: it cannot be made, or has no such mode of rendering.
+            ConfigurationError: the environment cannot be made, or lacks the render mode.
         """
         env = env_maker(self.env, self.arguments)()
         if render_mode is None:
             return env
-        # Asked before it is made with that mode, which not every environment takes.
+        # Checked before making it with that mode, which not every environment takes.
         env.close()
         modes = (env.metadata or {}).get("render_modes", [])
         if render_mode not in modes:
@@ -70,8 +70,8 @@ class GymEpisode:
     """One episode.
 
     Attributes:
-        take: its number, seed, success and actions.
-        total_reward: the sum.
+        take: number, seed, success and actions of the episode.
+        total_reward: sum of the rewards.
     """
 
     take: Take
@@ -80,12 +80,12 @@ class GymEpisode:
 
 @dataclass(frozen=True)
 class GymEvaluation:
-    """What an evaluation found.
+    """The result of an evaluation.
 
     Attributes:
         config: what was simulated.
-        episodes: one a seed.
-        wall_s: of them all.
+        episodes: one episode per seed.
+        wall_s: wall time of all episodes, in seconds.
     """
 
     config: GymConfig
@@ -94,28 +94,28 @@ class GymEvaluation:
 
     @property
     def title(self) -> str:
-        """What was simulated."""
+        """Id of the environment."""
         return self.config.env
 
     @property
     def reward(self) -> str:
-        """Which one the returns are of."""
+        """Name of the reward that the returns sum up."""
         return "environment's"
 
     @property
     def takes(self) -> list[Take]:
-        """Its episodes, to be filmed."""
+        """The episodes, for a video."""
         return [episode.take for episode in self.episodes]
 
     @property
     def success(self) -> Share | None:
-        """The share that succeeded, with its 95 % Wilson interval; None where nothing says."""
+        """The share that succeeded, with its 95 % Wilson interval; None where it is not known."""
         outcomes = [take.success for take in self.takes]
         return None if None in outcomes else wilson(sum(map(bool, outcomes)), len(outcomes))
 
     @property
     def figures(self) -> dict[str, float]:
-        """Everything as numbers, the bounds of the return those of its 95 % interval."""
+        """All figures by name; the bounds of the return are those of its 95 % interval."""
         rewards = np.array([episode.total_reward for episode in self.episodes])
         mean = float(rewards.mean())
         half = Z_95 * float(rewards.std(ddof=1)) / len(rewards) ** 0.5 if len(rewards) > 1 else 0.0
@@ -140,7 +140,7 @@ class GymEvaluation:
         }
 
     def to_plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """Plain values, for JSON."""
         return {
             "env": self.config.env,
             "env_arguments": dict(self.config.arguments),
@@ -165,7 +165,13 @@ def evaluate_in_gym(
     config: GymConfig,
     progress: Callable[[int, int], None] | None = None,
 ) -> GymEvaluation:
-    """Simulate a policy; `progress` is told how many episodes are over, and of how many.
+    """Simulate a policy.
+
+    Args:
+        policy: trained policy with its environment's layouts.
+        config: what is simulated.
+        progress: callback after each episode with the number of episodes that are over, and
+            their total; None for none.
 
     Raises:
         RobotLearningError: the environment cannot be made, fails, or gives other observations
@@ -182,7 +188,7 @@ def evaluate_in_gym(
 
 
 def compare_in_gym(first: GymEvaluation, second: GymEvaluation) -> Comparison | None:
-    """The paired test; None where nothing says what succeeded."""
+    """Compare two evaluations by McNemar's paired test; None where success is not known."""
     if first.success is None or second.success is None:
         return None
     return compare_takes(first.takes, second.takes)
@@ -191,7 +197,7 @@ def compare_in_gym(first: GymEvaluation, second: GymEvaluation) -> Comparison | 
 def _episode(policy: TrainedPolicy, env: Env, config: GymConfig, number: int) -> GymEpisode:
     seed = config.seed + number - 1
     observation, _ = env.reset(seed=seed)
-    # What a stochastic policy draws in an episode follows from the episode's seed alone.
+    # The draws of a stochastic policy in an episode follow from the episode's seed alone.
     policy.reset(seed)
     outcome, actions, over = Outcome(config.success_return), list[Any](), False
     while not over:

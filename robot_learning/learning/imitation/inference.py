@@ -23,14 +23,21 @@ from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array,
 from robot_learning.policies.deterministic import DeterministicPolicy
 from robot_learning.policies.policy import Policy
 
-# (B, T_o, D) to (B, T_a, n), clipped to the action space.
+# From (B, T_o, D) observations to (B, T_a, n) actions, clipped to the action space.
 Forward = Callable[[Float32Array], Float32Array]
 
 
 def make_forward(
     policy: Policy, leaves: Sequence[Leaf], actions: ActionLayout, seed: int = 0
 ) -> Forward:
-    """A function that asks `policy`; what a stochastic one draws follows from `seed`."""
+    """A function that computes a policy's actions.
+
+    Args:
+        policy: policy in evaluation mode.
+        leaves: columns of a row of observations.
+        actions: layout of the action space, to whose bounds actions are clipped.
+        seed: seed of the draws of a stochastic policy.
+    """
     layers = linear_layers(policy)
     if layers is not None and isinstance(policy, DeterministicPolicy):
         return _numpy_forward(policy, layers, actions)
@@ -73,9 +80,9 @@ def _numpy_forward(
 
 
 class Actor:
-    """A policy in lockstep over N environments: its history, and its chunk under way.
+    """A policy in lockstep over N environments, with its history and its present chunk.
 
-    A new chunk is asked for after `executed_steps`, and whenever somebody else acted.
+    A new chunk is computed after `executed_steps`, and whenever something else acted.
     """
 
     def __init__(self, policy: Policy, forward: Forward) -> None:
@@ -98,8 +105,8 @@ class Actor:
         """(N, n) actions for (N, D) observations.
 
         Args:
-            observations: of this step.
-            others_acted: (N,) where the step before was not this policy's.
+            observations: (N, D) observations of this step.
+            others_acted: (N,) whether something other than this policy acted in the step before.
         """
         if self._is_plain:
             return self._forward(observations[:, None])[:, 0]
@@ -112,7 +119,7 @@ class Actor:
             renewed = np.ones(len(observations), np.bool_)
             self._chunk = self._forward(self._history)
         elif renewed.any():
-            # All of them are asked, so that nobody's answer depends on who else had to ask.
+            # All are computed, so that no answer depends on which others had to be renewed.
             self._chunk = np.where(
                 renewed[:, None, None], self._forward(self._history), self._chunk
             )
@@ -122,7 +129,7 @@ class Actor:
         return np.asarray(self._chunk[self._index, now], np.float32)
 
     def at_every_row(self, observations: Float32Array) -> Float32Array:
-        """(T, n) what it would do at each row of an episode (T, D), asked anew at each."""
+        """(T, n) the policy's actions at the rows of an episode (T, D), a new chunk for each."""
         offsets = np.arange(1 - self._history_steps, 1)
         history = np.maximum(np.arange(len(observations))[:, None] + offsets, 0)
         return self._forward(observations[history])[:, self._first]

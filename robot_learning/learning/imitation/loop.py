@@ -1,10 +1,10 @@
 """The loop that all algorithms share: collect, aggregate, fit, measure, save; round after round.
 
     BC           the expert demonstrates, alone or with isotropic noise
-    DART         with the noise that the policy's error on held-out demonstrations asks for
+    DART         the expert demonstrates with noise estimated from the policy's held-out error
     DAgger       the policy drives (or a mixture), the expert labels every state (Ross et al. 2011)
     HG-DAgger    the policy drives until the human takes over, whose rows are the labels
-    robot-gated  until the policy asks for help (EnsembleDAgger, ThriftyDAgger)
+    robot-gated  the policy drives until it asks for help (EnsembleDAgger, ThriftyDAgger)
 
 Round 0 is the same for all: the expert demonstrates.
 """
@@ -49,12 +49,12 @@ Tell = Callable[["Progress"], None]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is.
+    """The progress of a run.
 
     Attributes:
-        round: under way.
-        phase: `collecting`, `fitting`, `measuring` or `done`.
-        results: of the rounds that are done.
+        round: number of the round under way, from 0.
+        phase: phase of that round: `collecting`, `fitting`, `measuring` or `done`.
+        results: figures of the finished rounds.
     """
 
     round: int
@@ -75,23 +75,25 @@ def run_imitation(
     """Run an algorithm until its rounds or its budget are spent.
 
     A run that was killed at any instant and is resumed ends with the same data, weights and
-    figures, bit for bit, as one that was not; seconds excepted.
+    figures (except for seconds), bit for bit, as an uninterrupted one.
 
     Args:
         config: algorithm and settings.
-        folder: of the run: `state.json`, `episodes/`, `checkpoints/`, `best/`.
-        env: a gymnasium id (`module:id` imports a module first), or what makes environments.
-        expert: (observation, info) -> action, or what makes such experts; see `ExpertSource`.
-            One that has `reset(seed)` is told so when an episode begins.
-        env_kwargs: arguments for the id.
-        resume: go on with what is in the folder, or begin if there is nothing.
-        tell: is told where the run is.
+        folder: folder of the run, with `state.json`, `episodes/`, `checkpoints/` and `best/`.
+        env: gymnasium id (`module:id` imports a module first), or a function that makes
+            environments.
+        expert: function (observation, info) -> action, or something that makes such experts; see
+            `ExpertSource`. If it has `reset(seed)`, that is called when an episode begins.
+        env_kwargs: arguments of the environment with that id; None for none.
+        resume: whether the run in the folder is resumed; a new one begins if there is none.
+        tell: callback with the progress of the run; None for none.
 
     Returns:
-        The figures of each round; of the best one, `best/` is the policy.
+        The figures of each round; the policy of the best round is in `best/`.
 
     Raises:
-        ExpertError: the expert raised or answered nonsense; what was collected before is saved.
+        ExpertError: the expert raised an error or did not return an action; what was collected
+            before is saved.
         RobotLearningError: settings, environment, expert and folder do not fit each other.
     """
     place = Path(folder)
@@ -140,7 +142,7 @@ class _Run:
             while not self._is_done():
                 self._round(len(self._state.results))
         finally:
-            # Also what was whole when an expert failed.
+            # Also the complete episodes before an expert failed.
             self._store.save(self._episodes)
         self._say("done")
         return self._state.results
@@ -207,7 +209,7 @@ class _Run:
         return losses[0]
 
     def _figures(self, plan: Plan) -> dict[str, Any]:
-        """What the evaluation gives; the collection's clocks have been read."""
+        """Figures of the evaluation; runs after the collection's clocks have been read."""
         config, worlds = self._config.evaluation, self._worlds
         actor = self._collector.actor(self._policies[0], plan.number)
         figures: dict[str, Any] = {}
@@ -243,7 +245,7 @@ class _Run:
         )
 
     def _joint_names(self) -> tuple[str, ...]:
-        """Of this package's robots; none elsewhere."""
+        """Joint names of this package's robots; empty for other environments."""
         profile = getattr(self._worlds.envs[0].unwrapped, "profile", None)
         return tuple(getattr(profile, "joint_names", ()))
 
@@ -254,9 +256,9 @@ class _Run:
 
 
 def _goodness(result: RoundResult) -> tuple[float, float, float, int]:
-    """Of rounds: success, then return, then a small error; of equal ones the earliest.
+    """Key to rank rounds: by success, then return, then small error, then the earliest.
 
-    Where nothing was measured, the latest.
+    Without measurements the latest round ranks first.
     """
     lowest = float("-inf")
     if result.return_mean is None:
@@ -271,7 +273,7 @@ def _goodness(result: RoundResult) -> tuple[float, float, float, int]:
 
 
 def rate_of(env: Env, config: ImitationConfig) -> float:
-    """Steps a second of an environment's own time; 1 where nothing says."""
+    """Steps per second of an environment's own time; 1 where it is not known."""
     if config.evaluation.rate_hz:
         return config.evaluation.rate_hz
     step_s = getattr(env.unwrapped, "dt", None)

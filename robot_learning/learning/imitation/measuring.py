@@ -1,4 +1,4 @@
-"""What a policy is worth: success, return and errors, over episodes simulated to measure them."""
+"""How good a policy is: success, return and errors, over episodes simulated to measure them."""
 
 from __future__ import annotations
 
@@ -16,24 +16,32 @@ from robot_learning.learning.imitation.inference import Actor
 from robot_learning.learning.imitation.rollout import Worlds, simulate
 from robot_learning.learning.imitation.spaces import ActionLayout
 
-# Numbers of episodes that only measure begin here, away from those of a run.
+# Episodes that only measure are numbered from here, away from those of a run.
 MEASURED = 1_000_000
 EVALUATION_STREAM, REFERENCE_STREAM = 4, 5
 
 
 @dataclass(frozen=True)
 class Seeds:
-    """Seeds that follow from a run's seed, a purpose, and a number."""
+    """Seeds that follow from a run's seed, a stream (a purpose) and a number."""
 
     seed: int
 
     def of(self, stream: int, number: int) -> int:
-        """A seed below 2^32."""
+        """The seed of a number in a stream, below 2^32."""
         return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
 
 
 def measure(worlds: Worlds, driver: Driver, count: int, seeds: Seeds, stream: int) -> list[Episode]:
-    """Simulate `count` episodes, the same initial states whatever drives."""
+    """Simulate episodes whose initial states do not depend on the driver.
+
+    Args:
+        worlds: environments to simulate in.
+        driver: who drives.
+        count: number of episodes.
+        seeds: seeds of the run.
+        stream: stream of the episodes' seeds, one for each purpose.
+    """
     found: list[Episode] = []
     while len(found) < count:
         wave = range(len(found), min(count, len(found) + worlds.count))
@@ -43,7 +51,7 @@ def measure(worlds: Worlds, driver: Driver, count: int, seeds: Seeds, stream: in
 
 
 def with_success(episodes: Sequence[Episode], success_return: float | None) -> list[Episode]:
-    """With successes by the return, where a threshold is given."""
+    """The episodes with success by their return, where a threshold is given."""
     if success_return is None:
         return list(episodes)
     return [
@@ -84,7 +92,12 @@ def reference_error(
 ) -> float | None:
     """E |policy - expert|^2 over the states of episodes that the expert drove.
 
-    Where the policy executes chunks, it is asked for a new one at every state.
+    A policy that executes chunks computes a new one at every state.
+
+    Args:
+        episodes: episodes of the expert; None is returned without any.
+        actor: the policy.
+        actions: layout of the action space.
     """
     errors = [
         actions.error(actor.at_every_row(episode.observation), episode.label)

@@ -1,8 +1,8 @@
-"""Gradient steps of plain perceptrons in NumPy: the same loss, gradients and AdamW as in PyTorch.
+"""Gradient steps of plain perceptrons in NumPy, with the loss, gradients and AdamW of PyTorch.
 
-A step of two layers of 32 units computes for some microseconds; PyTorch takes ten times that to
-start its operations and to record them. The policy stays PyTorch's own: its weights are taken
-from it and put back. A test compares the two, step by step.
+A step of two layers of 32 units takes some microseconds to compute; PyTorch takes ten times that
+to start its operations and to record them. The policy remains a PyTorch module: its weights are
+copied from it and back. A test compares the two, step by step.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from robot_learning.learning.training.order import SampleOrder
 
 _EPSILON = 1e-8
-# Above this many numbers the arithmetic outweighs what starting an operation costs.
+# Above this many parameters the arithmetic outweighs the cost of starting an operation.
 _LARGEST_PARAMETERS = 100_000
 
 
 def linear_layers(policy: Policy) -> list[nn.Linear] | None:
-    """The linear layers of a deterministic policy that has only ReLU (and dropout) between.
+    """The linear layers of a deterministic policy that has only ReLU (and dropout) between them.
 
-    None for any other policy, and for one that cuts its observations.
+    None for any other policy, and for one that clips its observations.
     """
     if not isinstance(policy, DeterministicPolicy) or policy.encoder.input.image_columns:
         return None
@@ -63,7 +63,13 @@ class PerceptronFit:
 
     @classmethod
     def of(cls, policy: Policy, samples: Samples, config: FitConfig) -> PerceptronFit | None:
-        """The fit of a policy that can be fitted so; None for others."""
+        """The fit of a policy; None for a policy that cannot be fitted in NumPy.
+
+        Args:
+            policy: policy whose weights are changed.
+            samples: samples to draw from.
+            config: settings of the optimiser.
+        """
         layers = linear_layers(policy)
         if layers is None or not isinstance(policy, DeterministicPolicy) or policy.config.dropout:
             return None
@@ -80,7 +86,7 @@ class PerceptronFit:
         self._layers, self._config = layers, config.optimizer
         self._choices, self._is_l1 = policy.spec.discrete_actions, policy.config.error == "l1"
         self._inputs, self._targets, self._weights = _prepared(policy, samples)
-        # One vector of all parameters, of which the layers' are views.
+        # One vector of all parameters; the layers' weights and biases are views of it.
         self._values = np.concatenate(
             [as_array(p).ravel() for layer in layers for p in (layer.weight, layer.bias)]
         )
@@ -91,7 +97,13 @@ class PerceptronFit:
         self._second = np.zeros_like(self._values)
 
     def run(self, order: SampleOrder, steps: int, tail: int) -> float:
-        """Take the steps; returns the mean loss of the last `tail` ones."""
+        """Take the gradient steps; returns the mean loss of the last ones.
+
+        Args:
+            order: order of the samples.
+            steps: number of gradient steps.
+            tail: number of last steps whose loss is averaged.
+        """
         total = 0.0
         for step in range(steps):
             indices = order.batch(step).numpy()
@@ -106,7 +118,7 @@ class PerceptronFit:
         return total / tail
 
     def _differentiate(self, indices: npt.NDArray[np.int64]) -> float:
-        """The loss of a batch; its gradient goes into the gradient's vector."""
+        """The loss of a batch; its gradient is written to the vector of gradients."""
         values, activations = self._inputs[indices], []
         last = len(self._views) - 1
         for number, (weight, bias) in enumerate(self._views):
@@ -115,6 +127,7 @@ class PerceptronFit:
             values += bias
             if number < last:
                 np.maximum(values, 0.0, out=values)
+        # Backpropagation: `back` is the derivative of the loss by the outputs of layer `number`.
         loss, back = self._loss(values, indices)
         for number in range(last, -1, -1):
             weight, bias = self._gradient_views[number]
@@ -128,7 +141,7 @@ class PerceptronFit:
     def _loss(
         self, outputs: Float32Array, indices: npt.NDArray[np.int64]
     ) -> tuple[float, Float32Array]:
-        """The loss, and its derivative by the outputs (B, T_a * outputs a step)."""
+        """The loss, and its derivative by the outputs (B, T_a * outputs per step)."""
         weights, targets = self._weights[indices], self._targets[indices]
         scale = np.float32(1.0 / len(indices))
         if self._choices:
@@ -151,6 +164,8 @@ class PerceptronFit:
         first_beta, second_beta = config.betas
         if config.weight_decay:
             self._values *= 1.0 - learning_rate * config.weight_decay
+        # `_first` and `_second` average the gradient and its square; the divisions by 1 - beta^t
+        # below correct their bias towards 0. The step is rate * mean / (sqrt(square) + epsilon).
         self._first += (gradient - self._first) * (1.0 - first_beta)
         self._second *= second_beta
         np.square(gradient, out=gradient)
@@ -167,6 +182,7 @@ class PerceptronFit:
 def _cross_entropy(
     outputs: Float32Array, targets: Float32Array, weights: Float32Array, choices: int
 ) -> tuple[float, Float32Array]:
+    # The derivative of the cross-entropy by the logits is softmax minus the one-hot target.
     logits = outputs.reshape(-1, choices)
     logits = logits - logits.max(axis=1, keepdims=True)
     np.exp(logits, out=logits)
@@ -181,7 +197,7 @@ def _cross_entropy(
 def _prepared(
     policy: DeterministicPolicy, samples: Samples
 ) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """(M, F) normalised inputs, (M, T_a * n) normalised targets, and what each counts."""
+    """(M, F) normalised inputs, (M, T_a * n) normalised targets, and the weight of each target."""
     offset, scale = observation_normalization(policy)
     observation = (samples.observation.numpy() - offset) * scale
     inputs = observation[samples.history.numpy()].reshape(len(samples), -1)
@@ -190,6 +206,7 @@ def _prepared(
         target, size = policy.action_normalizer.normalize(target), policy.spec.action_dim
     targets = target.numpy()[samples.chunk.numpy()].reshape(len(samples), -1)
     counts = (~samples.chunk_is_pad.numpy()).astype(np.float32)
+    # The loss of a window is the mean over its valid numbers, so each has weight 1 / count.
     counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0) * size
     if samples.weight is not None:
         counts *= samples.weight.numpy()[:, None]

@@ -1,7 +1,7 @@
 """Episodes in lockstep: one forward pass for all environments, and one step of each.
 
-Whatever is drawn in an episode follows from its number, so that one that was lost with a killed
-process comes out the same when it is simulated again.
+All draws in an episode follow from its number, so that an episode that was lost with a killed
+process is the same when it is simulated again.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OWN_IDS = "robot_learning/"
 
 @dataclass
 class Clock:
-    """Seconds, summed up."""
+    """Seconds spent so far in the environments and in the policies."""
 
     simulate_s: float = 0.0
     act_s: float = 0.0
@@ -46,7 +46,7 @@ class Clock:
 def env_maker(
     env: str | Callable[[], Env], kwargs: Mapping[str, Any] | None = None
 ) -> Callable[[], Env]:
-    """What makes environments: from a gymnasium id, or a callable as it is."""
+    """A function that makes environments: from a gymnasium id, or the given callable itself."""
     if callable(env):
         return env
 
@@ -71,16 +71,18 @@ class Worlds:
     def __init__(
         self, make_env: Callable[[], Env], source: ExpertSource, count: int, max_steps: int = 0
     ) -> None:
-        """Make the first one.
+        """Make the first environment.
 
         Args:
             make_env: makes an environment.
-            source: makes its expert.
-            count: how many may run at a time.
-            max_steps: after which an episode is truncated; 0 for the environment's own limit.
+            source: makes the environment's expert.
+            count: largest number of environments at a time; 1 if there is a single expert that
+                keeps state.
+            max_steps: number of steps after which an episode is truncated; 0 for the environment's
+                own limit.
 
         Raises:
-            RobotLearningError: environment or expert cannot be made, or its spaces not be used.
+            RobotLearningError: environment or expert cannot be made, or its spaces cannot be used.
         """
         self._make_env, self._source = make_env, source
         self.envs: list[Env] = []
@@ -94,14 +96,14 @@ class Worlds:
         self.clock = Clock()
 
     def ensure(self, count: int) -> None:
-        """Have at least `count` environments."""
+        """Make environments until there are at least `count`."""
         while len(self.envs) < count:
             env = self._make_env()
             self.envs.append(env)
             self.experts.append(self._source.make(env))
 
     def close(self) -> None:
-        """Close them."""
+        """Close the environments."""
         for env in self.envs:
             env.close()
 
@@ -115,25 +117,26 @@ def simulate(
     label_budget: int | None = None,
     labels_per_episode: int = 0,
 ) -> list[Episode]:
-    """Simulate episodes at the same time, one in each world.
+    """Simulate episodes at the same time, one in each environment.
 
     Args:
-        worlds: at least as many as there are episodes.
-        driver: who drives.
-        facts: of each episode, as far as they are known before.
-        seeds: of each episode's environment, and its expert's free choices.
-        label_budget: all episodes are cut off when so many labels were given.
-        labels_per_episode: of each, at most so many count against the budget; 0 for all.
+        worlds: environments, which are made as needed.
+        driver: who drives, and which labels that gives.
+        facts: what is known of each episode before it begins.
+        seeds: seed of each episode's environment and of its expert's free choices.
+        label_budget: number of labels at which all episodes are cut off; None for no limit.
+        labels_per_episode: largest number of labels of an episode that count against the
+            budget; 0 for all.
 
     Raises:
-        ExpertError: the expert failed; nothing of these episodes is kept.
+        ExpertError: the expert failed; none of these episodes is kept.
     """
     worlds.ensure(len(facts))
     return _Wave(worlds, driver, facts, labels_per_episode).run(seeds, label_budget)
 
 
 class _Wave:
-    """Episodes under way. Arrays are N wide until the last one ends; what follows is dropped."""
+    """A batch of episodes. Arrays are N wide until the last ends; later rows are dropped."""
 
     def __init__(
         self, worlds: Worlds, driver: Driver, facts: Sequence[EpisodeFacts], cap: int
@@ -204,7 +207,7 @@ class _Wave:
         return labels
 
     def _counted(self, labelled: BoolArray, budget: int | None) -> tuple[BoolArray, bool]:
-        """Which labels count, and whether the budget is spent with them."""
+        """(N,) whether a label counts, and whether the budget is spent with these labels."""
         if budget is None:
             return labelled, False
         counting = labelled & (self._labels < self._cap) if self._cap else labelled
@@ -267,7 +270,7 @@ class _Wave:
         self._slots = []
 
     def _episodes(self) -> list[Episode]:
-        """Each environment's column of what was recorded, as far as its episode went."""
+        """The episodes: for each environment its recorded rows, up to the end of its episode."""
         steps = [step for _, step in self._steps]
         nothing = np.full(len(self._facts), np.nan)
         recorded = {

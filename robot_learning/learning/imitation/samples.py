@@ -1,4 +1,4 @@
-"""What a fit draws its batches from."""
+"""The samples from which a fit draws its batches."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from robot_learning.policies.policy import ACTION, ACTION_IS_PAD, OBSERVATION_IS
 
 @dataclass(frozen=True)
 class Samples:
-    """What a fit draws from: M windows into N rows.
+    """The samples of a fit: M windows into N rows.
 
     Attributes:
-        observation: (N, D).
-        target: (N, n).
-        history: (M, T_o) rows of the observation window; None where it is the row alone.
-        chunk: (M, T_a) rows of the actions; likewise.
-        chunk_is_pad: (M, T_a) beyond the episode, or without a label.
-        history_is_pad: (M, T_o) before the episode.
-        row: (M,) the row that each window belongs to.
-        weight: (M,) or None where all are 1.
+        observation: (N, D) observations.
+        target: (N, n) actions to learn.
+        history: (M, T_o) row numbers of each observation window.
+        chunk: (M, T_a) row numbers of each chunk of actions.
+        chunk_is_pad: (M, T_a) whether a row of the chunk is outside the episode, or has no label.
+        history_is_pad: (M, T_o) whether a row of the history precedes the episode.
+        row: (M,) row number that each window belongs to.
+        weight: (M,) weight of each window in the loss; None where all are 1.
     """
 
     observation: torch.Tensor
@@ -36,11 +36,11 @@ class Samples:
     weight: torch.Tensor | None
 
     def __len__(self) -> int:
-        """M."""
+        """Number of windows M."""
         return len(self.row)
 
     def batch(self, indices: torch.Tensor, leaves: Sequence[Leaf]) -> dict[str, torch.Tensor]:
-        """The batch that policies take of the windows `indices` (B,)."""
+        """The windows `indices` (B,) as a batch for policies."""
         history, chunk = self.history[indices], self.chunk[indices]
         batch = columns(self.observation[history], leaves)
         batch[OBSERVATION_IS_PAD] = self.history_is_pad[indices]
@@ -50,7 +50,7 @@ class Samples:
 
 
 def columns(rows: torch.Tensor, leaves: Sequence[Leaf]) -> dict[str, torch.Tensor]:
-    """Rows (..., D) as the columns that policies take, (..., *shape) each."""
+    """Rows (..., D) split into the columns that policies take, (..., *shape) each."""
     return {
         leaf.spec.key: torch.unflatten(rows[..., leaf.begin : leaf.end], -1, leaf.spec.shape)
         for leaf in leaves

@@ -23,7 +23,7 @@ _ROUNDING = 1e-6
 
 @dataclass(frozen=True)
 class Leaf:
-    """One entry of the observation: where to find it, and where it lies in a row."""
+    """One entry of the observation: its path in the environment's, and its place in a row."""
 
     path: tuple[str, ...]
     spec: ObservationSpec
@@ -33,22 +33,22 @@ class Leaf:
 
     @property
     def size(self) -> int:
-        """Numbers in a row."""
+        """Number of elements in a row."""
         return self.end - self.begin
 
 
 class ObservationLayout:
     """Observations as rows (D,) float32, one entry of the space after another.
 
-    Boxes are taken as they are, discrete ones as one-hot vectors. The columns are called as in
-    recorded datasets: `obs/<key>`, with `/` for dictionaries within, or `obs/observation`.
+    Boxes are taken as they are, discrete entries as one-hot vectors. The columns are named as in
+    recorded datasets: `obs/<key>`, with `/` for nested dictionaries, or `obs/observation`.
     """
 
     def __init__(self, space: spaces.Space[Any]) -> None:
         """Prepare for a space.
 
         Raises:
-            ConfigurationError: it has images, or an entry that is no vector.
+            ConfigurationError: the space has images, or an entry that is not a vector.
         """
         self.leaves: list[Leaf] = []
         self._add(space, ())
@@ -56,13 +56,19 @@ class ObservationLayout:
             raise ConfigurationError("the observation space is empty")
         self.size = self.leaves[-1].end
         self.specs = tuple(leaf.spec for leaf in self.leaves)
-        # The usual case, which is worth a shortcut.
+        # A shortcut for the most common case.
         self._is_vector = isinstance(space, spaces.Box) and len(space.shape) == 1
 
     def write_all(
         self, observations: Sequence[Any], rows: Float32Array, slots: Sequence[int]
     ) -> None:
-        """Put an observation into each of the rows (N, D) that `slots` names."""
+        """Write observations into rows.
+
+        Args:
+            observations: (k) observations of the environment.
+            rows: (N, D) rows to write into.
+            slots: (k) numbers of the rows, one for each observation.
+        """
         if self._is_vector:
             rows[slots] = observations
             return
@@ -116,18 +122,19 @@ class ActionLayout:
     """Actions as rows (n,) float32; discrete ones as (1,) with their index from 0.
 
     Attributes:
-        size: n.
-        choices: of a discrete space, or 0.
-        first_choice: the smallest one of a discrete space, or 0.
-        low, high: (n,) bounds.
-        scale: (n,) half the range of a bounded dimension, 1 of an unbounded one.
+        size: number of elements n of an action.
+        choices: number of choices of a discrete space; 0 for a continuous one.
+        first_choice: smallest choice of a discrete space; 0 for a continuous one.
+        low, high: (n,) bounds, in the action's units.
+        scale: (n,) half the range of a bounded dimension, 1 for an unbounded one.
     """
 
     def __init__(self, space: spaces.Space[Any]) -> None:
         """Prepare for a space.
 
         Raises:
-            ConfigurationError: it is neither a Box of floats nor a Discrete space with a choice.
+            ConfigurationError: the space is neither a Box of floats nor Discrete with two or more
+                choices.
         """
         self.space = space
         self.choices, self.first_choice = 0, 0
@@ -151,29 +158,29 @@ class ActionLayout:
         self.to_env = self._converter()
 
     def clipped(self, rows: npt.NDArray[np.floating[Any]]) -> Float32Array:
-        """(k, n) within the bounds."""
+        """(k, n) rows clipped to the bounds."""
         bounded = np.minimum(np.maximum(rows, self._low32), self._high32)
         return np.asarray(bounded, np.float32)
 
     def error(self, rows: Float32Array, labels: Float32Array) -> npt.NDArray[np.float64]:
-        """(k,) |row - label|^2 in the action's units; of discrete actions, 1 where they differ."""
+        """(k,) |row - label|^2 in the action's units; for discrete actions 1 where they differ."""
         if self.choices:
             return np.asarray(rows[:, 0] != labels[:, 0], np.float64)
         difference = rows.astype(np.float64) - labels
         return np.asarray(np.einsum("kn,kn->k", difference, difference))
 
     def deviation(self, rows: Float32Array, labels: Float32Array) -> npt.NDArray[np.float64]:
-        """(k,) |row - label|, scaled; of discrete actions, 1 where they differ."""
+        """(k,) scaled |row - label|; for discrete actions 1 where they differ."""
         if self.choices:
             return self.error(rows, labels)
         scaled = (rows.astype(np.float64) - labels) / self.scale
         return np.asarray(np.sqrt(np.einsum("kn,kn->k", scaled, scaled)))
 
     def read(self, given: Sequence[Any], who: str) -> tuple[Float32Array, IntArray]:
-        """An expert's answers as rows (k, n), clipped, and (k,) how many numbers were clipped.
+        """Experts' answers as clipped rows (k, n), and (k,) how many numbers were clipped.
 
         Raises:
-            ConfigurationError: NaN, infinity, another shape, no choice; names `who`.
+            ConfigurationError: NaN, infinity, a wrong shape or an invalid choice; names `who`.
         """
         try:
             rows = np.array(given, np.float64)
@@ -189,7 +196,7 @@ class ActionLayout:
             )
         if self.choices:
             return self._choices(rows, who), np.zeros(len(rows), np.int64)
-        # What rounding to the space's float32 did is not worth a word.
+        # Excess from rounding to the space's float32 does not count as clipped.
         allowance = _ROUNDING * self.scale
         outside = (rows < self.low - allowance) | (rows > self.high + allowance)
         return self.clipped(rows), np.count_nonzero(outside, axis=1)
@@ -216,20 +223,20 @@ class ActionLayout:
         return index.astype(np.float32)
 
     def _converter(self) -> Callable[[Float32Array], list[Any]]:
-        """From rows (k, n) to what `env.step` takes; copies, since environments may keep them."""
+        """A function from rows (k, n) to arguments of `env.step`; environments may keep these."""
         if self.choices:
             start = self.first_choice
             return lambda rows: list(rows[:, 0].astype(np.int64) + start)
         dtype, shape = self.space.dtype, self.shape
         if not shape:
-            # Rows of a list of numbers are scalars, and spaces of no axes want arrays.
+            # Iterating over a vector gives scalars, while a space of shape () needs arrays.
             return lambda rows: [np.asarray(value) for value in self._typed(rows)[:, 0]]
         if dtype == np.float32:
             return lambda rows: list(rows.astype(dtype).reshape(-1, *shape))
         return lambda rows: list(self._typed(rows).reshape(-1, *shape))
 
     def _typed(self, rows: Float32Array) -> npt.NDArray[Any]:
-        """In the space's type, within its bounds: rows are float32, which rounds beyond them."""
+        """Rows in the space's type, clipped again, as rounding to float32 may exceed the bounds."""
         dtype = self.space.dtype
         low, high = self.low.astype(dtype), self.high.astype(dtype)
         return np.asarray(np.clip(rows.astype(dtype), low, high))

@@ -1,9 +1,10 @@
-"""What a killed run goes on from, in its folder.
+"""The files in a run's folder from which a killed run is resumed.
 
-`state.json` holds the figures of the rounds that are done and is replaced whole; `episodes/` what
-was collected, `checkpoints/<round>/` the policies, `best/` a copy of the best. Everything random
-follows from the seed and from numbers of rounds and episodes, so that what was lost with a kill
-is made again as it was. It is saved once a second at most, since rounds may take milliseconds.
+`state.json` holds the figures of the finished rounds and is replaced atomically; `episodes/` holds
+what was collected, `checkpoints/<round>/` the policies, `best/` a copy of the best. Everything
+random follows from the seed and from numbers of rounds and episodes, so that what was lost with a
+kill is reproduced exactly. The run is saved at most once a second, since rounds may take
+milliseconds.
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ from robot_learning.policies.policy import Policy
 
 STATE_NAME = "state.json"
 _VERSION = 1
-# What a kill may cost.
+# The time that a kill may cost.
 _SAVE_EVERY_S = 1.0
-# What a run may be resumed with other values of.
+# Settings that may differ when a run is resumed.
 _LIMITS = ("rounds", "budget_labels", "budget_episodes")
 
 
 @dataclass
 class RunState:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        identity: which run this is: its settings, environment and expert.
-        results: of the rounds that are done.
-        best: the round whose policy is in `best/`.
+        identity: settings, environment and expert that identify the run.
+        results: figures of the finished rounds.
+        best: number of the round whose policy is in `best/`.
     """
 
     identity: dict[str, Any]
@@ -53,7 +54,13 @@ class RunState:
 
 
 def identity_of(config: ImitationConfig, env: str, expert: str) -> dict[str, Any]:
-    """What must be the same for a run to be resumed."""
+    """What must be equal for a run to be resumed.
+
+    Args:
+        config: settings of the run; limits on its length are left out.
+        env: name and arguments of the environment.
+        expert: name of the expert.
+    """
     plain = {k: v for k, v in config.to_plain().items() if k not in _LIMITS}
     return json.loads(json.dumps({**plain, "env": env, "expert": expert}))  # type: ignore[no-any-return]
 
@@ -62,7 +69,7 @@ def save(folder: Path, state: RunState) -> None:
     """Replace the state.
 
     Raises:
-        TrainingError: it cannot be written; the one before stays.
+        TrainingError: the file cannot be written; the state before stays.
     """
     path = folder / STATE_NAME
     try:
@@ -75,7 +82,7 @@ def load(folder: Path) -> RunState:
     """The state in a folder.
 
     Raises:
-        RunError: there is none, it is damaged, or a newer version wrote it.
+        RunError: the state is missing or damaged, or a newer version wrote it.
     """
     return read_state(folder / STATE_NAME, _VERSION, _state)
 
@@ -86,19 +93,24 @@ def _state(plain: Mapping[str, Any]) -> RunState:
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether there is a run that has saved anything."""
+    """Whether the folder holds a run that has saved anything."""
     if not (folder / STATE_NAME).exists():
         return False
     return any((folder / "episodes").glob("*.npz")) or bool(load(folder).results)
 
 
 def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
-    """The state to go on from: a new one, or what is there.
+    """The state to start from: a new one, or the saved one.
 
-    A run that was killed before its first state may be resumed too.
+    A run that was killed before it saved its first state may be resumed too.
+
+    Args:
+        folder: folder of the run.
+        identity: settings, environment and expert, from `identity_of`.
+        resume: whether a run in the folder is resumed.
 
     Raises:
-        RunError: there is a run and it is not to be resumed, or it is another one.
+        RunError: the folder holds a run that is not to be resumed, or a different one.
         TrainingError: the folder cannot be written.
     """
     if holds_run(folder):
@@ -107,7 +119,7 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
         state = load(folder)
         _refuse_others(folder, state.identity, identity)
         return state
-    # A run that was killed before it had saved anything begins anew.
+    # A run that was killed before it had saved anything starts over.
     is_ours = (folder / STATE_NAME).exists()
     if not is_ours and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise RunError(f"{folder}: holds something else; choose another folder")
@@ -118,11 +130,11 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Make the folder and be the only one that works in it; the kernel frees it for the dead.
+    """Make the folder and lock it for this process; the kernel unlocks it when a process dies.
 
     Raises:
-        RunError: another process works in it.
-        TrainingError: it cannot be made.
+        RunError: another process works in the folder.
+        TrainingError: the folder cannot be made.
     """
     with ExitStack() as stack:
         try:
@@ -136,15 +148,15 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 class Store:
-    """Saves a run: episodes first, then policies, then the state, which says that they count."""
+    """Saves a run: first episodes, then policies, then the state, which makes them valid."""
 
     def __init__(self, folder: Path, state: RunState, members: int) -> None:
-        """Save into a folder of which the lock is held.
+        """Save into a folder whose lock the caller holds.
 
         Args:
-            folder: of the run.
-            state: that is saved, as it is then.
-            members: policies of a round.
+            folder: folder of the run.
+            state: state of the run, which is saved with its values at that time.
+            members: number of policies in a round.
         """
         self._folder, self._state, self._members = folder, state, members
         self._files, self._saved_episodes = EpisodeFiles(folder), 0
@@ -154,20 +166,20 @@ class Store:
         self._best: tuple[Mapping[str, torch.Tensor], CheckpointDetails] | None = None
 
     def episodes(self) -> list[Episode]:
-        """Those of the rounds that are done, and of the one after them.
+        """The saved episodes of the finished rounds and of the round after them.
 
         Raises:
-            RunError: they are damaged.
+            RunError: the files are damaged.
         """
         found = self._files.load(len(self._state.results) + 1)
         self._saved_episodes = len(found)
         return found
 
     def policies(self) -> list[Policy]:
-        """Of the last round that is done; empty before the first.
+        """The saved policies of the last finished round; empty before the first.
 
         Raises:
-            CheckpointError: they are damaged.
+            CheckpointError: the checkpoints are damaged.
         """
         number = len(self._state.results) - 1
         if number < 0:
@@ -176,15 +188,15 @@ class Store:
         return [load_checkpoint(path).policy for path in paths]
 
     def add(self, policies: list[Policy], details: CheckpointDetails) -> None:
-        """Take the policies of the round that the state ends with."""
+        """Take the policies of the state's newest round, to be saved next."""
         self._policies, self._details = policies, details
         if self._state.best == len(self._state.results) - 1:
-            # Copies: the next round may go on with the weights of this one.
+            # Copies, since the next round may train these weights further.
             weights = {name: value.clone() for name, value in policies[0].state_dict().items()}
             self._best = weights, details
 
     def save_now_and_then(self, episodes: Sequence[Episode]) -> None:
-        """As `save`, if the last time is long enough ago."""
+        """Call `save` if the last call was at least a second ago."""
         if time.perf_counter() - self._saved_at > _SAVE_EVERY_S:
             self.save(episodes)
 
@@ -192,7 +204,7 @@ class Store:
         """Save what is new.
 
         Raises:
-            TrainingError, CheckpointError: it cannot be written; what was saved before stays.
+            TrainingError, CheckpointError: a file cannot be written; what was saved before stays.
         """
         self._files.save(episodes[self._saved_episodes :])
         self._saved_episodes = len(episodes)
@@ -212,11 +224,11 @@ class Store:
         self._saved_at = time.perf_counter()
 
     def _place(self, number: int, member: int) -> Path:
-        """With an ensemble, member 0 is the policy that acts."""
+        """Folder of a checkpoint; member 0 of an ensemble is the policy that acts."""
         return self._folder / "checkpoints" / f"{number:03d}" / str(member)
 
     def _forget_members(self, before: int) -> None:
-        """Remove the ensembles of rounds before one, but not the policies that acted."""
+        """Remove the further members of the rounds before one, but not the policies that acted."""
         for round_folder in (self._folder / "checkpoints").glob("[0-9]*"):
             if int(round_folder.name) < before:
                 for member in round_folder.glob("[1-9]*"):

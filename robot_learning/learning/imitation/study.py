@@ -1,4 +1,4 @@
-"""The same run with several seeds, each in a process of its own, and what they say together."""
+"""A run repeated with several seeds, each in its own process, and the summary of all."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Study:
     """What is run.
 
     Attributes:
-        config: of each run, but for its seed.
+        config: settings of each run, except for its seed.
         env: id of a gymnasium environment.
-        expert: `module:callable`, or `scripted`.
-        folder: of the study; `seed_<seed>/` is that of a run.
-        seeds: of the runs.
+        expert: name of the expert, `module:callable` or `scripted`.
+        folder: folder of the study; the run of a seed is in `seed_<seed>/`.
+        seeds: seeds of the runs.
         env_kwargs: arguments of the environment.
-        jobs: runs at a time; 0 for one a core.
+        jobs: number of runs at a time; 0 for one per core.
     """
 
     config: ImitationConfig
@@ -55,7 +55,7 @@ class Study:
         return self.folder / f"seed_{seed}"
 
     def results(self) -> dict[int, list[RoundResult]]:
-        """What the runs have saved so far, by their seeds."""
+        """The rounds that the runs have saved so far, by seed."""
         found: dict[int, list[RoundResult]] = {}
         for seed in self.seeds:
             try:
@@ -71,18 +71,18 @@ Tell = Callable[[dict[int, list[RoundResult]]], None]
 def run_study(
     study: Study, *, resume: bool = False, tell: Tell | None = None
 ) -> dict[int, list[RoundResult]]:
-    """Run all seeds; `results.json` and `metrics.csv` in the folder hold their figures.
+    """Run all seeds and write their figures to `results.json` and `metrics.csv` in the folder.
 
     Args:
         study: what to run.
-        resume: go on with the runs that are in the folder, and begin the others.
-        tell: is given what there is, ten times a second.
+        resume: whether runs in the folder are resumed; the others begin.
+        tell: callback with the rounds so far, by seed, ten times a second; None for none.
 
     Returns:
         The rounds of each seed.
 
     Raises:
-        RunError: there are runs already and they are not to be resumed.
+        RunError: the folder holds runs that are not to be resumed.
         TrainingError: a run failed; the text says which and why. The others are finished first.
     """
     if len(set(study.seeds)) != len(study.seeds) or not study.seeds:
@@ -116,11 +116,11 @@ class _Worker:
             "folder": str(study.run_folder(seed)),
             "resume": resume,
         }
-        # A file, since a pipe that nobody reads would stop a process with much to say.
+        # A file, since a pipe that nobody reads would block a process with much output.
         self._said = tempfile.TemporaryFile(  # noqa: SIM115 (closed in last_words)
             "w+", encoding="utf-8", errors="replace"
         )
-        # One thread a run: the processes share the cores.
+        # One thread per run, as the processes share the cores.
         self.process = subprocess.Popen(
             leashed([sys.executable, "-m", _WORKER, json.dumps(order)]),
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
@@ -130,7 +130,7 @@ class _Worker:
         )
 
     def last_words(self) -> str:
-        """Why it failed; empty if it did not."""
+        """Why the process failed; empty if it did not."""
         code = self.process.returncode
         self._said.seek(0)
         lines = self._said.read().split("\n")
@@ -143,7 +143,7 @@ class _Worker:
 
 
 def _run_all(study: Study, resume: bool, tell: Tell | None) -> dict[int, str]:
-    """The last words of the runs that failed, by their seeds."""
+    """The last line of output of the runs that failed, by seed."""
     waiting, running = list(study.seeds), list[_Worker]()
     jobs = study.jobs or len(os.sched_getaffinity(0))
     failures: dict[int, str] = {}
@@ -178,7 +178,7 @@ def _refuse_used(study: Study) -> None:
 
 
 def _write(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> None:
-    """`results.json` and `metrics.csv`."""
+    """Write `results.json` and `metrics.csv`."""
     plain = {
         "config": study.config.to_plain(),
         "env": study.env,

@@ -1,4 +1,4 @@
-"""What several seeds say together: means with intervals over the seeds, round by round."""
+"""The summary of several seeds: means with intervals over the seeds, round by round."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ FIGURES = (
 def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
     """The mean and half of its 95 % interval by Student's t; NaN for a single value.
 
-    >>> mean_and_half_width([1.0, 2.0, 3.0])
-    (2.0, 2.48433820832...)
+    >>> mean_and_half_width([1.0, 2.0, 3.0])  # doctest: +ELLIPSIS
+    (2.0, 2.4843...)
     """
     count = len(values)
     mean = float(np.mean(values))
@@ -38,9 +38,9 @@ def mean_and_half_width(values: Sequence[float]) -> tuple[float, float]:
 
 
 def summarize(runs: Sequence[Sequence[RoundResult]]) -> list[dict[str, Any]]:
-    """For each round: how many seeds reached it and, for each figure, (mean, half width).
+    """For each round, the number of seeds that reached it and each figure's (mean, half width).
 
-    A figure that no seed has is None; an interval of a single seed is None.
+    A figure that no seed has is None; so is the half width of a single seed.
     """
     found = []
     for number in range(max((len(run) for run in runs), default=0)):

@@ -1,10 +1,10 @@
-"""What policies make of states that they were not trained on: each fifth episode is left out once.
+"""Doubt and discrepancy on states that were not trained on: every fifth episode is left out once.
 
 Hoque et al., "ThriftyDAgger", CoRL 2021, https://arxiv.org/abs/2109.08273, takes the first
-threshold of novelty from demonstrations that were held out and are trained on afterwards. About
-what it has learnt by heart an ensemble is never in doubt, and there it agrees with the expert
-exactly: the discrepancy at which it may go on, for which the paper takes the mean over what was
-trained on, is that over the episodes left out, too.
+threshold of novelty from demonstrations that are held out at first and trained on afterwards. On
+data that it has overfitted, an ensemble is never in doubt and agrees with the expert exactly. The
+discrepancy up to which it may continue alone, for which the paper takes the mean over the training
+data, is therefore also taken from the episodes that were left out.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ def unseen_figures(
     """(N,) doubts about the rows left out, and (K,) |policy - expert|^2 at their labels.
 
     Args:
-        episodes: at least two with labels.
-        config: how policies are fitted to the others.
-        spec: of the policies.
-        leaves: the columns of a row.
-        actions: the action space.
-        seeds: one for each member that is fitted; of a single one the doubts are 0.
+        episodes: episodes with labels, at least two.
+        config: how policies are fitted to the other episodes.
+        spec: spec of the policies.
+        leaves: columns of a row of observations.
+        actions: layout of the action space.
+        seeds: one seed for each member that is fitted; the doubts of a single member are 0.
     """
     out = episodes[::_EVERY]
     rows = Rows.of(e for k, e in enumerate(episodes) if k % _EVERY)

@@ -11,9 +11,9 @@ from robot_learning.learning.imitation.loop import run_imitation
 
 
 def main(text: str) -> int:
-    """Do what the order, JSON, says; what goes wrong is one line on standard error, and 2.
+    """Carry out the run described by a JSON text; a failure prints one line and returns 2.
 
-    Started with `-m`, so that experts are found in the folder where the command was given.
+    Started with `-m`, so that experts in the current folder are found.
     """
     order = json.loads(text)
     try:

@@ -1,7 +1,7 @@
 """The noise for the next demonstrations, from a policy's error on demonstrations it never saw.
 
-What counts is the first action of a chunk that would be executed, at every row that the
-demonstrator drove: where a chunk's later actions end up, noise for a single step does not say.
+The error is that of the first action of a chunk that would be executed, at every row that the
+demonstrator drove: noise on single steps cannot represent the error of a chunk's later actions.
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ _SEED = 11
 
 @dataclass(frozen=True)
 class NoiseSize:
-    """How large the noise is made.
+    """The size of the noise.
 
     Attributes:
-        alpha: total squared error that is expected over an episode, rad²; None for the error
-            that was measured.
-        trace_cap: largest trace, rad²: the sum of the joints' variances; None for any.
-        gripper: whether grippers get noise too. Their error is a stroke, in metres for most,
-            which has no common size with angles; and a gripper that is shaken drops things.
+        alpha: total squared error that is expected over an episode, rad²; None for the measured
+            error.
+        trace_cap: largest trace, rad², which is the sum of the joints' variances; None for no
+            bound.
+        gripper: whether grippers get noise too. Their error is a stroke, mostly in metres, which
+            cannot be compared with angles; and a shaken gripper drops things.
     """
 
     alpha: float | None = None
@@ -50,14 +51,14 @@ class NoiseSize:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What the held-out demonstrations say.
+    """The error of a policy on held-out demonstrations.
 
     Attributes:
-        covariance: (n, n) second moment of policy - expert, rad², m² or rad·m; without
-            gripper noise their rows and columns are zero.
-        episodes: held-out ones.
-        rows: in them.
-        horizon_steps: their mean length.
+        covariance: (n, n) second moment of policy - expert, rad², m² or rad·m; without gripper
+            noise the grippers' rows and columns are zero.
+        episodes: number of held-out episodes.
+        rows: number of rows of the held-out episodes.
+        horizon_steps: mean length of the held-out episodes, in rows.
     """
 
     covariance: FloatArray
@@ -67,14 +68,14 @@ class Estimate:
 
     @property
     def error(self) -> float:
-        """The mean squared error of an action, which is the trace."""
+        """Mean squared error of an action, which is the trace of the covariance."""
         return float(np.trace(self.covariance))
 
     def noise(self, size: NoiseSize) -> FloatArray:
-        """(n, n) psi for the next demonstrations.
+        """(n, n) covariance psi for the next demonstrations.
 
         Raises:
-            ConfigurationError: as `scaled_covariance`.
+            ConfigurationError: the size is out of range, or neither alpha nor trace_cap is given.
         """
         return scaled_covariance(self.covariance, size.alpha, self.horizon_steps, size.trace_cap)
 
@@ -82,16 +83,16 @@ class Estimate:
 def held_out(dataset: Dataset, training: Mapping[str, Any], checkpoint: object) -> Dataset:
     """The episodes of `dataset` that a checkpoint was certainly not trained on.
 
-    One that has label layers counts as trained on: it is known by what it holds, and may have been
-    relabelled since.
+    An episode with label layers counts as trained on: episodes are identified by their content, and
+    it may have been relabelled after the training.
 
     Args:
-        dataset: some demonstrations.
-        training: what the checkpoint says of its training.
-        checkpoint: what it is called in errors.
+        dataset: demonstrations to choose from.
+        training: details of the training that the checkpoint stores.
+        checkpoint: name of the checkpoint in errors.
 
     Raises:
-        ConfigurationError: there is none, or the checkpoint does not name its episodes.
+        ConfigurationError: there is no such episode, or the checkpoint does not name its episodes.
     """
     if TRAINED_ON not in training:
         raise ConfigurationError(
@@ -111,7 +112,13 @@ def held_out(dataset: Dataset, training: Mapping[str, Any], checkpoint: object) 
 
 
 def estimate(policy: Policy, dataset: Dataset, profile: RobotProfile, gripper: bool) -> Estimate:
-    """Compare a policy with the labels of demonstrations, all of them held out.
+    """Compare a policy with the labels of demonstrations that it was not trained on.
+
+    Args:
+        policy: policy in evaluation mode.
+        dataset: held-out demonstrations.
+        profile: profile of the robot.
+        gripper: whether the error of grippers is included; otherwise it is set to zero.
 
     Raises:
         ConfigurationError: policy, dataset and robot do not fit each other.
@@ -126,10 +133,15 @@ def estimate(policy: Policy, dataset: Dataset, profile: RobotProfile, gripper: b
 
 
 def save_covariance(path: Path, covariance: FloatArray, profile: RobotProfile) -> None:
-    """Write a covariance as `control.noise.load_covariance` and `dart_covariance:=` read it.
+    """Write a covariance in the format of `control.noise.load_covariance` and `dart_covariance:=`.
+
+    Args:
+        path: file to write, which ends in .npz.
+        covariance: (n, n) covariance, in the joints' units squared.
+        profile: profile of the robot, whose joint names are stored.
 
     Raises:
-        ConfigurationError: the name does not end in .npz, or it cannot be written.
+        ConfigurationError: the name does not end in .npz, or the file cannot be written.
     """
     if path.suffix != ".npz":
         raise ConfigurationError(f"{path}: a covariance is written to a file that ends in .npz")
@@ -143,7 +155,7 @@ def save_covariance(path: Path, covariance: FloatArray, profile: RobotProfile) -
 
 
 def windows_of(spec: PolicySpec, sources: tuple[str, ...]) -> DataConfig:
-    """The windows that a policy would see and answer, at the rows that these drove."""
+    """The windows that a policy would see and answer, at the rows that these sources drove."""
     return DataConfig(
         observation_keys=tuple(column.key for column in spec.observations),
         observation_steps=spec.observation_steps,
@@ -155,7 +167,7 @@ def windows_of(spec: PolicySpec, sources: tuple[str, ...]) -> DataConfig:
 
 
 def _actions(policy: Policy, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
-    """(N, n) the policy's actions and the expert's, at every row that the expert drove."""
+    """(N, n) actions of the policy and of the expert, at every row that the expert drove."""
     spec = policy.spec
     config = windows_of(spec, ("human",))
     batches = Batches(dataset, config, policy.device)
@@ -164,7 +176,7 @@ def _actions(policy: Policy, dataset: Dataset) -> tuple[FloatArray, FloatArray]:
     for indices in torch.split(torch.arange(len(batches)), _ROWS_AT_ONCE):
         batch = batches.batch(indices)
         chunk = policy.predict({k: batch[k] for k in config.observation_keys}, generator)
-        # The label of a window's own row is always there: others are not among the windows.
+        # The label of a window's own row is always valid, as other rows have no window.
         found.append(torch.stack([chunk[:, now], batch["action"][:, now]]).cpu().double())
     policy_actions, labels = torch.cat(found, dim=1).numpy()
     return policy_actions, labels
@@ -179,7 +191,12 @@ def _without_grippers(covariance: FloatArray, profile: RobotProfile) -> FloatArr
 
 
 def refuse_misfits(policy: Policy, dataset: Dataset, profile: RobotProfile) -> None:
-    """Refuse what cannot be compared row by row.
+    """Refuse a policy, dataset and robot that cannot be compared row by row.
+
+    Args:
+        policy: policy to compare.
+        dataset: demonstrations to compare with.
+        profile: profile of the robot.
 
     Raises:
         ConfigurationError: policy, dataset and robot differ in joints or rate.

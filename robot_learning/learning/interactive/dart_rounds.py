@@ -1,9 +1,8 @@
 """DART over several iterations: demonstrate with psi_k, train, estimate psi_k+1, and so on.
 
-Each training is on all demonstrations so far, but for those that are held out: some of each
-iteration, whole, which no training ever sees. psi_k+1 comes from those of iteration k alone, since
-the states that count are those to which psi_k leads the demonstrator. Only episodes that
-succeeded are used.
+Each training uses all demonstrations so far except the held-out ones: some whole episodes of each
+iteration, which no training ever sees. psi_k+1 comes from those of iteration k alone, since the
+relevant states are those to which psi_k leads the demonstrator. Only successful episodes are used.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ from robot_learning.sim.env import resolve_robot
 _EVALUATION_SEED = 100_000
 _EXPERT_EVERY = 5
 
-# Records so many more demonstrations of the newest iteration, with the noise of a file.
+# Records the given number of further demonstrations of the newest iteration, with a file's noise.
 Collect = Callable[[DartRun, int, Path], None]
 Tell = Callable[[DartRun], None]
 
@@ -68,14 +67,14 @@ def run_iterations(
     """Do what is left of a run, phase by phase.
 
     Args:
-        folder: of the run.
-        run: a new one, or what `load_run` gave.
+        folder: folder of the run.
+        run: new run, or a saved one from `load_run`.
         collect: records demonstrations into the dataset of the run.
-        tell: is given the run whenever it has changed.
-        show_progress: of each training, a bar on the terminal.
+        tell: callback with the run whenever it has changed.
+        show_progress: whether each training shows its progress on the terminal.
 
     Raises:
-        RunError: no demonstration was recorded that succeeded; what there are stay, and count.
+        RunError: no further successful demonstration was recorded; those so far are kept.
         TrainingError: the training, or the demonstrator, failed.
     """
     profile = resolve_robot(run.settings.robot)
@@ -102,8 +101,13 @@ def run_iterations(
 def collect_from_expert(run: DartRun, missing: int, psi: Path) -> None:
     """Record the task's scripted expert, in lockstep simulation.
 
+    Args:
+        run: run whose settings name dataset, robot and task.
+        missing: number of successful demonstrations to record.
+        psi: file with the covariance of the noise.
+
     Raises:
-        TrainingError: it fails more often than not; with less noise it may succeed.
+        TrainingError: the expert fails more often than it succeeds; less noise may help.
     """
     settings = run.settings
     profile = resolve_robot(settings.robot)
@@ -120,7 +124,7 @@ def collect_from_expert(run: DartRun, missing: int, psi: Path) -> None:
 
 
 def next_seed(settings: DartSettings) -> int:
-    """The seed after all that the dataset's episodes had; what a kill cut off is recovered."""
+    """The seed after those of all episodes; episodes that a kill cut off are recovered first."""
     path = Path(settings.dataset)
     if not (path / INFO_NAME).exists():
         return settings.seed
@@ -131,7 +135,7 @@ def next_seed(settings: DartSettings) -> int:
 
 
 def demonstrations(run: DartRun) -> tuple[str, ...]:
-    """The episodes of the newest iteration that have succeeded by now, and are labels."""
+    """Names of the newest iteration's successful episodes so far that can be trained on."""
     if not (Path(run.settings.dataset) / INFO_NAME).exists():
         return ()
     earlier = {name for iteration in run.iterations[:-1] for name in iteration.episodes}
@@ -189,14 +193,14 @@ def _trained(folder: Path, run: DartRun, profile: RobotProfile, show_progress: b
 def _judged(
     checkpoint: Path, dataset: Dataset, run: DartRun, profile: RobotProfile
 ) -> tuple[Policy, Estimate]:
-    """A trained policy, and its error on demonstrations that it has not seen."""
+    """A trained policy, and its error on demonstrations that it was not trained on."""
     loaded = load_checkpoint(checkpoint)
     unseen = held_out(dataset, loaded.details.training, checkpoint)
     return loaded.policy, estimate(loaded.policy, unseen, profile, run.settings.gripper)
 
 
 def _error_before(folder: Path, run: DartRun, profile: RobotProfile) -> float | None:
-    """What the policy before makes on the newest held-out episodes; None in iteration 0."""
+    """Error of the previous policy on the newest held-out episodes; None in iteration 0."""
     number = run.current.number
     if not number:
         return None
@@ -205,7 +209,7 @@ def _error_before(folder: Path, run: DartRun, profile: RobotProfile) -> float | 
 
 
 def _simulated(policy: Policy, settings: DartSettings) -> dict[str, Any]:
-    """How often the policy succeeds, and its errors, where it is to be simulated."""
+    """The policy's successes and errors in simulation; empty where none is wanted."""
     if not settings.evaluation_episodes:
         return {}
     config = EvaluationConfig(

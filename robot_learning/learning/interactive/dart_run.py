@@ -1,8 +1,8 @@
-"""The state of a DART run over iterations, and the folder that it lies in.
+"""The state of a DART run over iterations, and its folder.
 
-`dart.json` holds how far the run is and is replaced whole, so that a run which was killed at any
-instant goes on from the phase that it was in. Beside it lie `psi_<k>.npz`, the noise of iteration
-k, and `iteration_<k>/`, the training at its end.
+`dart.json` holds the progress of the run and is replaced atomically, so that a run that was killed
+at any instant is resumed from the phase that it was in. Next to it are `psi_<k>.npz`, the noise of
+iteration k, and `iteration_<k>/`, the training at its end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _VERSION = 1
 
 
 class Phase(str, Enum):
-    """What an iteration is at."""
+    """The phase of an iteration."""
 
     COLLECTING = "collecting"
     TRAINING = "training"
@@ -34,23 +34,24 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True)
 class DartSettings:
-    """What a run is asked for.
+    """The settings of a run.
 
     Attributes:
-        task: its name.
-        robot: name or path of a profile.
+        task: name of the task.
+        robot: name or path of the robot's profile.
         dataset: folder of all demonstrations.
-        training: `TrainConfig.to_plain()`.
+        training: settings of each training, from `TrainConfig.to_plain()`.
         device: who demonstrates: `expert` in lockstep simulation, or an operator's device.
-        launch: more launch arguments of the recording session, with an operator's device.
-        cameras: that are recorded of the expert, and the (height, width) of their images.
-        iterations: how many.
-        episodes: successful ones in each.
-        held_out_share: of each iteration's episodes, at least one.
+        launch: further launch arguments of the recording session, with an operator's device.
+        cameras: names of the cameras that are recorded of the expert.
+        image_size_px: (height, width) of the expert's images; None for the size in the profile.
+        iterations: number of iterations.
+        episodes: number of successful episodes in each iteration, at least 2.
+        held_out_share: share of each iteration's episodes that is held out, at least one.
         sigma: standard deviation of the noise on each arm joint in iteration 0, rad.
-        alpha, trace_cap, gripper: as `NoiseSize`.
-        seed: of the first episode.
-        evaluation_episodes: simulated with each trained policy; 0 for none.
+        alpha, trace_cap, gripper: size of the noise in later iterations, see `NoiseSize`.
+        seed: seed of the first episode; the next ones follow.
+        evaluation_episodes: number of episodes simulated with each trained policy; 0 for none.
     """
 
     task: str
@@ -83,27 +84,29 @@ class DartSettings:
 
     @property
     def size(self) -> NoiseSize:
-        """How large the noise is made."""
+        """The size of the noise in later iterations."""
         return NoiseSize(self.alpha, self.trace_cap, self.gripper)
 
 
 @dataclass(frozen=True)
 class DartIteration:
-    """One iteration. Errors are mean squared ones, rad², over its held-out episodes.
+    """One iteration. Errors are mean squared errors, rad², over its held-out episodes.
 
     Attributes:
-        number: from 0.
-        phase: where it is.
-        trace: of the noise that it is demonstrated with, rad².
-        episodes: that succeeded, the held-out ones included.
-        held_out: of them.
-        error_before: of the policy of the iteration before.
-        error_after: of the policy that this one trained.
-        successes: of so many simulated episodes.
-        on_policy_error, off_policy_error: of its policy in simulation, on the states that it
-            visits itself and on those of an undisturbed expert; there each joint counts as a
-            share of its range. Their difference is what DART is to make small.
-        next_trace: of the noise that was estimated.
+        number: number of the iteration, from 0.
+        phase: phase of the iteration.
+        trace: trace of the noise's covariance in the demonstrations, rad².
+        episodes: names of the successful episodes, the held-out ones included.
+        held_out: names of the held-out episodes.
+        error_before: error of the previous iteration's policy; None in iteration 0.
+        error_after: error of the policy that this iteration trained; None before.
+        successes: number of simulated episodes in which the policy succeeded; None where none
+            were simulated.
+        on_policy_error, off_policy_error: mean squared error of the policy in simulation, on the
+            states that it visits itself and on those of an undisturbed expert, with each joint
+            as a share of its range; None where not measured. DART is to make their difference
+            small.
+        next_trace: trace of the estimated covariance for the next iteration, rad²; None before.
     """
 
     number: int
@@ -121,7 +124,7 @@ class DartIteration:
 
 @dataclass(frozen=True)
 class DartRun:
-    """Everything that a run goes on from."""
+    """Everything that is needed to resume a run."""
 
     settings: DartSettings
     iterations: tuple[DartIteration, ...] = (DartIteration(0),)
@@ -138,26 +141,26 @@ class DartRun:
         return enough and self.current.phase is Phase.DONE
 
     def changed(self, **values: Any) -> DartRun:
-        """With other values in its newest iteration."""
+        """The run with other values in its newest iteration."""
         changed = replace(self.current, **values)
         return replace(self, iterations=(*self.iterations[:-1], changed))
 
 
 def psi_path(folder: Path, number: int) -> Path:
-    """The noise with which iteration `number` is demonstrated."""
+    """File of the noise of iteration `number`."""
     return folder / f"psi_{number}.npz"
 
 
 def training_folder(folder: Path, number: int) -> Path:
-    """The training at the end of iteration `number`."""
+    """Folder of the training at the end of iteration `number`."""
     return folder / f"iteration_{number}"
 
 
 def save_run(folder: Path, run: DartRun) -> None:
-    """Replace the state in `folder`, which is made.
+    """Replace the state in `folder`, which is created where it is missing.
 
     Raises:
-        RunError: it cannot be written; the state before stays.
+        RunError: the file cannot be written; the state before stays.
     """
     path = folder / STATE_NAME
     try:
@@ -170,7 +173,7 @@ def load_run(folder: Path) -> DartRun:
     """The state of the run in `folder`.
 
     Raises:
-        RunError: there is none, it is damaged, or a newer version wrote it.
+        RunError: the state is missing or damaged, or a newer version wrote it.
     """
     path = folder / STATE_NAME
     run = read_state(path, _VERSION, _run, "DART run")

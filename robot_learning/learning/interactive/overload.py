@@ -1,4 +1,4 @@
-"""Rounds on a machine that is too slow: episodes of bad timing are told, and may stop a run."""
+"""Rounds on a machine that is too slow: bad timing of episodes is reported and may stop a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robot_learning.learning.interactive.rounds import Round
 from robot_learning.learning.training.bad_timing import keep_command
 
 LIMIT = 3
-"""So many episodes in a row whose timing is bad mean that the machine is too slow."""
+"""Number of episodes in a row with bad timing that mean that the machine is too slow."""
 _HELP = (
     "What helps: close other programs; record with a lower rate, fewer or smaller cameras; leave "
     "out windows and films; in simulation, where nobody drives by hand, lockstep (`--lockstep "
@@ -19,7 +19,13 @@ _HELP = (
 
 
 def episode_text(dataset: str, name: str, reasons: Sequence[str]) -> str:
-    """That an episode of a round is left out, why, and how it is kept."""
+    """Text for a person: an episode of a round is left out, why, and how to keep it.
+
+    Args:
+        dataset: folder of the dataset.
+        name: file name of the episode.
+        reasons: why its timing is bad.
+    """
     return (
         f"{name} is left out, as its timing is bad: {'; '.join(reasons)}. It does not count and is "
         f"not trained on; to keep it, once the run has ended: {keep_command(dataset, [name])}"
@@ -27,19 +33,19 @@ def episode_text(dataset: str, name: str, reasons: Sequence[str]) -> str:
 
 
 class OverloadWatch:
-    """Looks at the episodes of a round as they are added, and counts those left out in a row."""
+    """Watches the episodes of a round as they are added, and counts those left out in a row."""
 
     def __init__(self) -> None:
         self._in_a_row = 0
         self._reasons: tuple[str, ...] = ()
 
     def look(self, before: Round, after: Round, dataset: str) -> list[str]:
-        """What to tell of the episodes that `after` has and `before` had not.
+        """Texts about the episodes that are in `after` and not in `before`.
 
         Args:
-            before: the round when it was looked at last.
-            after: the same round now.
-            dataset: folder that it lies in.
+            before: the round at the last look.
+            after: the round now.
+            dataset: folder of the dataset.
         """
         known = {episode.name for episode in before.episodes}
         texts = []
@@ -56,10 +62,10 @@ class OverloadWatch:
         """End a run in which too many episodes in a row were left out.
 
         Args:
-            resume: the command that goes on with it.
+            resume: command that resumes the run.
 
         Raises:
-            RobotLearningError: they were; says what was too slow and what helps.
+            RobotLearningError: too many were left out; says what was too slow and what helps.
         """
         if self._in_a_row >= LIMIT:
             raise RobotLearningError(

@@ -1,7 +1,7 @@
-"""When an ensemble asks for help, from recorded episodes: its thresholds by a budget, and its risk.
+"""The gate of an ensemble from recorded episodes: thresholds from a budget, and a critic of risk.
 
-The same as in the loop without ROS (`learning.imitation.gates`, `critic`), whose classes do it:
-here episodes are recorded ones, and doubt is that of the executed steps of a chunk, as served.
+It uses the classes of the loop without ROS (`learning.imitation.gates`, `critic`). Here the
+episodes are recorded ones, and doubt is that of the executed steps of a chunk, as in service.
 """
 
 from __future__ import annotations
@@ -45,10 +45,11 @@ _SEED = 13
 
 @dataclass(frozen=True, kw_only=True)
 class GateSettings:
-    """How it is found out.
+    """How the gate is found.
 
     Attributes:
-        kind: `ensemble`: doubt asks; `thrifty`: doubt or risk.
+        kind: kind of the gate: `ensemble` asks for help because of doubt, `thrifty` because of
+            doubt or risk.
         target_rate: share of the policy's steps in which each of the two asks for help.
         seed: seed of the critic's weights and of the order of its data.
         fit: how the critic is fitted.
@@ -72,19 +73,19 @@ def write_recorded_gate(
     folder: str | Path | None = None,
     robot: str | None = None,
 ) -> str:
-    """Find the gate of an ensemble and write it; where it is and what it says, in a line.
+    """Find the gate of an ensemble and write it; returns its place and summary in one line.
 
     Args:
         dataset: folder of demonstrations and rounds.
         checkpoint: folder of the member that drives, or of its training.
         settings: how the gate is found.
-        members: checkpoints of the other members; none: those that lie beside the first.
-        folder: where the gate is written, in place of an older one; None: beside the checkpoint.
-        robot: name or file of the profile; None: the robot of the dataset.
+        members: checkpoints of the other members; empty for those next to the first.
+        folder: folder for the gate, which replaces an older one; None for next to the checkpoint.
+        robot: name or file of the robot's profile; None for the robot of the dataset.
 
     Raises:
         RobotLearningError: there are no further members, dataset, checkpoints and robot do not fit
-            each other, or something else lies in the folder.
+            each other, or the folder holds something else.
     """
     checkpoint = best_checkpoint(checkpoint)
     place = Path(folder) if folder else gate_folder(checkpoint)
@@ -113,20 +114,21 @@ def recorded_gate(
 ) -> Gate:
     """Thresholds and critic for an ensemble, from every episode of a dataset.
 
-    Thresholds are taken over the rows that a policy drove; while these are fewer than
-    `FEWEST_ROWS`, over episodes that the ensemble was not trained on, or over all. So is the
-    discrepancy, over what a person did. Risk is learnt once some episodes have succeeded and some
-    failed; those of unknown outcome tell nothing.
+    Thresholds are taken over the rows that a policy drove; if these are fewer than `FEWEST_ROWS`,
+    over episodes that the ensemble was not trained on, or over all if there are none. The limit of
+    the discrepancy is taken over the rows that a person drove, among episodes not trained on if
+    there are any. Risk is learnt once some episodes have succeeded and some have failed; those of
+    unknown outcome are ignored.
 
     Args:
         dataset: demonstrations and rounds.
-        members: of the ensemble; the first one drives.
-        profile: the robot.
-        settings: see there.
+        members: members of the ensemble; the first one drives.
+        profile: profile of the robot.
+        settings: kind and budget of the gate, and how the critic is fitted.
 
     Raises:
-        ConfigurationError: fewer than two members, or they, dataset and robot do not fit.
-        DatasetError: there is no row in which anybody drove.
+        ConfigurationError: fewer than two members, or members, dataset and robot do not fit.
+        DatasetError: there is no row in which a person or policy drove.
     """
     if len(members) < 2:
         raise ConfigurationError("an ensemble has two members or more; name the others, too")
@@ -164,16 +166,16 @@ def recorded_gate(
 
 @dataclass(frozen=True)
 class _Judged:
-    """What the ensemble makes of N rows in which somebody drove.
+    """The ensemble's answers at N rows in which a person or policy drove.
 
     Attributes:
-        rows: (N,) among those of the dataset.
-        source: (N,) who drove.
-        keys: of the columns that make up `observation`: no images.
-        observation: (N, D) of the row itself.
-        action: (N, n) that the first member would take.
-        label: (N, n).
-        doubt: (N,).
+        rows: (N,) numbers of the rows in the dataset.
+        source: (N,) who drove, as `Source`.
+        keys: keys of the columns in `observation`, which are no images.
+        observation: (N, D) observation of the row itself.
+        action: (N, n) action that the first member would take.
+        label: (N, n) recorded label.
+        doubt: (N,) doubt of the ensemble.
     """
 
     rows: npt.NDArray[np.int64]
@@ -215,7 +217,7 @@ def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray)
 
 
 def _unseen(dataset: Dataset, first: Checkpoint, judged: _Judged) -> BoolArray:
-    """(N,) rows of episodes that the first member was certainly not trained on."""
+    """(N,) whether a row's episode is one that the first member was certainly not trained on."""
     try:
         names = {e.name for e in held_out(dataset, first.details.training, "").episodes}
     except ConfigurationError:
@@ -225,7 +227,7 @@ def _unseen(dataset: Dataset, first: Checkpoint, judged: _Judged) -> BoolArray:
 
 
 def _representative(judged: _Judged, unseen: BoolArray) -> tuple[BoolArray, str]:
-    """(N,) rows like those that the policy will visit, and in words whose they are."""
+    """(N,) whether a row is like those that the policy will visit, and in words whose they are."""
     driven = judged.source == Source.POLICY
     if np.count_nonzero(driven) >= FEWEST_ROWS:
         return driven, "the policy"
@@ -239,7 +241,7 @@ def _episode_numbers(dataset: Dataset, judged: _Judged) -> npt.NDArray[np.int64]
 
 
 def _episodes(dataset: Dataset, judged: _Judged) -> list[Episode]:
-    """The rows as episodes of the loop without ROS; the action is what was sent to the robot."""
+    """The rows as episodes of the loop without ROS; actions are what was sent to the robot."""
     applied = np.asarray(dataset.array("control/applied"), np.float32)[judged.rows]
     numbers, found = _episode_numbers(dataset, judged), []
     for number, summary in enumerate(dataset.episodes):

@@ -3,7 +3,7 @@
 Ross, Gordon, Bagnell, "A Reduction of Imitation Learning and Structured Prediction to No-Regret
 Online Learning", AISTATS 2011, https://arxiv.org/abs/1011.0686: D_i = {(s, π*(s))} for every
 state s that the mixture of policy and expert visited. The states are those of a recording, so
-the expert can be asked at any time afterwards, and by any number of experts one after the other.
+experts can label them at any time afterwards, any number of them one after the other.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Relabelled:
-    """What became of one episode.
+    """The result for one episode.
 
     Attributes:
-        name: of its file.
+        name: file name of the episode.
         layer: number of the new label layer; None where no row was to be labelled.
-        rows: that were labelled.
-        unseen: chosen rows without a whole observation, which keep their label.
-        clipped: numbers of the labels that lay outside of the bounds.
-        change: root mean square of the labels' change, per number, rad or m.
-        by_hand: chosen rows that a person has labelled, and that keep that label.
-        driven: of the rows labelled, those in which a person drove.
+        rows: number of rows that were labelled.
+        unseen: number of chosen rows without a complete observation, which keep their label.
+        clipped: number of elements of the labels that lay outside the bounds.
+        change: root mean square of the labels' change per element, rad or m.
+        by_hand: number of chosen rows that a person has labelled and that keep that label.
+        driven: number of labelled rows in which a person drove.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Relabelled:
 
     @property
     def summary(self) -> str:
-        """What became of the episode, in a line."""
+        """The result in one line."""
         numbers = amount(self.clipped, "number")
         clipped = f", {numbers} clipped to the limits" if self.clipped else ""
         unseen = f", {self.unseen} without an observation left out" if self.unseen else ""
@@ -89,8 +89,8 @@ def dataset_expert(info: DatasetInfo, given: str = SCRIPTED) -> Expert:
     """The scripted expert of the dataset's task or of the task `given`, or a `module:callable`.
 
     Raises:
-        ConfigurationError: there is none; lists what there is.
-        ExpertError: it cannot be made.
+        ConfigurationError: there is no such expert; the text lists those there are.
+        ExpertError: the expert cannot be made.
     """
     if given in EXPERTS:
         return make_expert(given, resolve_robot(info.robot))
@@ -109,7 +109,7 @@ def dataset_expert(info: DatasetInfo, given: str = SCRIPTED) -> Expert:
 
 
 def joint_limits(info: DatasetInfo) -> Bounds | None:
-    """The lowest and highest positions (n,) of the dataset's robot; None where it is unknown."""
+    """The lowest and highest positions (n,) of the dataset's robot; None if it is not known."""
     try:
         profile = resolve_robot(info.robot)
     except ConfigurationError:
@@ -132,19 +132,22 @@ def relabel_dataset(
     """Have the expert of the dataset's task, or another one, label episodes; holds the lock.
 
     Args:
-        dataset: the episodes' dataset.
+        dataset: dataset of the episodes.
         names: file names of the episodes.
-        expert: a task whose scripted expert labels, `module:callable`, or the dataset's own task.
-        author: who labels; empty: the expert.
-        choice: of rows; None for all.
-        over_hand: label also the rows that a person has labelled.
-        progress: is told how many rows of the episode are done.
+        expert: name of a task whose scripted expert labels, or `module:callable`; `scripted` takes
+            the dataset's own task.
+        author: name of who labels; empty for the expert.
+        choice: rows to label; None for all.
+        over_hand: whether rows that a person has labelled are labelled as well.
+        progress: callback with the number of rows of the episode that are done, and their total;
+            None for none.
 
     Yields:
-        What became of each episode, once it is on the disk.
+        The result for each episode, once it is on the disk.
 
     Raises:
-        RobotLearningError: as `dataset_expert` and `relabel_by_expert`.
+        RobotLearningError: the expert cannot be made or fails, or an episode cannot be read or
+            written; see `dataset_expert` and `relabel_by_expert`.
     """
     is_scripted = expert == SCRIPTED or expert in EXPERTS
     task = expert if expert in EXPERTS else dataset.info.task
@@ -179,28 +182,33 @@ def relabel_by_expert(
     over_hand: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[Relabelled]:
-    """Ask `expert` for the label of every visited state; a layer an episode. Hold the lock.
+    """Ask an expert for the label of every visited state; adds a label layer to each episode.
+
+    The caller holds the dataset's lock.
 
     Args:
-        folder: the dataset.
+        folder: folder of the dataset.
         names: file names of the episodes.
-        expert: gives the action (n,) for an observation (the recorded `obs/` columns by name)
-            and an info (`episode`, `row`, `tick_ns`). One that has `reset` is given each
-            episode's seed, so that it makes the choices that it made, or would have made.
-        author: who labels.
-        method: how.
-        choice: of rows; None for all.
-        bounds: (n,) lowest and highest action; labels are clipped to them.
-        images: give the expert the cameras' frames too, by their names.
-        over_hand: label also the rows that a person has labelled; they keep that label otherwise.
-        progress: is told how many rows of the episode are done.
+        expert: returns the action (n,) for an observation (the recorded `obs/` columns by name)
+            and an info (`episode`, `row`, `tick_ns`). If it has `reset`, that is called with
+            each episode's seed, so that it makes the choices of a demonstration with that seed.
+        author: name of who labels, stored in the layer.
+        method: how the labels are made, stored in the layer.
+        choice: rows to label; None for all.
+        bounds: (n,) lowest and (n,) highest action, to which labels are clipped; None for no
+            bounds.
+        images: whether the expert gets the cameras' frames too, by the cameras' names.
+        over_hand: whether rows that a person has labelled are labelled as well; otherwise they
+            keep that label.
+        progress: callback with the number of rows of the episode that are done, and their total;
+            None for none.
 
     Yields:
-        What became of each episode, once it is on the disk.
+        The result for each episode, once it is on the disk.
 
     Raises:
-        ExpertError: it raised or answered with no action; names episode and row. This episode
-            is as it was, the ones before have their layer.
+        ExpertError: the expert raised an error or did not return an action; names episode and
+            row. This episode is unchanged, the ones before have their layer.
         EpisodeError: an episode cannot be read or written.
     """
     for name in names:
@@ -241,7 +249,7 @@ def relabel_by_expert(
 
 
 def _human_rows(episode: Episode) -> npt.NDArray[np.bool_]:
-    """(T,) where a person was in control; nowhere in an episode that does not say."""
+    """(T,) whether a person was in control; False in an episode that does not record it."""
     path = "control/source"
     if path not in {column.path for column in episode.info.columns}:
         return np.zeros(episode.rows, bool)
@@ -254,7 +262,7 @@ def _labels(
     expert: Expert,
     progress: Progress | None,
 ) -> FloatArray:
-    """(T, n) the expert's actions in the rows `wanted`, NaN in the others."""
+    """(T, n) actions of the expert in the rows `wanted`, NaN in the others."""
     episode = rows.episode
     shape = episode.info.column("actions").shape
     labels = np.full((len(rows), *shape), np.nan)

@@ -1,4 +1,4 @@
-"""Where the trainings of a DAgger run lie, and what they tell of themselves."""
+"""The folders of a DAgger run's trainings, and the progress that can be read from them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from robot_learning.headers.json_header import HeaderError
 from robot_learning.learning.training.errors import RunError
 
 CHECKPOINT = Path(BEST, CHECKPOINT_NAME)
-"""What a training has written once it has a checkpoint, in its folder."""
+"""File in a training's folder that exists once there is a checkpoint."""
 _METRICS, _TAIL_BYTES = "metrics.csv", 4096
 
 
 def training_folder(folder: Path, number: int) -> Path:
-    """Where round `number` of the run in `folder` is trained."""
+    """Folder in which round `number` of the run in `folder` is trained."""
     return folder / f"round_{number}"
 
 
 def member_folders(folder: Path, number: int, members: int) -> list[Path]:
-    """Where the policies of round `number` are trained; the first one drives."""
+    """Folders in which the policies of a round are trained.
+
+    Args:
+        folder: folder of the run.
+        number: number of the round.
+        members: number of policies; the first one drives.
+    """
     return ensemble_folders.member_folders(training_folder(folder, number), members)
 
 
 def trained_checkpoint(folder: Path, number: int) -> Path:
-    """The checkpoint that this training ends with."""
+    """The best checkpoint of round `number`'s training."""
     return training_folder(folder, number).resolve() / BEST
 
 
 def steps_trained(folder: Path, number: int) -> int:
-    """How many steps the training of a round has made, by its figures; 0 where there are none."""
+    """Number of steps that a round's training has logged; 0 where it has logged none."""
     try:
         with (training_folder(folder, number) / _METRICS).open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
@@ -43,10 +49,10 @@ def steps_trained(folder: Path, number: int) -> int:
 
 
 def checkpoint_digest(checkpoint: str | Path) -> str:
-    """The digest that a checkpoint states of itself; whoever loads it checks it.
+    """The digest that a checkpoint states; it is verified when the checkpoint is loaded.
 
     Raises:
-        RunError: it is no checkpoint, or damaged.
+        RunError: the folder is not a checkpoint, or the checkpoint is damaged.
     """
     try:
         return read_checkpoint_header(checkpoint).digest

@@ -1,7 +1,7 @@
-"""What a round has done with its episodes, each job by a process of its own (`round_worker`).
+"""The jobs of a round after its episodes, each done by a process of its own (`round_worker`).
 
-A job is a document, so that whoever starts it needs neither torch nor a command line. One that was
-killed is given again and goes on from what it saved last.
+A job is a document, so that starting one needs neither torch nor a command line. A job that was
+killed is started again and continues from what it saved last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.training.config import LEARN_PADDING
 
-# Labels are an expert's only (HG-DAgger), unless the settings say otherwise.
+# Only an expert's labels are trained on (HG-DAgger), unless the settings say otherwise.
 _EXPERT_LABELS = {"data": {"expert_labels_only": True}}
 _NO_PADDING = {"policy": {"train_on_padding": False}}
 # Away from the seeds that people choose.
@@ -30,10 +30,10 @@ class TrainJob:
     """Train a policy of a round.
 
     Attributes:
-        dataset: its folder.
-        folder: where the policy is trained.
+        dataset: folder of the dataset.
+        folder: folder in which the policy is trained.
         settings: settings of the run.
-        member: index in the ensemble; members after the first (0) have seeds of their own.
+        member: index of the policy in the ensemble; members after the first (0) have other seeds.
     """
 
     name: ClassVar[str] = "train"
@@ -63,11 +63,11 @@ class GateJob:
     """Find the thresholds above which an ensemble asks for help.
 
     Attributes:
-        dataset: its folder.
-        checkpoint: folder of the member that drives; the others lie beside it.
-        folder: where the gate is written.
-        kind: `ensemble` or `thrifty`.
-        target_rate: share of the policy's steps in which it may ask.
+        dataset: folder of the dataset.
+        checkpoint: folder of the member that drives; the others are next to it.
+        folder: folder in which the gate is written.
+        kind: kind of the gate, `ensemble` or `thrifty`.
+        target_rate: share of the policy's steps in which it may ask for help.
     """
 
     name: ClassVar[str] = "gate"
@@ -83,8 +83,8 @@ class RelabelJob:
     """Have the task's expert label the rows in which the policy was in control.
 
     Attributes:
-        dataset: its folder.
-        episodes: file names.
+        dataset: folder of the dataset.
+        episodes: file names of the episodes.
     """
 
     name: ClassVar[str] = "relabel"
@@ -112,9 +112,9 @@ def read_job(document: str) -> Job:
 
 
 def relabel_job(dataset: Dataset, number: int) -> RelabelJob | None:
-    """The job that labels what the policy did in a round; None where there is nothing to label.
+    """The job that labels a round's rows of the policy; None where there is nothing to label.
 
-    Episodes with a label layer are left as they are: they were relabelled before the job was
+    Episodes with a label layer are left unchanged: they were relabelled before the job was
     killed, or a person has labelled them.
     """
     names = tuple(

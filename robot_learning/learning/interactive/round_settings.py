@@ -17,13 +17,13 @@ EXPERT: Labeller = "expert"
 HERE: TrainPlace = "here"
 EXTERNAL: TrainPlace = "external"
 HUMAN: HelpGate = "human"
-# Fewer members than this cannot disagree in a way that tells anything.
+# Fewer members than this cannot disagree in a meaningful way.
 _FEWEST_MEMBERS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundSettings:
-    """Settings of a run, the same for all of its rounds.
+    """Settings of a run, which hold for all of its rounds.
 
     Attributes:
         policy: policy family that is trained.
@@ -31,7 +31,7 @@ class RoundSettings:
         settings: values of `TrainConfig` that differ from the preset's, nested by section.
         command: where policies are trained: `here`, or `external`, which waits for checkpoints.
         relabel: who labels the policy's rows after a round: `expert` or `none`.
-        members: number of policies that a round trains, if nothing takes more.
+        members: number of policies that a round trains, unless the gate needs an ensemble.
         gate: who decides when to take over: `human` (HG-DAgger), or `ensemble` or `thrifty`, where
             the policy asks for help (EnsembleDAgger, ThriftyDAgger).
         target_rate: share of the policy's steps in which `ensemble` or `thrifty` may ask.
@@ -48,11 +48,11 @@ class RoundSettings:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RoundSettings:
-        """Read them from a state file; values that older versions wrote as text are converted.
+        """Read settings from a state file; values that older versions wrote as text are converted.
 
         Raises:
-            ValueError: a text where a number belongs.
-            ConfigurationError: a setting that there is not, or a wrong value.
+            ValueError: a text that is not a number where one is expected.
+            ConfigurationError: an unknown setting, or a wrong value.
         """
         values = dict(plain)
         if isinstance(settings := values.get("settings"), str):
@@ -64,7 +64,7 @@ class RoundSettings:
 
     @property
     def member_count(self) -> int:
-        """Number of policies that a round trains; a policy that asks for help is an ensemble."""
+        """Number of policies that a round trains; a gate that asks for help needs an ensemble."""
         watched = self.gate == HUMAN or self.members > 1
         return self.members if watched else _FEWEST_MEMBERS
 

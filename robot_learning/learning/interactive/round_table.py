@@ -1,4 +1,4 @@
-"""What a person is shown of a DAgger run: a line a round."""
+"""A DAgger run as a table for people, with one line per round."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
     """A row of texts for the demonstrations and for each round, under `COLUMNS`."""
     rows = []
     if run.demonstrations:
-        # Not all of their rows need be labels.
+        # Not all rows of the demonstrations need be labels.
         rows_text = amount(run.demonstration_rows, "row")
         rows.append(("demos", "", str(run.demonstrations), "", "", rows_text, "", ""))
     return [*rows, *(_row(run, round_) for round_ in run.rounds)]
@@ -45,7 +45,7 @@ def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:
 
 
 def episodes_text(round_: Round) -> str:
-    """How many count, how many were cut off, and how many are left out for their timing.
+    """Number of episodes that count, that were cut off, and that are left out for their timing.
 
     >>> episodes_text(Round(1, Phase.COLLECTING))
     '0'
@@ -56,7 +56,7 @@ def episodes_text(round_: Round) -> str:
 
 
 def asked_text(round_: Round) -> str:
-    """How often the policy asked for help, by reason; empty where it did not.
+    """Number of times the policy asked for help, by reason; empty where it did not.
 
     >>> asked_text(Round(1, Phase.COLLECTING))
     ''
@@ -66,7 +66,7 @@ def asked_text(round_: Round) -> str:
 
 
 def round_text(run: DaggerRun) -> str:
-    """The newest round in a line."""
+    """The newest round in one line."""
     round_ = run.current
     seconds = round_.intervention_rows / run.rate_hz
     episodes = episodes_text(round_)
@@ -90,7 +90,10 @@ def _doubt_text(run: DaggerRun) -> str:
 def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:
     """The table for a terminal of 80 columns, without columns that are empty in every row.
 
-    `message` says what goes on now.
+    Args:
+        run: run to show.
+        title: title above the table; empty for none.
+        message: text below the table about what happens now; empty for none.
     """
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -112,7 +115,7 @@ def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:
 
 
 def _short(checkpoint: str) -> str:
-    """The folder of the training, which stands for its checkpoint."""
+    """Name of the training's folder, as a short name of its checkpoint."""
     path = Path(checkpoint)
     return path.parent.name if path.name == BEST else path.name
 

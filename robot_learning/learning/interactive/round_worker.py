@@ -1,6 +1,6 @@
 """Does one job of a round; the process that `round_jobs.worker_command` starts.
 
-The last line that it prints says what came of it.
+The last line that it prints is the result.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 
 
 def train_round(job: TrainJob) -> str:
-    """Train, or go on with a training that was killed."""
+    """Train a policy, or resume a training that was killed; returns the result in one line."""
     folder, dataset = Path(job.folder), Dataset(job.dataset)
     resume = (folder / STATE_NAME).is_file()
     config = _config(job, resume)
@@ -60,14 +60,14 @@ def _config(job: TrainJob, resume: bool) -> TrainConfig:
 
 
 def find_gate(job: GateJob) -> str:
-    """Find when the ensemble asks for help, and write it."""
+    """Find the thresholds of an ensemble and write them; returns the result in one line."""
     kind = cast("Literal['ensemble', 'thrifty']", job.kind)
     settings = GateSettings(kind=kind, target_rate=job.target_rate)
     return write_recorded_gate(job.dataset, job.checkpoint, settings, folder=job.folder)
 
 
 def relabel_round(job: RelabelJob) -> str:
-    """Label the rows in which the policy was in control."""
+    """Label the rows in which the policy was in control; returns the result in one line."""
     rows = 0
     for done in relabel_dataset(
         Dataset(job.dataset), job.episodes, choice=RowChoice(only="policy")
@@ -78,10 +78,10 @@ def relabel_round(job: RelabelJob) -> str:
 
 
 def do(job: Job) -> str:
-    """Do a job; what came of it, in a line.
+    """Do a job; returns the result in one line.
 
     Raises:
-        RobotLearningError: it cannot be done.
+        RobotLearningError: the job cannot be done.
     """
     match job:
         case TrainJob():
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str]) -> int:
         print(do(job))
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    # What the system refuses (disk full, no permission) is told like every other problem.
+    # Errors of the system (disk full, no permission) are reported like all others.
     except (RobotLearningError, OSError) as problem:
         print(f"{job.name}: {' '.join(str(problem).split())}", file=sys.stderr)
         return EXIT_FAILED

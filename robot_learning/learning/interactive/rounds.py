@@ -1,15 +1,15 @@
-"""The state of a DAgger run over rounds: what was collected in each, and how far each one is.
+"""The state of a DAgger run over rounds: what was collected in each round, and its phase.
 
-`rounds.json` in the run's folder holds it and is replaced whole, so that a run which was killed
-at any instant goes on from the phase that it was in. `round_<k>/` beside it is the training at
-the end of round k; round k is driven by the checkpoint of the one before it.
+`rounds.json` in the run's folder holds it and is replaced atomically, so that a run that was killed
+at any instant is resumed from the phase that it was in. `round_<k>/` next to it is the training at
+the end of round k; round k is driven by the checkpoint of the round before.
 
-An episode counts for its round once it was judged or stopped. One that was cut off (its nodes
-were killed or shut down while it was recorded) stays in the dataset with the outcome `unknown`,
-since the labels in it are as good as any; it does not count, and another one is collected.
+An episode counts for its round once its outcome was given or it was stopped. One that was cut off
+(its nodes were killed or shut down while it was recorded) stays in the dataset with the outcome
+`unknown`, since its labels are as good as any; it does not count, and another one is collected.
 
-One whose timing was bad, and that nobody keeps by hand, stays in the dataset, too, but is left
-out: it does not count, it has no labels, and nothing is trained on it
+An episode whose timing was bad, and that nobody keeps by hand, also stays in the dataset but is
+left out: it does not count, it has no labels, and it is not trained on
 (`learning.training.bad_timing`).
 """
 
@@ -39,7 +39,7 @@ _LATER = ("doubts", "requests")
 
 
 class Phase(str, Enum):
-    """What a round is at."""
+    """The phase of a round."""
 
     COLLECTING = "collecting"
     RELABELLING = "relabelling"
@@ -50,17 +50,17 @@ class Phase(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class EpisodeFigures:
-    """What is told of an episode.
+    """The figures of an episode.
 
     Attributes:
-        name: of its file.
-        rows: that it has.
-        outcome: success, failure or unknown.
-        interventions: how often the human took over.
-        intervention_rows: in which the human had.
-        labels: rows whose label is an expert's: the human drove, or a label layer covers it.
-        cut_off: whether it was recorded to no end; see the module.
-        bad_timing: why it is left out; empty while it is not.
+        name: file name of the episode.
+        rows: number of rows.
+        outcome: outcome of the episode: success, failure or unknown.
+        interventions: number of times the human took over.
+        intervention_rows: number of rows in which the human had taken over.
+        labels: number of rows with an expert's label: the human drove, or a label layer covers it.
+        cut_off: whether the recording was cut off before its end; see the module.
+        bad_timing: reasons why the episode is left out; empty where it is not.
     """
 
     name: str
@@ -75,12 +75,12 @@ class EpisodeFigures:
 
 @dataclass(frozen=True, slots=True)
 class HelpRequest:
-    """The policy asked for help.
+    """A request of the policy for help.
 
     Attributes:
-        reason: novelty or risk (`policies.gate.REASONS`).
-        stamp_ns: when; the row of an episode is the first whose `tick_ns` is not before it, and
-            none where the episode ended meanwhile.
+        reason: reason of the request, novelty or risk (`policies.gate.REASONS`).
+        stamp_ns: time of the request. It belongs to the first row of the episode whose `tick_ns`
+            is not earlier, or to none where the episode ended before.
     """
 
     reason: str
@@ -92,14 +92,14 @@ class Round:
     """One round.
 
     Attributes:
-        number: as its episodes store it; 0 only trains, from the demonstrations.
-        phase: where it is.
-        checkpoint: folder of the policy that drives in it; empty where none does.
-        checkpoint_digest: as its episodes store it.
+        number: number of the round, as stored in its episodes; 0 only trains, from demonstrations.
+        phase: phase of the round.
+        checkpoint: folder of the policy that drives in the round; empty where none does.
+        checkpoint_digest: digest of that checkpoint, as stored in the round's episodes.
         relabel: who labels the policy's rows afterwards: `expert` or `none`.
-        episodes: that were collected, those that were cut off or are left out included.
-        doubts: of the policy's ensemble at each takeover; empty without an ensemble.
-        requests: for help, oldest first.
+        episodes: all episodes collected, including those that were cut off or are left out.
+        doubts: doubt of the policy's ensemble at each takeover; empty without an ensemble.
+        requests: requests of the policy for help, oldest first.
     """
 
     number: int
@@ -123,55 +123,55 @@ class Round:
 
     @property
     def left_out(self) -> tuple[EpisodeFigures, ...]:
-        """The episodes whose timing was bad."""
+        """The episodes that are left out for their timing."""
         return tuple(episode for episode in self.episodes if episode.bad_timing)
 
     @property
     def rows(self) -> int:
-        """Of all of them."""
+        """Number of rows of the used episodes."""
         return sum(episode.rows for episode in self.used)
 
     @property
     def interventions(self) -> int:
-        """How often the human took over."""
+        """Number of times the human took over."""
         return sum(episode.interventions for episode in self.used)
 
     @property
     def intervention_rows(self) -> int:
-        """Rows in which the human had taken over."""
+        """Number of rows in which the human had taken over."""
         return sum(episode.intervention_rows for episode in self.used)
 
     @property
     def intervention_rate(self) -> float:
-        """Their share of all rows; 0 without rows."""
+        """Share of the rows in which the human had taken over; 0 without rows."""
         return self.intervention_rows / self.rows if self.rows else 0.0
 
     @property
     def labels(self) -> int:
-        """Rows whose label is an expert's."""
+        """Number of rows with an expert's label."""
         return sum(episode.labels for episode in self.used)
 
     def asked(self, reason: str) -> int:
-        """How often the policy asked for help for this reason."""
+        """Number of times the policy asked for help for this reason."""
         return sum(request.reason == reason for request in self.requests)
 
     @property
     def successes(self) -> int:
-        """Counted episodes that succeeded."""
+        """Number of counted episodes that succeeded."""
         return sum(episode.outcome == "success" for episode in self.counted)
 
 
 @dataclass(frozen=True, slots=True)
 class DaggerRun:
-    """Everything that a run goes on from.
+    """Everything that is needed to resume a run.
 
     Attributes:
         dataset: folder of the demonstrations and of every round.
-        rate_hz: rows a second.
+        rate_hz: rows per second.
         training: what is done with the episodes of each round.
-        demonstrations: episodes that were there at the start.
-        demonstration_rows: in them.
-        rounds: oldest first.
+        demonstrations: number of episodes in the dataset at the start.
+        demonstration_rows: number of rows of these episodes.
+        rounds: rounds so far, oldest first.
     """
 
     dataset: str
@@ -187,31 +187,36 @@ class DaggerRun:
         return self.rounds[-1]
 
     def changed(self, **values: Any) -> DaggerRun:
-        """With other values in its newest round."""
+        """The run with other values in its newest round."""
         return replace(self, rounds=(*self.rounds[:-1], replace(self.current, **values)))
 
     def begun(self, round_: Round) -> DaggerRun:
-        """With one more round."""
+        """The run with one more round."""
         return replace(self, rounds=(*self.rounds, round_))
 
     @property
     def collected(self) -> int:
-        """Rounds in which episodes were collected, to their end."""
+        """Number of finished rounds in which episodes were collected."""
         return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
 
     @property
     def doubt_threshold(self) -> float | None:
-        """How much doubt was too much, by the takeovers so far; None where nothing tells."""
+        """HG-DAgger's threshold of doubt from the takeovers so far; None without doubts."""
         return doubt_threshold(np.array([doubt for r in self.rounds for doubt in r.doubts]))
 
 
 def new_run(dataset: Dataset, training: RoundSettings, checkpoint: str) -> DaggerRun:
-    """A run that begins with a checkpoint, or without one by training from what is there.
+    """A run that begins with a checkpoint, or without one by training on the dataset.
 
-    Rounds are numbered on from those that the dataset holds already.
+    The numbers of rounds continue those that the dataset holds already.
+
+    Args:
+        dataset: demonstrations, and rounds of earlier runs.
+        training: what is done with the episodes of each round.
+        checkpoint: folder of the first policy; empty to train it first.
 
     Raises:
-        RunError: there are neither demonstrations nor a checkpoint, or it is none.
+        RunError: there are neither demonstrations nor a checkpoint, or it is not a checkpoint.
     """
     if not checkpoint and not len(dataset):
         raise RunError(
@@ -232,10 +237,15 @@ def new_run(dataset: Dataset, training: RoundSettings, checkpoint: str) -> Dagge
 
 
 def resumed_run(folder: Path, dataset: str, given: Mapping[str, Any]) -> DaggerRun:
-    """The run in `folder`; the settings that are `given` count from now on.
+    """A saved run, to be resumed.
+
+    Args:
+        folder: folder of the run.
+        dataset: folder of the dataset, which must be that of the run.
+        given: settings of `RoundSettings` that replace the saved ones from now on.
 
     Raises:
-        RunError: there is none, it is damaged, or it is of another dataset.
+        RunError: the state is missing or damaged, or the run has another dataset.
     """
     run = load_run(folder)
     if Path(dataset).resolve() != Path(run.dataset):
@@ -246,10 +256,10 @@ def resumed_run(folder: Path, dataset: str, given: Mapping[str, Any]) -> DaggerR
 
 
 def refuse_used(folder: Path) -> None:
-    """Refuse a folder in which there is a run already.
+    """Refuse a folder that holds a run already.
 
     Raises:
-        RunError: there is.
+        RunError: the folder holds a run.
     """
     if (folder / NAME).exists():
         raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
@@ -273,7 +283,13 @@ def _collecting(run: DaggerRun, number: int, checkpoint: str) -> Round:
 def episode_figures(
     episode: Episode, cut_off: bool = False, bad_timing: tuple[str, ...] = ()
 ) -> EpisodeFigures:
-    """What is told of a saved episode."""
+    """The figures of a saved episode.
+
+    Args:
+        episode: the episode.
+        cut_off: whether its recording was cut off before its end.
+        bad_timing: reasons why it is left out; empty where it is not.
+    """
     took_over = np.asarray(episode.column("intervention"), bool)
     labelled = episode.column("control/source") == Source.HUMAN
     for layer in episode.labels():
@@ -291,12 +307,12 @@ def episode_figures(
 
 
 def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()) -> DaggerRun:
-    """With what the dataset holds of the newest round: it alone says what was saved.
+    """The run with the newest round's episodes as the dataset holds them.
 
     Args:
-        run: its state so far.
-        dataset: opened anew.
-        ended: episodes that were seen to come to their end, whatever their outcome.
+        run: state of the run so far.
+        dataset: dataset of the run, opened again to see the newest episodes.
+        ended: file names of episodes that were seen to end, whatever their outcome.
     """
     known = {episode.name: episode for episode in run.current.episodes}
     ended = {*ended, *(name for name, episode in known.items() if not episode.cut_off)}
@@ -310,10 +326,10 @@ def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()
 
 
 def save_run(folder: Path, run: DaggerRun) -> None:
-    """Replace the state in `folder`, which is made.
+    """Replace the state in `folder`, which is created where it is missing.
 
     Raises:
-        RunError: it cannot be written; the state before stays.
+        RunError: the file cannot be written; the state before stays.
     """
     path = folder / NAME
     try:
@@ -326,7 +342,7 @@ def load_run(folder: Path) -> DaggerRun:
     """The state of the run in `folder`.
 
     Raises:
-        RunError: there is none, it is damaged, or a newer version wrote it.
+        RunError: the state is missing or damaged, or a newer version wrote it.
     """
     path = folder / NAME
     run = read_state(path, VERSION, _run)
@@ -344,7 +360,7 @@ def _run(plain: Mapping[str, Any]) -> DaggerRun:
 
 
 def _check_complete(plain: Mapping[str, Any]) -> None:
-    """What a round has always had is there, though it has a default."""
+    """Refuse a round without a field that every version has written, though it has a default."""
     names = {item.name for item in fields(Round)}
     if plain.keys() | set(_LATER) != names:
         raise ValueError(f"a round has {', '.join(sorted(names))}")

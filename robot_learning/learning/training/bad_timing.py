@@ -1,9 +1,9 @@
-"""Episodes whose timing was bad are no labels, unless somebody asks for them.
+"""Episodes whose timing was bad are not trained on, unless the user asks for them.
 
-What they show is not what the operator did: rows without fresh samples, streams that lag behind
-each other. The quality report says so (`episodes.format.quality.timing_reasons`). An episode
-that was kept by hand (`robot-learning dataset keep`) is used like any other, and all are with
-`data.keep_bad_timing=true`.
+They do not show what the operator did: rows lack fresh samples, streams lag behind each other.
+The quality report says so (`episodes.format.quality.timing_reasons`). An episode that was kept by
+hand (`robot-learning dataset keep`) is used like any other; with `data.keep_bad_timing=true` all
+are.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _SHOWN = 3
 
 
 def without_bad_timing(dataset: Dataset, keep: bool = False, *, tell: bool = True) -> Dataset:
-    """The episodes that are labels; those that are left out are told in a line.
+    """The episodes to train on; those that are left out are logged in one line.
 
     Args:
-        dataset: some episodes.
-        keep: all of them.
-        tell: that line; of several processes one does.
+        dataset: episodes to choose from.
+        keep: whether all episodes are kept.
+        tell: whether the line is logged, by one of several processes.
 
     Raises:
-        DatasetError: none is left.
+        DatasetError: no episode is left.
         EpisodeError: an episode cannot be read.
     """
     left_out = {} if keep else dataset.badly_timed()
@@ -46,7 +46,7 @@ def without_bad_timing(dataset: Dataset, keep: bool = False, *, tell: bool = Tru
 
 
 def training_text(dataset: Dataset, left_out: Mapping[str, Sequence[str]]) -> str:
-    """How many episodes are left out of a training, which, why, and how they are kept."""
+    """A line with the episodes left out of a training, the reasons, and how to keep them."""
     names = list(left_out)
     shown = [f"{name} ({'; '.join(left_out[name])})" for name in names[:_SHOWN]]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
@@ -58,6 +58,6 @@ def training_text(dataset: Dataset, left_out: Mapping[str, Sequence[str]]) -> st
 
 
 def keep_command(dataset: str, names: Sequence[str]) -> str:
-    """The command that makes labels of episodes whose timing was bad."""
+    """The command after which episodes are trained on in spite of their bad timing."""
     numbers = " ".join(str(episode_number(name)) for name in names)
     return f"robot-learning dataset keep {shlex.quote(dataset)} {numbers}"

@@ -1,7 +1,7 @@
 """Training batches from tensors that stay on the device: indexing instead of loading.
 
 A batch has the keys and shapes of `episodes.dataset.torch_view`. Low-dimensional columns always
-lie in memory, as one table, so that one gather fetches all of them; images do while they fit and
+stay in memory, as one table, so that one gather fetches all of them; images do while they fit and
 are decoded by window otherwise.
 """
 
@@ -28,18 +28,18 @@ from robot_learning.learning.training.config import DataConfig
 from robot_learning.learning.training.weights import row_weights, usable_labels
 
 END_EFFECTOR = "_end_effector"
-"""How the poses of a robot's own hands are called, which follow from its joints."""
-# Left out of the default observation: effort is not measured everywhere, and velocity tempts
-# a policy to go on with what it is doing.
+"""Suffix of the names of end-effector poses, which follow from the robot's joints."""
+# Left out of the default observation: effort is not measured everywhere, and from velocity a
+# policy learns to continue its present motion.
 _UNUSED = ("obs/joint_velocity", "obs/joint_effort")
 
 
 def default_keys(dataset: Dataset, use_cameras: bool = True) -> tuple[str, ...]:
-    """What a policy sees where nothing else is asked for.
+    """The columns that a policy sees by default.
 
-    Joint positions and the hands' poses, and every camera; without a camera the true poses of
-    objects, too. With them a policy would look good in simulation and be of no use on an arm,
-    which does not know them.
+    These are joint positions, end-effector poses and every camera; without a camera also the true
+    poses of objects. With true poses a policy would look good in simulation and be useless on an
+    arm, which does not know them.
     """
     columns = dataset.info.columns
     cameras = [column.path for column in columns if use_cameras and _is_colour(column)]
@@ -55,10 +55,10 @@ def default_keys(dataset: Dataset, use_cameras: bool = True) -> tuple[str, ...]:
 
 
 def observation_keys(dataset: Dataset, config: DataConfig) -> tuple[str, ...]:
-    """The columns that a policy sees, as the dataset spells them.
+    """The columns that a policy sees, by the dataset's own names.
 
     Raises:
-        DatasetError: there is no such column.
+        DatasetError: a column is not in the dataset.
     """
     given = config.observation_keys or default_keys(dataset, config.use_cameras)
     return tuple(dataset.spelling(key) for key in given)
@@ -79,8 +79,8 @@ class Batches:
     """All usable windows of a dataset, by number.
 
     Attributes:
-        rows: (windows,) the current row of each window, among all rows of the dataset.
-        weights: (windows,) float32, how much each window counts.
+        rows: (windows,) index of each window's current row among all rows of the dataset.
+        weights: (windows,) float32 weight of each window in the loss.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Batches:
         """Read the dataset.
 
         Raises:
-            DatasetError: no such column, not a single usable window, or NaN in one.
+            DatasetError: a column is missing, no window is usable, or one contains NaN.
             EpisodeError: an episode cannot be read.
         """
         self.config = config
@@ -136,7 +136,7 @@ class Batches:
         return batch
 
     def stream(self, order: Sequence[torch.Tensor], workers: int) -> Iterator[TensorBatch]:
-        """The batches of `order` one after the other; images by `workers` processes, if any."""
+        """The batches of `order` one after the other; `workers` processes decode images, if any."""
         if not (self.streams_images and workers):
             yield from (self.batch(indices) for indices in order)
             return
@@ -165,13 +165,13 @@ class Batches:
         return batch
 
     def _history(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows (B, T_o) of the observations, and where they would precede the episode."""
+        """Rows (B, T_o) of the observations, and whether they would precede the episode."""
         rows, first = self._row_tensor[chosen, None], self._first[chosen, None]
         wanted = rows + self._history_steps
         return torch.maximum(wanted, first), wanted < first
 
     def _future(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows (B, T_a) of the actions, and where they lie outside of the episode."""
+        """Rows (B, T_a) of the actions, and whether they lie outside the episode."""
         rows, first = self._row_tensor[chosen, None], self._first[chosen, None]
         last = self._last[chosen, None]
         wanted = rows + self._action_steps

@@ -1,4 +1,4 @@
-"""How a policy is trained, as plain frozen data that is saved beside it.
+"""How a policy is trained, as plain frozen data that is saved with it.
 
 Values are overridden by their dotted names (`optimizer.learning_rate=1e-4`); what is under
 `policy.` belongs to the family's own configuration and is checked by it.
@@ -22,16 +22,16 @@ from robot_learning.core.vocabulary import ComputeDevice
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
 LEARN_PADDING = ("autoregressive", "diffusion", "flow")
-"""Families that learn repeated actions where a chunk is padded, unless they are told not to."""
+"""Families that learn repeated actions where a chunk is padded, unless configured not to."""
 NARROW_RANGE = 0.1
 """`policy.narrow_range` of new trainings: a joint that moved less, rad or m, counts as parked."""
 _MANY = 10**9
 
-# What stands beside the type of a setting is checked wherever settings are made.
+# The bounds in these types are checked wherever settings are made.
 AtLeast0 = Annotated[int, Meta(ge=0, le=_MANY)]
 AtLeast1 = Annotated[int, Meta(ge=1, le=_MANY)]
 Rows = Annotated[int, Meta(ge=1, le=10_000)]
-# Seeds of single steps are multiples of it, and have to fit into 64 bits.
+# Seeds of single steps are multiples of this seed, and have to fit into 64 bits.
 Seed = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Parallel = Annotated[int, Meta(ge=0, le=1024)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -151,9 +151,8 @@ class ValidationConfig:
         every_steps: steps between validations; 0 for a single one at the end.
         batches: batches of held-out windows that the validation loss is computed on, at most.
         rollout_episodes: episodes to simulate in each validation, if the task of the dataset can
-            be simulated; 0 for none. The best
-            checkpoint is then the one that succeeds most often, of equal ones the newest,
-            whatever its loss.
+            be simulated; 0 for none. The best checkpoint is then the one that succeeds most often,
+            of equal ones the newest, whatever its loss.
         rollout_seed: seed of the first simulated episode; keep it away from the seeds of an
             evaluation.
         rollout_worlds: episodes that are simulated at once.
@@ -306,7 +305,7 @@ def parse_settings(text: str) -> dict[str, Any]:
 def _value(given: str, text: str) -> Any:
     try:
         value = yaml.safe_load(given)
-    # A date that there is not is a ValueError.
+    # An impossible date is a ValueError.
     except (yaml.YAMLError, ValueError) as problem:
         raise ConfigurationError(f"--set {text}: not a value: {problem}") from problem
     if isinstance(value, str):
@@ -327,7 +326,7 @@ def _with(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
 def _merged(
     present: Mapping[str, Any], values: Mapping[str, Any], info: inspect.DataclassType
 ) -> dict[str, Any]:
-    """Plain settings with others put over them; what cannot be merged is left for decoding."""
+    """Plain settings overridden by others; decoding refuses what cannot be merged."""
     merged, kinds = dict(present), {field.name: field.type for field in info.fields}
     for name, value in values.items():
         kind = plain_type(kinds[name]) if name in kinds else None
@@ -341,7 +340,7 @@ def _merged(
 
 
 def _loosened(value: Any, kind: inspect.Type | None) -> Any:
-    """A value as its setting takes it: one for a list of one, `1e3` for a whole number."""
+    """A value in the form of its setting: a list of one for a single value, 1000 for `1e3`."""
     is_list = isinstance(kind, inspect.VarTupleType)
     if is_list and not isinstance(value, list | tuple):
         return [value]

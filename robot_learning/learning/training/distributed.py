@@ -21,7 +21,7 @@ DEVICES = get_args(ComputeDevice)
 
 @dataclass(frozen=True)
 class Processes:
-    """Which process of a training one is; `rank` 0 writes and reports."""
+    """The place of this process among those of a training; `rank` 0 writes and reports."""
 
     rank: int = 0
     count: int = 1
@@ -33,7 +33,7 @@ class Processes:
         return self.rank == 0
 
     def share(self, indices: torch.Tensor) -> torch.Tensor:
-        """The part of a batch's indices (B,) that falls to one process."""
+        """The part of a batch's indices (B,) that this process takes."""
         return indices[self.rank :: self.count]
 
     def barrier(self) -> None:
@@ -42,7 +42,7 @@ class Processes:
             distributed.barrier()
 
     def add(self, value: torch.Tensor) -> torch.Tensor:
-        """The sum of what the processes have."""
+        """The sum of the processes' values."""
         if self.count == 1:
             return value
         total = value.clone()
@@ -50,7 +50,7 @@ class Processes:
         return total
 
     def agree(self, value: bool) -> bool:
-        """What the main process says."""
+        """The main process's value, in every process."""
         if self.count == 1:
             return value
         told = torch.tensor([int(value)], dtype=torch.int64)
@@ -61,13 +61,13 @@ class Processes:
 
 
 def is_first_process() -> bool:
-    """Whether torchrun started this one as the first, which speaks for all; so it is without it."""
+    """Whether this process reports for all: the first of torchrun's, or the only one."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
 def process_group(device: str) -> Iterator[Processes]:
-    """Join the group that torchrun's environment describes; alone without one.
+    """Join the process group that torchrun's environment describes; without one, run alone.
 
     Raises:
         ConfigurationError: the environment is incomplete.
@@ -96,7 +96,7 @@ def choose_device(name: str, processes: Processes) -> torch.device:
     """The device of this process.
 
     Raises:
-        ConfigurationError: an unknown name, or the machine has none of it.
+        ConfigurationError: an unknown name, or the machine has no such device.
     """
     if name not in DEVICES:
         raise ConfigurationError(unknown_choice("device", name, DEVICES))

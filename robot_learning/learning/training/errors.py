@@ -6,7 +6,7 @@ from robot_learning.core.errors import ConfigurationError, RobotLearningError
 
 
 class TrainingError(RobotLearningError):
-    """Training cannot go on: the loss is not finite, memory ran out, the disk failed."""
+    """Training cannot continue: the loss is not finite, memory ran out, or the disk failed."""
 
 
 class RunError(ConfigurationError):

@@ -1,9 +1,9 @@
-"""Demonstrations that failed are no examples, unless somebody asks for them.
+"""Failed demonstrations are not trained on, unless the user asks for them.
 
-Whoever judges an episode (`x` while recording, `dataset relabel-outcome`, a task that says whether
-it was solved) says whether it shows how the task is done. One in which a policy drove, or that was
-relabelled afterwards, is another matter: its labels are an expert's corrections, and where the
-policy fails they are worth most.
+The outcome of an episode (`x` while recording, `dataset relabel-outcome`, a task that says whether
+it was solved) says whether it shows how the task is done. An episode in which a policy drove, or
+that was relabelled afterwards, is different: its labels are an expert's corrections, and these are
+worth most where the policy fails.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SHOWN = 3
 
 
 def failed_demonstrations(dataset: Dataset) -> tuple[str, ...]:
-    """The episodes that were judged a failure, and hold nobody's corrections; in order.
+    """Names of the failed episodes without corrections, in order.
 
-    Only files of episodes that failed are opened.
+    Only the files of failed episodes are opened.
 
     Raises:
         EpisodeError: an episode cannot be read.
@@ -35,14 +35,14 @@ def failed_demonstrations(dataset: Dataset) -> tuple[str, ...]:
 
 
 def without_failures(dataset: Dataset, *, tell: bool = True) -> Dataset:
-    """The episodes that are examples; those that are left out are told in a line.
+    """The episodes to train on; those that are left out are logged in one line.
 
     Args:
-        dataset: some episodes.
-        tell: that line; of several processes one does.
+        dataset: episodes to choose from.
+        tell: whether the line is logged, by one of several processes.
 
     Raises:
-        DatasetError: none is left.
+        DatasetError: no episode is left.
         EpisodeError: an episode cannot be read.
     """
     names = failed_demonstrations(dataset)

@@ -1,4 +1,4 @@
-"""Ctrl-C in a training: it ends between two steps, so that its state can be saved."""
+"""Ctrl-C in a training: it takes effect between two steps, so that the state can be saved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 
 class Interruption:
-    """Holds Ctrl-C back while a step is made; a second one ends the training at once."""
+    """Defers Ctrl-C while a step is made; a second one ends the training at once."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -20,8 +20,8 @@ class Interruption:
     def watched(self, enabled: bool = True) -> Iterator[None]:
         """Watch for as long as the block runs.
 
-        Without `enabled`, in another thread than the main one, and where somebody else handles
-        the signal, everything stays as it is.
+        Without `enabled`, outside the main thread, and where the signal has another handler,
+        nothing changes.
         """
         usual = signal.default_int_handler
         is_main = threading.current_thread() is threading.main_thread()
@@ -36,7 +36,7 @@ class Interruption:
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
-        """A part that is not to be cut through."""
+        """A block that Ctrl-C does not interrupt."""
         self._held_back = True
         try:
             yield

@@ -41,7 +41,7 @@ class RunLog:
     """The figures of one run, in `metrics.csv` and `tensorboard/` of its folder."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Go on after `step`: what was logged later, by a training that was killed, goes."""
+        """Continue after `step`: later lines, from a training that was killed, are removed."""
         self.path = folder / METRICS_NAME
         self._keep_until(step)
         self._file = self.path.open("a", newline="", encoding="utf-8")
@@ -54,7 +54,13 @@ class RunLog:
     def write(
         self, step: int, values: Mapping[str, float], extra: Mapping[str, float] | None = None
     ) -> None:
-        """One line at `step`; `extra` figures go to TensorBoard only."""
+        """Write the figures of a step.
+
+        Args:
+            step: number of steps made so far.
+            values: figures by name, among `COLUMNS`.
+            extra: further figures, which go to TensorBoard only; None for none.
+        """
         row: dict[str, Any] = {"step": step, **{k: f"{v:.8g}" for k, v in values.items()}}
         self._writer.writerow(row)
         self._file.flush()
@@ -87,7 +93,7 @@ def _step_of(row: Mapping[str, str | None]) -> float:
 
 
 class ProgressBar:
-    """Steps, loss and remaining time: a bar on a terminal, else a line every few seconds."""
+    """Steps, loss and remaining time: a bar on a terminal, otherwise a line every few seconds."""
 
     def __init__(self, total: int, completed: int, shown: bool) -> None:
         self._console = console = Console(stderr=True)
@@ -124,7 +130,7 @@ class ProgressBar:
             self._lines.__exit__()
 
     def update(self, completed: int, figures: Mapping[str, float]) -> None:
-        """Show where the training is; call it after each step."""
+        """Show the progress of the training; call it after each step."""
         now_s = time.monotonic()
         if not self._shown or (now_s < self._due_s and completed < self._total):
             return
@@ -136,14 +142,14 @@ class ProgressBar:
             self._progress.update(self._task, completed=completed, figures=text)
 
     def phase(self, text: str) -> None:
-        """Show what is being done instead of steps; empty for steps."""
+        """Show what is done instead of training steps; empty for training steps."""
         if self._lines:
             self._lines.phase(text)
         elif self._is_drawn:
             self._progress.update(self._task, description=text or "training")
 
     def say(self, text: str) -> None:
-        """Write a line of its own."""
+        """Print a separate line."""
         if self._is_drawn:
             self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
         elif self._shown:

@@ -1,6 +1,6 @@
 """The order of training samples: a function of the seed and the step alone.
 
-Nothing has to be stored to go on after a kill, and every process of a training knows the whole
+Nothing has to be stored to resume after a kill, and every process of a training knows the whole
 batch of every step.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import torch
 
-# Consecutive seeds and epochs share no generator seed below this many epochs.
+# Different seeds share no generator seed for fewer epochs than this.
 _EPOCHS_PER_SEED = 1_000_003
 
 
 class SampleOrder:
-    """An endless row of shuffled epochs, cut into batches."""
+    """An endless sequence of shuffled epochs, cut into batches."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count = count
@@ -23,7 +23,7 @@ class SampleOrder:
         self._permutation = torch.empty(0, dtype=torch.int64)
 
     def batch(self, step: int) -> torch.Tensor:
-        """(batch_size,) the samples of a step, counted from 0."""
+        """(batch_size,) indices of the samples of a step; steps count from 0."""
         begin, end = step * self.batch_size, (step + 1) * self.batch_size
         parts = []
         while begin < end:

@@ -1,4 +1,4 @@
-"""Arithmetic of the forward pass, and whether a processor gains by another than float32."""
+"""Precision of the forward pass, and whether a processor gains from less than float32."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 _log = logging.getLogger(__name__)
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 _ROWS, _WIDTH, _REPETITIONS = 128, 1024, 3
-# Below it the difference may be the noise of a busy machine.
+# A smaller ratio may be the noise of a busy machine.
 _CLEARLY_SLOWER = 1.5
 
 
@@ -23,9 +23,9 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
 
 
 def warn_of_slow_precision(device: torch.device, precision: str) -> None:
-    """Say so when a processor emulates that precision, which takes many times as long.
+    """Log a warning when a processor emulates that precision, which takes many times as long.
 
-    It is not replaced: a training must not depend on the machine that it is resumed on.
+    The precision is kept: a training must not depend on the machine on which it is resumed.
     """
     if precision not in _DTYPES or device.type != "cpu":
         return
@@ -40,7 +40,7 @@ def warn_of_slow_precision(device: torch.device, precision: str) -> None:
 
 
 def _layer_s(precision: str) -> float:
-    """Time of a layer on a batch, forward and backward; the least of some."""
+    """Seconds of a layer on a batch, forward and backward; the shortest of several runs."""
     batch = torch.ones(_ROWS, _WIDTH)
     weights = torch.ones(_WIDTH, _WIDTH, requires_grad=True)
     times_s = []

@@ -1,7 +1,7 @@
 """Settings that are known to work, by family and size.
 
-Chunks: single actions of a demonstrator who moves a little ahead of the joints compound their
-errors, so that families which can predict a chunk execute half a chunk of it.
+Chunks: the errors of single actions compound, as the demonstrator's commands run a little ahead of
+the joints. Families that can predict a chunk therefore execute half of it.
 """
 
 from __future__ import annotations

@@ -6,9 +6,9 @@ import torch
 
 
 def seed_dropout(device: torch.device, seed: int) -> None:
-    """Seed what dropout draws from on `device`; draws as after `torch.manual_seed(seed)`.
+    """Seed the generator of dropout on `device`, with the effect of `torch.manual_seed(seed)`.
 
-    That one seeds every kind of accelerator too. For those that are not in use it keeps the call
+    That function also seeds every kind of accelerator. For those not in use it stores the call
     stack as text, which costs more than a small network's optimiser.
     """
     torch.default_generator.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""The folder of one training: what lies where, and how it is begun.
+"""The folder of one training: its files, and how it is created.
 
 run.json holds the settings and the dataset's digest, metrics.csv and tensorboard/ the figures,
 best/ and last/ are checkpoints, and state.safetensors is what a resumed training starts from.
@@ -28,9 +28,9 @@ from robot_learning.policies.policy import Policy
 RUN_NAME, METRICS_NAME, BOARD_NAME = "run.json", "metrics.csv", "tensorboard"
 LAST = "last"
 TRAINED_ON = "trained_on"
-"""What checkpoints call the marks of the episodes that they were trained on."""
+"""Key of a checkpoint's details that holds the marks of the episodes it was trained on."""
 _MARK_DIGITS = 16
-# What a training writes before its first checkpoint, that one half written included.
+# What a training writes up to its first checkpoint, which may be incomplete.
 _BEGINNINGS = (
     *(RUN_NAME, METRICS_NAME, f"{BOARD_NAME}/events.out.tfevents.*"),
     *(f".{name}.*.new" for name in (RUN_NAME, BEST, LAST)),
@@ -38,10 +38,10 @@ _BEGINNINGS = (
 
 
 def refuse_used(folder: Path) -> None:
-    """Refuse a folder that is in use; what a training left before its first state is removed.
+    """Refuse a folder that is in use; remains of a training without a saved state are removed.
 
     Raises:
-        RunError: something is there.
+        RunError: the folder holds a training, checkpoints or something else.
     """
     if (folder / STATE_NAME).exists():
         raise RunError(f"{folder}: there is a training already; resume it or choose another folder")
@@ -67,13 +67,13 @@ def _is_run(folder: Path) -> bool:
 
 
 def _remove_beginnings(folder: Path) -> None:
-    """Remove what a training began with; whatever else lies there stays."""
+    """Remove the first files of a training; all other files stay."""
     for path in [path for pattern in _BEGINNINGS for path in folder.glob(pattern)]:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
-    # It stays if somebody else has put something there.
+    # It stays if it holds other files.
     with suppress(OSError):
         (folder / BOARD_NAME).rmdir()
 
@@ -95,7 +95,7 @@ def read_config(folder: Path) -> TrainConfig:
     """The settings of the training in `folder`.
 
     Raises:
-        RunError: there is none, it is damaged, or its settings are not valid.
+        RunError: the folder holds no training, it is damaged, or its settings are not valid.
     """
     path = folder / RUN_NAME
     try:
@@ -114,7 +114,7 @@ def read_config(folder: Path) -> TrainConfig:
 
 
 def checkpoint_details(dataset: Dataset, config: TrainConfig) -> CheckpointDetails:
-    """What the checkpoints of this training say of themselves."""
+    """The details that are stored in this training's checkpoints."""
     info = dataset.info
     return CheckpointDetails(
         robot=info.robot,
@@ -130,12 +130,18 @@ def checkpoint_details(dataset: Dataset, config: TrainConfig) -> CheckpointDetai
 
 
 def episode_mark(summary: EpisodeSummary) -> str:
-    """What an episode is known by, whatever its file is called: a part of its digest."""
+    """A mark that identifies an episode whatever its file name: a part of its digest."""
     return summary.digest[:_MARK_DIGITS]
 
 
 def save(place: Path, policy: Policy, details: CheckpointDetails, standing: Standing) -> None:
-    """Write a checkpoint with how far the training was.
+    """Write a checkpoint with the progress of the training.
+
+    Args:
+        place: folder of the checkpoint.
+        policy: policy to save.
+        details: details of the checkpoint, without the progress.
+        standing: progress of the training, of which step and best figures are stored.
 
     Raises:
         TrainingError: it cannot be written; the one before stays.

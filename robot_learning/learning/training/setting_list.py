@@ -20,7 +20,7 @@ from robot_learning.core.decoding import bounds_text
 
 _ATTRIBUTE = re.compile(r"^    (\w+(?:, \w+)*): (.*)$")
 _SENTENCE = re.compile(r"\.(?: (?=[A-Z])|$)")
-# A bound so high that it only keeps numbers sane is not worth telling.
+# A bound this high only keeps numbers sane and is not worth showing.
 _UNBOUNDED = re.compile(r" and at most 1000000000$")
 _NAMES = {int: "int", float: "float", str: "text", bool: "bool", type(None): "null", Any: "any"}
 
@@ -37,7 +37,7 @@ class Setting:
 
     @property
     def line(self) -> str:
-        """For a person."""
+        """The setting in one line, for a person."""
         valid = f", {self.valid}" if self.valid else ""
         meaning = f"  {self.meaning}" if self.meaning else ""
         return f"{self.name}={self.default}  ({self.kind}{valid}){meaning}"
@@ -47,8 +47,8 @@ def settings_of(section: Any, prefix: str = "") -> Iterator[Setting]:
     """The settings of a configuration with its present values as defaults, sections one by one.
 
     Args:
-        section: an instance of a frozen dataclass of settings.
-        prefix: of the names, such as `optimizer.`.
+        section: instance of a frozen dataclass of settings.
+        prefix: prefix of the settings' names, such as `optimizer.`; empty for none.
     """
     hints = typing.get_type_hints(type(section), include_extras=True)
     meanings = _meanings(type(section))
@@ -63,7 +63,7 @@ def settings_of(section: Any, prefix: str = "") -> Iterator[Setting]:
 
 
 def _kind_and_range(hint: Any) -> tuple[str, str]:
-    """In words: the type, and the range that stands beside it or the values that it names."""
+    """The type in words, and its range or its valid values."""
     notes = [each for each in getattr(hint, "__metadata__", ()) if isinstance(each, Meta)]
     ranges = [_UNBOUNDED.sub("", bounds_text(each)) for each in notes]
     bare = hint.__origin__ if ranges else hint
@@ -83,7 +83,7 @@ def _kind_and_range(hint: Any) -> tuple[str, str]:
 
 
 def _meanings(owner: type) -> dict[str, str]:
-    """What the docstrings of a class and of its bases say of each attribute, on one line."""
+    """The text of each attribute in the docstrings of a class and its bases, on one line."""
     found: dict[str, str] = {}
     for base in reversed(owner.__mro__):
         names: list[str] = []

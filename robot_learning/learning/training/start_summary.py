@@ -1,4 +1,4 @@
-"""What a training says before its first step: what goes in, what comes out, and on what it runs."""
+"""What a training prints before its first step: observations, actions, policy and device."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from robot_learning.policies.normalization import narrow_numbers
 from robot_learning.policies.policy import Policy
 
 _SHOWN = 6
-# What varies by less is scaled as it is, like what does not vary at all.
+# What varies by less counts as constant.
 _LEAST = 1e-9
 
 
 class Training(Protocol):
-    """What is told of a training (`trainer.Training`)."""
+    """The parts of a training (`trainer.Training`) that the summary reads."""
 
     config: TrainConfig
     policy: Policy
@@ -28,17 +28,17 @@ class Training(Protocol):
 
     @property
     def measures_threads(self) -> bool:
-        """Whether the number of threads is found out in the first steps."""
+        """Whether the number of threads is measured in the first steps."""
         ...
 
 
 def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[str]:
-    """The lines.
+    """The summary, line by line.
 
     Args:
-        training: with its data and its policy.
-        dataset: the episodes that it is trained on.
-        held_out: episodes to validate with.
+        training: training with its data and its policy.
+        dataset: episodes that are trained on.
+        held_out: number of episodes to validate with.
 
     Raises:
         EpisodeError: an episode cannot be read.
@@ -94,7 +94,7 @@ def _cameras_left_out(training: Training, dataset: Dataset) -> list[str]:
 
 
 def _narrow(training: Training, dataset: Dataset) -> list[str]:
-    """The numbers that hardly varied, and what becomes of them."""
+    """The observed numbers that hardly varied, and how they are treated."""
     limit = training.policy.config.narrow_range
     if training.policy.config.observation_margin is not None:
         return []

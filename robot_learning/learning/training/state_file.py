@@ -1,4 +1,4 @@
-"""The JSON file that a run goes on from: replaced whole, and read strictly."""
+"""The JSON file from which a run is resumed: replaced atomically, and read strictly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ State = TypeVar("State")
 
 
 def write_state(path: Path, version: int, plain: Mapping[str, Any]) -> None:
-    """Replace the file; its folder is made.
+    """Replace the file; its folder is created where it is missing.
+
+    Args:
+        path: path of the file.
+        version: version of the format, stored with the content.
+        plain: content as plain values.
 
     Raises:
         OSError: it cannot be written; the state before stays.
@@ -29,16 +34,17 @@ def write_state(path: Path, version: int, plain: Mapping[str, Any]) -> None:
 def read_state(
     path: Path, version: int, build: Callable[[dict[str, Any]], State], run: str = "run"
 ) -> State:
-    """What `build` makes of the file's content, the version left out.
+    """The state that `build` makes from the file's content without the version.
 
     Args:
-        path: of the file.
-        version: the newest that is understood.
-        build: may raise what wrong content brings about.
-        run: what the file is the state of, for errors.
+        path: path of the file.
+        version: newest version of the format that is understood.
+        build: makes the state; may raise `ConfigurationError`, `ValueError`, `KeyError`,
+            `TypeError` or `AttributeError` for wrong content.
+        run: name of what the file is the state of, for errors.
 
     Raises:
-        RunError: there is none, it is damaged, or a newer version wrote it.
+        RunError: the file is missing or damaged, or a newer version wrote it.
     """
     try:
         plain = read_header(path, run, version)

@@ -1,8 +1,8 @@
-"""How many threads PyTorch's operations take.
+"""How many threads PyTorch's operations use.
 
-A small network computes for some microseconds an operation, after which all threads wait for each
-other. Where something else runs on the machine, too, the one that lost its core is waited for, and
-two threads may be ten times slower than one.
+An operation of a small network takes some microseconds, after which all threads wait for each
+other. Where other programs run as well, they wait for the thread that lost its core, and two
+threads may be ten times slower than one.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from contextlib import contextmanager
 
 import torch
 
-# A number of threads is tried for so long, or for so many steps, the first one not counted.
+# Each number of threads is tried for this time or this many steps, not counting the first step.
 _TRIAL_S, _TRIAL_STEPS = 0.3, 30
-# More threads are taken only if a step is shorter by this share: they are missing elsewhere.
+# More threads are used only if a step gets shorter by this share, as other work needs cores too.
 _GAIN = 0.1
-# Steps that take so many times as long as when it was measured mean that the machine is busy.
+# Steps that take this many times as long as when measured mean that the machine is busy.
 _SLOWER = 1.5
 _REMEASURED_EVERY_S = 60.0
 _REMEASURED_NOT_BEFORE_S = 3.0
-# Measuring anew costs less than this share of the time.
+# Measuring again costs less than this share of the time.
 _SHARE = 0.1
 _SMOOTHING = 0.9
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Small networks are fastest so, and their results do not depend on the machine's cores."""
+    """Use one thread: fastest for small networks, with results independent of the core count."""
     with threads_restored():
         torch.set_num_threads(1)
         yield
@@ -36,7 +36,7 @@ def one_thread() -> Iterator[None]:
 
 @contextmanager
 def threads_restored() -> Iterator[None]:
-    """Leave the number of threads as it was."""
+    """Restore the number of threads at the end."""
     threads = torch.get_num_threads()
     try:
         yield
@@ -45,13 +45,13 @@ def threads_restored() -> Iterator[None]:
 
 
 class FastestThreads:
-    """Finds the number of threads with which steps are shortest, while these steps are made.
+    """Finds the number of threads with the shortest steps, while training steps are made.
 
-    Call `begin` before each step and `end` after it. It measures at first, again when steps become
-    slower than they were, and once a minute. With a single thread to choose from it does nothing.
+    Call `begin` before each step and `end` after it. It measures at the start, again when steps
+    become slower, and once a minute. With a single thread available it does nothing.
 
     Attributes:
-        chosen: the number of threads; while it is measured, the one before.
+        chosen: number of threads; the previous one while it is being measured.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class FastestThreads:
         """Prepare; nothing is set yet.
 
         Args:
-            most: threads that may be taken.
-            first: to begin with, without measuring; 0 to measure at once.
-            clock: seconds.
-            set_threads: how they are set.
+            most: largest number of threads.
+            first: number of threads to begin with, without measuring; 0 to measure at once.
+            clock: returns the present time in seconds.
+            set_threads: sets the number of threads.
         """
         self._choices = sorted({1, *(max(1, most >> shift) for shift in range(most.bit_length()))})
         self._clock, self._set = clock, set_threads
@@ -84,7 +84,7 @@ class FastestThreads:
 
     @property
     def is_measuring(self) -> bool:
-        """Whether numbers of threads are being tried."""
+        """Whether different numbers of threads are being tried."""
         return bool(self._waiting)
 
     def begin(self) -> None:
@@ -95,7 +95,7 @@ class FastestThreads:
         self._began_s = self._clock()
 
     def end(self) -> bool:
-        """A step has ended; True when a number of threads was chosen by it."""
+        """A step has ended; True when a number of threads has just been chosen."""
         if len(self._choices) == 1:
             return False
         now_s = self._clock()
@@ -120,7 +120,7 @@ class FastestThreads:
             self._spent_s, self._is_set = 0.0, False
 
     def _is_tried(self) -> bool:
-        """Whether the steps so far tell; long ones need no first step for warming up."""
+        """Whether enough steps were timed; long steps need no warm-up step before."""
         if self._trial[0] > _TRIAL_S:
             return True
         return len(self._trial) > 2 and (
@@ -132,7 +132,7 @@ class FastestThreads:
         count = self._waiting.pop(0)
         self._found[count], self._trial, self._is_set = sum(steps) / len(steps), [], False
         best = self._best()
-        # More threads than those that were slower already would be slower still.
+        # Even more threads than a number that was already slower would be slower still.
         if self._waiting and best == count:
             return False
         self._waiting = []

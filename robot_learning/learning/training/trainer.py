@@ -2,7 +2,7 @@
 
 Everything that a step draws (order, noise, dropout) follows from the seed, the step and the
 process alone, so that a training that was killed and resumed ends with the same weights, bit for
-bit, as one that was not.
+bit, as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -54,26 +54,26 @@ from robot_learning.policies.errors import memory_errors_as
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
 
-# Seeds of single steps of neighbouring trainings do not overlap below this many steps.
+# Trainings with different seeds share no seeds of single steps below this many steps.
 _STEPS_PER_SEED = 100_000_007
-# The state is also saved by the clock, so that slow steps lose no more of it than fast ones; not
-# so often that large networks train for less than 95 % of the time.
+# The state is also saved by the clock, so that a kill costs no more time with slow steps than with
+# fast ones, but not so often that large networks train for less than 95 % of the time.
 SAVE_EVERY_S = 30.0
-# The first time after so long, then after twice as long each time: who stops early loses little.
+# First after this time, then after twice the time before, so that an early stop loses little.
 _FIRST_SAVED_S = 2.0
 _SAVING_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training made.
+    """The result of a training.
 
     Attributes:
-        folder: of the run; `best` and `last` in it are checkpoints.
-        steps: that were made, fewer than asked for after an early stop.
-        best: figures of the best checkpoint.
-        wall_s: of this call.
-        stopped_early: whether patience ended it.
+        folder: folder of the run; `best` and `last` in it are checkpoints.
+        steps: number of steps made, fewer than asked for after an early stop.
+        best: figures of the best checkpoint, by name.
+        wall_s: duration of this call, in seconds of wall time.
+        stopped_early: whether validation made no progress for `validation.patience` times.
     """
 
     folder: Path
@@ -89,7 +89,7 @@ class TrainResult:
 
     @property
     def summary(self) -> str:
-        """Where the checkpoint is, and how it came about, in a line."""
+        """The path of the checkpoint, the steps, the time and the best figures, in one line."""
         best = ", ".join(f"{name} {value:.4g}" for name, value in self.best.items())
         early = ", stopped early" if self.stopped_early else ""
         steps = amount(self.steps, "step")
@@ -108,16 +108,16 @@ def train(
     """Train a policy on a dataset.
 
     Args:
-        dataset: its episodes are divided into training and validation by the configuration.
-        config: everything else.
-        folder: of the run; made here.
-        resume: go on with what is in `folder`.
-        rollout: success, a share, of a policy in evaluation mode; None for validation by the
-            loss alone. Called in the main process.
-        show_progress: what goes in, and how far it is: a bar on a terminal, else a line every few
-            seconds.
+        dataset: dataset whose episodes the configuration divides into training and validation.
+        config: settings of the training.
+        folder: folder of the run; created here.
+        resume: whether the training in `folder` is resumed.
+        rollout: returns the success rate of a policy in evaluation mode, in the main process; None
+            for validation by the loss alone.
+        show_progress: whether a summary and the progress are shown: a bar on a terminal, otherwise
+            a line every few seconds.
 
-    Ctrl-C ends it between two steps and saves its state; `KeyboardInterrupt` follows.
+    Ctrl-C ends the training between two steps and saves its state, and raises `KeyboardInterrupt`.
 
     Raises:
         ConfigurationError: settings, dataset and policy do not fit, or the folder is in use.
@@ -142,7 +142,7 @@ def train(
 
 
 def clear_memory_errors(config: TrainConfig) -> AbstractContextManager[None]:
-    """Turn running out of memory into one line that says what helps."""
+    """Turn running out of memory into an error of one line that says what helps."""
     told = TrainingError(
         f"out of memory with batch_size {config.batch_size}: a smaller one, a smaller "
         "network or data.image_cache_mib=0 may fit"
@@ -155,7 +155,10 @@ def split(
 ) -> tuple[Dataset, Dataset | None]:
     """The episodes to train on, and those to validate with, if there are enough for both.
 
-    `tell` which are left out, for their timing or as they failed.
+    Args:
+        dataset: episodes to choose from.
+        config: settings of the training, of which `data` chooses episodes and shares.
+        tell: whether episodes left out for their timing or failure are logged.
 
     Raises:
         DatasetError: there is no episode to train on.
@@ -176,7 +179,13 @@ def split(
 
 
 def policy_spec(dataset: Dataset, batches: Batches, config: TrainConfig) -> PolicySpec:
-    """What the policy sees and does, from the dataset's columns."""
+    """The policy's observations and actions, from the dataset's columns.
+
+    Args:
+        dataset: training episodes, which give shapes, names and the rate.
+        batches: batches of the training, whose keys are observed.
+        config: settings of the training, of which `data` gives the horizons.
+    """
     data = config.data
     keys = (*batches.keys, *batches.image_keys)
     action = dataset.column("actions")
@@ -241,18 +250,18 @@ class Training:
 
     @property
     def evaluated(self) -> Policy:
-        """The policy that is validated and saved: the averaged one, if there is one."""
+        """The policy that is validated and saved: the averaged one, if weights are averaged."""
         return self.average.policy if self.average else self.policy
 
     @property
     def measures_threads(self) -> bool:
-        """Whether it finds out with how many threads it is fastest."""
+        """Whether the fastest number of threads is measured."""
         compute = self.config.compute
         alone = self.processes.count == 1 and self.device.type == "cpu"
         return alone and compute.measure_threads and not compute.threads
 
     def resume(self) -> None:
-        """Return to the state that was saved last."""
+        """Return to the last saved state."""
         self.standing = load_state(
             self.folder, self.policy, self.average, self.optimizer, self.identity
         )
@@ -260,7 +269,7 @@ class Training:
             self._scaler.load_state_dict(self.standing.scaler)
 
     def run(self, show_progress: bool = False) -> bool:
-        """Train to the end; True when patience ended it sooner."""
+        """Train to the end; True when it stopped early for lack of progress."""
         config, standing = self.config, self.standing
         if self._is_patience_over:
             return True
@@ -297,7 +306,7 @@ class Training:
                     if threads and threads.end():
                         self._tell_threads(threads.chosen, bar)
                 if log is None and self.processes.is_main:
-                    # Not before: a training that cannot make a step leaves nothing behind.
+                    # Only now, so that a training that cannot make a step leaves nothing behind.
                     run_folder.create(self.folder, self.identity)
                     log = RunLog(self.folder, first)
                     stack.callback(log.close)
@@ -312,7 +321,7 @@ class Training:
         return False
 
     def _settle(self, log: RunLog | None, bar: ProgressBar, interruption: Interruption) -> bool:
-        """Validate and save where it is time for it; True when patience is over.
+        """Validate and save when due; True when patience is exhausted.
 
         Raises:
             KeyboardInterrupt: Ctrl-C came during the step.
@@ -320,7 +329,7 @@ class Training:
         stop = False
         if self._is_due(self.config.validation.every_steps):
             if interruption.asked:
-                # A state of this step would be resumed without its validation.
+                # Resuming from a state of this step would skip its validation.
                 raise KeyboardInterrupt
             bar.phase("validating")
             stop = self.processes.agree(self._validate(log))
@@ -336,9 +345,9 @@ class Training:
         return stop
 
     def step(self, step: int, batch: dict[str, torch.Tensor] | None = None) -> dict[str, Any]:
-        """One step of the optimiser; returns loss, gradient norm and the family's figures.
+        """Make one gradient step; returns loss, gradient norm and the family's figures.
 
-        The loss is this process's part of the whole batch's.
+        The loss is this process's part of the loss of the whole batch.
 
         Raises:
             TrainingError: the loss is not finite.
@@ -349,7 +358,7 @@ class Training:
         if batch is None:
             batch = self.batches.batch(share)
         weights = self.batches.weights
-        # Divided by the weight of the whole batch, so that processes add up to one.
+        # Divided by the weight of the whole batch, so that the parts of the processes add up to it.
         total = weights[whole.to(weights.device)].sum().clamp(min=1e-12)
         generator = self._seeded(step)
         rate = learning_rate_at(step, config.steps, config.optimizer)
@@ -379,7 +388,7 @@ class Training:
         if self.processes.count > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
             with warnings.catch_warnings():
-                # PyTorch 2.13 has a new name for it, which older releases do not know.
+                # PyTorch 2.13 has a new name for this argument, which older releases do not know.
                 warnings.filterwarnings("ignore", ".*broadcast_buffers", FutureWarning)
                 forward = DistributedDataParallel(
                     forward, device_ids=devices, broadcast_buffers=False
@@ -387,7 +396,7 @@ class Training:
         return forward  # type: ignore[no-any-return]
 
     def _seeded(self, step: int) -> torch.Generator:
-        """A generator for this step and process; dropout's global one is seeded alike."""
+        """A generator for this step and process; dropout's global generator gets the same seed."""
         seed = self.config.seed * _STEPS_PER_SEED + step
         seed = seed * self.processes.count + self.processes.rank
         seed_dropout(self.device, seed)
@@ -402,7 +411,7 @@ class Training:
         )
 
     def _is_finite(self, norm: torch.Tensor) -> bool:
-        # With a scaler, a norm that overflows is a step that is skipped, not a failure.
+        # With a scaler, a step whose norm overflows is skipped and is no failure.
         return self._scaler.is_enabled() or bool(torch.isfinite(norm))
 
     def _is_due(self, every: int, step: int | None = None) -> bool:
@@ -432,7 +441,7 @@ class Training:
         self.standing.threads = chosen
 
     def _validate(self, log: RunLog | None) -> bool:
-        """Compare with the best so far and keep it if better; True when patience is over."""
+        """Compare with the best so far and keep it if better; True when patience is exhausted."""
         if not self.processes.is_main:
             return False
         standing = self.standing

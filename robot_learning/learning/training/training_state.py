@@ -1,6 +1,6 @@
-"""What a killed training goes on from: one file, replaced as a whole.
+"""The file from which a killed training is resumed; it is replaced atomically.
 
-Nothing random is stored: whatever a step draws follows from the seed and the step's number.
+No random state is stored: what a step draws follows from the seed and the step's number.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from robot_learning.policies.policy import Policy
 
 STATE_NAME = "state.safetensors"
 _VERSION = 1
-# Not stored by earlier releases. The dataset's digest tells which episodes were chosen.
+# Not stored by earlier releases. The dataset's digest shows which episodes were chosen.
 _LATER = frozenset(
     f"config.{name}"
     for name in (
@@ -35,16 +35,17 @@ _OPTIMIZER_KEYS = ("step", "exp_avg", "exp_avg_sq")
 
 @dataclass
 class Standing:
-    """How far a training is, and the best that it has seen.
+    """The progress of a training, and its best figures so far.
 
     Attributes:
-        step: that were made.
-        best: figures of the best checkpoint: `success` (if simulated), `loss`, `step`.
-        record: what patience compares with, the highest `success` and the lowest `loss` at it;
-            among equal successes the best is the newest, whatever its loss.
-        waited: validations since the record.
-        scaler: state of the gradient scaler of float16.
-        threads: that were found to be fastest; 0 where none were measured.
+        step: number of steps made.
+        best: figures of the best checkpoint: `success` (if simulated), `loss`, `step`; of equal
+            successes the newest is the best, whatever its loss.
+        record: figures that patience compares with: the highest `success`, and the lowest
+            `loss` at that success.
+        waited: number of validations since the record.
+        scaler: state of the gradient scaler of float16; empty without one.
+        threads: number of threads found to be fastest; 0 where none were measured.
     """
 
     step: int = 0
@@ -64,7 +65,15 @@ def save_state(
     standing: Standing,
     identity: Mapping[str, Any],
 ) -> None:
-    """Replace the state in `folder`; `identity` says which training it belongs to.
+    """Replace the state in `folder`.
+
+    Args:
+        folder: folder of the run.
+        policy: policy with its present weights.
+        average: moving average of the weights; None without one.
+        optimizer: optimiser with its present moments.
+        standing: progress of the training.
+        identity: settings and dataset digest that identify the training.
 
     Raises:
         TrainingError: it cannot be written; the state before stays.
@@ -89,7 +98,7 @@ def save_state(
     )
     path = folder / STATE_NAME
     try:
-        # Tensors that share memory are refused by the format.
+        # The format refuses tensors that share memory.
         copies = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
         with replacing(path, durable=False) as beside:
             save_file(copies, beside, {"training": text})
@@ -113,10 +122,17 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     identity: Mapping[str, Any],
 ) -> Standing:
-    """Bring everything back to the state in `folder`.
+    """Restore policy, average and optimiser from the state in `folder`; returns the progress.
+
+    Args:
+        folder: folder of the run.
+        policy: policy whose weights are replaced.
+        average: moving average whose weights are replaced; None without one.
+        optimizer: optimiser whose moments are replaced.
+        identity: settings and dataset digest of the training that is resumed.
 
     Raises:
-        RunError: there is none, it is damaged, of a newer version, or it belongs to another
+        RunError: the state is missing, damaged, of a newer version, or belongs to another
             training.
     """
     path = folder / STATE_NAME
@@ -165,7 +181,7 @@ def _check_version(path: Path, version: int) -> None:
 
 
 def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with other data or settings, naming what differs."""
+    """Refuse to resume with other data or settings, naming what differs."""
     # What was stored went through JSON, which turns tuples into lists.
     present = _flat(json.loads(json.dumps(dict(wanted))))
     before = _flat(dict(stored))

@@ -1,4 +1,4 @@
-"""How good a policy is while it is being trained: the loss on held-out episodes, and success."""
+"""How good a policy is during training: its loss on held-out episodes, and its success rate."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from robot_learning.policies.policy import Policy
 
 _log = logging.getLogger(__name__)
 _SEED = 7
-# The share of simulated episodes in which a policy succeeds.
+# Returns the share of simulated episodes in which a policy succeeds.
 Rollout = Callable[[Policy], float]
 
 
 class Validator:
-    """Held-out episodes, and a simulation if there is one."""
+    """Evaluates policies on held-out episodes, and in simulation if there is one."""
 
     def __init__(
         self,
@@ -31,20 +31,20 @@ class Validator:
         device: torch.device,
         rollout: Rollout | None,
     ) -> None:
-        """Read the held-out episodes; without a usable window in them there is no loss."""
+        """Read the held-out episodes; without a usable window in them no loss is computed."""
         self._config = config
         self._device = device
         self._rollout = rollout
         self._batches: Batches | None = None
         if dataset is not None:
-            # Held-out episodes are used whole, whatever part of the others is trained on.
+            # All rows of held-out episodes are used, whatever part of the others is trained on.
             try:
                 self._batches = Batches(dataset, replace(config.data, rows_per_episode=0), device)
             except DatasetError as problem:
                 _log.warning("no validation: %s", problem)
 
     def figures(self, policy: Policy) -> dict[str, float]:
-        """`loss` and `success` of a policy in evaluation mode, as far as they can be had."""
+        """`loss` and `success` of a policy in evaluation mode, as far as they can be computed."""
         found = {}
         if self._batches is not None:
             found["loss"] = self._loss(policy, self._batches)
@@ -70,11 +70,12 @@ class Validator:
 
 
 def is_better(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
-    """Higher success, or as high and newer; without success lower loss; without either, newer.
+    """Whether a checkpoint is better: its success is at least as high.
 
-    Success soon reaches its ceiling over few episodes, and the validation loss then tells little
-    about it (Mandlekar et al. 2021, https://arxiv.org/abs/2108.03298, section 5.3): it is lowest
-    long before the policy is at its best.
+    Without success its loss decides, and without either the newer one is better. Success over
+    few episodes soon reaches its ceiling, and the validation loss then says little about it
+    (Mandlekar et al. 2021, https://arxiv.org/abs/2108.03298, section 5.3): it is lowest long
+    before the policy is at its best.
     """
     if "success" in figures and "success" in best:
         return figures["success"] >= best["success"]
@@ -82,7 +83,7 @@ def is_better(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
 
 
 def is_progress(figures: Mapping[str, float], best: Mapping[str, float]) -> bool:
-    """Whether patience begins anew: higher success, as high at a lower loss, or nothing known."""
+    """Whether patience starts over: higher success, equal success at lower loss, or no figures."""
     if not best or not figures:
         return True
     ours = figures.get("success", 0.0), -figures.get("loss", 0.0)

@@ -15,10 +15,10 @@ _INTERVENTION = "intervention"
 
 
 def usable_labels(dataset: Dataset, config: DataConfig) -> npt.NDArray[np.bool_] | None:
-    """(rows,) the rows whose label may be learnt; None where the configuration takes all.
+    """(rows,) whether a row's label is trained on; None where the configuration takes all.
 
-    With `expert_labels_only` these are the expert's, see `Dataset.expert_rows`. With
-    `drop_before_intervention_s` the policy's rows before a takeover are taken out, unless a
+    With `expert_labels_only` only the expert's labels are, see `Dataset.expert_rows`. With
+    `drop_before_intervention_s` the policy's rows before a takeover are left out, unless a
     label layer covers them: then they show what should have been done.
     """
     usable: npt.NDArray[np.bool_] | None = None
@@ -37,14 +37,19 @@ def usable_labels(dataset: Dataset, config: DataConfig) -> npt.NDArray[np.bool_]
 def row_weights(
     dataset: Dataset, config: DataConfig, rows: npt.NDArray[np.int64] | None = None
 ) -> npt.NDArray[np.float32]:
-    """How much each of `rows` counts, by default each row of the dataset; (rows,).
+    """(rows,) weight of each row in the loss.
 
-    The weight of its source, times that of interventions. With `intervention_balance` the
-    interventions among `rows` and the others weigh the same in total, before the sources'
-    weights.
+    It is the weight of the row's source, times that of interventions. With `intervention_balance`
+    the interventions among `rows` and the others have equal total weight, before the weights of
+    sources.
+
+    Args:
+        dataset: dataset of the rows.
+        config: weights of sources and interventions.
+        rows: numbers of the rows in the dataset; None for all.
 
     Raises:
-        ConfigurationError: a weight is given for a source that there is not.
+        ConfigurationError: a weight is given for an unknown source.
     """
     rows = np.arange(dataset.rows) if rows is None else rows
     weights = np.ones(len(rows), np.float32)
