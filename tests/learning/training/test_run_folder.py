@@ -69,8 +69,8 @@ def test_a_run_json_of_others_is_not_removed(tmp_path: Path, text: str) -> None:
     [
         ([], "damaged: it holds no settings"),
         ({"config": []}, "damaged: it holds no settings"),
-        ({"config": {"policy": 3}}, "policy: expected names and values"),
-        ({"config": {"steps": 0}}, "steps: expected 1 to"),
+        ({"config": {"policy": 3}}, "policy: expected a mapping of keys to values"),
+        ({"config": {"steps": 0}}, "steps: expected at least 1 and at most"),
     ],
 )
 def test_strange_settings_are_one_line(tmp_path: Path, plain: object, said: str) -> None:

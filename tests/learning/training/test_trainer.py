@@ -353,7 +353,7 @@ def test_settings_that_do_not_fit(
     for values, said in (
         ({"family": "difusion"}, "did you mean 'diffusion'"),
         ({"policy": {"hiden": [3]}}, "unknown option 'hiden'"),
-        ({"compute": {"device": "tpu"}}, "unknown device 'tpu'"),
+        ({"compute": {"device": "tpu"}}, "compute.device: unknown value 'tpu'"),
     ):
         with pytest.raises(ConfigurationError, match=said):
             train(demonstrations, make_config(**values), tmp_path / "run")
