@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    Verbs = argparse._SubParsersAction[argparse.ArgumentParser]
+from robot_learning.cli.common.command_parser import Subparsers
 
 
 def add_verb(
-    verbs: Verbs,
+    verbs: Subparsers,
     name: str,
     run: Callable[[argparse.Namespace], int],
     help_text: str,

@@ -8,16 +8,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import UInt8Array
-
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures
-    from robot_learning.sim.film import Film
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.exports.video import VideoWriter
+from robot_learning.episodes.viewing.film import Reel
+from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, load_run
+from robot_learning.sim.film import Film
+from robot_learning.sim.tasks import make_task
 
 EPISODES_PER_ROUND = 1
 _EVERY_ROW, _PAUSE_FRAMES = 2, 12
@@ -42,12 +43,6 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
         ConfigurationError: the robot, the task or its camera is not known here.
         DependencyError: nothing here can draw or write video.
     """
-    from robot_learning.core.profile_loader import load_profile
-    from robot_learning.episodes.exports.video import VideoWriter
-    from robot_learning.episodes.viewing.film import Reel
-    from robot_learning.sim.film import Film
-    from robot_learning.sim.tasks import make_task
-
     profile, task = load_profile(dataset.info.robot), make_task(dataset.info.task)
     rate_hz = max(1, round(dataset.info.rate_hz / _EVERY_ROW))
     film = Film(profile, task, (*task.cameras, profile.cameras[0].name)[0])
@@ -79,9 +74,6 @@ def film_command(dataset: Path, run: Path, path: Path) -> list[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Draw the film; see `film_command`."""
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.rounds import load_run
-
     dataset, run, path = map(Path, arguments)
     try:
         frames = save_rounds_film(Dataset(dataset), load_run(run), path)

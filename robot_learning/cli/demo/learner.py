@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.evaluation.evaluation import Comparison, Evaluation
-
-BC, DART = "BC", "DART"
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.evaluation.evaluation import Comparison, Evaluation
+from robot_learning.learning.interactive.rounds import episode_figures
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,6 @@ class Judged:
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
-        from dataclasses import asdict
-
         return {
             **asdict(self.learnt),
             "checkpoint": str(self.learnt.checkpoint),
@@ -54,8 +50,6 @@ class Judged:
 
 def learnt_from(name: str, checkpoint: Path, dataset: Dataset) -> Learnt:
     """Count what a dataset teaches."""
-    from robot_learning.learning.interactive.rounds import episode_figures
-
     labels = sum(
         episode_figures(dataset.episode(summary.name)).labels for summary in dataset.episodes
     )

@@ -6,16 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.table import Table
 
 from robot_learning.cli.common.console import make_table
 from robot_learning.cli.demo.learner import Judged
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from robot_learning.learning.evaluation.intervals import Share
-    from robot_learning.learning.interactive.rounds import DaggerRun
+from robot_learning.learning.evaluation.intervals import Share
+from robot_learning.learning.interactive.rounds import DaggerRun
 
 COLUMNS = ("policy", "episodes", "labels", "success [95 %]", "error", "p vs BC")
 SIGNIFICANT = 0.05

@@ -9,6 +9,9 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast1, Positive
 
+# What the two first policies are called.
+BC, DART = "BC", "DART"
+
 
 @dataclass(frozen=True)
 class DemoSettings:

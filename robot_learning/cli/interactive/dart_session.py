@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_learning.bringup.groups import GROUPS
-from robot_learning.cli.nodes.record_command import GROUP
+from robot_learning.bringup.teleop_record import TELEOP_RECORD
+from robot_learning.cli.nodes.supervisor import Supervisor
 from robot_learning.control.noise import load_covariance
 from robot_learning.core.amounts import amount
 from robot_learning.core.profile_loader import load_profile
@@ -27,11 +27,9 @@ def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
         RunError: the session ended before it had saved so many episodes.
         DependencyError: ROS 2 is not installed.
     """
-    from robot_learning.cli.nodes.supervisor import Supervisor
-
     settings = run.settings
     before = _saved(settings)
-    plan = GROUPS[GROUP].resolve(session_arguments(settings, missing, psi, before))
+    plan = TELEOP_RECORD.resolve(session_arguments(settings, missing, psi, before))
     code = Supervisor(plan).run()
     saved = _saved(settings) - before
     if code or saved < missing:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
 
 from robot_learning.bringup.groups import GROUPS
 from robot_learning.bringup.plan import LaunchArgument
-from robot_learning.cli.common.command_parser import LONGEST_CHOICES, CommandParser
+from robot_learning.cli.common.command_parser import LONGEST_CHOICES, CommandParser, Subparsers
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 class _GroupParser(CommandParser):
