@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.core.options.numbers import AtLeast0, AtLeast1
 from robot_learning.learning.evaluation.evaluation import Comparison, compare_takes
 from robot_learning.learning.evaluation.intervals import Z_95, Share, wilson
 from robot_learning.learning.evaluation.outcomes import Outcome, Take
@@ -35,16 +37,13 @@ class GymConfig:
 
     env: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    episodes: int = 100
-    seed: int = 100_000
+    episodes: AtLeast1 = 100
+    seed: AtLeast0 = 100_000
     max_steps: int = 0
     success_return: float | None = None
 
     def __post_init__(self) -> None:
-        if self.episodes < 1:
-            raise ConfigurationError(f"episodes is at least 1, not {self.episodes}")
-        if self.seed < 0:
-            raise ConfigurationError(f"the episodes' seeds are at least 0, not {self.seed}")
+        check(self)
 
     def make(self, render_mode: str | None = None) -> Env:
         """The environment.
