@@ -12,7 +12,7 @@ from typing import Any
 from robot_learning.bringup.demo import DEMO
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.demo.settings import DemoSettings
-from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
+from robot_learning.cli.nodes.launch_options import add_launch_options, launch_arguments
 from robot_learning.core.errors import ConfigurationError
 
 _SHARED = ("robot", "task", "seed")
@@ -55,7 +55,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="only let the scripted expert lift a cube, measured and filmed; the options below, "
         "also as name:=value, belong to this",
     )
-    add_launch_options(parser, DEMO.name, without=_SHARED)
+    add_launch_options(parser, DEMO, without=_SHARED)
     parser.set_defaults(run=run)
 
 

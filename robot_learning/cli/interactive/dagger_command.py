@@ -13,7 +13,7 @@ from typing import Any
 from robot_learning.bringup.dagger import DAGGER
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.interactive import imitation_options
-from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
+from robot_learning.cli.nodes.launch_options import add_launch_options, launch_arguments
 from robot_learning.core.errors import ConfigurationError
 
 # Options that mean the same both ways; each is a launch argument, too.
@@ -62,7 +62,7 @@ def add_parser(subparsers: Subparsers) -> None:
     for name, settings in _SHARED.items():
         both.add_argument(name, **settings)
     nodes = parser.add_argument_group("rounds over ROS nodes (without --env)")
-    add_launch_options(nodes, DAGGER.name, without=[*map(_destination, _SHARED), _SETTINGS])
+    add_launch_options(nodes, DAGGER, without=[*map(_destination, _SHARED), _SETTINGS])
     imitation_options.add_options(parser, without=_SHARED)
     parser.set_defaults(run=run)
 

@@ -7,7 +7,7 @@ import argparse
 from robot_learning.bringup.teleop_record import TELEOP_RECORD
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.common.late import late
-from robot_learning.cli.nodes.up_command import add_launch_options
+from robot_learning.cli.nodes.launch_options import add_launch_options
 
 FLAGS = {
     "resume": "continue a dataset that already has episodes",
@@ -32,5 +32,5 @@ def add_parser(subparsers: Subparsers) -> None:
             default=argparse.SUPPRESS,
             help=text,
         )
-    add_launch_options(parser, TELEOP_RECORD.name, without=FLAGS)
+    add_launch_options(parser, TELEOP_RECORD, without=FLAGS)
     parser.set_defaults(run=late("robot_learning.cli.nodes.recording", "run"))

@@ -9,8 +9,8 @@ from rich.table import Table
 
 from robot_learning.bringup.teleop_record import TELEOP_RECORD
 from robot_learning.cli.common.console import make_console, print_table
+from robot_learning.cli.nodes.launch_options import launch_arguments
 from robot_learning.cli.nodes.supervisor import Supervisor
-from robot_learning.cli.nodes.up_command import launch_arguments
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
