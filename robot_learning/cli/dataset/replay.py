@@ -63,6 +63,12 @@ def replay_in_simulation(
 ) -> tuple[ReplayResult, str]:
     """Replay an episode's file; the result, and the outcome that was recorded.
 
+    Args:
+        path: file of the episode.
+        column: recorded column to send, such as `applied` or `actions`.
+        robot: profile of the robot; None for the recorded one.
+        task: name of the task; None for the recorded one.
+
     Raises:
         EpisodeError: it cannot be read or replayed.
         ConfigurationError: robot or task do not fit it.

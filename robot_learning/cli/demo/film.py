@@ -36,6 +36,11 @@ def chosen_episodes(
 def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     """Write some episodes of each round into one MP4 file, in real time.
 
+    Args:
+        dataset: dataset that holds the episodes of the rounds.
+        run: rounds to show.
+        path: MP4 file to write.
+
     Returns:
         How many frames it has.
 
@@ -68,7 +73,13 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
 
 
 def film_command(dataset: Path, run: Path, path: Path) -> list[str]:
-    """The command line of a process that draws the film; its last line says what came of it."""
+    """The command line of a process that draws the film; its last line says what came of it.
+
+    Args:
+        dataset: folder of the dataset that holds the episodes of the rounds.
+        run: folder of the DAgger run.
+        path: MP4 file to write.
+    """
     return [sys.executable, "-m", "robot_learning.cli.demo.film", *map(str, (dataset, run, path))]
 
 

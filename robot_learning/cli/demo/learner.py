@@ -16,11 +16,11 @@ class Learnt:
     """A policy, and what it was trained from.
 
     Attributes:
-        name: for people.
-        checkpoint: its folder.
-        episodes: in the training set.
-        labels: rows in which the expert drove.
-        expert_s: how long that was, seconds.
+        name: name of the policy, for people.
+        checkpoint: folder of the checkpoint.
+        episodes: number of episodes in the training set.
+        labels: number of rows in which the expert drove.
+        expert_s: duration for which the expert drove, s.
     """
 
     name: str
@@ -49,7 +49,13 @@ class Judged:
 
 
 def learnt_from(name: str, checkpoint: Path, dataset: Dataset) -> Learnt:
-    """Count what a dataset teaches."""
+    """Count what a dataset teaches.
+
+    Args:
+        name: name of the policy, for people.
+        checkpoint: folder of the policy that was trained on the dataset.
+        dataset: training set.
+    """
     labels = sum(
         episode_figures(dataset.episode(summary.name)).labels for summary in dataset.episodes
     )

@@ -17,6 +17,12 @@ _SIZE_IN, _DPI = (15.0, 4.6), 100
 def save_plot(judged: Sequence[Judged], run: DaggerRun, path: Path, title: str) -> None:
     """Draw a PNG file.
 
+    Args:
+        judged: policies with their evaluations, the first being the one to compare with.
+        run: rounds whose interventions are shown.
+        path: PNG file to write.
+        title: heading of the picture.
+
     Raises:
         DependencyError: matplotlib is not installed.
     """

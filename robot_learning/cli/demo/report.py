@@ -84,7 +84,14 @@ def _moved(before: float, after: float) -> str:
 
 
 def write_json(path: Path, judged: Sequence[Judged], run: DaggerRun, wall_s: float) -> None:
-    """Everything as JSON; `wall_s` is how long it took by now."""
+    """Write everything as JSON.
+
+    Args:
+        path: file to write.
+        judged: policies with their evaluations, the first being the one to compare with.
+        run: rounds of HG-DAgger.
+        wall_s: time since the loop began, s.
+    """
     document = {
         "policies": [each.to_plain() for each in judged],
         "rounds": [asdict(round_) for round_ in run.rounds],

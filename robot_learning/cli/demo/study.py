@@ -31,7 +31,13 @@ def train(settings: DemoSettings, screen: Screen) -> list[Learnt]:
 
 
 def conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> int:
-    """Evaluate all policies, verify the datasets, draw and print; 1 when a dataset has problems."""
+    """Evaluate all policies, verify the datasets, draw and print; 1 when a dataset has problems.
+
+    Args:
+        settings: sizes and folders of the demonstration.
+        learnt: policies that were trained from the demonstrations.
+        screen: shows the phases and the tables.
+    """
     title = (
         f"{settings.robot}, {settings.task}: {amount(settings.evaluations, 'episode')} each, same "
         "scenes"

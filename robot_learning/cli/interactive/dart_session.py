@@ -23,6 +23,11 @@ _JUDGING = ("keyboard", "scripted")
 def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
     """Start the nodes of `robot-learning record`, with the noise of `psi` on the real commands.
 
+    Args:
+        run: run whose current iteration lacks episodes.
+        missing: number of successful episodes to record.
+        psi: file with the covariance of the noise, `.npz`.
+
     Raises:
         RunError: the session ended before it had saved so many episodes.
         DependencyError: ROS 2 is not installed.
@@ -44,7 +49,12 @@ def session_arguments(
 ) -> dict[str, str]:
     """The launch arguments of the session; those of the user come last.
 
-    `before` episodes are there already: it seeds the noise, so that no session repeats another's.
+    Args:
+        settings: settings of the run.
+        missing: number of successful episodes to record.
+        psi: file with the covariance of the noise, `.npz`.
+        before: number of episodes in the dataset; seeds the noise, so that no session repeats that
+            of another.
     """
     given = {
         "robot": settings.robot,

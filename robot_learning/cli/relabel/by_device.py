@@ -20,6 +20,11 @@ BY_SCRIPTED = "the scripted operator"
 def label_by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
     """Let a person go through the episodes; 1 when no row was labelled.
 
+    Args:
+        arguments: parsed options of the command.
+        dataset: dataset to label.
+        names: file names of the episodes.
+
     Raises:
         ConfigurationError: the options do not fit labelling by a device.
     """

@@ -12,7 +12,13 @@ from robot_learning.learning.interactive.relabel import relabel_dataset
 
 
 def label_by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
-    """Label the chosen rows, and say what was labelled; 1 when none was."""
+    """Label the chosen rows, and say what was labelled; 1 when none was.
+
+    Args:
+        arguments: parsed options of the command.
+        dataset: dataset to label.
+        names: file names of the episodes.
+    """
     labelled = 0
     with progress_bar("relabelling rows") as progress:
         for done in relabel_dataset(

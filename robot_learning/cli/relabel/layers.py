@@ -35,6 +35,11 @@ def list_layers(dataset: Dataset, names: list[str]) -> int:
 def change_layer(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
     """Remove or restore the layer that the options name.
 
+    Args:
+        arguments: parsed options of the command.
+        dataset: dataset of the episodes.
+        names: file names of the episodes.
+
     Raises:
         ConfigurationError: no chosen episode has it.
     """
