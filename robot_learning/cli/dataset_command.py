@@ -1,30 +1,15 @@
 """`robot-learning dataset <verb>`: look at, check, change and convert recorded datasets.
 
-Each file of `cli/dataset/` adds its verbs with `add_verbs(verbs)`; what they do is in
-`robot_learning.episodes`.
+The options are in `cli/dataset/verbs_*.py`. What a verb does is in the other files there, each of
+which is loaded when one of its verbs is given.
 """
 
 from __future__ import annotations
 
-import argparse
-from typing import TYPE_CHECKING
+from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.dataset import verbs_changing, verbs_exchange, verbs_reading
 
-from robot_learning.cli.dataset import (
-    browse,
-    change,
-    check,
-    combine,
-    export,
-    imports,
-    replay,
-    stats,
-    view,
-)
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-VERB_GROUPS = (browse, stats, view, check, change, combine, replay, export, imports)
+VERB_GROUPS = (verbs_reading, verbs_changing, verbs_exchange)
 
 
 def add_parser(subparsers: Subparsers) -> None:

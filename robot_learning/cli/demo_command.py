@@ -7,16 +7,13 @@ import gc
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from robot_learning.bringup.demo import DEMO
-from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
+from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.demo.settings import DemoSettings
+from robot_learning.cli.nodes.launch_options import add_launch_options, launch_arguments
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from robot_learning.cli.demo.settings import DemoSettings
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _SHARED = ("robot", "task", "seed")
 _SIZES = {
@@ -58,7 +55,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="only let the scripted expert lift a cube, measured and filmed; the options below, "
         "also as name:=value, belong to this",
     )
-    add_launch_options(parser, DEMO.name, without=_SHARED)
+    add_launch_options(parser, DEMO, without=_SHARED)
     parser.set_defaults(run=run)
 
 
@@ -99,8 +96,6 @@ def _loop(arguments: argparse.Namespace) -> int:
 
 
 def _settings(arguments: argparse.Namespace) -> DemoSettings:
-    from robot_learning.cli.demo.settings import DemoSettings
-
     folder = arguments.out or Path("outputs") / f"demo-{datetime.now():%Y%m%d-%H%M%S}"
     given = _given(arguments, (*_SHARED, *_SIZES))
     return DemoSettings(folder, real_time=arguments.real_time, **given)

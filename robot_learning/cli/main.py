@@ -1,8 +1,8 @@
 """The `robot-learning` command: its subcommands, and what their errors become.
 
-Each subcommand lives in a file of its own with `add_parser(subparsers)` and a `run(arguments)`
-that returns the exit code and imports what is heavy only then. The file is loaded when its command
-is given: `--help` stays instant.
+Each subcommand has a file with `add_parser(subparsers)`, its options and what can be checked at
+once. It is loaded when its command is given, and what does the work is a file of its own that is
+loaded when the options are right: `--help` and a mistyped option stay instant.
 """
 
 from __future__ import annotations

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from robot_learning.cli.common.console import progress_bar
-from robot_learning.cli.dataset.selection import SOURCES, add_filters, open_chosen
-from robot_learning.core.amounts import amount
+from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.dataset.selection import ALL_ROWS, SOURCES, add_filters
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.relabeling.choice import DEVICES, DeviceChoice, check_choice
-
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.episodes.dataset.row_choice import RowChoice
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+from robot_learning.relabeling.choice import DEVICES
 
 BY_EXPERT = "expert"
-BY_SCRIPTED = "the scripted operator"
 STEP, SEGMENT = "step", "segment"
-ALL_ROWS = ":"
 
 _EPILOG = """\
 Recorded data are never changed. The labels form a layer of their own, which says who made it, when,
@@ -145,26 +134,10 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         RobotLearningError: what was asked for cannot be labelled so.
     """
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episodes
-
     _refuse_without_device(arguments)
-    dataset = open_chosen(arguments)
-    if unfinished := DatasetFolder(dataset.path).partial_paths():
-        print(
-            f"{len(unfinished)} episode(s) were cut off while they were recorded, and cannot be "
-            f"labelled before `robot-learning dataset repair {arguments.dataset}`"
-        )
-    names = [summary.name for summary in dataset.episodes]
-    if arguments.episodes:
-        names = find_episodes(arguments.episodes, names)
-    if arguments.remove is not None or arguments.restore is not None:
-        return _change_layer(arguments, dataset, names)
-    if arguments.list:
-        return _list_layers(dataset, names)
-    if arguments.device:
-        return _by_device(arguments, dataset, names)
-    return _by_expert(arguments, dataset, names)
+    from robot_learning.cli.relabel.relabeling import relabel
+
+    return relabel(arguments)
 
 
 def _refuse_without_device(arguments: argparse.Namespace) -> None:
@@ -176,125 +149,3 @@ def _refuse_without_device(arguments: argparse.Namespace) -> None:
         names.insert(0, "method")
     if names and not (arguments.device or arguments.list):
         raise ConfigurationError(f"--{', --'.join(names)}: only with --device NAME")
-
-
-def _list_layers(dataset: Dataset, names: list[str]) -> int:
-    from robot_learning.cli.common.console import make_console, make_table
-    from robot_learning.relabeling.journal import unfinished
-
-    columns = ("episode", "layer", "rows", "author", "when", "how", "counts")
-    table = make_table(*columns, right=("layer", "rows"))
-    for name in names:
-        for layer in dataset.episode(name).labels(removed=True):
-            rows = f"{layer.mask.sum()} of {len(layer.mask)}"
-            counts = "removed" if layer.removed else "yes"
-            facts = (str(layer.number), rows, layer.author, layer.created_utc, layer.method)
-            table.add_row(name.removesuffix(".hdf5"), *facts, counts)
-        if unfinished(dataset.path, name):
-            table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on", "")
-    if table.row_count:
-        make_console().print(table)
-    else:
-        print(f"{dataset.path}: no label layer, and no sitting that was cut off")
-    return 0
-
-
-def _change_layer(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.labels import set_removed
-
-    if arguments.remove is not None and arguments.restore is not None:
-        raise ConfigurationError("--remove and --restore: one of them at a time")
-    removed = arguments.remove is not None
-    number = arguments.remove if removed else arguments.restore
-    have = [
-        name
-        for name in names
-        if number in (layer.number for layer in dataset.episode(name).labels(removed=True))
-    ]
-    if not have:
-        raise ConfigurationError(
-            f"{arguments.dataset}: no chosen episode has a label layer {number}; --list shows them"
-        )
-    folder = DatasetFolder(dataset.path)
-    episodes = " ".join(arguments.episodes)
-    back = f"robot-learning relabel {arguments.dataset} {episodes}".rstrip()
-    with folder.lock():
-        for name in have:
-            layer = set_removed(folder, name, number, removed)
-            what = "removed" if removed else "restored"
-            print(
-                f"{name.removesuffix('.hdf5')}: layer {number} {what}, "
-                f"{amount(int(layer.mask.sum()), 'row')}"
-            )
-    if removed:
-        print(f"to bring it back: {back} --restore {number}")
-    return 0
-
-
-def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
-    from robot_learning.learning.imitation.expert import SCRIPTED
-    from robot_learning.learning.interactive.relabel import relabel_dataset
-
-    labelled = 0
-    with progress_bar("relabelling rows") as progress:
-        for done in relabel_dataset(
-            dataset,
-            names,
-            expert=arguments.expert or SCRIPTED,
-            author=arguments.author or "",
-            choice=row_choice(arguments),
-            over_hand=arguments.over_hand,
-            progress=progress,
-        ):
-            labelled += done.rows
-            print(done.summary, flush=True)
-    return _said_if_none(labelled)
-
-
-def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.relabeling.by_device import relabel_by_device
-
-    if not arguments.episodes:
-        raise ConfigurationError("--device: name the episodes that you want to go through")
-    if arguments.expert:
-        raise ConfigurationError("--expert and --device: only one of them can label")
-    by_step = arguments.method == STEP
-    chosen = DeviceChoice(
-        device=arguments.device,
-        method=arguments.method,
-        choice=row_choice(arguments),
-        author=arguments.author or (BY_SCRIPTED if arguments.device == "scripted" else user_name()),
-        map_name=arguments.map,
-        speed=arguments.speed if arguments.speed is not None else 0.2 if by_step else 1.0,
-        window=arguments.window,
-        picture=arguments.picture,
-        anew=arguments.anew,
-        marks=not by_step and arguments.rows == ALL_ROWS and not arguments.only,
-    )
-    check_choice(chosen)
-    folder = DatasetFolder(dataset.path)
-    with folder.lock():
-        labelled = relabel_by_device(folder, names, chosen)
-    return 0 if labelled else 1
-
-
-def _said_if_none(labelled: int) -> int:
-    if labelled:
-        return 0
-    print("no row was labelled: none was chosen, or none has an observation")
-    return 1
-
-
-def row_choice(arguments: argparse.Namespace) -> RowChoice:
-    """The rows that `--rows`, `--only` and `--every` choose."""
-    from robot_learning.episodes.dataset.row_choice import RowChoice, parse_range
-
-    first, end = parse_range(arguments.rows)
-    return RowChoice(first, end, arguments.only, arguments.every)
-
-
-def user_name() -> str:
-    """Who is logged in here."""
-    return getpass.getuser()

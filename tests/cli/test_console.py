@@ -44,6 +44,8 @@ def test_in_a_terminal_a_table_fits_and_its_title_stays_whole(
     terminal = Terminal()
     monkeypatch.setattr("sys.stdout", terminal)
     monkeypatch.setenv("COLUMNS", "60")
+    # Without it a dumb terminal has 80 columns, whatever COLUMNS says.
+    monkeypatch.setenv("LINES", "24")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     show()

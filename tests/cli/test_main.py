@@ -67,7 +67,7 @@ def test_an_error_of_several_lines_is_shown_as_one(
     def fail(_arguments: object) -> int:
         raise ConfigurationError("first\n  second")
 
-    monkeypatch.setattr("robot_learning.cli.machine.profile_command.run_robots", fail)
+    monkeypatch.setattr("robot_learning.cli.machine.profiles.run_robots", fail)
     assert command_line.main(["robots"]) == 2
     assert capsys.readouterr().err == "robot-learning robots: first second\n"
 
@@ -96,7 +96,7 @@ def test_ctrl_c_is_exit_code_130_without_a_traceback(
         time.sleep(60)
         return 0
 
-    monkeypatch.setattr("robot_learning.cli.machine.profile_command.run_robots", interrupted)
+    monkeypatch.setattr("robot_learning.cli.machine.profiles.run_robots", interrupted)
     assert command_line.main(["robots"]) == 130
     assert capsys.readouterr() == ("", "")
 

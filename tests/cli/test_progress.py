@@ -11,10 +11,8 @@ import pytest
 from robot_learning.cli.common import console
 from robot_learning.cli.interactive import imitation_view
 from robot_learning.cli.main import main
-from robot_learning.cli.policies import evaluate_trials
+from robot_learning.cli.policies import evaluate_trials, evaluating
 from robot_learning.core.progress import ProgressLines
-from robot_learning.learning.imitation import study
-from robot_learning.policies import checkpoint as checkpoints
 
 QUICK = partial(ProgressLines, every_s=0.02)
 
@@ -37,7 +35,7 @@ def test_an_evaluation_that_is_stopped_says_where(
     details = SimpleNamespace(task="reach", robot="desk_arm")
     policy = SimpleNamespace(spec=SimpleNamespace(rate_hz=50.0))
     checkpoint = SimpleNamespace(details=details, policy=policy)
-    monkeypatch.setattr(checkpoints, "load_checkpoint", lambda *_: checkpoint)
+    monkeypatch.setattr(evaluating, "load_checkpoint", lambda *_: checkpoint)
     monkeypatch.setattr(console, "ProgressLines", QUICK)
 
     def evaluate(_policy: object, _config: object, progress: Callable[[int, int], None]) -> None:
@@ -63,7 +61,7 @@ def test_rounds_that_are_stopped_say_how_they_go_on(
         time.sleep(0.2)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(study, "run_study", run_study)
+    monkeypatch.setattr(imitation_view, "run_study", run_study)
     given = ["bc", "--env", "Pendulum-v1", "--expert", "examples.pendulum_expert:expert"]
     assert main([*given, "--rounds", "3", "--out", str(tmp_path / "run")]) == 130
     said = capfd.readouterr().err.splitlines()

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from robot_learning.cli.ci.report import Result, Verdict
 from robot_learning.cli.ci.settings import DatasetCheck, Pipeline, PolicyCheck, RoundCheck
+from robot_learning.cli.machine.profiles import summary
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.names import find_episode
+from robot_learning.episodes.store.recovery import verify_dataset
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    Check = Callable[[], str]
+Check = Callable[[], str]
 
 
 class CheckFailedError(RobotLearningError):
@@ -55,8 +57,7 @@ def check_profile(name: str) -> str:
     Raises:
         ProfileError: something is wrong with it.
     """
-    from robot_learning.cli.machine.profile_command import check_model, summary
-    from robot_learning.core.profile_loader import load_profile
+    from robot_learning.cli.machine.profile_model import check_model
 
     profile = load_profile(name)
     model, warnings = check_model(profile)
@@ -70,9 +71,6 @@ def verify(path: Path) -> str:
         CheckFailedError: it is empty, or has problems.
         DatasetError: there is none.
     """
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.recovery import verify_dataset
-
     folder = DatasetFolder(path)
     count = len(folder.episode_names())
     if not count:
@@ -90,8 +88,6 @@ def check_replay(check: DatasetCheck, episode: str) -> str:
         CheckFailedError: a joint strayed too far, or the arbiter did not let it drive.
     """
     from robot_learning.cli.dataset.replay import is_faithful, replay_in_simulation
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episode
 
     folder = DatasetFolder(check.path)
     name = find_episode(episode, folder.episode_names())
@@ -112,23 +108,10 @@ def check_policy(check: PolicyCheck) -> str:
         CheckFailedError: it succeeds too rarely.
         CheckpointError: there is none, or it is damaged.
     """
-    from robot_learning.cli.policies.success_gate import Gate
-    from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
-    from robot_learning.policies.checkpoint import load_checkpoint
+    from robot_learning.cli.ci.policy_check import judge_policy
 
-    checkpoint = load_checkpoint(check.checkpoint)
-    config = EvaluationConfig(
-        task=check.task or checkpoint.details.task,
-        robot=check.robot or checkpoint.details.robot,
-        episodes=check.episodes,
-        seed=check.seed,
-        ask_expert=False,
-        reward="sparse",
-    )
-    success = evaluate(checkpoint.policy, config).success
-    gate = Gate(check.min_success, check.lower_bound)
-    text = f"{config.task} on {config.robot}: success {success}; {gate.verdict(success)}"
-    if not gate.is_passed(success):
+    passed, text = judge_policy(check)
+    if not passed:
         raise CheckFailedError(text)
     return text
 

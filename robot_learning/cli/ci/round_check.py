@@ -6,14 +6,18 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from robot_learning.bringup.dagger import DAGGER
+from robot_learning.bringup.dataset_facts import dataset_facts
 from robot_learning.cli.ci.settings import RoundCheck
+from robot_learning.cli.nodes.node_output import NodeOutput
+from robot_learning.cli.nodes.supervisor import Supervisor
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
-
-if TYPE_CHECKING:
-    from robot_learning.learning.interactive.rounds import Round
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import verify_dataset
+from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
+from robot_learning.learning.interactive.rounds import Phase, Round, load_run
 
 
 class RoundFailedError(RobotLearningError):
@@ -33,11 +37,6 @@ def run_round(check: RoundCheck) -> str:
         ConfigurationError: there is no such dataset or checkpoint.
         DependencyError: ROS 2 is not installed.
     """
-    from robot_learning.bringup.dagger import DAGGER
-    from robot_learning.bringup.dataset_facts import dataset_facts
-    from robot_learning.cli.nodes.node_output import NodeOutput
-    from robot_learning.cli.nodes.supervisor import Supervisor
-
     dataset_facts(str(check.dataset))
     with tempfile.TemporaryDirectory(prefix="robot-learning-ci-") as name:
         place = Path(name)
@@ -77,14 +76,6 @@ def _arguments(check: RoundCheck, dataset: Path, run: Path) -> dict[str, str]:
 
 
 def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.recovery import verify_dataset
-    from robot_learning.learning.interactive.round_folders import (
-        checkpoint_digest,
-        trained_checkpoint,
-    )
-    from robot_learning.learning.interactive.rounds import Phase, load_run
-
     found = load_run(run)
     last: Round = found.current
     if last.phase is not Phase.DONE or len(last.counted) != check.episodes:

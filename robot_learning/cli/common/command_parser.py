@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from robot_learning.cli.common.examples import EXAMPLES
 from robot_learning.core.errors import unknown_choice
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+"""The commands of a parser, to which another one can be added."""
 
 _COLUMNS = 80
 LONGEST_CHOICES = 36

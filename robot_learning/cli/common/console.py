@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import TimeRemainingColumn as Remaining
+from rich.table import Table
+from rich.text import Text
 
 from robot_learning.core.progress import ProgressLines
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from robot_learning.episodes.store.recovery import Progress
 
 # Columns of what is no terminal: more than any table has.
 _UNBOUNDED = 100_000
@@ -24,8 +23,6 @@ def make_console() -> Console:
 
     In a pipe or a file nothing is wrapped or cut.
     """
-    from rich.console import Console
-
     # What people typed (an instruction, say) may hold what rich takes for markup.
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.file.isatty():
@@ -35,9 +32,6 @@ def make_console() -> Console:
 
 def make_table(*columns: str, right: tuple[str, ...] = (), title: str = "") -> Table:
     """A table in the house's style; those in `right` hold numbers, which are never broken."""
-    from rich import box
-    from rich.table import Table
-
     table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for name in columns:
         if name in right:
@@ -95,15 +89,11 @@ def print_table(console: Console, table: Table) -> None:
 
 
 @contextmanager
-def progress_bar(description: str, unit: str = "") -> Iterator[Progress]:
+def progress_bar(description: str, unit: str = "") -> Iterator[Callable[[int, int], None]]:
     """A bar on stderr for as long as the block runs; yields what to call with (done, total).
 
     Where stderr is no terminal a line is written every few seconds instead.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
-
     console = Console(stderr=True)
     if not console.is_terminal:
         with ProgressLines(description, unit) as lines:

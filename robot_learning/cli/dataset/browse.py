@@ -8,20 +8,15 @@ from collections import Counter
 from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from robot_learning.cli.common.console import make_console, make_table, print_what_fits
-from robot_learning.cli.dataset.selection import add_filters, open_chosen
-from robot_learning.cli.dataset.verb import add_verb
+from robot_learning.cli.dataset.chosen import open_chosen
 from robot_learning.core.amounts import amount
-
-if TYPE_CHECKING:
-    from rich.text import Text
-
-    from robot_learning.cli.dataset.verb import Verbs
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.index import EpisodeSummary
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.index import EpisodeSummary
 
 _OUTCOME_STYLES = {"success": "green", "failure": "red"}
 _VERDICT_STYLES = {"bad": "yellow"}
@@ -34,20 +29,8 @@ _FIRST_LEFT_OUT = ("round", "sources", "instruction", "seconds", "operator", "ve
 _RIGHT = ("rows", "seconds", "invalid", "round", "seed")
 
 
-def add_verbs(verbs: Verbs) -> None:
-    """Add `info` and `list`."""
-    info = add_verb(verbs, "info", run_info, "what a dataset is: robot, streams, episodes, size")
-    info.add_argument("--json", action="store_true", help="print JSON")
-    listing = add_verb(verbs, "list", run_list, "list the episodes, one per line")
-    listing.add_argument("--json", action="store_true", help="print one JSON object per line")
-    add_filters(listing)
-
-
 def run_info(arguments: argparse.Namespace) -> int:
     """Print what the dataset is."""
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.episodes.store.folder import DatasetFolder
-
     dataset = Dataset(Path(arguments.dataset))
     folder = DatasetFolder(dataset.path)
     facts = _facts(dataset, folder)
@@ -158,6 +141,4 @@ def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:
 
 
 def _styled(text: str, styles: dict[str, str]) -> Text:
-    from rich.text import Text
-
     return Text(text, styles.get(text, ""))

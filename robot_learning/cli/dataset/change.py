@@ -4,73 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.cli.common.console import progress_bar
-from robot_learning.cli.dataset.selection import add_episode, add_episodes
-from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.core.vocabulary import OUTCOMES
-
-if TYPE_CHECKING:
-    from robot_learning.cli.dataset.verb import Verbs
-    from robot_learning.episodes.store.episode import Episode
-
-
-def add_verbs(verbs: Verbs) -> None:
-    """Add the verbs."""
-    trim = add_verb(
-        verbs,
-        "trim",
-        run_trim,
-        "keep only some rows of an episode; the whole one goes to the trash",
-    )
-    add_episode(trim)
-    trim.add_argument(
-        "rows",
-        help="rows to keep, as a Python slice: 25: drops the first 25 rows, :-10 the last 10",
-    )
-    delete = add_verb(verbs, "delete", run_delete, "move episodes to the dataset's trash")
-    add_episodes(delete)
-    restore = add_verb(
-        verbs,
-        "restore",
-        run_restore,
-        "bring an episode back from the trash; without one, list what is there",
-        "Bring an episode back from the trash, the newest of its name or the given version. An "
-        "episode that has its name meanwhile (a trimmed one, say) goes to the trash instead.",
-    )
-    restore.add_argument("episode", nargs="?", help="its number, its file name, or 'last'")
-    restore.add_argument(
-        "--version",
-        type=int,
-        help="number of the version, as listed without an episode (default: the newest)",
-    )
-    relabel = add_verb(
-        verbs, "relabel-outcome", run_relabel, "change the recorded outcome of episodes"
-    )
-    relabel.add_argument("outcome", choices=OUTCOMES, help="how the episodes ended")
-    add_episodes(relabel)
-    keep = add_verb(
-        verbs,
-        "keep",
-        run_keep,
-        "use episodes despite bad timing; without an episode, list those with bad timing",
-        "Episodes whose quality report calls their timing bad are left out of trainings and of "
-        "rounds of DAgger. Those that are kept by hand are used like any other.",
-    )
-    add_episodes(keep, required=False)
-    keep.add_argument("--undo", action="store_true", help="leave these episodes out again")
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.dataset.row_choice import parse_range
+from robot_learning.episodes.store.changes import keep_by_hand, set_outcome
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.index import read_index
+from robot_learning.episodes.store.names import find_episode, find_episodes
+from robot_learning.episodes.store.trash import restore_episode, trash_episodes, trashed_episodes
+from robot_learning.episodes.upkeep.trim import trim_episode
 
 
 def run_trim(arguments: argparse.Namespace) -> int:
     """Trim one episode."""
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episode
-    from robot_learning.episodes.upkeep.trim import trim_episode
-
     folder = DatasetFolder(Path(arguments.dataset))
     name = find_episode(arguments.episode, folder.episode_names())
     with folder.lock():
@@ -89,8 +39,6 @@ def parse_rows(text: str, rows: int) -> tuple[int, int]:
     Raises:
         ConfigurationError: it is no slice.
     """
-    from robot_learning.episodes.dataset.row_choice import parse_range
-
     start, end = parse_range(text)
     # Only negative numbers count from the end; beyond the end is a mistake, which trim names.
     stop = rows if end is None else end
@@ -99,10 +47,6 @@ def parse_rows(text: str, rows: int) -> tuple[int, int]:
 
 def run_delete(arguments: argparse.Namespace) -> int:
     """Move episodes to the trash."""
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episodes
-    from robot_learning.episodes.store.trash import trash_episodes
-
     folder = DatasetFolder(Path(arguments.dataset))
     with folder.lock():
         names = find_episodes(arguments.episodes, folder.episode_names())
@@ -114,10 +58,6 @@ def run_delete(arguments: argparse.Namespace) -> int:
 
 def run_restore(arguments: argparse.Namespace) -> int:
     """List the trash, or bring an episode back."""
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episode
-    from robot_learning.episodes.store.trash import restore_episode, trashed_episodes
-
     folder = DatasetFolder(Path(arguments.dataset))
     if arguments.episode is None:
         present = set(folder.episode_names())
@@ -140,11 +80,6 @@ def run_restore(arguments: argparse.Namespace) -> int:
 
 def run_relabel(arguments: argparse.Namespace) -> int:
     """Set the outcome of episodes."""
-    from robot_learning.episodes.store.changes import set_outcome
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.index import read_index
-    from robot_learning.episodes.store.names import find_episodes
-
     folder = DatasetFolder(Path(arguments.dataset))
     with folder.lock(), progress_bar("relabelling") as progress:
         names = find_episodes(arguments.episodes, folder.episode_names())
@@ -160,11 +95,6 @@ def run_relabel(arguments: argparse.Namespace) -> int:
 
 def run_keep(arguments: argparse.Namespace) -> int:
     """Keep episodes by hand, or list those whose timing was bad."""
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.episodes.store.changes import keep_by_hand
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episodes
-
     folder = DatasetFolder(Path(arguments.dataset))
     if not arguments.episodes:
         if arguments.undo:

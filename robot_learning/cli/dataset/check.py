@@ -4,44 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.cli.common.console import progress_bar
-from robot_learning.cli.dataset.verb import add_verb
 from robot_learning.core.amounts import amount
-
-if TYPE_CHECKING:
-    from robot_learning.cli.dataset.verb import Verbs
-
-
-def add_verbs(verbs: Verbs) -> None:
-    """Add `verify` and `repair`."""
-    add_verb(
-        verbs,
-        "verify",
-        run_verify,
-        "check every invariant and digest; changes nothing",
-        "Check every invariant and the digest of every column. Prints each problem on a line of "
-        "its own; the exit code is 1 when there are any.",
-    )
-    add_verb(
-        verbs,
-        "repair",
-        run_repair,
-        "recover unfinished recordings, a broken index and description",
-        "Recover recordings that were cut off, up to their last flush, and write the index anew "
-        "where it is wrong, and dataset.json where it is missing or broken, from what most of the "
-        "episodes say. Says what was lost. Saved episodes are not changed; what cannot be "
-        "recovered is moved to the dataset's trash. The exit code is 1 when something was lost "
-        "or an episode is damaged.",
-    )
+from robot_learning.episodes.store.description import rebuild_description
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import repair_dataset, verify_dataset
 
 
 def run_verify(arguments: argparse.Namespace) -> int:
     """Print the problems; 1 when there are any."""
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.recovery import verify_dataset
-
     folder = DatasetFolder(Path(arguments.dataset))
     with progress_bar("verifying") as progress:
         problems = verify_dataset(folder, progress)
@@ -56,10 +28,6 @@ def run_verify(arguments: argparse.Namespace) -> int:
 
 def run_repair(arguments: argparse.Namespace) -> int:
     """Print what was done and what was lost; 1 when something was."""
-    from robot_learning.episodes.store.description import rebuild_description
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.recovery import repair_dataset
-
     path = Path(arguments.dataset)
     rebuilt = rebuild_description(path)
     folder = DatasetFolder(path)

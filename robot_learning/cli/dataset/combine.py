@@ -4,56 +4,17 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.cli.common.console import progress_bar
-from robot_learning.cli.dataset.selection import add_filters, open_chosen
-from robot_learning.cli.dataset.verb import add_verb
+from robot_learning.cli.dataset.chosen import open_chosen
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from robot_learning.cli.dataset.verb import Verbs
-
-
-def add_verbs(verbs: Verbs) -> None:
-    """Add `merge` and `split`."""
-    merge = verbs.add_parser(
-        "merge",
-        help="copy several datasets into a new one",
-        description="Copy the episodes of several datasets into a new one. Robot, task, rate and "
-        "streams must be the same. Equal episodes are taken once; the sources stay as they are.",
-    )
-    merge.add_argument("sources", nargs="+", metavar="dataset", help="folders of the datasets")
-    merge.add_argument("--into", required=True, metavar="FOLDER", help="folder of the new dataset")
-    merge.set_defaults(run=run_merge)
-    split = add_verb(
-        verbs,
-        "split",
-        run_split,
-        "divide the episodes at random into named parts",
-        "Divide the episodes at random, whole, into named parts, which are stored in the dataset "
-        "(robomimic reads them as filter keys); the same seed gives the same parts.",
-    )
-    split.add_argument(
-        "parts",
-        nargs="+",
-        metavar="name=fraction",
-        help="name and share of a part, such as train=0.9 valid=0.1",
-    )
-    split.add_argument("--seed", type=int, default=0, help="seed of the random division")
-    split.add_argument(
-        "--into",
-        metavar="FOLDER",
-        help="also copy each part into a dataset of its own in this folder",
-    )
-    add_filters(split)
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.upkeep.merge import copy_episodes, merge_datasets
 
 
 def run_merge(arguments: argparse.Namespace) -> int:
     """Merge datasets."""
-    from robot_learning.episodes.upkeep.merge import merge_datasets
-
     with progress_bar("merging") as progress:
         target = Path(arguments.into)
         report = merge_datasets([Path(path) for path in arguments.sources], target, progress)
@@ -65,9 +26,6 @@ def run_merge(arguments: argparse.Namespace) -> int:
 
 def run_split(arguments: argparse.Namespace) -> int:
     """Divide a dataset."""
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.upkeep.merge import copy_episodes
-
     dataset = open_chosen(arguments)
     parts = dataset.split(parse_parts(arguments.parts), arguments.seed)
     folders = {name: Path(arguments.into) / name for name in parts} if arguments.into else {}

@@ -4,76 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.cli.common.console import make_console, progress_bar
 from robot_learning.core.amounts import amount
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.resources import available_robots
+from robot_learning.episodes.imports.act import ActImporter
+from robot_learning.episodes.imports.importer import Importer, import_dataset
+from robot_learning.episodes.imports.nominal import NominalOptions
+from robot_learning.episodes.imports.robomimic import RobomimicImporter
+from robot_learning.episodes.imports.rosbag import RosbagImporter
 
-if TYPE_CHECKING:
-    from robot_learning.cli.dataset.verb import Verbs
-    from robot_learning.episodes.imports.importer import Importer
-
-# The names in `episodes/imports/formats.py`, which is imported only when something is imported.
-FORMATS = ("rosbag", "act", "robomimic")
 _MOST_NOTES = 20
-
-
-def add_verbs(verbs: Verbs) -> None:
-    """Add `import`."""
-    parser = verbs.add_parser(
-        "import",
-        help="import a ROS bag, or files of ACT or robomimic",
-        description="Import a ROS 2 bag (MCAP or SQLite3), or HDF5 files of ACT or robomimic, into "
-        "a new or existing dataset. Every episode records where it came from.",
-    )
-    parser.add_argument(
-        "source",
-        help="rosbag: folder or file; act: folder of episode_<i>.hdf5; robomimic: HDF5 file",
-    )
-    parser.add_argument("dataset", help="folder of the dataset")
-    parser.add_argument("--format", required=True, choices=FORMATS, help="format of the source")
-    parser.add_argument(
-        "--robot", required=True, help="robot profile (see `robot-learning robots`), or a new name"
-    )
-    parser.add_argument("--task", default="imported", help="name of the task in the dataset")
-    parser.add_argument("--instruction", default="", help="the task in words (default: none)")
-    parser.add_argument(
-        "--rate-hz",
-        type=float,
-        help="rows per second; required for act and robomimic, whose files do not state it "
-        "(default for rosbag: 50)",
-    )
-    files = parser.add_argument_group("act, robomimic")
-    files.add_argument("--jpeg", action="store_true", help="store uncompressed images as JPEG")
-    bag = parser.add_argument_group("rosbag")
-    bag.add_argument(
-        "--by",
-        choices=("whole", "demonstration", "control"),
-        default="whole",
-        help="what becomes an episode: the whole bag, each demonstration that arbiter/state "
-        "numbers, or each period in which somebody is in control",
-    )
-    bag.add_argument(
-        "--namespace", default="", help="namespace of the topics, such as /left (default: none)"
-    )
-    bag.add_argument(
-        "--remap",
-        action="append",
-        default=[],
-        metavar="OURS=THEIRS",
-        help="read a topic under another name, such as joint_states=/robot/joints; may be repeated",
-    )
-    bag.add_argument("--lossless", action="store_true", help="store raw images without compression")
-    bag.add_argument(
-        "--skip-broken", action="store_true", help="leave out messages that cannot be read"
-    )
-    parser.set_defaults(run=run_import)
 
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Import, and say what was left out."""
-    from robot_learning.episodes.imports.importer import import_dataset
-
     importer = _rosbag(arguments) if arguments.format == "rosbag" else _nominal(arguments)
     unit = "messages" if arguments.format == "rosbag" else "episodes"
     with progress_bar(f"importing {unit}") as progress:
@@ -97,10 +44,6 @@ def run_import(arguments: argparse.Namespace) -> int:
 
 
 def _rosbag(arguments: argparse.Namespace) -> Importer:
-    from robot_learning.core.errors import ConfigurationError
-    from robot_learning.core.profile_loader import load_profile
-    from robot_learning.episodes.imports.rosbag import RosbagImporter
-
     remap = {}
     for item in arguments.remap:
         ours, sign, theirs = item.partition("=")
@@ -121,13 +64,6 @@ def _rosbag(arguments: argparse.Namespace) -> Importer:
 
 
 def _nominal(arguments: argparse.Namespace) -> Importer:
-    from robot_learning.core.errors import ConfigurationError
-    from robot_learning.core.profile_loader import load_profile
-    from robot_learning.core.resources import available_robots
-    from robot_learning.episodes.imports.act import ActImporter
-    from robot_learning.episodes.imports.nominal import NominalOptions
-    from robot_learning.episodes.imports.robomimic import RobomimicImporter
-
     if arguments.rate_hz is None:
         raise ConfigurationError(
             f"--rate-hz is missing: files of {arguments.format} do not say how far their rows are "

@@ -4,64 +4,34 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from robot_learning.bringup.plan import (
+    LaunchPlan,
+    NodeSpec,
+    OnExit,
+    middleware_environment,
+    node_parameters,
+)
 from robot_learning.cli.common.console import progress_bar
-from robot_learning.cli.dataset.selection import add_episode
-from robot_learning.cli.dataset.verb import add_verb
+from robot_learning.cli.nodes.supervisor import Supervisor
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from robot_learning.cli.dataset.verb import Verbs
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.runtime.replay import ReplayResult
-
-REPLAYED = ("applied", "actions", "requested", "human", "policy")
-
-
-def add_verbs(verbs: Verbs) -> None:
-    """Add `replay`."""
-    replay = add_verb(
-        verbs,
-        "replay",
-        run_replay,
-        "send an episode's actions once more, through the arbiter",
-        "Send an episode's actions once more, through the arbiter, and tell how far the joints "
-        "stray from the recorded ones. In simulation the robot and the recorded objects are put "
-        "where the episode began; with --ros a running robot is driven to where it began first.",
-    )
-    add_episode(replay)
-    replay.add_argument(
-        "--column", choices=REPLAYED, default="applied", help="recorded column to send"
-    )
-    replay.add_argument(
-        "--bound",
-        type=float,
-        metavar="RAD",
-        help="exit with code 1 if a joint strays further than this, rad or m (default: no limit)",
-    )
-    simulation = replay.add_argument_group("in simulation")
-    simulation.add_argument("--robot", help="robot profile (default: the recorded robot)")
-    simulation.add_argument("--task", help="task (default: the recorded task)")
-    ros = replay.add_argument_group("over ROS")
-    ros.add_argument(
-        "--ros",
-        action="store_true",
-        help="drive a running robot, through policy/command of its arbiter",
-    )
-    ros.add_argument(
-        "--namespace", default="", help="namespace of the running nodes (default: none)"
-    )
-    ros.add_argument("--sim-time", action="store_true", help="use the simulated time on /clock")
+from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.names import find_episode
+from robot_learning.runtime.replay import (
+    ReplayResult,
+    as_recorded,
+    between_rows,
+    read_recording,
+    replay,
+    start_options,
+)
 
 
 def run_replay(arguments: argparse.Namespace) -> int:
     """Replay an episode; 1 when a joint strays beyond the bound."""
-    from robot_learning.episodes.store.episode import Episode
-    from robot_learning.episodes.store.folder import DatasetFolder
-    from robot_learning.episodes.store.names import find_episode
-
     folder = DatasetFolder(Path(arguments.dataset))
     name = find_episode(arguments.episode, folder.episode_names())
     path = folder.episodes_path / name
@@ -94,26 +64,23 @@ def replay_in_simulation(
 ) -> tuple[ReplayResult, str]:
     """Replay an episode's file; the result, and the outcome that was recorded.
 
+    Args:
+        path: file of the episode.
+        column: recorded column to send, such as `applied` or `actions`.
+        robot: profile of the robot; None for the recorded one.
+        task: name of the task; None for the recorded one.
+
     Raises:
         EpisodeError: it cannot be read or replayed.
         ConfigurationError: robot or task do not fit it.
     """
-    from robot_learning.episodes.store.episode import Episode
-
     with Episode(path) as episode:
         return _replay(episode, column, robot, task), episode.outcome
 
 
 def _replay(episode: Episode, column: str, robot: str | None, task: str | None) -> ReplayResult:
-    from robot_learning.core.profile_loader import load_profile
+    # A robot over ROS is replayed without MuJoCo.
     from robot_learning.robots.mujoco_robot import MujocoRobot
-    from robot_learning.runtime.replay import (
-        as_recorded,
-        between_rows,
-        read_recording,
-        replay,
-        start_options,
-    )
     from robot_learning.sim.tasks import make_task
 
     profile = as_recorded(load_profile(robot or episode.info.robot), episode.info)
@@ -135,15 +102,6 @@ def _replay(episode: Episode, column: str, robot: str | None, task: str | None) 
 
 
 def _replay_over_ros(path: Path, arguments: argparse.Namespace) -> int:
-    from robot_learning.bringup.plan import (
-        LaunchPlan,
-        NodeSpec,
-        OnExit,
-        middleware_environment,
-        node_parameters,
-    )
-    from robot_learning.cli.nodes.supervisor import Supervisor
-
     if arguments.robot or arguments.task:
         raise ConfigurationError("--robot and --task are for replays in simulation")
     settings = {

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.core.vocabulary import OUTCOMES
 
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset.dataset import Dataset
-
-
 SOURCES = ("human", "policy", "none")
 VERDICTS = ("good", "bad")
+ALL_ROWS = ":"
+"""The slice of all rows of an episode."""
 
 
 def add_episode(parser: argparse.ArgumentParser) -> None:
@@ -44,19 +40,3 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
         "--verdict", action="append", choices=VERDICTS, help="verdict of the quality report"
     )
     group.add_argument("--split", help="name of a stored split (see `dataset split`)")
-
-
-def open_chosen(arguments: argparse.Namespace) -> Dataset:
-    """The episodes of `arguments.dataset` that match the options of `add_filters`."""
-    from robot_learning.episodes.dataset.dataset import Dataset
-
-    dataset = Dataset(Path(arguments.dataset))
-    if arguments.split is not None:
-        dataset = dataset.stored_split(arguments.split)
-    return dataset.select(
-        outcomes=arguments.outcome,
-        operators=arguments.operator,
-        rounds=arguments.round,
-        sources=arguments.source,
-        verdicts=arguments.verdict,
-    )

@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.console import Console
 
 from robot_learning.cli.common.console import make_console, make_table, print_what_fits
-from robot_learning.cli.dataset.selection import add_filters, open_chosen
-from robot_learning.cli.dataset.verb import add_verb
+from robot_learning.cli.dataset.chosen import open_chosen
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from robot_learning.cli.dataset.verb import Verbs
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.episodes.dataset.statistics import KeyStatistics
-    from robot_learning.episodes.format.schema import Column
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.dataset.statistics import KeyStatistics
+from robot_learning.episodes.format.schema import Column
 
 _FIELDS = {
     **{"mean": "mean", "std": "std", "min": "minimum"},
@@ -31,24 +27,8 @@ _BAR_WIDTH = 20
 _DISTRIBUTIONS = ("outcome", "verdict", "operator", "round", "instruction", "sources")
 
 
-def add_verbs(verbs: Verbs) -> None:
-    """Add `stats`."""
-    stats = add_verb(
-        verbs, "stats", run_stats, "statistics of columns; outcomes, operators, durations"
-    )
-    stats.add_argument(
-        "--key",
-        action="append",
-        help="column; may be repeated (default: actions and every obs/ column except images)",
-    )
-    stats.add_argument("--json", action="store_true", help="print JSON")
-    add_filters(stats)
-
-
 def run_stats(arguments: argparse.Namespace) -> int:
     """Print the statistics of the chosen episodes."""
-    import numpy as np
-
     dataset = open_chosen(arguments)
     if not len(dataset):
         raise ConfigurationError(f"{dataset.path}: no episode matches")
@@ -107,8 +87,6 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, int]]:
 
 def _rows(column: Column, found: KeyStatistics) -> list[dict[str, str]]:
     """A row of texts for each element, by the headings."""
-    import numpy as np
-
     rows = []
     columns = [np.atleast_1d(getattr(found, field)).ravel() for field in _FIELDS.values()]
     for index, values in enumerate(zip(*columns, strict=True)):

@@ -8,16 +8,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import UInt8Array
-
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures
-    from robot_learning.sim.film import Film
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.exports.video import VideoWriter
+from robot_learning.episodes.viewing.film import Reel
+from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, load_run
+from robot_learning.sim.film import Film
+from robot_learning.sim.tasks import make_task
 
 EPISODES_PER_ROUND = 1
 _EVERY_ROW, _PAUSE_FRAMES = 2, 12
@@ -35,6 +36,11 @@ def chosen_episodes(
 def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     """Write some episodes of each round into one MP4 file, in real time.
 
+    Args:
+        dataset: dataset that holds the episodes of the rounds.
+        run: rounds to show.
+        path: MP4 file to write.
+
     Returns:
         How many frames it has.
 
@@ -42,12 +48,6 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
         ConfigurationError: the robot, the task or its camera is not known here.
         DependencyError: nothing here can draw or write video.
     """
-    from robot_learning.core.profile_loader import load_profile
-    from robot_learning.episodes.exports.video import VideoWriter
-    from robot_learning.episodes.viewing.film import Reel
-    from robot_learning.sim.film import Film
-    from robot_learning.sim.tasks import make_task
-
     profile, task = load_profile(dataset.info.robot), make_task(dataset.info.task)
     rate_hz = max(1, round(dataset.info.rate_hz / _EVERY_ROW))
     film = Film(profile, task, (*task.cameras, profile.cameras[0].name)[0])
@@ -73,15 +73,18 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
 
 
 def film_command(dataset: Path, run: Path, path: Path) -> list[str]:
-    """The command line of a process that draws the film; its last line says what came of it."""
+    """The command line of a process that draws the film; its last line says what came of it.
+
+    Args:
+        dataset: folder of the dataset that holds the episodes of the rounds.
+        run: folder of the DAgger run.
+        path: MP4 file to write.
+    """
     return [sys.executable, "-m", "robot_learning.cli.demo.film", *map(str, (dataset, run, path))]
 
 
 def main(arguments: Sequence[str]) -> int:
     """Draw the film; see `film_command`."""
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.rounds import load_run
-
     dataset, run, path = map(Path, arguments)
     try:
         frames = save_rounds_film(Dataset(dataset), load_run(run), path)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.evaluation.evaluation import Comparison, Evaluation
-
-BC, DART = "BC", "DART"
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.evaluation.evaluation import Comparison, Evaluation
+from robot_learning.learning.interactive.rounds import episode_figures
 
 
 @dataclass(frozen=True)
@@ -18,11 +16,11 @@ class Learnt:
     """A policy, and what it was trained from.
 
     Attributes:
-        name: for people.
-        checkpoint: its folder.
-        episodes: in the training set.
-        labels: rows in which the expert drove.
-        expert_s: how long that was, seconds.
+        name: name of the policy, for people.
+        checkpoint: folder of the checkpoint.
+        episodes: number of episodes in the training set.
+        labels: number of rows in which the expert drove.
+        expert_s: duration for which the expert drove, s.
     """
 
     name: str
@@ -42,8 +40,6 @@ class Judged:
 
     def to_plain(self) -> dict[str, Any]:
         """For JSON."""
-        from dataclasses import asdict
-
         return {
             **asdict(self.learnt),
             "checkpoint": str(self.learnt.checkpoint),
@@ -53,9 +49,13 @@ class Judged:
 
 
 def learnt_from(name: str, checkpoint: Path, dataset: Dataset) -> Learnt:
-    """Count what a dataset teaches."""
-    from robot_learning.learning.interactive.rounds import episode_figures
+    """Count what a dataset teaches.
 
+    Args:
+        name: name of the policy, for people.
+        checkpoint: folder of the policy that was trained on the dataset.
+        dataset: training set.
+    """
     labels = sum(
         episode_figures(dataset.episode(summary.name)).labels for summary in dataset.episodes
     )

@@ -54,7 +54,12 @@ def rounds_plan(settings: DemoSettings, checkpoint: Path) -> LaunchPlan:
 
 
 def run_nodes(plan: LaunchPlan, log: Path, screen: Screen) -> None:
-    """Run a plan to its end; everything that its nodes say goes into `log`.
+    """Run a plan to its end.
+
+    Args:
+        plan: nodes to run.
+        log: file that takes everything that the nodes print.
+        screen: shows what the leading node says.
 
     Raises:
         KeyboardInterrupt: it was interrupted; every node has ended.

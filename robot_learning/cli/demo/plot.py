@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from robot_learning.cli.demo.learner import Judged
 from robot_learning.episodes.format.optional import require
 from robot_learning.episodes.viewing.controllers import COLOURS
-
-if TYPE_CHECKING:
-    from robot_learning.learning.interactive.rounds import DaggerRun
+from robot_learning.learning.interactive.rounds import DaggerRun
 
 _SIZE_IN, _DPI = (15.0, 4.6), 100
 
 
 def save_plot(judged: Sequence[Judged], run: DaggerRun, path: Path, title: str) -> None:
     """Draw a PNG file.
+
+    Args:
+        judged: policies with their evaluations, the first being the one to compare with.
+        run: rounds whose interventions are shown.
+        path: PNG file to write.
+        title: heading of the picture.
 
     Raises:
         DependencyError: matplotlib is not installed.

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt, learnt_from, round_name
-from robot_learning.cli.demo.settings import DemoSettings
+from robot_learning.cli.demo.learner import Judged, Learnt, learnt_from, round_name
+from robot_learning.cli.demo.settings import BC, DART, DemoSettings
 from robot_learning.core.child import Child
 from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.learning.evaluation.evaluation import EvaluationConfig, compare, evaluate
+from robot_learning.learning.interactive.round_folders import trained_checkpoint
+from robot_learning.learning.interactive.round_jobs import TrainJob, worker_command
+from robot_learning.learning.interactive.round_settings import RoundSettings
+from robot_learning.learning.interactive.round_worker import train_round
+from robot_learning.learning.interactive.rounds import load_run
+from robot_learning.learning.training.config import parse_overrides
+from robot_learning.learning.training.threads import one_thread
+from robot_learning.policies.checkpoint import load_checkpoint
 
 _WORLDS = 50
 _EXPERT_EVERY = 10
@@ -21,12 +31,6 @@ def train_policies(settings: DemoSettings) -> list[Learnt]:
     Raises:
         RobotLearningError: there is nothing to train on, or a training failed.
     """
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.round_jobs import TrainJob, worker_command
-    from robot_learning.learning.interactive.round_settings import RoundSettings
-    from robot_learning.learning.interactive.round_worker import train_round
-    from robot_learning.learning.training.config import parse_overrides
-
     training = RoundSettings(settings=parse_overrides(settings.training))
     folders = {BC: settings.folder / "policy_bc", DART: settings.folder / "policy_dart"}
     datasets = {BC: settings.dataset, DART: settings.dart_dataset}
@@ -43,10 +47,6 @@ def train_policies(settings: DemoSettings) -> list[Learnt]:
 
 def policies_of_rounds(settings: DemoSettings) -> list[Learnt]:
     """What each round of the run has trained, and from how much."""
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.interactive.round_folders import trained_checkpoint
-    from robot_learning.learning.interactive.rounds import load_run
-
     dataset = Dataset(settings.dataset)
     numbers = [round_.number for round_ in load_run(settings.dagger_run).rounds]
     return [
@@ -65,10 +65,6 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
     Raises:
         RobotLearningError: its checkpoint cannot be read, or does not fit.
     """
-    from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
-    from robot_learning.learning.training.threads import one_thread
-    from robot_learning.policies.checkpoint import load_checkpoint
-
     config = EvaluationConfig(
         task=settings.task,
         robot=settings.robot,
@@ -87,8 +83,6 @@ def judge(learnt: Learnt, settings: DemoSettings) -> Judged:
 
 def compared(judged: Sequence[Judged]) -> list[Judged]:
     """Each with the paired comparison of the first one with it."""
-    from robot_learning.learning.evaluation.evaluation import compare
-
     first = judged[0]
     return [
         first,

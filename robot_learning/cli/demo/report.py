@@ -6,16 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.table import Table
 
 from robot_learning.cli.common.console import make_table
 from robot_learning.cli.demo.learner import Judged
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from robot_learning.learning.evaluation.intervals import Share
-    from robot_learning.learning.interactive.rounds import DaggerRun
+from robot_learning.learning.evaluation.intervals import Share
+from robot_learning.learning.interactive.rounds import DaggerRun
 
 COLUMNS = ("policy", "episodes", "labels", "success [95 %]", "error", "p vs BC")
 SIGNIFICANT = 0.05
@@ -87,7 +84,14 @@ def _moved(before: float, after: float) -> str:
 
 
 def write_json(path: Path, judged: Sequence[Judged], run: DaggerRun, wall_s: float) -> None:
-    """Everything as JSON; `wall_s` is how long it took by now."""
+    """Write everything as JSON.
+
+    Args:
+        path: file to write.
+        judged: policies with their evaluations, the first being the one to compare with.
+        run: rounds of HG-DAgger.
+        wall_s: time since the loop began, s.
+    """
     document = {
         "policies": [each.to_plain() for each in judged],
         "rounds": [asdict(round_) for round_ in run.rounds],

@@ -9,26 +9,30 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast1, Positive
 
+# What the two first policies are called.
+BC, DART = "BC", "DART"
+
 
 @dataclass(frozen=True)
 class DemoSettings:
     """Sizes that fit three minutes on two cores.
 
     Attributes:
-        folder: of everything that is made.
+        folder: output folder of everything that is made.
         robot: profile of the simulated robot.
-        task: with a scripted expert.
-        seed: of the first scene; the two recordings see the same scenes.
-        demonstrations: episodes of each of the two recordings.
+        task: name of a task that has a scripted expert.
+        seed: seed of the first scene; the two recordings see the same scenes.
+        demonstrations: number of episodes in each of the two recordings.
         dart_sigma: standard deviation of the noise on every arm joint, rad.
-        rounds: of HG-DAgger.
-        episodes_per_round: in which the policy drives and may be taken over.
-        episode_timeout_s: after which an episode has failed.
-        step_in_s: after which the operator takes over from a policy that gets nowhere.
-        steps: of the optimiser, in each training.
-        evaluations: episodes, the same ones for every policy.
-        evaluation_seed: of the first of them.
-        real_time: a process for each node, in real time, instead of all in lockstep.
+        rounds: number of rounds of HG-DAgger.
+        episodes_per_round: number of episodes in each round, which the policy drives.
+        episode_timeout_s: simulated duration after which an episode has failed, s.
+        step_in_s: time without progress of the policy after which the operator takes over, s.
+        steps: number of optimiser steps of each training.
+        evaluations: number of episodes of each evaluation, the same ones for every policy.
+        evaluation_seed: seed of the first episode of an evaluation.
+        real_time: whether each node is a process that runs in real time, instead of all nodes
+            in lockstep on simulated time.
     """
 
     folder: Path

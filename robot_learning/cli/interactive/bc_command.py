@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
+from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.interactive.imitation_options import add_options
 from robot_learning.cli.interactive.imitation_options import run as run_imitation
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def add_parser(subparsers: Subparsers) -> None:

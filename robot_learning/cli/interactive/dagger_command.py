@@ -7,18 +7,14 @@ Over ROS they are the nodes of `dagger.launch.py`, with a person or the scripted
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from robot_learning.bringup.dagger import DAGGER
-from robot_learning.bringup.plan import LaunchPlan
+from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.interactive import imitation_options
-from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
+from robot_learning.cli.nodes.launch_options import add_launch_options, launch_arguments
 from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 # Options that mean the same both ways; each is a launch argument, too.
 _SHARED: dict[str, dict[str, Any]] = {
@@ -46,6 +42,7 @@ _SHARED: dict[str, dict[str, Any]] = {
         "help": "seed of the first scene; with --env: of the first run",
     },
 }
+# The launch argument that `--set` becomes.
 _SETTINGS = "settings"
 _ONLY_WITH_ENV = ("expert", "noise", "budget")
 
@@ -65,7 +62,7 @@ def add_parser(subparsers: Subparsers) -> None:
     for name, settings in _SHARED.items():
         both.add_argument(name, **settings)
     nodes = parser.add_argument_group("rounds over ROS nodes (without --env)")
-    add_launch_options(nodes, DAGGER.name, without=[*map(_destination, _SHARED), _SETTINGS])
+    add_launch_options(nodes, DAGGER, without=[*map(_destination, _SHARED), _SETTINGS])
     imitation_options.add_options(parser, without=_SHARED)
     parser.set_defaults(run=run)
 
@@ -80,33 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     for name in _ONLY_WITH_ENV:
         if getattr(arguments, name):
             raise ConfigurationError(f"--{name} belongs to --env, rounds without ROS nodes")
-    from robot_learning.cli.interactive.rounds_view import rounds_view
-    from robot_learning.cli.nodes.supervisor import Supervisor
+    from robot_learning.cli.interactive.dagger_rounds import run_rounds
 
-    plan = DAGGER.resolve({**_shared_arguments(arguments), **given})
-    # A person's status line has the terminal for itself.
-    drawn = any(node.owns_terminal for node in plan.nodes)
-    with rounds_view(_run_folder(plan), live=not drawn):
-        return Supervisor(plan).run()
+    shared = {name: getattr(arguments, name) for name in map(_destination, _SHARED)}
+    return run_rounds(shared, given)
 
 
 def _destination(option: str) -> str:
     return option.removeprefix("--").replace("-", "_")
-
-
-def _shared_arguments(arguments: argparse.Namespace) -> dict[str, str]:
-    """The shared options as launch arguments."""
-    from robot_learning.learning.training.config import parse_overrides
-
-    values = {name: getattr(arguments, name) for name in map(_destination, _SHARED)}
-    settings = parse_overrides(values.pop("set"))
-    given = {name: str(value) for name, value in values.items() if value is not None}
-    if settings:
-        given[_SETTINGS] = json.dumps(settings)
-    return {**given, "resume": str(arguments.resume).lower()}
-
-
-def _run_folder(plan: LaunchPlan) -> Path:
-    node = plan.specs["dagger_node"]
-    values = [entry["run"] for entry in node.parameters if not isinstance(entry, Path)]
-    return Path(str(values[0])).expanduser()

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robot_learning.bringup.groups import GROUPS
-from robot_learning.cli.nodes.record_command import GROUP
+from robot_learning.bringup.teleop_record import TELEOP_RECORD
+from robot_learning.cli.nodes.supervisor import Supervisor
 from robot_learning.control.noise import load_covariance
 from robot_learning.core.amounts import amount
 from robot_learning.core.profile_loader import load_profile
@@ -23,15 +23,18 @@ _JUDGING = ("keyboard", "scripted")
 def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
     """Start the nodes of `robot-learning record`, with the noise of `psi` on the real commands.
 
+    Args:
+        run: run whose current iteration lacks episodes.
+        missing: number of successful episodes to record.
+        psi: file with the covariance of the noise, `.npz`.
+
     Raises:
         RunError: the session ended before it had saved so many episodes.
         DependencyError: ROS 2 is not installed.
     """
-    from robot_learning.cli.nodes.supervisor import Supervisor
-
     settings = run.settings
     before = _saved(settings)
-    plan = GROUPS[GROUP].resolve(session_arguments(settings, missing, psi, before))
+    plan = TELEOP_RECORD.resolve(session_arguments(settings, missing, psi, before))
     code = Supervisor(plan).run()
     saved = _saved(settings) - before
     if code or saved < missing:
@@ -46,7 +49,12 @@ def session_arguments(
 ) -> dict[str, str]:
     """The launch arguments of the session; those of the user come last.
 
-    `before` episodes are there already: it seeds the noise, so that no session repeats another's.
+    Args:
+        settings: settings of the run.
+        missing: number of successful episodes to record.
+        psi: file with the covariance of the noise, `.npz`.
+        before: number of episodes in the dataset; seeds the noise, so that no session repeats that
+            of another.
     """
     given = {
         "robot": settings.robot,

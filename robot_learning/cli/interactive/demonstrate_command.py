@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from robot_learning.cli.common.console import progress_bar
-from robot_learning.core.amounts import amount
-from robot_learning.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.common.late import late
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -45,55 +39,4 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--image-size", default="96x96", metavar="HxW", help="height and width of the images"
     )
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Record, and say what was recorded."""
-    from robot_learning.learning.evaluation.demonstrations import (
-        DemonstrationConfig,
-        record_demonstrations,
-    )
-
-    config = DemonstrationConfig(
-        task=arguments.task,
-        robot=arguments.robot,
-        episodes=arguments.episodes,
-        seed=arguments.seed,
-        noise=arguments.noise,
-        cameras=tuple(arguments.cameras),
-        image_size_px=image_size(arguments.image_size) if arguments.cameras else None,
-    )
-    try:
-        with progress_bar("recording", "episode") as progress:
-            report = record_demonstrations(config, arguments.dataset, progress)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            f"stopped; the episodes that were finished are in {arguments.dataset}, and the same "
-            "command adds more to them"
-        ) from None
-    for name in report.recovered:
-        print(f"recovered {name}, whose recording had been cut off")
-    known = ""
-    if report.before:
-        known = (
-            f"; {report.before + report.saved} with those recorded before, whose seeds continue at "
-            f"{report.first_seed}"
-        )
-    print(
-        f"{arguments.dataset}: {amount(report.saved, 'episode')}, {amount(report.rows, 'row')} in "
-        f"{report.wall_s:.1f} s ({amount(report.discarded, 'failed episode')} discarded){known}"
-    )
-    return 0
-
-
-def image_size(text: str) -> tuple[int, int]:
-    """(height, width) from `96x96`.
-
-    Raises:
-        ConfigurationError: it is something else.
-    """
-    parts = text.split("x")
-    if len(parts) != 2 or not all(part.isdigit() and int(part) for part in parts):
-        raise ConfigurationError(f"--image-size {text}: expected HEIGHTxWIDTH, such as 96x96")
-    return int(parts[0]), int(parts[1])
+    parser.set_defaults(run=late("robot_learning.cli.interactive.demonstrating", "run"))

@@ -7,16 +7,12 @@ ask for. A command that has some of them already (`--set`, `--out`, `--resume`, 
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.target_rate import TARGET_RATE, TARGET_RATE_TEXT
-
-if TYPE_CHECKING:
-    from robot_learning.learning.imitation.config import ImitationConfig
 
 GROUP = "any gymnasium environment (--env)"
 # What `dagger` and `dart` take with --env and without it, in words that fit both.
@@ -36,7 +32,6 @@ TARGET_RATE_OPTION: dict[str, Any] = {
     "metavar": "SHARE",
     "help": f"{TARGET_RATE_TEXT} (default: {TARGET_RATE}, or as in the run that is resumed)",
 }
-_DEFAULT_ROUNDS = 10
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--env": {
         "metavar": "ID",
@@ -128,7 +123,7 @@ def add_options(parser: argparse.ArgumentParser, without: Collection[str] = ()) 
     """Add the options as a group of their own.
 
     Args:
-        parser: of the command.
+        parser: parser of the command.
         without: options that the command has already, such as `--out`. Theirs must leave the
             same kind of value under the same name, or the command sets it before `run`:
             `set` and `budget` lists of texts, `out` a path or None, `resume` a bool, `rounds`,
@@ -150,76 +145,11 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
     Raises:
         RobotLearningError: an option, the environment or the expert is wrong.
     """
-    from robot_learning.cli.interactive.imitation_view import show_study
-    from robot_learning.learning.imitation.expert import SCRIPTED
-    from robot_learning.learning.imitation.study import Study
-
     if not arguments.env:
         raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
     if not arguments.expert and not arguments.env.startswith("robot_learning"):
         raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
-    folder = arguments.out or Path("runs") / f"{algorithm}-{_folder_name(arguments.env)}"
-    study = Study(
-        config=config_of(arguments, algorithm),
-        env=arguments.env,
-        env_kwargs=_env_kwargs(arguments.env_set),
-        expert=arguments.expert or SCRIPTED,
-        folder=folder,
-        seeds=tuple(range(arguments.seed, arguments.seed + max(1, arguments.seeds))),
-        jobs=arguments.jobs,
-    )
-    return show_study(study, resume=arguments.resume)
+    # Told before: what trains takes seconds to load.
+    from robot_learning.cli.interactive.imitation_run import run_imitation
 
-
-def _folder_name(env: str) -> str:
-    """The environment's id without its module and namespace, as every file system takes it.
-
-    >>> _folder_name("my_envs:robots/Grid-v0")
-    'Grid-v0'
-    """
-    return re.sub(r"[^\w.-]+", "-", re.split(r"[:/]", env)[-1])
-
-
-def config_of(arguments: argparse.Namespace, algorithm: str) -> ImitationConfig:
-    """The configuration that the options ask for.
-
-    Raises:
-        RobotLearningError: an option is wrong; the text says which.
-    """
-    from robot_learning.learning.imitation.config import ImitationConfig
-    from robot_learning.learning.training.config import parse_overrides
-
-    budgets = [_budget(text) for text in arguments.budget]
-    given: dict[str, Any] = {
-        "algorithm": algorithm,
-        "rounds": arguments.rounds if arguments.rounds is not None else _rounds(budgets),
-        **dict(budgets),
-        "family": arguments.policy,
-        "gate.kind": arguments.gate,
-        "gate.target_rate": arguments.target_rate,
-        "noise.sigma": arguments.noise,
-        "episodes_per_round": arguments.episodes_per_round,
-        "initial_episodes": arguments.initial_episodes,
-        "rows_per_episode": arguments.rows_per_episode,
-        "evaluation.episodes": arguments.evaluate_episodes,
-        "evaluation.success_return": arguments.success_return,
-    }
-    values = {name: value for name, value in given.items() if value is not None}
-    return ImitationConfig().with_values(values).with_values(parse_overrides(arguments.set))
-
-
-def _rounds(budgets: list[tuple[str, int]]) -> int:
-    return 0 if budgets else _DEFAULT_ROUNDS
-
-
-def _budget(text: str) -> tuple[str, int]:
-    name, _, number = text.partition("=")
-    if name not in ("labels", "episodes") or not number.isdigit() or int(number) < 1:
-        raise ConfigurationError(f"--budget {text}: expected labels=N or episodes=N, N above 0")
-    return f"budget_{name}", int(number)
-
-
-def _env_kwargs(texts: list[str]) -> dict[str, Any]:
-    from robot_learning.learning.training.config import parse_overrides
-
-    return parse_overrides(texts)
+    return run_imitation(arguments, algorithm)

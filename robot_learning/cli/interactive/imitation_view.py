@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -14,10 +13,10 @@ from robot_learning.cli.common.console import make_console, print_table
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.progress import ProgressLines
-
-if TYPE_CHECKING:
-    from robot_learning.learning.imitation.config import RoundResult
-    from robot_learning.learning.imitation.study import Study
+from robot_learning.learning.imitation.config import RoundResult
+from robot_learning.learning.imitation.study import Study, run_study
+from robot_learning.learning.imitation.summary import summarize
+from robot_learning.learning.training.errors import RunError
 
 # Of a summary's line: the name, the heading, digits that count, unit, and whether seeds differ.
 _COLUMNS = (
@@ -39,9 +38,6 @@ def show_study(study: Study, *, resume: bool) -> int:
     Raises:
         RobotLearningError: see `run_study`; the table of what there is was shown before.
     """
-    from robot_learning.learning.imitation.study import run_study
-    from robot_learning.learning.training.errors import RunError
-
     console = make_console()
     try:
         if console.is_terminal:
@@ -88,8 +84,6 @@ def study_table(results: Mapping[int, Sequence[RoundResult]], title: str = "") -
     Errors are mean squared ones of an action; `driven` is the share of a round's steps in which
     the expert drove. What no round has is left out.
     """
-    from robot_learning.learning.imitation.summary import summarize
-
     runs = [run for run in results.values() if run]
     lines = summarize(runs)
     columns = [c for c in _COLUMNS if any(line[c[0]] is not None for line in lines)]

@@ -42,7 +42,13 @@ class Finding:
 
 
 def report_text(findings: Sequence[Finding], width: int, colour: bool) -> str:
-    """The findings as aligned lines of at most `width` characters."""
+    """The findings as aligned lines.
+
+    Args:
+        findings: findings, in the order of the lines.
+        width: number of characters that a line has at most.
+        colour: whether labels are coloured with ANSI codes.
+    """
     return "\n".join(line for finding in findings for line in _lines(finding, width, colour))
 
 
@@ -67,6 +73,11 @@ def run_probe(
     arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
 ) -> dict[str, Any]:
     """Run a Python program that prints one JSON object.
+
+    Args:
+        arguments: arguments of the interpreter, such as `-m` and a module.
+        environment: environment of the process, in place of this one's.
+        timeout_s: time after which the process is killed, s.
 
     Returns:
         the object, or `{"error": why}` when there is none; it never raises.

@@ -149,6 +149,7 @@ def check_ros() -> Iterator[Finding]:
 
 def check_profiles() -> Iterator[Finding]:
     """Can every robot profile be read?"""
+    # They need packages whose absence is one of the findings.
     from robot_learning.core.profile_loader import load_profile
     from robot_learning.core.resources import available_robots
 

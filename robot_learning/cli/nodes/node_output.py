@@ -43,9 +43,10 @@ class NodeOutput(io.StringIO):
     """Takes what nodes print: all of it into a file, the leading node's words to the screen.
 
     Attributes:
-        path: of the file.
-        last_lines: the newest ones.
-        speed: how fast a graph in lockstep has simulated, in words; empty before it has ended.
+        path: file that takes all lines.
+        last_lines: newest lines, twelve at most.
+        speed: simulated time against real time of a graph in lockstep, in words; empty until it
+            has ended.
     """
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from robot_learning.bringup.groups import GROUPS
-from robot_learning.cli.common.console import make_console, print_table
-from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
-from robot_learning.core.amounts import amount
+from robot_learning.bringup.teleop_record import TELEOP_RECORD
+from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.common.late import late
+from robot_learning.cli.nodes.launch_options import add_launch_options
 
-if TYPE_CHECKING:
-    from robot_learning.episodes.store.index import EpisodeSummary
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-GROUP = "teleop_record"
 FLAGS = {
     "resume": "continue a dataset that already has episodes",
     "dart": "add DART noise to the operator's command",
@@ -40,54 +32,5 @@ def add_parser(subparsers: Subparsers) -> None:
             default=argparse.SUPPRESS,
             help=text,
         )
-    add_launch_options(parser, GROUP, without=FLAGS)
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run the session and show what it recorded; the exit code is the session's."""
-    from robot_learning.cli.nodes.supervisor import Supervisor
-
-    plan = GROUPS[GROUP].resolve(launch_arguments(arguments))
-    recorder = plan.specs["recorder_node"]
-    folder = Path()
-    for parameters in recorder.parameters:
-        if not isinstance(parameters, Path):
-            folder = Path(str(parameters.get("dataset", folder))).expanduser()
-    before = {summary.name for summary in _summaries(folder)}
-    supervisor = Supervisor(plan)
-    code = supervisor.run()
-    saved = [summary for summary in _summaries(folder) if summary.name not in before]
-    _show(folder, saved, supervisor.warnings.get("session_node", ""))
-    return code
-
-
-def _summaries(folder: Path) -> list[EpisodeSummary]:
-    """The episodes in a folder; none where there is no dataset yet."""
-    from robot_learning.core.errors import RobotLearningError
-    from robot_learning.episodes.dataset.dataset import Dataset
-
-    try:
-        return list(Dataset(folder).episodes)
-    except RobotLearningError:
-        return []
-
-
-def _show(folder: Path, summaries: list[EpisodeSummary], warning: str) -> None:
-    """What was recorded; where nothing was, the session's last warning says why."""
-    from rich.table import Table
-
-    if not summaries:
-        print(f"no episode was saved into {folder}" + (f": {warning}" if warning else ""))
-        return
-    table = Table("episode", "outcome", "rows", "invalid", "quality", title=str(folder))
-    for summary in summaries:
-        cells = (summary.rows, summary.invalid_rows, summary.verdict)
-        table.add_row(summary.name, summary.outcome, *(str(cell) for cell in cells))
-    print_table(make_console(), table)
-    succeeded = sum(summary.outcome == "success" for summary in summaries)
-    rows = sum(summary.rows for summary in summaries)
-    print(
-        f"{amount(len(summaries), 'episode')} saved, {succeeded} of them successful, "
-        f"{amount(rows, 'row')}"
-    )
+    add_launch_options(parser, TELEOP_RECORD, without=FLAGS)
+    parser.set_defaults(run=late("robot_learning.cli.nodes.recording", "run"))

@@ -34,6 +34,7 @@ from robot_learning.policies.checkpoint import Checkpoint
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.execution import ExecutionConfig
 from robot_learning.policies.trained_policy import TrainedPolicy
+from robot_learning.robots.viewer import Viewer
 from robot_learning.sim.env import RobotEnv
 
 Progress = Callable[[int, int], None]
@@ -184,8 +185,6 @@ class TaskTrial:
     @contextmanager
     def windowed(self, rate_hz: float) -> Iterator[tuple[RobotEnv, Show]]:
         """The task's scene in MuJoCo's window, in real time."""
-        from robot_learning.robots.viewer import Viewer
-
         period_s = 1.0 / rate_hz
         with closing(self._env(rate_hz)) as env, closing(Viewer(env.world)) as viewer:
 

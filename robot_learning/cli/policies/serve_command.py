@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
 
 from robot_learning.bringup.serve import SERVE
-from robot_learning.cli.nodes.up_command import add_launch_options, launch_arguments
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.nodes.launch_options import add_launch_options, launch_arguments
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -29,7 +26,7 @@ def add_parser(subparsers: Subparsers) -> None:
         default=argparse.SUPPRESS,
         help="let the policy drive at once",
     )
-    add_launch_options(parser, SERVE.name, without=("checkpoint", "drive"))
+    add_launch_options(parser, SERVE, without=("checkpoint", "drive"))
     parser.set_defaults(run=run)
 
 

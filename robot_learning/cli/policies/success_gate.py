@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from robot_learning.learning.evaluation.intervals import Share
+from robot_learning.learning.evaluation.intervals import Share
 
 
 @dataclass(frozen=True, slots=True)

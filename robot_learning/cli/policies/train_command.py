@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from robot_learning.core.amounts import amount
+from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.vocabulary import POLICY_FAMILIES
-
-if TYPE_CHECKING:
-    from robot_learning.learning.training.config import TrainConfig
-
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
 _EPILOG = """\
 The policy sees the joints, the end effectors and every camera of the dataset; what it sees is
@@ -72,88 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.policy not in (None, *POLICY_FAMILIES):
         raise ConfigurationError(unknown_choice("policy family", arguments.policy, POLICY_FAMILIES))
     if arguments.list_settings:
-        print("\n".join(_setting_lines(arguments)))
+        from robot_learning.cli.policies.setting_list import setting_lines
+
+        print("\n".join(setting_lines(arguments)))
         return 0
     if arguments.dataset is None:
         raise ConfigurationError("name the folder of a dataset; --list-settings needs none")
-    return _train(arguments)
+    from robot_learning.cli.policies.training import train
 
-
-def _setting_lines(arguments: argparse.Namespace) -> list[str]:
-    """Each setting that `--set` takes, with the defaults of the preset when a family is named."""
-    from robot_learning.learning.training.config import TrainConfig
-    from robot_learning.learning.training.presets import preset
-    from robot_learning.learning.training.setting_list import settings_of
-    from robot_learning.policies.config import with_overrides
-    from robot_learning.policies.families import family_named
-
-    family = arguments.policy
-    config = preset(family, arguments.preset) if family else TrainConfig()
-    given_otherwise = ("family", "policy")
-    found = [each for each in settings_of(config) if each.name not in given_otherwise]
-    if not family:
-        note = (
-            "Defaults depend on the policy; --policy FAMILY shows them, with the policy.* settings."
-        )
-        return [*(each.line for each in found), "", note]
-    policy = with_overrides(family_named(family).config, config.policy)
-    return [each.line for each in (*found, *settings_of(policy, "policy."))]
-
-
-def _train(arguments: argparse.Namespace) -> int:
-    from robot_learning.episodes.dataset.dataset import Dataset
-    from robot_learning.learning.evaluation.simulation import rollout_for
-    from robot_learning.learning.training.distributed import is_first_process
-    from robot_learning.learning.training.trainer import train
-
-    dataset = Dataset(arguments.dataset)
-    config, folder = _config(arguments, dataset.info.task)
-    try:
-        result = train(
-            dataset,
-            config,
-            folder,
-            resume=arguments.resume,
-            rollout=rollout_for(dataset, config),
-            show_progress=True,
-        )
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(_stopped(arguments, folder, config.steps)) from None
-    if not is_first_process():
-        return 0
-    print(result.summary)
-    return 0
-
-
-def _stopped(arguments: argparse.Namespace, folder: Path, steps: int) -> str:
-    """Where it stopped, and how it goes on."""
-    from robot_learning.learning.training.training_state import saved_step
-
-    step = saved_step(folder)
-    if step is None:
-        return f"stopped before anything was saved in {folder}; the same command begins again"
-    command = ["robot-learning", "train", str(arguments.dataset), "--out", str(folder), "--resume"]
-    return (
-        f"stopped; {step} of {amount(steps, 'step is', 'steps are')} saved. To go on: "
-        f"{shlex.join(command)}"
-    )
-
-
-def _config(arguments: argparse.Namespace, task: str) -> tuple[TrainConfig, Path]:
-    from robot_learning.learning.training.config import parse_overrides
-    from robot_learning.learning.training.presets import preset
-    from robot_learning.learning.training.run_folder import read_config
-
-    folder = arguments.out
-    if arguments.resume and folder is not None:
-        config = read_config(folder)
-        if arguments.policy and arguments.policy != config.family:
-            raise ConfigurationError(f"{folder} trains '{config.family}', not {arguments.policy}")
-    elif arguments.policy:
-        config = preset(arguments.policy, arguments.preset)
-    else:
-        raise ConfigurationError(f"name a policy with --policy: {', '.join(POLICY_FAMILIES)}")
-    given = {"seed": arguments.seed, "steps": arguments.steps}
-    config = config.with_values({k: v for k, v in given.items() if v is not None})
-    config = config.with_values(parse_overrides(arguments.set))
-    return config, folder or Path("runs") / f"{task}-{config.family}"
+    return train(arguments)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from robot_learning.cli.demo import loop
+from robot_learning.cli.demo import loop, study
 from robot_learning.cli.demo.learner import Judged, Learnt
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings
@@ -47,11 +47,11 @@ def test_a_failure_of_drawing_loses_no_result(
         raise RuntimeError("no font")
 
     monkeypatch.setattr(loop, "run_nodes", no_nodes)
-    monkeypatch.setattr("robot_learning.learning.interactive.rounds.load_run", lambda _: run)
-    for name, made in (("train_policies", learnt), ("judge", judged)):
-        monkeypatch.setattr(f"robot_learning.cli.demo.policies.{name}", made)
-    monkeypatch.setattr("robot_learning.cli.demo.policies.policies_of_rounds", lambda _: [])
-    monkeypatch.setattr("robot_learning.cli.demo.plot.save_plot", broken)
+    monkeypatch.setattr(study, "load_run", lambda _: run)
+    monkeypatch.setattr(study, "train_policies", learnt)
+    monkeypatch.setattr(study, "judge", judged)
+    monkeypatch.setattr(study, "policies_of_rounds", lambda _: [])
+    monkeypatch.setattr(study, "save_plot", broken)
     # There is no run whose rounds the film's process could draw.
     said = io.StringIO()
     assert loop.run_loop(settings, Screen(Console(file=said, markup=False, width=200))) == 0

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from robot_learning.cli.demo.learner import BC, DART, Judged, Learnt, round_name
+from robot_learning.cli.demo.learner import Judged, Learnt, round_name
 from robot_learning.cli.demo.plot import save_plot
 from robot_learning.cli.demo.policies import compared
 from robot_learning.cli.demo.report import result_table, verdicts, write_json
+from robot_learning.cli.demo.settings import BC, DART
 from robot_learning.learning.evaluation.evaluation import Evaluation, EvaluationConfig
 from robot_learning.learning.evaluation.rollout import EpisodeRecord
 from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, Phase, Round

@@ -120,7 +120,7 @@ def test_a_session_that_ends_early_says_how_to_go_on(
         def run(self) -> int:
             return 130
 
-    monkeypatch.setattr("robot_learning.cli.nodes.supervisor.Supervisor", Interrupted)
+    monkeypatch.setattr("robot_learning.cli.interactive.dart_session.Supervisor", Interrupted)
     psi = tmp_path / "psi_0.npz"
     save_covariance(psi, np.zeros((7, 7)), load_profile("desk_arm"))
     with pytest.raises(RunError, match=r"after 0 of 2 episodes \(exit code 130\).*--resume"):

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from robot_learning.cli.interactive.imitation_options import add_options, config_of
+from robot_learning.cli.interactive.imitation_options import add_options
+from robot_learning.cli.interactive.imitation_run import config_of
 from robot_learning.cli.main import main
 from robot_learning.core.errors import RobotLearningError
 
@@ -50,7 +51,7 @@ def test_a_run_s_folder_has_a_name_that_every_file_system_takes(
 ) -> None:
     folders: list[Path] = []
     monkeypatch.setattr(
-        "robot_learning.cli.interactive.imitation_view.show_study",
+        "robot_learning.cli.interactive.imitation_run.show_study",
         lambda study, resume: folders.append(study.folder) or 0,
     )
     assert main(["bc", "--env", env, "--expert", "my_envs:expert"]) == 0

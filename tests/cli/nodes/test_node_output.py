@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.file_proxy import FileProxy
 
 from robot_learning.bringup.plan import LaunchPlan, NodeSpec
-from robot_learning.cli.nodes import record_command
+from robot_learning.cli.nodes import recording
 from robot_learning.cli.nodes.supervisor import Supervisor
 
 TIME = "[1796039697.237946174]"
@@ -97,8 +97,8 @@ def test_a_session_that_saved_nothing_ends_with_its_last_warning(
         "session_node": "recording could not start",
         "robot_node": "the simulation diverged",
     }
-    record_command._show(Path("data/kb"), [], warnings["session_node"])
-    record_command._show(Path("data/kb"), [], "")
+    recording._show(Path("data/kb"), [], warnings["session_node"])
+    recording._show(Path("data/kb"), [], "")
     assert capsys.readouterr().out.splitlines() == [
         "no episode was saved into data/kb: recording could not start",
         "no episode was saved into data/kb",

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from robot_learning.cli.main import main
-from robot_learning.cli.policies import evaluate_command
+from robot_learning.cli.policies import evaluating
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.learning.evaluation import evaluation, video
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
@@ -117,7 +117,7 @@ def test_files_are_replaced_when_the_new_ones_are_whole(
         calls = told.setdefault(what, [])
         yield lambda done, total: calls.append((done, total))
 
-    monkeypatch.setattr(evaluate_command, "progress_bar", recorded)
+    monkeypatch.setattr(evaluating, "progress_bar", recorded)
     assert main([*once, "--json", str(link), "--video", str(film)]) == 0
     filmed = told[f"filming {film}"]
     assert len(filmed) > 15

@@ -1,0 +1,44 @@
+"""What `robot-learning dagger` does without `--env`: rounds over ROS nodes, and their table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from robot_learning.bringup.dagger import DAGGER
+from robot_learning.bringup.plan import LaunchPlan
+from robot_learning.cli.interactive.rounds_view import rounds_view
+from robot_learning.cli.nodes.supervisor import Supervisor
+from robot_learning.learning.training.config import parse_overrides
+
+
+def run_rounds(shared: Mapping[str, Any], given: Mapping[str, str]) -> int:
+    """Run the rounds, with a table of them; the exit code is that of the nodes.
+
+    `shared` are the values of the options that `--env` has too, by name; `given` are the launch
+    arguments.
+    """
+    plan = DAGGER.resolve({**_launch_arguments(shared), **given})
+    # A person's status line has the terminal for itself.
+    drawn = any(node.owns_terminal for node in plan.nodes)
+    with rounds_view(_run_folder(plan), live=not drawn):
+        return Supervisor(plan).run()
+
+
+def _launch_arguments(shared: Mapping[str, Any]) -> dict[str, str]:
+    """The shared options as launch arguments."""
+    values = dict(shared)
+    settings = parse_overrides(values.pop("set"))
+    resume = str(values.pop("resume")).lower()
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    if settings:
+        given["settings"] = json.dumps(settings)
+    return {**given, "resume": resume}
+
+
+def _run_folder(plan: LaunchPlan) -> Path:
+    node = plan.specs["dagger_node"]
+    values = [entry["run"] for entry in node.parameters if not isinstance(entry, Path)]
+    return Path(str(values[0])).expanduser()

@@ -1,0 +1,1 @@
+"""What `robot-learning relabel` does."""
