@@ -150,14 +150,18 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
     Raises:
         RobotLearningError: an option, the environment or the expert is wrong.
     """
-    from robot_learning.cli.interactive.imitation_view import show_study
-    from robot_learning.learning.imitation.expert import SCRIPTED
-    from robot_learning.learning.imitation.study import Study
+    from robot_learning.learning.imitation.references import check_references
 
     if not arguments.env:
         raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
     if not arguments.expert and not arguments.env.startswith("robot_learning"):
         raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
+    # Before anything is loaded that takes long.
+    check_references(arguments.env, arguments.expert or "")
+    from robot_learning.cli.interactive.imitation_view import show_study
+    from robot_learning.learning.imitation.expert import SCRIPTED
+    from robot_learning.learning.imitation.study import Study
+
     folder = arguments.out or Path("runs") / f"{algorithm}-{_folder_name(arguments.env)}"
     study = Study(
         config=config_of(arguments, algorithm),
