@@ -16,6 +16,7 @@ from robot_learning.relabeling.choice import DEVICES, DeviceChoice, check_choice
 if TYPE_CHECKING:
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.episodes.dataset.row_choice import RowChoice
+    from robot_learning.learning.interactive.relabel import Relabelled
 
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -236,7 +237,7 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
     from robot_learning.learning.imitation.expert import SCRIPTED
     from robot_learning.learning.interactive.relabel import relabel_dataset
 
-    labelled = 0
+    done_with: list[Relabelled] = []
     with progress_bar("relabelling rows") as progress:
         for done in relabel_dataset(
             dataset,
@@ -247,9 +248,10 @@ def _by_expert(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
             over_hand=arguments.over_hand,
             progress=progress,
         ):
-            labelled += done.rows
-            print(done.summary, flush=True)
-    return _said_if_none(labelled)
+            done_with.append(done)
+            if done.had_chosen_rows:
+                print(done.summary, flush=True)
+    return _told(arguments, done_with)
 
 
 def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]) -> int:
@@ -280,10 +282,27 @@ def _by_device(arguments: argparse.Namespace, dataset: Dataset, names: list[str]
     return 0 if labelled else 1
 
 
-def _said_if_none(labelled: int) -> int:
-    if labelled:
+def _told(arguments: argparse.Namespace, done: list[Relabelled]) -> int:
+    """Say of how many episodes nothing was asked for, and why nothing at all was labelled."""
+    without = sum(not each.had_chosen_rows for each in done)
+    given = [
+        *([f"--rows {arguments.rows}"] if arguments.rows != ALL_ROWS else []),
+        *([f"--only {arguments.only}"] if arguments.only else []),
+    ]
+    choice = " and ".join(given)
+    if any(each.rows for each in done):
+        if without:
+            print(
+                f"{amount(without, 'episode has', 'episodes have')} no rows that {choice} chooses"
+            )
         return 0
-    print("no row was labelled: none was chosen, or none has an observation")
+    if without < len(done):
+        why = "what was chosen is labelled by a person, or has no whole observation"
+    elif choice:
+        why = f"{choice} chooses none in these episodes; leave it out to label all rows"
+    else:
+        why = "no episode has a row"
+    print(f"no row was labelled: {why}")
     return 1
 
 

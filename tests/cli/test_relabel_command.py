@@ -43,7 +43,21 @@ def test_by_the_scripted_expert(dataset: Path, capsys: pytest.CaptureFixture[str
     listed = capsys.readouterr().out
     assert "the scripted expert of reach" in listed
     assert main(["relabel", str(dataset), "--only", "policy"]) == 1
-    assert "no row was labelled" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        "no row was labelled: --only policy chooses none in these episodes; leave it out to label "
+        "all rows\n"
+    )
+
+
+def test_episodes_without_a_chosen_row_are_counted(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (summary.rows for summary in Dataset(dataset).episodes)
+    assert first != second
+    assert main(["relabel", str(dataset), "--rows", f"{min(first, second)}:"]) == 0
+    labelled, counted = capsys.readouterr().out.splitlines()
+    assert "layer 0" in labelled
+    assert counted == f"1 episode has no rows that --rows {min(first, second)}: chooses"
 
 
 def test_an_import_whose_task_nobody_knows_is_labelled_by_the_expert_that_is_named(
