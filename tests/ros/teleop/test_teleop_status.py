@@ -198,6 +198,13 @@ def test_a_state_that_is_none_is_refused(text):
     assert read_state(text) is None
 
 
+def test_what_stays_above_the_line_is_not_broken():
+    file = io.StringIO()
+    text = "the scripted operator takes over " * 5
+    StatusTerminal(Console(file=file, width=80)).print(text)
+    assert file.getvalue() == f"{text}\n"
+
+
 def test_the_line_is_replaced_in_place_and_never_wraps():
     file = io.StringIO()
     console = Console(file=file, force_terminal=True, width=60, color_system=None)
