@@ -287,6 +287,7 @@ class Training:
             source = self.batches.stream(order, config.compute.loader_workers) if order else None
             since_s, since_step = time.monotonic(), first
             shown: dict[str, float] = {}
+            is_warming_up = True
             for step in range(first, config.steps):
                 batch = next(source) if source else None
                 with interruption.held_back():
@@ -296,6 +297,9 @@ class Training:
                     standing.step = step + 1
                     if threads and threads.end():
                         self._tell_threads(threads.chosen, bar)
+                if is_warming_up and not (threads and threads.is_measuring):
+                    bar.estimate_from(standing.step)
+                    is_warming_up = False
                 if log is None and self.processes.is_main:
                     # Not before: a training that cannot make a step leaves nothing behind.
                     run_folder.create(self.folder, self.identity)
