@@ -105,19 +105,21 @@ def _train(arguments: argparse.Namespace) -> int:
     from robot_learning.episodes.dataset.dataset import Dataset
     from robot_learning.learning.evaluation.simulation import rollout_for
     from robot_learning.learning.training.distributed import is_first_process
+    from robot_learning.learning.training.interruption import terminated_like_interrupted
     from robot_learning.learning.training.trainer import train
 
     dataset = Dataset(arguments.dataset)
     config, folder = _config(arguments, dataset.info.task)
     try:
-        result = train(
-            dataset,
-            config,
-            folder,
-            resume=arguments.resume,
-            rollout=rollout_for(dataset, config),
-            show_progress=True,
-        )
+        with terminated_like_interrupted():
+            result = train(
+                dataset,
+                config,
+                folder,
+                resume=arguments.resume,
+                rollout=rollout_for(dataset, config),
+                show_progress=True,
+            )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_stopped(arguments, folder, config.steps)) from None
     if not is_first_process():

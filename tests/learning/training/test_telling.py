@@ -143,8 +143,9 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
-def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(
-    start: Start, demonstrations_path: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_say_where_it_stopped_and_how_to_go_on(
+    start: Start, demonstrations_path: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     folder = tmp_path / "my run"
     process = start(demonstrations_path, folder)
@@ -154,7 +155,7 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     step = saved_step(folder)
