@@ -49,6 +49,26 @@ def test_by_the_scripted_expert(dataset: Path, capsys: pytest.CaptureFixture[str
     )
 
 
+def test_layers_are_listed_in_narrow_cells_and_sentences_stand_below(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, name = DatasetFolder(dataset), "episode_000000.hdf5"
+    rows = Dataset(dataset).episodes[0].rows
+    facts = {"created_utc": "2026-01-01T12:00:00+00:00", "author": "ana"}
+    method = "keyboard, by step; state restored exactly for 3 of 3 rows"
+    with folder.lock():
+        mask = np.arange(rows) < 3
+        add_label_layer(folder, name, np.zeros((rows, 7)), mask, method=method, **facts)
+    assert main(["relabel", str(dataset), "1", "--rows", "2:8"]) == 0
+    capsys.readouterr()
+    assert main(["relabel", str(dataset), "--list"]) == 0
+    *table, remark = capsys.readouterr().out.splitlines()
+    first, second = (line.split("   ") for line in table if "episode_" in line)
+    assert "keyboard, by step" in [cell.strip() for cell in first]
+    assert "asked" in [cell.strip() for cell in second]
+    assert remark == "episode_000000, layer 0: state restored exactly for 3 of 3 rows"
+
+
 def test_episodes_without_a_chosen_row_are_counted(
     dataset: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
