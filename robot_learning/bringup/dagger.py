@@ -31,7 +31,7 @@ from robot_learning.bringup.teleop import SCRIPTED, teleop_node
 from robot_learning.bringup.teleop_record import InstructionOrTask, recorder_node
 from robot_learning.core.decoding import decode
 from robot_learning.core.ensemble_folders import best_checkpoint
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.options.operator import EngageAbove, ReleaseBelow
 from robot_learning.core.options.serving import Device
 from robot_learning.core.options.target_rate import TargetRate
@@ -216,6 +216,8 @@ def _chosen(arguments: DaggerArguments) -> _Chosen:
     facts = _facts(dataset, checkpoint)
     robot, task = arguments.robot or facts.robot, arguments.task or facts.task
     out = out or f"runs/{task}-dagger"
+    if not arguments.resume and (Path(out).expanduser() / NAME).exists():
+        raise ConfigurationError(used_folder(out))
     if arguments.resume and arguments.dataset:
         _, gate = _resumed(out)
     cameras = arguments.cameras or facts.cameras or ("none",)

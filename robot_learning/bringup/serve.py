@@ -34,6 +34,7 @@ from robot_learning.core.ensemble_folders import (
 )
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.serving import Device
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.headers.checkpoint_header import read_checkpoint_header
 from robot_learning.nodes.policy import AskAbove
 from robot_learning.nodes.rollout import RolloutEpisodes
@@ -69,6 +70,14 @@ class ServeArguments(PolicyArguments, SceneArguments):
         ]
         | None
     ) = None
+    seed: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="Seed of the first scene; demonstrations begin at 0, so that the default "
+            "shows scenes that none has seen",
+        ),
+    ] = FIRST_HELD_OUT_SEED
     sim: Simulate = True
     drive: Annotated[
         bool,

@@ -38,6 +38,17 @@ class DependencyError(RobotLearningError):
     """An optional dependency or system library is missing; the text says how to install it."""
 
 
+def used_folder(folder: object, what: str = "run") -> str:
+    """Text for an output folder that holds a run already.
+
+    >>> used_folder("runs/lift", "training")
+    'runs/lift: there is a training already; continue it with --resume, or choose another --out'
+    """
+    return (
+        f"{folder}: there is a {what} already; continue it with --resume, or choose another --out"
+    )
+
+
 def unknown_choice(what: str, given: object, valid: Iterable[str]) -> str:
     """Text for a name that is not among the valid ones, with the nearest one suggested.
 

@@ -61,12 +61,13 @@ class ProgressLines:
         self._ask = ask
         self._done, self._total, self._first = 0, 0, 0
         self._figures = self._phase = ""
-        self._began_s = time.monotonic()
+        self._began_s = self._estimated_s = time.monotonic()
+        self._estimates = True
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     def __enter__(self) -> ProgressLines:
-        self._began_s = time.monotonic()
+        self._began_s = self._estimated_s = time.monotonic()
         self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
         self._thread.start()
         return self
@@ -80,6 +81,14 @@ class ProgressLines:
         """What was done before, of how much; the remaining time is reckoned from here."""
         self._done = self._first = done
         self._total = total
+
+    def hold_estimate(self) -> None:
+        """Tell no remaining time until `estimate_from`: the beginning is no measure of the rest."""
+        self._estimates = False
+
+    def estimate_from(self, done: int) -> None:
+        """Reckon the remaining time from now on, when so much is done."""
+        self._first, self._estimated_s, self._estimates = done, time.monotonic(), True
 
     def update(self, done: int, total: int, figures: str = "") -> None:
         """Set how far the work is.
@@ -97,7 +106,7 @@ class ProgressLines:
 
     def line(self) -> str:
         """What would be written now."""
-        spent_s = time.monotonic() - self._began_s
+        now_s = time.monotonic()
         if self._ask:
             self._phase = self._ask()
         parts = []
@@ -105,9 +114,9 @@ class ProgressLines:
             parts.append(f"{self._unit} {self._done} of {self._total}".strip())
         parts += [text for text in (self._phase, self._figures) if text]
         made = self._done - self._first
-        parts.append(f"{duration_text(spent_s)} so far")
-        if self._total and made > 0:
-            left_s = spent_s / made * (self._total - self._done)
+        parts.append(f"{duration_text(now_s - self._began_s)} so far")
+        if self._estimates and self._total and made > 0:
+            left_s = (now_s - self._estimated_s) / made * (self._total - self._done)
             parts.append(f"about {duration_text(left_s)} left")
         return f"{self._what}: {', '.join(parts)}"
 

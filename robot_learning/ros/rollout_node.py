@@ -12,6 +12,7 @@ import sys
 from rclpy.node import Node
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.core.vocabulary import Mode
 from robot_learning.learning.evaluation.intervals import wilson
 from robot_learning.nodes.rollout import RolloutNodeSettings
@@ -52,7 +53,8 @@ class RolloutNode(Node):  # type: ignore[misc]
             while not wanted or self._count < wanted:
                 self._episode()
         finally:
-            self.get_logger().info(f"served {amount(self._count, 'episode')}: {self._standing()}")
+            served = f"served {amount(self._count, 'episode')} {self._seeds}"
+            self.get_logger().info(f"{served}: {self._standing()}")
         self._host.finish()
 
     def close(self) -> None:
@@ -62,6 +64,14 @@ class RolloutNode(Node):  # type: ignore[misc]
     @property
     def _count(self) -> int:
         return len(self._outcomes) + self._helped
+
+    @property
+    def _seeds(self) -> str:
+        """Whether demonstrations may have had the same scenes, in words."""
+        first = self._settings.seed
+        if first >= FIRST_HELD_OUT_SEED:
+            return f"on held-out scenes (seeds from {first})"
+        return f"on scenes that demonstrations may have had (seeds from {first})"
 
     def _episode(self) -> None:
         seed = self._settings.seed + self._count

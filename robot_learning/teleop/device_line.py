@@ -20,11 +20,16 @@ class DeviceLine:
 
     The first problem is reported at once, and so is a change for the worse, but no more than once
     in `quiet_s`: those in between are counted and reported with the next one, or with the recovery.
-    A recovery is reported once it has lasted for `settled_s`.
+    A recovery is reported once it has lasted for `settled_s`. What was never ready is reported
+    again every `remind_s`: whoever waits for it sees nothing else.
     """
 
-    def __init__(self, quiet_s: float = 10.0, settled_s: float = 1.0) -> None:
+    def __init__(
+        self, quiet_s: float = 10.0, settled_s: float = 1.0, remind_s: float = 30.0
+    ) -> None:
         self._quiet_ns, self._settled_ns = seconds_to_ns(quiet_s), seconds_to_ns(settled_s)
+        self._remind_ns = seconds_to_ns(remind_s)
+        self._was_ready = False
         self._kind: str | None = None
         self._since_ns = 0
         self._told: str | None = None
@@ -48,19 +53,28 @@ class DeviceLine:
         return self._worse(now_ns, kind, problem) if kind else self._better(now_ns)
 
     def _worse(self, now_ns: int, kind: str, problem: str) -> str:
-        quiet = self._worse_told_ns is not None and now_ns - self._worse_told_ns < self._quiet_ns
-        if quiet or kind not in self._untold:
+        told_ns = self._worse_told_ns
+        if told_ns is not None and now_ns - told_ns < self._quiet_ns:
             return ""
+        if kind not in self._untold:
+            return self._reminder(now_ns, problem)
         self._told, self._worse_told_ns = kind, now_ns
         count, first_ns, _ = self._untold.pop(kind)
         return problem + _repeats(count, now_ns - first_ns)
+
+    def _reminder(self, now_ns: int, problem: str) -> str:
+        told_ns = self._worse_told_ns
+        if self._was_ready or told_ns is None or now_ns - told_ns < self._remind_ns:
+            return ""
+        self._worse_told_ns = now_ns
+        return problem
 
     def _better(self, now_ns: int) -> str:
         if self._told is not None and (
             not self._told or now_ns - self._since_ns < self._settled_ns
         ):
             return ""
-        self._told = ""
+        self._told, self._was_ready = "", True
         before = [
             problem + _repeats(count, now_ns - first_ns)
             for count, first_ns, problem in self._untold.values()

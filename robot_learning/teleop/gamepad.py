@@ -30,6 +30,9 @@ from robot_learning.teleop.device import (
 )
 from robot_learning.teleop.gamepad_map import GamepadMap
 
+# Short, so that all of it is seen in 80 columns.
+_ABSENT = "no gamepad: start a joy driver or use gamepad_direct"
+
 
 @dataclass(frozen=True, slots=True)
 class JoySample:
@@ -181,7 +184,7 @@ class Gamepad(TeleopDevice):
         if self._lost:
             return Health(False, self._lost)
         if sample is None:
-            return Health(False, "no joy message yet")
+            return Health(False, _ABSENT)
         age_s = (now_ns - sample.receive_ns) / NS_PER_S
         if not 0.0 <= age_s <= self._map.heartbeat_timeout_s:
             return Health(False, f"no joy message for {age_s:.2f} s")

@@ -171,4 +171,5 @@ class StatusTerminal:
     def print(self, text: str) -> None:
         """Print something that stays, above the line."""
         self.clear()
-        self.console.print(text, markup=False, highlight=False)
+        # A file has its lines whole, and a terminal breaks them itself.
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)

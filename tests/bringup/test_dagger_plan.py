@@ -112,6 +112,20 @@ def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
     assert values(found["dagger_node"])["resume"] is True
 
 
+def test_a_run_that_is_there_is_resumed_or_left_alone(tmp_path, monkeypatch):
+    (tmp_path / "rounds.json").write_text(json.dumps({"version": 1, "dataset": SAMPLE}))
+    remedy = "there is a run already; continue it with --resume, or choose another --out"
+    with pytest.raises(ConfigurationError, match=f"{tmp_path}: {remedy}"):
+        nodes(dataset=SAMPLE, out=str(tmp_path))
+    # Also where the folder is the one that would be chosen.
+    place = tmp_path / "runs" / "lift-dagger"
+    place.mkdir(parents=True)
+    (tmp_path / "rounds.json").rename(place / "rounds.json")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=f"runs/lift-dagger: {remedy}"):
+        nodes(dataset=SAMPLE)
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [

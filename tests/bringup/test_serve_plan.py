@@ -11,6 +11,7 @@ from robot_learning.bringup.plan import OnExit
 from robot_learning.bringup.serve import SERVE
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.learning.evaluation.evaluation import EvaluationConfig
 from robot_learning.serving.backend_probe import BACKENDS
 from robot_learning.serving.chunk_planner import EXECUTIONS, Execution
 from robot_learning.serving.devices import DEVICES
@@ -165,3 +166,11 @@ def test_a_policy_of_an_environment_with_a_robot_is_served(checkpoint, tmp_path)
     plain["details"]["environment"] = {"id": "robot_learning/Lift-v0"}
     (tmp_path / "checkpoint.json").write_text(json.dumps(plain))
     assert values(nodes(checkpoint=str(tmp_path))["robot_node"])["robot"] == "desk_duo"
+
+
+def test_scenes_are_those_of_evaluate_that_no_demonstration_had_unless_a_seed_is_given(checkpoint):
+    started = nodes(checkpoint=str(checkpoint), drive="true")
+    seeds = {values(started[name])["seed"] for name in ("robot_node", "rollout_node")}
+    assert seeds == {EvaluationConfig().seed}
+    started = nodes(checkpoint=str(checkpoint), drive="true", seed="3")
+    assert values(started["rollout_node"])["seed"] == 3

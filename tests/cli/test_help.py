@@ -105,6 +105,28 @@ def test_dagger_tells_its_two_ways_apart() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "setting"),
+    [
+        (["--steps", "200"], "steps=200"),
+        (["--steps=200"], "steps=200"),
+        (["--learning-rate", "1e-4"], "optimizer.learning_rate=1e-4"),
+        (["--batch-size"], "batch_size=VALUE"),
+    ],
+)
+def test_a_setting_that_is_given_as_an_option_is_answered_with_set(
+    given: list[str], setting: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["dagger", "--dataset", "d", *given])
+    said = capsys.readouterr().err
+    option = given[0].partition("=")[0]
+    assert said == (
+        f"robot-learning dagger: error: unknown option '{option}'; settings of the training are "
+        f"given by --set: --set {setting} (`robot-learning train --list-settings` lists them)\n"
+    )
+
+
+@pytest.mark.parametrize(
     ("given", "text"),
     [
         (["evalute"], "unknown command 'evalute'; did you mean 'evaluate'?"),

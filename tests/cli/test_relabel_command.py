@@ -43,7 +43,41 @@ def test_by_the_scripted_expert(dataset: Path, capsys: pytest.CaptureFixture[str
     listed = capsys.readouterr().out
     assert "the scripted expert of reach" in listed
     assert main(["relabel", str(dataset), "--only", "policy"]) == 1
-    assert "no row was labelled" in capsys.readouterr().out
+    assert capsys.readouterr().out == (
+        "no row was labelled: --only policy chooses none in these episodes; leave it out to label "
+        "all rows\n"
+    )
+
+
+def test_layers_are_listed_in_narrow_cells_and_sentences_stand_below(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, name = DatasetFolder(dataset), "episode_000000.hdf5"
+    rows = Dataset(dataset).episodes[0].rows
+    facts = {"created_utc": "2026-01-01T12:00:00+00:00", "author": "ana"}
+    method = "keyboard, by step; state restored exactly for 3 of 3 rows"
+    with folder.lock():
+        mask = np.arange(rows) < 3
+        add_label_layer(folder, name, np.zeros((rows, 7)), mask, method=method, **facts)
+    assert main(["relabel", str(dataset), "1", "--rows", "2:8"]) == 0
+    capsys.readouterr()
+    assert main(["relabel", str(dataset), "--list"]) == 0
+    *table, remark = capsys.readouterr().out.splitlines()
+    first, second = (line.split("   ") for line in table if "episode_" in line)
+    assert "keyboard, by step" in [cell.strip() for cell in first]
+    assert "asked" in [cell.strip() for cell in second]
+    assert remark == "episode_000000, layer 0: state restored exactly for 3 of 3 rows"
+
+
+def test_episodes_without_a_chosen_row_are_counted(
+    dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = (summary.rows for summary in Dataset(dataset).episodes)
+    assert first != second
+    assert main(["relabel", str(dataset), "--rows", f"{min(first, second)}:"]) == 0
+    labelled, counted = capsys.readouterr().out.splitlines()
+    assert "layer 0" in labelled
+    assert counted == f"1 episode has no rows that --rows {min(first, second)}: chooses"
 
 
 def test_an_import_whose_task_nobody_knows_is_labelled_by_the_expert_that_is_named(

@@ -41,6 +41,16 @@ def test_what_is_found_at_first_is_told_at_once_and_once(told: Told) -> None:
     assert other.lines == [(0.0, LOST)]
 
 
+def test_what_was_never_ready_is_told_again_until_it_is(told: Told) -> None:
+    told.through(0.0, 70.0, UNPLUGGED)
+    told.through(70.0, 80.0)
+    told.through(80.0, 150.0, UNPLUGGED)
+    assert told.lines == [
+        *((0.0, UNPLUGGED), (30.0, UNPLUGGED), (60.0, UNPLUGGED)),
+        *((71.0, "ready"), (80.0, UNPLUGGED)),
+    ]
+
+
 def test_worse_is_told_at_once_and_better_once_it_has_lasted(told: Told) -> None:
     told.through(0.0, 20.0)
     told.through(20.0, 21.0, LOST)

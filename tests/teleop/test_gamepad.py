@@ -11,7 +11,7 @@ from device_contract import PERIOD_NS, DeviceContract, context_at
 
 from robot_learning.core.errors import ConfigurationError, RobotConnectionError
 from robot_learning.core.profile import RobotProfile
-from robot_learning.teleop.device import CartesianJog, OperatorEvent, TeleopInput
+from robot_learning.teleop.device import CartesianJog, Health, OperatorEvent, TeleopInput
 from robot_learning.teleop.evdev_gamepad import EvdevGamepad
 from robot_learning.teleop.gamepad import Gamepad, JoySample
 from robot_learning.teleop.gamepad_map import GamepadMap, load_gamepad_map
@@ -86,6 +86,11 @@ def test_dead_zone_is_cut_and_rescaled(pad: Pad) -> None:
     assert isinstance(half, CartesianJog)
     assert half.linear == pytest.approx((-0.5, 0.0, 0.0))
     assert pad.tick("dead_man", left_y=1.0).motions[0].linear == (1.0, 0.0, 0.0)
+
+
+def test_a_pad_that_was_never_heard_says_what_to_do(pad: Pad) -> None:
+    missing = pad.device.poll(pad.now_ns, pad.context)
+    assert missing.health == Health(False, "no gamepad: start a joy driver or use gamepad_direct")
 
 
 def test_joy_messages_that_stop_arriving_disengage(pad: Pad) -> None:

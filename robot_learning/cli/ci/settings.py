@@ -26,11 +26,12 @@ from msgspec import Meta
 
 from robot_learning.core.decoding import UNIQUE, check
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.core.yaml_file import decode_yaml
 
 DEFAULT_BOUND = 0.05
 DEFAULT_EPISODES = 100
-DEFAULT_SEED = 100_000
+DEFAULT_SEED = FIRST_HELD_OUT_SEED
 DEFAULT_STEPS = 200
 LAST = "last"
 Text = Annotated[str, Meta(min_length=1)]

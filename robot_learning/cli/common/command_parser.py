@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any, NoReturn, TypeAlias
 
 from robot_learning.cli.common.examples import EXAMPLES
@@ -81,13 +82,43 @@ def has_default(action: argparse.Action) -> bool:
     return is_number or bool(action.default)
 
 
+def _as_setting(option: str, given: Sequence[str]) -> str:
+    """How to give an option that is a setting of the training; empty where it is none.
+
+    With `--env` the settings are those of the algorithm, which have other names.
+
+    Args:
+        option: as it was given: `--steps` or `--steps=200`.
+        given: the command line, in which its value may follow.
+    """
+    from robot_learning.learning.training.config import TrainConfig
+    from robot_learning.learning.training.setting_list import settings_of
+
+    if "--env" in given:
+        return ""
+    dashed, _, value = option.partition("=")
+    name = dashed.removeprefix("--").replace("-", "_")
+    known = [setting.name for setting in settings_of(TrainConfig())]
+    setting = next((each for each in known if each == name or each.endswith(f".{name}")), "")
+    if not setting:
+        return ""
+    after = [word for before, word in pairwise(given) if before == option]
+    value = value or next((word for word in after if not word.startswith("-")), "VALUE")
+    return (
+        f"settings of the training are given by --set: --set {setting}={value} "
+        "(`robot-learning train --list-settings` lists them)"
+    )
+
+
 class CommandParser(argparse.ArgumentParser):
     """`argparse.ArgumentParser` with this command line's help and errors; subcommands inherit it.
 
-    The example comes from `EXAMPLES`, by the name of the command.
+    The example comes from `EXAMPLES`, by the name of the command. One that `trains` takes the
+    settings of a training by `--set`, and says so to who gives one of them as an option.
     """
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, *arguments: Any, trains: bool = False, **settings: Any) -> None:
+        self._trains = trains
         settings.setdefault("formatter_class", HelpFormatter)
         super().__init__(*arguments, **settings)
         command = self.prog.partition(" ")[2]
@@ -106,6 +137,9 @@ class CommandParser(argparse.ArgumentParser):
         for text in left:
             name = text.partition("=")[0]
             if name.startswith("--"):
+                if self._trains and (remedy := _as_setting(text, args or ())):
+                    # Without the usage, in which the remedy would be lost.
+                    self.exit(2, f"{self.prog}: error: unknown option '{name}'; {remedy}\n")
                 valid = [option for option in self._option_string_actions if option[:2] == "--"]
                 self.error(unknown_choice("option", name, valid))
         return found, left

@@ -9,12 +9,14 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
+from rich.table import Table
 from rich.text import Text
 
 from robot_learning.cli.common.console import make_console, make_table, print_what_fits
 from robot_learning.cli.dataset.chosen import open_chosen
 from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.schema import DatasetInfo
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary
 
@@ -44,14 +46,19 @@ def run_info(arguments: argparse.Namespace) -> int:
         if isinstance(value, dict):
             text = ", ".join(f"{count} {key}" for key, count in value.items())
         console.print(f"{name.replace('_', ' '):{width}}  {text}", soft_wrap=True)
-    streams = make_table("stream", "rate", "max age", "columns", right=("rate", "max age"))
-    for stream in dataset.info.streams:
-        columns = ", ".join(f"{c.path} {c.dtype} {c.shape}" for c in stream.columns)
-        streams.add_row(
-            stream.name, f"{stream.rate_hz:g} Hz", f"{stream.max_age_s * 1e3:g} ms", columns
-        )
-    console.print(streams)
+    console.print(_streams(dataset.info))
     return 0
+
+
+def _streams(info: DatasetInfo) -> Table:
+    """A line a column, so that it is narrow; what holds for the whole stream is on its first."""
+    table = make_table("stream", "rate", "max age", "columns", right=("rate", "max age"))
+    for stream in info.streams:
+        facts = (stream.name, f"{stream.rate_hz:g} Hz", f"{stream.max_age_s * 1e3:g} ms")
+        for column in stream.columns:
+            table.add_row(*facts, f"{column.path} {column.dtype} {column.shape}")
+            facts = ("", "", "")
+    return table
 
 
 def run_list(arguments: argparse.Namespace) -> int:

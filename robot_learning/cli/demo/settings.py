@@ -8,6 +8,7 @@ from pathlib import Path
 from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast1, Positive
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 
 # What the two first policies are called.
 BC, DART = "BC", "DART"
@@ -47,7 +48,7 @@ class DemoSettings:
     step_in_s: Positive = 4.0
     steps: AtLeast1 = 4000
     evaluations: AtLeast1 = 100
-    evaluation_seed: int = 100_000
+    evaluation_seed: int = FIRST_HELD_OUT_SEED
     real_time: bool = False
 
     def __post_init__(self) -> None:

@@ -51,6 +51,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dagger`; its options are the launch arguments, and those for `--env`."""
     parser = subparsers.add_parser(
         "dagger",
+        trains=True,
         description="Run rounds of DAgger in one of two ways. Over ROS nodes, a person or the "
         "scripted operator corrects a policy that drives a real or simulated robot. With --env, an "
         "expert corrects a policy in any gymnasium environment, without ROS. --resume continues a "

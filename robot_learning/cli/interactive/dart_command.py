@@ -21,6 +21,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `dart`."""
     parser = subparsers.add_parser(
         "dart",
+        trains=True,
         description="Demonstrate, train, estimate the covariance of the policy's error on "
         "demonstrations that it has not seen, and demonstrate again with noise of that covariance. "
         "The noise moves the arm; the label remains what the demonstrator intended. --resume "

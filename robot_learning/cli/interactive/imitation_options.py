@@ -13,6 +13,7 @@ from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.target_rate import TARGET_RATE, TARGET_RATE_TEXT
+from robot_learning.learning.imitation.references import check_references
 
 GROUP = "any gymnasium environment (--env)"
 # What `dagger` and `dart` take with --env and without it, in words that fit both.
@@ -149,7 +150,8 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
         raise ConfigurationError("--env: name a gymnasium environment, such as Pendulum-v1")
     if not arguments.expert and not arguments.env.startswith("robot_learning"):
         raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
-    # Told before: what trains takes seconds to load.
+    # Before what trains, which takes seconds to load.
+    check_references(arguments.env, arguments.expert or "")
     from robot_learning.cli.interactive.imitation_run import run_imitation
 
     return run_imitation(arguments, algorithm)

@@ -153,13 +153,6 @@ def _remarks(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> list
             f"{clipped:.1%} of the expert's numbers lay outside the action space and were clipped"
         )
     remarks += _asked_remarks(study, results)
-    spent = sum(result.wall_s for run in results.values() for result in run)
-    overhead = sum(result.overhead_s for run in results.values() for result in run)
-    if spent:
-        remarks.append(
-            f"overhead beyond environment, expert, policy, gradient steps and measuring: "
-            f"{overhead / spent:.1%} of {spent:.1f} s"
-        )
     folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
     remarks.append(f"policies: {folders}/best; figures: {study.folder}/results.json, metrics.csv")
     return remarks

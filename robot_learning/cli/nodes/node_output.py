@@ -60,11 +60,11 @@ class NodeOutput(io.StringIO):
         self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def write(self, text: str) -> int:
-        """One or more whole lines, each with its node's name in front."""
+        """One or more whole lines, each of which names its node."""
         self._file.write(text)
         for line in text.splitlines():
             self.last_lines.append(line)
-            logged = read_line(_PROCESS.sub("", line))
+            logged = read_line(line) or read_line(_PROCESS.sub("", line))
             if logged and logged.severity == "INFO" and logged.node in _TOLD:
                 self._tell(logged.text)
             elif found := _SPEED.match(line):

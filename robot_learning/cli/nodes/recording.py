@@ -54,6 +54,5 @@ def _show(folder: Path, summaries: list[EpisodeSummary], warning: str) -> None:
     succeeded = sum(summary.outcome == "success" for summary in summaries)
     rows = sum(summary.rows for summary in summaries)
     print(
-        f"{amount(len(summaries), 'episode')} saved, {succeeded} of them successful, "
-        f"{amount(rows, 'row')}"
+        f"{amount(len(summaries), 'episode')} saved, {succeeded} successful, {amount(rows, 'row')}"
     )

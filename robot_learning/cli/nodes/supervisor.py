@@ -176,7 +176,12 @@ class Supervisor:
         logged = read_line(text)
         if logged and logged.severity != "INFO":
             self.warnings[logged.node.rpartition(".")[2]] = logged.text
-        self._say(str(logged) if logged and self._on_terminal else f"[{name}] {text}")
+        if logged and self._on_terminal:
+            text = str(logged)
+        elif not (logged and logged.node.rpartition(".")[2] == name):
+            # What does not name its node itself.
+            text = f"[{name}] {text}"
+        self._say(text)
 
     def _say(self, text: str) -> None:
         self._output.write(f"{self._clear}{text}\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -39,7 +40,9 @@ def add_parser(subparsers: Subparsers) -> None:
         help="return from which an episode of a gymnasium environment counts as a success",
     )
     parser.add_argument("--episodes", type=int, default=100, help="number of episodes")
-    parser.add_argument("--seed", type=int, default=100_000, help="seed of the first episode")
+    parser.add_argument(
+        "--seed", type=int, default=FIRST_HELD_OUT_SEED, help="seed of the first episode"
+    )
     parser.add_argument("--worlds", type=int, default=50, help="worlds that are simulated at once")
     parser.add_argument(
         "--executed-steps",

@@ -24,6 +24,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `train`."""
     parser = subparsers.add_parser(
         "train",
+        trains=True,
         description="Train a policy on a dataset. The output folder holds the checkpoints (best, "
         "last), the settings, metrics.csv, TensorBoard events, and the state that --resume needs.",
         epilog=_EPILOG,

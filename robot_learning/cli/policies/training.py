@@ -13,6 +13,7 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.evaluation.simulation import rollout_for
 from robot_learning.learning.training.config import TrainConfig, parse_overrides
 from robot_learning.learning.training.distributed import is_first_process
+from robot_learning.learning.training.interruption import terminated_like_interrupted
 from robot_learning.learning.training.presets import preset
 from robot_learning.learning.training.run_folder import read_config
 from robot_learning.learning.training.trainer import train as train_policy
@@ -24,14 +25,15 @@ def train(arguments: argparse.Namespace) -> int:
     dataset = Dataset(arguments.dataset)
     config, folder = _config(arguments, dataset.info.task)
     try:
-        result = train_policy(
-            dataset,
-            config,
-            folder,
-            resume=arguments.resume,
-            rollout=rollout_for(dataset, config),
-            show_progress=True,
-        )
+        with terminated_like_interrupted():
+            result = train_policy(
+                dataset,
+                config,
+                folder,
+                resume=arguments.resume,
+                rollout=rollout_for(dataset, config),
+                show_progress=True,
+            )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_stopped(arguments, folder, config.steps)) from None
     if not is_first_process():

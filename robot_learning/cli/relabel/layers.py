@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from robot_learning.cli.common.console import make_console, make_table
+from robot_learning.cli.dataset.browse import local_time
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -17,16 +18,23 @@ def list_layers(dataset: Dataset, names: list[str]) -> int:
     """Print the label layers of these episodes, and the sittings that were cut off."""
     columns = ("episode", "layer", "rows", "author", "when", "how", "counts")
     table = make_table(*columns, right=("layer", "rows"))
+    remarks = []
     for name in names:
         for layer in dataset.episode(name).labels(removed=True):
             rows = f"{layer.mask.sum()} of {len(layer.mask)}"
             counts = "removed" if layer.removed else "yes"
-            facts = (str(layer.number), rows, layer.author, layer.created_utc, layer.method)
+            # A device's method goes on with a sentence on what was restored.
+            how, _, remark = layer.method.partition("; ")
+            how = how.removesuffix(f" {layer.author}")
+            facts = (str(layer.number), rows, layer.author, local_time(layer.created_utc), how)
             table.add_row(name.removesuffix(".hdf5"), *facts, counts)
+            if remark:
+                remarks.append(f"{name.removesuffix('.hdf5')}, layer {layer.number}: {remark}")
         if unfinished(dataset.path, name):
             table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on", "")
     if table.row_count:
         make_console().print(table)
+        print(*remarks, sep="\n", end="\n" if remarks else "")
     else:
         print(f"{dataset.path}: no label layer, and no sitting that was cut off")
     return 0

@@ -13,6 +13,7 @@ from msgspec import Meta
 from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import JointKind, RobotProfile
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.learning.evaluation.demonstrations import with_camera_sizes
 from robot_learning.learning.evaluation.intervals import Share, mcnemar, wilson
 from robot_learning.learning.evaluation.outcomes import Take
@@ -51,7 +52,7 @@ class EvaluationConfig:
     task: str = "lift"
     robot: str = "desk_arm"
     episodes: Several = 100
-    seed: int = 100_000
+    seed: int = FIRST_HELD_OUT_SEED
     worlds: Several = 50
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     ask_expert: bool = True

@@ -13,6 +13,7 @@ import numpy as np
 from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.learning.evaluation.evaluation import Comparison, compare_takes
 from robot_learning.learning.evaluation.intervals import Z_95, Share, wilson
 from robot_learning.learning.evaluation.outcomes import Outcome, Take
@@ -38,7 +39,7 @@ class GymConfig:
     env: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     episodes: AtLeast1 = 100
-    seed: AtLeast0 = 100_000
+    seed: AtLeast0 = FIRST_HELD_OUT_SEED
     max_steps: AtLeast0 = 0
     success_return: float | None = None
 

@@ -23,6 +23,7 @@ import torch
 
 from robot_learning.core import files
 from robot_learning.core.ensemble_folders import BEST
+from robot_learning.core.errors import used_folder
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
 from robot_learning.learning.training.errors import RunError, TrainingError
@@ -115,7 +116,7 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
     """
     if holds_run(folder):
         if not resume:
-            raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
+            raise RunError(used_folder(folder))
         state = load(folder)
         _refuse_others(folder, state.identity, identity)
         return state

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.files import write_atomically
 from robot_learning.core.leash import leashed
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
@@ -174,7 +174,7 @@ def _refuse_used(study: Study) -> None:
     for seed in study.seeds:
         folder = study.run_folder(seed)
         if holds_run(folder):
-            raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
+            raise RunError(used_folder(folder))
 
 
 def _write(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> None:

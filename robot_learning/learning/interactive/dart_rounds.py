@@ -19,6 +19,7 @@ from robot_learning.control.noise import isotropic_covariance, load_covariance
 from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store import seeds
 from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder
@@ -53,7 +54,6 @@ from robot_learning.policies.checkpoint import load_checkpoint
 from robot_learning.policies.policy import Policy
 from robot_learning.sim.env import resolve_robot
 
-_EVALUATION_SEED = 100_000
 _EXPERT_EVERY = 5
 
 # Records the given number of further demonstrations of the newest iteration, with a file's noise.
@@ -216,7 +216,7 @@ def _simulated(policy: Policy, settings: DartSettings) -> dict[str, Any]:
         task=settings.task,
         robot=settings.robot,
         episodes=settings.evaluation_episodes,
-        seed=_EVALUATION_SEED,
+        seed=FIRST_HELD_OUT_SEED,
         expert_every=_EXPERT_EVERY,
         reward="sparse",
     )

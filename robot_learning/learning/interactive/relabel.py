@@ -66,6 +66,11 @@ class Relabelled:
     driven: int = 0
 
     @property
+    def had_chosen_rows(self) -> bool:
+        """Whether any of its rows were asked for."""
+        return bool(self.rows or self.unseen or self.by_hand)
+
+    @property
     def summary(self) -> str:
         """The result in one line."""
         numbers = amount(self.clipped, "number")
@@ -79,9 +84,10 @@ class Relabelled:
         )
         driven = f", {self.driven} of them where a person drove" if self.driven else ""
         layer = f"layer {self.layer}" if self.layer is not None else "no layer"
+        changed = f", changed by {self.change:.4f} rad or m (rms)" if self.rows else ""
         return (
-            f"{self.name.removesuffix('.hdf5')}: {layer}, {amount(self.rows, 'row')} labelled, "
-            f"changed by {self.change:.4f} rad or m (rms){driven}{clipped}{unseen}{hand}"
+            f"{self.name.removesuffix('.hdf5')}: {layer}, {amount(self.rows, 'row')} labelled"
+            f"{changed}{driven}{clipped}{unseen}{hand}"
         )
 
 

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.decoding import decode
+from robot_learning.core.errors import used_folder
 from robot_learning.core.vocabulary import Labeller, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.episode import Episode
@@ -262,7 +263,7 @@ def refuse_used(folder: Path) -> None:
         RunError: the folder holds a run.
     """
     if (folder / NAME).exists():
-        raise RunError(f"{folder}: there is a run already; resume it or choose another folder")
+        raise RunError(used_folder(folder))
 
 
 def next_round(run: DaggerRun, folder: Path) -> DaggerRun:

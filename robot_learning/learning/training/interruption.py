@@ -2,11 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """Meanwhile SIGTERM does what Ctrl-C does: the state is saved, and the log says so.
+
+    Where somebody else handles it everything stays as it is, and so it does beside other processes
+    of the same training, which would be waited for in vain.
+    """
+    usual = signal.getsignal(signal.SIGTERM)
+    is_alone = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and is_alone and usual is signal.SIG_DFL):
+        yield
+        return
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 class Interruption:

@@ -14,10 +14,12 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from robot_learning.core.files import replacing
@@ -92,6 +94,13 @@ def _step_of(row: Mapping[str, str | None]) -> float:
     return int(text) if text.isdigit() else float("inf")
 
 
+class _FairTimeRemaining(TimeRemainingColumn):
+    """Nothing before `ProgressBar.estimate_from`."""
+
+    def render(self, task: Task) -> Text:
+        return super().render(task) if task.fields["is_fair"] else Text("-:--:--")
+
+
 class ProgressBar:
     """Steps, loss and remaining time: a bar on a terminal, otherwise a line every few seconds."""
 
@@ -102,6 +111,7 @@ class ProgressBar:
         self._lines = ProgressLines("training", "step") if shown and not self._is_drawn else None
         if self._lines:
             self._lines.begin_at(completed, total)
+            self._lines.hold_estimate()
         self._due_s = 0.0
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -109,13 +119,13 @@ class ProgressBar:
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            _FairTimeRemaining(),
             console=console,
             disable=not self._is_drawn,
             refresh_per_second=4,
         )
         self._task = self._progress.add_task(
-            "training", total=total, completed=completed, figures=""
+            "training", total=total, completed=completed, figures="", is_fair=False
         )
 
     def __enter__(self) -> ProgressBar:
@@ -140,6 +150,13 @@ class ProgressBar:
             self._lines.update(completed, self._total, text)
         else:
             self._progress.update(self._task, completed=completed, figures=text)
+
+    def estimate_from(self, completed: int) -> None:
+        """Tell the remaining time from now on; the steps before are no measure of the others."""
+        if self._lines:
+            self._lines.estimate_from(completed)
+        else:
+            self._progress.reset(self._task, completed=completed, figures="", is_fair=True)
 
     def phase(self, text: str) -> None:
         """Show what is done instead of training steps; empty for training steps."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.core.ensemble_folders import BEST
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.files import write_atomically
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.index import EpisodeSummary
@@ -44,7 +44,7 @@ def refuse_used(folder: Path) -> None:
         RunError: the folder holds a training, checkpoints or something else.
     """
     if (folder / STATE_NAME).exists():
-        raise RunError(f"{folder}: there is a training already; resume it or choose another folder")
+        raise RunError(used_folder(folder, "training"))
     found = [name for name in (BEST, LAST) if (folder / name).exists()]
     if found:
         raise RunError(

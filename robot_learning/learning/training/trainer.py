@@ -296,6 +296,7 @@ class Training:
             source = self.batches.stream(order, config.compute.loader_workers) if order else None
             since_s, since_step = time.monotonic(), first
             shown: dict[str, float] = {}
+            is_warming_up = True
             for step in range(first, config.steps):
                 batch = next(source) if source else None
                 with interruption.held_back():
@@ -305,6 +306,9 @@ class Training:
                     standing.step = step + 1
                     if threads and threads.end():
                         self._tell_threads(threads.chosen, bar)
+                if is_warming_up and not (threads and threads.is_measuring):
+                    bar.estimate_from(standing.step)
+                    is_warming_up = False
                 if log is None and self.processes.is_main:
                     # Only now, so that a training that cannot make a step leaves nothing behind.
                     run_folder.create(self.folder, self.identity)

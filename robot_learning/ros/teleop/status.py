@@ -106,7 +106,8 @@ def operator_status(
         recording=", ".join(filter(None, doing)),
         refused=refused,
         episode=", ".join(filter(None, standing)),
-        next_key=next_key_text(mode, session, recording, keys),
+        # A device that is not there has no keys.
+        next_key=next_key_text(mode, session, recording, keys) if wanted.health.alive else "",
         keys=judging_text(keys, bool(alarm or wanted.health.reason)) if recording else "",
         alarm=alarm,
     )

@@ -85,6 +85,10 @@ def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
     code, output, _ = run("info", dataset)
     assert code == 0
     assert "2 failure, 2 success" in output
+    # In a pipe, too.
+    assert max(len(line.rstrip()) for line in output.splitlines()) < 110
+    streams = output[output.index("max age") :]
+    assert all(line.count(" (") <= 1 for line in streams.splitlines()), "a column a line"
     code, output, _ = run("list", dataset, "--outcome", "success", "--operator", "ann3")
     assert code == 0
     assert "episode_000003" in output

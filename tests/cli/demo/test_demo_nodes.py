@@ -70,7 +70,7 @@ def test_the_rounds_begin_with_the_policy_and_train_as_it_was_trained(
 def test_the_leading_nodes_words_are_shown_and_all_is_kept(tmp_path: Path) -> None:
     told: list[str] = []
     with NodeOutput(tmp_path / "logs" / "a.log", told.append) as output:
-        output.write("[session_node] [INFO] [17.25] [session_node]: 1 of 8 episodes are saved\n")
+        output.write("[INFO] [17.25] [session_node]: 1 of 8 episodes are saved\n")
         output.write("[arbiter_node] [INFO] [17.26] [left.arbiter_node]: HOLD -> HUMAN\n")
         output.write("[dagger_node] something else\n")
     assert told == ["1 of 8 episodes are saved"]

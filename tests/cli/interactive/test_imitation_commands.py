@@ -51,6 +51,9 @@ def test_a_run_s_folder_has_a_name_that_every_file_system_takes(
 ) -> None:
     folders: list[Path] = []
     monkeypatch.setattr(
+        "robot_learning.cli.interactive.imitation_options.check_references", lambda *_: None
+    )
+    monkeypatch.setattr(
         "robot_learning.cli.interactive.imitation_run.show_study",
         lambda study, resume: folders.append(study.folder) or 0,
     )
@@ -94,6 +97,8 @@ def test_a_user_runs_dagger(
     shown = capsys.readouterr().out
     assert "on-policy" in shown and "1200" in shown
     assert "of the expert's numbers lay outside the action space and were clipped" in shown
+    assert "overhead" not in shown, "it is in results.json"
+    assert '"overhead_s"' in (tmp_path / "run" / "results.json").read_text()
     assert (tmp_path / "run" / "seed_0" / "best" / "checkpoint.json").exists()
     assert main(command) == 2
     assert "there is a run already" in capsys.readouterr().err

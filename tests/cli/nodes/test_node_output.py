@@ -9,6 +9,7 @@ import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO
 
 import pytest
@@ -42,6 +43,17 @@ def lines_from(reading: int, count: int) -> list[str]:
     while text.count("\n") < count and select.select([reading], [], [], 5.0)[0]:
         text += os.read(reading, 4096).decode()
     return text.splitlines()
+
+
+def test_what_was_recorded_is_counted_in_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    facts = {"name": "episode_000000", "rows": 120, "invalid_rows": 0, "verdict": "good"}
+    saved = [SimpleNamespace(outcome=outcome, **facts) for outcome in ("success", "failure")]
+    recording._show(Path("data/kb"), saved[:1], "")  # type: ignore[arg-type]
+    assert capsys.readouterr().out.endswith("\n1 episode saved, 1 successful, 120 rows\n")
+    recording._show(Path("data/kb"), saved, "")  # type: ignore[arg-type]
+    assert capsys.readouterr().out.endswith("\n2 episodes saved, 1 successful, 240 rows\n")
 
 
 @pytest.fixture
@@ -87,6 +99,19 @@ def test_a_file_has_the_lines_as_they_are() -> None:
     file = io.StringIO()
     passed_on(file)
     assert file.getvalue().splitlines() == [f"[lockstep] {line}" for line in LOGGED]
+
+
+def test_a_node_is_named_once_in_a_file() -> None:
+    file = io.StringIO()
+    supervisor = Supervisor(LaunchPlan((), {}), file)
+    said = (LOGGED[1], LOGGED[2], "simulated 12 s")
+    for line in said:
+        supervisor._say_line("session_node", line.encode())
+    assert file.getvalue().splitlines() == [
+        LOGGED[1],
+        f"[session_node] {LOGGED[2]}",
+        "[session_node] simulated 12 s",
+    ]
 
 
 def test_a_session_that_saved_nothing_ends_with_its_last_warning(

@@ -14,6 +14,8 @@ import pytest
 from robot_learning.core.progress import ProgressLines, duration_text
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.logs import ProgressBar
+from robot_learning.learning.training.threads import FastestThreads
 from robot_learning.learning.training.trainer import Training, train
 from robot_learning.learning.training.training_state import saved_step
 
@@ -72,6 +74,47 @@ def test_lines_come_every_few_seconds_also_while_a_step_takes_long() -> None:
     assert len(written) == count, "it went on after its end"
 
 
+def test_the_beginning_is_no_measure_of_the_remaining_time() -> None:
+    lines = ProgressLines("training", "step")
+    lines.begin_at(0, 1000)
+    lines.hold_estimate()
+    time.sleep(0.3)
+    lines.update(1, 1000)
+    assert lines.line() == "training: step 1 of 1000, 0 s so far"
+    lines.estimate_from(1)
+    assert "left" not in lines.line()
+    time.sleep(0.01)
+    lines.update(501, 1000)
+    # And not a third of a second for each.
+    assert lines.line().endswith("about 0 s left")
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+def test_the_remaining_time_is_reckoned_once_the_threads_are_measured(
+    demonstrations: Dataset,
+    make_config: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    threads: int,
+) -> None:
+    measured: list[int] = []
+    monkeypatch.setattr(FastestThreads, "is_measuring", property(lambda _: len(steps) < 4))
+    steps: list[int] = []
+    step = Training.step
+
+    def counted(self: Training, number: int, batch: object = None) -> dict[str, object]:
+        steps.append(number)
+        return step(self, number, batch)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Training, "step", counted)
+    monkeypatch.setattr(
+        ProgressBar, "estimate_from", lambda _, completed: measured.append(completed)
+    )
+    compute = {"threads": threads, "measure_threads": True}
+    train(demonstrations, make_config(compute=compute), tmp_path / "run")
+    assert measured == [1 if threads else 4]
+
+
 def test_durations_are_as_people_say_them() -> None:
     found = [duration_text(seconds) for seconds in (0.2, 59.4, 61, 3599, 7384)]
     assert found == ["0 s", "59 s", "1 min 01 s", "59 min 59 s", "2 h 03 min"]
@@ -100,8 +143,9 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
-def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(
-    start: Start, demonstrations_path: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_say_where_it_stopped_and_how_to_go_on(
+    start: Start, demonstrations_path: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     folder = tmp_path / "my run"
     process = start(demonstrations_path, folder)
@@ -111,7 +155,7 @@ def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     step = saved_step(folder)

@@ -155,7 +155,7 @@ def test_a_run_is_not_overwritten(
 ) -> None:
     config = make_config()
     train(demonstrations, config, tmp_path / "run")
-    with pytest.raises(RunError, match="resume it or choose another folder"):
+    with pytest.raises(RunError, match="continue it with --resume, or choose another --out"):
         train(demonstrations, config, tmp_path / "run")
     with pytest.raises(RunError, match=r"config\.optimizer\.learning_rate 0\.001, now it is 0\.01"):
         changed = config.with_values({"optimizer": {"learning_rate": 0.01}})

@@ -52,7 +52,8 @@ def test_each_begins_anew_and_ends_with_the_time_limit_of_the_task(served, robot
     ]
     # 200 steps at 50 Hz.
     assert all("after 4.0" in line for line in lines[:2])
-    assert lines[2] == "served 2 episodes: 0 of 2 succeeded, 0.000 [0.000, 0.658]"
+    served_text = "served 2 episodes on scenes that demonstrations may have had (seeds from 5)"
+    assert lines[2] == f"{served_text}: 0 of 2 succeeded, 0.000 [0.000, 0.658]"
 
 
 def test_success_is_what_the_task_says(served, capfd):
@@ -64,8 +65,10 @@ def test_success_is_what_the_task_says(served, capfd):
     says.publish(Bool(data=True))
     assert graph.run() == 0
     first, summary = told(capfd)
-    assert first.startswith("episode 1 (seed 0): success after 0.5")
-    assert summary.startswith("served 1 episode: 1 of 1 succeeded")
+    assert first.startswith("episode 1 (seed 100000): success after 0.5")
+    assert summary.startswith(
+        "served 1 episode on held-out scenes (seeds from 100000): 1 of 1 succeeded"
+    )
 
 
 def test_what_a_person_helped_with_is_counted_apart(served, capfd):
@@ -93,4 +96,5 @@ def test_what_a_person_helped_with_is_counted_apart(served, capfd):
     assert graph.run() == 0
     first, summary = told(capfd)
     assert "failure with a person's help after 4.0" in first
-    assert summary == "served 1 episode: 0 of 0 succeeded; 1 more with a person's help"
+    served_text = "served 1 episode on held-out scenes (seeds from 100000)"
+    assert summary == f"{served_text}: 0 of 0 succeeded; 1 more with a person's help"

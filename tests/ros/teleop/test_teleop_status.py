@@ -177,6 +177,17 @@ def test_a_dead_device_is_told_before_anything_else():
     assert text.index("another window") < text.index("speed")
 
 
+def test_an_operator_without_a_device_is_told_what_to_do_instead_of_what_to_press():
+    missing = "no gamepad: start a joy driver or use gamepad_direct"
+    wanted = TeleopInput(0, False, health=Health(False, missing))
+    state = replace(STATE, mode=Mode.HOLD)
+    given = {"session": READY, "keys": KEYS, "recorder": IDLE}
+    shown = render(operator_status(state, 0.0, wanted, (), 50.0, **given)).plain
+    assert missing in shown[:79]
+    assert "start again" not in shown
+    assert "enter: start" not in shown
+
+
 def test_many_limits_stay_short():
     hit = {"pan": ["velocity"], "lift": ["velocity", "position"], "elbow": ["velocity"]}
     assert limit_texts(hit) == ["speed pan +2", "range lift"]
@@ -185,6 +196,13 @@ def test_many_limits_stay_short():
 @pytest.mark.parametrize("text", ["", "{", "[]", "3"])
 def test_a_state_that_is_none_is_refused(text):
     assert read_state(text) is None
+
+
+def test_what_stays_above_the_line_is_not_broken():
+    file = io.StringIO()
+    text = "the scripted operator takes over " * 5
+    StatusTerminal(Console(file=file, width=80)).print(text)
+    assert file.getvalue() == f"{text}\n"
 
 
 def test_the_line_is_replaced_in_place_and_never_wraps():

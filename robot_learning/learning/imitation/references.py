@@ -1,0 +1,97 @@
+"""Whether what `--env` and `--expert` name is there: found out in a moment, before a run starts.
+
+Only what cannot work is refused. What takes long to import is left to the run itself.
+
+    python -m robot_learning.learning.imitation.references ENV EXPERT_MODULE
+"""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
+from pathlib import Path
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.leash import leashed
+
+_OWN_IDS = "robot_learning/"
+_THIS = "robot_learning.learning.imitation.references"
+_UNKNOWN = 3
+
+
+def check_references(env: str, expert: str) -> None:
+    """Refuse an expert or an environment that is not there.
+
+    Args:
+        env: id of a gymnasium environment, or `module:id`.
+        expert: `module:callable`, or the name of an expert of this package.
+
+    Raises:
+        ConfigurationError: the module of one cannot be found, or no environment has that id.
+    """
+    module, _, _ = expert.partition(":")
+    if ":" not in expert:
+        module = ""
+    if not _is_there(module):
+        raise ConfigurationError(
+            f"--expert {expert}: there is no module '{module}'; modules are looked for in this "
+            "folder, in PYTHONPATH, and among installed packages"
+        )
+    registering, colon, _ = env.partition(":")
+    if colon and not _is_there(registering):
+        raise ConfigurationError(f"--env {env}: there is no module '{registering}'")
+    if colon or env.startswith(_OWN_IDS) or not (problem := _unknown(env)):
+        return
+    # The expert's module may register it.
+    if not module or _is_unknown_beside(env, module):
+        raise ConfigurationError(
+            f"--env {env}: {problem}. Where a module registers it, name that: MODULE:{env}"
+        )
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be found as a process that is started by `-m` here would find it."""
+    top = module.partition(".")[0]
+    if not top or top in sys.modules:
+        return True
+    importlib.invalidate_caches()
+    return bool(PathFinder.find_spec(top, [str(Path.cwd())]) or find_spec(top))
+
+
+def _unknown(env: str) -> str:
+    """Why gymnasium has no such environment; empty where it has one."""
+    import gymnasium
+
+    # An id without its version stands for the newest one.
+    if any(env in (known, known.rpartition("-v")[0]) for known in gymnasium.registry):
+        return ""
+    try:
+        gymnasium.spec(env)
+    except Exception as problem:
+        return str(problem).rstrip(".")
+    return ""
+
+
+def _is_unknown_beside(env: str, module: str) -> bool:
+    """Whether there is no such environment either once a module is imported, in a process."""
+    ended = subprocess.run(
+        leashed([sys.executable, "-m", _THIS, env, module]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    return ended.returncode == _UNKNOWN
+
+
+def main(env: str, module: str) -> int:
+    """`_UNKNOWN` where the environment is not there although the module was imported."""
+    importlib.import_module(module)
+    return _UNKNOWN if _unknown(env) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
