@@ -77,7 +77,7 @@ def test_episodes_without_a_chosen_row_are_counted(
     assert main(["relabel", str(dataset), "--rows", f"{min(first, second)}:"]) == 0
     labelled, counted = capsys.readouterr().out.splitlines()
     assert "layer 0" in labelled
-    assert counted == f"1 episode has no rows that --rows {min(first, second)}: chooses"
+    assert counted == f"--rows {min(first, second)}: chooses no row in 1 episode"
 
 
 def test_an_import_whose_task_nobody_knows_is_labelled_by_the_expert_that_is_named(

@@ -48,9 +48,7 @@ def _report(arguments: argparse.Namespace, done: list[Relabelled]) -> int:
     choice = " and ".join(given)
     if any(each.rows for each in done):
         if without:
-            print(
-                f"{amount(without, 'episode has', 'episodes have')} no rows that {choice} chooses"
-            )
+            print(f"{choice} chooses no row in {amount(without, 'episode')}")
         return 0
     if without < len(done):
         why = "what was chosen is labelled by a person, or has no whole observation"

@@ -189,7 +189,7 @@ def test_a_run_is_kept_whole_and_gone_on_with(run, folder, tmp_path):
     again = resumed_run(tmp_path / "run", str(folder.path), {"relabel": "expert"})
     assert (run.current.relabel, again.current.relabel) == ("none", "expert")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["rounds.json"]
-    with pytest.raises(RunError, match="resume it"):
+    with pytest.raises(RunError, match="continue it with --resume"):
         refuse_used(tmp_path / "run")
     with pytest.raises(RunError, match="is a run with the dataset"):
         resumed_run(tmp_path / "run", str(tmp_path / "other"), {})
