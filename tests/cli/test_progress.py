@@ -77,7 +77,7 @@ def test_demonstrations_that_are_stopped_say_where_the_finished_ones_are(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(
-        "robot_learning.learning.evaluation.demonstrations.record_demonstrations", stopped
+        "robot_learning.cli.interactive.demonstrating.record_demonstrations", stopped
     )
     dataset = str(tmp_path / "data")
     assert main(["demonstrate", "--dataset", dataset]) == 130
