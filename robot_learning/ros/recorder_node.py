@@ -34,7 +34,7 @@ from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.pace_diagnostics import PaceInput
-from robot_learning.ros.common.parameters import current_settings
+from robot_learning.ros.common.parameters import current_setting, current_settings
 from robot_learning.ros.recorder import setup
 from robot_learning.ros.recorder.inputs import RecorderInputs
 from robot_learning.ros.recorder.status import StatusOutput
@@ -173,8 +173,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
     def _tell(self) -> None:
         if self._session is not None:
             self._told_ns = self._steady.now_ns()
-            now = current_settings(self, RecorderNodeSettings)
-            labels = {name: getattr(now, name) for name in _LABELS}
+            labels = {name: current_setting(self, RecorderNodeSettings, name) for name in _LABELS}
             self._status.publish(
                 self._session, self._now_ns(), self._warning, labels, slow=self._pace.line
             )

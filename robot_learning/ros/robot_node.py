@@ -23,7 +23,7 @@ from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.node_base import run_node
-from robot_learning.ros.common.parameters import current_settings
+from robot_learning.ros.common.parameters import current_setting, current_settings
 from robot_learning.ros.robot.loop import RobotLoop
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ class RobotNode(BuiltNode[RobotNodeSettings]):
             self.get_logger().warning(f"headless:=false has no effect: {error}")
 
     def _jpeg_quality_percent(self) -> int:
-        return current_settings(self, RobotNodeSettings).jpeg_quality
+        return int(current_setting(self, RobotNodeSettings, "jpeg_quality"))
 
     def _release(self) -> None:
         self._active = False

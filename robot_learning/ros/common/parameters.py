@@ -71,6 +71,18 @@ def current_settings(node: Node, kind: type[T]) -> T:
     return _decoded(kind, _current(node, kind))
 
 
+def current_setting(node: Node, kind: type, name: str) -> Any:
+    """One live setting as its parameter is now, for loops: reading all of them takes long.
+
+    Args:
+        node: node that has declared the parameters, and refuses wrong changes.
+        kind: class of its settings.
+        name: full name of the option.
+    """
+    known = next(each for each in options_of(kind) if each.name == name)
+    return _setting_value(known, node.get_parameter_or(name).value)
+
+
 def changed_settings(node: Node, kind: type[T], changes: Iterable[Parameter]) -> T:
     """The settings of a node as they will be once some of its parameters have changed.
 

@@ -18,6 +18,7 @@ from robot_learning.core.options.option import LIVE, options_of
 from robot_learning.nodes.catalog import NODE_SETTINGS
 from robot_learning.ros.common.parameters import (
     changed_settings,
+    current_setting,
     current_settings,
     declare_settings,
     live_parameters,
@@ -146,3 +147,15 @@ def test_every_parameter_is_described_and_its_default_valid(declare, executable)
     assert len(set(names)) == len(names)
     _, settings = declare(settings=kind)
     assert settings == kind()
+
+
+def test_one_live_setting_is_read_as_all_of_them_are(declare):
+    node, _ = declare("count:=4", "group.depth:=2.5")
+    for changes in ((), (Parameter("count", value=7), Parameter("group.depth", value=-1.0))):
+        if changes:
+            assert all(each.successful for each in node.set_parameters(list(changes)))
+        now = current_settings(node, Settings)
+        assert current_setting(node, Settings, "count") == now.count
+        assert current_setting(node, Settings, "group.depth") == now.group.depth
+        assert current_setting(node, Settings, "group.label") is now.group.label is None
+    assert (now.count, now.group.depth) == (7, None)
