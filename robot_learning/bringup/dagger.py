@@ -16,7 +16,7 @@ from robot_learning.bringup.arguments import (
     SceneArguments,
     node_spec,
 )
-from robot_learning.bringup.dataset_facts import INFO_NAME, DatasetFacts, dataset_facts
+from robot_learning.bringup.dataset_facts import DatasetFacts, dataset_facts, holds_dataset
 from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchGroup,
@@ -236,8 +236,7 @@ def _facts(dataset: str | None, checkpoint: str | None) -> DatasetFacts:
 
     If no dataset was named, the nodes look for it.
     """
-    exists = bool(dataset) and (Path(dataset or "").expanduser() / INFO_NAME).is_file()
-    if dataset and (exists or not checkpoint):
+    if dataset and (holds_dataset(dataset) or not checkpoint):
         return dataset_facts(dataset)
     facts = checkpoint_facts(checkpoint) if checkpoint else CheckpointFacts()
     return DatasetFacts(facts.robot or "desk_arm", facts.task or "lift", cameras=facts.cameras)

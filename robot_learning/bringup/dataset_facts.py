@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-INFO_NAME = "dataset.json"
-
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
@@ -27,6 +25,14 @@ class DatasetFacts:
     lossless: bool = False
 
 
+def holds_dataset(folder: str) -> bool:
+    """Whether there is a dataset in the folder, sound or not."""
+    # Imported here, since it imports NumPy, which help texts do without.
+    from robot_learning.episodes.store.folder import INFO_NAME
+
+    return (Path(folder).expanduser() / INFO_NAME).is_file()
+
+
 def dataset_facts(folder: str) -> DatasetFacts:
     """Read robot, task, rate and cameras from a dataset's description.
 
@@ -34,7 +40,6 @@ def dataset_facts(folder: str) -> DatasetFacts:
         ConfigurationError: there is no dataset, or it is damaged.
         SchemaVersionError: a newer version wrote it.
     """
-    # Imported here, since it imports NumPy, which help texts do without.
     from robot_learning.episodes.store.folder import DatasetFolder
 
     info = DatasetFolder(Path(folder).expanduser()).info

@@ -5,18 +5,15 @@ No camera ran meanwhile: the pictures are drawn afterwards from the joints and p
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from robot_learning.core.amounts import amount
-from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import UInt8Array
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.video import VideoWriter
 from robot_learning.episodes.viewing.film import Reel
-from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, load_run
+from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures
 from robot_learning.sim.film import Film
 from robot_learning.sim.tasks import make_task
 
@@ -72,29 +69,6 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     return writer.frames if writer else 0
 
 
-def film_command(dataset: Path, run: Path, path: Path) -> list[str]:
-    """The command line of a process that draws the film; its last line says what came of it.
-
-    Args:
-        dataset: folder of the dataset that holds the episodes of the rounds.
-        run: folder of the DAgger run.
-        path: MP4 file to write.
-    """
-    return [sys.executable, "-m", "robot_learning.cli.demo.film", *map(str, (dataset, run, path))]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Draw the film; see `film_command`."""
-    dataset, run, path = map(Path, arguments)
-    try:
-        frames = save_rounds_film(Dataset(dataset), load_run(run), path)
-    except RobotLearningError as problem:
-        print(problem)
-        return 2
-    print(f"{path} ({amount(frames, 'frame')})")
-    return 0
-
-
 def _number(name: str) -> str:
     return name.removesuffix(".hdf5").rpartition("_")[2].lstrip("0") or "0"
 
@@ -112,7 +86,3 @@ class _Pictures:
     def draw(self, row: int) -> UInt8Array:
         poses = {name: values[row] for name, values in self._poses.items()}
         return self._film.draw(self._joints[row], poses)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -16,7 +16,7 @@ BC, DART = "BC", "DART"
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Sizes that fit three minutes on two cores.
+    """Sizes that fit four minutes on two slow cores.
 
     Attributes:
         folder: output folder of everything that is made.
@@ -68,11 +68,6 @@ class DemoSettings:
     def dagger_run(self) -> Path:
         """The run of the rounds."""
         return self.folder / "dagger"
-
-    @property
-    def film(self) -> Path:
-        """The film of the rounds."""
-        return self.folder / "rounds.mp4"
 
     @property
     def training(self) -> tuple[str, ...]:

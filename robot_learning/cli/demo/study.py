@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from robot_learning.cli.common.console import print_table
-from robot_learning.cli.demo.film import film_command
+from robot_learning.cli.demo.film import save_rounds_film
 from robot_learning.cli.demo.learner import Judged, Learnt
 from robot_learning.cli.demo.plot import save_plot
 from robot_learning.cli.demo.policies import compared, judge, policies_of_rounds, train_policies
@@ -13,8 +14,8 @@ from robot_learning.cli.demo.report import result_table, verdicts, write_json
 from robot_learning.cli.demo.screen import Screen
 from robot_learning.cli.demo.settings import DemoSettings
 from robot_learning.core.amounts import amount
-from robot_learning.core.child import Child
 from robot_learning.core.errors import RobotLearningError
+from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.round_table import rounds_table
@@ -43,20 +44,18 @@ def conclude(settings: DemoSettings, learnt: list[Learnt], screen: Screen) -> in
         "scenes"
     )
     run = load_run(settings.dagger_run)
-    # Drawing takes as long as the evaluation and needs nothing of it.
-    with Child(film_command(settings.dataset, settings.dagger_run, settings.film)) as film:
-        judged = _evaluate(settings, learnt, screen)
-        # Before anything is drawn: whatever drawing comes to, the figures are there.
-        write_json(settings.folder / "result.json", judged, run, screen.elapsed_s)
-        with screen.phase("verify the datasets"):
-            problems = [
-                problem
-                for path in (settings.dataset, settings.dart_dataset)
-                for problem in _problems(path, screen)
-            ]
-        with screen.phase("draw the plot and the film"):
-            _plot(judged, settings, title, screen)
-            screen.say(f"no film: {film.last_line}" if film.wait() else f"film: {film.last_line}")
+    judged = _evaluate(settings, learnt, screen)
+    # Before anything is drawn: whatever drawing comes to, the figures are there.
+    write_json(settings.folder / "result.json", judged, run, screen.elapsed_s)
+    with screen.phase("verify the datasets"):
+        problems = [
+            problem
+            for path in (settings.dataset, settings.dart_dataset)
+            for problem in _problems(path, screen)
+        ]
+    with screen.phase("draw the plot and the film"):
+        _draw(screen, "plot", lambda: _plot(judged, settings, title))
+        _draw(screen, "film", lambda: _film(settings))
     print_table(
         screen.console, rounds_table(run, "rounds over ROS: the operator corrects the policy")
     )
@@ -84,16 +83,26 @@ def _judge(learnt: Learnt, settings: DemoSettings, screen: Screen) -> Judged:
     return judged
 
 
-def _plot(judged: list[Judged], settings: DemoSettings, title: str, screen: Screen) -> None:
-    """Draw it, or say why not: the figures do not depend on it, whatever goes wrong."""
+def _plot(judged: list[Judged], settings: DemoSettings, title: str) -> str:
     path = settings.folder / "result.png"
+    save_plot(judged, load_run(settings.dagger_run), path, title)
+    return str(path)
+
+
+def _film(settings: DemoSettings) -> str:
+    path = settings.folder / "rounds.mp4"
+    frames = save_rounds_film(Dataset(settings.dataset), load_run(settings.dagger_run), path)
+    return f"{path} ({amount(frames, 'frame')})"
+
+
+def _draw(screen: Screen, what: str, make: Callable[[], str]) -> None:
+    """Make it, or say why not: the figures do not depend on it, whatever goes wrong."""
     try:
-        save_plot(judged, load_run(settings.dagger_run), path, title)
-        screen.say(f"plot: {path}")
+        screen.say(f"{what}: {make()}")
     except RobotLearningError as problem:
-        screen.say(f"no plot: {problem}")
+        screen.say(f"no {what}: {problem}")
     except Exception as problem:
-        screen.say(f"no plot: {problem!r}")
+        screen.say(f"no {what}: {problem!r}")
 
 
 def _problems(path: Path, screen: Screen) -> list[str]:

@@ -52,9 +52,9 @@ def test_a_failure_of_drawing_loses_no_result(
     monkeypatch.setattr(study, "judge", judged)
     monkeypatch.setattr(study, "policies_of_rounds", lambda _: [])
     monkeypatch.setattr(study, "save_plot", broken)
-    # There is no run whose rounds the film's process could draw.
+    monkeypatch.setattr(study, "save_rounds_film", broken)
     said = io.StringIO()
     assert loop.run_loop(settings, Screen(Console(file=said, markup=False, width=200))) == 0
     assert "no plot: RuntimeError('no font')" in said.getvalue()
-    assert "no film: " in said.getvalue() and "rounds.json" in said.getvalue()
+    assert "no film: RuntimeError('no font')" in said.getvalue()
     assert f"everything is in {settings.folder}" in said.getvalue()
