@@ -6,13 +6,13 @@ import signal
 
 import numpy as np
 import pytest
-from arbiter_graph import PERIOD_S, ROBOT, in_human, in_policy, rows_by_tick, stands
+from arbiter_graph import PERIOD_S, ROBOT, in_human, in_policy, stands
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 def test_a_teleoperator_that_dies_or_freezes_while_moving_gives_hold(graph, number):
     in_human(graph)
-    moving = max(np.abs(np.diff(list(graph.columns["applied"].values()), axis=0)).max(axis=1))
+    moving = max(np.abs(np.diff(list(graph.applied.values()), axis=0)).max(axis=1))
     assert moving > 0.1 * PERIOD_S
     graph.processes["teleop"].send_signal(number)
     graph.until_mode("HOLD")
@@ -26,8 +26,8 @@ def test_a_teleoperator_that_dies_or_freezes_while_moving_gives_hold(graph, numb
     # at rest as soon as the acceleration limit allows
     longest = round(max(graph.profile.velocity_max / graph.profile.acceleration_max) / PERIOD_S)
     after = graph.states[stop]["tick"] + longest + 1
-    graph.until(lambda: max(rows_by_tick(graph), default=0) > after)
-    later = [row for tick, row in rows_by_tick(graph).items() if tick >= after]
+    graph.until(lambda: max(graph.applied, default=0) > after)
+    later = [row for tick, row in graph.applied.items() if tick >= after]
     assert all((row == later[0]).all() for row in later)
     # and the arm itself stands where it was told to
     graph.until(lambda: np.abs(graph.arm - later[0])[:6].max() < 0.02)

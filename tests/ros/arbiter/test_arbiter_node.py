@@ -44,11 +44,16 @@ def test_handover_between_two_moving_processes(graph):
 
 
 def test_the_columns_of_a_tick_have_equal_stamps(graph):
+    graph.hear_columns()
     in_human(graph)
-    stamps = {state["stamp_ns"] for state in graph.states}
-    common = stamps.intersection(*(rows.keys() for rows in graph.columns.values()))
-    assert len(common) > 50
     columns = graph.columns
+
+    def common_stamps() -> set[int]:
+        stamps = {state["stamp_ns"] for state in graph.states}
+        return stamps.intersection(*(rows.keys() for rows in columns.values()))
+
+    graph.until(lambda: len(common_stamps()) > 50)
+    common = common_stamps()
     for stamp_ns in common:
         if not np.isnan(columns["human"][stamp_ns]).any():
             requested = columns["human"][stamp_ns] + columns["noise"][stamp_ns]

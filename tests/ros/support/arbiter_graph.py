@@ -30,6 +30,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
 from robot_learning.messages.joint_order import JointOrder
 from robot_learning.messages.stamps import time_ns
 from robot_learning.messages.trajectories import read_trajectory
@@ -98,19 +99,12 @@ class Graph:
         self.executor = SingleThreadedExecutor(context=context)
         self.executor.add_node(self.node)
         self.states: list[dict] = []
+        # tick -> what it applied; NaN where it applied nothing
         self.applied: dict[int, np.ndarray] = {}
         self.columns: dict[str, dict[int, np.ndarray]] = {}
         self.sent: list[np.ndarray] = []
         self.arm: np.ndarray | None = None
         self.node.create_subscription(String, "arbiter/state", self._on_state, EVERY_STATE)
-        for column in ("human", "policy", "noise", "requested", "applied"):
-            self.columns[column] = {}
-            self.node.create_subscription(
-                JointState,
-                f"arbiter/{column}",
-                lambda message, column=column: self._on_column(column, message),
-                qos.EVENT,
-            )
         self.node.create_subscription(output, "joint_command", self._on_command, qos.COMMAND)
         self.node.create_subscription(JointState, "joint_states", self._on_joints, qos.STREAM_IN)
         self.clients = {
@@ -118,8 +112,22 @@ class Graph:
             for name in ("enable", "take_over", "hand_back", "hold", "stop", "clear_fault")
         }
 
+    def hear_columns(self) -> None:
+        """Listen to the topics of the decision's columns too, for those who ask about these."""
+        for column in COLUMNS:
+            self.columns[column] = {}
+            self.node.create_subscription(
+                JointState,
+                f"arbiter/{column}",
+                lambda message, column=column: self._on_column(column, message),
+                qos.EVENT,
+            )
+
     def _on_state(self, message: String) -> None:
         self.states.append(json.loads(message.data))
+        decided = ArbiterStateMessage.from_json(message.data)
+        if decided.columns is not None:
+            self.applied[decided.tick] = decided.columns[COLUMNS.index("applied")]
 
     def _on_column(self, column: str, message: JointState) -> None:
         stamp_ns = time_ns(message.header.stamp)
@@ -203,16 +211,20 @@ class Graph:
 
         A listener that lacks the processor misses some; it goes on until it has heard enough.
         """
-        self.until(lambda: self._count_smooth() > 50)
+        for _ in range(100):
+            if self._count_smooth() > 50:
+                return
+            self.ticks(20)
+        raise AssertionError(f"too few ticks heard that follow each other: {len(self.applied)}")
 
     def _count_smooth(self) -> int:
         stamps = {state["tick"]: state["stamp_ns"] for state in self.states}
-        rows = {tick: (stamps[tick], row) for tick, row in rows_by_tick(self).items()}
+        rows = {tick: (stamps[tick], row) for tick, row in self.applied.items() if tick in stamps}
         return count_smooth(self.profile, rows)
 
     def forget(self) -> None:
         self.states = self.states[-1:]
-        for rows in self.columns.values():
+        for rows in (self.applied, *self.columns.values()):
             rows.clear()
 
     def close(self) -> None:
@@ -255,12 +267,6 @@ def count_smooth(profile: RobotProfile, rows: Mapping[int, tuple[int, np.ndarray
     return count
 
 
-def rows_by_tick(graph: Graph) -> dict[int, np.ndarray]:
-    stamps = {state["stamp_ns"]: state["tick"] for state in graph.states}
-    columns = graph.columns["applied"]
-    return {stamps[stamp]: row for stamp, row in columns.items() if stamp in stamps}
-
-
 @contextlib.contextmanager
 def running_graph(graph: Graph, *arguments: str, robot: bool = True) -> Iterator[Graph]:
     try:
@@ -292,7 +298,7 @@ def in_human(graph: Graph) -> None:
 
 def stands(graph: Graph) -> bool:
     """Whether the last ticks applied one and the same position."""
-    rows = list(graph.columns["applied"].values())[-20:]
+    rows = list(graph.applied.values())[-20:]
     return len(rows) == 20 and all((row == rows[0]).all() for row in rows)
 
 

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from arbiter_graph import PERIOD_S, count_smooth
-from sensor_msgs.msg import JointState
+from arbiter_graph import EVERY_STATE, PERIOD_S, count_smooth
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.messages.stamps import time_ns
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
 from robot_learning.ros.common import qos
 from robot_learning.ros.teleop_node import SUSPENDED_S
 
@@ -35,8 +34,7 @@ class Session:
         self._start_node, self.peer = start_node, peer
         self.states: list[dict[str, Any]] = []
         self.rows: dict[int, np.ndarray] = {}
-        peer.node.create_subscription(String, "arbiter/state", self._on_state, qos.LATCHED)
-        peer.node.create_subscription(JointState, "arbiter/applied", self._on_row, qos.EVENT)
+        peer.node.create_subscription(String, "arbiter/state", self._on_state, EVERY_STATE)
         self.robot = start_node("robot_node", cameras="none")
         self.arbiter = start_node("arbiter_node", autostart=True)
         self.teleop = self.start_teleop()
@@ -113,11 +111,12 @@ class Session:
 
     def _on_state(self, message: String) -> None:
         self.states.append(json.loads(message.data))
-
-    def _on_row(self, message: JointState) -> None:
-        row = np.array(message.position)
+        decided = ArbiterStateMessage.from_json(message.data)
+        if decided.columns is None:
+            return
+        row = decided.columns[COLUMNS.index("applied")]
         if np.isfinite(row).all():
-            self.rows[time_ns(message.header.stamp)] = row
+            self.rows[decided.stamp_ns] = row
 
 
 def test_a_script_whose_process_stalls_before_it_sees_the_robot_drives_all_the_same(
