@@ -26,7 +26,7 @@ def test_frames_are_decoded_in_a_thread_and_a_broken_one_is_left_out():
     try:
         for stamp, data in ((1, jpeg(40)), (2, b"no jpeg"), (3, jpeg(200))):
             decoder.put("images/front", stamp, data)
-            assert decoded.acquire(timeout=20)
+            assert decoded.acquire(timeout=60)
             found += decoder.take()
     finally:
         decoder.close()

@@ -307,7 +307,7 @@ def test_a_suspended_process_lets_go(peer: Peer, engaged_pad) -> None:
 
 def test_sigint_is_a_clean_end(engaged_pad) -> None:
     engaged_pad.send_signal(signal.SIGINT)
-    _, errors = engaged_pad.communicate(timeout=20)
+    _, errors = engaged_pad.communicate(timeout=60)
     assert engaged_pad.returncode == 0
     assert "Traceback" not in errors
 
