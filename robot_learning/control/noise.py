@@ -19,12 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from msgspec import Struct
 
 from robot_learning.control.limiter import frozen
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.strict_mapping import StrictMapping
 from robot_learning.core.types import FloatArray
+from robot_learning.core.yaml_file import decode_yaml
 
 COVARIANCE_SUFFIXES = (".npy", ".npz", ".yaml", ".yml")
 # Relative to the largest entry: what rounding may add to asymmetry or take from an eigenvalue.
@@ -221,12 +223,20 @@ def load_covariance(path: Path, joint_names: Sequence[str]) -> FloatArray:
     return frozen(matrix[np.ix_(order, order)])
 
 
+class _CovarianceFile(Struct, frozen=True):
+    """The form of a covariance in YAML: joint -> its row."""
+
+    covariance: dict[str, tuple[float, ...]]
+
+
 def _read_yaml(path: Path) -> tuple[npt.ArrayLike, Sequence[str] | None]:
-    root = StrictMapping.read(path)
-    names = tuple(root.mapping("covariance"))
-    rows = root.entries("covariance", lambda rows, name: rows.numbers(name, len(names)))
-    root.finish()
-    return list(rows.values()), names
+    rows = decode_yaml(path, _CovarianceFile).covariance
+    for name, row in rows.items():
+        if len(row) != len(rows):
+            wanted = amount(len(rows), "number")
+            text = f"expected a list of {wanted}, found a list of {len(row)}"
+            raise ConfigurationError(f"{path}: covariance.{name}: {text}")
+    return list(rows.values()), tuple(rows)
 
 
 def _read_numpy(path: Path) -> tuple[npt.ArrayLike, Sequence[str] | None]:

@@ -3,19 +3,19 @@
 A class says once what is valid: by its types, and by `msgspec.Meta` for ranges. Whatever is wrong
 is said with its full key, what was found and what is valid:
 
-    robot.yaml: joints[2].velocity_max: expected a number above 0, found -1.0
+    robot.yaml: joints[2].velocity_rad_s: expected above 0, found -1.0
 """
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import inspect
@@ -26,6 +26,10 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 T = TypeVar("T")
 UNIQUE = msgspec.Meta(extra_json_schema={"uniqueItems": True})
 """Annotation of a list without duplicates."""
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+"""A text that is not empty."""
+Names = Annotated[tuple[Text, ...], UNIQUE]
+"""A list of names without duplicates."""
 _EXPONENT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+")
 
 
@@ -96,7 +100,7 @@ def check(
     for field in dataclass_type(type(instance)).fields:
         value = getattr(instance, field.name)
         if not isinstance(plain_type(field.type), inspect.DataclassType):
-            for mistake in _mistakes(_plain(value), field.type, _joined(key, field.name)):
+            for mistake in mistakes_of(_plain(value), field.type, joined(key, field.name)):
                 raise error(str(mistake))
 
 
@@ -108,7 +112,7 @@ def mistakes(value: object, kind: Any, key: str = "") -> Iterator[Mistake]:
         kind: the type that the value should fit.
         key: where the value stands, for the text; empty for the top.
     """
-    return _mistakes(value, type_of(kind), key)
+    return mistakes_of(value, type_of(kind), key)
 
 
 def dataclass_type(kind: Any) -> inspect.DataclassType:
@@ -126,6 +130,15 @@ def plain_type(info: inspect.Type) -> inspect.Type:
         others = [each for each in info.types if not isinstance(each, inspect.NoneType)]
         return plain_type(others[0]) if len(others) == 1 else info
     return info
+
+
+def variants_of(info: inspect.UnionType) -> dict[str, inspect.StructType]:
+    """The structs of a union by their tags; empty where a tag does not tell them apart."""
+    return {
+        str(each.tag): each
+        for each in info.types
+        if isinstance(each, inspect.StructType) and each.tag_field is not None
+    }
 
 
 def choices_of(info: inspect.LiteralType | inspect.EnumType) -> tuple[Any, ...]:
@@ -176,7 +189,14 @@ def _plain(value: object) -> object:
     return value.value if isinstance(value, Enum) else value
 
 
-def _mistakes(value: object, info: inspect.Type, key: str) -> Iterator[Mistake]:
+def mistakes_of(value: object, info: inspect.Type, key: str = "") -> Iterator[Mistake]:
+    """As `mistakes`, by the description of a type.
+
+    Args:
+        value: a plain value, as YAML or JSON gives it.
+        info: description of the type that the value should fit.
+        key: where the value stands, for the text; empty for the top.
+    """
     if isinstance(info, inspect.Metadata) and (info.extra_json_schema or {}).get("uniqueItems"):
         yield from _repeats(value, key)
     if isinstance(info, inspect.UnionType):
@@ -190,44 +210,71 @@ def _mistakes(value: object, info: inspect.Type, key: str) -> Iterator[Mistake]:
 
 
 def _union_mistakes(value: object, info: inspect.UnionType, key: str) -> Iterator[Mistake]:
-    """Those of the last member, unless the value fits another one."""
+    """Those of the variant that a tag names; else of the last member, unless another one fits."""
+    if variants := variants_of(info):
+        yield from _variant_mistakes(value, variants, key)
+        return
     found: list[Mistake] = []
     for each in info.types:
         if isinstance(each, inspect.NoneType):
             continue
-        found = list(_mistakes(value, each, key))
+        found = list(mistakes_of(value, each, key))
         if not found:
             return
     yield from found
+
+
+def _variant_mistakes(
+    value: object, variants: Mapping[str, inspect.StructType], key: str
+) -> Iterator[Mistake]:
+    tag_field = str(next(iter(variants.values())).tag_field)
+    if not isinstance(value, dict):
+        yield _no_mapping(value, key)
+    elif tag_field not in value:
+        yield _missing(value, tag_field, key)
+    elif value[tag_field] not in list(variants):
+        text = unknown_choice("value", value[tag_field], variants)
+        yield Mistake(joined(key, tag_field), text)
+    else:
+        yield from _dataclass_mistakes(value, variants[value[tag_field]], key)
 
 
 def _dataclass_mistakes(
     value: object, info: inspect.DataclassType | inspect.StructType, key: str
 ) -> Iterator[Mistake]:
     if not isinstance(value, dict):
-        text = f"expected a mapping of keys to values, found {found_text(value)}"
-        yield Mistake(key, text)
+        yield _no_mapping(value, key)
         return
     known = [field.encode_name for field in info.fields]
+    if isinstance(info, inspect.StructType) and info.tag_field is not None:
+        known.append(info.tag_field)
     for name in value:
         if name not in known:
             yield Mistake(key, unknown_choice("key", name, known))
     for field in info.fields:
         name = field.encode_name
         if name in value:
-            yield from _mistakes(value[name], field.type, _joined(key, name))
+            yield from mistakes_of(value[name], field.type, joined(key, name))
         elif field.required:
-            present = ", ".join(map(str, value)) or "(nothing)"
-            yield Mistake(key, f"the key '{name}' is missing; found {present}")
+            yield _missing(value, name, key)
+
+
+def _no_mapping(value: object, key: str) -> Mistake:
+    return Mistake(key, f"expected a mapping of keys to values, found {found_text(value)}")
+
+
+def _missing(value: Mapping[str, Any], name: str, key: str) -> Mistake:
+    present = ", ".join(map(str, value)) or "(nothing)"
+    return Mistake(key, f"the key '{name}' is missing; found {present}")
 
 
 def _mapping_mistakes(value: object, info: inspect.DictType, key: str) -> Iterator[Mistake]:
     if not isinstance(value, dict):
-        yield Mistake(key, f"expected a mapping of keys to values, found {found_text(value)}")
+        yield _no_mapping(value, key)
         return
     for name, each in value.items():
-        yield from _mistakes(name, info.key_type, _joined(key, str(name)))
-        yield from _mistakes(each, info.value_type, _joined(key, str(name)))
+        yield from mistakes_of(name, info.key_type, joined(key, str(name)))
+        yield from mistakes_of(each, info.value_type, joined(key, str(name)))
 
 
 def _list_mistakes(
@@ -242,7 +289,7 @@ def _list_mistakes(
         yield Mistake(key, f"expected a list of {valid} items, found {found_text(value)}")
         return
     for index, each in enumerate(value):
-        yield from _mistakes(each, info.item_type, f"{key}[{index}]")
+        yield from mistakes_of(each, info.item_type, f"{key}[{index}]")
 
 
 def _repeats(value: object, key: str) -> Iterator[Mistake]:
@@ -264,7 +311,7 @@ def _tuple_mistakes(value: object, info: inspect.TupleType, key: str) -> Iterato
         yield Mistake(key, f"expected a list of {wanted}, found {found_text(value)}")
         return
     for index, (each, item) in enumerate(zip(value, info.item_types, strict=True)):
-        yield from _mistakes(each, item, f"{key}[{index}]")
+        yield from mistakes_of(each, item, f"{key}[{index}]")
 
 
 def _choice_mistakes(
@@ -317,7 +364,8 @@ def _text_mistakes(value: object, info: inspect.StrType, key: str) -> Iterator[M
         yield Mistake(key, f"expected text that matches {info.pattern}, found {value!r}")
 
 
-def _joined(key: str, name: str) -> str:
+def joined(key: str, name: str) -> str:
+    """The key of a part that is called `name`: `arms.left`."""
     return f"{key}.{name}" if key else name
 
 

@@ -19,7 +19,15 @@ class ConfigurationError(RobotLearningError):
 
 
 class ProfileError(ConfigurationError):
-    """A robot profile (`robot.yaml`) is wrong, or does not fit its MJCF model."""
+    """A robot profile (`robot.yaml`) is wrong, or does not fit its MJCF model.
+
+    Attributes:
+        mistakes: text of each mistake that was found; the first is also that of the error.
+    """
+
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(*mistakes[:1])
+        self.mistakes = mistakes
 
 
 class CommandError(RobotLearningError):

@@ -1,6 +1,7 @@
 """A robot profile: everything the framework knows about one robot, as plain data.
 
-Read it from a `robot.yaml` with `robot_learning.core.profile_loader.load_profile`.
+Read it from a `robot.yaml` with `robot_learning.core.profile_loader.load_profile`. Parts
+that have the same form there, or only other keys, say what is valid in the file.
 """
 
 from __future__ import annotations
@@ -11,11 +12,20 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
+from msgspec import Meta, Struct
 
+from robot_learning.core.decoding import Names, Text
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.options.numbers import AtLeast0, AtLeast1, Positive
 from robot_learning.core.types import FloatArray
+
+Pixels = Annotated[int, Meta(ge=8)]
+Sign = Literal[-1, 1]
+Vector = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
 
 
 class JointKind(Enum):
@@ -75,18 +85,17 @@ class Frame:
     of the gripper (the approach direction) and y is the direction in which the fingers close.
     """
 
-    site: str | None
-    body: str | None
-    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    quaternion_wxyz: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    site: Text | None = None
+    body: Text | None = None
+    position_m: Vector = (0.0, 0.0, 0.0)
+    quaternion_wxyz: Quaternion = (1.0, 0.0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(Struct, frozen=True, rename={"min_m": "min", "max_m": "max"}):
     """A box in the world frame that the end effector may not leave, corners in metres."""
 
-    min_m: tuple[float, float, float]
-    max_m: tuple[float, float, float]
+    min_m: Vector
+    max_m: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +121,10 @@ class CameraPose:
     The camera looks along its own -z with +y up; `fovy_rad` is the vertical field of view.
     """
 
-    body: str | None
-    position_m: tuple[float, float, float]
-    quaternion_wxyz: tuple[float, float, float, float]
-    fovy_rad: float
+    fovy_rad: Positive
+    body: Text | None = None
+    position_m: Vector = (0.0, 0.0, 0.0)
+    quaternion_wxyz: Quaternion = (1.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,30 +135,30 @@ class Camera:
     robot its frames come from `topic`. At least one of the three is set.
     """
 
-    name: str
-    width_px: int
-    height_px: int
-    rate_hz: float
-    mjcf_camera: str | None
-    pose: CameraPose | None
-    topic: str | None
+    name: Text
+    width_px: Pixels
+    height_px: Pixels
+    rate_hz: Positive
+    mjcf_camera: Text | None = None
+    pose: CameraPose | None = None
+    topic: Text | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Servo:
     """Gains of a joint's position servo: N·m/rad and N·m·s/rad, or N/m and N·s/m."""
 
-    stiffness: float
-    damping: float
+    stiffness: Positive
+    damping: Positive
 
 
 @dataclass(frozen=True, slots=True)
 class Mimic:
     """A joint that follows a joint of the profile: value = multiplier * joint + offset."""
 
-    joint: str
-    multiplier: float
-    offset: float
+    joint: Text
+    multiplier: float = 1.0
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,62 +179,59 @@ class SimInterface:
     """
 
     mjcf: Path
-    joints: Mapping[str, str] = field(default_factory=dict)
-    actuators: Mapping[str, str] = field(default_factory=dict)
+    joints: Mapping[str, Text] = field(default_factory=dict)
+    actuators: Mapping[str, Text] = field(default_factory=dict)
     servos: Mapping[str, Servo] = field(default_factory=dict)
     mimics: Mapping[str, Mimic] = field(default_factory=dict)
     held_actuators: Mapping[str, float] = field(default_factory=dict)
     gravity_compensation: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Ros2ControlInterface:
+class Ros2ControlInterface(Struct, frozen=True, tag_field="kind", tag="ros2_control"):
     """A real arm under ros2_control: where its controller listens.
 
     `command_type` is `joint_trajectory` (JointTrajectory) or `position_array`
     (Float64MultiArray, in the order of `joints`).
     """
 
-    command_topic: str
-    command_type: str
-    joints: tuple[str, ...]
+    command_topic: Text
+    command_type: Literal["joint_trajectory", "position_array"]
+    joints: Names = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Motor:
-    """One servo on a bus: its id, model, the direction and the raw value at joint zero."""
+    """One servo on a bus: its id, model, the raw value at joint zero and the direction."""
 
-    id: int
-    model: str
-    sign: int
+    id: AtLeast0
+    model: Text
     zero_ticks: int
+    sign: Sign = 1
 
 
-@dataclass(frozen=True, slots=True)
-class BusInterface:
+class BusInterface(Struct, frozen=True, tag_field="kind", tag="bus"):
     """A real arm of bus servos, driven directly."""
 
-    bus: str
-    port: str
-    baud_rate: int
+    bus: Literal["dynamixel", "feetech"]
+    port: Text
+    baud_rate: AtLeast1
     motors: Mapping[str, Motor]
 
 
-@dataclass(frozen=True, slots=True)
-class LeaderJoint:
+class LeaderJoint(Struct, frozen=True, rename={"offset": "offset_rad"}):
     """A leader arm's joint and the joint it drives: follower = sign * leader + offset."""
 
-    leader: str
-    follower: str
-    sign: int
-    offset: float
+    leader: Text
+    follower: Text
+    sign: Sign = 1
+    offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class LeaderGripper:
     """A leader's trigger: its values where the follower's gripper is to be open and closed."""
 
-    leader: str
+    leader: Text
     open: float
     closed: float
 
@@ -238,11 +244,11 @@ class Leader:
     follower by more than `engage_within_rad` (m for prismatic joints).
     """
 
-    arm: str
-    topic: str
+    arm: Text
+    topic: Text
     joints: tuple[LeaderJoint, ...]
-    gripper: LeaderGripper | None
-    engage_within_rad: float
+    gripper: LeaderGripper | None = None
+    engage_within_rad: Positive = 0.3
 
 
 @dataclass(frozen=True)

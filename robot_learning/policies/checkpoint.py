@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from robot_learning import __version__
+from robot_learning.core.decoding import decode
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, best_checkpoint
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.files import replace_folder
@@ -34,7 +35,7 @@ from robot_learning.policies.config import from_plain, to_plain
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.families import family_named
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy, PolicySpec
 
 WEIGHTS_NAME = "model.safetensors"
 # A zip archive (what torch.save writes), and the protocol mark of a bare pickle.
@@ -125,7 +126,7 @@ def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> C
     plain = header.plain
     try:
         policy = _empty_policy(plain)
-        details = _details(plain["details"])
+        details = decode(plain["details"], CheckpointDetails, key="details")
         wanted_digest, version = header.digest, str(plain["software_version"])
     except (RobotLearningError, KeyError, TypeError, ValueError, AttributeError) as problem:
         text = f"'{problem.args[0]}' is missing" if isinstance(problem, KeyError) else problem
@@ -135,15 +136,6 @@ def load_checkpoint(folder: Path | str, device: str | torch.device = "cpu") -> C
     _refuse_not_finite(weights, str(place / WEIGHTS_NAME))
     policy.load_state_dict(weights, assign=True)
     return Checkpoint(policy.to(device).eval(), details, wanted_digest, version)
-
-
-def _details(plain: Mapping[str, Any]) -> CheckpointDetails:
-    known = dict(plain)
-    environment = known.pop("environment", None)
-    details: CheckpointDetails = _fields(CheckpointDetails, known)
-    if environment is None:
-        return details
-    return replace(details, environment=_fields(EnvironmentDetails, environment))
 
 
 def _plain(policy: Policy, details: CheckpointDetails, digest: str) -> dict[str, Any]:
@@ -170,21 +162,9 @@ def _empty_policy(plain: Mapping[str, Any]) -> Policy:
     """The policy without weights. On the meta device: no memory, however large it claims to be."""
     family = family_named(str(plain["family"]))
     config = from_plain(type(family.config), plain["config"])
-    columns = tuple(_fields(ObservationSpec, column) for column in plain["spec"]["observations"])
-    for column in columns:
-        if not isinstance(column.key, str):
-            raise ValueError(f"an observation's key is text, not {column.key!r}")
-    spec = _fields(PolicySpec, {**plain["spec"], "observations": columns})
+    spec = decode(plain["spec"], PolicySpec, key="spec")
     with torch.device("meta"):
         return family.build(spec, None, config)
-
-
-def _fields(kind: type[Any], plain: Mapping[str, Any]) -> Any:
-    known = {item.name for item in fields(kind)}
-    unknown = plain.keys() - known
-    if unknown:
-        raise ValueError(f"unknown keys {sorted(unknown)} in {kind.__name__}")
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()})
 
 
 def _read_weights(path: Path, wanted_digest: str) -> dict[str, Tensor]:

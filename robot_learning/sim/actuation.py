@@ -8,20 +8,21 @@ other joint.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.decoding import Mistake
 from robot_learning.core.errors import ProfileError
-from robot_learning.core.profile import Joint, RobotProfile, SimInterface
+from robot_learning.core.profile import RobotProfile, SimInterface
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.composition import PREFIX, sim_interface
+from robot_learning.sim.joint_limits import exceeds, limit_mistakes, limits_of
 from robot_learning.sim.servos import JOINT_TRANSMISSIONS, mjcf_joint_name
 
-# How far a profile's limit may lie outside of what the model can do, rad or m.
-_LIMIT_TOLERANCE = 2e-3
 # Largest deviation of a transmission from a straight line, as a share of its travel.
 _LINEARITY_TOLERANCE = 0.02
 # MuJoCo's enumerations compare equal to Python's integers, not to NumPy's.
@@ -78,20 +79,26 @@ def derive_actuation(model: mujoco.MjModel, profile: RobotProfile) -> Actuation:
 
     Raises:
         ProfileError: a transmission is not a straight line over the joint's range, or the
-            profile's limits exceed those of the joint or of its control.
+            profile's limits exceed those of the joint or of its control; it has every mistake.
     """
     sim = sim_interface(profile)
     names = [PREFIX + mjcf_joint_name(sim, name) for name in profile.joint_names]
     joint_ids = [model.joint(name).id for name in names]
     addresses = model.jnt_qposadr[joint_ids].astype(np.int64)
     couplings = _find_couplings(model, joint_ids)
-    _check_joint_limits(model, profile, joint_ids)
     scale, offset = np.zeros((len(joint_ids), model.nu)), np.zeros(model.nu)
     for name, control in sim.held_actuators.items():
         offset[model.actuator(PREFIX + name).id] = control
+    mistakes = list(limit_mistakes(model, profile, sim, PREFIX))
+    told = {mistake.key for mistake in mistakes}
     probe = _Probe(model, profile, addresses, couplings)
     for actuator, joint in _driven_actuators(model, profile, sim):
-        scale[joint, actuator], offset[actuator] = probe.line(actuator, joint)
+        line = probe.line(actuator, joint)
+        # A control's range mostly is the joint's, whose excess is told.
+        mistakes += [mistake for mistake in line.mistakes if mistake.key not in told]
+        scale[joint, actuator], offset[actuator] = line.scale, line.offset
+    if mistakes:
+        raise ProfileError(*(f"{profile.path}: {mistake}" for mistake in mistakes))
     return Actuation(addresses, scale, offset, couplings)
 
 
@@ -163,28 +170,13 @@ def _find_couplings(model: mujoco.MjModel, joint_ids: list[int]) -> tuple[Coupli
         )
 
 
-def _check_joint_limits(model: mujoco.MjModel, profile: RobotProfile, joint_ids: list[int]) -> None:
-    for index, (joint, joint_id) in enumerate(zip(profile.joints, joint_ids, strict=True)):
-        if not model.jnt_limited[joint_id]:
-            continue
-        low, high = model.jnt_range[joint_id]
-        if joint.position_min < low - _LIMIT_TOLERANCE or (
-            joint.position_max > high + _LIMIT_TOLERANCE
-        ):
-            key, wanted = _limits_of(index, joint)
-            text = (
-                f"{wanted} exceeds the range [{low:.6g}, {high:.6g}] of '{joint.name}' in "
-                f"{sim_interface(profile).mjcf}"
-            )
-            raise ProfileError(f"{profile.path}: {key}: {text}")
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """control = scale * position + offset, and what is wrong with it."""
 
-
-def _limits_of(index: int, joint: Joint) -> tuple[str, str]:
-    """The key that gives a joint's limits, and the limits, for a person."""
-    if joint.continuous:
-        return f"joints[{index}].continuous", "turning without end"
-    limits = f"[{joint.position_min:g}, {joint.position_max:g}]"
-    return f"joints[{index}].position_{joint.kind.position_unit}", limits
+    scale: float
+    offset: float
+    mistakes: list[Mistake]
 
 
 class _Probe:
@@ -210,8 +202,7 @@ class _Probe:
         mujoco.mj_fwdPosition(self.model, self.data)
         return float(self.data.actuator_length[actuator])
 
-    def line(self, actuator: int, joint: int) -> tuple[float, float]:
-        """(scale, offset) of control = scale * position + offset."""
+    def line(self, actuator: int, joint: int) -> _Line:
         spec = self.profile.joints[joint]
         low, high = spec.position_min, spec.position_max
         if spec.continuous:
@@ -227,30 +218,28 @@ class _Probe:
         offset = float(controls[0] - scale * positions[0])
         deviation = np.abs(scale * positions + offset - controls).max()
         name = self.model.actuator(actuator).name.removeprefix(PREFIX)
-        key = f"{self.profile.path}: interfaces.sim.actuators.{spec.name}"
         if scale == 0.0 or deviation > _LINEARITY_TOLERANCE * abs(scale) * travel:
             how = "does not move" if scale == 0.0 else "moves in no straight line with"
-            raise ProfileError(
-                f"{key}: the transmission of the actuator '{name}' {how} the joint "
+            text = (
+                f"the transmission of the actuator '{name}' {how} the joint "
                 f"'{spec.name}', so no control holds a given position"
             )
-        self._check_control_range(actuator, name, joint, (scale, offset))
-        return scale, offset
+            return _Line(scale, offset, [Mistake(f"interfaces.sim.actuators.{spec.name}", text)])
+        return _Line(scale, offset, [*self._range_mistakes(actuator, joint, (scale, offset))])
 
-    def _check_control_range(
-        self, actuator: int, name: str, joint: int, line: tuple[float, float]
-    ) -> None:
+    def _range_mistakes(
+        self, actuator: int, joint: int, line: tuple[float, float]
+    ) -> Iterator[Mistake]:
         if not self.model.actuator_ctrllimited[actuator]:
             return
         scale, offset = line
         reach = np.sort((self.model.actuator_ctrlrange[actuator] - offset) / scale)
         spec = self.profile.joints[joint]
-        if spec.position_min < reach[0] - _LIMIT_TOLERANCE or (
-            spec.position_max > reach[1] + _LIMIT_TOLERANCE
-        ):
-            key, wanted = _limits_of(joint, spec)
+        if exceeds(spec, reach[0], reach[1]):
+            key, wanted = limits_of(joint, spec)
+            name = self.model.actuator(actuator).name.removeprefix(PREFIX)
             text = (
                 f"{wanted} exceeds what the actuator "
                 f"'{name}' can hold, [{reach[0]:.6g}, {reach[1]:.6g}] by its ctrlrange"
             )
-            raise ProfileError(f"{self.profile.path}: {key}: {text}")
+            yield Mistake(key, text)

@@ -7,16 +7,18 @@ cameras.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import mujoco
 import numpy as np
 
+from robot_learning.core.decoding import Mistake
 from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
 from robot_learning.core.profile import Camera, RobotProfile, SimInterface
 from robot_learning.sim.force_limits import keep_damping
+from robot_learning.sim.joint_limits import limit_mistakes
 from robot_learning.sim.physics_options import settle_options
 from robot_learning.sim.servos import prepare_servos
 
@@ -66,7 +68,8 @@ def compile_scene(
         adapt: changes the scene's specification first, such as the sizes of its objects.
 
     Raises:
-        ProfileError: the profile does not fit its MJCF; names the file, the key and what is valid.
+        ProfileError: the profile does not fit its MJCF; names the file, the key and what is valid,
+            and has every mistake that is found.
         ConfigurationError: one of the two MJCF files is broken; names the file and the line.
     """
     sim = sim_interface(profile)
@@ -78,9 +81,15 @@ def compile_scene(
         _make_placeable(parent)
     settle_options(parent, robot, has_scene=scene is not None)
     _strip_robot(robot, has_scene=scene is not None)
-    prepare_servos(robot, profile)
+    mistakes = [
+        *prepare_servos(robot, profile, sim),
+        *_end_effector_mistakes(robot, profile, sim.mjcf),
+        *_camera_mistakes(robot, profile, sim.mjcf),
+    ]
+    if mistakes:
+        texts = [f"{profile.path}: {mistake}" for mistake in mistakes]
+        raise ProfileError(*texts, *_mistakes_alone(profile, sim))
     bodies = _end_effector_bodies(robot, profile)
-    _check_cameras(robot, profile)
     try:
         parent.attach(robot, prefix=PREFIX, frame=parent.worldbody.add_frame())
         _add_end_effectors(parent, profile, bodies)
@@ -134,22 +143,34 @@ def _names(elements: Any) -> list[str]:
     return [element.name for element in elements if element.name]
 
 
+def _mistakes_alone(profile: RobotProfile, sim: SimInterface) -> list[str]:
+    """What is wrong with the robot's file as it is, and the limits that exceed its ranges."""
+    try:
+        model = parse_mjcf(sim.mjcf).compile()
+    except ValueError as problem:
+        return [f"{sim.mjcf}: {_one_line(problem)}"]
+    return [f"{profile.path}: {mistake}" for mistake in limit_mistakes(model, profile, sim)]
+
+
+def _end_effector_mistakes(
+    robot: mujoco.MjSpec, profile: RobotProfile, mjcf: Path
+) -> Iterator[Mistake]:
+    for index, arm in enumerate(profile.arms):
+        frame, key = arm.end_effector, f"arms[{index}].end_effector"
+        if frame.site is not None and robot.site(frame.site) is None:
+            text = unknown_choice("site", frame.site, _names(robot.sites))
+            yield Mistake(f"{key}.site", f"{text} (in {mjcf})")
+        if frame.body is not None and robot.body(frame.body) is None:
+            text = unknown_choice("body", frame.body, _names(robot.bodies))
+            yield Mistake(f"{key}.body", f"{text} (in {mjcf})")
+
+
 def _end_effector_bodies(robot: mujoco.MjSpec, profile: RobotProfile) -> dict[str, str]:
     """For each arm the name of the body that carries its end-effector frame."""
     bodies: dict[str, str] = {}
-    for index, arm in enumerate(profile.arms):
-        frame, key = arm.end_effector, f"{profile.path}: arms[{index}].end_effector"
-        if frame.site is not None:
-            site = robot.site(frame.site)
-            if site is None:
-                text = unknown_choice("site", frame.site, _names(robot.sites))
-                raise ProfileError(f"{key}.site: {text} (in {sim_interface(profile).mjcf})")
-            body = site.parent
-        else:
-            body = robot.body(frame.body)
-            if body is None:
-                text = unknown_choice("body", frame.body, _names(robot.bodies))
-                raise ProfileError(f"{key}.body: {text} (in {sim_interface(profile).mjcf})")
+    for arm in profile.arms:
+        frame = arm.end_effector
+        body = robot.site(frame.site).parent if frame.site is not None else robot.body(frame.body)
         if not body.name:
             body.name = f"unnamed_{arm.end_effector_name}"
         bodies[arm.name] = body.name
@@ -195,16 +216,15 @@ def _place_end_effectors(model: mujoco.MjModel, profile: RobotProfile) -> None:
         model.site_sameframe[target] = 0
 
 
-def _check_cameras(robot: mujoco.MjSpec, profile: RobotProfile) -> None:
-    mjcf = sim_interface(profile).mjcf
+def _camera_mistakes(robot: mujoco.MjSpec, profile: RobotProfile, mjcf: Path) -> Iterator[Mistake]:
     for index, camera in enumerate(profile.cameras):
-        key = f"{profile.path}: cameras[{index}]"
+        key = f"cameras[{index}]"
         if camera.mjcf_camera and robot.camera(camera.mjcf_camera) is None:
             text = unknown_choice("camera", camera.mjcf_camera, _names(robot.cameras))
-            raise ProfileError(f"{key}.mjcf_camera: {text} (in {mjcf})")
+            yield Mistake(f"{key}.mjcf_camera", f"{text} (in {mjcf})")
         if camera.pose and camera.pose.body and robot.body(camera.pose.body) is None:
             text = unknown_choice("body", camera.pose.body, _names(robot.bodies))
-            raise ProfileError(f"{key}.pose.body: {text} (in {mjcf})")
+            yield Mistake(f"{key}.pose.body", f"{text} (in {mjcf})")
 
 
 def _add_cameras(parent: mujoco.MjSpec, profile: RobotProfile) -> None:

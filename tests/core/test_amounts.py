@@ -21,7 +21,7 @@ ALLOWED = {
     "episodes/imports/bag.py: _METADATA",
     "episodes/imports/bag.py: log.name",
     "episodes/format/schema.py: column.row_bytes",
-    "episodes/store/index.py: plain['rows']",
+    "episodes/store/index.py: summary.rows",
     "ros/demo/report.py: control.get('missed_ticks', '?')",
     "ros/demo/report.py: control.get('ticks', '?')",
     "ros/discovery_probe.py: MESSAGES",

@@ -7,7 +7,9 @@ from enum import Enum
 from typing import Annotated, Literal
 
 import pytest
-from msgspec import Meta
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import Meta, Struct
 
 from robot_learning.core.decoding import decode, mistakes
 from robot_learning.core.errors import ConfigurationError, ProfileError
@@ -93,3 +95,51 @@ def test_every_mistake_can_be_had_in_one_pass():
 def test_a_key_may_be_given_for_a_part():
     with pytest.raises(ConfigurationError, match=r"^arms\[1\]\.count: expected"):
         decode({"joints": [], "count": 9}, Arm, key="arms[1]")
+
+
+class Turn(Struct, frozen=True, tag_field="kind", tag="turn"):
+    angle_rad: float
+
+
+class Slide(Struct, frozen=True, tag_field="kind", tag="slide", rename={"way": "way_m"}):
+    way: float = 0.0
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"kind": "turn"}, "m: the key 'angle_rad' is missing; found kind"),
+        ({"kind": "turn", "angle": 1}, "m: unknown key 'angle'; did you mean 'angle_rad'?"),
+        ({"kind": "slid"}, "m.kind: unknown value 'slid'; did you mean 'slide'? Valid: slide, t"),
+        ({"kind": ["turn"]}, "m.kind: unknown value '['turn']'; did you mean 'turn'? Valid: s"),
+        ({"way_m": 1}, "m: the key 'kind' is missing; found way_m"),
+        ({"kind": "slide", "way_m": "1"}, "m.way_m: expected a number, found '1'"),
+        ({"kind": "slide", "way": 1}, "m: unknown key 'way'; did you mean 'way_m'?"),
+        (3, "m: expected a mapping of keys to values, found 3"),
+    ],
+)
+def test_a_tag_decides_what_is_valid(value, text):
+    with pytest.raises(ConfigurationError) as raised:
+        decode(value, Turn | Slide, key="m")
+    assert str(raised.value).startswith(text)
+
+
+def test_a_tagged_value_becomes_an_instance_of_its_struct():
+    assert decode({"kind": "turn", "angle_rad": 1}, Turn | Slide) == Turn(1.0)
+    assert decode({"kind": "slide", "way_m": 2}, Turn | Slide) == Slide(2.0)
+    assert decode(None, Turn | Slide | None) is None
+
+
+json_like = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@given(json_like | st.dictionaries(st.sampled_from(["joints", "kind", "count"]), json_like))
+def test_whatever_stands_there_only_our_error_comes_out(value):
+    try:
+        decode(value, Arm, "file.yaml")
+    except ConfigurationError as error:
+        assert str(error).startswith("file.yaml: ")

@@ -84,8 +84,8 @@ JOINT_KEYS = (
         ),
         pytest.param(
             rename_joint_key(0, "position_rad", "position_deg"),
-            "joints[0]: the key 'position_rad' is missing; found name, kind, position_deg, "
-            "velocity_rad_s, acceleration_rad_s2, effort_nm, home_rad",
+            f"joints[0]: unknown key 'position_deg'; did you mean 'position_rad'? "
+            f"Valid: {JOINT_KEYS}",
             id="wrong unit in the key",
         ),
         pytest.param(
@@ -107,7 +107,8 @@ JOINT_KEYS = (
         pytest.param(
             set_joint(1, velocity_rad_s=1.0),
             "joints[1]: unknown key 'velocity_rad_s'; did you mean 'velocity_m_s'? Valid: "
-            "acceleration_m_s2, effort_n, home_m, kind, name, position_m, velocity_m_s",
+            "acceleration_m_s2, continuous, effort_n, home_m, kind, name, position_m, "
+            "velocity_m_s",
             id="radians for a prismatic joint",
         ),
         pytest.param(
@@ -133,8 +134,8 @@ JOINT_KEYS = (
         ),
         pytest.param(
             lambda p: p["joints"][0].pop("position_rad"),
-            "joints[0]: the key 'position_rad' is missing; found name, kind, velocity_rad_s, "
-            "acceleration_rad_s2, effort_nm, home_rad",
+            "joints[0]: the key 'position_rad' is missing; give [lower, upper], or "
+            "'continuous: true'",
             id="neither limits nor continuous",
         ),
         pytest.param(
@@ -154,7 +155,7 @@ JOINT_KEYS = (
         ),
         pytest.param(
             set_joint(0, effort_nm=0),
-            "joints[0].effort_nm: expected a number above 0, found 0",
+            "joints[0].effort_nm: expected above 0, found 0",
             id="no effort",
         ),
         pytest.param(
@@ -189,7 +190,7 @@ JOINT_KEYS = (
         ),
         pytest.param(
             lambda p: p.update(control_rate_hz=-100),
-            "control_rate_hz: expected a number above 0, found -100",
+            "control_rate_hz: expected above 0, found -100",
             id="negative rate",
         ),
         pytest.param(
@@ -329,7 +330,8 @@ def test_a_gripper_is_never_continuous(refusal: Callable[[Change], str]) -> None
     def change(profile: dict[str, Any]) -> None:
         turn_without_end()(profile)
         profile["arms"][0].update(joints=["slide"])
-        profile["arms"][0]["gripper"] = {"joint": "turn", "open_rad": 0, "closed_rad": 1}
+        gripper = {"joint": "turn", "open_rad": 0, "closed_rad": 1, "clear_width_m": 0.1}
+        profile["arms"][0]["gripper"] = gripper
 
     text = "arms[0].gripper.joint: 'turn' is continuous; a gripper opens and closes"
     assert refusal(change) == text

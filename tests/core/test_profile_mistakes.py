@@ -1,5 +1,6 @@
 """All mistakes of a profile are found in one pass, and none that only follows from another."""
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from robot_learning.core.errors import ProfileError
-from robot_learning.core.profile_loader import load_profile, profile_mistakes
+from robot_learning.core.profile_loader import load_profile
 
 Change = Callable[[dict[str, Any]], None]
 # What a value may be mistaken for.
@@ -36,12 +37,16 @@ def write_changed(path: Path, change: Change) -> None:
 
 
 def texts(path: Path) -> list[str]:
-    return [str(mistake).removeprefix(f"{path}: ") for mistake in profile_mistakes(path)]
+    try:
+        load_profile(path)
+    except ProfileError as error:
+        return [mistake.removeprefix(f"{path}: ") for mistake in error.mistakes]
+    return []
 
 
 def test_a_profile_that_loads_has_no_mistakes(profile_file: Path) -> None:
     load_profile(profile_file)
-    assert profile_mistakes(profile_file) == []
+    assert texts(profile_file) == []
 
 
 def test_mistakes_of_all_kinds_are_found_in_one_pass(
@@ -82,10 +87,15 @@ def test_mistakes_of_all_kinds_are_found_in_one_pass(
         lambda p: p["joints"][2].update(position_m=[0.04, 0.0]),
         lambda p: p["joints"][0].update(position_rad="wide"),
         lambda p: p["joints"][0].update(home_rad=None),
+        lambda p: p["joints"][0].update(continuous="yes"),
+        lambda p: p["joints"][1].update(position_m=None),
         lambda p: p["arms"][0].update(joints=["slid", "turn"]),
         lambda p: p["arms"][0].update(joints="turn"),
         lambda p: p["arms"][0].update(gripper=3),
         lambda p: p["arms"][0]["gripper"].update(joint="gripp"),
+        lambda p: p["arms"][0]["gripper"].update(open_rad=p["arms"][0]["gripper"].pop("open_m")),
+        lambda p: p["arms"][0].update(end_effector=3),
+        lambda p: p["arms"][0].update(joints=["turn", "turn"]),
         lambda p: p["arms"][0]["workspace_m"].update(min=[0, 0]),
         lambda p: p["cameras"][0].update(topic=3),
         lambda p: p.update(cameras=3),
@@ -112,7 +122,7 @@ def test_what_refers_to_joints_waits_until_they_have_names(
     found = mistakes(change)
     assert found[0].startswith("joints[0]: the key 'name' is missing")
     assert found[1:] == [
-        "joints[1].effort_n: expected a number above 0, found 0",
+        "joints[1].effort_n: expected above 0, found 0",
         "joints: expected at least one, each with a name; the rest is checked when that is so",
     ]
 
@@ -134,7 +144,7 @@ def spots(values: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(data=st.data())
-def test_what_loading_stops_at_is_the_first_that_is_found(profile_file: Path, data: Any) -> None:
+def test_whatever_stands_there_is_read_or_refused_by_name(profile_file: Path, data: Any) -> None:
     whole = profile_file.read_text()
 
     def change(profile: dict[str, Any]) -> None:
@@ -147,12 +157,13 @@ def test_what_loading_stops_at_is_the_first_that_is_found(profile_file: Path, da
 
     try:
         write_changed(profile_file, change)
-        found = profile_mistakes(profile_file)
-        if not found:
+        with contextlib.suppress(ProfileError):
             load_profile(profile_file)
             return
         with pytest.raises(ProfileError) as stopped:
             load_profile(profile_file)
-        assert str(found[0]) == str(stopped.value)
+        assert stopped.value.mistakes
+        assert str(stopped.value) == stopped.value.mistakes[0]
+        assert all(text.startswith(f"{profile_file}: ") for text in stopped.value.mistakes)
     finally:
         profile_file.write_text(whole)

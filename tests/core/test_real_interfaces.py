@@ -61,7 +61,7 @@ def crooked_sign(real: dict[str, Any]) -> None:
             "found turn, slide",
         ),
         (shared_id, "interfaces.real.motors: two motors share an id: [1, 2, 1]"),
-        (crooked_sign, "interfaces.real.motors.turn.sign: expected 1 or -1, found 2"),
+        (crooked_sign, "interfaces.real.motors.turn.sign: unknown value '2'; valid: -1, 1"),
     ],
 )
 def test_a_wrong_bus_is_refused_with(

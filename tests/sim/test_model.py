@@ -208,6 +208,49 @@ def test_a_profile_that_does_not_fit_says_where(case, edited_robot, table):
         compose(edited_robot("torque_arm", (change,)), table)
 
 
+def test_all_that_does_not_fit_is_named_at_once(edited_robot, table):
+    changes = (
+        ("yaw: j1,", "yaw: j9,"),
+        ("elbow: {stiffness: 200, damping: 20}", ""),
+        ("finger_right: {", "finger_wrong: {"),
+        ("body: hand", "body: hnad"),
+        ("mjcf_camera: eye", "mjcf_camera: ear"),
+        ("position_rad: [-1.5, 2.0]", "position_rad: [-1.6, 2.0]"),
+    )
+    with pytest.raises(ProfileError) as caught:
+        compose(edited_robot("torque_arm", changes), table)
+    expected = (
+        "interfaces.sim.joints.yaw: unknown MJCF joint 'j9'",
+        "interfaces.sim.servos.elbow: the actuator 'm3' does not take positions",
+        "interfaces.sim.mimics.finger_wrong: unknown MJCF joint 'finger_wrong'",
+        "arms[0].end_effector.body: unknown body 'hnad'",
+        "cameras[0].mjcf_camera: unknown camera 'ear'",
+        "joints[1].position_rad: ",
+    )
+    assert len(caught.value.mistakes) == len(expected)
+    for text, start in zip(caught.value.mistakes, expected, strict=True):
+        assert text.partition("robot.yaml: ")[2].startswith(start)
+
+
+def test_what_the_compiled_model_shows_is_named_at_once(edited_robot, table):
+    profile = edited_robot(
+        "tendon_arm",
+        mjcf=(('ctrlrange="0 255"', 'ctrlrange="0 100"'), ('range="-1 2"', 'range="-1 1.9"')),
+    )
+    with pytest.raises(ProfileError) as caught:
+        compose(profile, table)
+    joint, control = caught.value.mistakes
+    assert "exceeds the range" in joint
+    assert "'grip' can hold" in control
+
+
+def test_what_follows_from_a_missing_actuator_is_not_named_too(edited_robot, table):
+    for change in (("fingers: grip", "fingers: grab"), ("{spinner: 0.5}", "{spiner: 0.5}")):
+        with pytest.raises(ProfileError) as caught:
+            compose(edited_robot("tendon_arm", (change,)), table)
+        assert len(caught.value.mistakes) == 1
+
+
 def test_unmapped_actuators_are_named(edited_robot, table):
     profile = edited_robot("tendon_arm", (("    held_actuators: {spinner: 0.5}\n", ""),))
     with pytest.raises(ProfileError, match=r"no joint of the profile drives.*: spinner\. Map them"):

@@ -11,7 +11,7 @@ from robot_learning.cli.ci.report import Result, Verdict
 from robot_learning.cli.ci.settings import DatasetCheck, Pipeline, PolicyCheck, RoundCheck
 from robot_learning.cli.machine.profiles import summary
 from robot_learning.core.amounts import amount
-from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.errors import ProfileError, RobotLearningError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.names import find_episode
@@ -33,6 +33,8 @@ def run_checks(pipeline: Pipeline) -> Iterator[Result]:
             text = check()
         except CheckFailedError as problem:
             verdict, text = Verdict.FAILED, str(problem)
+        except ProfileError as problem:
+            verdict, text = Verdict.ERROR, "\n".join(problem.mistakes)
         except (RobotLearningError, OSError) as problem:
             verdict, text = Verdict.ERROR, str(problem)
         yield Result(group, name, verdict, text, time.monotonic() - begin_s)

@@ -20,12 +20,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
-from msgspec import Meta
-
-from robot_learning.core.decoding import UNIQUE, check
+from robot_learning.core.decoding import Names, Text, check
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.numbers import AtLeast0, AtLeast1, Positive, ShareAbove0
 from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.core.yaml_file import decode_yaml
 
@@ -34,10 +32,6 @@ DEFAULT_EPISODES = 100
 DEFAULT_SEED = FIRST_HELD_OUT_SEED
 DEFAULT_STEPS = 200
 LAST = "last"
-Text = Annotated[str, Meta(min_length=1)]
-Names = Annotated[tuple[Text, ...], UNIQUE]
-AtLeast1 = Annotated[int, Meta(ge=1)]
-Seed = Annotated[int, Meta(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +46,7 @@ class DatasetCheck:
 
     path: Path
     replay: Names = (LAST,)
-    bound: Annotated[float, Meta(gt=0)] = DEFAULT_BOUND
+    bound: Positive = DEFAULT_BOUND
 
 
 @dataclass(frozen=True)
@@ -70,10 +64,10 @@ class PolicyCheck:
     """
 
     checkpoint: Path
-    min_success: Annotated[float, Meta(gt=0, le=1)]
+    min_success: ShareAbove0
     lower_bound: bool = False
     episodes: AtLeast1 = DEFAULT_EPISODES
-    seed: Seed = DEFAULT_SEED
+    seed: AtLeast0 = DEFAULT_SEED
     task: Text | None = None
     robot: Text | None = None
 
@@ -100,7 +94,7 @@ class RoundCheck:
     checkpoint: Path | None = None
     episodes: AtLeast1 = 1
     steps: AtLeast1 = DEFAULT_STEPS
-    seed: Seed = 0
+    seed: AtLeast0 = 0
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 
+from msgspec.structs import asdict
 from rich.table import Table
 from rich.text import Text
 

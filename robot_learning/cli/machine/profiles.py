@@ -7,9 +7,9 @@ import sys
 from textwrap import fill, indent
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, ProfileError
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.profile_loader import load_profile, profile_mistakes
+from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import available_robots
 
 # Of a line that is indented by two columns.
@@ -32,16 +32,23 @@ def run_robots(_arguments: argparse.Namespace) -> int:
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """Print what the profile says. All mistakes of its file are told before it is refused.
+    """Print what the profile says. All mistakes of its file, else of its model, are told at once.
 
     Raises:
         ConfigurationError: there is no such robot, or it or its model is wrong.
     """
-    mistakes = profile_mistakes(arguments.robot)
-    if len(mistakes) > 1:
-        for mistake in mistakes:
+    try:
+        return _check(arguments)
+    except ProfileError as error:
+        if len(error.mistakes) == 1:
+            raise
+        for mistake in error.mistakes:
             print(mistake, file=sys.stderr)
-        raise ConfigurationError(f"{arguments.robot}: {amount(len(mistakes), 'mistake')}")
+        count = amount(len(error.mistakes), "mistake")
+        raise ConfigurationError(f"{arguments.robot}: {count}") from error
+
+
+def _check(arguments: argparse.Namespace) -> int:
     profile = load_profile(arguments.robot)
     print(profile.path)
     print(indent(summary(profile), "  "))

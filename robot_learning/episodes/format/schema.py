@@ -7,12 +7,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntFlag
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+from msgspec import Struct, structs
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.strict_mapping import StrictMapping
+from robot_learning.core.decoding import UNIQUE, Text, decode
+from robot_learning.core.draft import draft
+from robot_learning.core.options.numbers import AtLeast1, Positive
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError, SchemaVersionError
 
@@ -21,8 +24,10 @@ DEMO_PATH = "data/demo_0"
 _TRAINING_ROOTS = ("obs", "actions", "rewards", "states")
 _COLUMN_PATH = re.compile(r"[a-z][a-z0-9_]*(/[A-Za-z][A-Za-z0-9_.\-]*)?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\-]*")
-_DTYPES = ("bool", "uint8", "int8", "uint16", "int32", "int64", "float32", "float64")
+_DTYPE = Literal["bool", "uint8", "int8", "uint16", "int32", "int64", "float32", "float64"]
+_DTYPES = get_args(_DTYPE)
 _COLUMN_ROOTS = (*_TRAINING_ROOTS, "control", "intervention", "images", "task")
+Names = Annotated[tuple[str, ...], UNIQUE]
 MAX_ROW_BYTES = 256 * 2**20
 MAX_STREAMS = 64
 
@@ -181,17 +186,20 @@ class DatasetInfo:
             plain = json.loads(text)
         except (ValueError, RecursionError) as problem:
             raise DatasetError(f"{source}: not valid JSON: {problem}") from problem
-        root = StrictMapping(plain, source, error=DatasetError)
-        check_schema_version(root.integer("schema_version", minimum=1), source)
+        read = draft(plain, _Description)
+        # First, since a newer version may have other keys.
+        check_schema_version(read.value.schema_version, source)
+        for mistake in read.mistakes:
+            raise DatasetError(f"{source}: {mistake}")
+        file = read.value
         info = cls(
-            robot=root.text("robot"),
-            task=root.text("task"),
-            rate_hz=root.number("rate_hz", positive=True),
-            joint_names=root.texts("joint_names"),
-            env_args=_env_args(root),
-            streams=tuple(_stream(entry) for entry in root.mappings("streams")),
+            robot=file.robot,
+            task=file.task,
+            rate_hz=file.rate_hz,
+            joint_names=file.joint_names,
+            env_args=_env_args(file.env_args, source),
+            streams=tuple(_stream(entry) for entry in file.streams),
         )
-        root.finish()
         check_info(info, source)
         return info
 
@@ -302,35 +310,46 @@ def _column_to_plain(column: Column) -> dict[str, Any]:
     }
 
 
-def _env_args(root: StrictMapping) -> dict[str, Any]:
+def _env_args(text: str, source: str) -> dict[str, Any]:
     try:
-        env_args = json.loads(root.text("env_args"))
+        env_args = json.loads(text)
     except (ValueError, RecursionError) as problem:
-        raise root.fail(f"not valid JSON: {problem}", "env_args") from problem
-    if not isinstance(env_args, dict):
-        raise root.fail("expected a JSON object", "env_args")
-    return env_args
+        raise DatasetError(f"{source}: env_args: not valid JSON: {problem}") from problem
+    return decode(env_args, dict[str, Any], source, "env_args", DatasetError)
 
 
-def _stream(entry: StrictMapping) -> Stream:
-    stream = Stream(
-        name=entry.text("name"),
-        rate_hz=entry.number("rate_hz", positive=True),
-        max_age_s=entry.number("max_age_s", positive=True),
-        columns=tuple(_column(column) for column in entry.mappings("columns")),
-    )
-    entry.finish()
-    return stream
+class _ColumnEntry(Struct, frozen=True):
+    """A column in `dataset.json`."""
+
+    path: Text
+    shape: tuple[int, ...]
+    dtype: _DTYPE
+    encoding: Encoding
+    names: Names
+    unit: Text = ""
 
 
-def _column(entry: StrictMapping) -> Column:
-    column = Column(
-        path=entry.text("path"),
-        shape=entry.integers("shape"),
-        dtype=entry.choice("dtype", _DTYPES),
-        encoding=Encoding(entry.choice("encoding", [item.value for item in Encoding])),
-        unit=entry.optional_text("unit") or "",
-        names=entry.texts("names"),
-    )
-    entry.finish()
-    return column
+class _StreamEntry(Struct, frozen=True):
+    """A stream in `dataset.json`."""
+
+    name: Text
+    rate_hz: Positive
+    max_age_s: Positive
+    columns: tuple[_ColumnEntry, ...]
+
+
+class _Description(Struct, frozen=True):
+    """All of a `dataset.json`."""
+
+    schema_version: AtLeast1
+    robot: Text
+    task: Text
+    rate_hz: Positive
+    joint_names: Names
+    env_args: Text
+    streams: tuple[_StreamEntry, ...]
+
+
+def _stream(entry: _StreamEntry) -> Stream:
+    columns = tuple(Column(**structs.asdict(column)) for column in entry.columns)
+    return Stream(entry.name, entry.rate_hz, entry.max_age_s, columns)

@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import h5py
+import msgspec
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.files import replacing
@@ -35,8 +37,7 @@ _MASK = "mask"
 _TABLE_CHUNK_BYTES = 65536
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodeSummary:
+class EpisodeSummary(Struct, frozen=True, forbid_unknown_fields=True):
     """What the index knows of an episode.
 
     Attributes:
@@ -67,37 +68,7 @@ class EpisodeSummary:
 
     def to_json(self) -> str:
         """One line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_plain(cls, plain: Any) -> EpisodeSummary:
-        """Read what JSON gave back.
-
-        Raises:
-            ValueError: it is something else.
-        """
-        if not isinstance(plain, dict) or not _REQUIRED <= plain.keys() <= _KINDS.keys():
-            raise ValueError("not the summary of an episode")
-        for key, value in plain.items():
-            if type(value) not in _KINDS[key]:
-                raise ValueError(f"'{key}' is {value!r}")
-        if not is_episode_name(plain["name"]):
-            raise ValueError(f"'{plain['name']}' is not the name of an episode")
-        if not 0 <= plain["invalid_rows"] <= plain["rows"]:
-            raise ValueError(f"{plain['invalid_rows']} of {plain['rows']} rows are invalid")
-        plain["sources"] = tuple(str(source) for source in plain["sources"])
-        return cls(**plain)
-
-
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "int": (int,),
-    "str": (str,),
-    "int | None": (int, type(None)),
-    "str | None": (str, type(None)),
-    "tuple[str, ...]": (list,),
-}
-_KINDS = {field.name: _TYPES[str(field.type)] for field in fields(EpisodeSummary)}
-_REQUIRED = {field.name for field in fields(EpisodeSummary) if field.default is MISSING}
+        return msgspec.json.encode(self).decode()
 
 
 def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
@@ -113,12 +84,24 @@ def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
         linked = _checked_links(file, path)
         lines = _table_bytes(file, path).splitlines()
         # One text, as parsing ten thousand short ones takes several times as long.
-        entries = json.loads(b"[" + b",".join(lines) + b"]")
-        summaries = [EpisodeSummary.from_plain(entry) for entry in entries]
+        summaries = _decoded(b"[" + b",".join(lines) + b"]")
     found = {summary.name: summary for summary in summaries}
     if set(found) != linked:
         raise EpisodeError(f"{path}: its table and its links name different episodes")
     return found
+
+
+def _decoded(text: bytes) -> list[EpisodeSummary]:
+    try:
+        summaries = msgspec.json.decode(text, type=list[EpisodeSummary])
+    except msgspec.DecodeError as problem:
+        raise ValueError(problem) from problem
+    for summary in summaries:
+        if not is_episode_name(summary.name):
+            raise ValueError(f"'{summary.name}' is not the name of an episode")
+        if not 0 <= summary.invalid_rows <= summary.rows:
+            raise ValueError(f"{summary.invalid_rows} of {summary.rows} rows are invalid")
+    return summaries
 
 
 def add_to_index(folder: DatasetFolder, summary: EpisodeSummary) -> None:

@@ -6,8 +6,10 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from robot_learning.core.files import fsync
 from robot_learning.episodes.format.errors import DatasetError

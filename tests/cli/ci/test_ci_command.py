@@ -12,6 +12,7 @@ from robot_learning.cli.ci.settings import read_pipeline
 from robot_learning.cli.main import main
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.resources import find_robot
 
 ROOT = Path(__file__).parents[3]
 SAMPLE = ROOT / "data" / "sample"
@@ -44,6 +45,19 @@ def test_a_profile_and_a_dataset_pass_and_are_reported(
     for case in found.values():
         assert case.find("failure") is None and case.find("error") is None
         assert float(case.get("time", "nan")) >= 0
+
+
+def test_every_mistake_of_a_profile_is_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile = tmp_path / "robot.yaml"
+    text = find_robot("desk_arm").read_text()
+    profile.write_text(text.replace("control_rate_hz: 100", "control_rate_hz: 0\ncolour: red"))
+    assert main(["ci", "--profile", str(profile), "--junit", str(tmp_path / "ci.xml")]) == 1
+    (case,) = cases(tmp_path / "ci.xml").values()
+    told = "".join(case.itertext()) + capsys.readouterr().out
+    for mistake in ("control_rate_hz: expected above 0", "unknown key 'colour'", "no file"):
+        assert told.count(mistake) >= 2
 
 
 def test_every_bad_answer_fails_the_build_and_none_hides_another(

@@ -103,6 +103,19 @@ def test_all_mistakes_of_a_profile_are_named_at_once(
     printed = capsys.readouterr()
     assert printed.out == ""
     first, second, last = printed.err.splitlines()
-    assert first == f"{own_arm}: control_rate_hz: expected a number above 0, found -100"
+    assert first == f"{own_arm}: control_rate_hz: expected above 0, found -100"
     assert second.startswith(f"{own_arm}: unknown key 'colour'; valid: arms")
+    assert last == f"robot-learning profile: {own_arm}: 2 mistakes"
+
+
+def test_all_mistakes_of_a_model_are_named_at_once(
+    own_arm: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = own_arm.read_text()
+    text = text.replace("wrist_roll", "wrist_rol").replace("site: ", "site: no_")
+    own_arm.write_text(text)
+    assert main(["profile", "check", str(own_arm)]) == 2
+    *_, first, second, last = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{own_arm}: joints[5].name: unknown MJCF joint 'wrist_rol'")
+    assert second.startswith(f"{own_arm}: arms[0].end_effector.site: unknown site 'no_")
     assert last == f"robot-learning profile: {own_arm}: 2 mistakes"

@@ -202,7 +202,7 @@ def test_a_newer_dataset_is_refused_with_both_versions(folder: DatasetFolder) ->
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"rate_hz": -1}, "rate_hz: expected a number above 0"),
+        ({"rate_hz": -1}, "rate_hz: expected above 0"),
         ({"robt": "x"}, "unknown key 'robt'; did you mean 'robot'"),
         ({"streams": []}, "no stream has the column 'actions'"),
         ({"env_args": "["}, "env_args: not valid JSON"),
