@@ -27,7 +27,7 @@ from robot_learning.learning.evaluation.evaluation import (
 )
 from robot_learning.learning.evaluation.rollout import roll_out
 from robot_learning.policies.checkpoint import load_checkpoint
-from robot_learning.policies.execution import ChunkExecutor
+from robot_learning.policies.execution import PolicyExecutor
 from robot_learning.policies.policy import Policy
 
 Array = npt.NDArray[np.float64]
@@ -39,19 +39,21 @@ HAND = "arm_end_effector"
 SUCCEEDED, FAILED = "#1f6f8b", "#c0392b"
 
 
-class Tracker(ChunkExecutor):
+class Tracker(PolicyExecutor):
     """Remembers where the hand was, seen from the post."""
 
     def __init__(self, policy: Policy, worlds: int) -> None:
         super().__init__(policy, worlds, seed=FIRST_SEED)
         self.ways: list[list[Array]] = [[] for _ in range(worlds)]
 
-    def act(self, observation: Mapping[str, npt.NDArray[Any]], active: Any = None) -> Array:
+    def act(
+        self, columns: Mapping[str, npt.NDArray[Any]], active: Any = None, interrupted: Any = None
+    ) -> Array:
         """As its base does."""
         for world in np.flatnonzero(active):
-            seen = observation[HAND][world, :2] - observation["post"][world, :2]
+            seen = columns[HAND][world, :2] - columns["post"][world, :2]
             self.ways[world].append(seen.astype(np.float64))
-        return super().act(observation, active)
+        return super().act(columns, active, interrupted)
 
 
 def ways_of(policy: Policy) -> tuple[list[Array], list[bool]]:

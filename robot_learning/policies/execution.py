@@ -1,4 +1,4 @@
-"""Executing chunks of actions for many worlds at once, each at its own place in its chunk.
+"""Executing chunks of actions in many worlds at once, each at its own place in its chunk.
 
 Receding horizon: a part of a chunk is executed, then the next one is predicted. Temporal
 ensembling (Zhao et al. 2023, https://arxiv.org/abs/2304.13705): a chunk is predicted at every
@@ -8,7 +8,7 @@ i = 0 the oldest.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -19,9 +19,11 @@ from msgspec import Meta
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.policies.policy import Policy
+from robot_learning.policies.policy import Policy, PolicySpec
 
 Array = npt.NDArray[Any]
+Predict = Callable[[dict[str, Array]], Array]
+"""From the histories of k worlds, (k, T_o, ...) of each column, to chunks (k, T_a, ...)."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +52,47 @@ def observation_name(key: str) -> str:
 
 
 class ChunkExecutor:
-    """The actions of one policy in `worlds` worlds.
+    """The actions of whatever predicts chunks, in `worlds` worlds.
 
     Call `begin` for the worlds whose episodes begin, then `act` at every step.
     """
 
     def __init__(
-        self, policy: Policy, worlds: int, config: ExecutionConfig | None = None, seed: int = 0
+        self,
+        spec: PolicySpec,
+        predict: Predict,
+        worlds: int,
+        config: ExecutionConfig | None = None,
+        *,
+        together: bool = False,
     ) -> None:
-        """Prepare; `seed` is of the policy's own randomness.
+        """Prepare.
+
+        Args:
+            spec: spec of the policy, of which the horizons are used.
+            predict: predicts chunks.
+            worlds: number of worlds.
+            config: how chunks become actions; None for what the spec says.
+            together: whether chunks are predicted for all worlds whenever one needs a new one, so
+                that no prediction depends on which others are due.
 
         Raises:
             ConfigurationError: more steps are to be executed than the chunk has.
         """
-        self._policy = policy.eval()
-        self._spec = spec = policy.spec
+        self._predict, self._together = predict, together
         self._config = config or ExecutionConfig()
-        self._first = spec.first_action_index
+        self._first, self._history_steps = spec.first_action_index, spec.observation_steps
         self._executed = self._config.executed_steps or spec.executed_steps
-        if self._executed > spec.action_steps - self._first:
+        length = spec.action_steps - self._first
+        if self._executed > length:
             raise ConfigurationError(
                 f"{amount(self._executed, 'step is', 'steps are')} to be executed, the policy's "
-                f"chunks have {spec.action_steps - self._first} from the current one on"
+                f"chunks have {length} from the current one on"
             )
-        self._generator = torch.Generator(policy.device).manual_seed(seed)
-        # Steps in the episode; the history's length so far; age and content of the chunks.
+        # Whether an episode begins; steps since the chunk was predicted; the chunks and histories.
         self._is_new = np.ones(worlds, bool)
         self._age = np.zeros(worlds, np.int64)
         self._history: dict[str, Array] = {}
-        length = spec.action_steps - self._first
         self._chunks = np.zeros((worlds, length, spec.action_dim))
         kept = length if self._config.ensemble else 0
         self._past = np.zeros((worlds, kept, length, spec.action_dim))
@@ -89,60 +103,53 @@ class ChunkExecutor:
         self._is_new[worlds] = True
         self._past_count[worlds] = 0
 
-    def seed(self, seed: int) -> None:
-        """From here on the policy's own randomness follows from `seed`."""
-        self._generator.manual_seed(seed)
-
-    def act(self, observation: Mapping[str, Array], active: Array | None = None) -> Array:
+    def act(
+        self,
+        columns: Mapping[str, Array],
+        active: Array | None = None,
+        interrupted: Array | None = None,
+    ) -> Array:
         """(worlds, n) the actions for the observations of all worlds, float64.
 
         Args:
-            observation: the environment's, (worlds, ...) each.
+            columns: (worlds, ...) present observations, by column.
             active: (worlds,) mask of the worlds that matter; nothing is computed for the others,
-                and their rows are left over from earlier chunks.
+                and their rows are left over from earlier chunks. None for all.
+            interrupted: (worlds,) mask of the worlds in which something else acted in the step
+                before, so that the rest of the chunk is void. None for none.
         """
         chosen = np.ones(len(self._is_new), bool) if active is None else active
-        self._remember(observation)
+        self._remember(columns)
         self._age += 1
         due = self._is_new | (self._age >= self._executed)
+        if interrupted is not None:
+            due |= interrupted
         if self._config.ensemble:
             due = np.ones_like(due)
         due &= chosen
         if due.any():
-            self._predict(np.flatnonzero(due))
+            self._renew(np.flatnonzero(due))
         self._is_new &= ~chosen
         return self._ensembled() if self._config.ensemble else self._current()
 
-    def _remember(self, observation: Mapping[str, Array]) -> None:
-        steps = self._spec.observation_steps
-        for column in self._spec.observations:
-            values = observation[observation_name(column.key)]
-            if column.is_image:
-                values = np.moveaxis(values, -1, -3)
-            values = values[:, None]
-            if column.key not in self._history:
-                self._history[column.key] = np.repeat(values, steps, axis=1)
+    def _remember(self, columns: Mapping[str, Array]) -> None:
+        for key, present in columns.items():
+            values = present[:, None]
+            if key not in self._history:
+                self._history[key] = np.repeat(values, self._history_steps, axis=1)
                 continue
-            past = self._history[column.key]
+            past = self._history[key]
             past[:, :-1] = past[:, 1:]
             past[:, -1:] = values
             # An episode's first observation stands in for those before it, as in training.
             past[self._is_new] = values[self._is_new]
 
-    def _predict(self, worlds: npt.NDArray[np.int64]) -> None:
-        device = self._policy.device
-        batch = {
-            column.key: torch.from_numpy(
-                np.ascontiguousarray(self._history[column.key][worlds])
-            ).to(device)
-            for column in self._spec.observations
-        }
-        batch = {k: v.float() if v.is_floating_point() else v for k, v in batch.items()}
-        with torch.inference_mode():
-            chunk = self._policy.predict(batch, self._generator).cpu().double().numpy()
-        if not np.isfinite(chunk).all():
-            raise ConfigurationError("the policy answers with NaN or infinity")
-        chunk = chunk.reshape(len(worlds), self._spec.action_steps, -1)[:, self._first :]
+    def _renew(self, worlds: npt.NDArray[np.int64]) -> None:
+        if self._together:
+            predicted = self._predict(self._history)[worlds]
+        else:
+            predicted = self._predict({key: past[worlds] for key, past in self._history.items()})
+        chunk = predicted.reshape(len(worlds), predicted.shape[1], -1)[:, self._first :]
         self._chunks[worlds] = chunk
         self._age[worlds] = 0
         if self._config.ensemble:
@@ -164,3 +171,49 @@ class ChunkExecutor:
         weights = np.exp(-self._config.ensemble_decay * index) * (index >= 0)
         weights /= np.maximum(weights.sum(axis=1, keepdims=True), 1e-300)
         return np.asarray((weights[:, :, None] * said).sum(axis=1))
+
+
+class PolicyExecutor(ChunkExecutor):
+    """The actions of a policy for what environments observe: images, and columns by their names."""
+
+    def __init__(
+        self, policy: Policy, worlds: int, config: ExecutionConfig | None = None, seed: int = 0
+    ) -> None:
+        """Prepare; `seed` is of the policy's own randomness.
+
+        Raises:
+            ConfigurationError: more steps are to be executed than the chunk has.
+        """
+        super().__init__(policy.spec, self._predicted, worlds, config)
+        self._policy, self._observations = policy.eval(), policy.spec.observations
+        self._generator = torch.Generator(policy.device).manual_seed(seed)
+
+    def seed(self, seed: int) -> None:
+        """From here on the policy's own randomness follows from `seed`."""
+        self._generator.manual_seed(seed)
+
+    def act(
+        self,
+        columns: Mapping[str, Array],
+        active: Array | None = None,
+        interrupted: Array | None = None,
+    ) -> Array:
+        """See `ChunkExecutor.act`; `columns` is the environment's observation."""
+        found: dict[str, Array] = {}
+        for column in self._observations:
+            values = columns[observation_name(column.key)]
+            found[column.key] = np.moveaxis(values, -1, -3) if column.is_image else values
+        return super().act(found, active, interrupted)
+
+    def _predicted(self, histories: dict[str, Array]) -> Array:
+        device = self._policy.device
+        batch = {
+            key: torch.from_numpy(np.ascontiguousarray(values)).to(device)
+            for key, values in histories.items()
+        }
+        batch = {k: v.float() if v.is_floating_point() else v for k, v in batch.items()}
+        with torch.inference_mode():
+            chunk = self._policy.predict(batch, self._generator).cpu().double().numpy()
+        if not np.isfinite(chunk).all():
+            raise ConfigurationError("the policy answers with NaN or infinity")
+        return chunk

@@ -20,7 +20,7 @@ import torch
 
 from robot_learning.policies.checkpoint import Checkpoint, CheckpointDetails, load_checkpoint
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, observation_name
+from robot_learning.policies.execution import ExecutionConfig, PolicyExecutor, observation_name
 from robot_learning.policies.policy import ObservationSpec, PolicySpec
 
 # The name of an observation that is a single array, not a mapping of them.
@@ -66,7 +66,7 @@ class TrainedPolicy:
         """Begin as after `reset`; see `load_policy` for the arguments."""
         self.spec: PolicySpec = checkpoint.policy.spec
         self.details: CheckpointDetails = checkpoint.details
-        self._executor = ChunkExecutor(checkpoint.policy, 1, execution, seed)
+        self._executor = PolicyExecutor(checkpoint.policy, 1, execution, seed)
         environment = checkpoint.details.environment
         self._environment = environment
         self._first_choices = environment.first_choices if environment else {}

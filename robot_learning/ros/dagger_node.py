@@ -27,7 +27,9 @@ from robot_learning.learning.interactive.overload import OverloadWatch
 from robot_learning.learning.interactive.round_jobs import relabel_job
 from robot_learning.learning.interactive.round_settings import EXPERT, EXTERNAL, NOBODY
 from robot_learning.learning.interactive.round_table import round_text
-from robot_learning.learning.interactive.rounds import DaggerRun, Phase
+from robot_learning.learning.interactive.rounds import DaggerRun
+from robot_learning.learning.iteration.budget import Budget
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.nodes.recorder import RecorderNodeSettings
 from robot_learning.ros.common import qos
@@ -118,9 +120,8 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     @property
     def _is_over(self) -> bool:
-        wanted, state = self._settings.rounds, self._state
-        over = state.current.phase is Phase.DONE and 0 < wanted <= state.collected
-        return bool(over)
+        budget, state = Budget(iterations=self._settings.rounds), self._state
+        return state.current.phase is Phase.DONE and budget.is_spent(iterations=state.collected)
 
     def _collect(self) -> None:
         current, names = self._state.current, self._settings

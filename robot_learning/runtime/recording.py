@@ -1,4 +1,8 @@
-"""Recording a session's episodes: the columns of a recording over topics, repeatable exactly."""
+"""Recording in lockstep: the columns of a recording over topics, repeatable exactly.
+
+`SessionRecording` subscribes to a `Session`; what has no arbiter, such as an expert that acts in an
+environment, gives it one row after the other.
+"""
 
 from __future__ import annotations
 
@@ -97,15 +101,24 @@ class SessionSamples:
         self._shown_ns = {}
 
     def of_step(self, observation: Observation, decision: Decision) -> Samples:
-        """The samples (stream, stamp, values) that are new in this step."""
+        """The samples (stream, stamp, values) that are new in a step of a session."""
+        intervention = self._watch.step(decision.source)
+        return self.of_row(observation, _decision_values(decision, intervention))
+
+    def of_row(self, observation: Observation, decision: Mapping[str, Any]) -> Samples:
+        """The samples (stream, stamp, values) that are new in a row.
+
+        Args:
+            observation: what was observed.
+            decision: what was decided on it, from `standard.decision_values`.
+        """
         now_ns = observation.stamp_ns
         samples: Samples = []
         if self._joints is not None:
             values = standard.joint_values(self._joints, observation)
             samples.append((standard.JOINTS, now_ns, values))
         if standard.DECISION in self._columns:
-            intervention = self._watch.step(decision.source)
-            samples.append((standard.DECISION, now_ns, _decision_values(decision, intervention)))
+            samples.append((standard.DECISION, now_ns, decision))
         for name, path in self._cameras.items():
             image = observation.images.get(name)
             if image is not None and self._shown_ns.get(name) != image.stamp_ns:
@@ -113,15 +126,17 @@ class SessionSamples:
                 samples.append((name, image.stamp_ns, {path: image.pixels}))
         if self._task_values is not None and standard.TASK in self._columns:
             reward, success = self._task_values()
-            samples.append((standard.TASK, now_ns, {"rewards": reward, "task/success": success}))
+            task = {"rewards": reward, standard.SUCCESS: success}
+            recorded = {path: task[path] for path in task if path in self._columns[standard.TASK]}
+            samples.append((standard.TASK, now_ns, recorded))
         return samples
 
 
 class SessionRecording(Subscriber):
     """Feeds a recorder; the caller holds the lock of the recorder's folder.
 
-    Call `start` after the session's `reset`: the next step gives the first row. Then call
-    `stop` or `discard`.
+    Call `start` after the session's `reset`: the next step, or call of `record`, gives the first
+    row. Then call `stop` or `discard`.
     """
 
     def __init__(self, recorder: Recorder, task_values: TaskValues | None = None) -> None:
@@ -155,8 +170,22 @@ class SessionRecording(Subscriber):
         Raises:
             EpisodeError: a sample was refused, or the disk cannot take any more.
         """
-        now_ns = observation.stamp_ns
-        for stream, stamp_ns, values in self._samples.of_step(observation, decision):
+        self._take(observation.stamp_ns, self._samples.of_step(observation, decision))
+
+    def record(self, observation: Observation, decision: Mapping[str, Any]) -> None:
+        """Record a row without a session.
+
+        Args:
+            observation: what was observed.
+            decision: what was decided on it, from `standard.decision_values`.
+
+        Raises:
+            EpisodeError: a sample was refused, or the disk cannot take any more.
+        """
+        self._take(observation.stamp_ns, self._samples.of_row(observation, decision))
+
+    def _take(self, now_ns: int, samples: Samples) -> None:
+        for stream, stamp_ns, values in samples:
             if not self.recorder.push(stream, stamp_ns, now_ns, values):
                 refused = self.recorder.status(now_ns).refused[stream]
                 raise EpisodeError(f"a sample of '{stream}' was refused: {refused}")

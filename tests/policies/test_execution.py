@@ -7,7 +7,7 @@ from torch import Tensor
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.config import PolicyConfig
-from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig
+from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, PolicyExecutor
 from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
 
 
@@ -40,7 +40,7 @@ def run(executor: ChunkExecutor, observations: np.ndarray) -> np.ndarray:
 
 def test_receding_horizon_executes_a_part_of_each_chunk() -> None:
     policy = echo(action_steps=4, executed_steps=3)
-    actions = run(ChunkExecutor(policy, 1), np.arange(1, 8)[:, None])
+    actions = run(PolicyExecutor(policy, 1), np.arange(1, 8)[:, None])
     np.testing.assert_allclose(
         actions[:, 0], [101, 101.01, 101.02, 404, 404.01, 404.02, 707], rtol=1e-6
     )
@@ -48,19 +48,19 @@ def test_receding_horizon_executes_a_part_of_each_chunk() -> None:
 
 def test_the_first_observation_stands_for_what_was_before_it() -> None:
     policy = echo(observation_steps=3)
-    actions = run(ChunkExecutor(policy, 1), np.arange(1, 6)[:, None])
+    actions = run(PolicyExecutor(policy, 1), np.arange(1, 6)[:, None])
     np.testing.assert_allclose(actions[:, 0], [101, 102, 103, 204, 305], rtol=1e-6)
 
 
 def test_a_chunk_is_entered_where_the_current_action_stands() -> None:
     policy = echo(action_steps=5, executed_steps=2, first_action_index=2)
-    actions = run(ChunkExecutor(policy, 1), np.array([[1], [2], [3]]))
+    actions = run(PolicyExecutor(policy, 1), np.array([[1], [2], [3]]))
     np.testing.assert_allclose(actions[:, 0], [101.02, 101.03, 303.02], rtol=1e-6)
 
 
 def test_worlds_begin_on_their_own() -> None:
     policy = echo(observation_steps=2, action_steps=3, executed_steps=3)
-    executor = ChunkExecutor(policy, 2)
+    executor = PolicyExecutor(policy, 2)
     observations = np.array([[1, 10], [2, 20], [3, 30], [4, 40]])
     first = run(executor, observations[:2])
     executor.begin(np.array([1]))
@@ -69,10 +69,43 @@ def test_worlds_begin_on_their_own() -> None:
     np.testing.assert_allclose(rest, [[101.02, 3030], [304, 3030.01]], rtol=1e-6)
 
 
+def test_a_chunk_is_void_where_something_else_acted() -> None:
+    policy = echo(action_steps=3, executed_steps=3)
+    executor, predictions = PolicyExecutor(policy, 2), []
+    void = np.array([False, True])
+
+    def act(value: float, interrupted: np.ndarray | None = None) -> None:
+        seen = np.full((2, 1), value)
+        predictions.append(executor.act({"x": seen}, interrupted=interrupted)[:, 0])
+
+    for value in (1.0, 2.0):
+        act(value)
+    act(3.0, void)
+    act(4.0)
+    expected = [[101, 101], [101.01, 101.01], [101.02, 303], [404, 303.01]]
+    np.testing.assert_allclose(predictions, expected, rtol=1e-6)
+
+
+def test_together_all_worlds_are_predicted_and_only_those_due_are_renewed() -> None:
+    counts: list[int] = []
+
+    def predict(history: dict[str, np.ndarray]) -> np.ndarray:
+        counts.append(len(history["x"]))
+        return np.stack([history["x"][:, -1], history["x"][:, -1] + 0.5], axis=1)
+
+    spec = echo(action_steps=2, executed_steps=2).spec
+    executor = ChunkExecutor(spec, predict, 2, together=True)
+    void = np.array([True, False])
+    steps = [(1.0, None), (2.0, void), (3.0, None)]
+    actions = [executor.act({"x": np.full((2, 1), x)}, interrupted=m)[:, 0] for x, m in steps]
+    np.testing.assert_array_equal(actions, [[1, 1], [2, 1.5], [2.5, 3]])
+    assert counts == [2, 2, 2]
+
+
 def test_ensembling_weighs_the_oldest_most() -> None:
     policy = echo(action_steps=3)
     config = ExecutionConfig(ensemble=True, ensemble_decay=0.5)
-    actions = run(ChunkExecutor(policy, 1, config), np.array([[1], [2], [3], [4]]))
+    actions = run(PolicyExecutor(policy, 1, config), np.array([[1], [2], [3], [4]]))
     old, middle, new = 1.0, np.exp(-0.5), np.exp(-1.0)
     expected = [
         101,
@@ -85,4 +118,4 @@ def test_ensembling_weighs_the_oldest_most() -> None:
 
 def test_more_steps_than_the_chunk_has_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"5 steps are to be executed.*have 4"):
-        ChunkExecutor(echo(action_steps=4), 1, ExecutionConfig(executed_steps=5))
+        PolicyExecutor(echo(action_steps=4), 1, ExecutionConfig(executed_steps=5))

@@ -17,7 +17,8 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
-from robot_learning.learning.interactive.rounds import Phase, Round, load_run
+from robot_learning.learning.interactive.rounds import Round, load_run
+from robot_learning.learning.iteration.run import Phase
 
 
 class RoundFailedError(RobotLearningError):

@@ -50,7 +50,7 @@ def save_rounds_film(dataset: Dataset, run: DaggerRun, path: Path) -> int:
     film = Film(profile, task, (*task.cameras, profile.cameras[0].name)[0])
     writer: VideoWriter | None = None
     try:
-        for round_ in run.rounds:
+        for round_ in run.iterations:
             for name in chosen_episodes(round_.used):
                 pictures = _Pictures(dataset, name, task.objects, film)
                 title = f"HG-DAgger, round {round_.number}, episode {_number(name)}"

@@ -71,15 +71,15 @@ def _errors(axis: Any, judged: Sequence[Judged]) -> None:
 
 
 def _interventions(axis: Any, run: DaggerRun) -> None:
-    numbers = [round_.number for round_ in run.rounds]
-    rates = [round_.intervention_rate for round_ in run.rounds]
+    numbers = [round_.number for round_ in run.iterations]
+    rates = [round_.intervention_rate for round_ in run.iterations]
     top = max(rates)
-    for round_ in run.rounds:
+    for round_ in run.iterations:
         shares = [e.intervention_rows / e.rows for e in round_.used if e.rows]
         top = max(top, *shares)
         axis.plot(
             [round_.number] * len(shares), shares, "o", color=COLOURS["human"], alpha=0.6,
-            clip_on=False, label="an episode" if round_ is run.rounds[0] else None,
+            clip_on=False, label="an episode" if round_ is run.iterations[0] else None,
         )  # fmt: skip
     axis.plot(numbers, rates, "-s", color="black", label="all rows of the round")
     for number, rate, following in zip(numbers, rates, [*rates[1:], None], strict=True):

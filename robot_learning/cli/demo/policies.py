@@ -48,7 +48,7 @@ def train_policies(settings: DemoSettings) -> list[Learnt]:
 def policies_of_rounds(settings: DemoSettings) -> list[Learnt]:
     """What each round of the run has trained, and from how much."""
     dataset = Dataset(settings.dataset)
-    numbers = [round_.number for round_ in load_run(settings.dagger_run).rounds]
+    numbers = [round_.number for round_ in load_run(settings.dagger_run).iterations]
     return [
         learnt_from(
             round_name(number),

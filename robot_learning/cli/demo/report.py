@@ -57,7 +57,7 @@ def verdicts(judged: Sequence[Judged], run: DaggerRun) -> list[str]:
         f"{_moved(errors[0], error)}, {errors[0]:.4f} -> {error:.4f}"
         for each, error in zip(judged[1:], errors[1:], strict=True)
     ]
-    rates = [round_.intervention_rate for round_ in run.rounds]
+    rates = [round_.intervention_rate for round_ in run.iterations]
     if len(rates) > 1:
         word = _moved(rates[0], rates[-1])
         steps = " -> ".join(f"{rate:.0%}" for rate in rates)
@@ -94,7 +94,7 @@ def write_json(path: Path, judged: Sequence[Judged], run: DaggerRun, wall_s: flo
     """
     document = {
         "policies": [each.to_plain() for each in judged],
-        "rounds": [asdict(round_) for round_ in run.rounds],
+        "rounds": [asdict(round_) for round_ in run.iterations],
         "verdicts": verdicts(judged, run),
         "wall_s": wall_s,
     }

@@ -27,7 +27,7 @@ from robot_learning.learning.interactive.dart_estimate import (
 )
 from robot_learning.learning.interactive.dart_rounds import collect_from_expert, run_iterations
 from robot_learning.learning.interactive.dart_run import (
-    STATE_NAME,
+    DART_FILE,
     DartRun,
     DartSettings,
     load_run,
@@ -129,8 +129,7 @@ def _changed(settings: DartSettings, arguments: argparse.Namespace) -> DartSetti
 
 
 def _refuse_used(folder: Path, dataset: Path) -> None:
-    if (folder / STATE_NAME).exists():
-        raise ConfigurationError(f"{folder}: there is a run already; --resume it, or name --out")
+    DART_FILE.refuse_used(folder)
     if (dataset / INFO_NAME).exists():
         raise ConfigurationError(
             f"{dataset}: a run records its own demonstrations; name another folder, or estimate "

@@ -13,7 +13,8 @@ from rich.table import Table
 from robot_learning.cli.common.console import make_console, make_table, print_table
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.interactive.dart_run import DartIteration, DartRun, Phase
+from robot_learning.learning.interactive.dart_run import DartIteration, DartRun
+from robot_learning.learning.iteration.run import Phase
 
 _COLUMNS = (
     *("iteration", "episodes", "held out", "trace of noise", "before", "after"),

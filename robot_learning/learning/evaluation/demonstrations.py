@@ -20,7 +20,7 @@ from robot_learning.control.noise import ActionNoise, isotropic_covariance
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
-from robot_learning.core.types import FloatArray, Observation
+from robot_learning.core.types import FloatArray, Image, Observation
 from robot_learning.core.vocabulary import Limit, Source
 from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording import standard
@@ -30,6 +30,7 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import repair_dataset
 from robot_learning.episodes.store.seeds import next_seed
 from robot_learning.learning.training.errors import TrainingError
+from robot_learning.runtime.recording import SessionRecording
 from robot_learning.sim.env import RobotEnv, resolve_robot
 from robot_learning.sim.experts import make_expert
 from robot_learning.sim.observation import observed_names
@@ -155,7 +156,7 @@ def _recover(folder: DatasetFolder) -> tuple[str, ...]:
 
 
 class _Session:
-    """One environment, its expert and a recorder, on a clock that only goes forward."""
+    """One environment, its expert and a recording, on a clock that only goes forward."""
 
     def __init__(self, config: DemonstrationConfig, path: Path) -> None:
         self.config = config
@@ -168,53 +169,51 @@ class _Session:
         )
         self._expert = make_expert(config.task, profile)
         self._noise = _noise(config, profile)
-        info = dataset_info(self.env, config)
-        self._joints = info.streams[0]
-        self.folder = DatasetFolder.create_or_open(path, info)
+        self.folder = DatasetFolder.create_or_open(path, dataset_info(self.env, config))
         # A demonstration can be made again, so waiting for the disk at each flush is not worth it.
-        settings = WriterSettings(sync=False)
-        self._recorder = Recorder(self.folder, settings=settings)
+        recorder = Recorder(self.folder, settings=WriterSettings(sync=False))
+        self._recording = SessionRecording(recorder, lambda: self._task_values)
+        self._task_values = (0.0, False)
         self._start_ns = 0
 
     def episode(self, seed: int) -> int:
         """Number of rows of the episode if it succeeded and was saved, else 0."""
         observation, info = self.env.reset(seed=seed)
         self._expert.reset(seed)
+        self._recording.on_reset(seed)
+        self._recording.start(self._metadata(seed))
         row, done, success = 0, False, False
         while not done:
             tick_ns = self._start_ns + seconds_to_ns(row / self.config.rate_hz)
-            sensed = self._sense(tick_ns)
+            sensed = self._sense(tick_ns, observation)
             label = self._expert(observation, info)
             noise = self._noise.draw(seed, row) if self._noise else np.zeros_like(label)
-            before = observation
             observation, reward, success, truncated, info = self.env.step(label + noise)
-            decision = self._decision(label, noise, info["taken"])
-            self._push(tick_ns, sensed, decision, reward, before)
-            if row == 0:
-                self._recorder.start(self._metadata(seed), tick_ns)
-            self._recorder.advance(tick_ns)
+            self._task_values = (float(reward), bool(success))
+            self._recording.record(sensed, self._decision(label, noise, info["taken"]))
             row, done = row + 1, success or truncated
         self._start_ns += seconds_to_ns(row / self.config.rate_hz + _PAUSE_S)
         if not success:
-            self._recorder.discard()
+            self._recording.discard()
             return 0
-        self._recorder.stop("success")
+        self._recording.stop("success")
         return row
 
     def close(self) -> None:
         """Discard an interrupted episode, which can be made again."""
-        if self._recorder.recording:
-            self._recorder.discard()
+        self._recording.discard()
         self.env.close()
 
-    def _sense(self, stamp_ns: int) -> dict[str, Any]:
+    def _sense(self, stamp_ns: int, observation: Mapping[str, Any]) -> Observation:
         world = self.env.world
-        names = [c.path.removeprefix("obs/") for c in self._joints.columns if c.shape == (7,)]
-        poses = {name: world.pose(name) for name in names if name in world.pose_names}
-        observation = Observation(
-            stamp_ns, world.joint_position, world.joint_velocity, world.joint_effort, poses
+        return Observation(
+            stamp_ns,
+            world.joint_position,
+            world.joint_velocity,
+            world.joint_effort,
+            {name: world.pose(name) for name in _pose_names(self.env)},
+            {name: Image(stamp_ns, observation[name]) for name in self.config.cameras},
         )
-        return standard.joint_values(self._joints, observation)
 
     def _decision(
         self, label: FloatArray, noise: FloatArray, taken: FloatArray
@@ -231,25 +230,6 @@ class _Session:
             intervention=False,
         )
 
-    def _push(
-        self,
-        tick_ns: int,
-        sensed: Mapping[str, Any],
-        decision: Mapping[str, Any],
-        reward: float,
-        observation: Mapping[str, Any],
-    ) -> None:
-        samples: list[tuple[str, Mapping[str, Any]]] = [
-            (standard.JOINTS, sensed),
-            (standard.DECISION, decision),
-            (standard.TASK, {"rewards": np.float64(reward)}),
-        ]
-        samples += [(name, {f"obs/{name}": observation[name]}) for name in self.config.cameras]
-        for stream, values in samples:
-            if not self._recorder.push(stream, tick_ns, tick_ns, values):
-                refused = self._recorder.status(tick_ns).refused
-                raise TrainingError(f"the recorder refused a sample of '{stream}': {refused}")
-
     def _metadata(self, seed: int) -> EpisodeMetadata:
         return EpisodeMetadata(
             instruction=self.config.task,
@@ -264,10 +244,9 @@ class _Session:
 def dataset_info(env: RobotEnv, config: DemonstrationConfig) -> DatasetInfo:
     """What a recording of the environment holds."""
     profile, rate_hz = env.profile, config.rate_hz
-    poses = observed_names(env.world.simulation, env.task.objects)
     cameras = [camera for camera in profile.cameras if camera.name in config.cameras]
     streams: list[Stream] = [
-        standard.joint_stream(profile, rate_hz, poses),
+        standard.joint_stream(profile, rate_hz, _pose_names(env)),
         standard.decision_stream(profile, rate_hz),
         standard.task_stream(rate_hz),
         *(standard.camera_stream(replace(c, rate_hz=rate_hz), raw=True) for c in cameras),
@@ -289,6 +268,10 @@ def dataset_info(env: RobotEnv, config: DemonstrationConfig) -> DatasetInfo:
         joint_names=profile.joint_names,
         env_args={"env_name": env.task.name, "type": 2, "env_kwargs": kwargs},
     )
+
+
+def _pose_names(env: RobotEnv) -> tuple[str, ...]:
+    return observed_names(env.world.simulation, env.task.objects)
 
 
 def _limited(

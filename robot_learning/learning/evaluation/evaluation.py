@@ -18,7 +18,7 @@ from robot_learning.learning.evaluation.demonstrations import with_camera_sizes
 from robot_learning.learning.evaluation.intervals import Share, mcnemar, wilson
 from robot_learning.learning.evaluation.outcomes import Take
 from robot_learning.learning.evaluation.rollout import EpisodeRecord, mean_jerk, roll_out
-from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, observation_name
+from robot_learning.policies.execution import ExecutionConfig, PolicyExecutor, observation_name
 from robot_learning.policies.policy import Policy, PolicySpec
 from robot_learning.sim.env import resolve_robot, resolve_task
 from robot_learning.sim.experts import EXPERTS, make_expert
@@ -225,14 +225,14 @@ def evaluate(
     env = environment_for(policy, profile, config, worlds)
     try:
         begin_s = time.perf_counter()
-        executor = ChunkExecutor(policy, worlds, config.execution, config.seed)
+        executor = PolicyExecutor(policy, worlds, config.execution, config.seed)
         episodes = roll_out(
             env, executor, seeds, expert, expert_every=config.expert_every, progress=progress
         )
         wall_s = time.perf_counter() - begin_s
         shadow: Sequence[EpisodeRecord] = []
         if expert and config.shadow_episodes:
-            executor = ChunkExecutor(policy, worlds, config.execution, config.seed)
+            executor = PolicyExecutor(policy, worlds, config.execution, config.seed)
             shadow_seeds = seeds[: config.shadow_episodes]
             shadow = roll_out(env, executor, shadow_seeds, expert, driver="expert")
     finally:

@@ -28,9 +28,10 @@ from robot_learning.learning.imitation.drivers import (
 )
 from robot_learning.learning.imitation.gates import ensemble_doubt, has_driven, thresholds
 from robot_learning.learning.imitation.inference import Actor, make_forward
-from robot_learning.learning.imitation.measuring import Seeds, with_success
+from robot_learning.learning.imitation.measuring import with_success
 from robot_learning.learning.imitation.rollout import Worlds, simulate
 from robot_learning.learning.imitation.unseen import unseen_figures
+from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.policy import Policy
 
@@ -205,12 +206,11 @@ class Collector:
         actor = self.actor(policies[0], number)
         if config.gate.kind == "human" or doubt is None:
             return HumanGatedDriver(actor, actions, config.gate, doubt)
-        risk = None
-        if config.gate.kind == "thrifty":
-            critic = fit_critic(before, config.fit, actions, self._seeds.of(RISK_STREAM, number))
-            risk = None if critic is None else critic_risk(critic, actions)
-        rows = Rows.of(before)
+        rows, risk = Rows.of(before), None
         assert rows is not None  # noqa: S101 (round 0 collects)
+        if config.gate.kind == "thrifty":
+            critic = fit_critic(rows, config.fit, actions, self._seeds.of(RISK_STREAM, number))
+            risk = None if critic is None else critic_risk(critic, actions)
         chosen = np.concatenate([actor.at_every_row(e.observation) for e in before if e.rows])
         limits = thresholds(
             rows, chosen, actions, doubt=doubt, risk=risk, rate=config.gate.target_rate

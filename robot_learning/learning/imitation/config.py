@@ -18,6 +18,7 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareBelow1
 from robot_learning.core.options.target_rate import TARGET_RATE
+from robot_learning.learning.iteration.budget import Budget
 from robot_learning.learning.training.config import OptimizerConfig
 from robot_learning.policies.config import to_plain, with_overrides
 
@@ -201,6 +202,13 @@ class ImitationConfig:
         _check(self)
 
     @property
+    def budget(self) -> Budget:
+        """What the run may spend."""
+        return Budget(
+            iterations=self.rounds, labels=self.budget_labels, episodes=self.budget_episodes
+        )
+
+    @property
     def policy_overrides(self) -> Mapping[str, Any]:
         """The overrides of the family's configuration, defaults of this module included."""
         return {**_SMALL, **self.policy} if self.family == "deterministic" else self.policy
@@ -330,7 +338,7 @@ def _check(config: ImitationConfig) -> None:
     if gate.kind not in ("none", "human") and gate.members < _FEWEST_MEMBERS:
         text = f"expected at least {_FEWEST_MEMBERS} with gate.kind {gate.kind}"
         raise ConfigurationError(f"gate.members: {text}, found {gate.members}")
-    if not (config.rounds or config.budget_labels or config.budget_episodes):
+    if not config.budget.is_limited:
         raise ConfigurationError("give a number of rounds, or a budget of labels or episodes")
     if config.algorithm != "dagger" and gate.kind != "none":
         raise ConfigurationError(

@@ -8,7 +8,6 @@ the policy alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,7 @@ from gymnasium import spaces
 
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
-from robot_learning.learning.imitation.data import Episode, Rows
+from robot_learning.learning.imitation.data import Rows
 from robot_learning.learning.imitation.drivers import Doubt
 from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
 from robot_learning.learning.imitation.inference import make_forward
@@ -33,29 +32,25 @@ DISCOUNT = 0.9999
 _VALUES = ActionLayout(spaces.Box(-np.inf, np.inf, (1,)))
 
 
-def fit_critic(
-    episodes: Sequence[Episode], config: FitConfig, actions: ActionLayout, seed: int
-) -> Policy | None:
+def fit_critic(rows: Rows, config: FitConfig, actions: ActionLayout, seed: int) -> Policy | None:
     """Fit Q to episodes; None until both a success and a failure have been seen.
 
     The critic takes `obs/observation`, a state and the action taken there, (D + n,) as in
     `critic_input`.
 
     Args:
-        episodes: episodes to learn from. Those that were cut off are ignored; those of unknown
-            success count as failures.
+        rows: rows to learn from. Episodes that were cut off are ignored; those of unknown success
+            count as failures.
         config: how the critic is fitted; interventions have no special weight.
         actions: layout of the action space.
         seed: seed of the weights and of the order of the data.
     """
-    whole = [e for e in episodes if not e.facts.cut_off and e.rows]
-    if len({bool(episode.facts.success) for episode in whole}) < 2:
+    if len({bool(each.success) for each in rows.facts if not each.cut_off}) < 2:
         return None
-    rows = Rows.of(_valued(episode, actions) for episode in whole)
-    assert rows is not None  # noqa: S101 (episodes with rows)
-    layout = _layout(rows.observation.shape[1])
+    valued = _valued(rows, actions)
+    layout = _layout(valued.observation.shape[1])
     plain = ImitationConfig(fit=replace(config, intervention_weight="none"))
-    samples = make_samples(rows, plain)
+    samples = make_samples(valued, plain)
     spec = policy_spec(plain, layout.leaves, _VALUES)
     critic = new_policy(samples, spec, plain, layout.leaves, seed)
     fit(critic, samples, plain.fit, layout.leaves, seed)
@@ -96,18 +91,16 @@ def _layout(size: int) -> ObservationLayout:
     return ObservationLayout(spaces.Box(-np.inf, np.inf, (size,)))
 
 
-def _valued(episode: Episode, actions: ActionLayout) -> Episode:
-    """The episode with states and actions as observations, and discounted success as labels."""
+def _valued(rows: Rows, actions: ActionLayout) -> Rows:
+    """The rows with states and actions as observations, and discounted success as labels."""
     # Monte Carlo return of a reward of 1 at the last step of a success: gamma^(steps to the end).
-    to_go = np.arange(episode.rows - 1, -1, -1)
-    value = DISCOUNT**to_go if episode.facts.success else np.zeros(episode.rows)
-    everything = np.ones(episode.rows, np.bool_)
-    return Episode(
-        episode.facts,
-        observation=critic_input(episode.observation, episode.action, actions),
+    to_go = rows.end - 1 - np.arange(len(rows))
+    succeeded = np.array([bool(each.success) for each in rows.facts])[rows.episode]
+    cut_off = np.array([each.cut_off for each in rows.facts])[rows.episode]
+    value = np.where(succeeded, DISCOUNT**to_go, 0.0)
+    return replace(
+        rows,
+        observation=critic_input(rows.observation, rows.action, actions),
         label=value.astype(np.float32)[:, None],
-        action=episode.action,
-        labelled=everything,
-        expert_drove=everything,
-        doubt=episode.doubt,
+        labelled=~cut_off,
     )

@@ -160,6 +160,7 @@ class Rows:
         round: (N,) number of the round in which a row was collected.
         first: (N,) whether an episode begins with a row.
         begin, end: (N,) first row of a row's episode, and the row after its last.
+        facts: (E,) what is known of each episode; empty for rows that were made up.
     """
 
     observation: Float32Array
@@ -172,6 +173,7 @@ class Rows:
     first: BoolArray
     begin: npt.NDArray[np.int64]
     end: npt.NDArray[np.int64]
+    facts: Sequence[EpisodeFacts] = ()
 
     @classmethod
     def of(cls, episodes: Iterable[Episode]) -> Rows | None:
@@ -179,18 +181,40 @@ class Rows:
         kept = [episode for episode in episodes if episode.rows]
         if not kept:
             return None
-        lengths = np.array([episode.rows for episode in kept])
+        columns = {name: np.concatenate([getattr(e, name) for e in kept]) for name in _ROWS}
+        return cls.joined([episode.facts for episode in kept], [e.rows for e in kept], **columns)
+
+    @classmethod
+    def joined(
+        cls,
+        facts: Sequence[EpisodeFacts],
+        lengths: Sequence[int] | npt.NDArray[np.int64],
+        **columns: npt.NDArray[Any],
+    ) -> Rows:
+        """The rows whose columns are one array each for all episodes.
+
+        Args:
+            facts: (E,) what is known of each episode.
+            lengths: (E,) number of rows of each episode, at least 1.
+            columns: (N, …) columns that episodes have too, by name.
+        """
         ends = np.cumsum(lengths)
         begins = ends - lengths
         first = np.zeros(int(ends[-1]), np.bool_)
         first[begins] = True
         return cls(
-            **{name: np.concatenate([getattr(e, name) for e in kept]) for name in _ROWS},
-            round=np.repeat(np.array([e.facts.round for e in kept]), lengths),
+            **columns,
+            round=np.repeat(np.array([each.round for each in facts]), lengths),
             first=first,
             begin=np.repeat(begins, lengths),
             end=np.repeat(ends, lengths),
+            facts=facts,
         )
+
+    @property
+    def episode(self) -> npt.NDArray[np.int64]:
+        """(N,) number of a row's episode among these, from 0."""
+        return np.cumsum(self.first) - 1
 
     def __len__(self) -> int:
         """Number of rows N."""

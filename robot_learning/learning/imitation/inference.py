@@ -19,8 +19,14 @@ from robot_learning.learning.imitation.perceptron import (
     observation_normalization,
 )
 from robot_learning.learning.imitation.samples import columns
-from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, Leaf
+from robot_learning.learning.imitation.spaces import (
+    FLAT_NAME,
+    ActionLayout,
+    Float32Array,
+    Leaf,
+)
 from robot_learning.policies.deterministic import DeterministicPolicy
+from robot_learning.policies.execution import ChunkExecutor
 from robot_learning.policies.policy import Policy
 
 # From (B, T_o, D) observations to (B, T_a, n) actions, clipped to the action space.
@@ -80,26 +86,23 @@ def _numpy_forward(
 
 
 class Actor:
-    """A policy in lockstep over N environments, with its history and its present chunk.
+    """A policy in lockstep over N environments.
 
     A new chunk is computed after `executed_steps`, and whenever something else acted.
     """
 
     def __init__(self, policy: Policy, forward: Forward) -> None:
         """Act with `policy`, through `forward`."""
-        spec = policy.spec
-        self._forward = forward
-        self._history_steps, self._executed = spec.observation_steps, spec.executed_steps
-        self._first = spec.first_action_index
-        self._is_plain = self._history_steps == 1 and spec.action_steps == 1
-        self._index = np.arange(0)
+        self._spec, self._forward = policy.spec, forward
+        self._is_plain = policy.spec.observation_steps == 1 and policy.spec.action_steps == 1
 
     def begin(self, count: int) -> None:
         """Begin an episode in each of `count` environments."""
-        self._history: Float32Array | None = None
-        self._chunk: Float32Array | None = None
-        self._phase = np.zeros(count, np.int64)
-        self._index = np.arange(count)
+
+        def predict(history: dict[str, Float32Array]) -> Float32Array:
+            return self._forward(history[FLAT_NAME])
+
+        self._executor = ChunkExecutor(self._spec, predict, count, together=True)
 
     def act(self, observations: Float32Array, others_acted: npt.NDArray[np.bool_]) -> Float32Array:
         """(N, n) actions for (N, D) observations.
@@ -110,26 +113,11 @@ class Actor:
         """
         if self._is_plain:
             return self._forward(observations[:, None])[:, 0]
-        if self._history is None:
-            self._history = np.repeat(observations[:, None], self._history_steps, axis=1)
-        else:
-            self._history = np.concatenate([self._history[:, 1:], observations[:, None]], axis=1)
-        renewed = others_acted | (self._phase == self._executed)
-        if self._chunk is None:
-            renewed = np.ones(len(observations), np.bool_)
-            self._chunk = self._forward(self._history)
-        elif renewed.any():
-            # All are computed, so that no answer depends on which others had to be renewed.
-            self._chunk = np.where(
-                renewed[:, None, None], self._forward(self._history), self._chunk
-            )
-        self._phase = np.where(renewed, 0, self._phase)
-        now = self._first + self._phase
-        self._phase = self._phase + 1
-        return np.asarray(self._chunk[self._index, now], np.float32)
+        actions = self._executor.act({FLAT_NAME: observations}, interrupted=others_acted)
+        return np.asarray(actions, np.float32)
 
     def at_every_row(self, observations: Float32Array) -> Float32Array:
         """(T, n) the policy's actions at the rows of an episode (T, D), a new chunk for each."""
-        offsets = np.arange(1 - self._history_steps, 1)
+        offsets = np.arange(1 - self._spec.observation_steps, 1)
         history = np.maximum(np.arange(len(observations))[:, None] + offsets, 0)
-        return self._forward(observations[history])[:, self._first]
+        return self._forward(observations[history])[:, self._spec.first_action_index]

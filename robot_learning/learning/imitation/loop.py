@@ -31,7 +31,6 @@ from robot_learning.learning.imitation.fitting import fit, make_samples, new_pol
 from robot_learning.learning.imitation.measuring import (
     EVALUATION_STREAM,
     REFERENCE_STREAM,
-    Seeds,
     executed_error,
     measure,
     outcome_figures,
@@ -39,6 +38,8 @@ from robot_learning.learning.imitation.measuring import (
     with_success,
 )
 from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
+from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.environment import EnvironmentDetails
@@ -53,12 +54,12 @@ class Progress:
 
     Attributes:
         round: number of the round under way, from 0.
-        phase: phase of that round: `collecting`, `fitting`, `measuring` or `done`.
+        phase: phase of that round: collecting, training or measuring; done once the run is.
         results: figures of the finished rounds.
     """
 
     round: int
-    phase: str
+    phase: Phase
     results: tuple[RoundResult, ...]
 
 
@@ -123,9 +124,9 @@ class _Run:
         environment: EnvironmentDetails,
         tell: Tell | None,
     ) -> None:
-        self._config, self._worlds, self._state, self._tell = config, worlds, state, tell
+        self._config, self._worlds, self._tell = config, worlds, tell
         self._environment = environment
-        self._seeds = Seeds(config.seed)
+        self._seeds, self._budget = Seeds(config.seed), config.budget
         rate_hz = rate_of(worlds.envs[0], config)
         self._step_s = 1.0 / rate_hz
         self._spec = policy_spec(
@@ -140,37 +141,38 @@ class _Run:
     def results(self) -> list[RoundResult]:
         try:
             while not self._is_done():
-                self._round(len(self._state.results))
+                self._round(len(self._finished))
         finally:
             # Also the complete episodes before an expert failed.
             self._store.save(self._episodes)
-        self._say("done")
-        return self._state.results
+        self._say(Phase.DONE)
+        return list(self._finished)
+
+    @property
+    def _finished(self) -> tuple[RoundResult, ...]:
+        return self._store.state.iterations
 
     def _is_done(self) -> bool:
-        config, results = self._config, self._state.results
-        if not results:
+        if not self._finished:
             return False
-        spent = (
-            config.rounds and len(results) >= config.rounds,
-            config.budget_labels and results[-1].labels >= config.budget_labels,
-            config.budget_episodes and results[-1].episodes >= config.budget_episodes,
+        last = self._finished[-1]
+        return self._budget.is_spent(
+            iterations=len(self._finished), labels=last.labels, episodes=last.episodes
         )
-        return any(spent)
 
     def _round(self, number: int) -> None:
         begin = time.perf_counter()
         self._worlds.clock, self._worlds.labeller.seconds = Clock(), 0.0
-        self._say("collecting")
+        self._say(Phase.COLLECTING)
         plan = self._collector.plan(number, self._episodes, self._policies)
         whole = partial(self._store.save_now_and_then, self._episodes)
         self._collector.collect(plan, self._episodes, whole)
         simulated, labelling = replace(self._worlds.clock), self._worlds.labeller.seconds
-        self._say("fitting")
+        self._say(Phase.TRAINING)
         fitted = time.perf_counter()
         loss = self._fit(number)
         train_s = time.perf_counter() - fitted
-        self._say("measuring")
+        self._say(Phase.MEASURING)
         measured = time.perf_counter()
         figures = self._figures(plan)
         spent: dict[str, Any] = {
@@ -184,10 +186,10 @@ class _Run:
         wall = time.perf_counter() - begin
         spent |= {"wall_s": wall, "overhead_s": wall - sum(spent.values())}
         result = RoundResult(round=number, training_loss=loss, **counts, **figures, **spent)
-        results = [*self._state.results, result]
-        best = max(range(len(results)), key=lambda k: _goodness(results[k]))
-        self._state.results, self._state.best = results, best
-        self._store.add(self._policies, self._details(number, counts["labels"]))
+        state = self._store.state.begun(result)
+        best = max(range(number + 1), key=lambda k: _ranking_key(state.iterations[k]))
+        details = self._details(number, counts["labels"])
+        self._store.add(replace(state, best=best), self._policies, details)
         self._store.save_now_and_then(self._episodes)
 
     def _fit(self, number: int) -> float:
@@ -240,7 +242,7 @@ class _Run:
             robot=getattr(getattr(env, "profile", None), "name", ""),
             joint_names=self._joint_names(),
             task=getattr(getattr(env, "task", None), "name", ""),
-            training={"imitation": self._state.identity, "round": number, "labels": labels},
+            training={"imitation": self._store.state.identity, "round": number, "labels": labels},
             environment=self._environment,
         )
 
@@ -249,13 +251,12 @@ class _Run:
         profile = getattr(self._worlds.envs[0].unwrapped, "profile", None)
         return tuple(getattr(profile, "joint_names", ()))
 
-    def _say(self, phase: str) -> None:
+    def _say(self, phase: Phase) -> None:
         if self._tell is not None:
-            results = tuple(self._state.results)
-            self._tell(Progress(len(results), phase, results))
+            self._tell(Progress(len(self._finished), phase, self._finished))
 
 
-def _goodness(result: RoundResult) -> tuple[float, float, float, int]:
+def _ranking_key(result: RoundResult) -> tuple[float, float, float, int]:
     """Key to rank rounds: by success, then return, then small error, then the earliest.
 
     Without measurements the latest round ranks first.

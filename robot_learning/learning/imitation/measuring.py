@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,21 +15,11 @@ from robot_learning.learning.imitation.drivers import Driver
 from robot_learning.learning.imitation.inference import Actor
 from robot_learning.learning.imitation.rollout import Worlds, simulate
 from robot_learning.learning.imitation.spaces import ActionLayout
+from robot_learning.learning.iteration.seeds import Seeds
 
 # Episodes that only measure are numbered from here, away from those of a run.
 MEASURED = 1_000_000
 EVALUATION_STREAM, REFERENCE_STREAM = 4, 5
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Seeds that follow from a run's seed, a stream (a purpose) and a number."""
-
-    seed: int
-
-    def of(self, stream: int, number: int) -> int:
-        """The seed of a number in a stream, below 2^32."""
-        return int(np.random.SeedSequence((self.seed, stream, number)).generate_state(1)[0])
 
 
 def measure(worlds: Worlds, driver: Driver, count: int, seeds: Seeds, stream: int) -> list[Episode]:

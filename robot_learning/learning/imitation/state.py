@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,35 +23,38 @@ import torch
 
 from robot_learning.core import files
 from robot_learning.core.ensemble_folders import BEST
-from robot_learning.core.errors import used_folder
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
+from robot_learning.learning.iteration.run import IteratedRun
+from robot_learning.learning.iteration.state_file import StateFile
 from robot_learning.learning.training.errors import RunError, TrainingError
-from robot_learning.learning.training.state_file import read_state, write_state
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
 from robot_learning.policies.policy import Policy
 
-STATE_NAME = "state.json"
-_VERSION = 1
 # The time that a kill may cost.
 _SAVE_EVERY_S = 1.0
 # Settings that may differ when a run is resumed.
 _LIMITS = ("rounds", "budget_labels", "budget_episodes")
 
 
-@dataclass
-class RunState:
+@dataclass(frozen=True, kw_only=True)
+class RunState(IteratedRun[RoundResult]):
     """The progress of a run.
 
     Attributes:
         identity: settings, environment and expert that identify the run.
-        results: figures of the finished rounds.
+        iterations: figures of the finished rounds, oldest first.
         best: number of the round whose policy is in `best/`.
     """
 
-    identity: dict[str, Any]
-    results: list[RoundResult] = field(default_factory=list)
+    identity: Mapping[str, Any]
     best: int = 0
+
+
+STATE_FILE = StateFile(
+    name="state.json", kind=RunState, version=2, formerly="results", begins_empty=True
+)
+load = STATE_FILE.load
 
 
 def identity_of(config: ImitationConfig, env: str, expert: str) -> dict[str, Any]:
@@ -66,38 +69,11 @@ def identity_of(config: ImitationConfig, env: str, expert: str) -> dict[str, Any
     return json.loads(json.dumps({**plain, "env": env, "expert": expert}))  # type: ignore[no-any-return]
 
 
-def save(folder: Path, state: RunState) -> None:
-    """Replace the state.
-
-    Raises:
-        TrainingError: the file cannot be written; the state before stays.
-    """
-    path = folder / STATE_NAME
-    try:
-        write_state(path, _VERSION, asdict(state))
-    except OSError as problem:
-        raise TrainingError(f"{path}: cannot be written: {problem}") from problem
-
-
-def load(folder: Path) -> RunState:
-    """The state in a folder.
-
-    Raises:
-        RunError: the state is missing or damaged, or a newer version wrote it.
-    """
-    return read_state(folder / STATE_NAME, _VERSION, _state)
-
-
-def _state(plain: Mapping[str, Any]) -> RunState:
-    results = [RoundResult(**item) for item in plain["results"]]
-    return RunState(dict(plain["identity"]), results, int(plain["best"]))
-
-
 def holds_run(folder: Path) -> bool:
     """Whether the folder holds a run that has saved anything."""
-    if not (folder / STATE_NAME).exists():
+    if not STATE_FILE.exists(folder):
         return False
-    return any((folder / "episodes").glob("*.npz")) or bool(load(folder).results)
+    return any((folder / "episodes").glob("*.npz")) or bool(load(folder).iterations)
 
 
 def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
@@ -111,21 +87,21 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
         resume: whether a run in the folder is resumed.
 
     Raises:
-        RunError: the folder holds a run that is not to be resumed, or a different one.
-        TrainingError: the folder cannot be written.
+        RunError: the folder holds a run that is not to be resumed, or a different one, or it cannot
+            be written.
     """
     if holds_run(folder):
         if not resume:
-            raise RunError(used_folder(folder))
+            STATE_FILE.refuse_used(folder)
         state = load(folder)
-        _refuse_others(folder, state.identity, identity)
+        refuse_others(folder, state.identity, identity)
         return state
     # A run that was killed before it had saved anything starts over.
-    is_ours = (folder / STATE_NAME).exists()
+    is_ours = STATE_FILE.exists(folder)
     if not is_ours and any(not path.name.startswith(".") for path in folder.iterdir()):
         raise RunError(f"{folder}: holds something else; choose another folder")
-    state = RunState(identity)
-    save(folder, state)
+    state = RunState(identity=identity)
+    STATE_FILE.save(folder, state)
     return state
 
 
@@ -149,17 +125,21 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 class Store:
-    """Saves a run: first episodes, then policies, then the state, which makes them valid."""
+    """Saves a run: first episodes, then policies, then the state, which makes them valid.
+
+    Attributes:
+        state: state of the run, with the rounds that were added since the last save.
+    """
 
     def __init__(self, folder: Path, state: RunState, members: int) -> None:
         """Save into a folder whose lock the caller holds.
 
         Args:
             folder: folder of the run.
-            state: state of the run, which is saved with its values at that time.
+            state: saved state of the run.
             members: number of policies in a round.
         """
-        self._folder, self._state, self._members = folder, state, members
+        self.state, self._folder, self._members = state, folder, members
         self._files, self._saved_episodes = EpisodeFiles(folder), 0
         self._saved_at = time.perf_counter()
         self._policies: list[Policy] = []
@@ -172,7 +152,7 @@ class Store:
         Raises:
             RunError: the files are damaged.
         """
-        found = self._files.load(len(self._state.results) + 1)
+        found = self._files.load(len(self.state.iterations) + 1)
         self._saved_episodes = len(found)
         return found
 
@@ -182,16 +162,16 @@ class Store:
         Raises:
             CheckpointError: the checkpoints are damaged.
         """
-        number = len(self._state.results) - 1
+        number = len(self.state.iterations) - 1
         if number < 0:
             return []
         paths = [self._place(number, member) for member in range(self._members)]
         return [load_checkpoint(path).policy for path in paths]
 
-    def add(self, policies: list[Policy], details: CheckpointDetails) -> None:
-        """Take the policies of the state's newest round, to be saved next."""
-        self._policies, self._details = policies, details
-        if self._state.best == len(self._state.results) - 1:
+    def add(self, state: RunState, policies: list[Policy], details: CheckpointDetails) -> None:
+        """Take a state and the policies of its newest round, to be saved next."""
+        self.state, self._policies, self._details = state, policies, details
+        if state.best == len(state.iterations) - 1:
             # Copies, since the next round may train these weights further.
             weights = {name: value.clone() for name, value in policies[0].state_dict().items()}
             self._best = weights, details
@@ -205,12 +185,13 @@ class Store:
         """Save what is new.
 
         Raises:
-            TrainingError, CheckpointError: a file cannot be written; what was saved before stays.
+            RunError, TrainingError, CheckpointError: a file cannot be written; what was saved
+                before stays.
         """
         self._files.save(episodes[self._saved_episodes :])
         self._saved_episodes = len(episodes)
         if self._policies:
-            number = len(self._state.results) - 1
+            number = len(self.state.iterations) - 1
             self._place(number, 0).parent.mkdir(parents=True, exist_ok=True)
             for member, policy in enumerate(self._policies):
                 save_checkpoint(self._place(number, member), policy, self._details)
@@ -219,7 +200,7 @@ class Store:
                 best = copy.deepcopy(self._policies[0])
                 best.load_state_dict(weights)
                 save_checkpoint(self._folder / BEST, best, details)
-            save(self._folder, self._state)
+            STATE_FILE.save(self._folder, self.state)
             self._policies, self._best = [], None
             self._forget_members(number)
         self._saved_at = time.perf_counter()
@@ -236,7 +217,17 @@ class Store:
                     shutil.rmtree(member, ignore_errors=True)
 
 
-def _refuse_others(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def refuse_others(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to resume a run with something else than it was started with.
+
+    Args:
+        folder: folder of the run.
+        before: identity that the run was started with.
+        now: identity that it is to be resumed with.
+
+    Raises:
+        RunError: they differ; the text names the first difference.
+    """
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise RunError(

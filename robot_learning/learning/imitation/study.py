@@ -59,7 +59,7 @@ class Study:
         found: dict[int, list[RoundResult]] = {}
         for seed in self.seeds:
             try:
-                found[seed] = load(self.run_folder(seed)).results
+                found[seed] = list(load(self.run_folder(seed)).iterations)
             except RunError:
                 found[seed] = []
         return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +36,14 @@ from robot_learning.learning.interactive.dart_estimate import (
     save_covariance,
 )
 from robot_learning.learning.interactive.dart_run import (
-    STATE_NAME,
+    DART_FILE,
     DartIteration,
     DartRun,
     DartSettings,
-    Phase,
     psi_path,
-    save_run,
     training_folder,
 )
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.trainer import train
@@ -68,7 +66,7 @@ def run_iterations(
 
     Args:
         folder: folder of the run.
-        run: new run, or a saved one from `load_run`.
+        run: new run, or a saved one, from `DART_FILE`.
         collect: records demonstrations into the dataset of the run.
         tell: callback with the run whenever it has changed.
         show_progress: whether each training shows its progress on the terminal.
@@ -78,11 +76,11 @@ def run_iterations(
         TrainingError: the training, or the demonstrator, failed.
     """
     profile = resolve_robot(run.settings.robot)
-    if not (folder / STATE_NAME).exists():
+    if not DART_FILE.exists(folder):
         first = isotropic_covariance(profile, run.settings.sigma)
         save_covariance(psi_path(folder, 0), first, profile)
         run = run.changed(trace=float(np.trace(first)))
-        save_run(folder, run)
+        DART_FILE.save(folder, run)
     tell(run)
     while not run.is_done:
         if run.current.phase is Phase.COLLECTING:
@@ -91,9 +89,8 @@ def run_iterations(
             run = _trained(folder, run, profile, show_progress)
         else:
             trace = run.current.next_trace or 0.0
-            following = DartIteration(run.current.number + 1, trace=trace)
-            run = replace(run, iterations=(*run.iterations, following))
-        save_run(folder, run)
+            run = run.begun(DartIteration(run.current.number + 1, trace=trace))
+        DART_FILE.save(folder, run)
         tell(run)
     return run
 

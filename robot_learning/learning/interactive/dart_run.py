@@ -8,8 +8,7 @@ iteration k, and `iteration_<k>/`, the training at its end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from enum import Enum
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +16,9 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, TrueShare
 from robot_learning.learning.interactive.dart_estimate import NoiseSize
-from robot_learning.learning.training.errors import RunError
-from robot_learning.learning.training.state_file import read_state, write_state
-
-STATE_NAME = "dart.json"
-_VERSION = 1
-
-
-class Phase(str, Enum):
-    """The phase of an iteration."""
-
-    COLLECTING = "collecting"
-    TRAINING = "training"
-    DONE = "done"
+from robot_learning.learning.iteration.budget import Budget
+from robot_learning.learning.iteration.run import IteratedRun, Phase
+from robot_learning.learning.iteration.state_file import StateFile
 
 
 @dataclass(frozen=True)
@@ -123,27 +112,33 @@ class DartIteration:
 
 
 @dataclass(frozen=True)
-class DartRun:
-    """Everything that is needed to resume a run."""
+class DartRun(IteratedRun[DartIteration]):
+    """Everything that is needed to resume a run.
+
+    Attributes:
+        settings: settings of the run.
+        iterations: iterations so far, oldest first.
+    """
 
     settings: DartSettings
-    iterations: tuple[DartIteration, ...] = (DartIteration(0),)
-
-    @property
-    def current(self) -> DartIteration:
-        """The newest iteration."""
-        return self.iterations[-1]
+    iterations: tuple[DartIteration, ...] = field(default=(DartIteration(0),), kw_only=True)
 
     @property
     def is_done(self) -> bool:
         """Whether nothing is left to do."""
-        enough = len(self.iterations) >= self.settings.iterations
-        return enough and self.current.phase is Phase.DONE
+        budget = Budget(iterations=self.settings.iterations)
+        is_whole = self.current.phase is Phase.DONE
+        return is_whole and budget.is_spent(iterations=len(self.iterations))
 
-    def changed(self, **values: Any) -> DartRun:
-        """The run with other values in its newest iteration."""
-        changed = replace(self.current, **values)
-        return replace(self, iterations=(*self.iterations[:-1], changed))
+
+DART_FILE = StateFile(
+    name="dart.json",
+    kind=DartRun,
+    version=1,
+    run="DART run",
+    complete=tuple(item.name for item in fields(DartIteration)),
+)
+load_run = DART_FILE.load
 
 
 def psi_path(folder: Path, number: int) -> Path:
@@ -154,48 +149,3 @@ def psi_path(folder: Path, number: int) -> Path:
 def training_folder(folder: Path, number: int) -> Path:
     """Folder of the training at the end of iteration `number`."""
     return folder / f"iteration_{number}"
-
-
-def save_run(folder: Path, run: DartRun) -> None:
-    """Replace the state in `folder`, which is created where it is missing.
-
-    Raises:
-        RunError: the file cannot be written; the state before stays.
-    """
-    path = folder / STATE_NAME
-    try:
-        write_state(path, _VERSION, asdict(run))
-    except OSError as problem:
-        raise RunError(f"{path}: cannot be written: {problem}") from problem
-
-
-def load_run(folder: Path) -> DartRun:
-    """The state of the run in `folder`.
-
-    Raises:
-        RunError: the state is missing or damaged, or a newer version wrote it.
-    """
-    path = folder / STATE_NAME
-    run = read_state(path, _VERSION, _run, "DART run")
-    if not run.iterations:
-        raise RunError(f"{path}: damaged: it names no iteration")
-    return run
-
-
-def _run(plain: Mapping[str, Any]) -> DartRun:
-    iterations = tuple(_iteration(item) for item in plain["iterations"])
-    return DartRun(_settings(plain["settings"]), iterations)
-
-
-def _settings(plain: Mapping[str, Any]) -> DartSettings:
-    size = plain["image_size_px"]
-    lists = {"cameras": tuple(plain["cameras"]), "image_size_px": tuple(size) if size else None}
-    return DartSettings(**{**plain, **lists})
-
-
-def _iteration(plain: Mapping[str, Any]) -> DartIteration:
-    names = {item.name for item in fields(DartIteration)}
-    if plain.keys() != names:
-        raise ValueError(f"an iteration has {', '.join(sorted(names))}")
-    lists = {key: tuple(plain[key]) for key in ("episodes", "held_out")}
-    return DartIteration(**{**plain, **lists, "phase": Phase(plain["phase"])})

@@ -25,10 +25,11 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import BoolArray, FloatArray
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.store.index import EpisodeSummary
 from robot_learning.learning.algorithms.dagger import budget_thresholds
 from robot_learning.learning.imitation.config import FitConfig
 from robot_learning.learning.imitation.critic import fit_critic
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts
+from robot_learning.learning.imitation.data import EpisodeFacts, Rows
 from robot_learning.learning.imitation.gates import FEWEST_ROWS
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 from robot_learning.learning.interactive.dart_estimate import held_out, refuse_misfits, windows_of
@@ -141,8 +142,7 @@ def recorded_gate(
     chosen, where = _representative(judged, unseen)
     critic, risks = None, None
     if settings.kind == "thrifty" and judged.keys:
-        episodes = _episodes(dataset, judged)
-        policy = fit_critic(episodes, settings.fit, actions, settings.seed)
+        policy = fit_critic(_rows(dataset, judged), settings.fit, actions, settings.seed)
         if policy is not None:
             critic = Critic(policy, judged.keys, actions.scale)
             risks = critic.risk_of(judged.observation[chosen], judged.action[chosen])
@@ -240,28 +240,26 @@ def _episode_numbers(dataset: Dataset, judged: _Judged) -> npt.NDArray[np.int64]
     return np.searchsorted(dataset.row_starts(), judged.rows, "right") - 1
 
 
-def _episodes(dataset: Dataset, judged: _Judged) -> list[Episode]:
-    """The rows as episodes of the loop without ROS; actions are what was sent to the robot."""
-    applied = np.asarray(dataset.array("control/applied"), np.float32)[judged.rows]
-    numbers, found = _episode_numbers(dataset, judged), []
-    for number, summary in enumerate(dataset.episodes):
-        own = numbers == number
-        human = judged.source[own] == Source.HUMAN
-        facts = EpisodeFacts(
-            number,
-            summary.round,
-            success=summary.outcome == "success",
-            cut_off=summary.outcome == "unknown",
-        )
-        found.append(
-            Episode(
-                facts,
-                observation=judged.observation[own],
-                label=judged.label[own],
-                action=applied[own],
-                labelled=human,
-                expert_drove=human,
-                doubt=judged.doubt[own].astype(np.float32),
-            )
-        )
-    return found
+def _rows(dataset: Dataset, judged: _Judged) -> Rows:
+    """The rows that the critic learns from; actions are what was sent to the robot."""
+    numbers, lengths = np.unique(_episode_numbers(dataset, judged), return_counts=True)
+    human = judged.source == Source.HUMAN
+    return Rows.joined(
+        [_facts(int(number), dataset.episodes[number]) for number in numbers],
+        lengths,
+        observation=judged.observation,
+        label=judged.label,
+        action=np.asarray(dataset.array("control/applied"), np.float32)[judged.rows],
+        labelled=human,
+        expert_drove=human,
+        doubt=judged.doubt.astype(np.float32),
+    )
+
+
+def _facts(number: int, summary: EpisodeSummary) -> EpisodeFacts:
+    return EpisodeFacts(
+        number,
+        summary.round,
+        success=summary.outcome == "success",
+        cut_off=summary.outcome == "unknown",
+    )

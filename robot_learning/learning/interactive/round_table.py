@@ -11,7 +11,8 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.learning.interactive.round_folders import steps_trained
-from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round, load_run
+from robot_learning.learning.interactive.rounds import DaggerRun, Round, load_run
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.policies.gate import REASONS
 
 COLUMNS = ("round", "policy", "episodes", "asked", "corrected", "labels", "success", "note")
@@ -25,7 +26,7 @@ def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
         # Not all rows of the demonstrations need be labels.
         rows_text = amount(run.demonstration_rows, "row")
         rows.append(("demos", "", str(run.demonstrations), "", "", rows_text, "", ""))
-    return [*rows, *(_row(run, round_) for round_ in run.rounds)]
+    return [*rows, *(_row(run, round_) for round_ in run.iterations)]
 
 
 def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:

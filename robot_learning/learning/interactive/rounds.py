@@ -16,15 +16,12 @@ left out: it does not count, it has no labels, and it is not trained on
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from enum import Enum
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from robot_learning.core.decoding import decode
-from robot_learning.core.errors import used_folder
 from robot_learning.core.vocabulary import Labeller, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.episode import Episode
@@ -32,21 +29,9 @@ from robot_learning.headers.rounds_header import NAME, VERSION
 from robot_learning.learning.algorithms.dagger import doubt_threshold
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
 from robot_learning.learning.interactive.round_settings import NOBODY, RoundSettings
+from robot_learning.learning.iteration.run import IteratedRun, Phase
+from robot_learning.learning.iteration.state_file import StateFile
 from robot_learning.learning.training.errors import RunError
-from robot_learning.learning.training.state_file import read_state, write_state
-
-# Absent in runs of earlier versions.
-_LATER = ("doubts", "requests")
-
-
-class Phase(str, Enum):
-    """The phase of a round."""
-
-    COLLECTING = "collecting"
-    RELABELLING = "relabelling"
-    TRAINING = "training"
-    RELOADING = "reloading"
-    DONE = "done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +147,8 @@ class Round:
         return sum(episode.outcome == "success" for episode in self.counted)
 
 
-@dataclass(frozen=True, slots=True)
-class DaggerRun:
+@dataclass(frozen=True)
+class DaggerRun(IteratedRun[Round]):
     """Everything that is needed to resume a run.
 
     Attributes:
@@ -172,7 +157,7 @@ class DaggerRun:
         training: what is done with the episodes of each round.
         demonstrations: number of episodes in the dataset at the start.
         demonstration_rows: number of rows of these episodes.
-        rounds: rounds so far, oldest first.
+        iterations: rounds so far, oldest first.
     """
 
     dataset: str
@@ -180,30 +165,16 @@ class DaggerRun:
     training: RoundSettings = field(default_factory=RoundSettings)
     demonstrations: int = 0
     demonstration_rows: int = 0
-    rounds: tuple[Round, ...] = ()
-
-    @property
-    def current(self) -> Round:
-        """The newest round."""
-        return self.rounds[-1]
-
-    def changed(self, **values: Any) -> DaggerRun:
-        """The run with other values in its newest round."""
-        return replace(self, rounds=(*self.rounds[:-1], replace(self.current, **values)))
-
-    def begun(self, round_: Round) -> DaggerRun:
-        """The run with one more round."""
-        return replace(self, rounds=(*self.rounds, round_))
 
     @property
     def collected(self) -> int:
         """Number of finished rounds in which episodes were collected."""
-        return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
+        return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.iterations)
 
     @property
     def doubt_threshold(self) -> float | None:
         """HG-DAgger's threshold of doubt from the takeovers so far; None without doubts."""
-        return doubt_threshold(np.array([doubt for r in self.rounds for doubt in r.doubts]))
+        return doubt_threshold(np.array([doubt for r in self.iterations for doubt in r.doubts]))
 
 
 def new_run(dataset: Dataset, training: RoundSettings, checkpoint: str) -> DaggerRun:
@@ -254,16 +225,6 @@ def resumed_run(folder: Path, dataset: str, given: Mapping[str, Any]) -> DaggerR
     run = replace(run, training=replace(run.training, **given))
     collecting = run.current.phase is Phase.COLLECTING and "relabel" in given
     return run.changed(relabel=given["relabel"]) if collecting else run
-
-
-def refuse_used(folder: Path) -> None:
-    """Refuse a folder that holds a run already.
-
-    Raises:
-        RunError: the folder holds a run.
-    """
-    if (folder / NAME).exists():
-        raise RunError(used_folder(folder))
 
 
 def next_round(run: DaggerRun, folder: Path) -> DaggerRun:
@@ -326,42 +287,17 @@ def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()
     return run.changed(episodes=tuple(found))
 
 
-def save_run(folder: Path, run: DaggerRun) -> None:
-    """Replace the state in `folder`, which is created where it is missing.
-
-    Raises:
-        RunError: the file cannot be written; the state before stays.
-    """
-    path = folder / NAME
-    try:
-        write_state(path, VERSION, asdict(run))
-    except OSError as problem:
-        raise RunError(f"{path}: cannot be written: {problem}") from problem
+def _upgraded(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, of which older versions wrote some as text."""
+    return {"training": asdict(RoundSettings.from_plain(plain.get("training", {})))}
 
 
-def load_run(folder: Path) -> DaggerRun:
-    """The state of the run in `folder`.
-
-    Raises:
-        RunError: the state is missing or damaged, or a newer version wrote it.
-    """
-    path = folder / NAME
-    run = read_state(path, VERSION, _run)
-    if not run.rounds:
-        raise RunError(f"{path}: damaged: it names no round")
-    return run
-
-
-def _run(plain: Mapping[str, Any]) -> DaggerRun:
-    settings = RoundSettings.from_plain(plain.get("training", {}))
-    run = decode({**plain, "training": {}}, DaggerRun)
-    for item in plain["rounds"]:
-        _check_complete(item)
-    return replace(run, training=settings)
-
-
-def _check_complete(plain: Mapping[str, Any]) -> None:
-    """Refuse a round without a field that every version has written, though it has a default."""
-    names = {item.name for item in fields(Round)}
-    if plain.keys() | set(_LATER) != names:
-        raise ValueError(f"a round has {', '.join(sorted(names))}")
+ROUNDS_FILE = StateFile(
+    name=NAME,
+    kind=DaggerRun,
+    version=VERSION,
+    formerly="rounds",
+    complete=("number", "phase", "checkpoint", "checkpoint_digest", "relabel", "episodes"),
+    upgrade=_upgraded,
+)
+load_run, save_run, refuse_used = ROUNDS_FILE.load, ROUNDS_FILE.save, ROUNDS_FILE.refuse_used

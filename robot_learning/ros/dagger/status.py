@@ -31,7 +31,8 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.learning.interactive.round_folders import steps_trained
-from robot_learning.learning.interactive.rounds import DaggerRun, Phase, Round
+from robot_learning.learning.interactive.rounds import DaggerRun, Round
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.policies.gate import REASONS
 
 
@@ -61,7 +62,7 @@ def status_document(
         "doubt_threshold": run.doubt_threshold,
         **_round_document(run, current),
         "trained_steps": steps_trained(folder, current.number) if trains else 0,
-        "rounds": [_round_document(run, round_) for round_ in run.rounds[:-1]],
+        "rounds": [_round_document(run, round_) for round_ in run.iterations[:-1]],
     }
 
 

@@ -15,10 +15,10 @@ from robot_learning.learning.evaluation.demonstrations import (
 from robot_learning.learning.interactive.rounds import (
     DaggerRun,
     EpisodeFigures,
-    Phase,
     Round,
     episode_figures,
 )
+from robot_learning.learning.iteration.run import Phase
 
 
 def figures(name: str, intervention_rows: int) -> EpisodeFigures:
@@ -39,7 +39,7 @@ def test_the_film_is_drawn_from_the_rows_with_the_controllers_name(tmp_path: Pat
     dataset = Dataset(tmp_path / "dataset")
     episode = dataset.episode(dataset.episodes[0].name)
     rounds = (Round(1, Phase.DONE, "c", "d", episodes=(episode_figures(episode),)),)
-    run = DaggerRun(str(dataset.path), 50.0, rounds=rounds)
+    run = DaggerRun(str(dataset.path), 50.0, iterations=rounds)
     count = save_rounds_film(dataset, run, tmp_path / "rounds.mp4")
     with av.open(str(tmp_path / "rounds.mp4")) as film:
         frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]

@@ -17,7 +17,8 @@ from robot_learning.cli.demo.report import result_table, verdicts, write_json
 from robot_learning.cli.demo.settings import BC, DART
 from robot_learning.learning.evaluation.evaluation import Evaluation, EvaluationConfig
 from robot_learning.learning.evaluation.rollout import EpisodeRecord
-from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, Phase, Round
+from robot_learning.learning.interactive.rounds import DaggerRun, EpisodeFigures, Round
+from robot_learning.learning.iteration.run import Phase
 
 TRIALS = 40
 
@@ -37,7 +38,7 @@ def run_of(*rates: int) -> DaggerRun:
         Round(number, Phase.DONE, "c", "d", episodes=(episode,))
         for number, episode in enumerate(episodes, start=1)
     )
-    return DaggerRun("set", 50.0, demonstrations=8, demonstration_rows=500, rounds=rounds)
+    return DaggerRun("set", 50.0, demonstrations=8, demonstration_rows=500, iterations=rounds)
 
 
 @pytest.fixture

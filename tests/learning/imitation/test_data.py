@@ -71,4 +71,5 @@ def test_rows_know_their_episode() -> None:
     assert rows.end.tolist() == [2, 2, 5, 5, 5]
     assert rows.round.tolist() == [0, 0, 4, 4, 4]
     assert np.flatnonzero(rows.first).tolist() == [0, 2]
+    assert [rows.facts[number].round for number in rows.episode] == rows.round.tolist()
     assert Rows.of([]) is None

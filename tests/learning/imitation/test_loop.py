@@ -1,5 +1,6 @@
 """Whole runs in small environments."""
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from robot_learning.learning.imitation.config import ImitationConfig, RoundResul
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
 from robot_learning.learning.imitation.expert import ExpertError
 from robot_learning.learning.imitation.loop import Progress, run_imitation
+from robot_learning.learning.iteration.state_file import StateFile
 from robot_learning.learning.training.errors import RunError
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -209,7 +211,7 @@ def test_a_run_that_dies_at_any_write_ends_as_if_it_had_not(
     whole = run_imitation(config, tmp_path / "whole", env=slide, expert=experts["slide"])
     writers = {
         (saved, "save_checkpoint"): saved.save_checkpoint,
-        (saved, "write_state"): saved.write_state,
+        (StateFile, "save"): StateFile.save,
         (EpisodeFiles, "save"): EpisodeFiles.save,
     }
     left = 0
@@ -261,7 +263,7 @@ def test_an_expert_that_raises_leaves_everything_before(
     place = {"env": slide, "expert": tires}
     with pytest.raises(ExpertError, match=r"tires raised RuntimeError\('coffee'\)"):
         run_imitation(config, tmp_path / "tired", **place)
-    assert len(saved.load(tmp_path / "tired").results) == 2
+    assert len(saved.load(tmp_path / "tired").iterations) == 2
     assert len(episodes_of(tmp_path / "tired")) >= 6
     results = run_imitation(config, tmp_path / "tired", **place, resume=True)
     assert comparable(results) == comparable(whole)
@@ -282,6 +284,19 @@ def test_a_folder_belongs_to_one_run(
     # More rounds are the same run.
     more = run_imitation(config.with_values({"rounds": 2}), tmp_path, **place, resume=True)
     assert len(more) == 2 and comparable(more)[:1] == comparable(first)
+
+
+def test_a_folder_of_the_first_version_goes_on(
+    quick: ImitationConfig, slide: Any, experts: Experts, tmp_path: Path
+) -> None:
+    place: dict[str, Any] = {"env": slide, "expert": experts["slide"]}
+    config = quick.with_values({"rounds": 1})
+    first = run_imitation(config, tmp_path, **place)
+    plain = json.loads((tmp_path / "state.json").read_text())
+    plain |= {"version": 1, "results": plain.pop("iterations")}
+    (tmp_path / "state.json").write_text(json.dumps(plain))
+    more = run_imitation(config.with_values({"rounds": 2}), tmp_path, **place, resume=True)
+    assert len(more) == 2 and more[:1] == first
 
 
 def test_experts_with_free_choices_are_told_of_each_episode(
@@ -310,7 +325,7 @@ def test_progress_is_told(
     told: list[Progress] = []
     config = quick.with_values({"rounds": 1})
     run_imitation(config, tmp_path, env=slide, expert=experts["slide"], tell=told.append)
-    assert [p.phase for p in told] == ["collecting", "fitting", "measuring", "done"]
+    assert [p.phase for p in told] == ["collecting", "training", "measuring", "done"]
 
 
 def test_thrifty_asks_by_novelty_alone_where_nothing_says_what_succeeds(
@@ -338,7 +353,7 @@ def test_thrifty_learns_the_risk_once_it_has_seen_success_and_failure(
     ]
     middle = {"evaluation.success_return": float(np.median(rewards))}
     run_imitation(config.with_values(middle), tmp_path / "b", **place)
-    results = saved.load(tmp_path / "b").results
+    results = saved.load(tmp_path / "b").iterations
     assert all(result.asked_risk is not None for result in results[1:])
     assert sum((r.asked_risk or 0) + (r.asked_novelty or 0) for r in results) > 0
 

@@ -126,13 +126,14 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
         kills += 1
     assert process.returncode == 0 and kills == 2
     for name in ("whole", "killed"):
-        assert len(load(place / name).results) == 4
+        assert len(load(place / name).iterations) == 4
     assert figures(killed) == figures(place / "whole")
 
 
 def figures(folder: Path) -> Any:
     results = [
-        {k: v for k, v in asdict(r).items() if not k.endswith("_s")} for r in load(folder).results
+        {k: v for k, v in asdict(r).items() if not k.endswith("_s")}
+        for r in load(folder).iterations
     ]
     rows = [(e.facts, e.action.tobytes(), e.label.tobytes()) for e in EpisodeFiles(folder).load(9)]
     members = [load_checkpoint(folder / "checkpoints" / "003" / m).digest for m in ("0", "1")]

@@ -30,11 +30,11 @@ from robot_learning.learning.interactive.dart_rounds import (
 from robot_learning.learning.interactive.dart_run import (
     DartRun,
     DartSettings,
-    Phase,
     load_run,
     psi_path,
     training_folder,
 )
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.run_folder import TRAINED_ON, episode_mark

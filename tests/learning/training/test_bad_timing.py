@@ -21,7 +21,8 @@ from robot_learning.episodes.store.labels import rewrite_episode
 from robot_learning.learning.interactive.dart_rounds import demonstrations as demonstrations_of
 from robot_learning.learning.interactive.dart_run import DartRun, DartSettings
 from robot_learning.learning.interactive.overload import OverloadWatch
-from robot_learning.learning.interactive.rounds import EpisodeFigures, Phase, Round
+from robot_learning.learning.interactive.rounds import EpisodeFigures, Round
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.learning.training.bad_timing import without_bad_timing
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.run_folder import episode_mark

@@ -11,7 +11,8 @@ from std_msgs.msg import String
 
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.learning.interactive.rounds import Phase, load_run
+from robot_learning.learning.interactive.rounds import load_run
+from robot_learning.learning.iteration.run import Phase
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.gate_folder import Gate, load_gate, save_gate
@@ -47,7 +48,7 @@ def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
     # The round ends as any other, with the operator's rows as labels.
     shutil.copytree(doubtful, tmp_path / "run" / "round_1" / "best")
     assert one.run() == 0
-    (round_,) = load_run(tmp_path / "run").rounds
+    (round_,) = load_run(tmp_path / "run").iterations
     assert round_.phase is Phase.DONE
     (figures,) = round_.counted
     assert figures.interventions >= 1
@@ -76,7 +77,7 @@ def test_a_round_is_gated_by_what_was_found_out_before_it_and_finds_out_anew_aft
     for name in ("round_1", "round_1_member_2"):
         shutil.copytree(doubtful, run / name / "best")
     assert one.run() == 0
-    (round_,) = load_run(run).rounds
+    (round_,) = load_run(run).iterations
     requests = round_.requests
     assert {request.reason for request in requests} == {"novelty"}
     assert one.dagger["asked"] == {"novelty": len(requests), "risk": 0}

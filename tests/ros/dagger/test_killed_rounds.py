@@ -13,7 +13,8 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, steps_trained
-from robot_learning.learning.interactive.rounds import Phase, load_run
+from robot_learning.learning.interactive.rounds import load_run
+from robot_learning.learning.iteration.run import Phase
 
 STEPS = 400
 TINY = (
@@ -78,8 +79,9 @@ def check_ensemble(folder):
     run = load_run(folder)
     first, second = (folder / name / "best" for name in ("round_1", "round_1_member_2"))
     assert checkpoint_digest(first) != checkpoint_digest(second)
-    assert run.rounds[0].doubts == (), "a single checkpoint does not doubt"
-    assert 0 < len(run.rounds[1].doubts) <= sum(e.interventions for e in run.rounds[1].episodes)
+    assert run.iterations[0].doubts == (), "a single checkpoint does not doubt"
+    later = run.iterations[1]
+    assert 0 < len(later.doubts) <= sum(e.interventions for e in later.episodes)
     assert run.doubt_threshold > 0.0
 
 
@@ -122,14 +124,14 @@ def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
 def check_run(folder, path, checkpoint):
     """Everything that a run of two rounds leaves behind."""
     run = load_run(folder)
-    assert [(r.number, r.phase, len(r.counted)) for r in run.rounds] == [
+    assert [(r.number, r.phase, len(r.counted)) for r in run.iterations] == [
         (1, Phase.DONE, 2),
         (2, Phase.DONE, 2),
     ]
     assert verify_dataset(DatasetFolder(path)) == []
     dataset = Dataset(path)
     digests = {1: checkpoint_digest(checkpoint), 2: checkpoint_digest(folder / "round_1" / "best")}
-    assert len(dataset) == sum(len(round_.episodes) for round_ in run.rounds) == 5
+    assert len(dataset) == sum(len(round_.episodes) for round_ in run.iterations) == 5
     intervened = 0
     for summary in dataset.episodes:
         episode = dataset.episode(summary.name)
@@ -148,5 +150,5 @@ def check_run(folder, path, checkpoint):
         assert not (source == Source.POLICY)[~relabelled & episode.valid].any() or not layers
         np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))
     assert intervened > 0
-    assert intervened == sum(round_.intervention_rows for round_ in run.rounds)
-    assert run.rounds[1].labels > run.rounds[1].intervention_rows
+    assert intervened == sum(round_.intervention_rows for round_ in run.iterations)
+    assert run.iterations[1].labels > run.iterations[1].intervention_rows

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from robot_learning.cli.main import main
-from robot_learning.learning.interactive.rounds import Phase, load_run
+from robot_learning.learning.interactive.rounds import load_run
+from robot_learning.learning.iteration.run import Phase
 
 TRIES = 3
 # Simulated time never makes a stream late, but a camera's newest frame is older than the joints.

@@ -1,0 +1,1 @@
+"""What every run over iterations shares: phases, budget, seeds and state file."""

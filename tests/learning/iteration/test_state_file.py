@@ -1,0 +1,93 @@
+"""The file that a run is resumed from: read back whole, older versions too, and strict."""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from robot_learning.learning.iteration.run import IteratedRun, Phase
+from robot_learning.learning.iteration.state_file import StateFile
+from robot_learning.learning.training.errors import RunError
+
+
+@dataclass(frozen=True)
+class Iteration:
+    number: int
+    phase: Phase = Phase.COLLECTING
+    error: float | None = None
+
+
+@dataclass(frozen=True)
+class Run(IteratedRun[Iteration]):
+    task: str
+
+
+def upgrade(plain: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"task": plain["task"].lower()}
+
+
+FILE = StateFile(
+    name="run.json",
+    kind=Run,
+    version=2,
+    run="test run",
+    formerly="rounds",
+    complete=("phase",),
+    upgrade=upgrade,
+)
+RUN = Run("lift", iterations=(Iteration(0, Phase.DONE, 0.5), Iteration(1)))
+
+
+def test_a_run_comes_back_with_figures_that_are_no_numbers(tmp_path: Path) -> None:
+    run = RUN.changed(error=math.nan, phase=Phase.TRAINING).begun(Iteration(2, error=math.inf))
+    FILE.save(tmp_path / "new", run)
+    found = FILE.load(tmp_path / "new")
+    assert found.task == "lift" and found.current == Iteration(2, error=math.inf)
+    assert found.iterations[0] == Iteration(0, Phase.DONE, 0.5)
+    assert found.iterations[1].phase is Phase.TRAINING
+    assert math.isnan(found.iterations[1].error or 0.0)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["run.json"]
+
+
+def test_the_first_version_named_its_iterations_otherwise(tmp_path: Path) -> None:
+    plain = {"version": 1, "task": "LIFT", "rounds": [{"number": 3, "phase": "done"}]}
+    (tmp_path / "run.json").write_text(json.dumps(plain))
+    assert FILE.load(tmp_path) == Run("lift", iterations=(Iteration(3, Phase.DONE),))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda plain: plain.update(version=3), "newer version"),
+        (lambda plain: plain.update(iterations=[]), "names no iteration"),
+        (lambda plain: plain.pop("iterations"), "names no iteration"),
+        (lambda plain: plain.pop("task"), "damaged"),
+        (lambda plain: plain.update(surprise=1), "unknown key 'surprise'"),
+        (lambda plain: plain["iterations"][1].update(phase="asleep"), r"iterations\[1\]\.phase"),
+        (lambda plain: plain["iterations"][1].pop("phase"), r"\[1\]: the key 'phase' is missing"),
+        (lambda plain: plain["iterations"].append(3), r"iterations\[2\]: expected a mapping"),
+    ],
+)
+def test_a_damaged_file_is_named(
+    change: Callable[[dict[str, Any]], object], text: str, tmp_path: Path
+) -> None:
+    FILE.save(tmp_path, RUN)
+    plain = json.loads((tmp_path / "run.json").read_text())
+    change(plain)
+    (tmp_path / "run.json").write_text(json.dumps(plain))
+    with pytest.raises(RunError, match=text) as caught:
+        FILE.load(tmp_path)
+    assert "run.json" in str(caught.value)
+
+
+def test_a_folder_with_a_run_is_refused_and_one_without_says_so(tmp_path: Path) -> None:
+    FILE.refuse_used(tmp_path)
+    with pytest.raises(RunError, match="no test run here"):
+        FILE.load(tmp_path)
+    FILE.save(tmp_path, RUN)
+    with pytest.raises(RunError, match="continue it with --resume"):
+        FILE.refuse_used(tmp_path)
