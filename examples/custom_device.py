@@ -3,7 +3,9 @@
 python examples/custom_device.py
 
 This one draws a circle in the air for as long as it is held. The same class would serve a pedal, a
-phone or a data glove.
+phone or a data glove. Over ROS nodes it drives too, as it is:
+
+robot-learning up teleop --device examples.custom_device:CircleDevice
 """
 
 from __future__ import annotations
@@ -32,8 +34,8 @@ PERIOD_S = 4.0
 class CircleDevice(TeleopDevice):
     """Deflects in a circle in the y-z plane; engaged all the time."""
 
-    def __init__(self, arm: str) -> None:
-        self._arm = arm
+    def __init__(self, profile: RobotProfile) -> None:
+        self._arm = profile.arms[0].name
 
     def open(self) -> None:
         """Nothing to acquire."""
@@ -61,7 +63,7 @@ def kinematics_of(profile: RobotProfile) -> InverseKinematics:
 def main() -> None:
     """Drive one circle, and print how far the hand went."""
     profile = load_profile("desk_arm")
-    device = CircleDevice(profile.arms[0].name)
+    device = CircleDevice(profile)
     with MujocoRobot(profile, make_task("reach")) as robot:
         controller = TeleopController(profile, kinematics_of(profile))
         human = TeleopSource(device, controller, profile)

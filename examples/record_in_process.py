@@ -56,7 +56,7 @@ def main() -> None:
             )
             for episode in range(arguments.episodes):
                 seed = session.reset(episode, demonstration=Demonstration(episode, noise))
-                recording.start(EpisodeMetadata(seed=seed, operator="expert"))
+                recording.start(EpisodeMetadata(seed=seed, device="expert"))
                 success = session.run(LONGEST_STEPS, until=robot.success)
                 saved = recording.stop("success" if success else "failure").summary
                 print(f"{saved.name}: {saved.outcome}, {saved.rows} rows")

@@ -27,7 +27,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "messages": frozenset({"core"}),
     "headers": frozenset({"core"}),
     "nodes": frozenset({"core"}),
-    "bringup": frozenset({"core", "headers", "episodes", "nodes"}),
+    "bringup": frozenset({"core", "headers", "episodes", "nodes", "teleop"}),
     "control": frozenset({"core", "messages"}),
     "teleop": frozenset({"core"}),
     "episodes": frozenset({"core", "messages"}),

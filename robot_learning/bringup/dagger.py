@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,21 +34,8 @@ from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.options.operator import EngageAbove, ReleaseBelow
 from robot_learning.core.options.serving import Device
-from robot_learning.core.options.target_rate import TargetRate
 from robot_learning.headers.rounds_header import NAME, read_rounds_header
-from robot_learning.nodes.dagger import (
-    AskAbove,
-    EpisodesPerRound,
-    GateKind,
-    Members,
-    PolicyFamily,
-    Preset,
-    Relabel,
-    Rounds,
-    StepIn,
-    TrainCommand,
-    TrainSettings,
-)
+from robot_learning.nodes.dagger import AskAbove, RoundOptions, TrainCommand
 from robot_learning.nodes.session import EpisodeTimeout
 
 _STATUS_RATE_HZ = 20.0
@@ -59,7 +46,7 @@ _CALLED_S = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class RoundArguments:
-    """The DAgger rounds: their data, their training and their gate."""
+    """The data of the DAgger rounds, and what `dagger_node` is told in other words."""
 
     dataset: (
         Annotated[
@@ -74,27 +61,7 @@ class RoundArguments:
     out: Annotated[str, Meta(description="Output folder; not given: runs/<task>-dagger")] | None = (
         None
     )
-    resume: Annotated[bool, Meta(description="Continue the run in that folder")] = False
-    checkpoint: (
-        Annotated[
-            str,
-            Meta(
-                description="Checkpoint of the first policy; not given: one is trained from the "
-                "demonstrations"
-            ),
-        ]
-        | None
-    ) = None
-    rounds: Rounds = 2
-    episodes_per_round: EpisodesPerRound = 5
-    relabel: Relabel | None = None
-    policy: PolicyFamily | None = None
-    preset: Preset | None = None
-    settings: TrainSettings | None = None
     train_command: TrainCommand | None = None
-    gate: GateKind | None = None
-    target_rate: TargetRate | None = None
-    members: Members | None = None
     ask_above: Annotated[
         str,
         Meta(
@@ -123,7 +90,9 @@ class RoundArguments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DaggerArguments(PolicyArguments, DeviceArguments, SceneArguments, RoundArguments):
+class DaggerArguments(
+    PolicyArguments, DeviceArguments, SceneArguments, RoundOptions, RoundArguments
+):
     """Arguments of the group `dagger`."""
 
     operator: (
@@ -137,7 +106,6 @@ class DaggerArguments(PolicyArguments, DeviceArguments, SceneArguments, RoundArg
     episode_timeout_s: EpisodeTimeout = 30.0
     engage_above: EngageAbove = 0.08
     release_below: ReleaseBelow = 0.03
-    step_in_s: StepIn = 10.0
     compute: Device = "auto"
 
 
@@ -275,6 +243,7 @@ def _recorder_settings(arguments: DaggerArguments, chosen: _Chosen) -> dict[str,
         "resume": True,
         "as_before": True,
         "operator": arguments.operator or arguments.device,
+        "operator_device": arguments.device,
         "instruction": arguments.instruction or chosen.robot.task,
         "rate_hz": chosen.facts.rate_hz,
         "image_transport": chosen.image_transport,
@@ -285,25 +254,15 @@ def _recorder_settings(arguments: DaggerArguments, chosen: _Chosen) -> dict[str,
 
 def _dagger_node(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
     settings = {
+        **{option.name: getattr(arguments, option.name) for option in fields(RoundOptions)},
         "run": chosen.out,
-        "resume": arguments.resume,
         "checkpoint": chosen.checkpoint,
-        "rounds": arguments.rounds,
-        "episodes_per_round": arguments.episodes_per_round,
-        "relabel": arguments.relabel,
-        "policy": arguments.policy,
-        "preset": arguments.preset,
-        "settings": arguments.settings,
         "command": arguments.train_command,
-        "gate": arguments.gate,
-        "target_rate": arguments.target_rate,
-        "members": arguments.members,
         **_asking(arguments, chosen),
         "seed": arguments.seed,
         "unattended": arguments.device == SCRIPTED,
         "simulated": arguments.sim,
         "episode_timeout_s": arguments.episode_timeout_s,
-        "step_in_s": arguments.step_in_s,
         "resume_command": resume_command("dagger", replace(arguments, out=chosen.out)),
     }
     return node_spec("dagger_node", arguments, settings, on_exit=OnExit.FINISH)

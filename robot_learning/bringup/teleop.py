@@ -156,7 +156,14 @@ def teleop_node(
         choice: the robot that is driven.
         seed: seed of a scripted operator's choices.
         more: further settings of the node, by name; they override those above. None for none.
+
+    Raises:
+        ConfigurationError: there is no such device, or the class of a user's own is none.
     """
+    # Imported here, since it imports NumPy, which help texts do without.
+    from robot_learning.teleop.own_device import check_device
+
+    check_device(device.device, device.map)
     settings = {
         "robot": choice.robot,
         "device": device.device,

@@ -29,6 +29,7 @@ from robot_learning.nodes.recorder import (
     ImageStorage,
     ImageTransport,
     Operator,
+    Resume,
     RoundNumber,
     RowRate,
 )
@@ -46,9 +47,7 @@ class TeleopRecordArguments(TeleopArguments):
         Annotated[str, Meta(description="Folder of the dataset; not given: data/<robot>_<task>")]
         | None
     ) = None
-    resume: Annotated[bool, Meta(description="Continue a dataset that already has episodes")] = (
-        False
-    )
+    resume: Resume = True
     episodes: SessionEpisodes = 10
     operator: Operator = ""
     instruction: InstructionOrTask | None = None
@@ -85,6 +84,7 @@ def teleop_record_plan(arguments: TeleopRecordArguments) -> LaunchPlan:
         "dataset": arguments.dataset or f"data/{arguments.robot}_{arguments.task}",
         "resume": arguments.resume,
         "operator": arguments.operator,
+        "operator_device": arguments.device,
         "instruction": arguments.instruction or arguments.task,
         "round": arguments.round,
         "rate_hz": arguments.rate_hz,

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, IntFlag
-from typing import Literal
+from typing import Literal, get_args
 
 OUTCOMES = ("success", "failure", "unknown")
 """How an episode ended."""
 
-POLICY_FAMILIES = (
-    *("deterministic", "gaussian", "gmm", "rnn_gmm"),
-    *("act", "autoregressive", "diffusion", "flow"),
-)
+FamilyName = Literal[
+    "deterministic", "gaussian", "gmm", "rnn_gmm", "act", "autoregressive", "diffusion", "flow"
+]
+POLICY_FAMILIES = get_args(FamilyName)
 """Policies that can be trained; `robot_learning.policies.families` builds them."""
 
 OperatorDevice = Literal[
     "keyboard", "gamepad", "gamepad_direct", "spacemouse", "leader_arm", "scripted"
 ]
 """What an operator drives with; `scripted` needs no person: a task's expert with human faults."""
+
+OPERATOR_DEVICES = get_args(OperatorDevice)
+
+SCRIPTS: Mapping[str, str] = {"scripted": "scripted operator", "expert": "scripted expert"}
+"""What may drive in a person's place, as episodes name the device -> as people read it."""
 
 OperatorPanel = Literal["none", "keyboard"]
 """What may carry the operator's keys beside another device."""

@@ -8,7 +8,13 @@ from typing import Annotated
 from msgspec import Meta
 
 from robot_learning.core.options.target_rate import TargetRate
-from robot_learning.core.vocabulary import HelpGate, Labeller, PolicySize, TrainPlace
+from robot_learning.core.vocabulary import (
+    FamilyName,
+    HelpGate,
+    Labeller,
+    PolicySize,
+    TrainPlace,
+)
 from robot_learning.nodes.session import EpisodeSettings
 from robot_learning.nodes.shared import PolicyNode
 
@@ -26,7 +32,7 @@ Relabel = Annotated[
     ),
 ]
 PolicyFamily = Annotated[
-    str,
+    FamilyName,
     Meta(description=f"Policy family to train; not given: deterministic, or {AS_BEFORE}"),
 ]
 Preset = Annotated[
@@ -76,19 +82,16 @@ StepIn = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DaggerNodeSettings(EpisodeSettings):
-    """Settings of `dagger_node`."""
+@dataclass(frozen=True, kw_only=True)
+class RoundOptions:
+    """The options of a run of rounds that are the same for the node and for who starts it."""
 
-    run: Annotated[
-        str, Meta(description="Folder of the run: its state, and the training of each round")
-    ] = ""
-    resume: Annotated[bool, Meta(description="Go on with the run in this folder")] = False
+    resume: Annotated[bool, Meta(description="Continue the run in that folder")] = False
     checkpoint: (
         Annotated[
             str,
             Meta(
-                description="Policy of the first round; not given: one is trained from the "
+                description="Checkpoint of the first policy; not given: one is trained from the "
                 "demonstrations"
             ),
         ]
@@ -100,8 +103,20 @@ class DaggerNodeSettings(EpisodeSettings):
     policy: PolicyFamily | None = None
     preset: Preset | None = None
     settings: TrainSettings | None = None
-    command: TrainCommand | None = None
     members: Members | None = None
+    gate: GateKind | None = None
+    target_rate: TargetRate | None = None
+    step_in_s: StepIn = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaggerNodeSettings(RoundOptions, EpisodeSettings):
+    """Settings of `dagger_node`."""
+
+    run: Annotated[
+        str, Meta(description="Folder of the run: its state, and the training of each round")
+    ] = ""
+    command: TrainCommand | None = None
     ask_above: AskAbove | None = None
     ask_as_operator: Annotated[
         bool,
@@ -110,7 +125,4 @@ class DaggerNodeSettings(EpisodeSettings):
             "over so far, in place of ask_above"
         ),
     ] = False
-    gate: GateKind | None = None
-    target_rate: TargetRate | None = None
-    step_in_s: StepIn = 10.0
     policy_node: PolicyNode = "policy_node"

@@ -14,6 +14,9 @@ from robot_learning.nodes.noise import NoiseDescription
 from robot_learning.nodes.shared import Autostart, Robot
 
 DatasetFolder = Annotated[str, Meta(description="Folder of the dataset; made if it is not there")]
+Resume = Annotated[
+    bool, Meta(description="Add to a dataset that already has episodes; false refuses it")
+]
 RowRate = Annotated[float, Meta(ge=1, le=1000, description="Rows per second")]
 ImageTransport = Annotated[
     Literal["compressed", "raw"],
@@ -37,9 +40,7 @@ class RecorderNodeSettings:
         str, Meta(description="Task; of a simulated robot also which poses there are")
     ] = "lift"
     dataset: DatasetFolder | None = None
-    resume: Annotated[
-        bool, Meta(description="Whether a dataset that has episodes may be continued")
-    ] = False
+    resume: Resume = True
     as_before: Annotated[
         bool,
         Meta(
@@ -107,6 +108,9 @@ class RecorderNodeSettings:
     ] = 5.0
     instruction: Annotated[Instruction, LIVE] = ""
     operator: Annotated[Operator, LIVE] = ""
+    operator_device: Annotated[
+        str, Meta(description="Device that the operator drives with; empty: not known")
+    ] = ""
     round: Annotated[RoundNumber, LIVE] = 0
     seed: (
         Annotated[int, Meta(ge=0, description="Seed of the scene; not given: unknown"), LIVE] | None

@@ -8,10 +8,16 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from robot_learning.core.options.operator import OperatorOptions
-from robot_learning.core.vocabulary import OperatorDevice, OperatorPanel
+from robot_learning.core.vocabulary import OPERATOR_DEVICES, OperatorPanel
 from robot_learning.nodes.shared import ArbiterNode, Robot
 
-Device = Annotated[OperatorDevice, Meta(description="Device that the operator drives with")]
+Device = Annotated[
+    str,
+    Meta(
+        description=f"Device that the operator drives with: {', '.join(OPERATOR_DEVICES)}, or "
+        "module:Class of your own"
+    ),
+]
 DeviceMap = Annotated[
     str,
     Meta(

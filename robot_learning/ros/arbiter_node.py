@@ -14,9 +14,7 @@ from dataclasses import fields
 from functools import partial
 from typing import Any
 
-from rcl_interfaces.msg import SetParametersResult
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import JointState
 from std_srvs.srv import Trigger
 from trajectory_msgs.msg import JointTrajectory
@@ -27,7 +25,7 @@ from robot_learning.control.requests import Request
 from robot_learning.control.settings import Patience, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S, Instant
-from robot_learning.core.errors import CommandError, ConfigurationError
+from robot_learning.core.errors import CommandError
 from robot_learning.core.options.arbiter import ArbiterOptions
 from robot_learning.core.pacing import ARBITER_PRIORITY, Pacer, RateReport
 from robot_learning.core.profile_loader import load_profile
@@ -41,7 +39,7 @@ from robot_learning.ros.arbiter.outputs import ArbiterDiagnostics, CommandOutput
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host, SteppedDefaults
 from robot_learning.ros.common.node_base import run_node
-from robot_learning.ros.common.parameters import changed_settings, declare_settings
+from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.common.topic_types import who_publishes
 from robot_learning.sim.end_effectors import WorkspaceBoxes
 
@@ -58,7 +56,7 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
     def __init__(self, host: Host) -> None:
         super().__init__("arbiter_node", **host.node_options)
         self._steady = host.clock
-        given = declare_settings(self, ArbiterNodeSettings)
+        given = declare_settings(self, ArbiterNodeSettings, self._on_change)
         self._profile = profile = load_profile(given.robot)
         bounds = {each.name: getattr(given, each.name) for each in fields(ArbiterOptions)}
         rate_hz = given.rate_hz or profile.control_rate_hz
@@ -98,7 +96,6 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         self.create_subscription(JointState, "joint_states", self._on_joints, qos.JOINTS_IN)
         for request in Request:
             self.create_service(Trigger, f"~/{request.value}", partial(self._on_request, request))
-        self.add_on_set_parameters_callback(self._on_parameters)
         self._trigger = DemonstrationTrigger(self, given.demonstrations_follow)
 
     def close(self) -> None:
@@ -201,13 +198,8 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         response.success, response.message = answer.accepted, text
         return response
 
-    def _on_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
-        try:
-            after = changed_settings(self, ArbiterNodeSettings, parameters)
-            self._demonstrations.change(after.demonstrating, after.noise)
-        except ConfigurationError as error:
-            return SetParametersResult(successful=False, reason=str(error))
-        return SetParametersResult(successful=True)
+    def _on_change(self, after: ArbiterNodeSettings) -> None:
+        self._demonstrations.change(after.demonstrating, after.noise)
 
 
 create = ArbiterNode

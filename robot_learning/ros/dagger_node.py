@@ -100,7 +100,10 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._leader.await_graph()
         self._leader.check_pace()
         self._calls.demand(f"{self._settings.teleop_node}/release")
-        self._keep(opened_run(self._folder, self._leader.recorder["dataset"], self._settings))
+        run = opened_run(self._folder, self._leader.recorder["dataset"], self._settings)
+        if self._settings.settings:
+            self._work.check(run.training)
+        self._keep(run)
         phases: dict[Phase, Callable[[], None]] = {
             Phase.COLLECTING: self._collect,
             Phase.RELABELLING: self._relabel_round,

@@ -129,7 +129,9 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
         )
         self._resources.callback(self._inputs.close)
         streams = ", ".join(stream.name for stream in info.streams)
-        self.get_logger().info(f"records {streams} into {folder.path}")
+        held = len(folder.episode_names())
+        beside = f", beside {amount(held, 'episode')} that it holds" if held else ""
+        self.get_logger().info(f"records {streams} into {folder.path}{beside}")
 
     def _repair(self, folder: DatasetFolder) -> None:
         """Make episodes of what a killed recorder left, before anything new is recorded."""
@@ -215,6 +217,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
         return EpisodeMetadata(
             instruction=given.instruction,
             operator=given.operator,
+            device=given.operator_device,
             round=given.round,
             seed=given.seed,
             checkpoint_digest=given.checkpoint_digest,

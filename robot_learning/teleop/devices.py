@@ -8,6 +8,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.vocabulary import OperatorPanel
 from robot_learning.teleop.device import TeleopDevice
+from robot_learning.teleop.own_device import is_own, make_own_device
 
 DEVICES = {
     "keyboard": "keys, through pynput",
@@ -34,7 +35,7 @@ def make_device(
     """Make a device; it is not opened.
 
     Args:
-        name: name of the device, one of `DEVICES`.
+        name: name of the device, one of `DEVICES`, or `module:Class` of a user's own.
         profile: robot that the device drives.
         map_name: name of a shipped map, or path of a map file; empty takes the device's default.
         panel: "keyboard" adds the keyboard's operator keys to another device.
@@ -62,6 +63,8 @@ def _keyboard(profile: RobotProfile, map_name: str, *, has_leader: bool = False)
 
 
 def _make(name: str, profile: RobotProfile, map_name: str) -> TeleopDevice:
+    if is_own(name):
+        return make_own_device(name, profile)
     if name not in DEVICES:
         raise ConfigurationError(unknown_choice("teleoperation device", name, DEVICES))
     chosen = map_name or DEFAULT_MAPS.get(name, "")

@@ -89,6 +89,8 @@ def test_the_scripted_operator_goes_by_itself_and_leaves_the_terminal_to_the_tab
     assert person["teleop_node"].owns_terminal
     assert values(person["dagger_node"])["unattended"] is False
     assert values(person["recorder_node"])["operator"] == "keyboard"
+    assert values(person["recorder_node"])["operator_device"] == "keyboard"
+    assert values(found["recorder_node"])["operator_device"] == "scripted"
 
 
 def test_without_a_dataset_the_checkpoint_says_what_there_is(tmp_path):

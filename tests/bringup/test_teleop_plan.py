@@ -86,6 +86,9 @@ def test_the_operator_has_the_terminal_and_every_node_is_required():
     ("given", "text"),
     [
         ({"device": "joystick"}, "valid: gamepad"),
+        ({"device": "no_such_devices:Pedal"}, "No module named 'no_such_devices'"),
+        ({"device": "robot_learning.teleop.keyboard:Keys"}, "has no 'Keys'"),
+        ({"device": "robot_learning.teleop.device:Health"}, "no subclass of"),
         ({"sim": "false"}, "has no ros2_control interface"),
         ({"dart_covariance": "x.npy"}, "add dart:=true"),
         ({"dart": "true", "dart_sigma": "some"}, "dart_sigma: expected a number"),

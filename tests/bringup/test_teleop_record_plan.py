@@ -30,6 +30,11 @@ def test_only_the_scripted_operator_is_left_alone():
     assert values(nodes(device="gamepad")["session_node"])["unattended"] is False
 
 
+@pytest.mark.parametrize("device", ["scripted", "gamepad"])
+def test_the_recorder_knows_what_the_operator_drives_with(device):
+    assert values(nodes(device=device)["recorder_node"])["operator_device"] == device
+
+
 def test_each_episode_is_a_demonstration_and_its_noise_is_described():
     found = nodes(dart="true", dart_sigma="0.01", dart_trace="0.2")
     arbiter, recorder = values(found["arbiter_node"]), values(found["recorder_node"])

@@ -107,7 +107,7 @@ def _cells(summary: EpisodeSummary, rate_hz: float) -> dict[str, str | Text]:
         "operator": summary.operator,
         "round": str(summary.round),
         "seed": "" if summary.seed is None else str(summary.seed),
-        "sources": "+".join(summary.sources),
+        "sources": "+".join(summary.drivers),
         "instruction": summary.instruction,
     }
 
@@ -143,6 +143,7 @@ def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:
         "mebibytes": round(sum(sizes) / 2**20, 2),
         "outcomes": dict(Counter(summary.outcome for summary in episodes)),
         "verdicts": dict(Counter(summary.verdict for summary in episodes)),
+        "sources": dict(Counter("+".join(summary.drivers) for summary in episodes)),
         "digest": dataset.digest,
     }
 

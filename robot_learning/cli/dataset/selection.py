@@ -34,7 +34,10 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--operator", action="append", help="who demonstrated")
     group.add_argument("--round", action="append", type=int, help="round of DAgger")
     group.add_argument(
-        "--source", action="append", choices=SOURCES, help="who was in control in at least one row"
+        "--source",
+        action="append",
+        choices=SOURCES,
+        help="who was in control in at least one row; human: the operator, a script too",
     )
     group.add_argument(
         "--verdict", action="append", choices=VERDICTS, help="verdict of the quality report"

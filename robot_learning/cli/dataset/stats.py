@@ -24,7 +24,11 @@ _FIELDS = {
 # In a terminal that is too narrow, beginning with the first.
 _FIRST_LEFT_OUT = ("q01", "q99", "q50", "std", "min", "max")
 _BAR_WIDTH = 20
-_DISTRIBUTIONS = ("outcome", "verdict", "operator", "round", "instruction", "sources")
+_DISTRIBUTIONS = {
+    **{name: name for name in ("outcome", "verdict", "operator", "round", "instruction")},
+    "sources": "drivers",
+}
+"""What episodes are counted by -> the attribute of their summaries."""
 
 
 def run_stats(arguments: argparse.Namespace) -> int:
@@ -80,8 +84,8 @@ def distributions(dataset: Dataset) -> dict[str, dict[str, int]]:
         return "+".join(value) if isinstance(value, tuple) else str(value)
 
     return {
-        name: dict(Counter(text(getattr(s, name)) for s in dataset.episodes).most_common())
-        for name in _DISTRIBUTIONS
+        name: dict(Counter(text(getattr(s, key)) for s in dataset.episodes).most_common())
+        for name, key in _DISTRIBUTIONS.items()
     }
 
 

@@ -11,7 +11,11 @@ from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.plan import LaunchPlan
 from robot_learning.cli.interactive.rounds_view import rounds_view
 from robot_learning.cli.nodes.supervisor import Supervisor
-from robot_learning.learning.training.config import parse_overrides
+from robot_learning.learning.training.config import (
+    check_values,
+    parse_overrides,
+    parse_settings,
+)
 
 
 def run_rounds(shared: Mapping[str, Any], given: Mapping[str, str]) -> int:
@@ -19,8 +23,13 @@ def run_rounds(shared: Mapping[str, Any], given: Mapping[str, str]) -> int:
 
     `shared` are the values of the options that `--env` has too, by name; `given` are the launch
     arguments.
+
+    Raises:
+        ConfigurationError: an argument or a setting of the training is wrong; nothing was started.
     """
-    plan = DAGGER.resolve({**_launch_arguments(shared), **given})
+    arguments = {**_launch_arguments(shared), **given}
+    check_values(parse_settings(arguments.get("settings", "")))
+    plan = DAGGER.resolve(arguments)
     # A person's status line has the terminal for itself.
     drawn = any(node.owns_terminal for node in plan.nodes)
     with rounds_view(_run_folder(plan), live=not drawn):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.common.late import late
+from robot_learning.cli.common.resume_option import add_resume
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -19,6 +20,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--robot", default="desk_arm", help="robot profile")
     parser.add_argument("--episodes", type=int, default=100, help="successful episodes to record")
     parser.add_argument("--dataset", type=Path, required=True, help="dataset folder to record into")
+    add_resume(parser, "resume", (True, False), default=True)
     parser.add_argument(
         "--seed",
         type=int,

@@ -22,6 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         noise=arguments.noise,
         cameras=tuple(arguments.cameras),
+        resume=arguments.resume,
         image_size_px=image_size(arguments.image_size) if arguments.cameras else None,
     )
     try:

@@ -13,6 +13,7 @@ from typing import Any
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.target_rate import TARGET_RATE, TARGET_RATE_TEXT
+from robot_learning.learning.imitation.expert_check import check_expert
 from robot_learning.learning.imitation.references import check_references
 
 GROUP = "any gymnasium environment (--env)"
@@ -152,6 +153,8 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
         raise ConfigurationError("--expert: name a module:callable, (observation, info) -> action")
     # Before what trains, which takes seconds to load.
     check_references(arguments.env, arguments.expert or "")
+    if arguments.expert:
+        check_expert(arguments.expert)
     from robot_learning.cli.interactive.imitation_run import run_imitation
 
     return run_imitation(arguments, algorithm)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.policies.given_folders import check_checkpoint
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 
@@ -103,3 +104,5 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigurationError("--lower-bound: give --min-success too, what it is held against")
     if arguments.video_episodes < 1:
         raise ConfigurationError(f"--video-episodes {arguments.video_episodes}: at least 1")
+    for folder in filter(None, (arguments.checkpoint, arguments.compare)):
+        check_checkpoint(folder)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.policies.given_folders import check_checkpoint, check_dataset
 from robot_learning.core.options.target_rate import TARGET_RATE
 
 
@@ -51,6 +52,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Find the gate, write it, and say what it is."""
+    check_dataset(arguments.dataset)
+    for folder in (arguments.checkpoint, *(arguments.members or ())):
+        check_checkpoint(folder)
     from robot_learning.learning.interactive.recorded_gate import GateSettings, write_recorded_gate
 
     settings = GateSettings(

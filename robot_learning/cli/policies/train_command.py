@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
+from robot_learning.cli.policies.given_folders import check_dataset
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.vocabulary import POLICY_FAMILIES
 
@@ -72,6 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.dataset is None:
         raise ConfigurationError("name the folder of a dataset; --list-settings needs none")
+    _check_folders(arguments)
     from robot_learning.cli.policies.training import train
 
     return train(arguments)
+
+
+def _check_folders(arguments: argparse.Namespace) -> None:
+    check_dataset(arguments.dataset)
+    if arguments.resume and arguments.out and not arguments.out.is_dir():
+        raise ConfigurationError(f"{arguments.out}: there is no training here: no such folder")

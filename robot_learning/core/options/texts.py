@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
-from robot_learning.core.decoding import decode, mistakes
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.decoding import decode
 from robot_learning.core.options.option import Option, nested, options_of
 
 T = TypeVar("T")
@@ -29,8 +28,6 @@ def from_texts(kind: type[T], texts: Mapping[str, str]) -> T:
     """
     known = {option.name: option for option in options_of(kind)}
     plain = nested({name: value_of(known[name], text) for name, text in texts.items()})
-    for mistake in mistakes(plain, kind):
-        raise ConfigurationError(str(mistake))
     return decode(plain, kind)
 
 

@@ -12,7 +12,7 @@ videos/<feature>/chunk-000/file-000.mp4           many episodes one after the ot
 `observation.state` are the joint positions (or the columns that are asked for), `action` the
 labels, `observation.images.<camera>` the cameras; `next.reward`, `next.done`, `next.success`,
 `control.source`, `intervention` and `valid` are added. Vectors are float32, as LeRobot has
-them.
+them. Its rates are whole numbers; see `stated_rate`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,28 @@ _NAMED = {
     "obs/joint_velocity": "observation.velocity",
     "obs/joint_effort": "observation.effort",
 }
+# Share of a rate by which the nearest whole number may differ to stand for it.
+_NEAR = 0.01
 _INDICES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
+
+
+def stated_rate(rate_hz: float) -> tuple[int | float, tuple[str, ...]]:
+    """The rate that the export states, in Hz, and what a user should know of it.
+
+    LeRobot's schema asks for a whole number. One within 1 % of the rows' rate stands for it;
+    any other rate is stated as it is.
+    """
+    whole = round(rate_hz)
+    if whole == rate_hz:
+        return whole, ()
+    if whole and abs(whole - rate_hz) <= _NEAR * rate_hz:
+        note = f"LeRobot asks for a whole rate: {rate_hz:g} Hz are written, and timed, as {whole}"
+        return whole, (note,)
+    note = (
+        f"LeRobot asks for a whole rate, and the rows' is {rate_hz:g} Hz: readers that insist on "
+        "it refuse this export; record or import at a whole rate for them"
+    )
+    return rate_hz, (note,)
 
 
 @dataclass(frozen=True)
@@ -81,8 +102,9 @@ class LeRobotExporter:
         if self.codec not in CODECS:
             raise DatasetError(unknown_choice("codec", self.codec, CODECS))
         path.mkdir()
-        _Export(self, source, path).run(progress)
-        return ()
+        rate_hz, notes = stated_rate(source.info.rate_hz)
+        _Export(self, source, path, rate_hz).run(progress)
+        return notes
 
     def columns(self, source: ExportSource) -> dict[str, tuple[str, ...]]:
         """Each vector feature and the columns that it is made of.
@@ -116,11 +138,10 @@ class _Totals:
 
 
 class _Export:
-    def __init__(self, options: LeRobotExporter, source: ExportSource, path: Path) -> None:
-        self._source, self._path = source, path
-        rate_hz = source.info.rate_hz
-        # A whole number is written as one, which readers with a strict schema ask for.
-        self._rate_hz = int(rate_hz) if rate_hz == int(rate_hz) else rate_hz
+    def __init__(
+        self, options: LeRobotExporter, source: ExportSource, path: Path, rate_hz: float
+    ) -> None:
+        self._source, self._path, self._rate_hz = source, path, rate_hz
         self._columns = options.columns(source)
         self._options, self._codec = options, options.codec
         self._crf = options.crf if options.crf is not None else DEFAULT_CRF[options.codec]

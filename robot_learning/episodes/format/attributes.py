@@ -51,6 +51,15 @@ def get_text(target: h5py.Group, name: str) -> str:
     return value.decode()
 
 
+def get_optional_text(target: h5py.Group, name: str) -> str:
+    """Read text that older versions did not write; empty where it is missing.
+
+    Raises:
+        EpisodeError: it is no text.
+    """
+    return get_text(target, name) if name in target.attrs else ""
+
+
 def get_value(target: h5py.Group, name: str) -> Any:
     """Read an attribute of any kind that `check_attributes` lets pass.
 

@@ -142,6 +142,7 @@ def write_metadata(file: h5py.File, info: DatasetInfo, metadata: EpisodeMetadata
         "dataset_info": info.to_json(),
         "instruction": metadata.instruction,
         "operator": metadata.operator,
+        "device": metadata.device,
         "checkpoint_digest": metadata.checkpoint_digest,
         "started_utc": metadata.started_utc,
         "software_version": metadata.software_version,

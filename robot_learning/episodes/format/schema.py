@@ -252,6 +252,8 @@ class EpisodeMetadata:
     Attributes:
         instruction: task in words.
         operator: name of the person who demonstrates.
+        device: what the operator drove with, such as `keyboard`, or one of `SCRIPTS`; empty where
+            it is not known.
         round: number of the DAgger round; 0 for plain demonstrations.
         seed: seed of everything random in the episode; None where nothing is seeded.
         checkpoint_digest: digest of the policy that ran; empty without a policy.
@@ -264,6 +266,7 @@ class EpisodeMetadata:
 
     instruction: str = ""
     operator: str = ""
+    device: str = ""
     round: int = 0
     seed: int | None = None
     checkpoint_digest: str = ""

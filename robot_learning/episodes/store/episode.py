@@ -18,6 +18,7 @@ from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.episodes.format.attributes import (
     get_integer,
     get_object,
+    get_optional_text,
     get_text,
     get_value,
     json_object,
@@ -124,6 +125,7 @@ class Episode:
             return EpisodeMetadata(
                 instruction=get_text(file, "instruction"),
                 operator=get_text(file, "operator"),
+                device=get_optional_text(file, "device"),
                 round=get_integer(file, "round"),
                 seed=seed,
                 checkpoint_digest=get_text(file, "checkpoint_digest"),

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from robot_learning.core import files
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.errors import DatasetError, DatasetLockedError
 from robot_learning.episodes.format.schema import DatasetInfo, check_info
 
@@ -108,6 +109,18 @@ class DatasetFolder:
     def partial_paths(self) -> list[Path]:
         """Episodes whose recording did not end."""
         return sorted(self.episodes_path.glob("*.hdf5" + PARTIAL_SUFFIX))
+
+    def refuse_episodes(self) -> None:
+        """Refuse to add to a dataset that has episodes, unfinished ones included.
+
+        Raises:
+            DatasetError: it has some.
+        """
+        if count := len(self.episode_names()) + len(self.partial_paths()):
+            raise DatasetError(
+                f"{self.path} already holds {amount(count, 'episode')}; leave out --no-resume "
+                "(resume:=false) to add to them, or name another folder"
+            )
 
     def next_episode_name(self) -> str:
         """A name that no episode has or had, partial ones included. Hold the lock."""

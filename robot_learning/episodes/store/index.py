@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.files import replacing
+from robot_learning.core.vocabulary import SCRIPTS, Source
 from robot_learning.episodes.format.attributes import get_integer, set_text
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.reading import reading
@@ -45,6 +46,8 @@ class EpisodeSummary(Struct, frozen=True, forbid_unknown_fields=True):
         started_utc: start of the recording in ISO 8601; empty where the episode does not say, None
             where an older version wrote the index, which then lacks the seed, too.
         seed: None where the episode states none.
+        device: what the operator drove with; empty where the episode does not say, None where an
+            older version wrote the index.
     """
 
     name: str
@@ -59,9 +62,24 @@ class EpisodeSummary(Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
     started_utc: str | None = None
     seed: int | None = None
+    device: str | None = None
+
+    @property
+    def script(self) -> str:
+        """What drove in the operator's place, for people; empty where a person did."""
+        # Older versions say it by the operator's name alone.
+        return SCRIPTS.get(self.device or self.operator, "")
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """The sources, with the script that drove in place of `human`."""
+        human = Source.HUMAN.name.lower()
+        return tuple(self.script or each if each == human else each for each in self.sources)
 
     def agrees_with(self, found: EpisodeSummary) -> bool:
         """Whether this entry says what the file says, in so far as its version wrote it."""
+        if self.device is None:
+            found = replace(found, device=None)
         if self.started_utc is None:
             found = replace(found, started_utc=None, seed=None)
         return self == found

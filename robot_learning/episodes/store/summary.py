@@ -5,7 +5,12 @@ from __future__ import annotations
 import h5py
 
 from robot_learning.core.vocabulary import Source
-from robot_learning.episodes.format.attributes import get_integer, get_object, get_text
+from robot_learning.episodes.format.attributes import (
+    get_integer,
+    get_object,
+    get_optional_text,
+    get_text,
+)
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.schema import DEMO_PATH
 from robot_learning.episodes.store.index import EpisodeSummary
@@ -34,4 +39,5 @@ def summarise(file: h5py.File, name: str) -> EpisodeSummary:
         digest=get_text(file, "digest"),
         started_utc=get_text(file, "started_utc"),
         seed=get_integer(file, "seed") if "seed" in file.attrs else None,
+        device=get_optional_text(file, "device"),
     )

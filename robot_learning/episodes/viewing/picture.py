@@ -125,6 +125,7 @@ class _Page:
             f"{amount(summary.rows, 'row')}{invalid}, {self.ends_s[-1]:.2f} s",
         ]
         facts += [f"operator: {summary.operator}"] if summary.operator else []
+        facts += [f"human: a {summary.script}"] if summary.script else []
         facts += [f"round {summary.round}"] if summary.round else []
         facts += [f"recording: {summary.verdict}"]
         said = f"\n“{summary.instruction}”" if summary.instruction else ""

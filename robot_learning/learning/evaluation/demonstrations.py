@@ -56,6 +56,7 @@ class DemonstrationConfig:
         cameras: names of the cameras that are recorded, uncompressed.
         image_size_px: (height, width) of the images; None for the size in the profile.
         rate_hz: rows per second, which is the control rate.
+        resume: whether a dataset that has episodes is added to; false refuses it.
     """
 
     task: str = "lift"
@@ -67,6 +68,7 @@ class DemonstrationConfig:
     cameras: tuple[str, ...] = ()
     image_size_px: tuple[int, int] | None = None
     rate_hz: float = 50.0
+    resume: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def record_demonstrations(
         progress: callback with the number of saved episodes and of those wanted; None for none.
 
     Raises:
-        ConfigurationError: an unknown name, or the dataset records something else.
+        ConfigurationError: an unknown name, the dataset records something else, or it has episodes
+            and is not to be resumed.
         TrainingError: the expert fails more often than it succeeds.
     """
     if config.episodes < 1:
@@ -127,6 +130,8 @@ def record_demonstrations(
     session = _Session(config, path)
     saved = tries = rows = 0
     try:
+        if not config.resume:
+            session.folder.refuse_episodes()
         recovered = _recover(session.folder)
         with session.folder.lock():
             before = len(session.folder.episode_names())
@@ -234,6 +239,7 @@ class _Session:
         return EpisodeMetadata(
             instruction=self.config.task,
             operator="expert",
+            device="expert",
             seed=seed,
             noise_covariance=self._noise.covariance if self._noise else None,
             started_utc=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ import gymnasium
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import IntArray
+from robot_learning.core.user_objects import find_object
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 
 Expert = Callable[[Any, Mapping[str, Any]], Any]
@@ -36,7 +36,8 @@ class ExpertSource:
         """Import `module:callable`, or take a callable.
 
         Raises:
-            ConfigurationError: the module or callable does not exist.
+            ConfigurationError: the module or callable does not exist, or cannot be called as an
+                expert is, nor as what makes one.
         """
         self.name = given if isinstance(given, str) else _name_of(given)
         self._found: Callable[..., Any] = _scripted if given == SCRIPTED else _find(given)
@@ -44,6 +45,30 @@ class ExpertSource:
         self._is_factory = inspect.isclass(self._found) or (
             self._arguments is not None and self._arguments < _TWO_ARGUMENTS
         )
+        self._check_calls()
+
+    def _check_calls(self) -> None:
+        """Refuse what could only fail once it is called."""
+        found = self._found
+        if not self._is_factory:
+            self._check(found, _TWO_ARGUMENTS, "(observation, info)")
+            return
+        self._check(found, 1 if self._arguments else 0, "the environment, or nothing")
+        if not inspect.isclass(found) or found.__new__ is not object.__new__:
+            return
+        call = _call_of(found)
+        if call is None:
+            raise ConfigurationError(
+                f"expert '{self.name}': the class has no __call__(self, observation, info)"
+            )
+        self._check(call, 1 + _TWO_ARGUMENTS, "(self, observation, info)")
+
+    def _check(self, found: Callable[..., Any], count: int, expected: str) -> None:
+        if not _takes(found, count):
+            raise ConfigurationError(
+                f"expert '{self.name}': its arguments are {inspect.signature(found)}; expected "
+                f"{expected}"
+            )
 
     @property
     def serves_one(self) -> bool:
@@ -122,25 +147,32 @@ def begin_episode(expert: Expert, seed: int) -> None:
         reset(seed)
 
 
+def _takes(found: Callable[..., Any], count: int) -> bool:
+    """Whether something can be called with so many arguments; true where it does not tell."""
+    try:
+        signature = inspect.signature(found)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*[None] * count)
+    except TypeError:
+        return False
+    return True
+
+
+def _call_of(kind: type) -> Callable[..., Any] | None:
+    """What objects of a class are called by; None where they cannot be called."""
+    # `kind.__call__` would be what makes objects where the class has none of its own.
+    calls = (vars(each)["__call__"] for each in kind.__mro__ if "__call__" in vars(each))
+    return next(calls, None)
+
+
 def _find(given: str | Callable[..., Any]) -> Callable[..., Any]:
     if not isinstance(given, str):
         if not callable(given):
             raise ConfigurationError(f"the expert {given!r} cannot be called")
         return given
-    module_name, colon, name = given.partition(":")
-    if not (module_name and colon and name):
-        raise ConfigurationError(f"expert '{given}': expected module:callable")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as problem:
-        raise ConfigurationError(
-            f"expert '{given}': the module '{module_name}' cannot be imported: {problem}; modules "
-            "are looked for in this folder, in PYTHONPATH, and among installed packages"
-        ) from problem
-    for part in name.split("."):
-        if not hasattr(found, part):
-            raise ConfigurationError(f"expert '{given}': '{module_name}' has no '{name}'")
-        found = getattr(found, part)
+    found = find_object(given, "expert")
     if not callable(found):
         raise ConfigurationError(f"expert '{given}': it cannot be called")
     return found  # type: ignore[no-any-return]

@@ -10,12 +10,10 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from importlib.machinery import PathFinder
-from importlib.util import find_spec
-from pathlib import Path
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.leash import leashed
+from robot_learning.core.user_objects import PLACES, module_is_there
 
 _OWN_IDS = "robot_learning/"
 _THIS = "robot_learning.learning.imitation.references"
@@ -35,13 +33,10 @@ def check_references(env: str, expert: str) -> None:
     module, _, _ = expert.partition(":")
     if ":" not in expert:
         module = ""
-    if not _is_there(module):
-        raise ConfigurationError(
-            f"--expert {expert}: there is no module '{module}'; modules are looked for in this "
-            "folder, in PYTHONPATH, and among installed packages"
-        )
+    if not module_is_there(module):
+        raise ConfigurationError(f"--expert {expert}: there is no module '{module}'; {PLACES}")
     registering, colon, _ = env.partition(":")
-    if colon and not _is_there(registering):
+    if colon and not module_is_there(registering):
         raise ConfigurationError(f"--env {env}: there is no module '{registering}'")
     if colon or env.startswith(_OWN_IDS) or not (problem := _unknown(env)):
         return
@@ -50,15 +45,6 @@ def check_references(env: str, expert: str) -> None:
         raise ConfigurationError(
             f"--env {env}: {problem}. Where a module registers it, name that: MODULE:{env}"
         )
-
-
-def _is_there(module: str) -> bool:
-    """Whether a module can be found as a process that is started by `-m` here would find it."""
-    top = module.partition(".")[0]
-    if not top or top in sys.modules:
-        return True
-    importlib.invalidate_caches()
-    return bool(PathFinder.find_spec(top, [str(Path.cwd())]) or find_spec(top))
 
 
 def _unknown(env: str) -> str:

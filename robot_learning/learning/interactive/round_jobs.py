@@ -92,7 +92,19 @@ class RelabelJob:
     episodes: tuple[str, ...]
 
 
-Job = TrainJob | GateJob | RelabelJob
+@dataclass(frozen=True, slots=True)
+class SettingsJob:
+    """Find out whether the policies of a run can be trained with its settings.
+
+    Attributes:
+        settings: settings of the run.
+    """
+
+    name: ClassVar[str] = "settings"
+    settings: RoundSettings
+
+
+Job = TrainJob | GateJob | RelabelJob | SettingsJob
 
 
 def worker_command(job: Job) -> list[str]:
@@ -106,6 +118,8 @@ def read_job(document: str) -> Job:
     name = plain.pop("job")
     if name == TrainJob.name:
         return TrainJob(**{**plain, "settings": RoundSettings.from_plain(plain["settings"])})
+    if name == SettingsJob.name:
+        return SettingsJob(RoundSettings.from_plain(plain["settings"]))
     if name == GateJob.name:
         return GateJob(**plain)
     return RelabelJob(plain["dataset"], tuple(plain["episodes"]))

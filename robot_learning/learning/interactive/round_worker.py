@@ -21,6 +21,7 @@ from robot_learning.learning.interactive.round_jobs import (
     GateJob,
     Job,
     RelabelJob,
+    SettingsJob,
     TrainJob,
     read_job,
 )
@@ -29,6 +30,8 @@ from robot_learning.learning.training.presets import preset
 from robot_learning.learning.training.run_folder import read_config
 from robot_learning.learning.training.trainer import train
 from robot_learning.learning.training.training_state import STATE_NAME
+from robot_learning.policies.config import with_overrides
+from robot_learning.policies.families import family_named
 
 EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 
@@ -57,6 +60,13 @@ def _config(job: TrainJob, resume: bool) -> TrainConfig:
     for values in job.overrides():
         config = config.with_values(values)
     return config
+
+
+def check_settings(job: SettingsJob) -> str:
+    """Make the settings of a training, and its policy's; returns the result in one line."""
+    config = _config(TrainJob("", "", job.settings), resume=False)
+    with_overrides(family_named(config.family).config, config.policy)
+    return f"{config.family} can be trained with these settings"
 
 
 def find_gate(job: GateJob) -> str:
@@ -90,6 +100,8 @@ def do(job: Job) -> str:
             return find_gate(job)
         case RelabelJob():
             return relabel_round(job)
+        case SettingsJob():
+            return check_settings(job)
 
 
 def main(arguments: Sequence[str]) -> int:

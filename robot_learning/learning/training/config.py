@@ -15,7 +15,7 @@ import yaml
 from msgspec import Meta, inspect
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.decoding import check, dataclass_type, decode, plain_type
+from robot_learning.core.decoding import check, dataclass_type, decode, mistakes, plain_type
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import ComputeDevice
 
@@ -300,6 +300,22 @@ def parse_settings(text: str) -> dict[str, Any]:
         return dict(json.loads(text))
     except ValueError as problem:
         raise ConfigurationError(f"settings: not a JSON mapping: {problem}") from problem
+
+
+def check_values(values: Mapping[str, Any]) -> None:
+    """Refuse settings that no training takes, whatever the family of its policy.
+
+    The policy's own settings, and whether all of them fit each other, take the family to tell.
+
+    Args:
+        values: nested mapping of settings, as for `TrainConfig.with_values`.
+
+    Raises:
+        ConfigurationError: an unknown name, or a value of the wrong type or out of range.
+    """
+    merged = _merged(TrainConfig().to_plain(), values, dataclass_type(TrainConfig))
+    for mistake in mistakes(merged, TrainConfig):
+        raise ConfigurationError(str(mistake))
 
 
 def _value(given: str, text: str) -> Any:

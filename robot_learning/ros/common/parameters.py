@@ -7,7 +7,7 @@ for a number that may change while the node runs and is not given any more. Node
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from functools import partial
 from operator import attrgetter
@@ -40,11 +40,17 @@ _TYPES = {
 }
 
 
-def declare_settings(node: Node, kind: type[T]) -> T:
+def declare_settings(node: Node, kind: type[T], on_change: Callable[[T], None] | None = None) -> T:
     """Declare the parameters of a settings class; returns the settings that were given.
 
     A whole number is taken for a float, and one text for a list of texts, since that is what
     people type (`sim_speed:=1`). Changes of live parameters are checked from here on.
+
+    Args:
+        node: node that gets the parameters.
+        kind: class of its settings.
+        on_change: takes the settings as a change will leave them, and raises a ConfigurationError
+            to refuse it; None where nothing follows from a change at once.
 
     Raises:
         ConfigurationError: a value of the wrong type, out of range, or not among the choices.
@@ -58,7 +64,7 @@ def declare_settings(node: Node, kind: type[T]) -> T:
         second = _TYPES[option.kind] if value is None else value
         descriptor = descriptor_of(option)
         node.declare_parameter(option.name, second, descriptor, ignore_override=True)
-    node.add_on_set_parameters_callback(partial(_check, node, kind))
+    node.add_on_set_parameters_callback(partial(_check, node, kind, on_change))
     return settings
 
 
@@ -175,15 +181,26 @@ def _values(kind: type, parameters: Iterable[Parameter]) -> dict[str, Any]:
 
 def _decoded(kind: type[T], values: Mapping[str, Any]) -> T:
     plain = nested(dict(values))
-    for mistake in mistakes(plain, kind):
-        raise ConfigurationError(f"parameter '{mistake.key}': {mistake.text}")
-    return decode(plain, kind)
-
-
-def _check(node: Node, kind: type, parameters: list[Parameter]) -> SetParametersResult:
-    """Refuse a change to what is not valid."""
     try:
-        changed_settings(node, kind, parameters)
+        return decode(plain, kind)
+    except ConfigurationError:
+        for mistake in mistakes(plain, kind):
+            text = f"parameter '{mistake.key}': {mistake.text}"
+            raise ConfigurationError(text) from None
+        raise
+
+
+def _check(
+    node: Node,
+    kind: type[T],
+    on_change: Callable[[T], None] | None,
+    parameters: list[Parameter],
+) -> SetParametersResult:
+    """Refuse a change to what is not valid, or to what the node refuses."""
+    try:
+        after = changed_settings(node, kind, parameters)
+        if on_change is not None:
+            on_change(after)
     except ConfigurationError as error:
         return SetParametersResult(successful=False, reason=str(error))
     return SetParametersResult(successful=True)

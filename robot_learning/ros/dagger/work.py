@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robot_learning.core.child import Child
 from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
-from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.headers.gate_header import gate_source
 from robot_learning.learning.interactive.round_folders import (
@@ -18,8 +18,14 @@ from robot_learning.learning.interactive.round_folders import (
     member_folders,
     trained_checkpoint,
 )
-from robot_learning.learning.interactive.round_jobs import GateJob, Job, TrainJob, worker_command
-from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN
+from robot_learning.learning.interactive.round_jobs import (
+    GateJob,
+    Job,
+    SettingsJob,
+    TrainJob,
+    worker_command,
+)
+from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN, RoundSettings
 from robot_learning.learning.interactive.rounds import DaggerRun
 from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.common.session_calls import Calls
@@ -60,6 +66,16 @@ class RoundWork:
         self._niceness = 0 if settings.simulated else _NICENESS
         self._idle, self._say, self._tell = pause, say, tell
 
+    def check(self, training: RoundSettings) -> None:
+        """Refuse settings with which no policy could be trained, before episodes are collected.
+
+        Raises:
+            ConfigurationError: one is wrong.
+        """
+        code, said = self._ended(SettingsJob(training))
+        if code:
+            raise ConfigurationError(said)
+
     def do(self, job: Job, problem: str) -> None:
         """Have a job done by a process of its own.
 
@@ -68,15 +84,10 @@ class RoundWork:
         """
         self._policy.rest()
         self._idle()
-        child = Child(worker_command(job), self._niceness)
-        try:
-            while (code := child.poll()) is None:
-                self._pause()
-        finally:
-            child.end()
+        code, said = self._ended(job)
         if code:
-            raise RobotLearningError(self.advice(f"{problem}: {child.last_line}"))
-        self._say(child.last_line)
+            raise RobotLearningError(self.advice(f"{problem}: {said}"))
+        self._say(said)
 
     def train(self, run: DaggerRun) -> None:
         """Train the members of the newest round, or wait until somebody else has.
@@ -136,6 +147,16 @@ class RoundWork:
     def advice(self, problem: str) -> str:
         """A problem, and what to do once it is solved."""
         return f"{problem}. Once that is mended, go on with: {resume_command(self._settings)}"
+
+    def _ended(self, job: Job) -> tuple[int, str]:
+        """Exit code of the process that did a job, and what it said last."""
+        child = Child(worker_command(job), self._niceness)
+        try:
+            while (code := child.poll()) is None:
+                self._pause()
+        finally:
+            child.end()
+        return code, child.last_line
 
     def _pause(self) -> None:
         self._calls.rest()

@@ -11,7 +11,6 @@ from robot_learning.control.noise import (
     load_covariance,
     scaled_to_trace,
 )
-from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.options.quality import QualityOptions
 from robot_learning.core.profile import Camera, RobotProfile
@@ -110,8 +109,9 @@ def open_dataset(settings: RecorderNodeSettings, info: DatasetInfo) -> DatasetFo
     """The folder to record into, made when it is not there.
 
     Raises:
-        ConfigurationError: none is named, or there are recordings and `resume` is false.
-        DatasetError: the recordings there are of another robot or have other features.
+        ConfigurationError: none is named.
+        DatasetError: there are recordings and `resume` is false, or they are of another robot or
+            have other features.
     """
     if not settings.dataset:
         raise ConfigurationError("parameter 'dataset': name the folder to record into")
@@ -121,12 +121,8 @@ def open_dataset(settings: RecorderNodeSettings, info: DatasetInfo) -> DatasetFo
     if settings.as_before and (path / INFO_NAME).exists():
         info = _as_before(info, DatasetFolder(path).info)
     folder = DatasetFolder.create_or_open(path, info)
-    episodes = len(folder.episode_names()) + len(folder.partial_paths())
-    if episodes and not settings.resume:
-        raise ConfigurationError(
-            f"{path} already holds {amount(episodes, 'episode')}; resume it (resume:=true, "
-            "--resume) or name another folder"
-        )
+    if not settings.resume:
+        folder.refuse_episodes()
     return folder
 
 

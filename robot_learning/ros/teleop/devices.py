@@ -14,6 +14,7 @@ from robot_learning.teleop.device import TeleopDevice
 from robot_learning.teleop.device_pair import DevicePair
 from robot_learning.teleop.devices import make_device
 from robot_learning.teleop.kinematics import Kinematics
+from robot_learning.teleop.own_device import check_device
 from robot_learning.teleop.scripted_operator import OperatorTraits, ScriptedOperator
 
 
@@ -25,6 +26,7 @@ def build_device(
     Raises:
         ConfigurationError: an unknown device, map, panel or task; lists the valid choices.
     """
+    check_device(settings.device, settings.map)
     panel = settings.panel
     if settings.device != "scripted":
         return make_device(settings.device, profile, settings.map or "", panel), ()

@@ -105,6 +105,30 @@ def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
     assert "success" in output
 
 
+def test_a_script_that_drove_is_not_called_human(tmp_path: Path, run: Callable) -> None:
+    folder = DatasetFolder.create_or_open(tmp_path / "driven", INFO)
+    with folder.lock():
+        record(folder, 20, "success", "expert", device="expert")
+        record(folder, 20, "success", "", device="scripted")
+        record(folder, 20, "success", "expert", device="keyboard")  # a person's name
+        record(folder, 20, "success", "expert")
+        older = folder.episodes_path / folder.episode_names()[-1]
+        with h5py.File(older, "r+") as file:
+            del file.attrs["device"]
+    assert run("repair", folder.path)[0] == 0
+    shown = json.loads(run("info", folder.path, "--json")[1])["sources"]
+    assert shown == {"scripted expert": 2, "scripted operator": 1, "human": 1}
+    assert "2 scripted expert, 1 scripted operator, 1 human" in run("info", folder.path)[1]
+    assert json.loads(run("stats", folder.path, "--json")[1])["distributions"]["sources"] == shown
+    lines = run("list", folder.path)[1].splitlines()[3:7]
+    drivers = ("scripted expert", "scripted operator", "human", "scripted expert")
+    assert all(driver in line for driver, line in zip(drivers, lines, strict=True))
+    plain = [json.loads(line) for line in run("list", folder.path, "--json")[1].splitlines()]
+    assert [each["device"] for each in plain] == ["expert", "scripted", "keyboard", ""]
+    # Who was in control by the arbiter, which a filter asks for, is as it was.
+    assert "4 episodes" in run("list", folder.path, "--source", "human")[1]
+
+
 @pytest.fixture
 def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TZ", "Asia/Tokyo")
@@ -134,14 +158,26 @@ def test_list_shows_when_episodes_were_recorded_and_their_seeds(dated: Path, run
     assert [line["started_utc"] for line in lines] == ["2026-03-01T23:30:59+00:00", ""]
 
 
-def test_an_index_of_an_older_version_is_read_and_completed(dated: Path, run: Callable) -> None:
-    with h5py.File(dated / "dataset.hdf5", "r+") as file:
+def drop_from_index(dataset: Path, *names: str) -> None:
+    """Make the index one of a version that did not write these facts."""
+    with h5py.File(dataset / "dataset.hdf5", "r+") as file:
         entries = [json.loads(line) for line in bytes(file["episodes"][:]).splitlines()]
         for entry in entries:
-            del entry["started_utc"], entry["seed"]
+            for name in names:
+                del entry[name]
         text = "".join(json.dumps(entry) + "\n" for entry in entries).encode()
         file["episodes"].resize(len(text), axis=0)
         file["episodes"][:] = np.frombuffer(text, np.uint8)
+
+
+def test_an_index_without_devices_is_sound(dated: Path, run: Callable) -> None:
+    drop_from_index(dated, "device")
+    assert run("verify", dated)[:2] == (0, f"{dated}: 2 episodes, everything is sound\n")
+    assert "human" in run("list", dated)[1]
+
+
+def test_an_index_of_an_older_version_is_read_and_completed(dated: Path, run: Callable) -> None:
+    drop_from_index(dated, "started_utc", "seed", "device")
     assert run("verify", dated)[:2] == (0, f"{dated}: 2 episodes, everything is sound\n")
     code, output, _ = run("list", dated)
     assert code == 0

@@ -50,9 +50,10 @@ def test_a_run_s_folder_has_a_name_that_every_file_system_takes(
     env: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders: list[Path] = []
-    monkeypatch.setattr(
-        "robot_learning.cli.interactive.imitation_options.check_references", lambda *_: None
-    )
+    for check in ("check_references", "check_expert"):
+        monkeypatch.setattr(
+            f"robot_learning.cli.interactive.imitation_options.{check}", lambda *_: None
+        )
     monkeypatch.setattr(
         "robot_learning.cli.interactive.imitation_run.show_study",
         lambda study, resume: folders.append(study.folder) or 0,

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -6,6 +8,15 @@ import pytest
 
 from robot_learning.cli.main import main
 from robot_learning.episodes.viewing.banner import HEIGHT_PX
+
+SAMPLE = str(Path(__file__).parents[3] / "data" / "sample")
+WITHOUT_TORCH = """
+import sys
+from robot_learning.cli.main import main
+code = main(sys.argv[1:])
+assert "torch" not in sys.modules
+sys.exit(code)
+"""
 
 
 def test_from_demonstrations_to_a_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,3 +75,28 @@ def test_wrong_input_is_one_line(
     assert error.count("\n") == 1
     assert said in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["train", "nowhere", "--policy", "gmm"], "nowhere: no dataset here"),
+        (["train", SAMPLE, "--resume", "--out", "nowhere"], "nowhere: there is no training here"),
+        (["evaluate", "nowhere"], "nowhere: no checkpoint here"),
+        (["gate", "nowhere", "nowhere"], "nowhere: no dataset here"),
+        (["gate", SAMPLE, "nowhere"], "nowhere: no checkpoint here"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_told_before_torch_is_loaded(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1

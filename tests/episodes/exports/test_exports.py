@@ -15,7 +15,7 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.act import ActExporter
 from robot_learning.episodes.exports.exporter import export_dataset
 from robot_learning.episodes.exports.formats import EXPORTERS
-from robot_learning.episodes.exports.lerobot import LeRobotExporter
+from robot_learning.episodes.exports.lerobot import LeRobotExporter, stated_rate
 from robot_learning.episodes.exports.robomimic import RobomimicExporter
 from robot_learning.episodes.exports.source import ExportSource
 from robot_learning.episodes.format import optional
@@ -194,19 +194,23 @@ def test_lerobot_tables_videos_and_metadata_agree(
 
 
 @pytest.mark.parametrize(
-    ("rate_hz", "shape", "lengths"),
+    ("recorded_hz", "rate_hz", "shape", "lengths"),
     [
-        (30.0, (33, 47), (20, 17)),  # odd sizes, which video codecs do not take as they are
-        (7.0, (32, 32), (21,) * 4),  # times that no decimal fraction states
-        (12.5, (32, 32), (10, 11)),  # rates that are no whole number
-        (29.97, (32, 32), (90,)),
-        (30.0, (9, 8), (10, 10)),
-        (30.0, (32, 32), (1, 1, 1)),
-        (30.0, (32, 32), (40, 37, 41) * 6),
+        (30.0, 30.0, (33, 47), (20, 17)),  # odd sizes, which video codecs do not take as they are
+        (7.0, 7.0, (32, 32), (21,) * 4),  # times that no decimal fraction states
+        (12.5, 12.5, (32, 32), (10, 11)),  # rates that are no whole number
+        (29.97, 30.0, (32, 32), (90,)),
+        (30.0, 30.0, (9, 8), (10, 10)),
+        (30.0, 30.0, (32, 32), (1, 1, 1)),
+        (30.0, 30.0, (32, 32), (40, 37, 41) * 6),
     ],
 )
 def test_lerobot_finds_every_frame_by_its_time(
-    tmp_path: Path, rate_hz: float, shape: tuple[int, int], lengths: tuple[int, ...]
+    tmp_path: Path,
+    recorded_hz: float,
+    rate_hz: float,
+    shape: tuple[int, int],
+    lengths: tuple[int, ...],
 ) -> None:
     """As its loader asks: the frame nearest to the row's time in the episode's stretch of film."""
     (tmp_path / "act").mkdir()
@@ -218,9 +222,10 @@ def test_lerobot_finds_every_frame_by_its_time(
             pixels = (37 * count.astype(int) % 256).astype(np.uint8)[:, None, None, None]
             file["observations/images/top"] = np.broadcast_to(pixels, (rows, *shape, 3))
         begin += rows
-    options = NominalOptions("someone", rate_hz)
+    options = NominalOptions("someone", recorded_hz)
     import_dataset(tmp_path / "act", tmp_path / "dataset", ActImporter(options))
-    export_dataset(Dataset(tmp_path / "dataset"), tmp_path / "out", LeRobotExporter())
+    report = export_dataset(Dataset(tmp_path / "dataset"), tmp_path / "out", LeRobotExporter())
+    assert len(report.notes) == (not recorded_hz.is_integer())
     info = json.loads((tmp_path / "out/meta/info.json").read_text())
     assert info["fps"] == rate_hz and isinstance(info["fps"], int) == rate_hz.is_integer()
     key = "observation.images.top"
@@ -236,6 +241,24 @@ def test_lerobot_finds_every_frame_by_its_time(
         assert nearest == row["index"]
         assert abs(times[nearest] - asked) < 1e-4
         assert pixels[nearest].mean() == pytest.approx(37 * nearest % 256, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "stated", "note"),
+    [
+        (50.0, 50, ""),
+        (29.97, 30, "29.97 Hz are written, and timed, as 30"),
+        (59.5, 60, "as 60"),
+        (12.5, 12.5, "the rows' is 12.5 Hz: readers that insist on it refuse this export"),
+        (0.4, 0.4, "the rows' is 0.4 Hz"),
+    ],
+)
+def test_lerobot_states_a_whole_rate_where_one_is_near(
+    rate_hz: float, stated: float, note: str
+) -> None:
+    found, notes = stated_rate(rate_hz)
+    assert (found, type(found)) == (stated, type(stated))
+    assert len(notes) == bool(note) and note in "".join(notes)
 
 
 def test_lerobot_statistics_are_those_of_the_rows(small_dataset: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.trash import trash_episodes
 from robot_learning.learning.evaluation.demonstrations import (
@@ -53,6 +54,8 @@ def test_the_same_seed_records_the_same_episodes(demonstrations: Dataset, tmp_pa
         rows = len(again.array(path))
         np.testing.assert_array_equal(again.array(path), demonstrations.array(path)[:rows])
     assert not again.array("invalid").any()
+    assert again.episodes[0].drivers == ("scripted expert",)
+    assert again.episode(again.episodes[0].name).metadata.device == "expert"
 
 
 def test_an_expert_that_cannot_succeed_ends_with_one_clear_line(tmp_path: Path) -> None:
@@ -77,6 +80,8 @@ def test_a_dataset_is_continued_where_its_seeds_stand(tmp_path: Path) -> None:
         trash_episodes(folder, ["episode_000001.hdf5"])  # its scene is not recorded again either
     second = record_demonstrations(DemonstrationConfig("reach", episodes=2, noise=0.01), path)
     assert (second.before, second.first_seed, second.saved) == (1, 2, 2)
+    with pytest.raises(DatasetError, match=r"already holds 3 episodes; leave out --no-resume"):
+        record_demonstrations(DemonstrationConfig("reach", resume=False), path)
     record_demonstrations(DemonstrationConfig("reach", episodes=4, noise=0.01), whole)
     twice, once = Dataset(path), Dataset(whole)
     assert [twice.episode(e.name).metadata.seed for e in twice.episodes] == [0, 2, 3]

@@ -32,6 +32,19 @@ class NoArguments:
         return np.zeros(1)
 
 
+class OfTwo:
+    def __init__(self, env: Any, scale: float) -> None: ...
+
+    def __call__(self, observation: Any, info: Any) -> Any: ...
+
+
+class NoCall: ...
+
+
+class OneObservation:
+    def __call__(self, observation: Any) -> Any: ...
+
+
 @pytest.fixture(scope="module")
 def pendulum() -> Any:
     return gymnasium.make("Pendulum-v1")
@@ -79,6 +92,21 @@ def test_an_expert_that_keeps_something_serves_one_environment(pendulum: Any) ->
 def test_names_that_lead_nowhere_say_so(name: str, text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         ExpertSource(name)
+
+
+@pytest.mark.parametrize(
+    ("expert", "text"),
+    [
+        (lambda o, i, gain: o, r"its arguments are \(o, i, gain\); expected \(observation, info\)"),
+        ("os.path:relpath_of", "has no 'relpath_of'"),
+        (OfTwo, r"its arguments are \(env.*, scale.*\).*; expected the environment, or nothing"),
+        (NoCall, r"the class has no __call__\(self, observation, info\)"),
+        (OneObservation, r"\(self, observation.*\).*; expected \(self, observation, info\)"),
+    ],
+)
+def test_what_cannot_be_called_as_an_expert_is_refused_before_it_is(expert: Any, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        ExpertSource(expert)
 
 
 def test_the_scripted_expert_is_for_this_packages_tasks(pendulum: Any) -> None:

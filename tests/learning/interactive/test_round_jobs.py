@@ -12,7 +12,7 @@ import pytest
 
 from robot_learning.cli.main import build_parser
 from robot_learning.core.clocks import seconds_to_ns
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
@@ -23,12 +23,14 @@ from robot_learning.episodes.store.labels import add_label_layer
 from robot_learning.learning.interactive.round_jobs import (
     GateJob,
     RelabelJob,
+    SettingsJob,
     TrainJob,
     read_job,
     relabel_job,
     worker_command,
 )
 from robot_learning.learning.interactive.round_settings import RoundSettings
+from robot_learning.learning.interactive.round_worker import do
 from robot_learning.learning.training.config import (
     LEARN_PADDING,
     TrainConfig,
@@ -89,6 +91,7 @@ def test_a_person_can_train_the_same_elsewhere():
         TrainJob("set", "out", SETTINGS, 2),
         GateJob("set", "round_1/best", "round_1_gate", "thrifty", 0.2),
         RelabelJob("set", ("episode_000001.hdf5",)),
+        SettingsJob(SETTINGS),
     ],
 )
 def test_a_job_is_read_as_it_was_given(job):
@@ -104,6 +107,27 @@ def test_settings_are_the_same_after_their_way_as_one_document(text):
 def test_settings_that_are_no_mapping_are_refused():
     with pytest.raises(ConfigurationError, match="not a JSON mapping"):
         parse_settings('{"steps": 5')
+
+
+@pytest.mark.parametrize(
+    ("policy", "settings", "said"),
+    [
+        ("act", {"wrong": {"name": 1}}, "unknown key 'wrong'"),
+        ("act", {"steps": -1}, "steps: expected"),
+        ("act", {"policy": {"wdth": 8}}, "did you mean 'width'"),
+        ("deterministic", {"data": {"executed_steps": 99}}, "do not fit into a chunk of 16"),
+    ],
+)
+def test_settings_with_which_nothing_can_be_trained_are_refused(policy, settings, said):
+    with pytest.raises(RobotLearningError, match=said):
+        do(SettingsJob(RoundSettings(policy=policy, settings=settings)))
+
+
+def test_settings_that_fit_the_family_are_taken():
+    # More than the chunk of a family without a preset of its own.
+    settings = {"data": {"executed_steps": 12}, "policy": {"hidden": [8]}}
+    said = do(SettingsJob(RoundSettings(settings=settings)))
+    assert said == "deterministic can be trained with these settings"
 
 
 def test_a_job_that_cannot_be_done_says_why_in_its_last_line(tmp_path):

@@ -4,7 +4,12 @@ from typing import Any, get_type_hints
 import pytest
 
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.training.config import LEARN_PADDING, TrainConfig, parse_overrides
+from robot_learning.learning.training.config import (
+    LEARN_PADDING,
+    TrainConfig,
+    check_values,
+    parse_overrides,
+)
 from robot_learning.learning.training.presets import SIZES, preset
 from robot_learning.policies.families import FAMILIES
 
@@ -63,6 +68,17 @@ def test_a_wrong_override_is_named(text: str, said: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         TrainConfig().with_values(parse_overrides([text]))
     assert said in str(caught.value)
+
+
+def test_values_are_checked_without_a_family() -> None:
+    # Only together with the chunk of the family do they fit, or not.
+    check_values(parse_overrides(["data.executed_steps=9", "policy.anything=1"]))
+    for text in ("stps=5", "optimizer.learning_rte=1", "steps=0", "optimizer=3"):
+        with pytest.raises(ConfigurationError) as told:
+            check_values(parse_overrides([text]))
+        with pytest.raises(ConfigurationError) as caught:
+            TrainConfig().with_values(parse_overrides([text]))
+        assert str(told.value) == str(caught.value)
 
 
 @pytest.mark.parametrize(

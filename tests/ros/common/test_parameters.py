@@ -13,6 +13,8 @@ from rclpy.context import Context
 from rclpy.exceptions import ParameterUninitializedException
 from rclpy.parameter import Parameter
 
+from robot_learning.core import decoding
+from robot_learning.core.decoding import mistakes
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.option import LIVE, options_of
 from robot_learning.nodes.catalog import NODE_SETTINGS
@@ -47,14 +49,14 @@ def declare(worker_domain):
     context = Context()
     nodes = []
 
-    def one(*assignments, settings=Settings):
+    def one(*assignments, settings=Settings, on_change=None):
         arguments = ["--ros-args"]
         for assignment in assignments:
             arguments += ["-p", assignment]
         if not context.ok():
             rclpy.init(args=arguments, context=context, domain_id=worker_domain)
         nodes.append(rclpy.create_node(f"node_{len(nodes)}", context=context))
-        return nodes[-1], declare_settings(nodes[-1], settings)
+        return nodes[-1], declare_settings(nodes[-1], settings, on_change)
 
     yield one
     for node in nodes:
@@ -137,6 +139,27 @@ def test_what_would_be_after_a_change_is_known_beforehand(declare):
     assert (before.count, after.count, current_settings(node, Settings).count) == (4, 6, 4)
     with pytest.raises(ConfigurationError, match="parameter 'count': expected at least 0"):
         changed_settings(node, Settings, [Parameter("count", value=-2)])
+
+
+def test_a_node_takes_or_refuses_what_a_change_leaves_and_it_is_decoded_once(declare, monkeypatch):
+    taken, checked = [], []
+
+    def take(after):
+        taken.append(after)
+        if after.count > 10:
+            raise ConfigurationError("count: not while it runs")
+
+    node, _ = declare(on_change=take)
+    monkeypatch.setattr(
+        decoding, "mistakes", lambda *given: checked.append(given) or mistakes(*given)
+    )
+    (result,) = node.set_parameters([Parameter("count", value=6)])
+    assert (result.successful, [each.count for each in taken], len(checked)) == (True, [6], 1)
+    (result,) = node.set_parameters([Parameter("count", value=11)])
+    assert (result.successful, result.reason) == (False, "count: not while it runs")
+    (result,) = node.set_parameters([Parameter("count", value=-1)])
+    assert not result.successful and len(taken) == 2, "what is wrong is not handed on"
+    assert node.get_parameter("count").value == 6
 
 
 @pytest.mark.parametrize("executable", NODE_SETTINGS)

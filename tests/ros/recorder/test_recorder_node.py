@@ -147,7 +147,9 @@ def assert_rows_are_what_was_sent(episode, graph: RecordingGraph, oldest: int = 
 
 def test_each_request_has_an_answer_in_each_state(recording, graph):
     graph.on = {"joints", "decision"}
-    recording.start_node(operator="ada", instruction="hold still", seed=7)
+    recording.start_node(
+        operator="ada", operator_device="gamepad", instruction="hold still", seed=7
+    )
     for request in ("stop", "success", "discard"):
         granted, text = recording.ask(request)
         assert not granted
@@ -166,6 +168,7 @@ def test_each_request_has_an_answer_in_each_state(recording, graph):
     assert recording.ask("stop")[0]
     assert not recording.ask("stop")[0]
     assert Dataset(recording.path).episodes[0].outcome == "unknown"
+    assert Dataset(recording.path).episodes[0].device == "gamepad"
     assert recording.ask("failure") == (True, "episode_000000.hdf5 is marked as failure")
     assert Dataset(recording.path).episodes[0].outcome == "failure"
     recording.begin()
@@ -338,10 +341,10 @@ def test_what_cannot_be_recorded_into_is_one_clear_error(recording, graph, start
     given = {"dataset": str(recording.path), "robot": robot, **PARAMETERS}
     given["simulated"] = "false"
     errors = {
-        "is writing to this dataset": start_node("recorder_node", **given, resume="true"),
-        "already holds 1 episode; resume it": start_node("recorder_node", **given),
+        "is writing to this dataset": start_node("recorder_node", **given),
+        "already holds 1 episode; leave out": start_node("recorder_node", **given, resume="false"),
         "the dataset has rate_hz 25.0, the recording 10.0": start_node(
-            "recorder_node", **{**given, "rate_hz": 10.0, "resume": "true"}
+            "recorder_node", **{**given, "rate_hz": 10.0}
         ),
         "unknown camera 'side'": start_node("recorder_node", **given, cameras="[side]"),
     }

@@ -336,6 +336,19 @@ def test_a_leader_arm_refuses_from_afar_and_aligns_when_asked(
     peer.until_quiet()
 
 
+def test_a_device_of_ones_own_moves_the_arm(
+    peer: Peer, start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[3])  # `examples` is found where it is started
+    process = start(device="examples.custom_device:CircleDevice")
+    peer.until(lambda: peer.commands, "commands")
+    moved = np.array([position for _, position in peer.run(1.0)])
+    assert np.ptp(moved, axis=0).max() > 0.01
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
 def test_a_key_held_in_x_moves_the_arm_and_its_release_stops_it(
     peer: Peer, start, display: str
 ) -> None:
@@ -381,6 +394,7 @@ def test_a_key_held_in_x_moves_the_arm_and_its_release_stops_it(
         ({"device": "keybord"}, 2, "did you mean 'keyboard'"),
         ({"device": "gamepad", "map": "xbx"}, 2, "did you mean 'xbox'"),
         ({"device": "keyboard"}, 1, "DISPLAY is not set"),
+        ({"device": "no_such_devices:Pedal"}, 2, "No module named 'no_such_devices'"),
     ],
 )
 def test_a_wrong_start_is_one_line(start, parameters, code, text) -> None:

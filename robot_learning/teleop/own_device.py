@@ -1,0 +1,90 @@
+"""A device of a user's own, named as `module:Class`: found, checked and made."""
+
+from __future__ import annotations
+
+import inspect
+
+from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.profile import RobotProfile
+from robot_learning.core.user_objects import find_object
+from robot_learning.core.vocabulary import OPERATOR_DEVICES
+from robot_learning.teleop.device import TeleopDevice
+
+_WHAT, _FORM = "device", "module:Class"
+
+
+def is_own(name: str) -> bool:
+    """Whether a device's name is that of a user's own class."""
+    return ":" in name
+
+
+def check_device(name: str, map_name: str | None = None) -> None:
+    """Refuse a device that cannot be made, before anything starts.
+
+    Args:
+        name: one of `OPERATOR_DEVICES`, or `module:Class`.
+        map_name: key or axis map that was asked for; None or empty for none.
+
+    Raises:
+        ConfigurationError: there is no such device, the class is no device, or it takes no map.
+    """
+    if not is_own(name):
+        if name not in OPERATOR_DEVICES:
+            text = unknown_choice(_WHAT, name, OPERATOR_DEVICES)
+            raise ConfigurationError(f"{text}; or {_FORM} of your own")
+        return
+    find_device(name)
+    if map_name:
+        raise ConfigurationError(f"map: maps are for the devices that ship, not for '{name}'")
+
+
+def find_device(name: str) -> type[TeleopDevice]:
+    """The class that `module:Class` names.
+
+    Raises:
+        ConfigurationError: it is not there, is no `TeleopDevice`, lacks a method, or its
+            constructor asks for more than the robot's profile.
+    """
+    found = find_object(name, _WHAT, _FORM)
+    if not (inspect.isclass(found) and issubclass(found, TeleopDevice)):
+        raise ConfigurationError(
+            f"{_WHAT} '{name}': no subclass of robot_learning.teleop.device.TeleopDevice"
+        )
+    if missing := sorted(found.__abstractmethods__):
+        raise ConfigurationError(f"{_WHAT} '{name}': lacks {', '.join(missing)}")
+    if not (_takes(found, 1) or _takes(found, 0)):
+        raise ConfigurationError(
+            f"{_WHAT} '{name}': its constructor takes {inspect.signature(found)}; expected "
+            "(profile), the robot's profile, or nothing"
+        )
+    return found
+
+
+def make_own_device(name: str, profile: RobotProfile) -> TeleopDevice:
+    """Make the device that `module:Class` names; it is not opened.
+
+    Args:
+        name: name of the class.
+        profile: robot that the device drives; given to the class if it takes an argument.
+
+    Raises:
+        ConfigurationError: as of `find_device`, or its constructor failed.
+    """
+    # Called through Any, as constructors of subclasses differ.
+    found: type = find_device(name)
+    try:
+        device: TeleopDevice = found(profile) if _takes(found, 1) else found()
+    except ConfigurationError:
+        raise
+    except Exception as problem:
+        raise ConfigurationError(f"{_WHAT} '{name}' cannot be made: {problem!r}") from problem
+    return device
+
+
+def _takes(found: type, count: int) -> bool:
+    """Whether a class can be called with so many arguments."""
+    try:
+        inspect.signature(found).bind(*[None] * count)
+    except TypeError:
+        return False
+    return True
