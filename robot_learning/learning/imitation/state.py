@@ -118,7 +118,7 @@ def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
         if not resume:
             raise RunError(used_folder(folder))
         state = load(folder)
-        _refuse_others(folder, state.identity, identity)
+        refuse_others(folder, state.identity, identity)
         return state
     # A run that was killed before it had saved anything starts over.
     is_ours = (folder / STATE_NAME).exists()
@@ -236,7 +236,17 @@ class Store:
                     shutil.rmtree(member, ignore_errors=True)
 
 
-def _refuse_others(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def refuse_others(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to resume a run with something else than it was started with.
+
+    Args:
+        folder: folder of the run.
+        before: identity that the run was started with.
+        now: identity that it is to be resumed with.
+
+    Raises:
+        RunError: they differ; the text names the first difference.
+    """
     for name in sorted(before.keys() | now.keys()):
         if before.get(name) != now.get(name):
             raise RunError(
