@@ -51,7 +51,9 @@ INNER: dict[str, tuple[str, ...]] = {
     "episodes": (
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
-    "learning": ("algorithms", "training", "evaluation", "imitation", "interactive"),
+    "learning": (
+        *("algorithms", "training", "evaluation", "imitation", "reinforcement", "interactive"),
+    ),
     "ros": (
         *("common", "recorder", "arbiter", "robot", "teleop", "session"),
         *("policy", "dagger", "demo"),
