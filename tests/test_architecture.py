@@ -51,7 +51,10 @@ INNER: dict[str, tuple[str, ...]] = {
     "episodes": (
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
-    "learning": ("algorithms", "training", "iteration", "evaluation", "imitation", "interactive"),
+    "learning": (
+        *("algorithms", "training", "iteration", "evaluation", "imitation"),
+        *("reinforcement", "interactive"),
+    ),
     "ros": (
         *("common", "recorder", "arbiter", "robot", "teleop", "session"),
         *("policy", "dagger", "demo"),

@@ -88,6 +88,10 @@ COMMANDS: Mapping[str, Command] = {
         "interactive.bc_command",
         "clone an expert's behaviour in any gymnasium environment",
     ),
+    "rl": Command(
+        "interactive.rl_command",
+        "learn from rewards in any gymnasium environment: REINFORCE, PPO",
+    ),
     "gate": Command(
         "policies.gate_command",
         "find the thresholds of doubt and risk above which an ensemble asks for help",

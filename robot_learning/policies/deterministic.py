@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
-from robot_learning.policies.backbones.mlp import mlp
+from robot_learning.policies.backbones.mlp import Activation, mlp
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.padding import mean_unpadded
@@ -30,12 +30,14 @@ class DeterministicConfig(PolicyConfig):
         hidden: widths of the hidden layers.
         dropout: share of hidden units left out in training.
         layer_norm: whether a layer norm follows each hidden layer.
+        activation: function after each hidden layer.
         error: loss of normalised actions: `l1` or `l2`; it has no effect on discrete ones.
     """
 
     hidden: tuple[AtLeast1, ...] = (512, 512)
     dropout: ShareBelow1 = 0.0
     layer_norm: bool = False
+    activation: Activation = "relu"
     error: Literal["l1", "l2"] = "l1"
 
 
@@ -54,7 +56,14 @@ class DeterministicPolicy(Policy):
         self.encoder = ObservationEncoder(spec, statistics, config)
         inputs = spec.observation_steps * self.encoder.features
         outputs = spec.action_steps * (spec.discrete_actions or spec.action_dim)
-        self.network = mlp(inputs, config.hidden, outputs, config.dropout, config.layer_norm)
+        self.network = mlp(
+            inputs,
+            config.hidden,
+            outputs,
+            config.dropout,
+            config.layer_norm,
+            activation=config.activation,
+        )
 
     def loss(self, batch: TensorBatch, generator: torch.Generator | None = None) -> Loss:
         """The error of normalised actions, or the cross entropy."""

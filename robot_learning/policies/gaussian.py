@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from robot_learning.core.options.numbers import AtLeast1, NotNegative, ShareBelow1
-from robot_learning.policies.backbones.mlp import mlp
+from robot_learning.policies.backbones.mlp import Activation, mlp
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.padding import mean_unpadded
@@ -29,6 +29,7 @@ class GaussianConfig(PolicyConfig):
         hidden: widths of the hidden layers.
         dropout: share of hidden units left out in training.
         layer_norm: whether a layer norm follows each hidden layer.
+        activation: function after each hidden layer.
         smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
             bounded.
         answer: what a policy answers at inference: the `mean`, or a `sample`.
@@ -37,6 +38,7 @@ class GaussianConfig(PolicyConfig):
     hidden: tuple[AtLeast1, ...] = (512, 512)
     dropout: ShareBelow1 = 0.0
     layer_norm: bool = False
+    activation: Activation = "relu"
     smallest_std: NotNegative = 0.01
     answer: Literal["mean", "sample"] = "mean"
 
@@ -55,7 +57,14 @@ class GaussianPolicy(Policy):
         self.encoder = ObservationEncoder(spec, statistics, config)
         inputs = spec.observation_steps * self.encoder.features
         outputs = spec.action_steps * spec.action_dim * 2
-        self.network = mlp(inputs, config.hidden, outputs, config.dropout, config.layer_norm)
+        self.network = mlp(
+            inputs,
+            config.hidden,
+            outputs,
+            config.dropout,
+            config.layer_norm,
+            activation=config.activation,
+        )
 
     @property
     def noise_shape(self) -> tuple[int, ...]:

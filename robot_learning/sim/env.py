@@ -15,6 +15,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray, UInt8Array
+from robot_learning.sim.increments import ACTIONS, HELD_COMMAND, Increments
 from robot_learning.sim.observation import (
     action_space,
     as_float32,
@@ -22,13 +23,13 @@ from robot_learning.sim.observation import (
     observed_names,
     read_values,
 )
+from robot_learning.sim.rewards import Rewards
 from robot_learning.sim.task import Task
 from robot_learning.sim.world import World
 
 if TYPE_CHECKING:
     from robot_learning.sim.rendering import Renderer
 
-REWARDS = ("sparse", "dense")
 VIDEO_SIZE_PX = (480, 640)
 
 
@@ -54,9 +55,11 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
     """One robot at one task.
 
     The action is a float32 position target for every joint, (n,) rad or m; targets further away
-    than the joints' velocity limits allow are approached at that velocity. `terminated` means
-    success; `truncated` means that the task's horizon is over. The sparse reward is 1 in the
-    step that succeeds and 0 before.
+    than the joints' velocity limits allow are approached at that velocity. As `increments` it is
+    a change of the held target instead, in [-1, 1] of what that velocity allows in a step, and the
+    observation has `held_command` (n,). `terminated` means success; `truncated` means that the
+    task's horizon is over. The sparse reward is 1 in the step that succeeds and 0 before; the
+    shaped one is for learning, see `sim.rewards`.
 
     `info` has `success` (bool) and `taken` (n,), the joint targets that the robot took.
     """
@@ -70,6 +73,9 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         *,
         cameras: Sequence[str] = (),
         reward: str = "sparse",
+        discount: float = 0.99,
+        actions: str = "targets",
+        increment_scale: float = 1.0,
         control_rate_hz: float = 50.0,
         render_mode: str | None = None,
     ) -> None:
@@ -79,7 +85,10 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
             robot: name, path of a `robot.yaml`, or a profile.
             task: name, or a task.
             cameras: names of the cameras to observe; without any, OpenGL is never touched.
-            reward: `sparse` or `dense`.
+            reward: `sparse`, `dense` or `shaped`.
+            discount: γ of the shaped reward, the one that returns are discounted by.
+            actions: `targets` or `increments`.
+            increment_scale: share of the velocity limit that an increment of 1 stands for.
             control_rate_hz: steps a simulated second.
             render_mode: None or `rgb_array`.
 
@@ -87,22 +96,29 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
             ConfigurationError: an unknown name; the text lists the valid ones.
             DependencyError: images are asked for and nothing can render them.
         """
-        if reward not in REWARDS:
-            raise ConfigurationError(unknown_choice("reward", reward, REWARDS))
+        if actions not in ACTIONS:
+            raise ConfigurationError(unknown_choice("kind of actions", actions, ACTIONS))
         modes = self.metadata["render_modes"]
         if render_mode is not None and render_mode not in modes:
             raise ConfigurationError(unknown_choice("render mode", render_mode, modes))
         self.render_mode = render_mode
         self.task = resolve_task(task)
         self.profile = resolve_robot(robot)
+        self._rewards = Rewards(reward, self.task, self.profile, discount)
         self.world = World(self.task.compose(self.profile), control_rate_hz)
         self.metadata = {**self.metadata, "render_fps": round(control_rate_hz)}
-        self._dense = reward == "dense"
         self._horizon = self.task.horizon_steps(control_rate_hz)
         self._poses = observed_names(self.world.simulation, self.task.objects)
         views = [self.world.simulation.camera(name) for name in cameras]
-        self.observation_space = observation_space(self.profile, self._poses, views)
+        self.action_kind = actions
+        self._increments: Increments | None = None
         self.action_space: spaces.Box = action_space(self.profile)
+        if actions == "increments":
+            self._increments = Increments(self.profile, 1.0 / control_rate_hz, increment_scale)
+            self.action_space = self._increments.space
+        self.observation_space = observation_space(
+            self.profile, self._poses, views, has_command=self._increments is not None
+        )
         self._cameras = tuple(cameras)
         self._renderer: Renderer | None = None
         self._video: Renderer | None = None
@@ -120,6 +136,7 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         self.task.start(self.world, self.np_random, options)
         self._steps = 0
         values = read_values(self.world, self._poses)
+        self._rewards.begin(values)
         info = {
             "success": bool(self.task.success(values, self.profile)),
             "taken": self.world.command,
@@ -134,12 +151,14 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         Raises:
             CommandError: wrong size, or not finite; nothing has moved.
         """
+        if self._increments is not None:
+            action = self._increments.targets(self.world.command, action)
         taken = self.world.apply(action)
         self.world.step()
         self._steps += 1
         values = read_values(self.world, self._poses)
         success = bool(self.task.success(values, self.profile))
-        reward = float(self.task.reward(values, self.profile)) if self._dense else float(success)
+        reward = float(self._rewards.step(values, np.asarray(success)))
         truncated = self._steps >= self._horizon and not success
         return (
             self._observe(values),
@@ -161,7 +180,9 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
         values = np.asarray(state, np.float64)
         self.world.restore_state(values[:-1])
         self._steps = int(values[-1])
-        return self._observe(read_values(self.world, self._poses))
+        found = read_values(self.world, self._poses)
+        self._rewards.begin(found)
+        return self._observe(found)
 
     def render(self) -> UInt8Array | None:
         """An image for people, (480, 640, 3) uint8, in `rgb_array` mode; else None.
@@ -187,6 +208,8 @@ class RobotEnv(gymnasium.Env[dict[str, Any], Any]):
 
     def _observe(self, values: Mapping[str, FloatArray]) -> dict[str, Any]:
         observation = as_float32(values)
+        if self._increments is not None:
+            observation[HELD_COMMAND] = self.world.command.astype(np.float32)
         if self._renderer is not None:
             self._renderer.update(self.world)
             for camera in self._cameras:
@@ -200,6 +223,8 @@ def make_env(
     *,
     cameras: Sequence[str] = (),
     reward: str = "sparse",
+    discount: float = 0.99,
+    actions: str = "targets",
     control_rate_hz: float = 50.0,
     render_mode: str | None = None,
 ) -> RobotEnv:
@@ -209,7 +234,9 @@ def make_env(
         robot: name, path of a `robot.yaml`, or a profile.
         task: name, or a task.
         cameras: names of the cameras to observe; without any, OpenGL is never touched.
-        reward: `sparse` or `dense`.
+        reward: `sparse`, `dense` or `shaped`.
+        discount: γ of the shaped reward, the one that returns are discounted by.
+        actions: `targets` or `increments`.
         control_rate_hz: steps a simulated second.
         render_mode: None or `rgb_array`.
     """
@@ -218,6 +245,8 @@ def make_env(
         task,
         cameras=cameras,
         reward=reward,
+        discount=discount,
+        actions=actions,
         control_rate_hz=control_rate_hz,
         render_mode=render_mode,
     )

@@ -10,6 +10,7 @@ from gymnasium import spaces
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation
+from robot_learning.sim.increments import HELD_COMMAND
 from robot_learning.sim.model import CameraView, SimModel
 from robot_learning.sim.world import World
 
@@ -30,7 +31,10 @@ def action_space(profile: RobotProfile) -> spaces.Box:
 
 
 def observation_space(
-    profile: RobotProfile, poses: Sequence[str], cameras: Sequence[CameraView]
+    profile: RobotProfile,
+    poses: Sequence[str],
+    cameras: Sequence[CameraView],
+    has_command: bool = False,
 ) -> spaces.Dict:
     """The space of an observation: float32 vectors, and uint8 images (height, width, 3).
 
@@ -38,10 +42,13 @@ def observation_space(
         profile: the robot.
         poses: names of the observed poses.
         cameras: the observed cameras.
+        has_command: whether the held joint targets are observed.
     """
     joints = spaces.Box(-np.inf, np.inf, (len(profile.joints),), np.float32)
     pose = spaces.Box(-np.inf, np.inf, (7,), np.float32)
     entries: dict[str, spaces.Space[Any]] = {"joint_position": joints, "joint_velocity": joints}
+    if has_command:
+        entries[HELD_COMMAND] = joints
     entries |= dict.fromkeys(poses, pose)
     for camera in cameras:
         shape = (camera.height_px, camera.width_px, 3)

@@ -17,7 +17,8 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import BoolArray, FloatArray, UInt8Array
 from robot_learning.sim.batch import WorldBatch
-from robot_learning.sim.env import REWARDS, VIDEO_SIZE_PX, resolve_robot, resolve_task
+from robot_learning.sim.env import VIDEO_SIZE_PX, resolve_robot, resolve_task
+from robot_learning.sim.increments import ACTIONS, HELD_COMMAND, Increments
 from robot_learning.sim.observation import (
     action_space,
     as_float32,
@@ -25,6 +26,7 @@ from robot_learning.sim.observation import (
     observed_names,
     read_values,
 )
+from robot_learning.sim.rewards import Rewards
 from robot_learning.sim.task import Task
 from robot_learning.sim.world import World
 
@@ -49,6 +51,9 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         *,
         cameras: Sequence[str] = (),
         reward: str = "sparse",
+        discount: float = 0.99,
+        actions: str = "targets",
+        increment_scale: float = 1.0,
         control_rate_hz: float = 50.0,
         render_mode: str | None = None,
         threads: int | None = None,
@@ -60,7 +65,10 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
             robot: name, path of a `robot.yaml`, or a profile.
             task: name, or a task.
             cameras: names of the cameras to observe; images are drawn one after the other.
-            reward: `sparse` or `dense`.
+            reward: `sparse`, `dense` or `shaped`.
+            discount: γ of the shaped reward, the one that returns are discounted by.
+            actions: `targets` or `increments`.
+            increment_scale: share of the velocity limit that an increment of 1 stands for.
             control_rate_hz: steps a simulated second.
             render_mode: None or `rgb_array`.
             threads: None for one a core.
@@ -71,12 +79,13 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         """
         if num_envs < 1:
             raise ConfigurationError(f"expected at least one world, found {num_envs}")
-        if reward not in REWARDS:
-            raise ConfigurationError(unknown_choice("reward", reward, REWARDS))
+        if actions not in ACTIONS:
+            raise ConfigurationError(unknown_choice("kind of actions", actions, ACTIONS))
         if render_mode not in (None, "rgb_array"):
             raise ConfigurationError(unknown_choice("render mode", render_mode, ["rgb_array"]))
         self.num_envs, self.render_mode = num_envs, render_mode
         self.task, self.profile = resolve_task(task), resolve_robot(robot)
+        self._rewards = Rewards(reward, self.task, self.profile, discount)
         self._world = World(self.task.compose(self.profile), control_rate_hz)
         self.batch = WorldBatch(self._world, num_envs, threads)
         self.metadata = {
@@ -84,13 +93,19 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
             "render_modes": ["rgb_array"],
             "render_fps": round(control_rate_hz),
         }
-        self._dense = reward == "dense"
         self._horizon = self.task.horizon_steps(control_rate_hz)
         self._poses = observed_names(self._world.simulation, self.task.objects)
         self._cameras = tuple(cameras)
         views = [self._world.simulation.camera(name) for name in cameras]
-        self.single_observation_space = observation_space(self.profile, self._poses, views)
+        self.action_kind = actions
+        self._increments: Increments | None = None
         self.single_action_space = action_space(self.profile)
+        if actions == "increments":
+            self._increments = Increments(self.profile, 1.0 / control_rate_hz, increment_scale)
+            self.single_action_space = self._increments.space
+        self.single_observation_space = observation_space(
+            self.profile, self._poses, views, has_command=self._increments is not None
+        )
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._steps = np.zeros(num_envs, np.int64)
@@ -122,6 +137,7 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         self._values |= {name: np.empty((self.num_envs, 7)) for name in self._poses}
         for index in range(self.num_envs):
             self._restart(index, options)
+        self._rewards.begin(self._values)
         success = self.task.success(self._values, self.profile)
         return self._observe(self._values), self._info(success, self.batch.command)
 
@@ -133,7 +149,10 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         """
         self._generators[index] = np_random(seed)[0]
         self._restart(index)
+        self._rewards.begin(self._values)
         observation = as_float32({name: value[index] for name, value in self._values.items()})
+        if self._increments is not None:
+            observation[HELD_COMMAND] = self.batch.command[index].astype(np.float32)
         if self._renderer is not None:
             self._renderer.update_state(*self.batch.scene_of(index))
             observation |= {name: self._renderer.render(name) for name in self._cameras}
@@ -147,15 +166,14 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         Raises:
             CommandError: wrong shape, or not finite; nothing has moved.
         """
+        if self._increments is not None:
+            actions = self._increments.targets(self.batch.command, actions)
         taken = self.batch.apply(np.asarray(actions, np.float64))
         self.batch.step()
         self._steps += 1
         self._values = self.batch.values(self._poses)
         success = np.asarray(self.task.success(self._values, self.profile))
-        if self._dense:
-            reward = np.asarray(self.task.reward(self._values, self.profile), np.float64)
-        else:
-            reward = success.astype(np.float64)
+        reward = self._rewards.step(self._values, success)
         truncated = (self._steps >= self._horizon) & ~success
         info = self._info(success, taken)
         done = success | truncated
@@ -218,6 +236,7 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
         for index in np.flatnonzero(done):
             final_obs[index] = {name: value[index].copy() for name, value in last.items()}
             self._restart(int(index))
+        self._rewards.begin(self._values)
         success = self.task.success(self._values, self.profile)
         final_info = {
             name: np.where(_column(done, value), value, np.zeros_like(value))
@@ -250,6 +269,8 @@ class RobotVectorEnv(VectorEnv[dict[str, Any], Any, Any]):
     ) -> dict[str, Any]:
         """The observation; with `changed`, images of the other worlds are those of `last`."""
         observation = as_float32(values)
+        if self._increments is not None:
+            observation[HELD_COMMAND] = self.batch.command.astype(np.float32)
         if self._renderer is None:
             return observation
         for name in self._cameras:
@@ -276,6 +297,8 @@ def make_vec(
     *,
     cameras: Sequence[str] = (),
     reward: str = "sparse",
+    discount: float = 0.99,
+    actions: str = "targets",
     control_rate_hz: float = 50.0,
     render_mode: str | None = None,
     threads: int | None = None,
@@ -287,7 +310,9 @@ def make_vec(
         n: number of worlds.
         robot: name, path of a `robot.yaml`, or a profile.
         cameras: names of the cameras to observe; images are drawn one after the other.
-        reward: `sparse` or `dense`.
+        reward: `sparse`, `dense` or `shaped`.
+        discount: γ of the shaped reward, the one that returns are discounted by.
+        actions: `targets` or `increments`.
         control_rate_hz: steps a simulated second.
         render_mode: None or `rgb_array`.
         threads: number of threads; None for one a core.
@@ -298,6 +323,8 @@ def make_vec(
         task,
         cameras=cameras,
         reward=reward,
+        discount=discount,
+        actions=actions,
         control_rate_hz=control_rate_hz,
         render_mode=render_mode,
         threads=threads,

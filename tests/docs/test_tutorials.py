@@ -15,6 +15,12 @@ SHORT = {
         "evaluate runs/lift --episodes 100": "evaluate runs/lift --episodes 2",
     },
     "your_own_arm": {},
+    "learn_from_rewards": {
+        "--steps 300000": "--steps 300 --set evaluation.times=1",
+        "--steps 200000": "--steps 2048 --set evaluation.times=1",
+        "--episodes 100": "--episodes 2",
+        "steps=100_000": "steps=300",
+    },
     "your_own_environment": {
         "--rounds 3": "--rounds 2 --set fit.steps=50",
         "--episodes 20": "--episodes 2",

@@ -74,6 +74,16 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "dart --task lift --iterations 3 --episodes 20",
         "dart --env Pendulum-v1 --expert my_experts:pendulum --budget labels=3000",
     ),
+    "rl": ("rl ppo --env robot_learning/Reach-v0",),
+    "rl reinforce": (
+        "rl reinforce --env CartPole-v1 --baseline learned --steps 300000 --seeds 5",
+        "rl reinforce --env Pendulum-v1 --signal total --baseline none "
+        "--set reinforce.truncated=end",
+    ),
+    "rl ppo": (
+        "rl ppo --env Hopper-v5 --steps 1000000 --seeds 3 --plot hopper.png",
+        "rl ppo --env Pendulum-v1 --set discount=0.9 --out runs/pendulum",
+    ),
     "gate": ("gate data/lift runs/lift-dagger/round_2/best --target-rate 0.05",),
     "ci": (
         "ci checks.yaml --junit report.xml",

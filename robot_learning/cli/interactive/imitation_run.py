@@ -23,7 +23,7 @@ def run_imitation(arguments: argparse.Namespace, algorithm: str) -> int:
     Raises:
         RobotLearningError: an option, the environment or the expert is wrong.
     """
-    folder = arguments.out or Path("runs") / f"{algorithm}-{_folder_name(arguments.env)}"
+    folder = arguments.out or Path("runs") / f"{algorithm}-{folder_name(arguments.env)}"
     study = Study(
         config=config_of(arguments, algorithm),
         env=arguments.env,
@@ -36,10 +36,10 @@ def run_imitation(arguments: argparse.Namespace, algorithm: str) -> int:
     return show_study(study, resume=arguments.resume)
 
 
-def _folder_name(env: str) -> str:
+def folder_name(env: str) -> str:
     """The environment's id without its module and namespace, as every file system takes it.
 
-    >>> _folder_name("my_envs:robots/Grid-v0")
+    >>> folder_name("my_envs:robots/Grid-v0")
     'Grid-v0'
     """
     return re.sub(r"[^\w.-]+", "-", re.split(r"[:/]", env)[-1])

@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.learning.imitation.config import ImitationConfig
-from robot_learning.learning.imitation.rollout import Env, Worlds
+from robot_learning.learning.imitation.rollout import Env
+from robot_learning.learning.imitation.spaces import ActionLayout, ObservationLayout
 from robot_learning.policies.environment import EnvironmentDetails
 
 
 def environment_details(
     env: str | Callable[[], Env],
     arguments: Mapping[str, Any],
-    config: ImitationConfig,
-    worlds: Worlds,
+    observations: ObservationLayout,
+    actions: ActionLayout,
+    *,
+    max_episode_steps: int = 0,
+    success_return: float | None = None,
 ) -> EnvironmentDetails:
     """Details of the environment for a checkpoint.
 
@@ -29,20 +32,21 @@ def environment_details(
     Args:
         env: gymnasium id, or the function that makes environments.
         arguments: arguments of the environment.
-        config: settings of the run, of which the limit of steps and the return of a success are
-            stored.
-        worlds: environments of the run, which give the layouts of observations and actions.
+        observations: layout of the observations.
+        actions: layout of the actions.
+        max_episode_steps: number of steps after which an episode ends; 0 for the environment's own
+            limit.
+        success_return: return from which on an episode has succeeded; None where `info` says it.
     """
     known = isinstance(env, str) and _is_json(arguments)
-    actions = worlds.actions
     return EnvironmentDetails(
         id=str(env) if known else "",
         arguments=dict(arguments) if known else {},
-        max_episode_steps=config.max_episode_steps,
-        success_return=config.evaluation.success_return,
+        max_episode_steps=max_episode_steps,
+        success_return=success_return,
         first_choices={
             leaf.spec.key: leaf.one_hot_start
-            for leaf in worlds.observations.leaves
+            for leaf in observations.leaves
             if leaf.one_hot_start is not None
         },
         action_shape=actions.shape,

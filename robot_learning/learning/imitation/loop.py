@@ -106,7 +106,14 @@ def run_imitation(
         worlds = Worlds(env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps)
         try:
             state = saved.begun(place, identity, resume)
-            details = environment_details(env, arguments, config, worlds)
+            details = environment_details(
+                env,
+                arguments,
+                worlds.observations,
+                worlds.actions,
+                max_episode_steps=config.max_episode_steps,
+                success_return=config.evaluation.success_return,
+            )
             run = _Run(config, place, worlds, state, environment=details, tell=tell)
             return run.results()
         finally:

@@ -1,13 +1,11 @@
 """Gradient steps of plain perceptrons in NumPy, with the loss, gradients and AdamW of PyTorch.
 
-A step of two layers of 32 units takes some microseconds to compute; PyTorch takes ten times that
-to start its operations and to record them. The policy remains a PyTorch module: its weights are
-copied from it and back. A test compares the two, step by step.
+The policy remains a PyTorch module: its weights are copied from it and back. A test compares the
+two, step by step.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +15,7 @@ from torch import nn
 
 from robot_learning.learning.imitation.spaces import Float32Array
 from robot_learning.learning.training.optimization import learning_rate_at
+from robot_learning.learning.training.perceptron import AdamW, Perceptron
 from robot_learning.policies.deterministic import DeterministicPolicy
 from robot_learning.policies.normalization import Normalizer
 from robot_learning.policies.policy import Policy
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from robot_learning.learning.imitation.samples import Samples
     from robot_learning.learning.training.order import SampleOrder
 
-_EPSILON = 1e-8
 # Above this many parameters the arithmetic outweighs the cost of starting an operation.
 _LARGEST_PARAMETERS = 100_000
 
@@ -91,10 +89,14 @@ class PerceptronFit:
             [as_array(p).ravel() for layer in layers for p in (layer.weight, layer.bias)]
         )
         self._gradient = np.zeros_like(self._values)
-        self._views = _views(self._values, layers)
-        self._gradient_views = _views(self._gradient, layers)
-        self._first = np.zeros_like(self._values)
-        self._second = np.zeros_like(self._values)
+        sizes = [layers[0].in_features, *(layer.out_features for layer in layers)]
+        self._network = Perceptron(sizes, self._values, self._gradient)
+        self._optimizer = AdamW(
+            self._values,
+            betas=self._config.betas,
+            weight_decay=self._config.weight_decay,
+            gradient_clip=self._config.gradient_clip,
+        )
 
     def run(self, order: SampleOrder, steps: int, tail: int) -> float:
         """Take the gradient steps; returns the mean loss of the last ones.
@@ -107,36 +109,16 @@ class PerceptronFit:
         total = 0.0
         for step in range(steps):
             indices = order.batch(step).numpy()
-            loss = self._differentiate(indices)
-            self._update(step, learning_rate_at(step, steps, self._config))
+            loss, back = self._loss(self._network.forward(self._inputs[indices]), indices)
+            self._network.backward(back)
+            self._optimizer.step(self._gradient, learning_rate_at(step, steps, self._config))
             if step >= steps - tail:
                 total += loss
         with torch.no_grad():
-            for layer, (weight, bias) in zip(self._layers, self._views, strict=True):
+            for layer, (weight, bias) in zip(self._layers, self._network.layers, strict=True):
                 layer.weight.copy_(torch.from_numpy(weight.copy()))
                 layer.bias.copy_(torch.from_numpy(bias.copy()))
         return total / tail
-
-    def _differentiate(self, indices: npt.NDArray[np.int64]) -> float:
-        """The loss of a batch; its gradient is written to the vector of gradients."""
-        values, activations = self._inputs[indices], []
-        last = len(self._views) - 1
-        for number, (weight, bias) in enumerate(self._views):
-            activations.append(values)
-            values = values @ weight.T
-            values += bias
-            if number < last:
-                np.maximum(values, 0.0, out=values)
-        # Backpropagation: `back` is the derivative of the loss by the outputs of layer `number`.
-        loss, back = self._loss(values, indices)
-        for number in range(last, -1, -1):
-            weight, bias = self._gradient_views[number]
-            np.matmul(back.T, activations[number], out=weight)
-            np.add.reduce(back, axis=0, out=bias)
-            if number:
-                back = back @ self._views[number][0]
-                back *= activations[number] > 0.0
-        return loss
 
     def _loss(
         self, outputs: Float32Array, indices: npt.NDArray[np.int64]
@@ -154,29 +136,6 @@ class PerceptronFit:
         loss = float(np.vdot(weighted, difference))
         weighted *= 2.0
         return loss, weighted
-
-    def _update(self, step: int, learning_rate: float) -> None:
-        """AdamW (Loshchilov and Hutter 2019), as PyTorch computes it."""
-        config, gradient = self._config, self._gradient
-        if config.gradient_clip:
-            norm = math.sqrt(float(np.vdot(gradient, gradient)))
-            gradient *= min(1.0, config.gradient_clip / (norm + 1e-6))
-        first_beta, second_beta = config.betas
-        if config.weight_decay:
-            self._values *= 1.0 - learning_rate * config.weight_decay
-        # `_first` and `_second` average the gradient and its square; the divisions by 1 - beta^t
-        # below correct their bias towards 0. The step is rate * mean / (sqrt(square) + epsilon).
-        self._first += (gradient - self._first) * (1.0 - first_beta)
-        self._second *= second_beta
-        np.square(gradient, out=gradient)
-        gradient *= 1.0 - second_beta
-        self._second += gradient
-        denominator = np.sqrt(self._second)
-        denominator *= 1.0 / math.sqrt(1.0 - second_beta ** (step + 1))
-        denominator += _EPSILON
-        np.divide(self._first, denominator, out=denominator)
-        denominator *= learning_rate / (1.0 - first_beta ** (step + 1))
-        self._values -= denominator
 
 
 def _cross_entropy(
@@ -211,15 +170,3 @@ def _prepared(
     if samples.weight is not None:
         counts *= samples.weight.numpy()[:, None]
     return inputs, targets, np.repeat(counts, size, axis=1)
-
-
-def _views(
-    vector: Float32Array, layers: list[nn.Linear]
-) -> list[tuple[Float32Array, Float32Array]]:
-    found, begin = [], 0
-    for layer in layers:
-        middle = begin + layer.weight.numel()
-        end = middle + layer.bias.numel()
-        found.append((vector[begin:middle].reshape(layer.weight.shape), vector[middle:end]))
-        begin = end
-    return found

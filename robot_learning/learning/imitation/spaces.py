@@ -75,6 +75,23 @@ class ObservationLayout:
         for slot, observation in zip(slots, observations, strict=True):
             self._write(observation, rows[slot])
 
+    def write_batch(self, observations: Any, rows: Float32Array) -> None:
+        """Write the observations of a vector environment, (N, ...) an entry, into rows (N, D)."""
+        if self._is_vector:
+            rows[:] = observations
+            return
+        for leaf in self.leaves:
+            values = observations
+            for key in leaf.path:
+                values = values[key]
+            part = rows[:, leaf.begin : leaf.end]
+            if leaf.one_hot_start is None:
+                part[:] = np.reshape(values, part.shape)
+            else:
+                part[:] = np.arange(part.shape[1]) == np.reshape(values, (-1, 1)) - (
+                    leaf.one_hot_start
+                )
+
     def _write(self, observation: Any, row: Float32Array) -> None:
         for leaf in self.leaves:
             value = observation

@@ -5,11 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -17,14 +12,12 @@ from typing import Any
 
 from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.files import write_atomically
-from robot_learning.core.leash import leashed
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.state import holds_run, load
 from robot_learning.learning.imitation.summary import summarize
 from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.training.seed_processes import run_in_processes
 
-_POLL_S = 0.1
-_END_S = 5.0
 _WORKER = "robot_learning.learning.imitation.worker"
 
 
@@ -89,7 +82,10 @@ def run_study(
         raise ConfigurationError(f"seeds: expected different ones, found {study.seeds}")
     if not resume:
         _refuse_used(study)
-    failures = _run_all(study, resume, tell)
+    orders = {seed: _order(study, seed, resume) for seed in study.seeds}
+    failures = run_in_processes(
+        _WORKER, orders, study.jobs, None if tell is None else lambda: tell(study.results())
+    )
     results = study.results()
     # Runs that failed before their first round, as without an expert, leave no folder.
     if any(results.values()):
@@ -103,71 +99,15 @@ def run_study(
     return results
 
 
-class _Worker:
-    """The process of one run."""
-
-    def __init__(self, study: Study, seed: int, resume: bool) -> None:
-        self.seed = seed
-        order = {
-            "config": replace(study.config, seed=seed).to_plain(),
-            "env": study.env,
-            "env_kwargs": dict(study.env_kwargs),
-            "expert": study.expert,
-            "folder": str(study.run_folder(seed)),
-            "resume": resume,
-        }
-        # A file, since a pipe that nobody reads would block a process with much output.
-        self._said = tempfile.TemporaryFile(  # noqa: SIM115 (closed in last_words)
-            "w+", encoding="utf-8", errors="replace"
-        )
-        # One thread per run, as the processes share the cores.
-        self.process = subprocess.Popen(
-            leashed([sys.executable, "-m", _WORKER, json.dumps(order)]),
-            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=self._said,
-        )
-
-    def last_words(self) -> str:
-        """Why the process failed; empty if it did not."""
-        code = self.process.returncode
-        self._said.seek(0)
-        lines = self._said.read().split("\n")
-        self._said.close()
-        if code == 0:
-            return ""
-        if code < 0:
-            return f"the process was ended by signal {-code}"
-        return next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
-
-
-def _run_all(study: Study, resume: bool, tell: Tell | None) -> dict[int, str]:
-    """The last line of output of the runs that failed, by seed."""
-    waiting, running = list(study.seeds), list[_Worker]()
-    jobs = study.jobs or len(os.sched_getaffinity(0))
-    failures: dict[int, str] = {}
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                running.append(_Worker(study, waiting.pop(0), resume))
-            time.sleep(_POLL_S)
-            for worker in [worker for worker in running if worker.process.poll() is not None]:
-                running.remove(worker)
-                text = worker.last_words()
-                if text:
-                    failures[worker.seed] = text
-            if tell is not None:
-                tell(study.results())
-    finally:
-        for worker in running:
-            worker.process.terminate()
-        for worker in running:
-            try:
-                worker.process.wait(_END_S)
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-    return failures
+def _order(study: Study, seed: int, resume: bool) -> dict[str, Any]:
+    return {
+        "config": replace(study.config, seed=seed).to_plain(),
+        "env": study.env,
+        "env_kwargs": dict(study.env_kwargs),
+        "expert": study.expert,
+        "folder": str(study.run_folder(seed)),
+        "resume": resume,
+    }
 
 
 def _refuse_used(study: Study) -> None:

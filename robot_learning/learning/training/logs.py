@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,19 @@ COLUMNS = (
 class RunLog:
     """The figures of one run, in `metrics.csv` and `tensorboard/` of its folder."""
 
-    def __init__(self, folder: Path, step: int) -> None:
-        """Continue after `step`: later lines, from a training that was killed, are removed."""
+    def __init__(self, folder: Path, step: int, columns: Sequence[str] = COLUMNS) -> None:
+        """Continue after a step: later lines, from a training that was killed, are removed.
+
+        Args:
+            folder: folder of the run.
+            step: number of steps made so far.
+            columns: columns of the CSV file, `step` among them.
+        """
+        self._columns = columns
         self.path = folder / METRICS_NAME
         self._keep_until(step)
         self._file = self.path.open("a", newline="", encoding="utf-8")
-        self._writer = csv.DictWriter(self._file, COLUMNS)
+        self._writer = csv.DictWriter(self._file, columns)
         if not self._file.tell():
             self._writer.writeheader()
         # Events at and after `purge_step` are hidden; there are none in a new run.
@@ -60,7 +67,7 @@ class RunLog:
 
         Args:
             step: number of steps made so far.
-            values: figures by name, among `COLUMNS`.
+            values: figures by name, among the columns.
             extra: further figures, which go to TensorBoard only; None for none.
         """
         row: dict[str, Any] = {"step": step, **{k: f"{v:.8g}" for k, v in values.items()}}
@@ -84,7 +91,7 @@ class RunLog:
             replacing(self.path, durable=False) as beside,
             beside.open("w", newline="", encoding="utf-8") as file,
         ):
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+            writer = csv.DictWriter(file, self._columns, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
 

@@ -1,0 +1,135 @@
+"""What `robot-learning rl` does: the study that its options ask for, its progress and table."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from robot_learning.cli.common.console import make_console, make_table, print_table, progress_bar
+from robot_learning.cli.interactive.imitation_run import folder_name
+from robot_learning.cli.interactive.rl_plot import save_plot
+from robot_learning.core.amounts import amount
+from robot_learning.learning.imitation.rollout import OWN_IDS
+from robot_learning.learning.reinforcement.config import ReinforcementConfig
+from robot_learning.learning.reinforcement.remarks import remarks
+from robot_learning.learning.reinforcement.state import RunState
+from robot_learning.learning.reinforcement.study import (
+    ReinforcementStudy,
+    run_reinforcement_study,
+    summary,
+)
+from robot_learning.learning.training.config import parse_overrides
+
+OWN_ARGUMENTS: Mapping[str, Any] = {
+    "reward": "shaped",
+    "actions": "increments",
+    "control_rate_hz": 20.0,
+}
+"""Arguments of this package's tasks under which they can be learned from rewards."""
+
+
+def run_study(arguments: argparse.Namespace) -> int:
+    """Run the seeds and show what they learned; 0 when all of them ended well.
+
+    Raises:
+        RobotLearningError: an option or the environment is wrong, or a run failed.
+    """
+    study = study_of(arguments)
+    console = make_console()
+    total = study.config.steps * len(study.seeds)
+    try:
+        with progress_bar("learning", "step") as show:
+            run_reinforcement_study(
+                study, resume=arguments.resume, tell=lambda step: show(step, total)
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"stopped; what is in {study.folder} is saved, the same command with --resume goes on"
+        ) from None
+    _show(console, study)
+    if arguments.plot:
+        save_plot(study.states(), arguments.plot, f"{arguments.algorithm} in {study.env}")
+    return 0
+
+
+def study_of(arguments: argparse.Namespace) -> ReinforcementStudy:
+    """The study that the options ask for.
+
+    Raises:
+        RobotLearningError: an option is wrong; the text says which.
+    """
+    name = folder_name(arguments.env)
+    given = parse_overrides(arguments.env_set)
+    config, own = config_of(arguments), dict[str, Any]()
+    if arguments.env.startswith(OWN_IDS):
+        own = {**OWN_ARGUMENTS, "discount": config.discount}
+    return ReinforcementStudy(
+        config=config,
+        env=arguments.env,
+        env_kwargs={**own, **given},
+        folder=arguments.out or Path("runs") / f"{arguments.algorithm}-{name}",
+        seeds=tuple(range(arguments.seed, arguments.seed + max(1, arguments.seeds))),
+        jobs=arguments.jobs,
+    )
+
+
+def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
+    """The configuration that the options ask for.
+
+    Raises:
+        RobotLearningError: an option is wrong; the text says which.
+    """
+    given = {
+        "algorithm": arguments.algorithm,
+        "steps": arguments.steps,
+        "envs": arguments.envs,
+        "reinforce.signal": arguments.signal,
+        "reinforce.baseline": arguments.baseline,
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    return ReinforcementConfig().with_values(values).with_values(parse_overrides(arguments.set))
+
+
+def _show(console: Console, study: ReinforcementStudy) -> None:
+    states = study.states()
+    table = make_table(
+        *("seed", "steps", "episodes", "kept after", "return", "success"),
+        right=("seed", "steps", "episodes", "kept after", "return", "success"),
+        title=str(study.folder),
+    )
+    for seed, state in states.items():
+        episodes = state.results[-1].episodes if state.results else 0
+        cells = (str(seed), str(state.step), str(episodes), str(state.best_step))
+        table.add_row(*cells, _return(state), _success(state))
+    print_table(console, table)
+    for line in _lines(study, states):
+        console.print(line, soft_wrap=True)
+
+
+def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[str]:
+    found = [f"seed {seed}: {line}" for seed, state in states.items() for line in remarks(state)]
+    overall = summary(states)
+    if overall["half_width"] is not None:
+        mean, half = overall["return_mean"], overall["half_width"]
+        found.append(f"return over {amount(overall['seeds'], 'seed')}: {mean:.1f} ± {half:.1f}")
+    episodes = study.config.evaluation.final_episodes
+    found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
+    folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
+    found.append(f"policies: {folders}/best; figures: {folders}/metrics.csv, tensorboard/")
+    return found
+
+
+def _return(state: RunState) -> str:
+    final = state.final
+    if final is None:
+        return ""
+    return f"{final.return_mean:.1f} [{final.return_low:.1f}, {final.return_high:.1f}]"
+
+
+def _success(state: RunState) -> str:
+    final = state.final
+    return "" if final is None or final.success is None else f"{final.success:.2f}"

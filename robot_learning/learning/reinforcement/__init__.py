@@ -1,0 +1,1 @@
+"""Learning from rewards: REINFORCE and PPO, in any gymnasium environment."""

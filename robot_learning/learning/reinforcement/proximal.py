@@ -1,0 +1,293 @@
+"""PPO: several gradient steps on the same rows, as far as the policy stays near the one that acted.
+
+With ρ = π(a|s) / π_old(a|s) the loss of a row is
+
+    -min(ρ A, clip(ρ, 1 - ε, 1 + ε) A) + c_v ½ (V - R)² - c_e H,    R = A + V_old,
+
+and the divergence that is watched is E[(ρ - 1) - log ρ] (Schulman 2020), which is never negative.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robot_learning.core.types import FloatArray
+from robot_learning.learning.imitation.measuring import Seeds
+from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
+from robot_learning.learning.reinforcement.config import PpoConfig, ReinforcementConfig
+from robot_learning.learning.reinforcement.figures import explained_variance, refuse_bad_loss
+from robot_learning.learning.reinforcement.moments import Moments
+from robot_learning.learning.reinforcement.returns import generalized_advantages, standardized
+from robot_learning.learning.reinforcement.reward_scale import RewardScale
+from robot_learning.learning.reinforcement.seed_streams import (
+    ACTIONS,
+    EPISODES,
+    MINIBATCHES,
+    WEIGHTS,
+)
+from robot_learning.learning.reinforcement.segments import Segment, SegmentCollector
+from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.training.perceptron import AdamW, Array
+
+_ADAM_EPSILON = 1e-5
+_KL_TOLERANCE = 1.5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """B rows that an update learns from.
+
+    Attributes:
+        inputs: (B, D) normalised observations.
+        drawn: (B, n) actions as they were drawn.
+        log_density: (B,) their logarithmic densities under the policy that acted.
+        values: (B,) values before the update.
+        advantages: (B,) advantages.
+        returns: (B,) what the values are regressed on.
+    """
+
+    inputs: Array
+    drawn: Array
+    log_density: Array
+    values: Array
+    advantages: Array
+    returns: Array
+
+    def __len__(self) -> int:
+        """Number of rows B."""
+        return len(self.inputs)
+
+    def at(self, indices: Any) -> Rows:
+        """Some of the rows."""
+        return Rows(
+            self.inputs[indices],
+            self.drawn[indices],
+            self.log_density[indices],
+            self.values[indices],
+            self.advantages[indices],
+            self.returns[indices],
+        )
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a minibatch gave.
+
+    Attributes:
+        total: the loss.
+        policy: clipped surrogate.
+        value: mean ½ (V - R)².
+        entropy: mean entropy.
+        kl: divergence from the policy that acted.
+        clipped: share of the rows whose ratio was outside its bounds.
+    """
+
+    total: float
+    policy: float
+    value: float
+    entropy: float
+    kl: float
+    clipped: float
+
+
+def surrogate_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig, clip: float) -> Loss:
+    """Write the gradient of PPO's loss; the advantages are taken as they are.
+
+    Args:
+        networks: networks whose gradient is written.
+        rows: rows of a minibatch.
+        settings: weights of the loss's parts.
+        clip: ε.
+    """
+    share, dtype = 1.0 / len(rows), networks.values.dtype
+    outputs = networks.actor.forward(rows.inputs)
+    density = networks.distribution.log_density(outputs, networks.log_std, rows.drawn)
+    log_ratio = density - rows.log_density
+    ratio = np.exp(log_ratio)
+    free = ratio * rows.advantages
+    bounded = np.clip(ratio, 1.0 - clip, 1.0 + clip) * rows.advantages
+    # Where the bounded one is smaller, moving the ratio changes nothing.
+    by_density = np.where(bounded < free, 0.0, -share * free).astype(dtype)
+    back, by_log_std = networks.distribution.backward(
+        outputs, networks.log_std, rows.drawn, by_density, -share * settings.entropy_weight
+    )
+    networks.actor.backward(back)
+    networks.log_std_gradient[:] = by_log_std
+    value = _value_gradient(networks, rows, settings)
+    policy = -float(np.minimum(free, bounded).mean())
+    entropy = float(networks.distribution.entropy(outputs, networks.log_std).mean())
+    total = policy + settings.value_weight * value - settings.entropy_weight * entropy
+    kl = float(np.mean((ratio - 1.0) - log_ratio))
+    clipped = float(np.mean(np.abs(ratio - 1.0) > clip))
+    return Loss(total, policy, value, entropy, kl, clipped)
+
+
+def _value_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig) -> float:
+    values = networks.value(rows.inputs)
+    difference = values - rows.returns
+    squares, active = difference * difference, np.ones_like(difference)
+    if settings.value_clip:
+        limit = settings.value_clip
+        near = rows.values + np.clip(values - rows.values, -limit, limit)
+        far = (near - rows.returns) ** 2
+        active = np.where(far > squares, np.abs(values - rows.values) <= limit, 1.0)
+        difference = np.where(far > squares, near - rows.returns, difference)
+        squares = np.maximum(squares, far)
+    back = settings.value_weight / len(rows) * difference * active
+    networks.critic.backward(back.astype(networks.values.dtype)[:, None])
+    return 0.5 * float(squares.mean())
+
+
+class Ppo:
+    """A run of PPO.
+
+    Attributes:
+        networks: policy and critic.
+        scaling: scaling with which the policy acts in the present iteration.
+        episodes: number of episodes that have ended.
+        steps: number of steps so far.
+    """
+
+    def __init__(self, config: ReinforcementConfig, stepper: Stepper) -> None:
+        """Begin with new networks and an episode in every environment."""
+        self._config, self._stepper, self._seeds = config, stepper, Seeds(config.seed)
+        self.networks = ActorCritic.of(
+            stepper.observations.size,
+            stepper.actions,
+            hidden=config.hidden,
+            activation=config.activation,
+            log_std=config.log_std,
+            rng=np.random.default_rng(self._seeds.of(WEIGHTS, 0)),
+        )
+        self._optimizer = AdamW(
+            self.networks.values,
+            epsilon=_ADAM_EPSILON,
+            gradient_clip=config.ppo.gradient_clip,
+        )
+        self._moments = Moments(stepper.observations.size)
+        self._rewards = RewardScale(stepper.count, config.discount, config.scale_rewards)
+        self.scaling = self._scaling_now()
+        self.episodes = self.steps = 0
+        self._collector = SegmentCollector(stepper, lambda n: self._seeds.of(EPISODES, int(n)))
+
+    def iterate(self, iteration: int) -> dict[str, Any]:
+        """Collect a segment and learn from it; returns the figures by their names.
+
+        Args:
+            iteration: number of the iteration, from 1, from which all draws follow.
+
+        Raises:
+            TrainingError: a reward or a loss is not finite.
+        """
+        self.scaling = self._scaling_now()
+        draws = np.random.default_rng(self._seeds.of(ACTIONS, iteration))
+        segment = self._collector.collect(
+            self.networks, self.scaling, self._config.ppo.steps, draws
+        )
+        share_left = 1.0 - self.steps / self._config.steps
+        figures = self._update(self._rows(segment), iteration, share_left)
+        if self._config.normalize_observations:
+            self._moments.add(segment.observations[segment.is_transition])
+        self.steps += int(np.count_nonzero(segment.is_transition))
+        self.episodes += segment.ended
+        return {**segment.outcomes, **figures}
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Everything that the next iterations depend on."""
+        return {
+            "values": self.networks.values,
+            "log_std": self.networks.log_std,
+            "counts": np.array([self.episodes, self.steps]),
+            **self._optimizer.arrays("both"),
+            **self._moments.arrays("observation"),
+            **self._rewards.arrays(),
+            **self._collector.arrays(),
+        }
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """Continue from what `arrays` gave."""
+        self.networks.values[:] = arrays["values"]
+        self.episodes, self.steps = (int(count) for count in arrays["counts"])
+        self._optimizer.restore("both", arrays)
+        self._moments.restore("observation", arrays)
+        self._rewards.restore(arrays)
+        self._collector.restore(arrays)
+
+    def _scaling_now(self) -> Scaling:
+        is_on = self._config.normalize_observations
+        return Scaling(self._stepper.actions, self._moments.mean, self._moments.std, is_on)
+
+    def _rows(self, segment: Segment) -> Rows:
+        config = self._config
+        ended = segment.terminated | segment.truncated
+        rewards = self._rewards.scaled(segment.rewards, ended)
+        advantages = generalized_advantages(
+            rewards,
+            segment.values,
+            segment.next_values,
+            segment.terminated,
+            segment.truncated,
+            discount=config.discount,
+            decay=config.ppo.decay,
+        )
+        kept, dtype = segment.is_transition, self.networks.values.dtype
+        return Rows(
+            segment.inputs[kept],
+            segment.drawn[kept],
+            segment.log_density[kept],
+            segment.values[kept].astype(dtype),
+            advantages[kept].astype(dtype),
+            (advantages + segment.values)[kept].astype(dtype),
+        )
+
+    def _update(self, rows: Rows, iteration: int, share_left: float) -> dict[str, Any]:
+        settings, networks = self._config.ppo, self.networks
+        rate = _scheduled(settings.learning_rate, settings.learning_rate_schedule, share_left)
+        clip = _scheduled(settings.clip, settings.clip_schedule, share_left)
+        draws = np.random.default_rng(self._seeds.of(MINIBATCHES, iteration))
+        if settings.normalize_advantages == "batch":
+            rows = _with_advantages(rows, standardized(rows.advantages))
+        losses, norms = [], []
+        for part in self._minibatches(rows, draws):
+            loss = surrogate_gradient(networks, part, settings, clip)
+            refuse_bad_loss({"the loss": loss.total})
+            losses.append(loss)
+            if settings.target_kl and loss.kl > _KL_TOLERANCE * settings.target_kl:
+                break
+            norms.append(math.sqrt(float(np.vdot(networks.gradient, networks.gradient))))
+            self._optimizer.step(networks.gradient, rate)
+            networks.bound_deviations()
+        figures = {
+            "entropy": float(np.mean([loss.entropy for loss in losses])),
+            "value_loss": float(np.mean([loss.value for loss in losses])),
+            "kl": losses[-1].kl,
+            "clipped": float(np.mean([loss.clipped for loss in losses])),
+            "gradient_norm": float(np.mean(norms or [0.0])),
+            "learning_rate": rate,
+        }
+        refuse_bad_loss(figures)
+        variance = explained_variance(rows.values, rows.returns)
+        return figures if variance is None else {**figures, "explained_variance": variance}
+
+    def _minibatches(self, rows: Rows, draws: np.random.Generator) -> Any:
+        settings = self._config.ppo
+        for _ in range(settings.epochs):
+            order = draws.permutation(len(rows))
+            for begin in range(0, len(rows), settings.minibatch):
+                part = rows.at(order[begin : begin + settings.minibatch])
+                if settings.normalize_advantages == "minibatch":
+                    part = _with_advantages(part, standardized(part.advantages))
+                yield part
+
+
+def _with_advantages(rows: Rows, advantages: Array) -> Rows:
+    return Rows(rows.inputs, rows.drawn, rows.log_density, rows.values, advantages, rows.returns)
+
+
+def _scheduled(value: float, schedule: str, share_left: float) -> float:
+    return value * max(0.0, share_left) if schedule == "linear" else value

@@ -1,0 +1,8 @@
+"""The purposes that random numbers are drawn for, each with a stream of seeds of its own.
+
+A stream's number is the second part of `Seeds.of`; those of imitation learning come before.
+"""
+
+WEIGHTS, EPISODES, ACTIONS, MINIBATCHES = 11, 12, 13, 14
+CHOOSING, FINAL = 15, 16
+"""Seeds of the episodes that choose the policy which is kept, and of those that measure it."""

@@ -1,0 +1,109 @@
+"""Runs with several seeds, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.leash import leashed
+
+_POLL_S = 0.1
+_END_S = 5.0
+_WRONG = 2
+
+
+def run_in_processes(
+    module: str,
+    orders: Mapping[int, Mapping[str, Any]],
+    jobs: int = 0,
+    tell: Callable[[], None] | None = None,
+) -> dict[int, str]:
+    """Run a module with each order, and wait for all; the others go on where one fails.
+
+    Args:
+        module: module that is run, with an order as its argument in JSON; see `carry_out`.
+        orders: what to do for each seed, as JSON can hold it.
+        jobs: number of processes at a time; 0 for one per core.
+        tell: callback, ten times a second; None for none.
+
+    Returns:
+        The last line of output of the runs that failed, by seed.
+    """
+    waiting, running = list(orders), list[_Worker]()
+    jobs = jobs or len(os.sched_getaffinity(0))
+    failures: dict[int, str] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                seed = waiting.pop(0)
+                running.append(_Worker(module, seed, orders[seed]))
+            time.sleep(_POLL_S)
+            for worker in [worker for worker in running if worker.process.poll() is not None]:
+                running.remove(worker)
+                text = worker.last_words()
+                if text:
+                    failures[worker.seed] = text
+            if tell is not None:
+                tell()
+    finally:
+        for worker in running:
+            worker.process.terminate()
+        for worker in running:
+            try:
+                worker.process.wait(_END_S)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+    return failures
+
+
+def carry_out(text: str, run: Callable[[dict[str, Any]], object]) -> int:
+    """Carry out an order in such a process; a failure prints one line and returns 2.
+
+    Args:
+        text: the order, in JSON.
+        run: function that does what the order says.
+    """
+    try:
+        run(json.loads(text))
+    except (RobotLearningError, OSError) as problem:
+        print(" ".join(str(problem).split()), file=sys.stderr)
+        return _WRONG
+    return 0
+
+
+class _Worker:
+    """The process of one run."""
+
+    def __init__(self, module: str, seed: int, order: Mapping[str, Any]) -> None:
+        self.seed = seed
+        # A file, since a pipe that nobody reads would block a process with much output.
+        self._said = tempfile.TemporaryFile(  # noqa: SIM115 (closed in last_words)
+            "w+", encoding="utf-8", errors="replace"
+        )
+        # One thread per run, as the processes share the cores.
+        self.process = subprocess.Popen(
+            leashed([sys.executable, "-m", module, json.dumps(order)]),
+            env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+        )
+
+    def last_words(self) -> str:
+        """Why the process failed; empty if it did not."""
+        code = self.process.returncode
+        self._said.seek(0)
+        lines = self._said.read().split("\n")
+        self._said.close()
+        if code == 0:
+            return ""
+        if code < 0:
+            return f"the process was ended by signal {-code}"
+        return next((line for line in reversed(lines) if line.strip()), f"exit code {code}")

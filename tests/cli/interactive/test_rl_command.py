@@ -1,0 +1,58 @@
+"""`robot-learning rl`, in processes of its own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from robot_learning.cli.main import main
+
+SHORT = ("--steps", "300", "--envs", "2", "--set", "hidden=[8]", "--set", "evaluation.times=1")
+FEW = ("--set", "evaluation.episodes=2", "--set", "evaluation.final_episodes=3")
+
+
+@pytest.mark.timeout(200)
+def test_seeds_learn_beside_each_other_and_their_policies_are_evaluated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["rl", "reinforce", "--env", "CartPole-v1", *SHORT, *FEW, "--seeds", "2"]
+    assert main(given) == 0
+    said = capsys.readouterr().out
+    assert "runs/reinforce-CartPole-v1" in said and "return over 2 seeds: " in said
+    assert "returns are of 3 greedy episodes" in said
+    written = json.loads(Path("runs/reinforce-CartPole-v1/results.json").read_text())
+    assert set(written["seeds"]) == {"0", "1"} and written["summary"]["seeds"] == 2
+    assert main(["evaluate", "runs/reinforce-CartPole-v1/seed_1", "--episodes", "2"]) == 0
+    assert main(given) == 2
+    assert "there is a run already" in capsys.readouterr().err
+
+
+@pytest.mark.timeout(200)
+def test_ppo_learns_a_task_of_this_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["rl", "ppo", "--env", "robot_learning/Reach-v0", *SHORT, *FEW, "--out", "run"]
+    assert main([*given, "--set", "ppo.steps=50", "--plot", "curves/reach.png"]) == 0
+    assert Path("curves/reach.png").stat().st_size > 1000
+    assert "success" in capsys.readouterr().out
+    assert main(["evaluate", "run/seed_0", "--episodes", "2"]) == 0
+    assert "Reach-v0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (["--env", "CartPol-v1"], "--env CartPol-v1: "),
+        (["--env", "CartPole-v1", "--set", "ppo.clp=1"], "unknown option 'ppo.clp'"),
+        (["--env", "CartPole-v1", "--steps", "0"], "steps: expected at least 1, found 0"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(
+    given: list[str], text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["rl", "ppo", *given, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert text in said and said.count("\n") == 1
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,85 @@
+"""Small environments with rewards."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+
+from robot_learning.learning.reinforcement.config import ReinforcementConfig
+
+
+class Corridor(gymnasium.Env[Any, Any]):
+    """A point on a line is to be brought to 0, in steps of at most 0.5; 20 steps at most."""
+
+    metadata = {"render_modes": [], "render_fps": 10}  # noqa: RUF012 (gymnasium's type)
+    observation_space = spaces.Dict(
+        {"place": spaces.Box(-9, 9, (1,), np.float32), "side": spaces.Discrete(2)}
+    )
+    action_space = spaces.Box(-0.5, 0.5, (1,), np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        super().reset(seed=seed)
+        self.place = float(self.np_random.uniform(-2, 2))
+        self.steps = 0
+        return self.observe(), {}
+
+    def observe(self) -> dict[str, Any]:
+        return {"place": np.array([self.place], np.float32), "side": np.int64(self.place > 0)}
+
+    def reward(self) -> Any:
+        return -abs(self.place)
+
+    def step(self, action: Any) -> tuple[dict[str, Any], Any, bool, bool, dict[str, Any]]:
+        assert self.action_space.contains(action), action
+        self.place += float(action[0])
+        self.steps += 1
+        done = abs(self.place) < 0.1
+        return self.observe(), self.reward(), done, self.steps >= 20, {"is_success": done}
+
+
+class NaNCorridor(Corridor):
+    """Its rewards stop being numbers."""
+
+    def reward(self) -> Any:
+        return float("nan") if self.steps == 15 else -abs(self.place)
+
+
+class PoorCorridor(Corridor):
+    """It gives no rewards at all."""
+
+    def reward(self) -> Any:
+        return None
+
+
+class EqualCorridor(Corridor):
+    """All its rewards are equal, and so are the lengths of its episodes."""
+
+    def step(self, action: Any) -> tuple[dict[str, Any], Any, bool, bool, dict[str, Any]]:
+        observation, _, _, truncated, info = super().step(action)
+        return observation, 0.0, False, truncated, info
+
+
+@pytest.fixture
+def corridor() -> type[Corridor]:
+    return Corridor
+
+
+@pytest.fixture
+def bad_corridors() -> dict[str, type[Corridor]]:
+    return {"nan": NaNCorridor, "none": PoorCorridor, "equal": EqualCorridor}
+
+
+@pytest.fixture
+def quick() -> ReinforcementConfig:
+    """Runs that take a second."""
+    return ReinforcementConfig().with_values(
+        {
+            **{"steps": 600, "envs": 3, "hidden": [8]},
+            **{"reinforce.episodes": 5, "ppo.steps": 30, "ppo.minibatch": 25, "ppo.epochs": 3},
+            **{"evaluation.times": 3, "evaluation.episodes": 3, "evaluation.final_episodes": 4},
+        }
+    )

@@ -1,0 +1,196 @@
+"""Whole runs: what they leave, how they resume, and what they refuse."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
+from json import dumps
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
+from robot_learning.learning.reinforcement.loop import run_reinforcement
+from robot_learning.learning.reinforcement.remarks import remarks
+from robot_learning.learning.reinforcement.state import RunState, load
+from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.policies.checkpoint import load_checkpoint
+
+ALGORITHMS = ("reinforce", "ppo")
+
+
+def figures(folder: Path) -> Any:
+    """Everything that must not depend on interruptions."""
+    state = load(folder)
+    results = [{**asdict(result), "steps_per_s": 0.0} for result in state.results]
+    arrays = {name: value.tobytes() for name, value in state.arrays.items()}
+    kept = load_checkpoint(folder / "best").digest
+    return results, arrays, state.best_step, state.best_return, state.final, kept
+
+
+class StopNowError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_run_leaves_a_policy_figures_and_its_state(
+    algorithm: str, tmp_path: Path, corridor: Any, quick: ReinforcementConfig
+) -> None:
+    told: list[IterationResult] = []
+    config = quick.with_values({"algorithm": algorithm})
+    state = run_reinforcement(config, tmp_path, env=corridor, tell=told.append)
+    assert state.step >= 600 and state.final is not None and state.final.episodes == 4
+    assert [result.greedy_return for result in told].count(None) == len(told) - 3
+    with (tmp_path / "metrics.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [int(line["step"]) for line in lines] == [result.step for result in told]
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert {"best", "metrics.csv", "state.npz", "tensorboard"} <= {
+        path.name for path in tmp_path.iterdir()
+    }
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_stopped_run_goes_on_as_if_nothing_had_been(
+    algorithm: str, tmp_path: Path, corridor: Any, quick: ReinforcementConfig
+) -> None:
+    config = quick.with_values({"algorithm": algorithm})
+    run_reinforcement(config, tmp_path / "whole", env=corridor)
+
+    def stop(result: IterationResult) -> None:
+        if result.iteration in (1, 3, 4):
+            raise StopNowError
+
+    for _ in range(3):
+        with pytest.raises(StopNowError):
+            run_reinforcement(config, tmp_path / "cut", env=corridor, resume=True, tell=stop)
+    run_reinforcement(config, tmp_path / "cut", env=corridor, resume=True)
+    assert figures(tmp_path / "cut") == figures(tmp_path / "whole")
+    whole, cut = (
+        [{**row, "steps_per_s": ""} for row in csv.DictReader((tmp_path / name).open())]
+        for name in ("whole/metrics.csv", "cut/metrics.csv")
+    )
+    assert whole == cut
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_a_killed_process_goes_on_as_if_nothing_had_been(
+    algorithm: str, tmp_path: Path, quick: ReinforcementConfig
+) -> None:
+    # Episodes of 200 steps are under way whenever a segment of 30 steps ends.
+    config = quick.with_values({"algorithm": algorithm, "steps": 8000, "ppo.epochs": 8})
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+    def order(folder: Path) -> list[str]:
+        text = dumps(
+            {
+                **{"config": config.to_plain(), "folder": str(folder), "resume": True},
+                **{"env": "Pendulum-v1", "env_kwargs": {}},
+            }
+        )
+        return [sys.executable, "-m", "robot_learning.learning.reinforcement.worker", text]
+
+    subprocess.run(order(tmp_path / "whole"), env=environment, check=True)
+    killed = tmp_path / "killed"
+    kills = 0
+    while True:
+        process = subprocess.Popen(order(killed), env=environment)
+        before = written(killed)
+        # As soon as a state was saved, which is at no particular point.
+        while process.poll() is None and (written(killed) == before or kills == 1):
+            time.sleep(0.005)
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+    assert process.returncode == 0
+    assert kills
+    assert figures(killed) == figures(tmp_path / "whole")
+
+
+def written(folder: Path) -> float:
+    path = folder / "state.npz"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def test_seeds_decide_everything(tmp_path: Path, corridor: Any, quick: ReinforcementConfig) -> None:
+    for name, seed in (("one", 1), ("again", 1), ("other", 2)):
+        run_reinforcement(quick.with_values({"seed": seed}), tmp_path / name, env=corridor)
+    one, again, other = (load(tmp_path / name) for name in ("one", "again", "other"))
+    assert one.arrays["values"].tobytes() == again.arrays["values"].tobytes()
+    assert not np.array_equal(one.arrays["values"], other.arrays["values"])
+
+
+def test_a_run_that_meets_a_bad_reward_keeps_its_last_whole_iteration(
+    tmp_path: Path, bad_corridors: Any, quick: ReinforcementConfig
+) -> None:
+    with pytest.raises(TrainingError, match="gave the reward nan"):
+        run_reinforcement(quick.with_values({"ppo.steps": 5}), tmp_path, env=bad_corridors["nan"])
+    state = load(tmp_path)
+    assert state.results and np.isfinite(state.arrays["values"]).all()
+    assert state.step == len(state.results) * 15
+
+
+def test_an_environment_without_rewards_leaves_no_state(
+    tmp_path: Path, bad_corridors: Any, quick: ReinforcementConfig
+) -> None:
+    with pytest.raises(TrainingError, match="nothing can be learned from an environment without"):
+        run_reinforcement(quick, tmp_path, env=bad_corridors["none"])
+    assert not (tmp_path / "state.npz").exists() and not (tmp_path / "best").exists()
+
+
+def test_equal_returns_are_remarked_upon(
+    tmp_path: Path, bad_corridors: Any, quick: ReinforcementConfig
+) -> None:
+    state = run_reinforcement(quick, tmp_path, env=bad_corridors["equal"])
+    (line,) = remarks(state)
+    assert line.startswith("every episode's return was 0: equal rewards say nothing")
+
+
+def test_deviations_at_a_bound_are_remarked_upon() -> None:
+    (line,) = remarks(RunState({}, arrays={"log_std": np.array([-5.0, 0.0])}))
+    assert line.startswith("1 standard deviation is at a bound of 0.0067 to 7.4")
+
+
+def test_another_run_in_the_folder_is_refused(
+    tmp_path: Path, corridor: Any, quick: ReinforcementConfig
+) -> None:
+    short = quick.with_values({"steps": 90})
+    run_reinforcement(short, tmp_path / "run", env=corridor)
+    with pytest.raises(RunError, match="there is a run already"):
+        run_reinforcement(short, tmp_path / "run", env=corridor)
+    with pytest.raises(RunError, match=r"was started with discount 0\.99, now it is 0\.5"):
+        other = short.with_values({"discount": 0.5})
+        run_reinforcement(other, tmp_path / "run", env=corridor, resume=True)
+    (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "notes.txt").write_text("mine")
+    with pytest.raises(RunError, match="holds something else"):
+        run_reinforcement(short, tmp_path / "else", env=corridor)
+    (tmp_path / "run" / "state.npz").write_bytes(b"PK\x03\x04 no")
+    with pytest.raises(RunError, match=r"state\.npz: damaged"):
+        run_reinforcement(short, tmp_path / "run", env=corridor, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"log_std": 3.0}, "log_std: expected at least -5 and at most 2, found 3"),
+        ({"discount": 1.5}, "discount: expected at least 0 and at most 1"),
+        ({"ppo.clip": 0.0}, "clip: expected above 0"),
+        (
+            {"reinforce.baseline": "none", "reinforce.truncated": "bootstrap"},
+            "needs the value of a state",
+        ),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(values: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        ReinforcementConfig().with_values(values)

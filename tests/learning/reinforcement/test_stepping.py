@@ -1,0 +1,132 @@
+"""The three ways in which vector environments begin new episodes give the same transitions."""
+
+from collections import Counter
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from robot_learning.learning.reinforcement.stepping import Stepper, make_stepper
+from robot_learning.learning.training.errors import TrainingError
+
+EPISODES, COUNT = 4, 3
+
+
+class Tally(gymnasium.Env[Any, Any]):
+    """Counts: the observation is the number of the episode and of the step, and its own name."""
+
+    observation_space = spaces.Box(-9, 99, (3,), np.float32)
+    action_space = spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, name: int) -> None:
+        self.name, self.episode, self.now = name, 0, 0
+
+    def reset(self, *, seed: Any = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.episode, self.now = self.episode + 1, 0
+        return self.observe(), {}
+
+    def observe(self) -> Any:
+        return np.array([self.name, self.episode, self.now], np.float32)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.now += 1
+        over = self.now >= 1 + (self.name + self.episode) % 3
+        # Ends of all kinds: terminated, truncated, and both at once.
+        kind = (self.name + 2 * self.episode) % 3
+        info = {"is_success": over and kind == 0}
+        return self.observe(), float(self.now), over and kind != 1, over and kind != 0, info
+
+
+def transitions(mode: AutoresetMode) -> "Counter[Any]":
+    env = SyncVectorEnv([lambda k=k: Tally(k) for k in range(COUNT)], autoreset_mode=mode)
+    stepper = Stepper(env)
+    stepper.begin(list(range(COUNT)))
+    found: Counter[Any] = Counter()
+    for _ in range(40):
+        rows = stepper.rows.copy()
+        step = stepper.step(np.zeros((COUNT, 1), np.float32))
+        for slot in np.flatnonzero(step.is_transition & (rows[:, 1] <= EPISODES)):
+            found[
+                (
+                    *rows[slot].tolist(),
+                    *step.successors[slot].tolist(),
+                    float(step.rewards[slot]),
+                    bool(step.terminated[slot]),
+                    bool(step.truncated[slot]),
+                    float(np.nan_to_num(step.success[slot], nan=-1.0)),
+                )
+            ] += 1
+        ended = np.flatnonzero(step.ended).tolist()
+        stepper.restart(ended, ended)
+    stepper.close()
+    return found
+
+
+def test_all_three_ways_give_the_same_transitions():
+    same, following, disabled = (
+        transitions(mode)
+        for mode in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED)
+    )
+    assert same == following == disabled
+    assert set(same.values()) == {1}
+    # A successor is never another episode's observation.
+    assert all(key[1] == key[4] and key[5] == key[2] + 1 for key in same)
+    assert {key[7:9] for key in same} == {(False, False), (True, False), (False, True)}
+    ends = Counter(key[0] for key in same if key[7] or key[8])
+    assert ends == dict.fromkeys(range(COUNT), EPISODES)
+
+
+def test_an_episode_begins_from_its_own_seed(corridor: Any) -> None:
+    stepper = make_stepper(corridor, {}, 3)
+    stepper.begin([5, 6, 7])
+    first = stepper.rows.copy()
+    stepper.step(np.full((3, 1), 0.2, np.float32))
+    moved = stepper.rows.copy()
+    stepper.restart([1], [7])
+    np.testing.assert_array_equal(stepper.rows[1], first[2])
+    np.testing.assert_array_equal(stepper.rows[[0, 2]], moved[[0, 2]])
+    # Entries of the Dict: a place, and a side as a one-hot vector.
+    assert first.shape == (3, 3) and (first[:, 1:].sum(axis=1) == 1).all()
+    stepper.close()
+
+
+def test_the_tasks_in_threads_step_as_single_ones() -> None:
+    arguments = {"reward": "shaped", "actions": "increments", "control_rate_hz": 20.0}
+    stepper = make_stepper("robot_learning/Reach-v0", arguments, 2)
+    single = gymnasium.make("robot_learning/Reach-v0", **arguments)
+    stepper.begin([3, 4])
+    observation, _ = single.reset(seed=4)
+    draw = np.random.default_rng(0)
+    for number in range(100):
+        actions = draw.uniform(-1, 1, (2, stepper.actions.size)).astype(np.float32)
+        step = stepper.step(actions)
+        observation, reward, terminated, truncated, _ = single.step(actions[1])
+        row = np.zeros((1, stepper.observations.size), np.float32)
+        stepper.observations.write_all([observation], row, [0])
+        np.testing.assert_array_equal(step.successors[1], row[0])
+        assert (step.rewards[1], step.terminated[1], step.truncated[1]) == (
+            reward,
+            terminated,
+            truncated,
+        )
+        ended = np.flatnonzero(step.ended).tolist()
+        stepper.restart(ended, [100 + number] * len(ended))
+        if terminated or truncated:
+            observation, _ = single.reset(seed=100 + number)
+    stepper.close()
+
+
+@pytest.mark.parametrize("kind", ["nan", "none"])
+def test_rewards_that_are_no_numbers_are_refused(kind: str, bad_corridors: Any) -> None:
+    stepper = make_stepper(bad_corridors[kind], {}, 2)
+    stepper.begin([0, 1])
+    with pytest.raises(TrainingError, match=r"Corridor gave the reward nan in its step \d+; .*"):
+        for number in range(20):
+            step = stepper.step(np.zeros((2, 1), np.float32))
+            ended = np.flatnonzero(step.ended).tolist()
+            stepper.restart(ended, [number] * len(ended))
+    stepper.close()
