@@ -13,9 +13,9 @@ import numpy as np
 
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.imitation.environment import environment_details
-from robot_learning.learning.imitation.measuring import Seeds
 from robot_learning.learning.imitation.rollout import Env
 from robot_learning.learning.imitation.state import locked
+from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import Scaling
 from robot_learning.learning.reinforcement.checkpoint import make_ordinary_policy
 from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.imitation.measuring import Seeds
 from robot_learning.learning.imitation.spaces import Float32Array
+from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.episodes import Episode, play

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.imitation.measuring import Seeds
+from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.config import PpoConfig, ReinforcementConfig
 from robot_learning.learning.reinforcement.figures import explained_variance, refuse_bad_loss

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.learning.imitation.measuring import Seeds
 from robot_learning.learning.imitation.spaces import ActionLayout, ObservationLayout
+from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.checkpoint import make_ordinary_policy
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
