@@ -31,7 +31,7 @@ from robot_learning.headers.checkpoint_header import (
     read_checkpoint_header,
 )
 from robot_learning.headers.json_header import HeaderError
-from robot_learning.policies.config import from_plain, to_plain
+from robot_learning.policies.config import to_plain
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.families import family_named
@@ -161,7 +161,7 @@ def _plain_details(details: CheckpointDetails) -> dict[str, Any]:
 def _empty_policy(plain: Mapping[str, Any]) -> Policy:
     """The policy without weights. On the meta device: no memory, however large it claims to be."""
     family = family_named(str(plain["family"]))
-    config = from_plain(type(family.config), plain["config"])
+    config = decode(plain["config"], type(family.config), key="config")
     spec = decode(plain["spec"], PolicySpec, key="spec")
     with torch.device("meta"):
         return family.build(spec, None, config)

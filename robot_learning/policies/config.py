@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
-import msgspec
 from msgspec import Meta
 
-from robot_learning.core.decoding import check, mistakes
+from robot_learning.core.decoding import check, decode
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareAbove0
 from robot_learning.policies.errors import PolicyError
@@ -99,15 +98,6 @@ def to_plain(config: Any) -> dict[str, Any]:
     return plain
 
 
-def from_plain(kind: type[Config], plain: Mapping[str, Any]) -> Config:
-    """Read what `to_plain` gave; what is missing keeps its default.
-
-    Raises:
-        PolicyError: a name is unknown or a value has the wrong type.
-    """
-    return with_overrides(kind(), flattened(plain))
-
-
 def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
     """A copy with some values replaced: `{"hidden": [64, 64], "images.crop": 0.8}`.
 
@@ -134,28 +124,7 @@ def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
         if is_group:
             nested.setdefault(head, {})[rest] = value
         else:
-            changes[head] = _converted(hints[head], value, group + name)
+            changes[head] = decode(value, hints[head], key=group + name, error=PolicyError)
     for head, inner in nested.items():
         changes[head] = _with(getattr(config, head), inner, f"{group}{head}.")
     return replace(config, **changes)  # type: ignore[type-var]
-
-
-def _converted(kind: Any, value: Any, name: str) -> Any:
-    for mistake in mistakes(value, kind, name):
-        raise PolicyError(str(mistake))
-    return msgspec.convert(value, kind)
-
-
-def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, by dotted names.
-
-    >>> flattened({"images": {"crop": 0.8}, "hidden": [64]})
-    {'images.crop': 0.8, 'hidden': [64]}
-    """
-    found: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, Mapping):
-            found.update(flattened(value, f"{prefix}{name}."))
-        else:
-            found[prefix + name] = value
-    return found

@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.decoding import decode
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.files import fsync, write_atomically
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import DatasetError, FileAccessError
@@ -212,7 +214,7 @@ def read_journal(path: Path) -> RelabelJournal:
                 journal.devices.append(str(plain["device"]))
             else:
                 journal.entries.append(_entry(plain, journal.sitting))
-    except (ValueError, KeyError, TypeError, RecursionError) as problem:
+    except (ConfigurationError, ValueError, KeyError, TypeError, RecursionError) as problem:
         reason = f"{problem} is missing" if isinstance(problem, KeyError) else problem
         raise DatasetError(
             f"{path}: the journal of a relabelling that was cut off is damaged in line {number} "
@@ -254,7 +256,7 @@ def _sitting(plain: dict[str, Any]) -> Sitting:
     version = plain.pop("version")
     if version != _VERSION:
         raise ValueError(f"version {version}, and this package writes {_VERSION}")
-    sitting = Sitting(**{**plain, "rows": tuple(map(int, plain["rows"]))})
+    sitting = decode(plain, Sitting)
     rows = sitting.rows
     if not rows or sorted({*rows}) != [*rows] or not 0 <= rows[0] <= rows[-1] < sitting.length:
         raise ValueError(f"rows that are none of {sitting.length}, or not in order")

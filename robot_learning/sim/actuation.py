@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.decoding import Mistake
-from robot_learning.core.errors import ProfileError
 from robot_learning.core.profile import RobotProfile, SimInterface
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.composition import PREFIX, sim_interface
@@ -74,12 +73,14 @@ class Actuation:
             coupling.apply(qpos)
 
 
-def derive_actuation(model: mujoco.MjModel, profile: RobotProfile) -> Actuation:
+def derive_actuation(
+    model: mujoco.MjModel, profile: RobotProfile
+) -> tuple[Actuation, list[Mistake]]:
     """Find the map on the compiled model.
 
-    Raises:
-        ProfileError: a transmission is not a straight line over the joint's range, or the
-            profile's limits exceed those of the joint or of its control; it has every mistake.
+    Returns:
+        The map, and what is wrong with it: each transmission that is not a straight line over the
+        joint's range, and each limit of the profile beyond that of the joint or of its control.
     """
     sim = sim_interface(profile)
     names = [PREFIX + mjcf_joint_name(sim, name) for name in profile.joint_names]
@@ -97,9 +98,7 @@ def derive_actuation(model: mujoco.MjModel, profile: RobotProfile) -> Actuation:
         # A control's range mostly is the joint's, whose excess is told.
         mistakes += [mistake for mistake in line.mistakes if mistake.key not in told]
         scale[joint, actuator], offset[actuator] = line.scale, line.offset
-    if mistakes:
-        raise ProfileError(*(f"{profile.path}: {mistake}" for mistake in mistakes))
-    return Actuation(addresses, scale, offset, couplings)
+    return Actuation(addresses, scale, offset, couplings), mistakes
 
 
 def _driven_actuators(

@@ -11,6 +11,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from robot_learning.core.decoding import Mistake
 from robot_learning.core.errors import ConfigurationError, ProfileError, unknown_choice
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, IntArray
@@ -73,18 +74,10 @@ class SimModel:
         Raises:
             ConfigurationError: the rate is not above 0, or above that of the physics steps.
         """
-        if not (math.isfinite(control_rate_hz) and control_rate_hz > 0):
-            raise ConfigurationError(
-                f"the control rate must be above 0 Hz, found {control_rate_hz}"
-            )
+        if problem := _rate_problem(self.mj_model, control_rate_hz):
+            raise ConfigurationError(problem)
         model = copy.copy(self.mj_model)
         period_s = 1.0 / control_rate_hz
-        highest_hz = 1.0 / model.opt.timestep
-        if control_rate_hz > highest_hz * (1 + 1e-6):
-            raise ConfigurationError(
-                f"the control rate of {control_rate_hz:g} Hz is above that of the physics, "
-                f"{highest_hz:g} Hz (<option timestep> is {model.opt.timestep:g} s)"
-            )
         substeps = max(1, math.ceil(period_s / model.opt.timestep - 1e-6))
         model.opt.timestep = period_s / substeps
         return replace(self, mj_model=model, control_rate_hz=control_rate_hz, substeps=substeps)
@@ -116,10 +109,16 @@ def compose(
         adapt: changes the scene's specification before it is compiled.
 
     Raises:
-        ProfileError: the profile does not fit its MJCF; names the file, the key, what is valid.
+        ProfileError: the profile does not fit its MJCF; names the file, the key, what is valid, and
+            has every mistake that is found.
         ConfigurationError: an MJCF file is broken; names the file and the line.
     """
     model = compile_scene(profile, scene, adapt)
+    actuation, mistakes = derive_actuation(model, profile)
+    if problem := _rate_problem(model, profile.control_rate_hz):
+        mistakes.append(Mistake("control_rate_hz", problem))
+    if mistakes:
+        raise ProfileError(*(f"{profile.path}: {mistake}" for mistake in mistakes))
     sim = sim_interface(profile)
     joints = [model.joint(PREFIX + mjcf_joint_name(sim, name)).id for name in profile.joint_names]
     simulation = SimModel(
@@ -127,16 +126,26 @@ def compose(
         mj_model=model,
         qpos_addresses=model.jnt_qposadr[joints].astype(np.int64),
         dof_addresses=model.jnt_dofadr[joints].astype(np.int64),
-        actuation=derive_actuation(model, profile),
+        actuation=actuation,
         objects=_object_names(model),
         cameras=_camera_views(model, profile),
         control_rate_hz=profile.control_rate_hz,
         substeps=1,
     )
-    try:
-        return simulation.at_rate(profile.control_rate_hz)
-    except ConfigurationError as problem:
-        raise ProfileError(f"{profile.path}: control_rate_hz: {problem}") from problem
+    return simulation.at_rate(profile.control_rate_hz)
+
+
+def _rate_problem(model: mujoco.MjModel, rate_hz: float) -> str:
+    """Why a control rate does not go with a model's physics; empty where it does."""
+    if not (math.isfinite(rate_hz) and rate_hz > 0):
+        return f"the control rate must be above 0 Hz, found {rate_hz}"
+    highest_hz = 1.0 / model.opt.timestep
+    if rate_hz > highest_hz * (1 + 1e-6):
+        return (
+            f"the control rate of {rate_hz:g} Hz is above that of the physics, "
+            f"{highest_hz:g} Hz (<option timestep> is {model.opt.timestep:g} s)"
+        )
+    return ""
 
 
 def _object_names(model: mujoco.MjModel) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ def reshaped(folder: Path) -> None:
             "newer version .*_version 2",
         ),
         (lambda f: edit(f, lambda p: p.update(family="gm")), "unknown policy family 'gm'"),
-        (lambda f: edit(f, lambda p: p.update(family="act")), "unknown option '"),
+        (lambda f: edit(f, lambda p: p.update(family="act")), "config: unknown key '"),
         (lambda f: edit(f, lambda p: p.pop("spec")), "'spec' is missing"),
         (lambda f: edit(f, lambda p: p["spec"].update(rows=3)), "spec: unknown key 'rows'"),
         (lambda f: edit(f, lambda p: p["config"].update(hidden="x")), "hidden: expected"),

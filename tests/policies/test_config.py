@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robot_learning.core.decoding import decode
 from robot_learning.core.vocabulary import POLICY_FAMILIES
-from robot_learning.policies.config import from_plain, to_plain, with_overrides
+from robot_learning.policies.config import to_plain, with_overrides
 from robot_learning.policies.deterministic import DeterministicConfig
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.families import FAMILIES, family_named, make_policy
@@ -35,7 +36,7 @@ def test_overrides_reach_groups_and_keep_types() -> None:
 
 def test_a_configuration_survives_json() -> None:
     config = with_overrides(DeterministicConfig(), {"hidden": (3,), "images.crop": 0.5})
-    assert from_plain(DeterministicConfig, json.loads(json.dumps(to_plain(config)))) == config
+    assert decode(json.loads(json.dumps(to_plain(config))), DeterministicConfig) == config
 
 
 @pytest.mark.parametrize(

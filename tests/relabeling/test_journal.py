@@ -108,7 +108,7 @@ def a_flipped_bit(data: bytes) -> bytes:
         (lambda data: data + b"\x00" * 512 + b"\n", "damaged in line 4"),
         (lambda data: with_sum([1]), "no mapping"),
         (lambda data: with_sum({"version": 2}), "version 2, and this package writes 1"),
-        (lambda data: with_sum({"version": 1, "episode": "x"}), "'rows' is missing"),
+        (lambda data: with_sum({"version": 1, "episode": "x"}), "the key 'digest' is missing"),
         (lambda data: data + with_sum({"kind": "eaten", "row": 1}), "'eaten' is not a valid Kind"),
         (lambda data: data + with_sum({"kind": "labelled", "row": 1}), "'action' is missing"),
         (

@@ -235,11 +235,13 @@ def test_all_that_does_not_fit_is_named_at_once(edited_robot, table):
 def test_what_the_compiled_model_shows_is_named_at_once(edited_robot, table):
     profile = edited_robot(
         "tendon_arm",
-        mjcf=(('ctrlrange="0 255"', 'ctrlrange="0 100"'), ('range="-1 2"', 'range="-1 1.9"')),
+        (("control_rate_hz: ", "control_rate_hz: 99"),),
+        (('ctrlrange="0 255"', 'ctrlrange="0 100"'), ('range="-1 2"', 'range="-1 1.9"')),
     )
     with pytest.raises(ProfileError) as caught:
         compose(profile, table)
-    joint, control = caught.value.mistakes
+    joint, control, rate = caught.value.mistakes
+    assert "control_rate_hz: the control rate of 9950 Hz is above" in rate
     assert "exceeds the range" in joint
     assert "'grip' can hold" in control
 
