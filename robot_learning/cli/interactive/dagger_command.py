@@ -60,8 +60,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "launch.",
     )
     both = parser.add_argument_group("both ways")
-    for name, settings in _SHARED.items():
-        both.add_argument(name, **settings)
+    imitation_options.add_each(both, _SHARED)
     nodes = parser.add_argument_group("rounds over ROS nodes (without --env)")
     add_launch_options(nodes, DAGGER, without=[*map(_destination, _SHARED), _SETTINGS])
     imitation_options.add_options(parser, without=_SHARED)

@@ -14,7 +14,7 @@ from robot_learning.cli.interactive import imitation_options
 from robot_learning.cli.interactive.dart_options import OWN, SHARED
 from robot_learning.core.errors import ConfigurationError
 
-_ONLY_WITH_ENV = ("expert", "gate", "noise", "budget", "rounds", "episodes_per_round")
+_ONLY_WITH_ENV = ("expert", "gate", "noise", "budget", "episodes_per_round")
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -29,8 +29,7 @@ def add_parser(subparsers: Subparsers) -> None:
         epilog="With an operator's device, further options of `robot-learning record` may be given "
         "as name:=value.",
     )
-    for name, settings in {**SHARED, **OWN}.items():
-        parser.add_argument(name, **settings)
+    imitation_options.add_each(parser, {**SHARED, **OWN})
     parser.add_argument(
         "--estimate",
         nargs=2,
@@ -39,7 +38,7 @@ def add_parser(subparsers: Subparsers) -> None:
         help="only estimate the noise, from episodes of a dataset that the checkpoint was not "
         "trained on, and write it for `robot-learning record --dart-covariance`",
     )
-    imitation_options.add_options(parser, without=SHARED)
+    imitation_options.add_options(parser, without=(*SHARED, "--rounds"))
     parser.add_argument("assignments", nargs="*", metavar="name:=value", help=argparse.SUPPRESS)
     parser.set_defaults(run=run)
 
@@ -50,9 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
         for option in OWN:
             if getattr(arguments, _name(option)) is not None:
                 raise ConfigurationError(
-                    f"{option} is for this package's robots; --env has --set, --rounds, "
-                    "--episodes-per-round, and noise.alpha, noise.trace_cap among its settings"
+                    f"{option} is for this package's robots; --env has --iterations, "
+                    "--episodes-per-round and --set, with noise.alpha and noise.trace_cap"
                 )
+        arguments.rounds = arguments.iterations
         return imitation_options.run(arguments, "dart")
     for name in _ONLY_WITH_ENV:
         if getattr(arguments, name):

@@ -20,6 +20,11 @@ SHARED: dict[str, dict[str, Any]] = {
         "(default: psi.npz)",
     },
     **imitation_options.SHARED,
+    "--iterations": {
+        "type": int,
+        "help": "iterations of demonstrating and training (default: 3; with --env: until the "
+        "budget is spent, or 10)",
+    },
     "--seed": {
         "type": int,
         "default": 0,
@@ -40,7 +45,6 @@ OWN: dict[str, dict[str, Any]] = {
         f"of {', '.join(get_args(OperatorDevice))} (default: {EXPERT})"
     },
     "--dataset": {"type": Path, "help": "dataset folder to record into (default: OUT/dataset)"},
-    "--iterations": {"type": int, "help": "iterations of demonstrating and training (default: 3)"},
     "--episodes": {
         "type": int,
         "help": "successful episodes in each iteration, including those held out (default: 20)",

@@ -7,7 +7,7 @@ ask for. A command that has some of them already (`--set`, `--out`, `--resume`, 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,12 @@ from robot_learning.learning.imitation.expert_check import check_expert
 from robot_learning.learning.imitation.references import check_references
 
 GROUP = "any gymnasium environment (--env)"
+# A round is an iteration; papers use both words, and so may a user.
+_OTHER_NAMES = {
+    "--rounds": "--iterations",
+    "--iterations": "--rounds",
+    "--episodes-per-round": "--episodes-per-iteration",
+}
 # What `dagger` and `dart` take with --env and without it, in words that fit both.
 SHARED: dict[str, dict[str, Any]] = {
     "--resume": {"action": "store_true", "help": "continue the run in that folder"},
@@ -132,9 +138,19 @@ def add_options(parser: argparse.ArgumentParser, without: Collection[str] = ()) 
             `episodes_per_round`, … a number or None.
     """
     group = parser.add_argument_group(GROUP)
-    for name, settings in _OPTIONS.items():
-        if name not in without:
-            group.add_argument(name, **settings)
+    add_each(group, {name: it for name, it in _OPTIONS.items() if name not in without})
+
+
+def add_each(parser: argparse._ActionsContainer, options: Mapping[str, Mapping[str, Any]]) -> None:
+    """Add options, which are known by their other names too.
+
+    Args:
+        parser: parser of the command, or a group of its options.
+        options: settings of `add_argument` of each option, by its name.
+    """
+    for name, settings in options.items():
+        other = [_OTHER_NAMES[name]] if name in _OTHER_NAMES else []
+        parser.add_argument(name, *other, **settings)
 
 
 def run(arguments: argparse.Namespace, algorithm: str) -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from robot_learning.cli.interactive.imitation_options import add_options
 from robot_learning.cli.interactive.imitation_run import config_of
-from robot_learning.cli.main import main
+from robot_learning.cli.main import build_parser, main
 from robot_learning.core.errors import RobotLearningError
 
 EXPERT = """
@@ -41,6 +41,26 @@ def test_options_become_a_configuration() -> None:
     assert config.fit.optimizer.learning_rate == 1e-4
     assert config.evaluation.success_return == -200 and config.evaluation.episodes == 0
     assert config_of(options(), "bc").rounds == 10
+
+
+def test_a_round_may_be_called_an_iteration() -> None:
+    given = options("--iterations", "4", "--episodes-per-iteration", "3")
+    config = config_of(given, "dagger")
+    assert (config.rounds, config.episodes_per_round) == (4, 3)
+
+
+@pytest.mark.parametrize("name", ["--iterations", "--rounds"])
+def test_dart_takes_iterations_with_an_environment_and_without(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[int] = []
+    monkeypatch.setattr(
+        "robot_learning.cli.interactive.imitation_options.run",
+        lambda arguments, algorithm: found.append(arguments.rounds) or 0,
+    )
+    assert main(["dart", "--env", "Pendulum-v1", "--expert", "my_envs:expert", name, "7"]) == 0
+    assert found == [7]
+    assert build_parser().parse_args(["dart", name, "6"]).iterations == 6
 
 
 @pytest.mark.parametrize(
