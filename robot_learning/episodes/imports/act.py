@@ -75,7 +75,7 @@ class ActImporter:
         """
         paths = _episode_paths(source)
         left_out, places = LeftOut(), list[TextPlace]()
-        turns = JointTurns(self.options.profile)
+        turns, gaps = JointTurns(self.options.profile), nominal.Gaps()
         for path in paths:
             with open_foreign(path) as file, reading(path):
                 places += text_places(path, file, "/")
@@ -98,10 +98,11 @@ class ActImporter:
                     notes=told.notes,
                 )
                 episode = turns.applied(episode, path.name)
+                gaps.look(episode)
                 nominal.record_episode(recorder, episode, metadata, str(path))
                 finish_episode(recorder, report, told.outcome)
             progress(number + 1, len(paths))
-        report.notes += turns.notes()
+        report.notes += turns.notes() + gaps.notes()
         report.left_out.update(left_out.lines())
         if source.is_dir():
             known = {path.name for path in paths}

@@ -20,6 +20,7 @@ from robot_learning.episodes.format.schema import Column, Encoding, Stream
 from robot_learning.episodes.imports.bag import Bag, describe
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.message_streams import valid_kinds
+from robot_learning.messages.stamps import header_stamp_ns
 
 COMPRESSED = "/compressed"
 # A driver's first frames may be empty or cut off; a camera that never gives others is left out.
@@ -162,6 +163,8 @@ def _images(
 
 
 def _seen(camera: Camera, name: str, image: Any) -> BagCamera:
+    if not header_stamp_ns(image):
+        raise CommandError("no time is set in its stamp")
     if name.endswith(COMPRESSED):
         frame = compressed_frame(bytes(image.data), str(image.format))
         sized = replace(camera, width_px=frame.width_px, height_px=frame.height_px)

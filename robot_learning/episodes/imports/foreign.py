@@ -41,6 +41,10 @@ _NUMBER_TYPES = {
 }
 
 
+# Bytes in fewer rows or columns are a grid of sensors rather than a picture.
+_SMALLEST_PX = 16
+
+
 @dataclass(frozen=True)
 class Frames:
     """How an array holds the frames of a camera.
@@ -79,6 +83,8 @@ def frames_in(array: h5py.Dataset) -> Frames | None:
     dtype, shape = array.dtype.newbyteorder("="), array.shape
     if dtype == np.uint16 and array.ndim == 3:
         return Frames((shape[1], shape[2], 1), 1, None)
+    if dtype == np.uint8 and array.ndim == 3 and min(shape[1:]) >= _SMALLEST_PX:
+        return Frames((shape[1], shape[2], 3), 1, None)
     if dtype not in (np.uint8, np.uint16) or array.ndim != 4 or not all(shape[1:]):
         return None
     most = (1, 3, 4) if dtype == np.uint8 else (1,)

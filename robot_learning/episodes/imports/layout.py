@@ -342,6 +342,8 @@ def what_is_told(
         words = texts.get(TextPlace(path, place, name))
         if name in INSTRUCTIONS and words:
             told.instruction = told.instruction or words[0]
+            if words[0] != told.instruction:
+                told.notes[f"source_{name}"] = words[0]
         elif name == "outcome" and words and words[0] in OUTCOMES:
             told.outcome = words[0]
         elif name in _SUCCESSES and (success := _success(group, name, words)) is not None:

@@ -31,6 +31,8 @@ from robot_learning.episodes.recording.recorder import Recorder
 OBSERVATIONS = "observations"
 JPEG_START = b"\xff\xd8"
 _PACE_ROWS = 64
+# Roots of the columns that trainings use.
+_LEARNT = ("actions", "obs")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,30 @@ class NominalEpisode:
     rows: int
     arrays: Mapping[str, npt.NDArray[Any]]
     frames: Mapping[str, Callable[[int], Any]]
+
+
+class Gaps:
+    """Counts the rows in which an action or an observation is NaN or infinite."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+
+    def look(self, episode: NominalEpisode) -> None:
+        """Take an episode into account."""
+        for path, rows in episode.arrays.items():
+            if path.split("/", maxsplit=1)[0] not in _LEARNT or rows.dtype.kind != "f":
+                continue
+            if count := int((~np.isfinite(rows.reshape(len(rows), -1))).any(axis=1).sum()):
+                self._rows[path] = self._rows.get(path, 0) + count
+
+    def notes(self) -> list[str]:
+        """A sentence a column."""
+        remedies = {"actions": "these rows have no label, and nothing is learnt from them"}
+        other = "to train without it, name the other columns in data.observation_keys"
+        return [
+            f"'{path}' is NaN or infinite in {amount(count, 'row')}: {remedies.get(path, other)}"
+            for path, count in self._rows.items()
+        ]
 
 
 def describe(

@@ -75,6 +75,7 @@ class RobomimicImporter:
         """
         names: dict[str, str] = {}
         left_out, turns = LeftOut(), JointTurns(self.options.profile)
+        gaps = nominal.Gaps()
         with open_foreign(source) as file, reading(source):
             data = file["data"]
             demos = _demo_names(file, source)
@@ -96,11 +97,12 @@ class RobomimicImporter:
                     notes=told.notes,
                 )
                 episode = turns.applied(episode, item)
+                gaps.look(episode)
                 nominal.record_episode(recorder, episode, metadata, f"{source}: {item}")
                 names[name] = finish_episode(recorder, report, told.outcome)
                 progress(number + 1, len(demos))
             report.splits.update(_splits(source, file, names, texts, left_out))
-            report.notes += _notes(data, demos) + turns.notes()
+            report.notes += _notes(data, demos) + turns.notes() + gaps.notes()
             _leave_out_the_rest(file, left_out)
         report.left_out.update(left_out.lines())
 
@@ -210,7 +212,11 @@ def _splits(
         missing = [demo for demo in demos if demo not in names]
         if missing:
             left_out.add("mask/", name, f"{', '.join(missing[:5])}: not in the file")
-        splits[name.replace("/", "_")] = [names[demo] for demo in demos if demo in names]
+        if not demos:
+            left_out.add("mask/", name, "it names no demo")
+        # Each once, as whoever reads a split takes it.
+        known = dict.fromkeys(names[demo] for demo in demos if demo in names)
+        splits[name.replace("/", "_")] = list(known)
     return {name: episodes for name, episodes in splits.items() if episodes}
 
 

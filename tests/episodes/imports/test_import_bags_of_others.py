@@ -244,6 +244,10 @@ def test_what_cannot_be_taken_is_one_line_with_count_and_reason(
             r"message 0 of /front/image_raw/compressed, .*16 bits whose format 'png' does not say",
         ),
         (
+            lambda ns: image(0, "rgb8", 3),
+            r"message 0 of /front/image_raw, sensor_msgs/msg/Image: no time is set in its stamp",
+        ),
+        (
             lambda ns: ("/front/image_raw", JOINTS, joints(ns)[2]),
             r"/front/image_raw has the type sensor_msgs/msg/JointState; front/image_raw takes "
             "sensor_msgs/msg/Image",

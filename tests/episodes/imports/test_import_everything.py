@@ -61,13 +61,20 @@ def test_splits_are_taken_whatever_the_length_of_their_text(tmp_path: Path, dtyp
         file.create_dataset("mask/train", data=np.array(["demo_0", "demo_2"], dtype))
         file.create_dataset("mask/valid", data=np.array(["demo_1", "demo_7"], dtype))
         file["mask/numbers"] = np.array([0, 1])
+        file["mask/none"] = np.array([], "S8")
+        file["mask/twice"] = np.array([b"demo_1", b"demo_0", b"demo_1"])
 
     report, dataset = import_robomimic(tmp_path, fill)
     numbers = {name: [e[8:14] for e in s] for name, s in dataset.stored_splits().items()}
-    assert numbers == {"train": ["000000", "000002"], "valid": ["000001"]}
+    assert numbers == {
+        "train": ["000000", "000002"],
+        "valid": ["000001"],
+        "twice": ["000001", "000000"],
+    }
     assert report.left_out == {
         "mask/valid": "demo_7: not in the file",
         "mask/numbers": "no list of demos",
+        "mask/none": "it names no demo",
     }
 
 
@@ -83,6 +90,8 @@ def test_splits_are_taken_whatever_the_length_of_their_text(tmp_path: Path, dtyp
         ("obs/cam", np.zeros((ROWS, 3, 4, 5), np.uint8), "obs/cam", (4, 5, 3)),
         ("obs/grey", np.zeros((ROWS, 4, 5, 1), np.uint8), "obs/grey", (4, 5, 3)),
         ("obs/rgba", np.zeros((ROWS, 4, 5, 4), np.uint8), "obs/rgba", (4, 5, 3)),
+        ("obs/plain_grey", np.zeros((ROWS, 16, 20), np.uint8), "obs/plain_grey", (16, 20, 3)),
+        ("obs/touch", np.zeros((ROWS, 4, 5), np.uint8), "obs/touch", (4, 5)),
         ("obs/depth", np.zeros((ROWS, 4, 5), np.uint16), "obs/depth", (4, 5, 1)),
         ("obs/observations", np.zeros((ROWS, 4, 5, 3), np.uint8), "obs/observations", (4, 5, 3)),
         ("processed_actions", np.zeros((ROWS, 2)), "control/processed_actions", (2,)),
@@ -103,6 +112,7 @@ def test_an_array_is_taken(
 def test_frames_are_turned_the_right_way_round(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     frames = rng.integers(0, 256, (ROWS, 4, 5, 3), dtype=np.uint8)
+    plain_grey = rng.integers(0, 256, (ROWS, 16, 20), dtype=np.uint8)
     depth = rng.integers(0, 60000, (ROWS, 4, 5), dtype=np.uint16).astype(">u2")
 
     def fill(file: h5py.File) -> None:
@@ -110,6 +120,7 @@ def test_frames_are_turned_the_right_way_round(tmp_path: Path) -> None:
         in_each("obs/last", frames)(file)
         in_each("obs/opaque", np.concatenate([frames, frames[..., :1]], axis=3))(file)
         in_each("obs/grey", frames[..., :1])(file)
+        in_each("obs/plain_grey", plain_grey)(file)
         in_each("obs/depth", depth)(file)
 
     _, dataset = import_robomimic(tmp_path, fill)
@@ -119,6 +130,8 @@ def test_frames_are_turned_the_right_way_round(tmp_path: Path) -> None:
             np.testing.assert_array_equal(episode.frame(f"obs/{name}", row), frames[row])
         grey = np.repeat(frames[row, :, :, :1], 3, axis=2)
         np.testing.assert_array_equal(episode.frame("obs/grey", row), grey)
+        plain = episode.frame("obs/plain_grey", row)
+        np.testing.assert_array_equal(plain, np.repeat(plain_grey[row, :, :, None], 3, axis=2))
         np.testing.assert_array_equal(episode.frame("obs/depth", row)[..., 0], depth[row])
 
 
@@ -179,6 +192,32 @@ def test_attributes_give_outcome_instruction_and_notes(tmp_path: Path) -> None:
     notes = dataset.episode(dataset.episodes[1].name).metadata.notes
     assert notes["source_seed"] == "7"
     assert list(report.left_out) == ["data/demo_2 (attribute 'nothing')"]
+
+
+def test_a_second_instruction_is_a_note(tmp_path: Path) -> None:
+    def fill(file: h5py.File) -> None:
+        file["data/demo_0"].attrs["lang"] = "pick it"
+        file["data/demo_0"].attrs["task_description"] = "lift the cube"
+        file["data/demo_1"].attrs["lang"] = "pick it"
+        file["data/demo_1"].attrs["prompt"] = "pick it"
+
+    _, dataset = import_robomimic(tmp_path, fill)
+    assert [e.instruction for e in dataset.episodes] == ["pick it", "pick it", ""]
+    first, second, _ = (dataset.episode(e.name).metadata.notes for e in dataset.episodes)
+    assert first["source_task_description"] == "lift the cube"
+    assert not {"source_lang", "source_prompt"} & {*first, *second}
+
+
+def test_numbers_that_are_none_are_told(tmp_path: Path) -> None:
+    def fill(file: h5py.File) -> None:
+        in_each("obs/force", np.array([[np.nan], [np.inf], *[[0.0]] * (ROWS - 2)]))(file)
+        file["data/demo_1/actions"][2] = np.nan
+
+    report, _ = import_robomimic(tmp_path, fill)
+    notes = " / ".join(report.notes)
+    assert f"'obs/force' is NaN or infinite in {2 * DEMOS} rows: to train without it" in notes
+    assert "'actions' is NaN or infinite in 1 row: these rows have no label" in notes
+    assert "joint_pos" not in notes
 
 
 @pytest.mark.parametrize(
