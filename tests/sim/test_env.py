@@ -170,7 +170,7 @@ def test_options_place_objects_and_the_robot(make):
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
-        ({"reward": "shaped"}, "unknown reward 'shaped'"),
+        ({"reward": "shiny"}, "unknown reward 'shiny'"),
         ({"render_mode": "human"}, "unknown render mode 'human'.*rgb_array"),
         ({"cameras": ("wrist", "bak")}, "unknown camera 'bak'.*overview, wrist"),
         ({"control_rate_hz": -1.0}, "control rate must be above 0"),
