@@ -51,7 +51,10 @@ INNER: dict[str, tuple[str, ...]] = {
     "episodes": (
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
-    "learning": ("algorithms", "training", "evaluation", "imitation", "interactive"),
+    "learning": (
+        *("algorithms", "training", "evaluation", "corrective", "preferences"),
+        *("imitation", "interactive"),
+    ),
     "ros": (
         *("common", "recorder", "arbiter", "robot", "teleop", "session"),
         *("policy", "dagger", "demo"),

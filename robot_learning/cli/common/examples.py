@@ -74,6 +74,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "dart --task lift --iterations 3 --episodes 20",
         "dart --env Pendulum-v1 --expert my_experts:pendulum --budget labels=3000",
     ),
+    "ccil": (
+        "ccil data/lift --into data/lift-ccil",
+        "ccil --env Pendulum-v1 --expert my_experts:pendulum --seeds 3",
+    ),
     "gate": ("gate data/lift runs/lift-dagger/round_2/best --target-rate 0.05",),
     "ci": (
         "ci checks.yaml --junit report.xml",

@@ -19,6 +19,7 @@ import numpy as np
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.files import replacing
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.attributes import get_integer, set_text
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.reading import reading
@@ -87,6 +88,11 @@ class EpisodeSummary:
             raise ValueError(f"{plain['invalid_rows']} of {plain['rows']} rows are invalid")
         plain["sources"] = tuple(str(source) for source in plain["sources"])
         return cls(**plain)
+
+
+def is_corrective(summary: EpisodeSummary) -> bool:
+    """Whether an episode's rows are corrective labels, which were computed and not recorded."""
+    return Source.CORRECTIVE.name.lower() in summary.sources
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
