@@ -1,6 +1,6 @@
-"""Corrective labels (CCIL): do they keep the bound of their error, and what does one cost?
+"""Corrective labels (CCIL): do they keep their bound, what does one cost, and do they help?
 
-python benchmarks/bench_corrective.py [--seeds 5] [--cases pendulum reach lift]
+python benchmarks/bench_corrective.py [--seeds 5] [--cases pendulum reach lift] [--gain pendulum]
 
 The simulator is asked afterwards: put into the state of a label, it takes the label's action, and
 where that really leads is compared with where it was to lead. Shares are of accepted labels, means
@@ -8,7 +8,9 @@ with 95 % intervals over seeds; `rejected` shows what the same share would be am
 The contestant of speed solves for one state at a time with the same networks, by automatic
 differentiation and a linear solve for each, as the authors' code does.
 
-Whether a policy gains by them is measured by `bench_imitation.py --methods bc ccil`.
+The gain is paired: BC and BC with corrective labels from the same demonstrations, with the same
+network, gradient steps and evaluated episodes, in the cases and the protocol of bench_imitation.py
+(50 labels of each episode), but all episodes in one round.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import imitation_cases
 import numpy as np
 import torch
 from harness import Row, Spread, ratio, report, take_turns
@@ -40,6 +43,7 @@ from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
     record_demonstrations,
 )
+from robot_learning.learning.imitation.loop import run_imitation
 from robot_learning.sim.env import RobotEnv
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "examples"))
@@ -242,14 +246,42 @@ def speed() -> Spread:
     return ratio(*a_label)
 
 
+def gain(name: str, seeds: int) -> list[Row]:
+    """Success of BC, with corrective labels, and the difference, paired over seeds."""
+    case = imitation_cases.CASES[name]
+    effort = replace(imitation_cases.FULL, rounds=1, episodes=25, reference_episodes=0)
+    whole = replace(case, episodes=imitation_cases.FULL.rounds * case.episodes)
+    shares: dict[str, list[float]] = {}
+    labels: list[float] = []
+    for seed in range(seeds):
+        for method in ("bc", "ccil"):
+            config = imitation_cases.config_of(whole, method, seed, effort)
+            with tempfile.TemporaryDirectory() as folder:
+                env, expert = imitation_cases.env_of(case), case.expert
+                (result,) = run_imitation(config, folder, env=env, expert=expert)
+            shares.setdefault(method, []).append(result.success or 0.0)
+            labels += [result.corrective_labels] * (result.corrective_labels is not None)
+    pairs = zip(shares["ccil"], shares["bc"], strict=True)
+    found = {
+        "success of BC": mean(shares["bc"]),
+        "success with corrective labels": mean(shares["ccil"]),
+        "difference": mean([with_labels - without for with_labels, without in pairs]),
+        "corrective labels": mean(labels),
+    }
+    return [Row(f"{name}: {title}", _spread(one, seeds), "") for title, one in found.items()]
+
+
 def main() -> int:
     """Measure and report."""
     parser = argparse.ArgumentParser(description="Trust in corrective labels, and their cost.")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--cases", nargs="*", choices=CASES, default=list(CASES))
+    parser.add_argument("--gain", nargs="*", choices=imitation_cases.CASES, default=["pendulum"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = [Row("batch beside one at a time, a label", speed(), "x", ">= 50")]
+    for name in arguments.gain:
+        rows += gain(name, arguments.seeds)
     for case in arguments.cases:
         seen = [ask(case, seed) for seed in range(arguments.seeds)]
         for name, bound in (

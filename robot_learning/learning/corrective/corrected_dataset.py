@@ -88,8 +88,9 @@ def correct_dataset(
     found = correct(steps.transitions, config, progress)
     if not len(found.labels):
         raise DatasetError(
-            f"{dataset.path}: none of {amount(found.tried, 'label')} can be trusted: {found.rejected}. More "
-            "demonstrations, or some with noise (DART), let the dynamics be learnt better"
+            f"{dataset.path}: none of {amount(found.tried, 'label')} can be trusted: "
+            f"{found.rejected}. More demonstrations, or some with noise (DART), let the dynamics "
+            "be learnt better"
         )
     beside = target.with_name(f".{target.name}.{os.getpid()}.corrected")
     target.parent.mkdir(parents=True, exist_ok=True)
