@@ -77,6 +77,7 @@ TEST = [
     "psutil>=5.9.4",
     "stable-baselines3>=2.6",
     "imageio>=2.14.1",
+    "choix>=0.4.1",
 ]
 # What builds the pages in docs/.
 DOCS = ["sphinx>=8.1", "myst-parser>=4", "furo>=2025.7.19"]

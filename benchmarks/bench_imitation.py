@@ -1,4 +1,4 @@
-"""Does correcting help? BC, BC with noise, DART, DAgger and HG-DAgger in four environments.
+"""Does correcting help? BC, BC with noise, CCIL, DART, DAgger and HG-DAgger in four environments.
 
 python benchmarks/bench_imitation.py [--seeds 5] [--processes 2] [--cases lift hopper] [--quick]
 

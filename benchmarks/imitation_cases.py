@@ -1,4 +1,4 @@
-"""What bench_imitation.py compares: four environments, five methods, one protocol."""
+"""What bench_imitation.py compares: four environments, six methods, one protocol."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ CASES: Mapping[str, Case] = {
 METHODS: Mapping[str, str] = {
     "bc": "BC",
     "noise": "BC + isotropic noise",
+    "ccil": "CCIL",
     "dart": "DART",
     "dagger": "DAgger",
     "hg_dagger": "HG-DAgger",
@@ -109,6 +110,8 @@ def config_of(case: Case, method: str, seed: int, effort: Effort) -> ImitationCo
 def _of_method(case: Case, method: str) -> dict[str, Any]:
     if method == "bc":
         return {"algorithm": "bc"}
+    if method == "ccil":
+        return {"algorithm": "ccil"}
     if method == "noise":
         return {"algorithm": "bc", "noise": {"sigma": case.sigma}}
     if method == "dart":

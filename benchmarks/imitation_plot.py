@@ -16,11 +16,12 @@ COSTS = {"labels": "labels", "episodes": "episodes", "expert_s": "expert seconds
 COLOURS = {
     "bc": "#7f7f7f",
     "noise": "#e69f00",
+    "ccil": "#cc79a7",
     "dart": "#d55e00",
     "dagger": "#0072b2",
     "hg_dagger": "#009e73",
 }
-MARKERS = {"bc": "o", "noise": "v", "dart": "^", "dagger": "s", "hg_dagger": "D"}
+MARKERS = {"bc": "o", "noise": "v", "ccil": "x", "dart": "^", "dagger": "s", "hg_dagger": "D"}
 
 
 def plot(runs: Runs, evaluation_episodes: int, path: Path) -> None:

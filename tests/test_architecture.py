@@ -52,8 +52,8 @@ INNER: dict[str, tuple[str, ...]] = {
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
     "learning": (
-        *("algorithms", "training", "iteration", "evaluation", "imitation"),
-        *("reinforcement", "interactive"),
+        *("algorithms", "training", "iteration", "evaluation", "corrective", "preferences"),
+        *("imitation", "reinforcement", "interactive"),
     ),
     "ros": (
         *("common", "recorder", "arbiter", "robot", "teleop", "session"),

@@ -84,6 +84,10 @@ COMMANDS: Mapping[str, Command] = {
         "interactive.dart_command",
         "demonstrate with noise shaped like the policy's own errors, and train (DART)",
     ),
+    "ccil": Command(
+        "interactive.ccil_command",
+        "add corrective labels beside demonstrations, without asking anybody (CCIL)",
+    ),
     "bc": Command(
         "interactive.bc_command",
         "clone an expert's behaviour in any gymnasium environment",

@@ -65,12 +65,26 @@ class Mode(IntEnum):
 class Source(IntEnum):
     """Whose action the robot follows; the numbers are those of the column `control/source`.
 
-    NONE: nobody's: the robot is disabled, holding, or stopped by a fault.
+    NONE: nobody's: the robot is disabled, holding, or stopped by a fault. CORRECTIVE: nobody's, as
+    nothing moved: the row was computed (`robot-learning ccil`), and its action leads back to what
+    was demonstrated. An arbiter never says so.
     """
 
     NONE = 0
     HUMAN = 1
     POLICY = 2
+    CORRECTIVE = 3
+
+
+class CorrectiveKind(IntEnum):
+    """How a corrective label was made; the numbers are those of the column `origin/kind`.
+
+    BACKTRACK: the action of a row, in a state from which it leads to the state of that row.
+    DISTURBED_ACTION: another action, in a state from which it leads to that row's successor.
+    """
+
+    BACKTRACK = 1
+    DISTURBED_ACTION = 2
 
 
 class Limit(IntFlag):

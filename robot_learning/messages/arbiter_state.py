@@ -57,6 +57,8 @@ _AS_THEY_ARE = (
     *("tick", "publishing", "handover", "noise", "noise_set", "episode", "policy_epoch"),
     *("refused", "last_refusal", "missed_ticks"),
 )
+# Those that an arbiter can have in control.
+_SOURCES = tuple(source.name for source in Source if source is not Source.CORRECTIVE)
 _LIMIT_NAMES = [(int(limit), str(limit.name).lower()) for limit in Limit]
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -233,8 +235,8 @@ def _mode(name: str) -> Mode:
 
 
 def _source(name: str) -> Source:
-    if name not in Source.__members__:
-        raise ValueError(unknown_choice("source", name, Source.__members__))
+    if name not in _SOURCES:
+        raise ValueError(unknown_choice("source", name, _SOURCES))
     return Source[name]
 
 

@@ -79,10 +79,16 @@ def read_recording(episode: Episode, column: str, profile: RobotProfile) -> Reco
 
     Raises:
         ConfigurationError: no such column, or other joints than the robot's; names both sides.
-        EpisodeError: the episode lacks the column, or has fewer than two usable rows of it.
+        EpisodeError: the episode lacks the column, has fewer than two usable rows of it, or holds
+            corrective labels.
     """
     if column not in COLUMNS:
         raise ConfigurationError(unknown_choice("column to replay", column, COLUMNS))
+    if episode.origins is not None:
+        raise EpisodeError(
+            f"{episode.path}: holds corrective labels, which nobody drove; replay "
+            f"{episode.origins.episode}, which they were made for"
+        )
     info, path = episode.info, COLUMNS[column]
     if tuple(info.joint_names) != profile.joint_names:
         raise ConfigurationError(

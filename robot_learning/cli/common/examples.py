@@ -84,6 +84,10 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "rl ppo --env Hopper-v5 --steps 1000000 --seeds 3 --plot hopper.png",
         "rl ppo --env Pendulum-v1 --set discount=0.9 --out runs/pendulum",
     ),
+    "ccil": (
+        "ccil data/lift --into data/lift-ccil",
+        "ccil --env Pendulum-v1 --expert my_experts:pendulum --seeds 3",
+    ),
     "gate": ("gate data/lift runs/lift-dagger/round_2/best --target-rate 0.05",),
     "ci": (
         "ci checks.yaml --junit report.xml",

@@ -128,6 +128,7 @@ def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:
     info, episodes = dataset.info, dataset.episodes
     sizes = [(folder.episodes_path / summary.name).stat().st_size for summary in episodes]
     trash = folder.path / "trash"
+    corrective = dataset.corrective_rows
     return {
         "dataset": str(dataset.path),
         "robot": info.robot,
@@ -139,6 +140,7 @@ def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:
         "unfinished": len(folder.partial_paths()),
         "in_trash": len(list(trash.glob("*.hdf5*"))) if trash.is_dir() else 0,
         "rows": dataset.rows,
+        **({"corrective_rows": corrective} if corrective else {}),
         "seconds": round(dataset.rows / info.rate_hz, 3),
         "mebibytes": round(sum(sizes) / 2**20, 2),
         "outcomes": dict(Counter(summary.outcome for summary in episodes)),

@@ -6,7 +6,7 @@ import argparse
 
 from robot_learning.core.vocabulary import OUTCOMES
 
-SOURCES = ("human", "policy", "none")
+SOURCES = ("human", "policy", "none", "corrective")
 VERDICTS = ("good", "bad")
 ALL_ROWS = ":"
 """The slice of all rows of an episode."""

@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 
 from robot_learning.cli.common.console import progress_bar
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.vocabulary import CorrectiveKind
+from robot_learning.episodes.format.origins import Origins
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.names import find_episode
@@ -30,6 +33,8 @@ def run_view(arguments: argparse.Namespace) -> int:
             check_cameras(episode)
         save_picture(episode, picture, arguments.frames)
         print(picture)
+        if episode.origins is not None:
+            print(_origins_text(episode.origins))
         for reason in episode.quality.get("reasons", ()):
             print(f"recording {episode.quality['verdict']}: {reason}")
         if arguments.video:
@@ -38,3 +43,14 @@ def run_view(arguments: argparse.Namespace) -> int:
                 save_film(episode, film, progress)
             print(film)
     return 0
+
+
+def _origins_text(origins: Origins) -> str:
+    """What the rows of an episode of corrective labels were made for."""
+    rows, kinds = len(origins.row), origins.kind.tolist()
+    return (
+        f"{amount(rows, 'corrective label')} ({kinds.count(CorrectiveKind.BACKTRACK)} BackTrack, "
+        f"{kinds.count(CorrectiveKind.DISTURBED_ACTION)} DisturbedAction) for the rows "
+        f"{origins.row.min()} to {origins.row.max()} of {origins.episode}; each leads back to "
+        f"within {origins.error_bound.max():.2g} standard deviations of the state"
+    )

@@ -1,4 +1,4 @@
-"""The options of `bc`, `dagger` and `dart` with `--env`: any gymnasium environment, any expert.
+"""The options of `bc`, `ccil`, `dagger`, `dart` with `--env`: any environment, any expert.
 
 `add_options(parser)` gives a command these options, `run(arguments, algorithm)` does what they
 ask for. A command that has some of them already (`--set`, `--out`, `--resume`, …) says so.
@@ -158,7 +158,7 @@ def run(arguments: argparse.Namespace, algorithm: str) -> int:
 
     Args:
         arguments: parsed; `env` is given.
-        algorithm: `bc`, `dagger` or `dart`.
+        algorithm: `bc`, `ccil`, `dagger` or `dart`.
 
     Raises:
         RobotLearningError: an option, the environment or the expert is wrong.

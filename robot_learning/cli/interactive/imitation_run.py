@@ -1,4 +1,4 @@
-"""What `bc`, `dagger` and `dart` do with `--env`: the study that their options ask for."""
+"""What `bc`, `ccil`, `dagger` and `dart` do with `--env`: the study that their options ask for."""
 
 from __future__ import annotations
 

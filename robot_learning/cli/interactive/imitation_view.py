@@ -22,6 +22,7 @@ from robot_learning.learning.training.errors import RunError
 _COLUMNS = (
     ("episodes", "episodes", 6, "", False),
     ("labels", "labels", 6, "", False),
+    ("corrective_labels", "corrective", 6, "", False),
     ("expert_s", "expert", 3, " s", False),
     ("success", "success", 2, "", True),
     ("return_mean", "return", 3, "", True),

@@ -24,6 +24,7 @@ from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import (
     EpisodeSummary,
+    is_corrective,
     read_index,
     read_splits,
     write_index,
@@ -106,8 +107,8 @@ class Dataset:
             rounds: DAgger rounds to keep; None keeps any.
             operators: operators to keep; None keeps any.
             instructions: instructions to keep; None keeps any.
-            sources: sources (`human`, `policy`, `none`) of which one has to be in control at some
-                row; None keeps any.
+            sources: sources (`human`, `policy`, `none`, `corrective`) of which one has to be in
+                control at some row; None keeps any.
             verdicts: quality verdicts to keep; None keeps any.
             names: file names of episodes to keep; None keeps any.
         """
@@ -157,7 +158,8 @@ class Dataset:
         """Divide the episodes at random, whole; the same seed gives the same parts.
 
         Every part has at least one episode, if there are enough. Episodes with equal digests
-        are one episode that was recorded twice: they stay together.
+        are one episode that was recorded twice: they stay together. Corrective labels stay with
+        the episode that they were made for.
 
         Raises:
             DatasetError: the fractions are not positive, sum to more than 1, or there are
@@ -166,8 +168,10 @@ class Dataset:
         if min(fractions.values(), default=0) <= 0 or sum(fractions.values()) > 1 + 1e-9:
             raise DatasetError(f"split fractions are positive and sum to at most 1: {fractions}")
         copies: dict[str, list[str]] = {}
+        origins = self._digests_of_origins()
         for summary in self._episodes:
-            copies.setdefault(summary.digest, []).append(summary.name)
+            digest = origins.get(summary.name, summary.digest)
+            copies.setdefault(digest, []).append(summary.name)
         if len(copies) < len(fractions):
             what = "episodes" if len(copies) == len(self) else "different episodes"
             raise DatasetError(
@@ -186,6 +190,25 @@ class Dataset:
             parts[part] = self.select(names=[name for same in order[used:end] for name in same])
             used = end
         return parts
+
+    @property
+    def corrective_rows(self) -> int:
+        """Rows of the chosen episodes that are corrective labels."""
+        return sum(summary.rows for summary in self._episodes if is_corrective(summary))
+
+    def _digests_of_origins(self) -> dict[str, str]:
+        """Of episodes of corrective labels the digests of the episodes that they were made for."""
+        corrective = [s.name for s in self._episodes if is_corrective(s)]
+        if not corrective:
+            return {}
+        recorded = [s for s in self._episodes if not is_corrective(s)]
+        known = {self.episode(s.name).recording_digest: s.digest for s in recorded}
+        found = {}
+        for name in corrective:
+            origins = self.episode(name).origins
+            if origins is not None:
+                found[name] = known.get(origins.digest, origins.digest)
+        return found
 
     def copies(self) -> dict[str, str]:
         """Episodes that are equal to an earlier one, by their digests -> that one."""
@@ -297,6 +320,21 @@ class Dataset:
         counts = [summary.rows for summary in self._episodes]
         return np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
 
+    def row_bounds(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(rows,) the first row of the run that each row lies in, and the row after its last.
+
+        The rows of a run follow each other in time. A recorded episode is one run; of corrective
+        labels every row is one of its own.
+        """
+        starts = self.row_starts()
+        counts = np.diff(starts)
+        first, end = np.repeat(starts[:-1], counts), np.repeat(starts[1:], counts)
+        for number, summary in enumerate(self._episodes):
+            if is_corrective(summary):
+                rows = np.arange(starts[number], starts[number + 1])
+                first[rows], end[rows] = rows, rows + 1
+        return first, end
+
     def action_valid(self) -> npt.NDArray[np.bool_]:
         """(rows,) whether each row's label can be trained on: fresh, and not NaN."""
         stream = self._action_stream()
@@ -339,7 +377,8 @@ class Dataset:
     def expert_rows(self) -> npt.NDArray[np.bool_]:
         """(rows,) whether each row's label is an expert's, read once and kept.
 
-        It is where the human drove or a label layer covers the row. A dataset that records
+        It is where the human drove, a label layer covers the row, or the row is a corrective label,
+        which follows from what an expert demonstrated. A dataset that records
         nobody's control, an imported one, holds demonstrations: every row is.
 
         Raises:
@@ -349,7 +388,7 @@ class Dataset:
             if not self.has_column("control/source"):
                 self._expert = np.ones(self.rows, bool)
             else:
-                self._expert = self.source_rows(["human"])
+                self._expert = self.source_rows(["human", "corrective"])
                 for summary, start in zip(self._episodes, self.row_starts(), strict=False):
                     for layer in self.episode(summary.name).labels():
                         self._expert[start : start + summary.rows] |= layer.mask

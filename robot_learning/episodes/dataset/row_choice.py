@@ -23,7 +23,8 @@ class RowChoice:
     Attributes:
         first: first row of the range, counted from 0; negative counts from the episode's end.
         end: row after the last of the range; None for the end of the episode.
-        only: source (`human`, `policy` or `none`) that was in control of the rows; empty for any.
+        only: source (`human`, `policy`, `none` or `corrective`) that was in control of the rows;
+            empty for any.
         every: step with which the remaining rows are taken, beginning with the first; 1 takes all.
     """
 

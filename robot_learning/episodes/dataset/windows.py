@@ -48,9 +48,9 @@ class Windows:
 
     A window maps each observation key to (observation_steps, *shape), `action` to
     (action_steps, n), and `observation_is_pad` and `action_is_pad` to masks that are True
-    where the window reaches beyond its episode (the first or last row stands there instead),
-    and, for actions, where a row has no usable label. Floats are float32, images uint8 (height,
-    width, channels). A batch has one more axis in front.
+    where the window reaches beyond its run of rows (`Dataset.row_bounds`; the first or last row
+    stands there instead), and, for actions, where a row has no usable label. Floats are float32,
+    images uint8 (height, width, channels). A batch has one more axis in front.
 
     Attributes:
         rows: (windows,) the current row of each window, among all rows of the dataset.
@@ -97,6 +97,7 @@ class Windows:
         if labels is not None:
             self.action_valid &= labels
         self._starts = dataset.row_starts()
+        self._first, self._end = dataset.row_bounds()
         self.rows = self._chosen_rows()
         if not len(self.rows):
             raise DatasetError(f"{dataset.path}: no window can be made: {self._why_none()}")
@@ -118,7 +119,7 @@ class Windows:
         """Several windows at once: much faster than one by one."""
         chosen = np.asarray(indices, np.int64)
         rows, episodes = self.rows[chosen][:, None], self._episode_of[chosen]
-        first, end = self._starts[episodes][:, None], self._starts[episodes + 1][:, None]
+        first, end = self._first[rows], self._end[rows]
         history = rows + np.arange(1 - self.spec.observation_steps, 1)
         future = rows + np.arange(self.spec.action_steps)
         history_rows, future_rows = np.maximum(history, first), np.minimum(future, end - 1)
@@ -176,8 +177,7 @@ class Windows:
             invalid = self.dataset.array("invalid") != 0
             before = np.concatenate([[0], np.cumsum(invalid)])
             rows = np.arange(len(invalid))
-            episodes = np.searchsorted(self._starts, rows, "right") - 1
-            first = np.maximum(rows + 1 - self.spec.observation_steps, self._starts[episodes])
+            first = np.maximum(rows + 1 - self.spec.observation_steps, self._first)
             chosen &= before[rows + 1] == before[first]
             chosen &= self.action_valid
         if self.spec.sources:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.source import ExportSource
 from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.store.index import is_corrective
 
 Progress = Callable[[int, int], None]
 
@@ -72,6 +74,8 @@ def export_dataset(
     """
     if path.exists():
         raise DatasetError(f"{path}: exists already; export to another place")
+    corrective = [summary.name for summary in dataset.episodes if is_corrective(summary)]
+    dataset = dataset.without(corrective)
     source = ExportSource(dataset, valid_only=valid_only, min_rows=min_rows)
     beside = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -84,7 +88,14 @@ def export_dataset(
         if beside.is_dir():
             shutil.rmtree(beside)
         beside.unlink(missing_ok=True)
+    if corrective:
+        notes = (*notes, _corrective_note(len(corrective)))
     return ExportReport(path, len(source.sections), source.rows, dict(source.left_out), notes)
+
+
+def _corrective_note(episodes: int) -> str:
+    text = amount(episodes, "episode of corrective labels is", "episodes of corrective labels are")
+    return f"{text} left out: their rows do not follow each other in time"
 
 
 def _ignore(_done: int, _total: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import h5py
 
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.quality import (
     QualityThresholds,
     RowMonitor,
@@ -17,15 +18,18 @@ from robot_learning.episodes.format.sampler import NEVER_NS, Sample, SampledRow,
 from robot_learning.episodes.format.schema import DatasetInfo, RowFault
 
 
-def quality_of_rows(file: h5py.File, info: DatasetInfo, rows: int) -> dict[str, Any]:
+def quality_of_rows(
+    file: h5py.File, info: DatasetInfo, rows: int, thresholds: QualityThresholds | None = None
+) -> dict[str, Any]:
     """The report as far as the rows show it: of each stream only the samples that are in rows.
 
     Args:
         file: the episode file.
         info: description of the dataset.
         rows: number of rows to judge, from the first.
+        thresholds: what the figures are judged by; None for the defaults.
     """
-    thresholds = QualityThresholds()
+    thresholds = thresholds or QualityThresholds()
     monitor = RowMonitor(info)
     streams = {s.name: StreamMonitor(s.rate_hz, thresholds.gap_periods) for s in info.streams}
     counts = {s.name: StreamCounts() for s in info.streams}
@@ -58,3 +62,16 @@ def quality_of_rows(file: h5py.File, info: DatasetInfo, rows: int) -> dict[str, 
     report["reasons"] = [reason for reason in report["reasons"] if " Hz instead of " not in reason]
     report["verdict"] = "bad" if report["reasons"] else "good"
     return report
+
+
+def quality_of_corrective_rows(file: h5py.File, info: DatasetInfo, rows: int) -> dict[str, Any]:
+    """The report of corrective labels, of which few are as good as many.
+
+    Args:
+        file: the episode file.
+        info: description of the dataset.
+        rows: number of rows to judge, from the first.
+    """
+    report = quality_of_rows(file, info, rows, QualityThresholds(duration_min_s=0.0))
+    # Also where the dataset records nobody's control, as an imported one.
+    return {**report, "source_rows": {str(int(Source.CORRECTIVE)): rows}}

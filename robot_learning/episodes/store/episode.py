@@ -28,6 +28,7 @@ from robot_learning.episodes.format.episode_file import KEPT, ROW_COLUMNS, STREA
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.frames import FrameReader
 from robot_learning.episodes.format.images import decode_jpeg
+from robot_learning.episodes.format.origins import Origins, read_origins
 from robot_learning.episodes.format.quality import timing_reasons
 from robot_learning.episodes.format.reading import reading
 from robot_learning.episodes.format.safe_open import open_checked
@@ -177,6 +178,12 @@ class Episode:
         with reading(self.path):
             attributes = self._file.attrs
             return KEPT in attributes and bool(get_value(self._file, KEPT))
+
+    @cached_property
+    def origins(self) -> Origins | None:
+        """Where its rows came from, if they are corrective labels; None if it was recorded."""
+        with reading(self.path):
+            return read_origins(self._file, self.rows)
 
     @cached_property
     def valid(self) -> npt.NDArray[np.bool_]:

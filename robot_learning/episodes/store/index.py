@@ -89,6 +89,11 @@ class EpisodeSummary(Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.json.encode(self).decode()
 
 
+def is_corrective(summary: EpisodeSummary) -> bool:
+    """Whether an episode's rows are corrective labels, which were computed and not recorded."""
+    return Source.CORRECTIVE.name.lower() in summary.sources
+
+
 def read_index(folder: DatasetFolder) -> dict[str, EpisodeSummary]:
     """The episodes of the index, by name.
 

@@ -23,6 +23,7 @@ from robot_learning.episodes.format.journaled_file import (
     JournaledFile,
     journal_path,
 )
+from robot_learning.episodes.format.origins import Origins
 from robot_learning.episodes.format.reading import reading
 from robot_learning.episodes.format.row_quality import quality_of_rows
 from robot_learning.episodes.format.sampler import NEVER_NS
@@ -69,12 +70,12 @@ def verify_dataset(folder: DatasetFolder, progress: Progress | None = None) -> l
         for name in indexed
         if name not in set(names)
     ]
-    recorded: dict[str, str] = {}
+    known = _Known()
     for number, name in enumerate(names):
-        problems += _episode_problems(folder, name, indexed.get(name), recorded)
+        problems += _episode_problems(folder, name, indexed.get(name), known)
         if progress:
             progress(number + 1, len(names))
-    return problems
+    return problems + _origin_problems(known)
 
 
 def repair_dataset(folder: DatasetFolder, progress: Progress | None = None) -> RepairReport:
@@ -220,10 +221,40 @@ def summary_of(path: Path) -> EpisodeSummary:
         return episode.summary()
 
 
+@dataclass
+class _Known:
+    """What is known of the episodes that were looked at so far.
+
+    Attributes:
+        names: name of the first episode with each digest.
+        rows: number of rows of the recorded episode with each digest of a recording.
+        origins: where the rows of corrective episodes came from, by their names.
+    """
+
+    names: dict[str, str] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    origins: dict[str, Origins] = field(default_factory=dict)
+
+
+def _origin_problems(known: _Known) -> list[str]:
+    """The corrective labels whose rows are not in the dataset."""
+    problems = []
+    for name, origins in known.origins.items():
+        rows = known.rows.get(origins.digest)
+        if rows is None:
+            problems.append(
+                f"{name}: its corrective labels were made for {origins.episode}, which was deleted "
+                "or changed since; delete it, or make new ones with `robot-learning ccil`"
+            )
+        elif len(origins.row) and not 0 <= origins.row.min() <= origins.row.max() < rows:
+            problems.append(f"{name}: a corrective label belongs to a row that is not there")
+    return problems
+
+
 def _episode_problems(
-    folder: DatasetFolder, name: str, summary: EpisodeSummary | None, recorded: dict[str, str]
+    folder: DatasetFolder, name: str, summary: EpisodeSummary | None, known: _Known
 ) -> list[str]:
-    """The problems of an episode; `recorded` has the earlier ones by digest, and is added to."""
+    """The problems of an episode; `known` has those before it, and is added to."""
     path, problems = folder.episodes_path / name, []
     try:
         with Episode(path) as episode:
@@ -239,7 +270,11 @@ def _episode_problems(
                 for column in episode.verify_digests()
             ]
             problems += [f"{name}: {problem}" for problem in _row_problems(episode)]
-            first = recorded.setdefault(episode.digest, name)
+            if episode.origins is not None:
+                known.origins[name] = episode.origins
+            else:
+                known.rows[episode.recording_digest] = episode.rows
+            first = known.names.setdefault(episode.digest, name)
             if first != name:
                 problems.append(f"{name}: is equal to {first} in everything recorded; delete one")
     except RobotLearningError as problem:

@@ -20,7 +20,11 @@ from robot_learning.episodes.format.episode_file import (
     write_outcome,
 )
 from robot_learning.episodes.format.errors import EpisodeError
-from robot_learning.episodes.format.row_quality import quality_of_rows
+from robot_learning.episodes.format.origins import write_origins
+from robot_learning.episodes.format.row_quality import (
+    quality_of_corrective_rows,
+    quality_of_rows,
+)
 from robot_learning.episodes.format.schema import RowFault
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
@@ -37,7 +41,8 @@ def trim_episode(
 ) -> tuple[EpisodeSummary, Path]:
     """Keep a range of an episode's rows. Hold the lock.
 
-    The quality report is made again from the rows that are kept, and labels are cut with them.
+    The quality report is made again from the rows that are kept, and labels and origins are cut
+    with them.
 
     Args:
         folder: the dataset.
@@ -95,7 +100,10 @@ def _write(episode: Episode, file: h5py.File, start: int, stop: int) -> None:
     for layer in episode.labels(removed=True):
         mask, actions = layer.mask[start:stop], layer.actions[start:stop]
         write_layer(file, replace(layer, mask=mask, actions=actions))
-    quality = quality_of_rows(file, episode.info, stop - start)
+    if episode.origins is not None:
+        write_origins(file, episode.origins.between(start, stop))
+    report = quality_of_rows if episode.origins is None else quality_of_corrective_rows
+    quality = report(file, episode.info, stop - start)
     quality["trimmed"] = described
     if "recovered" in episode.quality:
         quality["recovered"] = episode.quality["recovered"]

@@ -20,6 +20,7 @@ COLOURS = {
     "nobody": "#999999",
     "disabled": "#d0d0d0",
     "fault": "#d55e00",
+    "corrective": "#cc79a7",
 }
 _BY_SOURCE = {Source.NONE: "nobody", Source.HUMAN: "human", Source.POLICY: "policy"}
 
@@ -35,6 +36,8 @@ class Spell:
 
 def controllers(episode: Episode) -> list[str]:
     """(T,) the name of who was in control, a key of `COLOURS`; nothing where it is not known."""
+    if episode.origins is not None:
+        return ["corrective"] * episode.rows
     paths = {column.path for column in episode.info.columns}
     if "control/mode" in paths:
         known = {int(mode): mode.name.lower() for mode in Mode}

@@ -18,11 +18,12 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareBelow1
 from robot_learning.core.options.target_rate import TARGET_RATE
+from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.iteration.budget import Budget
 from robot_learning.learning.training.config import OptimizerConfig
-from robot_learning.policies.config import to_plain, with_overrides
+from robot_learning.policies.config import flattened, to_plain, with_overrides
 
-Algorithm = Literal["bc", "dagger", "dart"]
+Algorithm = Literal["bc", "ccil", "dagger", "dart"]
 Gate = Literal["none", "human", "ensemble", "thrifty"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 # A single member cannot disagree.
@@ -155,7 +156,8 @@ class ImitationConfig:
     """Everything that a run depends on, besides environment and expert.
 
     Attributes:
-        algorithm: name of the algorithm: `bc`, `dagger` (with the gate's kind) or `dart`.
+        algorithm: name of the algorithm: `bc`, `ccil` (which is `bc` with corrective labels),
+            `dagger` (with the gate's kind) or `dart`.
         seed: seed of everything random.
         rounds: largest number of rounds; 0 for as many as the budget allows.
         episodes_per_round: number of episodes collected in a round.
@@ -173,7 +175,7 @@ class ImitationConfig:
             [64, 64] and `error` l2 here if nothing else is given.
         observation_steps, action_steps, executed_steps, first_action_index: horizons of the
             policy, with the meaning that they have in `PolicySpec`.
-        mixture, gate, noise, fit, evaluation: nested settings, see their classes.
+        mixture, gate, noise, fit, evaluation, corrective: nested settings, see their classes.
     """
 
     algorithm: Algorithm = "dagger"
@@ -197,6 +199,7 @@ class ImitationConfig:
     noise: NoiseConfig = field(default_factory=NoiseConfig)
     fit: FitConfig = field(default_factory=FitConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    corrective: CorrectiveConfig = field(default_factory=CorrectiveConfig)
 
     def __post_init__(self) -> None:
         _check(self)
@@ -225,7 +228,11 @@ class ImitationConfig:
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return to_plain(self)
+        plain = to_plain(self)
+        if self.algorithm != "ccil":
+            # Runs of releases without these settings are resumed, too.
+            del plain["corrective"]
+        return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> ImitationConfig:
@@ -242,7 +249,7 @@ class ImitationConfig:
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
         """
-        flat = _flat(values)
+        flat = flattened(values)
         policy = {k.removeprefix("policy."): v for k, v in flat.items() if k.startswith("policy.")}
         others = {k: v for k, v in flat.items() if not k.startswith("policy.")}
         return with_overrides(replace(self, policy={**self.policy, **policy}), others)
@@ -255,6 +262,8 @@ class RoundResult:
     Attributes:
         round: number of the round, from 0.
         labels: number of the expert's labels, the held-out ones included.
+        corrective_labels: number of corrective labels, which nobody was asked for; None where none
+            are made.
         episodes: number of episodes collected.
         env_steps: number of steps simulated in the collected episodes.
         expert_s: seconds of the environment's time in which the expert drove or labelled.
@@ -294,6 +303,7 @@ class RoundResult:
     env_steps: int
     expert_s: float
     watched_s: float
+    corrective_labels: int | None = None
     success: float | None = None
     success_low: float | None = None
     success_high: float | None = None
@@ -318,16 +328,6 @@ class RoundResult:
     evaluate_s: float = 0.0
     overhead_s: float = 0.0
     wall_s: float = 0.0
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found
 
 
 def _check(config: ImitationConfig) -> None:

@@ -1,6 +1,7 @@
 """The loop that all algorithms share: collect, aggregate, fit, measure, save; round after round.
 
     BC           the expert demonstrates, alone or with isotropic noise
+    CCIL         as BC, with corrective labels beside the demonstrations that nobody is asked for
     DART         the expert demonstrates with noise estimated from the policy's held-out error
     DAgger       the policy drives (or a mixture), the expert labels every state (Ross et al. 2011)
     HG-DAgger    the policy drives until the human takes over, whose rows are the labels
@@ -22,6 +23,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.imitation import state as saved
 from robot_learning.learning.imitation.collecting import Collector, Plan
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
+from robot_learning.learning.imitation.corrective_rows import check_spaces, with_corrective
 from robot_learning.learning.imitation.counting import round_counts
 from robot_learning.learning.imitation.data import Episode, Rows
 from robot_learning.learning.imitation.drivers import ExpertDriver, PolicyDriver
@@ -44,7 +46,7 @@ from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.environment import EnvironmentDetails
 
-FIT_STREAM = 6
+FIT_STREAM, CORRECTIVE_STREAM = 6, 11
 Tell = Callable[["Progress"], None]
 
 
@@ -139,6 +141,8 @@ class _Run:
         self._spec = policy_spec(
             config, worlds.observations.leaves, worlds.actions, rate_hz, self._joint_names()
         )
+        if config.algorithm == "ccil":
+            check_spaces(worlds.observations.leaves, worlds.actions)
         self._collector = Collector(config, worlds, self._seeds)
         self._store = saved.Store(folder, state, config.ensemble_members)
         self._episodes = self._store.episodes()
@@ -177,7 +181,7 @@ class _Run:
         simulated, labelling = replace(self._worlds.clock), self._worlds.labeller.seconds
         self._say(Phase.TRAINING)
         fitted = time.perf_counter()
-        loss = self._fit(number)
+        loss, corrective = self._fit(number)
         train_s = time.perf_counter() - fitted
         self._say(Phase.MEASURING)
         measured = time.perf_counter()
@@ -192,6 +196,7 @@ class _Run:
         counts = round_counts(self._config, self._episodes, plan, self._step_s)
         wall = time.perf_counter() - begin
         spent |= {"wall_s": wall, "overhead_s": wall - sum(spent.values())}
+        counts["corrective_labels"] = corrective
         result = RoundResult(round=number, training_loss=loss, **counts, **figures, **spent)
         state = self._store.state.begun(result)
         best = max(range(number + 1), key=lambda k: _ranking_key(state.iterations[k]))
@@ -199,11 +204,18 @@ class _Run:
         self._store.add(replace(state, best=best), self._policies, details)
         self._store.save_now_and_then(self._episodes)
 
-    def _fit(self, number: int) -> float:
+    def _fit(self, number: int) -> tuple[float, int | None]:
+        """The loss of the policy that acts, and how many corrective labels it was fitted to."""
         rows = Rows.of(e for e in self._episodes if not e.facts.held_out)
         if rows is None:
             raise ConfigurationError("every episode is held out; raise the budget")
         config, leaves = self._config, self._worlds.observations.leaves
+        corrective: int | None = None
+        if config.algorithm == "ccil":
+            before = len(rows)
+            seed = self._seeds.of(CORRECTIVE_STREAM, number)
+            rows = with_corrective(rows, config.corrective, self._worlds.actions, seed)
+            corrective = len(rows) - before
         samples = make_samples(rows, config)
         policies, losses = [], []
         for member in range(config.ensemble_members):
@@ -215,7 +227,7 @@ class _Run:
             losses.append(fit(policy, samples, config.fit, leaves, seed))
             policies.append(policy)
         self._policies = policies
-        return losses[0]
+        return losses[0], corrective
 
     def _figures(self, plan: Plan) -> dict[str, Any]:
         """Figures of the evaluation; runs after the collection's clocks have been read."""

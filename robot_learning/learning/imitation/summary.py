@@ -18,7 +18,7 @@ _T_95 = (
     *(2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048, 2.045, 2.042),
 )
 FIGURES = (
-    *("labels", "episodes", "expert_s", "success", "return_mean"),
+    *("labels", "corrective_labels", "episodes", "expert_s", "success", "return_mean"),
     *("on_policy_error", "off_policy_error", "intervention_rate", "clipped_share", "wall_s"),
 )
 

@@ -16,7 +16,7 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, Positive
 from robot_learning.learning.reinforcement.distributions import LOG_STD_BOUNDS
-from robot_learning.policies.config import flattened, from_plain, to_plain, with_overrides
+from robot_learning.policies.config import flattened, to_plain, with_overrides
 
 Algorithm = Literal["reinforce", "ppo"]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -182,7 +182,7 @@ class ReinforcementConfig:
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
         """
-        return from_plain(cls, plain)
+        return cls().with_values(plain)
 
     def with_values(self, values: Mapping[str, Any]) -> ReinforcementConfig:
         """A copy with other values: nested mappings, or dotted names such as `ppo.clip`.

@@ -165,25 +165,24 @@ class Batches:
         return batch
 
     def _history(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows (B, T_o) of the observations, and whether they would precede the episode."""
+        """Rows (B, T_o) of the observations, and whether they would precede the run of rows."""
         rows, first = self._row_tensor[chosen, None], self._first[chosen, None]
         wanted = rows + self._history_steps
         return torch.maximum(wanted, first), wanted < first
 
     def _future(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Rows (B, T_a) of the actions, and whether they lie outside the episode."""
+        """Rows (B, T_a) of the actions, and whether they lie outside the run of rows."""
         rows, first = self._row_tensor[chosen, None], self._first[chosen, None]
         last = self._last[chosen, None]
         wanted = rows + self._action_steps
         return torch.minimum(torch.maximum(wanted, first), last), (wanted < first) | (wanted > last)
 
     def _place_windows(self, dataset: Dataset, chosen: npt.NDArray[np.int64]) -> None:
-        starts = dataset.row_starts()
-        episodes = np.searchsorted(starts, chosen, "right") - 1
+        first, end = dataset.row_bounds()
         self.rows = chosen
         self._row_tensor = torch.from_numpy(chosen).to(self.device)
-        self._first = torch.from_numpy(starts[episodes]).to(self.device)
-        self._last = torch.from_numpy(starts[episodes + 1] - 1).to(self.device)
+        self._first = torch.from_numpy(first[chosen]).to(self.device)
+        self._last = torch.from_numpy(end[chosen] - 1).to(self.device)
         config, device = self.config, self.device
         self._history_steps = torch.arange(1 - config.observation_steps, 1, device=device)
         begin = -config.first_action_index

@@ -65,11 +65,12 @@ class DataConfig:
             only on those that were kept by hand (`robot-learning dataset keep`).
         sources: who was in control in the rows to train on; empty for all rows.
         intervention_weight: weight of rows in which a person had taken over; other rows have 1.
-        source_weights: further weights of rows, by who was in control (`human`, `policy`, `none`).
+        source_weights: further weights of rows, by who was in control (`human`, `policy`, `none`,
+            `corrective`).
         intervention_balance: give rows in which a person had taken over the same total weight as
             all other rows (IWR, Mandlekar et al. 2020, https://arxiv.org/abs/2012.06733).
         expert_labels_only: leave out rows whose label is neither the human's nor from a label
-            layer; in chunks they are padding (HG-DAgger, Kelly et al. 2019).
+            layer nor corrective; in chunks they are padding (HG-DAgger, Kelly et al. 2019).
         drop_before_intervention_s: leave out the policy's own rows within this time, in seconds,
             before a person took over: they led to what had to be corrected.
         rows_per_episode: rows of each episode, chosen at random, to train on; 0 for all.

@@ -51,6 +51,7 @@ def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[s
         f"{dataset.path}: {amount(len(dataset), 'episode')}, "
         f"{amount(len(training.batches), 'row')} to train on; {amount(held_out, 'episode')} to "
         "validate with",
+        *_corrective(dataset),
         f"observations: {', '.join(_column_text(dataset, o.key) for o in spec.observations)}",
         *_true_poses(training, dataset),
         *_cameras_left_out(training, dataset),
@@ -60,6 +61,11 @@ def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[s
         f"{amount(config.steps, 'step')} of {amount(config.batch_size, 'sample')}",
         f"device: {training.device}; threads: {_threads_text(training)}",
     ]
+
+
+def _corrective(dataset: Dataset) -> list[str]:
+    rows = dataset.corrective_rows
+    return [f"  {amount(rows, 'corrective label')} among them"] if rows else []
 
 
 def _column_text(dataset: Dataset, key: str) -> str:

@@ -1,0 +1,1 @@
+"""Corrective labels (CCIL): states beside the demonstrations, with actions that lead back."""

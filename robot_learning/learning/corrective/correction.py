@@ -1,0 +1,116 @@
+"""The whole of CCIL: demonstrations in, corrective labels out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from robot_learning.core.types import FloatArray
+from robot_learning.core.vocabulary import CorrectiveKind
+from robot_learning.learning.corrective.config import CorrectiveConfig
+from robot_learning.learning.corrective.dynamics import Ensemble, Progress, fit_dynamics
+from robot_learning.learning.corrective.labels import Labels, backtrack, disturbed_action
+from robot_learning.learning.corrective.rejection import ErrorBound, Judged, calibrate, judge
+from robot_learning.learning.corrective.transitions import Transitions
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Corrective labels, and what they rest on.
+
+    Attributes:
+        labels: the accepted labels, in the order of their rows.
+        bound: (M,) bound of the error of each, in standard deviations of the state.
+        model: learnt dynamics.
+        trust: calibrated bound of errors.
+        tried: number of candidates.
+        unsolved: number of candidates without a state.
+        too_far: number that were further from the data than anything that was calibrated.
+        too_uncertain: number whose error may be too large.
+    """
+
+    labels: Labels
+    bound: FloatArray
+    model: Ensemble
+    trust: ErrorBound
+    tried: int
+    unsolved: int
+    too_far: int
+    too_uncertain: int
+
+    @property
+    def rejected(self) -> str:
+        """How many candidates were rejected, and why."""
+        return (
+            f"{self.too_uncertain} too uncertain, {self.too_far} too far from the data, "
+            f"{self.unsolved} without a solution"
+        )
+
+    def count(self, kind: CorrectiveKind) -> int:
+        """Number of accepted labels of a kind."""
+        return int(np.count_nonzero(self.labels.kind == kind))
+
+
+def correct(
+    transitions: Transitions,
+    config: CorrectiveConfig | None = None,
+    progress: Progress | None = None,
+) -> Correction:
+    """Learn the dynamics of demonstrations and make corrective labels with them.
+
+    No expert is asked. Equal arguments give equal labels.
+
+    Args:
+        transitions: steps of demonstrations.
+        config: settings; None for the defaults.
+        progress: called with the gradient steps that are made and those in all; None for nothing.
+
+    Raises:
+        ConfigurationError: the state never varies.
+    """
+    config = config or CorrectiveConfig()
+    model = fit_dynamics(transitions, config, progress)
+    trust = calibrate(model, transitions, config)
+    judged = judge(candidates(model, transitions, config), model, transitions, trust, config)
+    return _accepted(judged, model, trust)
+
+
+def candidates(model: Ensemble, transitions: Transitions, config: CorrectiveConfig) -> Labels:
+    """All labels that the settings ask for, good or not.
+
+    Args:
+        model: learnt dynamics.
+        transitions: steps of demonstrations.
+        config: settings, of which the kinds of labels, the disturbance and the seed are used.
+    """
+    found = []
+    if config.backtrack:
+        found.append(backtrack(model, transitions, model.scaling))
+    if config.disturbed_per_row:
+        found.append(
+            disturbed_action(
+                model,
+                transitions,
+                model.scaling,
+                disturbance=config.disturbance,
+                per_row=config.disturbed_per_row,
+                seed=config.seed,
+            )
+        )
+    return Labels.joined(found)
+
+
+def _accepted(judged: Judged, model: Ensemble, trust: ErrorBound) -> Correction:
+    chosen = np.flatnonzero(judged.accepted)
+    chosen = chosen[np.argsort(judged.labels.row[chosen], kind="stable")]
+    return Correction(
+        labels=judged.labels.chosen(chosen),
+        bound=judged.bound[chosen],
+        model=model,
+        trust=trust,
+        tried=len(judged.labels),
+        unsolved=judged.unsolved,
+        too_far=judged.too_far,
+        too_uncertain=judged.too_uncertain,
+    )
