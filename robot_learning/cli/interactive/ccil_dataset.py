@@ -12,7 +12,7 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.corrective.corrected_dataset import CorrectedDataset, correct_dataset
 from robot_learning.learning.training.config import parse_overrides
-from robot_learning.policies.config import from_plain
+from robot_learning.policies.config import flattened, with_overrides
 
 _GROUP = "corrective"
 
@@ -46,7 +46,7 @@ def _config(arguments: argparse.Namespace) -> CorrectiveConfig:
     values = given.get(_GROUP, {})
     if not isinstance(values, dict):
         raise ConfigurationError(f"--set {_GROUP}: a group; set {_GROUP}.NAME=VALUE")
-    return from_plain(CorrectiveConfig, {"seed": arguments.seed, **values})
+    return with_overrides(CorrectiveConfig(), flattened({"seed": arguments.seed, **values}))
 
 
 def _lines(made: CorrectedDataset, config: CorrectiveConfig) -> list[str]:

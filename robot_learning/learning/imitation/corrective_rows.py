@@ -83,4 +83,5 @@ def _appended(rows: Rows, begin: IntArray, labels: Labels, actions: ActionLayout
         "begin": number,
         "end": number + 1,
     }
-    return Rows(**{k: np.concatenate([getattr(rows, k), v]) for k, v in added.items()})
+    columns = {k: np.concatenate([getattr(rows, k), v]) for k, v in added.items()}
+    return replace(rows, facts=(), **columns)
