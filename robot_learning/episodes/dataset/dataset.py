@@ -165,7 +165,9 @@ class Dataset:
             DatasetError: the fractions are not positive, sum to more than 1, or there are
                 fewer different episodes than parts.
         """
-        if min(fractions.values(), default=0) <= 0 or sum(fractions.values()) > 1 + 1e-9:
+        total = sum(fractions.values())
+        # Written so that NaN is refused, too.
+        if not (min(fractions.values(), default=0) > 0 and total <= 1 + 1e-9):
             raise DatasetError(f"split fractions are positive and sum to at most 1: {fractions}")
         copies: dict[str, list[str]] = {}
         origins = self._digests_of_origins()

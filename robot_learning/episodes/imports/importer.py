@@ -18,7 +18,11 @@ from robot_learning import __version__
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata
 from robot_learning.episodes.recording.recorder import Recorder
-from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder, is_free
+from robot_learning.episodes.store.folder import (
+    INFO_NAME,
+    DatasetFolder,
+    refuse_other_things,
+)
 from robot_learning.episodes.store.index import read_index, read_splits, write_index
 
 Progress = Callable[[int, int], None]
@@ -93,8 +97,7 @@ def import_dataset(
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder")
     is_new = not (path / INFO_NAME).exists()
-    if is_new and not is_free(path):
-        raise DatasetError(f"{path}: holds other things than a dataset")
+    refuse_other_things(path)
     info = importer.describe(source)
     folder = DatasetFolder.create_or_open(path, info)
     report = ImportReport(path)

@@ -153,6 +153,16 @@ def is_free(path: Path) -> bool:
     return True
 
 
+def refuse_other_things(path: Path) -> None:
+    """Refuse to make a dataset where something else lies.
+
+    Raises:
+        DatasetError: neither a dataset is there nor a place for one.
+    """
+    if not (path / INFO_NAME).exists() and not is_free(path):
+        raise DatasetError(f"{path}: holds other things than a dataset; name another folder")
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the right to write to a dataset; the kernel frees it when a process dies.

@@ -26,7 +26,7 @@ from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata, 
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
-from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.folder import DatasetFolder, refuse_other_things
 from robot_learning.episodes.store.recovery import repair_dataset
 from robot_learning.episodes.store.seeds import next_seed
 from robot_learning.learning.training.errors import TrainingError
@@ -126,6 +126,7 @@ def record_demonstrations(
     """
     if config.episodes < 1:
         raise ConfigurationError(f"episodes: expected at least 1, found {config.episodes}")
+    refuse_other_things(path)
     begin_s = time.monotonic()
     session = _Session(config, path)
     saved = tries = rows = 0

@@ -15,12 +15,15 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.options.quality import QualityOptions
 from robot_learning.core.profile import Camera, RobotProfile
 from robot_learning.core.types import FloatArray
-from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.quality import QualityThresholds
 from robot_learning.episodes.format.schema import DatasetInfo, Stream
 from robot_learning.episodes.recording import standard
 from robot_learning.episodes.recording.writer import WriterSettings
-from robot_learning.episodes.store.folder import INFO_NAME, DatasetFolder, is_free
+from robot_learning.episodes.store.folder import (
+    INFO_NAME,
+    DatasetFolder,
+    refuse_other_things,
+)
 from robot_learning.nodes.noise import NoiseDescription
 from robot_learning.nodes.recorder import RecorderNodeSettings
 
@@ -116,8 +119,7 @@ def open_dataset(settings: RecorderNodeSettings, info: DatasetInfo) -> DatasetFo
     if not settings.dataset:
         raise ConfigurationError("parameter 'dataset': name the folder to record into")
     path = Path(settings.dataset).expanduser()
-    if path.is_dir() and not (path / INFO_NAME).exists() and not is_free(path):
-        raise DatasetError(f"{path}: the folder holds other things than a dataset")
+    refuse_other_things(path)
     if settings.as_before and (path / INFO_NAME).exists():
         info = _as_before(info, DatasetFolder(path).info)
     folder = DatasetFolder.create_or_open(path, info)

@@ -1,4 +1,5 @@
 import json
+import math
 import multiprocessing
 import pickle
 import shutil
@@ -79,8 +80,9 @@ def test_splits_are_disjoint_whole_and_repeatable(dataset: Dataset) -> None:
     assert len(drawn) > 3
     with pytest.raises(DatasetError, match="cannot be split into 5 parts"):
         dataset.split(dict.fromkeys("abcde", 0.1))
-    with pytest.raises(DatasetError, match="sum to at most 1"):
-        dataset.split({"a": 0.9, "b": 0.2})
+    for wrong in ({"a": 0.9, "b": 0.2}, {"a": math.nan}, {"a": 0.5, "b": math.nan}, {}):
+        with pytest.raises(DatasetError, match="sum to at most 1"):
+            dataset.split(wrong)
 
 
 def test_an_episode_recorded_twice_is_on_one_side_of_a_split(

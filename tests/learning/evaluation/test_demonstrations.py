@@ -71,6 +71,13 @@ def test_a_camera_that_is_none_of_the_robot_s_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(DatasetError, match="holds other things than a dataset"):
+        record_demonstrations(DemonstrationConfig("reach", episodes=1), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 def test_a_dataset_is_continued_where_its_seeds_stand(tmp_path: Path) -> None:
     path, whole = tmp_path / "twice", tmp_path / "once"
     first = record_demonstrations(DemonstrationConfig("reach", episodes=2, noise=0.01), path)
