@@ -72,7 +72,7 @@ class Collector:
         """Prepare.
 
         Raises:
-            ConfigurationError: the settings do not fit the action space.
+            ConfigurationError: the settings do not fit the action space, or an ensemble's doubt.
         """
         self._config, self._worlds, self._seeds = config, worlds, seeds
         noisy = config.noise.sigma > 0 or config.algorithm == "dart"
@@ -80,6 +80,11 @@ class Collector:
             raise ConfigurationError(
                 f"noise: {worlds.actions.space} has discrete actions, on which there is no "
                 "Gaussian noise; use bc or dagger without it"
+            )
+        if config.ensemble_members > 1 and config.observation_steps > 1:
+            raise ConfigurationError(
+                "observation_steps: expected 1, as an ensemble is asked about single observations, "
+                f"found {config.observation_steps}; or give gate.members=1 with gate.kind human"
             )
 
     def actor(self, policy: Policy, number: int) -> Actor:

@@ -40,7 +40,7 @@ def test_a_run_goes_on_and_a_single_estimate_agrees_with_it(
     assert "on-policy" in said and "/2" in said
     assert f"noise for the next demonstrations: {out / 'psi_1.npz'}" in said
     assert main([*RUN, "--out", str(out)]) == 2
-    assert "--resume it" in capsys.readouterr().err
+    assert "continue it with --resume" in capsys.readouterr().err
 
     checkpoint, psi = str(out / "iteration_0"), tmp_path / "psi.npz"
     held = load_run(out).iterations[0].held_out

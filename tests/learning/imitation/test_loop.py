@@ -137,6 +137,15 @@ def test_noise_on_discrete_actions_is_refused(
         run_imitation(config, tmp_path, env="CartPole-v1", expert=experts["pole"])
 
 
+@pytest.mark.parametrize("kind", ["human", "ensemble", "thrifty"])
+def test_an_ensemble_of_policies_with_a_history_is_refused(
+    kind: str, quick: ImitationConfig, slide: Any, experts: Experts, tmp_path: Path
+) -> None:
+    config = quick.with_values({"gate.kind": kind, "observation_steps": 2})
+    with pytest.raises(RobotLearningError, match=r"observation_steps: expected 1.*found 2"):
+        run_imitation(config, tmp_path, env=slide, expert=experts["slide"])
+
+
 def test_dagger_makes_fewer_errors_where_it_goes(
     quick: ImitationConfig, experts: Experts, tmp_path: Path
 ) -> None:
