@@ -105,7 +105,7 @@ def from_plain(kind: type[Config], plain: Mapping[str, Any]) -> Config:
     Raises:
         PolicyError: a name is unknown or a value has the wrong type.
     """
-    return with_overrides(kind(), flattened(plain))
+    return with_overrides(kind(), _flat(plain))
 
 
 def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
@@ -146,16 +146,11 @@ def _converted(kind: Any, value: Any, name: str) -> Any:
     return msgspec.convert(value, kind)
 
 
-def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, by dotted names.
-
-    >>> flattened({"images": {"crop": 0.8}, "hidden": [64]})
-    {'images.crop': 0.8, 'hidden': [64]}
-    """
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in plain.items():
         if isinstance(value, Mapping):
-            found.update(flattened(value, f"{prefix}{name}."))
+            found.update(_flat(value, f"{prefix}{name}."))
         else:
             found[prefix + name] = value
     return found

@@ -76,7 +76,10 @@ def test_an_environment_without_rewards_is_told_in_one_line(
     ("given", "text"),
     [
         (["--env", "CartPol-v1"], "--env CartPol-v1: "),
-        (["--env", "CartPole-v1", "--set", "ppo.clp=1"], "unknown option 'ppo.clp'"),
+        (
+            ["--env", "CartPole-v1", "--set", "ppo.clp=1"],
+            "ppo: unknown key 'clp'; did you mean 'clip'?",
+        ),
         (["--env", "CartPole-v1", "--steps", "0"], "steps: expected at least 1, found 0"),
     ],
 )
