@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from robot_learning.core.decoding import check
+from robot_learning.core.decoding import check, decode
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, Positive
 from robot_learning.learning.reinforcement.distributions import LOG_STD_BOUNDS
-from robot_learning.policies.config import flattened, to_plain, with_overrides
+from robot_learning.policies.config import to_plain
 
 Algorithm = Literal["reinforce", "ppo"]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -182,7 +182,7 @@ class ReinforcementConfig:
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
         """
-        return cls().with_values(plain)
+        return decode(plain, cls)
 
     def with_values(self, values: Mapping[str, Any]) -> ReinforcementConfig:
         """A copy with other values: nested mappings, or dotted names such as `ppo.clip`.
@@ -190,7 +190,20 @@ class ReinforcementConfig:
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
         """
-        return with_overrides(self, flattened(values))
+        return decode(_merged(self.to_plain(), values), type(self))
+
+
+def _merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings with other values, given as nested mappings or by dotted names."""
+    found = dict(plain)
+    for name, value in values.items():
+        head, _, rest = name.partition(".")
+        given = {rest: value} if rest else value
+        inner = found.get(head)
+        if isinstance(inner, Mapping) and isinstance(given, Mapping):
+            given = _merged(inner, given)
+        found[head] = given
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ number with its actions so far: an environment is brought there again by repeati
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,28 @@ class Segment:
     ended: int
 
 
+class _Running:
+    """The episodes under way, one in each environment."""
+
+    def __init__(self, count: int) -> None:
+        self.numbers: IntArray = np.arange(count)
+        self.actions: list[list[Float32Array]] = [[] for _ in range(count)]
+        self.returns: FloatArray = np.zeros(count)
+
+    def add(self, actions: Float32Array, rewards: FloatArray) -> None:
+        self.returns = self.returns + rewards
+        for kept, action in zip(self.actions, actions, strict=True):
+            kept.append(action)
+
+    def end(self, slot: int) -> tuple[float, int]:
+        """End an episode; its environment goes on with the next number that is its own."""
+        outcome = float(self.returns[slot]), len(self.actions[slot])
+        self.returns[slot] = 0.0
+        self.actions[slot] = []
+        self.numbers[slot] += len(self.numbers)
+        return outcome
+
+
 class SegmentCollector:
     """Collects segments, one after another."""
 
@@ -63,11 +85,8 @@ class SegmentCollector:
             seed_of: gives the seed of an episode's environment, by its number.
         """
         self._stepper, self._seed_of = stepper, seed_of
-        count = stepper.count
-        self._numbers: IntArray = np.arange(count)
-        self._actions: list[list[Float32Array]] = [[] for _ in range(count)]
-        self._returns: FloatArray = np.zeros(count)
-        stepper.begin([seed_of(number) for number in range(count)])
+        self._running = _Running(stepper.count)
+        stepper.begin([seed_of(number) for number in range(stepper.count)])
 
     def collect(
         self, networks: ActorCritic, scaling: Scaling, steps: int, rng: np.random.Generator
@@ -83,44 +102,54 @@ class SegmentCollector:
         Raises:
             TrainingError: a reward is not a finite number.
         """
-        return _Collecting(self, networks, scaling, rng).run(steps)
+        collecting = _Collecting(
+            self._stepper, self._running, self._restart, networks, scaling=scaling, rng=rng
+        )
+        return collecting.run(steps)
 
     def arrays(self) -> dict[str, Any]:
         """Where the environments are."""
-        size = self._stepper.actions.size
-        parts = [np.array(rows, np.float32).reshape(-1, size) for rows in self._actions]
+        size, running = self._stepper.actions.size, self._running
+        parts = [np.array(rows, np.float32).reshape(-1, size) for rows in running.actions]
         return {
-            "running_numbers": self._numbers,
+            "running_numbers": running.numbers,
             "running_lengths": np.array([len(part) for part in parts]),
             "running_actions": np.concatenate(parts),
-            "running_returns": self._returns,
+            "running_returns": running.returns,
         }
 
     def restore(self, arrays: Mapping[str, Any]) -> None:
         """Bring the environments where they were when `arrays` was called."""
-        self._numbers, self._returns = arrays["running_numbers"], arrays["running_returns"]
+        running = self._running
+        running.numbers = arrays["running_numbers"].copy()
+        running.returns = arrays["running_returns"].copy()
         lengths: IntArray = arrays["running_lengths"]
         parts = np.split(arrays["running_actions"], np.cumsum(lengths)[:-1])
-        self._actions = [list(part) for part in parts]
+        running.actions = [list(part) for part in parts]
         self._repeat(lengths)
+
+    def _restart(self, slots: Sequence[int]) -> None:
+        """Begin the running episodes of some environments."""
+        numbers = self._running.numbers
+        self._stepper.restart(slots, [self._seed_of(int(numbers[slot])) for slot in slots])
 
     def _repeat(self, lengths: IntArray) -> None:
         """Repeat the running episodes, so that all reach their present step at the same time."""
         stepper, longest = self._stepper, int(lengths.max())
-        stepper.begin([self._seed_of(number) for number in self._numbers])
+        stepper.begin([self._seed_of(int(number)) for number in self._running.numbers])
         spare = stepper.actions.clipped(np.zeros(stepper.actions.size))
         for now in range(longest + 1):
-            due = np.flatnonzero((lengths == longest - now) & (now > 0)).tolist()
-            stepper.restart(due, [self._seed_of(self._numbers[slot]) for slot in due])
+            if now:
+                self._restart(np.flatnonzero(lengths == longest - now).tolist())
             if now == longest:
                 return
             actions = [
                 rows[now - longest + length] if now >= longest - length else spare
-                for rows, length in zip(self._actions, lengths.tolist(), strict=True)
+                for rows, length in zip(self._running.actions, lengths.tolist(), strict=True)
             ]
             step = stepper.step(np.array(actions))
-            ended = np.flatnonzero(step.ended).tolist()
-            stepper.restart(ended, [self._seed_of(self._numbers[slot]) for slot in ended])
+            # Those that ended were only waiting for their turn.
+            self._restart(np.flatnonzero(step.ended).tolist())
 
 
 class _Collecting:
@@ -128,51 +157,56 @@ class _Collecting:
 
     def __init__(
         self,
-        collector: SegmentCollector,
+        stepper: Stepper,
+        running: _Running,
+        restart: Callable[[Sequence[int]], None],
         networks: ActorCritic,
+        *,
         scaling: Scaling,
         rng: np.random.Generator,
     ) -> None:
-        self._collector, self._networks, self._scaling = collector, networks, scaling
-        self._rng = rng
+        self._stepper, self._running, self._restart = stepper, running, restart
+        self._networks, self._scaling, self._rng = networks, scaling, rng
         self._columns: dict[str, list[Any]] = {}
         self._cut: list[tuple[int, int, Float32Array]] = []
         self._outcomes: list[tuple[float, int, float]] = []
 
     def run(self, steps: int) -> Segment:
-        stepper = self._collector._stepper
         for number in range(steps):
             self._step(number)
         columns = {name: np.array(rows) for name, rows in self._columns.items()}
         values = columns.pop("values").astype(np.float64)
-        last = self._networks.value(self._scaling.inputs(stepper.rows)).astype(np.float64)
-        next_values = np.concatenate([values[1:], last[None]])
-        if self._cut:
-            reached = self._scaling.inputs(np.array([row for _, _, row in self._cut]))
-            for (step, slot, _), value in zip(
-                self._cut, self._networks.value(reached), strict=True
-            ):
-                next_values[step, slot] = value
-        returns, lengths, success = (
-            zip(*self._outcomes, strict=True) if self._outcomes else ((),) * 3
-        )
+        returns = [outcome[0] for outcome in self._outcomes]
+        lengths = [outcome[1] for outcome in self._outcomes]
+        success = [outcome[2] for outcome in self._outcomes]
         return Segment(
             **columns,
             values=values,
-            next_values=next_values,
+            next_values=self._next_values(values),
             outcomes=outcome_figures(returns, lengths, success),
             ended=len(returns),
         )
 
+    def _next_values(self, values: FloatArray) -> FloatArray:
+        """(T, N) values of the true successors, also where an episode was cut off."""
+        found = np.concatenate([values[1:], self._value(self._stepper.rows)[None]])
+        if self._cut:
+            reached = self._value(np.array([row for _, _, row in self._cut]))
+            for (step, slot, _), value in zip(self._cut, reached, strict=True):
+                found[step, slot] = value
+        return found
+
+    def _value(self, rows: Float32Array) -> FloatArray:
+        return self._networks.value(self._scaling.inputs(rows)).astype(np.float64)
+
     def _step(self, number: int) -> None:
-        networks, stepper = self._networks, self._collector._stepper
+        networks, stepper = self._networks, self._stepper
         rows = stepper.rows.copy()
         inputs = self._scaling.inputs(rows)
         outputs = networks.actor.forward(inputs)
         distribution = networks.distribution
-        drawn = distribution.sample(
-            outputs, networks.log_std, distribution.noise(self._rng, len(rows))
-        )
+        noise = distribution.noise(self._rng, len(rows))
+        drawn = distribution.sample(outputs, networks.log_std, noise)
         actions = self._scaling.actions(drawn)
         step = stepper.step(actions)
         self._add(
@@ -186,30 +220,14 @@ class _Collecting:
             truncated=step.truncated,
             is_transition=step.is_transition,
         )
-        self._count(actions, step.rewards)
+        self._running.add(actions, step.rewards)
         ended = np.flatnonzero(step.ended).tolist()
         for slot in ended:
             if step.truncated[slot]:
                 self._cut.append((number, slot, step.successors[slot].copy()))
-            self._end(slot, float(step.success[slot]))
-        numbers = self._collector._numbers
-        stepper.restart(ended, [self._collector._seed_of(numbers[slot]) for slot in ended])
+            self._outcomes.append((*self._running.end(slot), float(step.success[slot])))
+        self._restart(ended)
 
     def _add(self, **rows: Any) -> None:
         for name, row in rows.items():
             self._columns.setdefault(name, []).append(row)
-
-    def _count(self, actions: Float32Array, rewards: FloatArray) -> None:
-        collector = self._collector
-        collector._returns = collector._returns + rewards
-        for kept, action in zip(collector._actions, actions, strict=True):
-            kept.append(action)
-
-    def _end(self, slot: int, success: float) -> None:
-        collector = self._collector
-        outcome = (float(collector._returns[slot]), len(collector._actions[slot]), success)
-        self._outcomes.append(outcome)
-        collector._returns[slot] = 0.0
-        collector._actions[slot] = []
-        collector._numbers = collector._numbers.copy()
-        collector._numbers[slot] += len(collector._numbers)

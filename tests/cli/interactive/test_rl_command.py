@@ -41,11 +41,45 @@ def test_ppo_learns_a_task_of_this_package(
     assert "Reach-v0" in capsys.readouterr().out
 
 
+POOR = """
+import gymnasium
+import numpy as np
+
+class Poor(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(-1, 1, (1,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        return np.zeros(1, np.float32), None, False, False, {}
+
+gymnasium.register("Poor-v0", Poor, max_episode_steps=9)
+"""
+
+
+@pytest.mark.timeout(200)
+def test_an_environment_without_rewards_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("poor_envs.py").write_text(POOR)
+    assert main(["rl", "ppo", "--env", "poor_envs:Poor-v0", *SHORT, *FEW, "--out", "run"]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "learning: " not in line]
+    assert line.startswith("robot-learning rl: seed 0: poor_envs:Poor-v0 gave the reward nan in")
+    assert not {"state.npz", "best"} & {path.name for path in Path("run/seed_0").iterdir()}
+    assert not Path("run/results.json").exists()
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         (["--env", "CartPol-v1"], "--env CartPol-v1: "),
-        (["--env", "CartPole-v1", "--set", "ppo.clp=1"], "unknown option 'ppo.clp'"),
+        (
+            ["--env", "CartPole-v1", "--set", "ppo.clp=1"],
+            "ppo: unknown key 'clp'; did you mean 'clip'?",
+        ),
         (["--env", "CartPole-v1", "--steps", "0"], "steps: expected at least 1, found 0"),
     ],
 )

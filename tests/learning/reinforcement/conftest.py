@@ -63,6 +63,32 @@ class EqualCorridor(Corridor):
         return observation, 0.0, False, truncated, info
 
 
+class Endless(gymnasium.Env[Any, Any]):
+    """Each step is worth 1 for ever, but episodes are cut off after 10 steps."""
+
+    observation_space = spaces.Box(-1, 1, (2,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.steps = 0
+        return self.observe(), {}
+
+    def observe(self) -> Any:
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        return self.observe(), 1.0, False, self.steps == 10, {}
+
+
+@pytest.fixture
+def endless() -> type[Endless]:
+    return Endless
+
+
 @pytest.fixture
 def corridor() -> type[Corridor]:
     return Corridor

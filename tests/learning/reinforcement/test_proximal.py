@@ -196,6 +196,32 @@ def test_an_update_ends_where_the_policy_has_moved_too_far(
     assert figures["kl"] > 1.5e-6
 
 
+def test_the_first_pass_knows_the_policy_that_acted(
+    corridor: Any, quick: ReinforcementConfig
+) -> None:
+    # Although the observations' statistics change from iteration to iteration.
+    values = {"ppo.epochs": 1, "ppo.minibatch": 90, "ppo.learning_rate": 0.01}
+    run = Ppo(quick.with_values(values), make_stepper(corridor, {}, 3))
+    for number in range(1, 5):
+        figures = run.iterate(number)
+        assert abs(figures["kl"]) < 1e-9
+        assert figures["clipped"] == 0.0
+
+
+def test_what_is_cut_off_is_worth_what_would_have_followed(
+    endless: Any, quick: ReinforcementConfig
+) -> None:
+    # With a cut for an end it would be worth (1 - 0.9^10) / 0.1 = 6.5 at most.
+    values = {"discount": 0.9, "scale_rewards": False, "steps": 10_000, "ppo.epochs": 10}
+    rates = {"ppo.learning_rate": 3e-3, "ppo.learning_rate_schedule": "constant"}
+    run = Ppo(quick.with_values({**values, **rates}), make_stepper(endless, {}, 3))
+    for number in range(1, 61):
+        run.iterate(number)
+    rows = np.random.default_rng(0).uniform(-1, 1, (100, 2)).astype(np.float32)
+    worth = run.networks.value(run.scaling.inputs(rows)).mean()
+    assert worth == pytest.approx(1 / (1 - 0.9), rel=0.05)
+
+
 def test_rates_fall_over_the_run(corridor: Any, quick: ReinforcementConfig) -> None:
     run = Ppo(quick, make_stepper(corridor, {}, 3))
     rates = [run.iterate(number)["learning_rate"] for number in range(1, 8)]
