@@ -38,7 +38,8 @@ class CorrectiveConfig:
         disturbed_per_row: number of DisturbedAction labels tried for each row: another action, in a
             state from which it leads to the successor of that row. 0 for none.
         disturbance: standard deviation of the change of a disturbed action, in standard deviations
-            of the demonstrations' actions.
+            of what in the demonstrations' actions does not follow from the state. Where everything
+            does, nobody knows what another action would do.
         confidence: share of the accepted labels whose error is to be within its estimated bound.
         largest_error: largest bound of the error at which a label is accepted, as a multiple of its
             distance from the state that it was made for; 1 accepts those that surely lead closer.

@@ -115,14 +115,15 @@ def disturbed_action(
         dynamics: learnt or known dynamics.
         transitions: N steps of demonstrations.
         scaling: normalised units, in which actions are disturbed and convergence is judged.
-        disturbance: standard deviation of the disturbance, in standard deviations of the actions.
+        disturbance: standard deviation of the disturbance, in standard deviations of what in the
+            actions does not follow from the state.
         per_row: number of labels for each step.
         seed: seed of the disturbances.
     """
     rows = np.repeat(np.flatnonzero(transitions.wanted), per_row)
     executed = transitions.action[rows]
-    spread = disturbance * scaling.action_std * scaling.action_varies
-    moved = executed + spread * np.random.default_rng(seed).standard_normal(executed.shape)
+    draws = np.random.default_rng(seed).standard_normal(executed.shape)
+    moved = executed + disturbance * draws @ scaling.action_root.T
     action = np.clip(moved, transitions.action_low, transitions.action_high)
     target = transitions.next_state[rows]
     state, solved = solve(dynamics, target, action, near=transitions.state[rows], scaling=scaling)

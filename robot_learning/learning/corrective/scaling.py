@@ -25,6 +25,8 @@ class Scaling:
         action_mean: (n,) mean of each action.
         action_std: (n,) standard deviation of each action; 1 of constant ones.
         action_varies: (n,) whether an action varies.
+        action_root: (n, n) root of the covariance of what does not follow, by an affine map, from
+            the state in the actions.
         change_mean: (D,) mean change of the state in a step.
         change_std: (D,) standard deviation of that change; 1 where it does not vary.
     """
@@ -35,6 +37,7 @@ class Scaling:
     action_mean: FloatArray
     action_std: FloatArray
     action_varies: BoolArray
+    action_root: FloatArray
     change_mean: FloatArray
     change_std: FloatArray
 
@@ -60,6 +63,7 @@ class Scaling:
             action_mean=action_mean,
             action_std=action_std,
             action_varies=action_varies,
+            action_root=_action_root(transitions, (state_mean, state_std), state_varies),
             change_mean=np.where(state_varies, change.mean(axis=0), 0.0),
             change_std=np.where(moves, spread, 1.0),
         )
@@ -87,6 +91,18 @@ class Scaling:
     def distance(self, offset: FloatArray) -> FloatArray:
         """(N,) lengths of (N, D) differences of states, in standard deviations of the state."""
         return np.asarray(np.linalg.norm((offset / self.state_std)[:, self.state_varies], axis=1))
+
+
+def _action_root(
+    transitions: Transitions, scale: tuple[FloatArray, FloatArray], varies: BoolArray
+) -> FloatArray:
+    states = ((transitions.state - scale[0]) / scale[1])[:, varies]
+    known = np.concatenate([states, np.ones((len(states), 1))], axis=1)
+    actions = transitions.action - transitions.action.mean(axis=0)
+    rest = actions - known @ np.linalg.lstsq(known, actions, rcond=_LEAST)[0]
+    covariance = rest.T @ rest / max(1, len(rest) - known.shape[1])
+    values, vectors = np.linalg.eigh(covariance)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def _statistics(values: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:

@@ -17,7 +17,7 @@ from robot_learning.learning.imitation.loop import run_imitation
 from robot_learning.learning.imitation.spaces import ActionLayout
 
 QUICK = CorrectiveConfig(
-    members=2, hidden=(8,), steps=20, batch_size=32, largest_error=100.0, disturbance=1.0
+    members=2, hidden=(8,), steps=20, batch_size=32, largest_error=100.0, disturbance=2.0
 )
 BOX = ActionLayout(spaces.Box(-1.0, 1.0, (1,), np.float32))
 
