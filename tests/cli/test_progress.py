@@ -11,7 +11,7 @@ import pytest
 from robot_learning.cli.common import console
 from robot_learning.cli.interactive import imitation_view
 from robot_learning.cli.main import main
-from robot_learning.cli.policies import evaluate_trials, evaluating
+from robot_learning.cli.policies import evaluate_command, evaluate_trials, evaluating
 from robot_learning.core.progress import ProgressLines
 
 QUICK = partial(ProgressLines, every_s=0.02)
@@ -35,6 +35,7 @@ def test_an_evaluation_that_is_stopped_says_where(
     details = SimpleNamespace(task="reach", robot="desk_arm")
     policy = SimpleNamespace(spec=SimpleNamespace(rate_hz=50.0))
     checkpoint = SimpleNamespace(details=details, policy=policy)
+    monkeypatch.setattr(evaluate_command, "check_checkpoint", lambda _: None)
     monkeypatch.setattr(evaluating, "load_checkpoint", lambda *_: checkpoint)
     monkeypatch.setattr(console, "ProgressLines", QUICK)
 
