@@ -260,7 +260,8 @@ def gain(name: str, seeds: int) -> list[Row]:
                 env, expert = imitation_cases.env_of(case), case.expert
                 (result,) = run_imitation(config, folder, env=env, expert=expert)
             shares.setdefault(method, []).append(result.success or 0.0)
-            labels += [result.corrective_labels] * (result.corrective_labels is not None)
+            if result.corrective_labels is not None:
+                labels.append(result.corrective_labels)
     pairs = zip(shares["ccil"], shares["bc"], strict=True)
     found = {
         "success of BC": mean(shares["bc"]),

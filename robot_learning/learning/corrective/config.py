@@ -56,7 +56,7 @@ class CorrectiveConfig:
     disturbed_per_row: AtLeast0 = 4
     disturbance: NotNegative = 1.0
     confidence: TrueShare = 0.95
-    largest_error: Positive = 3.0
+    largest_error: Positive = 5.0
     seed: AtLeast0 = 0
 
     def __post_init__(self) -> None:
