@@ -42,7 +42,7 @@ class CorrectiveConfig:
             does, nobody knows what another action would do.
         confidence: share of the accepted labels whose error is to be within its estimated bound.
         largest_error: largest bound of the error at which a label is accepted, as a multiple of its
-            distance from the state that it was made for; 1 accepts those that surely lead closer.
+            distance from the state that it was made for. The bound is wide: see `rejection`.
         seed: seed of networks, batches and disturbances.
     """
 
@@ -56,7 +56,7 @@ class CorrectiveConfig:
     disturbed_per_row: AtLeast0 = 4
     disturbance: NotNegative = 1.0
     confidence: TrueShare = 0.95
-    largest_error: Positive = 1.0
+    largest_error: Positive = 5.0
     seed: AtLeast0 = 0
 
     def __post_init__(self) -> None:

@@ -109,7 +109,7 @@ def disturbed_action(
     per_row: int,
     seed: int,
 ) -> Labels:
-    """DisturbedAction labels, `per_row` for every step that labels are wanted for.
+    """DisturbedAction labels, up to `per_row` for every step that labels are wanted for.
 
     Args:
         dynamics: learnt or known dynamics.
@@ -125,6 +125,9 @@ def disturbed_action(
     draws = np.random.default_rng(seed).standard_normal(executed.shape)
     moved = executed + disturbance * draws @ scaling.action_root.T
     action = np.clip(moved, transitions.action_low, transitions.action_high)
+    # Without a change, as at a bound, it would be the demonstration itself.
+    changed = np.flatnonzero((action != executed).any(axis=1))
+    rows, action = rows[changed], action[changed]
     target = transitions.next_state[rows]
     state, solved = solve(dynamics, target, action, near=transitions.state[rows], scaling=scaling)
     label = transitions.label[rows] + action - transitions.clean_action[rows]

@@ -2,19 +2,17 @@
 
 The error of a label is the distance between where its action really leads and where it is to lead,
 in standard deviations of the state. By the triangle inequality it is at most the error of the
-dynamics at a row nearby, plus what they get wrong between that row and the label; where they do,
-the networks of the ensemble, each of which has seen other data, disagree. The bound has that form,
+dynamics at a row nearby, plus a Lipschitz constant times the distance from that row. The bound is
 
-    bound = q (typical + e + d),
+    bound = q (typical + e + d + L x),
 
-with the median held-out error, the mean held-out error e of the nearest rows, and the disagreement
-d, the standard deviation of the networks. The factor q is calibrated (split conformal prediction):
-it is the smallest with which the wanted share of held-out rows, each seen from the nearest rows in
-other parts of the data, keep their bound.
-
-Networks may also be wrong together, in a direction in which the demonstrations never varied. So
-distances are measured in what the data spread in each direction, and labels further from the data
-than the rows of other parts are rejected.
+with the median held-out error, the mean held-out error e of the nearest rows, the disagreement d of
+the networks, each of which has seen other data, the slope L of the learnt dynamics at the nearest
+row, and the distance x from it. Distances are measured in what the data spread in each direction:
+where the demonstrations never varied everything is far, since networks may be wrong there together.
+The factor q is calibrated (split conformal prediction): it is the smallest with which the wanted
+share of held-out rows, each seen from the nearest rows in other parts of the data, keep their
+bound. Labels further from the data than these rows are rejected.
 """
 
 from __future__ import annotations
@@ -49,6 +47,7 @@ class ErrorBound:
         typical: median held-out error of the dynamics.
         points: (R, I) rows that distances are measured from, whitened.
         errors: (R,) held-out errors of the dynamics there.
+        slopes: (R,) slopes L of the learnt dynamics there, per whitened distance.
         whitening: (I, I) maps normalised inputs to what the data spread in each direction.
         farthest: distance beyond which nothing was calibrated.
     """
@@ -57,6 +56,7 @@ class ErrorBound:
     typical: float
     points: FloatArray
     errors: FloatArray
+    slopes: FloatArray
     whitening: FloatArray
     farthest: float
 
@@ -71,8 +71,8 @@ class ErrorBound:
             (M,) bounds, and (M,) distances from the nearest row.
         """
         nearest, distance = _nearest(inputs @ self.whitening.T, self.points)
-        local = self.errors[nearest].mean(axis=1)
-        return self.factor * (self.typical + local + disagreement), distance
+        near = _bound_nearby(self.errors, self.slopes, nearest, distance)
+        return self.factor * (self.typical + near + disagreement), distance
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,14 @@ def calibrate(model: Ensemble, transitions: Transitions, config: CorrectiveConfi
     all_errors = model.scaling.distance(held_out_errors(model, transitions))
     errors, typical = all_errors[rows], float(np.median(all_errors))
     state, action = transitions.state[rows], transitions.action[rows]
-    whitening = _whitening(model.scaling.inputs(transitions.state, transitions.action))
+    root = _root(model.scaling.inputs(transitions.state, transitions.action))
+    whitening: FloatArray = np.linalg.inv(root)
+    slopes = _slopes(model, state, action, root)
     points = model.scaling.inputs(state, action) @ whitening.T
     part = parts(transitions.episode, len(model.linear))[rows]
     nearest, distance = _nearest(points, points, part)
-    unit = typical + errors[nearest].mean(axis=1) + disagreement(model, state, action)
+    unit = typical + _bound_nearby(errors, slopes, nearest, distance)
+    unit += disagreement(model, state, action)
     # Where all are zero the dynamics are exact, and so is any factor.
     scores = np.divide(errors, unit, out=np.zeros(len(rows)), where=unit > 0)
     return ErrorBound(
@@ -116,6 +119,7 @@ def calibrate(model: Ensemble, transitions: Transitions, config: CorrectiveConfi
         typical=typical,
         points=points,
         errors=errors,
+        slopes=slopes,
         whitening=whitening,
         farthest=float(np.quantile(distance, _FARTHEST_QUANTILE)),
     )
@@ -140,7 +144,7 @@ def judge(
     bound: ErrorBound,
     config: CorrectiveConfig,
 ) -> Judged:
-    """Accept the labels whose error is surely small beside their distance from the demonstration.
+    """Accept the labels whose bound is small beside their distance from the demonstration.
 
     Args:
         labels: candidates.
@@ -166,10 +170,25 @@ def judge(
     )
 
 
-def _whitening(inputs: FloatArray) -> FloatArray:
-    """(I, I) inverse root of the second moments of the (N, I) inputs."""
+def _root(inputs: FloatArray) -> FloatArray:
+    """(I, I) Cholesky root of the second moments of the (N, I) inputs."""
     spread = inputs.T @ inputs / len(inputs) + _LEAST_VARIANCE * np.eye(inputs.shape[1])
-    return np.linalg.inv(np.linalg.cholesky(spread))
+    return np.linalg.cholesky(spread)
+
+
+def _slopes(model: Ensemble, state: FloatArray, action: FloatArray, root: FloatArray) -> FloatArray:
+    """(R,) Frobenius norms of the Jacobian, over what the data spread in each direction."""
+    scaling = model.scaling
+    jacobian = model.jacobian(state, action) @ root
+    jacobian *= (scaling.change_std / scaling.state_std)[scaling.state_varies][:, None]
+    return np.asarray(np.linalg.norm(jacobian, axis=(1, 2)))
+
+
+def _bound_nearby(
+    errors: FloatArray, slopes: FloatArray, nearest: IntArray, distance: FloatArray
+) -> FloatArray:
+    """(M,) what the (M, k) nearest rows and the (M,) distances from the first say."""
+    return np.asarray(errors[nearest].mean(axis=1) + slopes[nearest].mean(axis=1) * distance)
 
 
 def _spread_rows(rows: int, most: int) -> IntArray:

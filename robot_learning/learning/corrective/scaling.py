@@ -12,6 +12,7 @@ from robot_learning.learning.corrective.transitions import Transitions
 
 # What varies by less, relative to its size, counts as constant.
 _LEAST = 1e-6
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,9 @@ def _action_root(
     rest = actions - known @ np.linalg.lstsq(known, actions, rcond=_LEAST)[0]
     covariance = rest.T @ rest / max(1, len(rest) - known.shape[1])
     values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+    # Rounding errors are no variation.
+    values[values <= _ROUNDING * np.square(actions).mean()] = 0.0
+    return np.asarray(vectors * np.sqrt(values))
 
 
 def _statistics(values: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:

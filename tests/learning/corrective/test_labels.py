@@ -41,7 +41,9 @@ def test_a_disturbed_action_leads_to_the_successor_of_its_row(
     )
     after = demonstrations.next_state[labels.row]
     assert labels.solved.all()
-    assert np.array_equal(labels.row, np.repeat(np.arange(len(demonstrations)), 3))
+    # But for the highest and the lowest action, which a push beyond the range does not change.
+    counts = np.bincount(labels.row, minlength=len(demonstrations))
+    assert np.count_nonzero(counts != 3) <= 2 and counts.max() == 3
     assert np.allclose(labels.state, start_of(system, after, labels.action), atol=1e-9)
     assert np.allclose(system.step(labels.state, labels.label), after, atol=1e-9)
     assert (labels.kind == CorrectiveKind.DISTURBED_ACTION).all()
@@ -79,7 +81,7 @@ def test_disturbed_actions_stay_in_the_range_of_the_actions(
     system: Any, demonstrations: Transitions
 ) -> None:
     labels = disturbed_action(
-        system, demonstrations, Scaling.of(demonstrations), disturbance=3.0, per_row=2, seed=0
+        system, demonstrations, Scaling.of(demonstrations), disturbance=9.0, per_row=2, seed=0
     )
     assert labels.action.min() == demonstrations.action.min()
     assert labels.action.max() == demonstrations.action.max()
@@ -100,7 +102,8 @@ def test_noise_and_limits_of_the_demonstration_are_no_part_of_a_label(system: An
     back = backtrack(system, noisy, scaling)
     assert np.allclose(system.step(back.state, back.label - 0.1), noisy.state, atol=1e-9)
     moved = disturbed_action(system, noisy, scaling, disturbance=0.5, per_row=1, seed=0)
-    assert np.allclose(system.step(moved.state, moved.label - 0.1), noisy.next_state, atol=1e-9)
+    after = noisy.next_state[moved.row]
+    assert np.allclose(system.step(moved.state, moved.label - 0.1), after, atol=1e-9)
 
 
 def test_learnt_dynamics_of_a_linear_system_give_its_closed_forms(
