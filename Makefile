@@ -82,7 +82,7 @@ bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next: tables
 		echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # Goes on where a stopped one ended. Options: make bench-imitation BENCH="--quick"
-bench-imitation: $(VENV)/.stamp-tests ## set up, then five ways of imitation in four environments (an hour)
+bench-imitation: $(VENV)/.stamp-tests ## set up, then six ways of imitation in four environments (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_imitation.py $(BENCH)
 
 clean: ## remove the environments, builds, caches and results, but no recording

@@ -15,6 +15,11 @@ from robot_learning.learning.training.config import parse_overrides
 from robot_learning.policies.config import flattened, with_overrides
 
 _GROUP = "corrective"
+_DOUBT = (
+    "the dynamics are hardly learnt: their typical error is more than a fifth of a typical step, "
+    "and labels may do harm. More demonstrations help, and so does naming only what matters with "
+    "--state"
+)
 
 
 def add_labels(arguments: argparse.Namespace) -> int:
@@ -24,7 +29,7 @@ def add_labels(arguments: argparse.Namespace) -> int:
         RobotLearningError: an option is wrong, or the dataset is not fit for it.
     """
     config = _config(arguments)
-    with progress_bar("learning the dynamics") as progress:
+    with progress_bar("corrective labels") as progress:
         made = correct_dataset(
             Dataset(arguments.dataset),
             arguments.into,
@@ -64,4 +69,5 @@ def _lines(made: CorrectedDataset, config: CorrectiveConfig) -> list[str]:
         f"{made.folder}: {amount(made.episodes, 'episode')} with {amount(made.rows, 'row')}, and "
         f"{amount(made.corrective_episodes, 'corrective episode')} with "
         f"{amount(len(found.labels), 'row')}",
+        *[_DOUBT] * found.is_doubtful,
     ]

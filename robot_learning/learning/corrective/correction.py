@@ -14,6 +14,9 @@ from robot_learning.learning.corrective.labels import Labels, backtrack, disturb
 from robot_learning.learning.corrective.rejection import ErrorBound, Judged, calibrate, judge
 from robot_learning.learning.corrective.transitions import Transitions
 
+# Share of a typical step.
+_DOUBTFUL = 0.2
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -28,6 +31,7 @@ class Correction:
         unsolved: number of candidates without a state.
         too_far: number that were further from the data than anything that was calibrated.
         too_uncertain: number whose error may be too large.
+        typical_step: median change of the state in a step, in standard deviations of the state.
     """
 
     labels: Labels
@@ -38,6 +42,12 @@ class Correction:
     unsolved: int
     too_far: int
     too_uncertain: int
+    typical_step: float
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the dynamics typically miss what they have not seen by much of a step."""
+        return self.trust.typical > _DOUBTFUL * self.typical_step
 
     @property
     def rejected(self) -> str:
@@ -73,7 +83,8 @@ def correct(
     model = fit_dynamics(transitions, config, progress)
     trust = calibrate(model, transitions, config)
     judged = judge(candidates(model, transitions, config), model, transitions, trust, config)
-    return _accepted(judged, model, trust)
+    moved = model.scaling.distance(transitions.next_state - transitions.state)
+    return _accepted(judged, model, trust, float(np.median(moved)))
 
 
 def candidates(model: Ensemble, transitions: Transitions, config: CorrectiveConfig) -> Labels:
@@ -101,7 +112,9 @@ def candidates(model: Ensemble, transitions: Transitions, config: CorrectiveConf
     return Labels.joined(found)
 
 
-def _accepted(judged: Judged, model: Ensemble, trust: ErrorBound) -> Correction:
+def _accepted(
+    judged: Judged, model: Ensemble, trust: ErrorBound, typical_step: float
+) -> Correction:
     chosen = np.flatnonzero(judged.accepted)
     chosen = chosen[np.argsort(judged.labels.row[chosen], kind="stable")]
     return Correction(
@@ -113,4 +126,5 @@ def _accepted(judged: Judged, model: Ensemble, trust: ErrorBound) -> Correction:
         unsolved=judged.unsolved,
         too_far=judged.too_far,
         too_uncertain=judged.too_uncertain,
+        typical_step=typical_step,
     )

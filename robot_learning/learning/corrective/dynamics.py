@@ -219,6 +219,7 @@ def _trained(
         if step % _STEPS_PER_PROJECTION == 0:
             _project(weights, layer_bound)
             progress(step + 1, config.steps)
+    progress(config.steps, config.steps)
     last = loss.item()
     if not math.isfinite(last):
         raise ConfigurationError(

@@ -105,7 +105,7 @@ def calibrate(model: Ensemble, transitions: Transitions, config: CorrectiveConfi
     errors, typical = all_errors[rows], float(np.median(all_errors))
     state, action = transitions.state[rows], transitions.action[rows]
     root = _root(model.scaling.inputs(transitions.state, transitions.action))
-    whitening: FloatArray = np.linalg.inv(root)
+    whitening = np.linalg.inv(root).astype(np.float64)
     slopes = _slopes(model, state, action, root)
     points = model.scaling.inputs(state, action) @ whitening.T
     part = parts(transitions.episode, len(model.linear))[rows]
