@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 
 from robot_learning.cli.common.command_parser import Subparsers
-from robot_learning.cli.interactive.imitation_options import add_options
-from robot_learning.cli.interactive.imitation_options import run as run_imitation
+from robot_learning.cli.interactive import imitation_options
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -16,10 +15,10 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Let an expert demonstrate, with or without --noise, and fit a policy to its "
         "actions, round after round. To learn from a recorded dataset, use `robot-learning train`.",
     )
-    add_options(parser, without=("--gate",))
+    imitation_options.add_options(parser, without=("--gate",))
     parser.set_defaults(run=run, gate=None)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it."""
-    return run_imitation(arguments, "bc")
+    return imitation_options.run(arguments, "bc")
