@@ -51,6 +51,6 @@ def _origins_text(origins: Origins) -> str:
     return (
         f"{amount(rows, 'corrective label')} ({kinds.count(CorrectiveKind.BACKTRACK)} BackTrack, "
         f"{kinds.count(CorrectiveKind.DISTURBED_ACTION)} DisturbedAction) for the rows "
-        f"{origins.row.min()} to {origins.row.max()} of {origins.episode}; each leads back to "
-        f"within {origins.error_bound.max():.2g} standard deviations of the state"
+        f"{origins.row.min()} to {origins.row.max()} of {origins.episode}; the largest bound "
+        f"of their errors is {origins.error_bound.max():.2g} standard deviations of the state"
     )

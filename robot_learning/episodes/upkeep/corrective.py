@@ -30,7 +30,8 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary
 from robot_learning.episodes.store.summary import summarise
 
-_ACTIONS = ("actions", "control/requested", "control/applied")
+_LABELS = ("actions", "control/requested")
+_EXECUTED = "control/applied"
 _NOTHING = ("control/noise", "control/limited", "intervention", "rewards")
 
 
@@ -41,11 +42,14 @@ class CorrectiveRows:
     Attributes:
         observed: (T, *shape) of each column of observations that is known, by its path.
         actions: (T, n) labels, rad or m.
+        executed: (T, n) actions that lead from the observed state to where the label leads back to,
+            rad or m; they differ from the labels where limits acted in the demonstration.
         origins: the rows that they were made for.
     """
 
     observed: Mapping[str, npt.NDArray[Any]]
     actions: FloatArray
+    executed: FloatArray
     origins: Origins
 
 
@@ -89,8 +93,10 @@ def write_corrective_episode(
 def _values(column: Column, rows: CorrectiveRows) -> npt.NDArray[Any]:
     """(T, *shape) what a column holds in these rows."""
     count, path = len(rows.actions), column.path
-    if path in _ACTIONS:
+    if path in _LABELS:
         return rows.actions
+    if path == _EXECUTED:
+        return rows.executed
     if path in rows.observed:
         return rows.observed[path]
     fill: float = 0

@@ -84,6 +84,8 @@ def correct_dataset(
         raise DatasetError(f"{target}: exists already; choose a new folder")
     demonstrations = dataset.without(s.name for s in dataset.episodes if is_corrective(s))
     used = without_bad_timing(without_failures(demonstrations))
+    # Copies would stand on both sides of what is held out.
+    used = used.without(tuple(used.copies()))
     steps = recorded_steps(used, state_keys(used, keys))
     found = correct(steps.transitions, config, progress)
     if not len(found.labels):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.types import FloatArray, IntArray
+from robot_learning.core.types import BoolArray, FloatArray, IntArray
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.origins import Origins
@@ -47,14 +47,16 @@ def state_keys(dataset: Dataset, given: Sequence[str] = ()) -> tuple[str, ...]:
     Efforts are left out by default.
 
     Raises:
-        DatasetError: the dataset has cameras, which no label can have a picture of; a column is not
-            there or no column of numbers; or nothing is left.
+        DatasetError: the dataset has cameras, which no label can have a picture of, or observations
+            in whole numbers; a column is not there or no column of numbers; or nothing is left.
     """
+    observed = [column for column in dataset.info.columns if column.path.startswith("obs/")]
     images = [column.path for column in dataset.info.columns if column.is_image]
-    numbers = [
+    numbers = [column.path for column in observed if not column.is_image and column.path != _EFFORT]
+    whole = [
         column.path
-        for column in dataset.info.columns
-        if column.path.startswith("obs/") and not column.is_image and column.path != _EFFORT
+        for column in observed
+        if not column.is_image and not column.dtype.startswith("float")
     ]
     if images and not numbers:
         raise DatasetError(
@@ -65,6 +67,11 @@ def state_keys(dataset: Dataset, given: Sequence[str] = ()) -> tuple[str, ...]:
         raise DatasetError(
             f"{dataset.path}: has images ({', '.join(images)}), and nobody knows what they would "
             "show in a state that was computed; make corrective labels for a dataset without them"
+        )
+    if whole:
+        raise DatasetError(
+            f"{dataset.path}: {', '.join(whole)} holds whole numbers or flags, and there is "
+            "no state beside one; make corrective labels for a dataset without such observations"
         )
     for key in given:
         if not dataset.column(key).path.startswith("obs/"):
@@ -78,13 +85,18 @@ def state_keys(dataset: Dataset, given: Sequence[str] = ()) -> tuple[str, ...]:
 def recorded_steps(dataset: Dataset, keys: Sequence[str]) -> RecordedSteps:
     """The steps of all episodes.
 
+    Labels are wanted where an expert drove. Where a policy drove and its rows were relabelled
+    afterwards, the expert's action is not the one that led to the next state: dynamics are learnt
+    from these rows, and no labels are made for them.
+
     Args:
         dataset: dataset with the chosen episodes.
         keys: columns that make up the state.
 
     Raises:
         ConfigurationError: there are too few steps.
-        DatasetError: a column of the state is NaN or infinite; the text says which.
+        DatasetError: a column of the state is NaN or infinite, the text says which; or an expert
+            drove in no row.
         EpisodeError: an episode cannot be read.
     """
     executed = _APPLIED if dataset.has_column(_APPLIED) else "actions"
@@ -97,6 +109,12 @@ def recorded_steps(dataset: Dataset, keys: Sequence[str]) -> RecordedSteps:
     follows[:-1] &= usable[1:]
     follows[starts[1:] - 1] = False
     rows = np.flatnonzero(follows)
+    wanted = _demonstrated(dataset)[rows]
+    if len(rows) and not wanted.any():
+        raise DatasetError(
+            f"{dataset.path}: all labels were given afterwards; corrective labels are made for "
+            "rows in which an expert drove"
+        )
     episode = np.searchsorted(starts, rows, "right") - 1
     noise = np.nan_to_num(_column(dataset, _NOISE)[rows]) if dataset.has_column(_NOISE) else None
     transitions = Transitions.of(
@@ -106,6 +124,7 @@ def recorded_steps(dataset: Dataset, keys: Sequence[str]) -> RecordedSteps:
         label=_column(dataset, "actions")[rows],
         noise=noise,
         episode=episode,
+        wanted=wanted,
     )
     return RecordedSteps(transitions, tuple(keys), episode, rows - starts[episode])
 
@@ -133,7 +152,19 @@ def rows_of(
             error_bound=found.bound[own],
         )
         observed = _columns(dataset, steps.keys, labels.state[own])
-        yield number, CorrectiveRows(observed, labels.label[own], origins)
+        yield number, CorrectiveRows(observed, labels.label[own], labels.action[own], origins)
+
+
+def _demonstrated(dataset: Dataset) -> BoolArray:
+    """(rows,) where an expert drove and no label was given afterwards."""
+    if not dataset.has_column("control/source"):
+        found: BoolArray = np.ones(dataset.rows, np.bool_)
+    else:
+        found = dataset.source_rows(["human"])
+    for summary, start in zip(dataset.episodes, dataset.row_starts(), strict=False):
+        for layer in dataset.episode(summary.name).labels():
+            found[start : start + summary.rows] &= ~layer.mask
+    return found
 
 
 def _column(dataset: Dataset, path: str) -> FloatArray:

@@ -204,6 +204,9 @@ def _nearest(
     With `part` (R,) the points are the others, and the nearest ones are sought in other parts.
     """
     count = min(_NEIGHBOURS, len(others) - 1)
+    if part is not None:
+        # A row that has fewer in other parts would be its own neighbour.
+        count = max(1, min(count, len(part) - int(np.bincount(part).max())))
     squares = np.square(others).sum(axis=1)
     nearest = np.zeros((len(points), count), np.int64)
     for begin in range(0, len(points), _CHUNK_ROWS):

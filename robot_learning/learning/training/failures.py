@@ -13,6 +13,7 @@ import logging
 from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.store.index import is_corrective
 
 _log = logging.getLogger(__name__)
 SETTING = "data.keep_failures"
@@ -30,7 +31,11 @@ def failed_demonstrations(dataset: Dataset) -> tuple[str, ...]:
     return tuple(
         summary.name
         for summary in dataset.select(outcomes=["failure"]).episodes
-        if "policy" not in summary.sources and not dataset.episode(summary.name).labels()
+        # Corrective labels have the outcome of the episode that they were made for, and are made
+        # for those alone that are trained on.
+        if "policy" not in summary.sources
+        and not is_corrective(summary)
+        and not dataset.episode(summary.name).labels()
     )
 
 

@@ -21,6 +21,7 @@ from robot_learning.episodes.recording.standard import POSE_NAMES
 from robot_learning.episodes.store.changes import set_outcome
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import is_corrective
+from robot_learning.episodes.store.labels import add_label_layer
 from robot_learning.episodes.store.recovery import repair_dataset, verify_dataset
 from robot_learning.episodes.store.trash import restore_episode, trash_episodes, trashed_episodes
 from robot_learning.episodes.upkeep.merge import merge_datasets
@@ -32,6 +33,7 @@ from robot_learning.learning.corrective.corrected_dataset import correct_dataset
 from robot_learning.learning.corrective.recorded import recorded_steps, state_keys
 from robot_learning.learning.training.batches import Batches
 from robot_learning.learning.training.config import DataConfig, TrainConfig
+from robot_learning.learning.training.failures import failed_demonstrations
 from robot_learning.learning.training.trainer import train
 
 # Kept however uncertain they are: what is asked here is where labels go.
@@ -86,7 +88,12 @@ def test_every_row_says_which_row_it_was_made_for(corrected_path: Path) -> None:
         assert (origins.error_bound > 0).all()
         label, clean = episode.column("actions"), origin.column("actions")[origins.row]
         assert np.array_equal(label[origins.kind == 1], clean[origins.kind == 1])
-        assert np.array_equal(episode.column("control/applied"), label)
+        executed = origin.column("control/applied") - origin.column("control/noise")
+        applied = episode.column("control/applied")
+        kept = origins.kind == 1
+        assert np.allclose(applied[kept], executed[origins.row][kept], atol=1e-6)
+        moved = applied - executed[origins.row]
+        assert np.allclose(label - clean, moved, atol=1e-6)
         assert (episode.column("control/source") == Source.CORRECTIVE).all()
         beside = (
             episode.column("obs/joint_position") - origin.column("obs/joint_position")[origins.row]
@@ -248,6 +255,46 @@ def test_failures_get_no_labels(own_demonstrations: Path, tmp_path: Path) -> Non
     corrected = Dataset(made.folder)
     assert made.episodes == 6
     assert {corrected.episode(n).outcome for n in corrective_names(corrected)} == {"success"}
+
+
+def test_rows_that_were_relabelled_afterwards_teach_dynamics_and_get_no_labels(
+    own_demonstrations: Path, tmp_path: Path
+) -> None:
+    folder = DatasetFolder(own_demonstrations)
+    name = folder.episode_names()[0]
+    dataset = Dataset(own_demonstrations)
+    actions = dataset.episode(name).column("actions")
+    mask = np.zeros(len(actions), np.bool_)
+    mask[5:15] = True
+    with folder.lock():
+        how = {"author": "ann", "method": "expert", "created_utc": "2026-11-30T10:00:00+00:00"}
+        add_label_layer(folder, name, actions + 0.1, mask, **how)
+    relabelled = Dataset(own_demonstrations)
+    steps = recorded_steps(relabelled, state_keys(relabelled))
+    covered = (steps.episode == 0) & (steps.row >= 5) & (steps.row < 15)
+    assert covered.sum() == 10
+    assert np.array_equal(steps.transitions.wanted, ~covered)
+    corrected = Dataset(correct_dataset(relabelled, tmp_path / "new", QUICK).folder)
+    for each in corrective_names(corrected):
+        origins = corrected.episode(each).origins
+        assert origins is not None
+        assert origins.episode != name or not mask[origins.row].any()
+
+
+def test_labels_that_a_failed_rollout_gave_are_trained_on(own: DatasetFolder) -> None:
+    name = corrective_names(Dataset(own.path))[0]
+    with own.lock():
+        set_outcome(own, name, "failure")
+    assert name not in failed_demonstrations(Dataset(own.path))
+
+
+def test_observations_in_whole_numbers_are_refused(own_demonstrations: Path) -> None:
+    plain = json.loads((own_demonstrations / "dataset.json").read_text())
+    contact = {"path": "obs/contact", "shape": [1], "dtype": "uint8", "encoding": "array"}
+    plain["streams"][0]["columns"].append({**contact, "names": []})
+    (own_demonstrations / "dataset.json").write_text(json.dumps(plain))
+    with pytest.raises(DatasetError, match="obs/contact holds whole numbers"):
+        state_keys(Dataset(own_demonstrations))
 
 
 def refused(dataset: Dataset, target: Path, text: str, **settings: object) -> None:
