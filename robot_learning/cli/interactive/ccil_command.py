@@ -31,8 +31,8 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Learn from demonstrations how actions move the state, and find states beside "
         "them with an action that leads back (CCIL, Ke et al. 2024). A label is kept where the "
         "bound of its error is small enough (corrective.largest_error). The labels are added to a "
-        "copy of the dataset, which is then trained on as ever. With --env an expert demonstrates in a gymnasium environment, and the "
-        "policy is trained on demonstrations and labels.",
+        "copy of the dataset, which is then trained on as ever. With --env an expert demonstrates "
+        "in a gymnasium environment, and the policy is trained on demonstrations and labels.",
     )
     parser.add_argument("dataset", type=Path, nargs="?", help="folder of the demonstrations")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="folder of the new dataset")
