@@ -161,9 +161,9 @@ def teleop_node(
         ConfigurationError: there is no such device, or the class of a user's own is none.
     """
     # Imported here, since it imports NumPy, which help texts do without.
-    from robot_learning.teleop.own_device import check_device
+    from robot_learning.teleop.device_check import check_device_apart
 
-    check_device(device.device, device.map)
+    check_device_apart(device.device, device.map)
     settings = {
         "robot": choice.robot,
         "device": device.device,

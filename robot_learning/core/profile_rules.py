@@ -28,7 +28,6 @@ from robot_learning.core.profile import (
 from robot_learning.core.profile_file import (
     ArmEntry,
     GripperEntry,
-    Interfaces,
     PrismaticEntry,
     RevoluteEntry,
     RobotFile,
@@ -78,7 +77,7 @@ def _rules(draft: Draft[RobotFile], folder: Path) -> Iterator[Mistake]:
         return
     broken = list(_arm_rules(file.arms, names, sound))
     yield from broken
-    yield from _interface_rules(file.interfaces, folder, names)
+    yield from _interface_rules(draft, folder, names)
     if draft.is_read("arms") and not broken:
         yield from _usage_rules(file.arms, names)
         yield from _leader_rules(file.leaders, file.arms)
@@ -198,14 +197,14 @@ def _camera_rules(cameras: tuple[Camera, ...]) -> Iterator[Mistake]:
     yield from _repeats([camera.name for camera in cameras], "cameras")
 
 
-def _interface_rules(interfaces: Interfaces, folder: Path, names: list[str]) -> Iterator[Mistake]:
-    sim, real = interfaces.sim, interfaces.real
+def _interface_rules(draft: Draft[RobotFile], folder: Path, names: list[str]) -> Iterator[Mistake]:
+    sim, real = draft.value.interfaces.sim, draft.value.interfaces.real
     if sim is None and real is None:
         yield Mistake("interfaces", "give at least one of 'sim' and 'real'")
     if sim is not None:
         yield from _sim_rules(sim, folder, names)
     if isinstance(real, BusInterface):
-        yield from _bus_rules(real, names)
+        yield from _bus_rules(draft, real, names)
     elif real is not None:
         yield from _unknown_joints(real.joints, names, "interfaces.real.joints")
 
@@ -221,12 +220,13 @@ def _sim_rules(sim: SimInterface, folder: Path, names: list[str]) -> Iterator[Mi
     yield from _unknown_joints(followed, names, f"{key}.mimics")
 
 
-def _bus_rules(bus: BusInterface, names: list[str]) -> Iterator[Mistake]:
+def _bus_rules(draft: Draft[RobotFile], bus: BusInterface, names: list[str]) -> Iterator[Mistake]:
     key = "interfaces.real.motors"
     if set(bus.motors) != set(names):
         found = ", ".join(bus.motors) or "(none)"
         yield Mistake(key, f"expected one motor for each of {', '.join(names)}; found {found}")
-    ids = [motor.id for motor in bus.motors.values()]
+    # What stands for an id that could not be read is not one.
+    ids = [m.id for name, m in bus.motors.items() if draft.is_read(f"{key}.{name}.id")]
     if len(set(ids)) != len(ids):
         yield Mistake(key, f"two motors share an id: {ids}")
 

@@ -116,7 +116,7 @@ class ChunkExecutor:
             active: (worlds,) mask of the worlds that matter; nothing is computed for the others,
                 and their rows are left over from earlier chunks. None for all.
             interrupted: (worlds,) mask of the worlds in which something else acted in the step
-                before, so that the rest of the chunk is void. None for none.
+                before, so that what was predicted before is void. None for none.
         """
         chosen = np.ones(len(self._is_new), bool) if active is None else active
         self._remember(columns)
@@ -124,6 +124,7 @@ class ChunkExecutor:
         due = self._is_new | (self._age >= self._executed)
         if interrupted is not None:
             due |= interrupted
+            self._past_count[interrupted] = 0
         if self._config.ensemble:
             due = np.ones_like(due)
         due &= chosen

@@ -101,7 +101,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._leader.check_pace()
         self._calls.demand(f"{self._settings.teleop_node}/release")
         run = opened_run(self._folder, self._leader.recorder["dataset"], self._settings)
-        if self._settings.settings and not trains_as_before(self._folder, run.training):
+        if run.training.settings and not trains_as_before(self._folder, run.training):
             self._work.check(run.training)
         self._keep(run)
         phases: dict[Phase, Callable[[], None]] = {

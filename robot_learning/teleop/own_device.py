@@ -52,9 +52,10 @@ def find_device(name: str) -> type[TeleopDevice]:
         )
     if missing := sorted(found.__abstractmethods__):
         raise ConfigurationError(f"{_WHAT} '{name}': lacks {', '.join(missing)}")
-    if not (_takes(found, 1) or _takes(found, 0)):
+    signature = _signature(found)
+    if not (_takes(signature, 1) or _takes(signature, 0)):
         raise ConfigurationError(
-            f"{_WHAT} '{name}': its constructor takes {inspect.signature(found)}; expected "
+            f"{_WHAT} '{name}': its constructor takes {signature}; expected "
             "(profile), the robot's profile, or nothing"
         )
     return found
@@ -65,7 +66,8 @@ def make_own_device(name: str, profile: RobotProfile) -> TeleopDevice:
 
     Args:
         name: name of the class.
-        profile: robot that the device drives; given to the class if it takes an argument.
+        profile: robot that the device drives; given to the class if the first argument of its
+            constructor is required or named `profile`.
 
     Raises:
         ConfigurationError: as of `find_device`, or its constructor failed.
@@ -73,7 +75,7 @@ def make_own_device(name: str, profile: RobotProfile) -> TeleopDevice:
     # Called through Any, as constructors of subclasses differ.
     found: type = find_device(name)
     try:
-        device: TeleopDevice = found(profile) if _takes(found, 1) else found()
+        device: TeleopDevice = found(profile) if _takes_profile(found) else found()
     except ConfigurationError:
         raise
     except Exception as problem:
@@ -81,10 +83,25 @@ def make_own_device(name: str, profile: RobotProfile) -> TeleopDevice:
     return device
 
 
-def _takes(found: type, count: int) -> bool:
-    """Whether a class can be called with so many arguments."""
+def _takes_profile(found: type) -> bool:
+    """Whether a class is given the profile; an optional port or the like is not for it."""
+    signature = _signature(found)
+    is_first = next(iter(signature.parameters), "") == "profile"
+    return _takes(signature, 1) and (is_first or not _takes(signature, 0))
+
+
+def _signature(found: type) -> inspect.Signature:
+    """What a class is made with; nothing where it does not tell."""
     try:
-        inspect.signature(found).bind(*[None] * count)
+        return inspect.signature(found)
+    except (TypeError, ValueError):
+        return inspect.Signature()
+
+
+def _takes(signature: inspect.Signature, count: int) -> bool:
+    """Whether so many arguments can be given."""
+    try:
+        signature.bind(*[None] * count)
     except TypeError:
         return False
     return True

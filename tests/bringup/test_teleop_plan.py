@@ -1,5 +1,6 @@
 """The group `teleop`: what is started for which arguments, and what is refused beforehand."""
 
+import sys
 from typing import get_args
 
 import pytest
@@ -17,6 +18,12 @@ REAL = {
     "command_topic": "position_controller/commands",
     "command_type": "position_array",
 }
+OWN_DEVICE = """
+from robot_learning.teleop.device import TeleopDevice
+
+class Pedal(TeleopDevice):
+    open = close = poll = describe = None
+"""
 
 
 def nodes(**given):
@@ -98,6 +105,13 @@ def test_the_operator_has_the_terminal_and_every_node_is_required():
 def test_a_wrong_argument_says_what_is_valid(given, text):
     with pytest.raises(ConfigurationError, match=text):
         TELEOP.resolve(given)
+
+
+def test_a_device_of_ones_own_is_not_imported_by_what_launches(tmp_path, monkeypatch):
+    (tmp_path / "launched_devices.py").write_text(OWN_DEVICE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert values(nodes(device="launched_devices:Pedal")["teleop_node"])["device"]
+    assert "launched_devices" not in sys.modules
 
 
 @pytest.mark.parametrize(

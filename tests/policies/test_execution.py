@@ -116,6 +116,17 @@ def test_ensembling_weighs_the_oldest_most() -> None:
     np.testing.assert_allclose(actions[:, 0], expected, rtol=1e-6)
 
 
+def test_an_ensemble_forgets_what_was_predicted_before_something_else_acted() -> None:
+    executor = PolicyExecutor(echo(action_steps=3), 2, ExecutionConfig(ensemble=True))
+    run(executor, np.array([[1, 1], [2, 2]]))
+    seen, void = {"x": np.full((2, 1), 3.0)}, np.array([False, True])
+    kept, renewed = executor.act(seen, interrupted=void)[:, 0]
+    assert kept < 303
+    np.testing.assert_allclose(renewed, 303, rtol=1e-6)
+    _, mean = executor.act({"x": np.full((2, 1), 4.0)})[:, 0]
+    assert 303.01 < mean < 404, "from then on it averages again"
+
+
 def test_more_steps_than_the_chunk_has_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"5 steps are to be executed.*have 4"):
         PolicyExecutor(echo(action_steps=4), 1, ExecutionConfig(executed_steps=5))

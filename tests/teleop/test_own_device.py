@@ -37,6 +37,17 @@ class OfRobot(Pedal):
     def __init__(self, profile):
         self.profile = profile
 
+class OfPort(Pedal):
+    def __init__(self, port="/dev/ttyUSB0", profile=None):
+        self.given = port, profile
+
+class OfEither(Pedal):
+    def __init__(self, profile=None):
+        self.profile = profile
+
+class Untold(Pedal):
+    __init__ = print
+
 class OfTwo(Pedal):
     def __init__(self, profile, port): ...
 
@@ -70,6 +81,18 @@ def test_the_class_is_made_with_the_robot_if_it_takes_it(profile: RobotProfile) 
     assert pedal.describe() == "a pedal"
     assert not pedal.poll(5, TeleopContext()).engaged
     assert vars(make_device("own_devices:OfRobot", profile))["profile"] is profile
+
+
+def test_an_optional_argument_of_another_name_is_not_the_robot(profile: RobotProfile) -> None:
+    given = vars(make_device("own_devices:OfPort", profile))["given"]
+    assert given == ("/dev/ttyUSB0", None)
+    assert vars(make_device("own_devices:OfEither", profile))["profile"] is profile
+
+
+def test_a_constructor_that_does_not_tell_its_arguments_is_given_none(
+    profile: RobotProfile,
+) -> None:
+    assert make_device("own_devices:Untold", profile).describe() == "a pedal"
 
 
 def test_a_panel_carries_the_keys_that_it_lacks(profile: RobotProfile) -> None:

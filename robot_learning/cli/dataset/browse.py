@@ -141,9 +141,10 @@ def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:
         "in_trash": len(list(trash.glob("*.hdf5*"))) if trash.is_dir() else 0,
         "rows": dataset.rows,
         **({"corrective_rows": corrective} if corrective else {}),
-        "seconds": round(dataset.rows / info.rate_hz, 3),
+        # Corrective labels do not follow each other in time, and none of them succeeds or fails.
+        "seconds": round((dataset.rows - corrective) / info.rate_hz, 3),
         "mebibytes": round(sum(sizes) / 2**20, 2),
-        "outcomes": dict(Counter(summary.outcome for summary in episodes)),
+        "outcomes": dict(Counter(summary.outcome for summary in dataset.recorded_episodes)),
         "verdicts": dict(Counter(summary.verdict for summary in episodes)),
         "sources": dict(Counter("+".join(summary.drivers) for summary in episodes)),
         "digest": dataset.digest,

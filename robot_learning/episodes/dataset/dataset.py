@@ -194,6 +194,11 @@ class Dataset:
         return parts
 
     @property
+    def recorded_episodes(self) -> tuple[EpisodeSummary, ...]:
+        """The chosen episodes that were recorded: all but those of corrective labels."""
+        return tuple(s for s in self._episodes if not is_corrective(s))
+
+    @property
     def corrective_rows(self) -> int:
         """Rows of the chosen episodes that are corrective labels."""
         return sum(summary.rows for summary in self._episodes if is_corrective(summary))
@@ -203,8 +208,7 @@ class Dataset:
         corrective = [s.name for s in self._episodes if is_corrective(s)]
         if not corrective:
             return {}
-        recorded = [s for s in self._episodes if not is_corrective(s)]
-        known = {self.episode(s.name).recording_digest: s.digest for s in recorded}
+        known = {self.episode(s.name).recording_digest: s.digest for s in self.recorded_episodes}
         found = {}
         for name in corrective:
             origins = self.episode(name).origins

@@ -21,7 +21,6 @@ from robot_learning.core.files import write_atomically
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.episodes.store.index import is_corrective
 from robot_learning.learning.algorithms.dart import error_covariance, scaled_covariance
 from robot_learning.learning.training.batches import Batches
 from robot_learning.learning.training.config import DataConfig
@@ -101,7 +100,7 @@ def held_out(dataset: Dataset, training: Mapping[str, Any], checkpoint: object) 
             "to be held out; train it again"
         )
     trained_on = set(training[TRAINED_ON])
-    recorded = [e for e in dataset.episodes if not is_corrective(e)]
+    recorded = dataset.recorded_episodes
     unknown = [e.name for e in recorded if episode_mark(e) not in trained_on]
     names = [name for name in unknown if not dataset.episode(name).labels()]
     if not names:

@@ -150,7 +150,7 @@ def recorded_gate(
     human = human & unseen if (human & unseen).any() else human
     discrepancies = actions.error(judged.action[human], judged.label[human])
     limits = budget_thresholds(judged.doubt[chosen], risks, discrepancies, settings.target_rate)
-    outcomes = [summary.outcome for summary in dataset.episodes]
+    outcomes = [summary.outcome for summary in dataset.recorded_episodes]
     source: dict[str, Any] = {
         "kind": settings.kind,
         "target_rate": settings.target_rate,

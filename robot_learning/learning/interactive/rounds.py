@@ -155,7 +155,8 @@ class DaggerRun(IteratedRun[Round]):
         dataset: folder of the demonstrations and of every round.
         rate_hz: rows per second.
         training: what is done with the episodes of each round.
-        demonstrations: number of episodes in the dataset at the start.
+        demonstrations: number of episodes in the dataset at the start, without those of corrective
+            labels.
         demonstration_rows: number of rows of these episodes.
         iterations: rounds so far, oldest first.
     """
@@ -199,8 +200,8 @@ def new_run(dataset: Dataset, training: RoundSettings, checkpoint: str) -> Dagge
         dataset=str(dataset.path.resolve()),
         rate_hz=dataset.info.rate_hz,
         training=training,
-        demonstrations=len(dataset),
-        demonstration_rows=dataset.rows,
+        demonstrations=len(dataset.recorded_episodes),
+        demonstration_rows=dataset.rows - dataset.corrective_rows,
     )
     newest = max((summary.round for summary in dataset.episodes), default=0)
     if checkpoint:

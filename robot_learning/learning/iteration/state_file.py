@@ -95,6 +95,7 @@ class StateFile(Generic[RunT]):
 
     def _run(self, plain: dict[str, Any]) -> RunT:
         if plain.pop("version") == 1 and self.formerly:
+            _demand(plain, self.formerly)
             plain[ITERATIONS] = plain.pop(self.formerly)
         if self.upgrade is not None:
             plain = {**plain, **self.upgrade(plain)}
@@ -102,11 +103,16 @@ class StateFile(Generic[RunT]):
         run: RunT = msgspec.convert(plain, self.kind)
         if not (run.iterations or self.begins_empty):
             raise ConfigurationError("it names no iteration")
+        _demand(plain, ITERATIONS)
         for number, iteration in enumerate(plain[ITERATIONS]):
             for key in self.complete:
-                if key not in iteration:
-                    raise ConfigurationError(f"{ITERATIONS}[{number}]: the key '{key}' is missing")
+                _demand(iteration, key, f"{ITERATIONS}[{number}]: ")
         return run
+
+
+def _demand(plain: Mapping[str, Any], key: str, place: str = "") -> None:
+    if key not in plain:
+        raise ConfigurationError(f"{place}the key '{key}' is missing")
 
 
 def _finite(value: Any) -> Any:

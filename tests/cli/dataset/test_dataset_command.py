@@ -17,6 +17,7 @@ import pytest
 from robot_learning.cli.dataset.browse import local_time
 from robot_learning.cli.main import main
 from robot_learning.core.clocks import seconds_to_ns
+from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
@@ -32,14 +33,21 @@ INFO = DatasetInfo("desk_arm", "lift", RATE_HZ, (Stream("all", RATE_HZ, 0.2, COL
 
 
 def record(
-    folder: DatasetFolder, rows: int, outcome: str, operator: str, *, every: int = 1, **known: Any
+    folder: DatasetFolder,
+    rows: int,
+    outcome: str,
+    operator: str,
+    *,
+    every: int = 1,
+    source: int = 1,
+    **known: Any,
 ) -> None:
     """One episode; of its rows each `every`-th one has a new sample. `known`: more metadata."""
     recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
     for row in range(rows):
         now_ns = seconds_to_ns(row / RATE_HZ)
         position = np.array([row, len(operator)], float)
-        values = {"actions": position, "obs/joint_position": position / 2, "control/source": 1}
+        values = {"actions": position, "obs/joint_position": position / 2, "control/source": source}
         if row % every == 0:
             recorder.push("all", now_ns, now_ns, values)
         if row == 0:
@@ -103,6 +111,16 @@ def test_info_list_and_stats(dataset: Path, run: Callable) -> None:
     code, output, _ = run("stats", dataset)
     assert "lift" in output
     assert "success" in output
+
+
+def test_corrective_labels_have_neither_outcome_nor_time(dataset: Path, run: Callable) -> None:
+    before = json.loads(run("info", dataset, "--json")[1])
+    with DatasetFolder(dataset).lock():
+        record(DatasetFolder(dataset), 7, "success", "", source=Source.CORRECTIVE)
+    facts = json.loads(run("info", dataset, "--json")[1])
+    assert (facts["corrective_rows"], facts["episodes"]) == (7, 5)
+    assert facts["outcomes"] == before["outcomes"] == {"failure": 2, "success": 2}
+    assert facts["seconds"] == before["seconds"]
 
 
 def test_a_script_that_drove_is_not_called_human(tmp_path: Path, run: Callable) -> None:

@@ -118,6 +118,12 @@ def test_each_threshold_is_exceeded_in_its_share_of_the_policys_steps(rounds, me
     assert gate.thresholds.discrepancy == pytest.approx(wanted, rel=1e-3)
 
 
+def test_corrective_labels_are_no_outcomes(rounds, members, profile):
+    record(DatasetFolder(rounds.path), profile, 1, "success", Source.CORRECTIVE, 12)
+    gate = recorded_gate(Dataset(rounds.path), members, profile, replace(QUICK, kind="ensemble"))
+    assert (gate.source["succeeded"], gate.source["failed"]) == (4, 2)
+
+
 def test_the_risk_is_high_where_episodes_failed(rounds, members, profile):
     gate = recorded_gate(rounds, members, profile, QUICK)
     _, (right, left) = served(members, gate, profile, [0.3, -0.3])

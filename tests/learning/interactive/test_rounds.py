@@ -62,7 +62,7 @@ COLUMNS_OF_A_ROW = (
 )
 # The policy drives, is corrected for two rows, holds, is corrected again, and goes on.
 CORRECTED = "PPHHPPNHHHPP"
-SOURCES = {"P": Source.POLICY, "H": Source.HUMAN, "N": Source.NONE}
+SOURCES = {"P": Source.POLICY, "H": Source.HUMAN, "N": Source.NONE, "C": Source.CORRECTIVE}
 
 
 @pytest.fixture
@@ -116,6 +116,12 @@ def test_a_new_run_trains_first_or_begins_with_the_checkpoint_that_is_given(run,
     assert (run.demonstrations, run.demonstration_rows) == (2, 8)
     assert run.current == Round(1, Phase.COLLECTING, run.current.checkpoint, "abc")
     assert new_run(Dataset(folder.path), RoundSettings(), "").current == Round(0, Phase.TRAINING)
+
+
+def test_corrective_labels_are_no_demonstrations(run, folder):
+    record(folder, "CCC", "success")
+    corrected = new_run(Dataset(folder.path), RoundSettings(), run.current.checkpoint)
+    assert (corrected.demonstrations, corrected.demonstration_rows) == (2, 8)
 
 
 def test_rounds_are_numbered_on_from_those_of_earlier_runs(run, folder):

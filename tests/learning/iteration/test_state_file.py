@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,15 @@ def test_the_first_version_named_its_iterations_otherwise(tmp_path: Path) -> Non
     plain = {"version": 1, "task": "LIFT", "rounds": [{"number": 3, "phase": "done"}]}
     (tmp_path / "run.json").write_text(json.dumps(plain))
     assert FILE.load(tmp_path) == Run("lift", iterations=(Iteration(3, Phase.DONE),))
+
+
+def test_a_missing_key_is_named_in_every_version(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"version": 1, "task": "LIFT"}))
+    with pytest.raises(RunError, match=r"run\.json: damaged: the key 'rounds' is missing"):
+        FILE.load(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"version": 2, "task": "LIFT"}))
+    with pytest.raises(RunError, match=r"run\.json: damaged: the key 'iterations' is missing"):
+        replace(FILE, begins_empty=True).load(tmp_path)
 
 
 @pytest.mark.parametrize(

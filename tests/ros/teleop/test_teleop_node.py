@@ -341,11 +341,14 @@ def test_a_device_of_ones_own_moves_the_arm(
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[3])  # `examples` is found where it is started
     process = start(device="examples.custom_device:CircleDevice")
-    peer.until(lambda: peer.commands, "commands")
-    moved = np.array([position for _, position in peer.run(1.0)])
-    assert np.ptp(moved, axis=0).max() > 0.01
+
+    def moved() -> bool:
+        positions = [position for _, position in peer.commands]
+        return len(positions) > 1 and bool(np.ptp(positions, axis=0).max() > 0.01)
+
+    peer.until(moved, "motion")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert process.returncode == 0
 
 
