@@ -33,7 +33,7 @@ def test_in_a_task(
     joints = load_profile("desk_arm").joint_names
     columns = (ObservationSpec("obs/joint_position", (7,)), *cameras)
     small = {"images.width": 8, "images.keypoints": 4, "images.features": 8} if cameras else {}
-    spec = PolicySpec(columns, 7, joints, rate_hz=10.0)
+    spec = PolicySpec(columns, 7, joints, rate_hz=5.0)
     policy = make_policy("deterministic", spec, None, {**PLAIN, **small})
     save_checkpoint(tmp_path, policy, CheckpointDetails("desk_arm", joints, "reach"))
     lines = told([str(tmp_path)], monkeypatch, capsys).splitlines()

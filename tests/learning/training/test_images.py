@@ -92,6 +92,8 @@ def test_each_camera_is_simulated_in_the_size_that_the_policy_knows() -> None:
         ObservationSpec("obs/front", (24, 32, 3), is_image=True),
         ObservationSpec("obs/wrist", (48, 40, 3), is_image=True),
     )
-    policy = make_policy("deterministic", PolicySpec(columns, 7, action_steps=1), None, PLAIN)
+    # Few pictures: without a graphics card each takes its time.
+    spec = PolicySpec(columns, 7, action_steps=1, rate_hz=5.0)
+    policy = make_policy("deterministic", spec, None, PLAIN)
     found = evaluate(policy, EvaluationConfig("reach", episodes=1, ask_expert=False))
     assert len(found.episodes) == 1
