@@ -4,7 +4,7 @@ The gradient of the expected return is E[Σ_t Ψ_t ∇ log π(a_t|s_t)] (William
 return of the whole episode it is right and noisy. What came before an action does not depend on it:
 the return to go has less variance, and without a discount the same expectation. With one, the
 discounted return of the whole episode holds γ^t times the return to go of step t, so that it weighs
-an action at step t by γ^t less. A baseline b(s_t) does not depend on the action either:
+an action at step t only γ^t times as much. A baseline b(s_t) does not depend on the action either:
 Ψ_t = G_t - b(s_t) has the same expectation as G_t, and the less variance the better b predicts the
 return.
 """
