@@ -19,12 +19,6 @@ def discounted(rewards) -> float:
     return float(sum(GAMMA**step * reward for step, reward in enumerate(rewards)))
 
 
-def test_under_the_dense_reward_hovering_is_worth_88_and_finishing_1():
-    hovering = discounted(np.full(400, 0.9))
-    assert hovering == pytest.approx(88.4, abs=0.1)
-    assert discounted([1.0]) == 1.0 < hovering
-
-
 def test_under_the_shaped_reward_finishing_is_worth_more():
     potential, never = np.full(400, 0.9), np.zeros(400, bool)
     hovering = discounted(shaped_reward(potential, potential, never, GAMMA))

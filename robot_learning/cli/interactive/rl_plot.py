@@ -12,6 +12,15 @@ from robot_learning.learning.reinforcement.state import RunState
 _SIZE_IN, _DPI = (8.0, 4.5), 100
 
 
+def drawing() -> Any:
+    """The module that draws.
+
+    Raises:
+        DependencyError: matplotlib is not installed.
+    """
+    return require("matplotlib.figure", "drawing the plot")
+
+
 def save_plot(states: Mapping[int, RunState], path: Path, title: str) -> None:
     """Draw a PNG file: the return of each seed's episodes, and of its greedy ones as dots.
 
@@ -23,9 +32,7 @@ def save_plot(states: Mapping[int, RunState], path: Path, title: str) -> None:
     Raises:
         DependencyError: matplotlib is not installed.
     """
-    figure = require("matplotlib.figure", "drawing the plot").Figure(
-        figsize=_SIZE_IN, layout="constrained"
-    )
+    figure = drawing().Figure(figsize=_SIZE_IN, layout="constrained")
     axis = figure.subplots()
     for seed, state in states.items():
         _draw(axis, seed, state)

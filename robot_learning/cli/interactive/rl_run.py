@@ -11,8 +11,9 @@ from rich.console import Console
 
 from robot_learning.cli.common.console import make_console, make_table, print_table, progress_bar
 from robot_learning.cli.interactive.imitation_run import folder_name
-from robot_learning.cli.interactive.rl_plot import save_plot
+from robot_learning.cli.interactive.rl_plot import drawing, save_plot
 from robot_learning.core.amounts import amount
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.imitation.rollout import OWN_IDS
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.remarks import remarks
@@ -39,6 +40,9 @@ def run_study(arguments: argparse.Namespace) -> int:
         RobotLearningError: an option or the environment is wrong, or a run failed.
     """
     study = study_of(arguments)
+    if arguments.plot:
+        # Before hours of learning.
+        drawing()
     console = make_console()
     total = study.config.steps * len(study.seeds)
     try:
@@ -72,7 +76,7 @@ def study_of(arguments: argparse.Namespace) -> ReinforcementStudy:
         env=arguments.env,
         env_kwargs={**own, **given},
         folder=arguments.out or Path("runs") / f"{arguments.algorithm}-{name}",
-        seeds=tuple(range(arguments.seed, arguments.seed + max(1, arguments.seeds))),
+        seeds=tuple(range(arguments.seed, arguments.seed + arguments.seeds)),
         jobs=arguments.jobs,
     )
 
@@ -91,7 +95,26 @@ def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
         "reinforce.baseline": arguments.baseline,
     }
     values = {name: value for name, value in given.items() if value is not None}
-    return ReinforcementConfig().with_values(values).with_values(parse_overrides(arguments.set))
+    settings = parse_overrides(arguments.set)
+    _refuse_idle(arguments, settings)
+    return ReinforcementConfig().with_values(values).with_values(settings)
+
+
+def _refuse_idle(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> None:
+    """Refuse what would have no effect."""
+    algorithm = arguments.algorithm
+    other = "ppo" if algorithm == "reinforce" else "reinforce"
+    if arguments.seeds < 1:
+        raise ConfigurationError(f"--seeds: expected at least 1, found {arguments.seeds}")
+    if "seed" in settings:
+        raise ConfigurationError("--set seed: each run has its own; give --seed, that of the first")
+    if "algorithm" in settings:
+        raise ConfigurationError("--set algorithm: give `rl reinforce` or `rl ppo`")
+    if other in settings:
+        raise ConfigurationError(
+            f"--set {other}: has no effect on `rl {algorithm}`, whose own settings are "
+            f"{algorithm}.*"
+        )
 
 
 def _show(console: Console, study: ReinforcementStudy) -> None:
@@ -117,7 +140,8 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
         mean, half = overall["return_mean"], overall["half_width"]
         found.append(f"return over {amount(overall['seeds'], 'seed')}: {mean:.1f} ± {half:.1f}")
     episodes = study.config.evaluation.final_episodes
-    found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
+    if episodes:
+        found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
     folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
     found.append(f"policies: {folders}/best; figures: {folders}/metrics.csv, tensorboard/")
     return found

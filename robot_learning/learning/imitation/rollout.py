@@ -7,7 +7,8 @@ process is the same when it is simulated again.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,14 +56,25 @@ def env_maker(
             from robot_learning.sim.registration import register_envs
 
             register_envs()
-        try:
+        with making(env):
             return gymnasium.make(env, disable_env_checker=True, **(kwargs or {}))
-        except RobotLearningError:
-            raise
-        except Exception as problem:
-            raise ConfigurationError(f"--env {env}: cannot be made: {problem}") from problem
 
     return make
+
+
+@contextmanager
+def making(env: str) -> Iterator[None]:
+    """Say which environment cannot be made, whatever it raises.
+
+    Raises:
+        ConfigurationError: something failed in the block; errors of this package stay as they are.
+    """
+    try:
+        yield
+    except RobotLearningError:
+        raise
+    except Exception as problem:
+        raise ConfigurationError(f"--env {env}: cannot be made: {problem}") from problem
 
 
 class Worlds:

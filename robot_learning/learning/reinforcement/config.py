@@ -36,7 +36,7 @@ class ReinforceConfig:
         truncated: what an episode that was cut off by a time limit is worth. `bootstrap` adds the
             learned value of the state that it reached, `drop` leaves the episode out, `end` takes
             the limit for the end of the task. None is `bootstrap` with a learned baseline and
-            `drop` without.
+            `drop` without. A batch of which all episodes are left out changes nothing.
         episodes: number of whole episodes in a batch.
         normalize: what is done with Ψ in a batch: `none`, or `standardize` to mean 0 and deviation
             1. Subtracting the mean is one more baseline, whose bias falls with the batch's size.
@@ -217,7 +217,7 @@ class IterationResult:
         return_mean: mean return of the episodes that ended in this iteration; None without any.
         length_mean: mean number of their steps; None without any.
         success: share of them that succeeded; None where the environment does not say.
-        entropy: mean entropy of the policy.
+        entropy: mean entropy of the policy; None where nothing was learned from.
         value_loss: mean of ½ (V - R)², in scaled rewards; None without a critic.
         explained_variance: share of the returns' variance that the critic explains; None without a
             critic, or where all returns are equal.
@@ -235,7 +235,7 @@ class IterationResult:
     return_mean: float | None = None
     length_mean: float | None = None
     success: float | None = None
-    entropy: float = 0.0
+    entropy: float | None = None
     value_loss: float | None = None
     explained_variance: float | None = None
     kl: float | None = None

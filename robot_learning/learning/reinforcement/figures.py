@@ -54,5 +54,5 @@ def refuse_bad_loss(figures: Mapping[str, float]) -> None:
     for name, value in figures.items():
         if not math.isfinite(value):
             raise TrainingError(
-                f"{name} is {value}; try a smaller learning rate. The state before is saved"
+                f"{name} is {value}; try a smaller learning rate, in another folder"
             )

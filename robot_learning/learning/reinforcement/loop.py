@@ -50,7 +50,8 @@ def run_reinforcement(
 
     A run that was killed at any instant and is resumed ends with the same weights and figures
     (except for seconds), bit for bit, as an uninterrupted one, if the environment's episodes follow
-    from their seeds and the actions.
+    from their seeds and the actions, and NumPy computes alike: with the same OPENBLAS_NUM_THREADS
+    (the command sets it to 1), on the same kind of processor.
 
     Args:
         config: algorithm and settings.
@@ -65,12 +66,13 @@ def run_reinforcement(
         The state at the end; the policy that was kept is the ordinary checkpoint `best/`.
 
     Raises:
-        TrainingError: a reward or a loss is not finite; the last whole iteration is saved.
+        TrainingError: an observation, a reward or a loss is not finite; the last whole iteration is
+            saved.
         RobotLearningError: settings, environment and folder do not fit each other.
     """
     place, arguments = Path(folder), dict(env_kwargs or {})
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
-    identity = identity_of(config, f"{name} {arguments}")
+    identity = identity_of(config, f"{name} {dict(sorted(arguments.items()))}")
     with ExitStack() as stack:
         stack.enter_context(locked(place))
         stack.enter_context(one_thread())

@@ -2,9 +2,11 @@
 
 The gradient of the expected return is E[Σ_t Ψ_t ∇ log π(a_t|s_t)] (Williams 1992). With Ψ_t the
 return of the whole episode it is right and noisy. What came before an action does not depend on it:
-the return to go has the same expectation and less variance. A baseline b(s_t) does not depend on
-the action either: Ψ_t = G_t - b(s_t) has the same expectation, and the less variance the better b
-predicts the return.
+the return to go has less variance, and without a discount the same expectation. With one, the
+discounted return of the whole episode holds γ^t times the return to go of step t, so that it weighs
+an action at step t only γ^t times as much. A baseline b(s_t) does not depend on the action either:
+Ψ_t = G_t - b(s_t) has the same expectation as G_t, and the less variance the better b predicts the
+return.
 """
 
 from __future__ import annotations
@@ -142,7 +144,9 @@ class Reinforce:
         self.scaling = self._scaling_now()
         episodes = self._play()
         batch = self._batch(episodes)
-        figures = self._update(batch)
+        figures = {"learning_rate": self._config.reinforce.learning_rate}
+        if batch is not None:
+            figures |= self._update(batch)
         if self._config.normalize_observations:
             self._moments.add(np.concatenate([each.observations for each in episodes]))
         self.episodes += len(episodes)
@@ -192,17 +196,20 @@ class Reinforce:
         numbers = range(self.episodes, self.episodes + self._config.reinforce.episodes)
         return play(self._stepper, choose, numbers, lambda n: self._seeds.of(EPISODES, n))
 
-    def _batch(self, episodes: Sequence[Episode]) -> Batch:
+    def _batch(self, episodes: Sequence[Episode]) -> Batch | None:
+        """What is learned from; None where all episodes are left out, as a good policy's can be."""
         settings = self._config.reinforce
         scaled = self._scaled_rewards(episodes)
         if settings.truncation == "drop":
             kept = [k for k, episode in enumerate(episodes) if episode.terminated]
             episodes, scaled = [episodes[k] for k in kept], [scaled[k] for k in kept]
+        if not episodes and self._actor_steps.steps:
+            return None
         if not episodes:
             raise TrainingError(
-                "every episode of a batch was cut off by its time limit, and without a learned "
-                "baseline nothing says what would have followed: give --baseline learned, or "
-                "--set reinforce.truncated=end to take the limit for the end of the task"
+                "every episode of the first batch was cut off by its time limit, and without a "
+                "learned baseline nothing says what would have followed: give --baseline learned, "
+                "or --set reinforce.truncated=end to take the limit for the end of the task"
             )
         inputs = self.scaling.inputs(np.concatenate([each.observations for each in episodes]))
         values = np.zeros(len(inputs))
@@ -255,7 +262,7 @@ class Reinforce:
             if variance is not None:
                 figures["explained_variance"] = variance
         refuse_bad_loss(figures)
-        return {**figures, "learning_rate": settings.learning_rate}
+        return figures
 
     def _fit_baseline(self, batch: Batch) -> float:
         """Regress the value on the returns, after they were used; the loss before the last pass."""

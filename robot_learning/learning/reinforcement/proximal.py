@@ -122,7 +122,9 @@ def surrogate_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig, c
     policy = -float(np.minimum(free, bounded).mean())
     entropy = float(networks.distribution.entropy(outputs, networks.log_std).mean())
     total = policy + settings.value_weight * value - settings.entropy_weight * entropy
-    kl = float(np.mean((ratio - 1.0) - log_ratio))
+    # In double precision and without a difference of near ones: both nearly vanish here.
+    precise = log_ratio.astype(np.float64)
+    kl = float(np.mean(np.expm1(precise) - precise))
     clipped = float(np.mean(np.abs(ratio - 1.0) > clip))
     return Loss(total, policy, value, entropy, kl, clipped)
 

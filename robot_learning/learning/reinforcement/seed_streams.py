@@ -1,6 +1,7 @@
 """The purposes that random numbers are drawn for, each with a stream of seeds of its own.
 
-A stream's number is the second part of `Seeds.of`; those of imitation learning come before.
+A stream's number is the second part of `Seeds.of`. The numbers of imitation learning are of its own
+runs, of which none is one of these: 11 means corrective labels there.
 """
 
 WEIGHTS, EPISODES, ACTIONS, MINIBATCHES = 11, 12, 13, 14

@@ -60,10 +60,11 @@ class _Running:
         self.actions: list[list[Float32Array]] = [[] for _ in range(count)]
         self.returns: FloatArray = np.zeros(count)
 
-    def add(self, actions: Float32Array, rewards: FloatArray) -> None:
-        self.returns = self.returns + rewards
-        for kept, action in zip(self.actions, actions, strict=True):
-            kept.append(action)
+    def add(self, actions: Float32Array, rewards: FloatArray, is_transition: BoolArray) -> None:
+        """Add a step, where it was one: a step that only begins an episode is none."""
+        self.returns = self.returns + np.where(is_transition, rewards, 0.0)
+        for slot in np.flatnonzero(is_transition).tolist():
+            self.actions[slot].append(actions[slot])
 
     def end(self, slot: int) -> tuple[float, int]:
         """End an episode; its environment goes on with the next number that is its own."""
@@ -100,7 +101,7 @@ class SegmentCollector:
             rng: source of the actions.
 
         Raises:
-            TrainingError: a reward is not a finite number.
+            TrainingError: a reward or an observation is not finite.
         """
         collecting = _Collecting(
             self._stepper, self._running, self._restart, networks, scaling=scaling, rng=rng
@@ -220,7 +221,7 @@ class _Collecting:
             truncated=step.truncated,
             is_transition=step.is_transition,
         )
-        self._running.add(actions, step.rewards)
+        self._running.add(actions, step.rewards, step.is_transition)
         ended = np.flatnonzero(step.ended).tolist()
         for slot in ended:
             if step.truncated[slot]:

@@ -16,8 +16,8 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from robot_learning.core.types import BoolArray, FloatArray
-from robot_learning.learning.imitation.rollout import OWN_IDS, Env, env_maker
+from robot_learning.core.types import BoolArray, FloatArray, IntArray
+from robot_learning.learning.imitation.rollout import OWN_IDS, Env, env_maker, making
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, ObservationLayout
 from robot_learning.learning.training.errors import TrainingError
 
@@ -97,7 +97,7 @@ class Stepper:
         self.actions = ActionLayout(env.single_action_space)
         self.rows: Float32Array = np.zeros((self.count, self.observations.size), np.float32)
         self._begins: BoolArray = np.zeros(self.count, np.bool_)
-        self._steps = 0
+        self._lengths: IntArray = np.zeros(self.count, np.int64)
 
     @property
     def rate_hz(self) -> float:
@@ -115,10 +115,16 @@ class Stepper:
         return TargetRobot(profile.name, env.task.name, tuple(profile.joint_names))
 
     def begin(self, seeds: Sequence[int]) -> None:
-        """Begin an episode in every environment, each from its own seed (N)."""
+        """Begin an episode in every environment, each from its own seed (N).
+
+        Raises:
+            TrainingError: an observation is not finite.
+        """
         found, _ = self._env.reset(seed=[int(seed) for seed in seeds])
         self.observations.write_batch(found, self.rows)
         self._begins[:] = False
+        self._lengths[:] = 0
+        self._refuse_bad_rows(self.rows)
 
     def restart(self, slots: Sequence[int], seeds: Sequence[int]) -> None:
         """Begin episodes from their own seeds.
@@ -129,6 +135,9 @@ class Stepper:
         Args:
             slots: numbers of the environments.
             seeds: seed of each of these episodes.
+
+        Raises:
+            TrainingError: an observation is not finite.
         """
         if not len(slots):
             return
@@ -145,6 +154,8 @@ class Stepper:
                 wanted[slot], mask[slot] = int(seed), True
             found, _ = self._env.reset(seed=wanted, options={"reset_mask": mask})
             self.observations.write_batch(found, self.rows)
+        self._lengths[slots] = 0
+        self._refuse_bad_rows(self.rows)
 
     def step(self, actions: Float32Array) -> Step:
         """Act in every environment.
@@ -153,15 +164,15 @@ class Stepper:
             actions: (N, n) actions in the environment's units, within its bounds.
 
         Raises:
-            TrainingError: a reward is not a finite number.
+            TrainingError: a reward or an observation is not finite.
         """
         begins = self._begins.copy()
         found, rewards, terminated, truncated, info = self._env.step(
             np.asarray(self.actions.to_env(actions))
         )
-        self._steps += 1
+        self._lengths = np.where(begins, 0, self._lengths + 1)
         rewards = np.array(rewards, np.float64)
-        self._refuse_bad(rewards)
+        self._refuse_bad_rewards(rewards)
         terminated, truncated = np.array(terminated), np.array(truncated) & ~np.array(terminated)
         ended = terminated | truncated
         self.observations.write_batch(found, self.rows)
@@ -174,19 +185,42 @@ class Stepper:
             success = np.where(ended, _success(info.get("final_info", {}), self.count), success)
         elif self._mode == AutoresetMode.NEXT_STEP:
             self._begins = ended
+        self._refuse_bad_rows(successors)
+        if self._mode == AutoresetMode.SAME_STEP and ended.any():
+            self._lengths[ended] = 0
+            self._refuse_bad_rows(self.rows)
         return Step(rewards, terminated, truncated, successors, ~begins, success)
 
     def close(self) -> None:
         """Close the environments."""
         self._env.close()
 
-    def _refuse_bad(self, rewards: FloatArray) -> None:
-        if not np.isfinite(rewards).all():
-            bad = rewards[~np.isfinite(rewards)][0]
+    def _refuse_bad_rewards(self, rewards: FloatArray) -> None:
+        finite = np.isfinite(rewards)
+        if not finite.all():
+            slot = int(np.argmin(finite))
             raise TrainingError(
-                f"{self._name} gave the reward {bad} in its step {self._steps}; rewards are finite "
-                "numbers, and nothing can be learned from an environment without them"
+                f"{self._name} gave the reward {rewards[slot]} {self._when(slot)}; rewards are "
+                "finite numbers, and nothing can be learned from an environment without them"
             )
+
+    def _refuse_bad_rows(self, rows: Float32Array) -> None:
+        finite = np.isfinite(rows)
+        if not finite.all():
+            slot, column = (int(index) for index in np.argwhere(~finite)[0])
+            raise TrainingError(
+                f"{self._name} gave {rows[slot, column]} for {self._column(column)} "
+                f"{self._when(slot)}; observations are finite numbers"
+            )
+
+    def _when(self, slot: int) -> str:
+        length = self._lengths[slot]
+        return f"in step {length} of an episode" if length else "at the beginning of an episode"
+
+    def _column(self, column: int) -> str:
+        leaves = self.observations.leaves
+        leaf = next(leaf for leaf in leaves if column < leaf.end)
+        return f"{leaf.spec.key}[{column - leaf.begin}]"
 
 
 def _success(info: Mapping[str, Any], count: int) -> FloatArray:
@@ -224,6 +258,7 @@ def make_stepper(
 
 
 def _threaded(env: str, arguments: Mapping[str, Any], count: int) -> VectorEnv[Any, Any, Any]:
-    return gymnasium.make_vec(
-        env, num_envs=count, vectorization_mode="vector_entry_point", **arguments
-    )
+    with making(env):
+        return gymnasium.make_vec(
+            env, num_envs=count, vectorization_mode="vector_entry_point", **arguments
+        )

@@ -16,7 +16,7 @@ from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.state import RunState, holds_run, load
 from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.learning.training.run_folder import METRICS_NAME
-from robot_learning.learning.training.seed_processes import run_in_processes
+from robot_learning.learning.training.seed_processes import run_in_processes, was_killed
 
 _WORKER = "robot_learning.learning.reinforcement.worker"
 _LINE_BYTES = 2000
@@ -93,7 +93,9 @@ def run_reinforcement_study(
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         seed, text = min(failures.items())
-        hint = "; what was learned is saved, go on with --resume" if seed in states else ""
+        # An error of the run would only come again.
+        can_go_on = seed in states and was_killed(text)
+        hint = "; what was learned is saved, go on with --resume" if can_go_on else ""
         raise TrainingError(f"seed {seed}: {text}{more}{hint}")
     return states
 

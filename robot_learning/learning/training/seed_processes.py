@@ -11,12 +11,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from robot_learning.core.errors import RobotLearningError
+from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.leash import leashed
 
 _POLL_S = 0.1
 _END_S = 5.0
 _WRONG = 2
+_KILLED = "the process was ended by signal"
 
 
 def run_in_processes(
@@ -35,7 +36,12 @@ def run_in_processes(
 
     Returns:
         The last line of output of the runs that failed, by seed.
+
+    Raises:
+        ConfigurationError: `jobs` is negative.
     """
+    if jobs < 0:
+        raise ConfigurationError(f"jobs: expected at least 0, found {jobs}; 0 is one per core")
     waiting, running = list(orders), list[_Worker]()
     jobs = jobs or len(os.sched_getaffinity(0))
     failures: dict[int, str] = {}
@@ -61,6 +67,11 @@ def run_in_processes(
             except subprocess.TimeoutExpired:
                 worker.process.kill()
     return failures
+
+
+def was_killed(failure: str) -> bool:
+    """Whether a failure that `run_in_processes` returned is a signal, not an error of the run."""
+    return failure.startswith(_KILLED)
 
 
 def carry_out(text: str, run: Callable[[dict[str, Any]], object]) -> int:
@@ -105,5 +116,5 @@ class _Worker:
         if code == 0:
             return ""
         if code < 0:
-            return f"the process was ended by signal {-code}"
+            return f"{_KILLED} {-code}"
         return next((line for line in reversed(lines) if line.strip()), f"exit code {code}")

@@ -1,11 +1,15 @@
 """`robot-learning rl`, in processes of its own."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from robot_learning.cli.interactive.rl_run import _lines
 from robot_learning.cli.main import main
+from robot_learning.learning.reinforcement.config import ReinforcementConfig
+from robot_learning.learning.reinforcement.study import ReinforcementStudy
 
 SHORT = ("--steps", "300", "--envs", "2", "--set", "hidden=[8]", "--set", "evaluation.times=1")
 FEW = ("--set", "evaluation.episodes=2", "--set", "evaluation.final_episodes=3")
@@ -39,6 +43,22 @@ def test_ppo_learns_a_task_of_this_package(
     assert "success" in capsys.readouterr().out
     assert main(["evaluate", "run/seed_0", "--episodes", "2"]) == 0
     assert "Reach-v0" in capsys.readouterr().out
+
+
+def test_a_plot_that_cannot_be_drawn_is_refused_before_anything_is_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    given = ["rl", "ppo", "--env", "CartPole-v1", "--out", str(tmp_path / "run")]
+    assert main([*given, "--plot", str(tmp_path / "curves.png")]) == 2
+    assert "drawing the plot needs the package 'matplotlib'" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_nothing_is_said_of_final_episodes_where_there_are_none(tmp_path: Path) -> None:
+    config = ReinforcementConfig().with_values({"evaluation.final_episodes": 0})
+    study = ReinforcementStudy(config=config, env="CartPole-v1", folder=tmp_path)
+    assert not [line for line in _lines(study, {}) if "greedy" in line]
 
 
 POOR = """
@@ -81,6 +101,14 @@ def test_an_environment_without_rewards_is_told_in_one_line(
             "ppo: unknown key 'clp'; did you mean 'clip'?",
         ),
         (["--env", "CartPole-v1", "--steps", "0"], "steps: expected at least 1, found 0"),
+        (["--env", "CartPole-v1", "--seeds", "0"], "--seeds: expected at least 1, found 0"),
+        (["--env", "CartPole-v1", "--jobs", "-1"], "jobs: expected at least 0, found -1"),
+        (["--env", "CartPole-v1", "--set", "seed=3"], "--set seed: each run has its own"),
+        (["--env", "CartPole-v1", "--set", "algorithm=ppo"], "--set algorithm: give `rl"),
+        (
+            ["--env", "CartPole-v1", "--set", "reinforce.episodes=3"],
+            "--set reinforce: has no effect on `rl ppo`, whose own settings are ppo.*",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

@@ -55,6 +55,21 @@ class PoorCorridor(Corridor):
         return None
 
 
+class BlindCorridor(Corridor):
+    """Its observations stop being numbers."""
+
+    def observe(self) -> dict[str, Any]:
+        blind = self.steps == 3
+        return {**super().observe(), "place": np.full(1, np.nan if blind else self.place, "f")}
+
+
+class LostCorridor(Corridor):
+    """It begins nowhere."""
+
+    def observe(self) -> dict[str, Any]:
+        return {**super().observe(), "place": np.full(1, np.inf, np.float32)}
+
+
 class EqualCorridor(Corridor):
     """All its rewards are equal, and so are the lengths of its episodes."""
 
@@ -84,6 +99,29 @@ class Endless(gymnasium.Env[Any, Any]):
         return self.observe(), 1.0, False, self.steps == 10, {}
 
 
+class Balance(gymnasium.Env[Any, Any]):
+    """Each step is worth 1; action 0 ends an episode, and a limit of 8 steps cuts it off."""
+
+    observation_space = spaces.Box(-1, 1, (1,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.steps = 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.steps += 1
+        return np.zeros(1, np.float32), 1.0, action == 0, self.steps == 8, {}
+
+
+@pytest.fixture
+def balance() -> type[Balance]:
+    return Balance
+
+
 @pytest.fixture
 def endless() -> type[Endless]:
     return Endless
@@ -96,7 +134,10 @@ def corridor() -> type[Corridor]:
 
 @pytest.fixture
 def bad_corridors() -> dict[str, type[Corridor]]:
-    return {"nan": NaNCorridor, "none": PoorCorridor, "equal": EqualCorridor}
+    return {
+        **{"nan": NaNCorridor, "none": PoorCorridor, "equal": EqualCorridor},
+        **{"blind": BlindCorridor, "lost": LostCorridor},
+    }
 
 
 @pytest.fixture

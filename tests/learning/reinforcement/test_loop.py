@@ -85,7 +85,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
     algorithm: str, tmp_path: Path, quick: ReinforcementConfig
 ) -> None:
     # Episodes of 200 steps are under way whenever a segment of 30 steps ends.
-    config = quick.with_values({"algorithm": algorithm, "steps": 8000, "ppo.epochs": 8})
+    config = quick.with_values({"algorithm": algorithm, "steps": 20_000, "ppo.epochs": 8})
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
     def order(folder: Path) -> list[str]:
@@ -97,28 +97,17 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
         )
         return [sys.executable, "-m", "robot_learning.learning.reinforcement.worker", text]
 
-    subprocess.run(order(tmp_path / "whole"), env=environment, check=True)
-    killed = tmp_path / "killed"
-    kills = 0
-    while True:
-        process = subprocess.Popen(order(killed), env=environment)
-        before = written(killed)
-        # As soon as a state was saved, which is at no particular point.
-        while process.poll() is None and (written(killed) == before or kills == 1):
-            time.sleep(0.005)
-        if process.poll() is not None:
-            break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-    assert process.returncode == 0
-    assert kills
-    assert figures(killed) == figures(tmp_path / "whole")
-
-
-def written(folder: Path) -> float:
-    path = folder / "state.npz"
-    return path.stat().st_mtime_ns if path.exists() else 0
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run(order(whole), env=environment, check=True)
+    process = subprocess.Popen(order(killed), env=environment)
+    while not (killed / "state.npz").exists():
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert load(killed).step < 20_000
+    subprocess.run(order(killed), env=environment, check=True)
+    assert figures(killed) == figures(whole)
 
 
 def test_seeds_decide_everything(tmp_path: Path, corridor: Any, quick: ReinforcementConfig) -> None:
@@ -145,6 +134,18 @@ def test_an_environment_without_rewards_leaves_no_state(
     with pytest.raises(TrainingError, match="nothing can be learned from an environment without"):
         run_reinforcement(quick, tmp_path, env=bad_corridors["none"])
     assert not (tmp_path / "state.npz").exists() and not (tmp_path / "best").exists()
+
+
+def test_a_policy_that_is_always_cut_off_has_learned_and_its_run_ends_well(
+    tmp_path: Path, balance: Any, quick: ReinforcementConfig
+) -> None:
+    values = {"algorithm": "reinforce", "reinforce.baseline": "none", "steps": 4000}
+    config = quick.with_values({**values, "reinforce.learning_rate": 0.1})
+    state = run_reinforcement(config, tmp_path, env=balance)
+    assert state.step >= 4000 and state.final is not None and state.final.return_mean == 8.0
+    last = state.results[-1]
+    assert last.length_mean == 8.0 and last.learning_rate == 0.1
+    assert last.entropy is None and last.gradient_norm == 0.0
 
 
 def test_equal_returns_are_remarked_upon(
@@ -194,3 +195,13 @@ def test_another_run_in_the_folder_is_refused(
 def test_settings_that_make_no_sense_are_refused(values: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigurationError, match=text):
         ReinforcementConfig().with_values(values)
+
+
+def test_the_order_of_the_environments_arguments_does_not_matter(
+    tmp_path: Path, quick: ReinforcementConfig
+) -> None:
+    short = quick.with_values({"steps": 90})
+    one, other = {"g": 9.0, "render_mode": None}, {"render_mode": None, "g": 9.0}
+    first = run_reinforcement(short, tmp_path, env="Pendulum-v1", env_kwargs=one)
+    again = run_reinforcement(short, tmp_path, env="Pendulum-v1", env_kwargs=other, resume=True)
+    assert first.identity == again.identity

@@ -132,5 +132,5 @@ def test_cut_off_episodes_alone_teach_nothing_without_a_value(
     bad_corridors: Any, quick: Any
 ) -> None:
     run = learner(bad_corridors["equal"], quick, **{"reinforce.baseline": "none"})
-    with pytest.raises(TrainingError, match="every episode of a batch was cut off"):
+    with pytest.raises(TrainingError, match="every episode of the first batch was cut off"):
         run.iterate(1)

@@ -204,7 +204,7 @@ def test_the_first_pass_knows_the_policy_that_acted(
     run = Ppo(quick.with_values(values), make_stepper(corridor, {}, 3))
     for number in range(1, 5):
         figures = run.iterate(number)
-        assert abs(figures["kl"]) < 1e-9
+        assert abs(figures["kl"]) < 1e-6
         assert figures["clipped"] == 0.0
 
 

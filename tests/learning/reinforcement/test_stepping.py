@@ -9,6 +9,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.reinforcement.stepping import Stepper, make_stepper
 from robot_learning.learning.training.errors import TrainingError
 
@@ -124,9 +125,47 @@ def test_the_tasks_in_threads_step_as_single_ones() -> None:
 def test_rewards_that_are_no_numbers_are_refused(kind: str, bad_corridors: Any) -> None:
     stepper = make_stepper(bad_corridors[kind], {}, 2)
     stepper.begin([0, 1])
-    with pytest.raises(TrainingError, match=r"Corridor gave the reward nan in its step \d+; .*"):
+    with pytest.raises(
+        TrainingError, match=r"Corridor gave the reward nan in step \d+ of an episode; "
+    ):
         for number in range(20):
             step = stepper.step(np.zeros((2, 1), np.float32))
             ended = np.flatnonzero(step.ended).tolist()
             stepper.restart(ended, [number] * len(ended))
     stepper.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (
+            "blind",
+            r"BlindCorridor gave nan for obs/place\[0\] in step 3 of an episode; ",
+        ),
+        ("lost", r"LostCorridor gave inf for obs/place\[0\] at the beginning of an episode; "),
+    ],
+)
+def test_observations_that_are_no_numbers_are_refused(
+    kind: str, text: str, bad_corridors: Any
+) -> None:
+    stepper = make_stepper(bad_corridors[kind], {}, 2)
+    with pytest.raises(TrainingError, match=text):
+        stepper.begin([2, 3])
+        for _ in range(4):
+            stepper.step(np.zeros((2, 1), np.float32))
+    stepper.close()
+
+
+def test_an_observation_that_begins_a_later_episode_is_checked_too(bad_corridors: Any) -> None:
+    stepper = make_stepper(bad_corridors["equal"], {}, 2)
+    stepper.begin([0, 1])
+    stepper.step(np.zeros((2, 1), np.float32))
+    stepper._env.envs[1].observe = lambda: {"place": np.full(1, np.nan, np.float32), "side": 0}
+    with pytest.raises(TrainingError, match=r"gave nan for .* at the beginning of an episode"):
+        stepper.restart([1], [7])
+    stepper.close()
+
+
+def test_wrong_arguments_of_our_own_tasks_are_told_in_one_line() -> None:
+    with pytest.raises(ConfigurationError, match=r"--env robot_learning/Reach-v0: cannot be made"):
+        make_stepper("robot_learning/Reach-v0", {"rewrd": "shaped"}, 2)
