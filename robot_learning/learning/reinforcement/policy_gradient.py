@@ -19,8 +19,7 @@ import numpy as np
 
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.imitation.spaces import Float32Array
-from robot_learning.learning.iteration.seeds import Seeds
-from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
+from robot_learning.learning.reinforcement.actor_critic import ActorCritic
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.episodes import Episode, play
 from robot_learning.learning.reinforcement.figures import (
@@ -28,10 +27,9 @@ from robot_learning.learning.reinforcement.figures import (
     explained_variance,
     refuse_bad_loss,
 )
-from robot_learning.learning.reinforcement.moments import Moments
+from robot_learning.learning.reinforcement.learner import Learner
 from robot_learning.learning.reinforcement.returns import returns_to_go, standardized
-from robot_learning.learning.reinforcement.reward_scale import RewardScale
-from robot_learning.learning.reinforcement.seed_streams import ACTIONS, EPISODES, WEIGHTS
+from robot_learning.learning.reinforcement.seed_streams import ACTIONS, EPISODES
 from robot_learning.learning.reinforcement.stepping import Stepper
 from robot_learning.learning.training.errors import TrainingError
 from robot_learning.learning.training.perceptron import AdamW, Array
@@ -100,36 +98,17 @@ class Batch:
         return found - self.values if baseline == "learned" else found
 
 
-class Reinforce:
-    """A run of REINFORCE.
-
-    Attributes:
-        networks: policy and baseline.
-        scaling: scaling with which the policy acts in the present iteration.
-        episodes: number of episodes so far.
-        steps: number of steps so far.
-    """
+class Reinforce(Learner):
+    """A run of REINFORCE."""
 
     def __init__(self, config: ReinforcementConfig, stepper: Stepper) -> None:
         """Begin with new networks."""
-        self._config, self._stepper, self._seeds = config, stepper, Seeds(config.seed)
+        super().__init__(config, stepper, reward_streams=1)
         settings = config.reinforce
-        self.networks = ActorCritic.of(
-            stepper.observations.size,
-            stepper.actions,
-            hidden=config.hidden,
-            activation=config.activation,
-            log_std=config.log_std,
-            rng=np.random.default_rng(self._seeds.of(WEIGHTS, 0)),
-        )
         actor, critic = self.networks.actor_part, self.networks.critic_part
         clip = settings.gradient_clip
         self._actor_steps = AdamW(self.networks.values[actor], gradient_clip=clip)
         self._critic_steps = AdamW(self.networks.values[critic])
-        self._moments = Moments(stepper.observations.size)
-        self._rewards = RewardScale(1, config.discount, config.scale_rewards)
-        self.scaling = self._scaling_now()
-        self.episodes = self.steps = 0
 
     def iterate(self, iteration: int) -> dict[str, Any]:
         """Play a batch and learn from it; returns the figures by their names.
@@ -156,27 +135,16 @@ class Reinforce:
     def arrays(self) -> dict[str, FloatArray]:
         """Everything that the next iterations depend on."""
         return {
-            "values": self.networks.values,
-            "log_std": self.networks.log_std,
-            "counts": np.array([self.episodes, self.steps]),
+            **super().arrays(),
             **self._actor_steps.arrays("actor"),
             **self._critic_steps.arrays("critic"),
-            **self._moments.arrays("observation"),
-            **self._rewards.arrays(),
         }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """Continue from what `arrays` gave."""
-        self.networks.values[:] = arrays["values"]
-        self.episodes, self.steps = (int(count) for count in arrays["counts"])
+        super().restore(arrays)
         self._actor_steps.restore("actor", arrays)
         self._critic_steps.restore("critic", arrays)
-        self._moments.restore("observation", arrays)
-        self._rewards.restore(arrays)
-
-    def _scaling_now(self) -> Scaling:
-        is_on = self._config.normalize_observations
-        return Scaling(self._stepper.actions, self._moments.mean, self._moments.std, is_on)
 
     def _play(self) -> list[Episode]:
         generators: dict[int, np.random.Generator] = {}

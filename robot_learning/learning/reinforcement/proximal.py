@@ -17,18 +17,15 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.iteration.seeds import Seeds
-from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
+from robot_learning.learning.reinforcement.actor_critic import ActorCritic
 from robot_learning.learning.reinforcement.config import PpoConfig, ReinforcementConfig
 from robot_learning.learning.reinforcement.figures import explained_variance, refuse_bad_loss
-from robot_learning.learning.reinforcement.moments import Moments
+from robot_learning.learning.reinforcement.learner import Learner
 from robot_learning.learning.reinforcement.returns import generalized_advantages, standardized
-from robot_learning.learning.reinforcement.reward_scale import RewardScale
 from robot_learning.learning.reinforcement.seed_streams import (
     ACTIONS,
     EPISODES,
     MINIBATCHES,
-    WEIGHTS,
 )
 from robot_learning.learning.reinforcement.segments import Segment, SegmentCollector
 from robot_learning.learning.reinforcement.stepping import Stepper
@@ -145,36 +142,17 @@ def _value_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig) -> f
     return 0.5 * float(squares.mean())
 
 
-class Ppo:
-    """A run of PPO.
-
-    Attributes:
-        networks: policy and critic.
-        scaling: scaling with which the policy acts in the present iteration.
-        episodes: number of episodes that have ended.
-        steps: number of steps so far.
-    """
+class Ppo(Learner):
+    """A run of PPO."""
 
     def __init__(self, config: ReinforcementConfig, stepper: Stepper) -> None:
         """Begin with new networks and an episode in every environment."""
-        self._config, self._stepper, self._seeds = config, stepper, Seeds(config.seed)
-        self.networks = ActorCritic.of(
-            stepper.observations.size,
-            stepper.actions,
-            hidden=config.hidden,
-            activation=config.activation,
-            log_std=config.log_std,
-            rng=np.random.default_rng(self._seeds.of(WEIGHTS, 0)),
-        )
+        super().__init__(config, stepper, reward_streams=stepper.count)
         self._optimizer = AdamW(
             self.networks.values,
             epsilon=_ADAM_EPSILON,
             gradient_clip=config.ppo.gradient_clip,
         )
-        self._moments = Moments(stepper.observations.size)
-        self._rewards = RewardScale(stepper.count, config.discount, config.scale_rewards)
-        self.scaling = self._scaling_now()
-        self.episodes = self.steps = 0
         self._collector = SegmentCollector(stepper, lambda n: self._seeds.of(EPISODES, int(n)))
 
     def iterate(self, iteration: int) -> dict[str, Any]:
@@ -202,27 +180,16 @@ class Ppo:
     def arrays(self) -> dict[str, FloatArray]:
         """Everything that the next iterations depend on."""
         return {
-            "values": self.networks.values,
-            "log_std": self.networks.log_std,
-            "counts": np.array([self.episodes, self.steps]),
+            **super().arrays(),
             **self._optimizer.arrays("both"),
-            **self._moments.arrays("observation"),
-            **self._rewards.arrays(),
             **self._collector.arrays(),
         }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """Continue from what `arrays` gave."""
-        self.networks.values[:] = arrays["values"]
-        self.episodes, self.steps = (int(count) for count in arrays["counts"])
+        super().restore(arrays)
         self._optimizer.restore("both", arrays)
-        self._moments.restore("observation", arrays)
-        self._rewards.restore(arrays)
         self._collector.restore(arrays)
-
-    def _scaling_now(self) -> Scaling:
-        is_on = self._config.normalize_observations
-        return Scaling(self._stepper.actions, self._moments.mean, self._moments.std, is_on)
 
     def _rows(self, segment: Segment) -> Rows:
         config = self._config
