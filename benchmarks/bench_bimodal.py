@@ -23,8 +23,9 @@ import torch
 from harness import Row, Spread, report
 
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 
 Array = npt.NDArray[np.float64]
 

@@ -52,7 +52,7 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.messages.stamps import time_ns
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.polling import NodePoller
 

@@ -22,7 +22,8 @@ import torch
 from harness import Row, Spread, ratio, report, take_turns
 
 from robot_learning.policies.families import family_named, make_policy
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.serving.backends import Backend, EagerBackend, OnnxBackend, example_inputs
 from robot_learning.serving.onnx_export import export_onnx
 

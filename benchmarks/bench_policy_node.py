@@ -34,7 +34,8 @@ from std_msgs.msg import String
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.ros.common import qos
 from robot_learning.serving.backends import EagerBackend, example_inputs
 

@@ -9,54 +9,23 @@ As in the authors' code, one decoder layer has any effect, and normalisation com
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from robot_learning.core.options.numbers import AtLeast1, NotNegative, ShareBelow1
 from robot_learning.policies.backbones.attention import (
     PostNormDecoderLayer,
     PostNormEncoderLayer,
 )
 from robot_learning.policies.backbones.positions import image_sinusoids, sinusoids
 from robot_learning.policies.backbones.resnet import ResNet18
-from robot_learning.policies.config import Layers, PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationInput
+from robot_learning.policies.family_configs import ActConfig
 from robot_learning.policies.padding import mean_unpadded
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
 from robot_learning.policies.randomness import normal
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActConfig(PolicyConfig):
-    """Sizes of the transformers.
-
-    Attributes:
-        width: numbers in a token.
-        heads: attention heads.
-        hidden: width of the feed-forward layers.
-        encoder_layers: transformer layers over the observation tokens.
-        decoder_layers: transformer layers over the action queries.
-        latent_encoder_layers: transformer layers of the encoder that only training uses.
-        latent: numbers in the latent variable z.
-        kl_weight: weight β of the KL divergence in the loss.
-        dropout: share of units left out in training.
-    """
-
-    width: AtLeast1 = 128
-    heads: AtLeast1 = 4
-    hidden: AtLeast1 = 512
-    encoder_layers: Layers = 2
-    decoder_layers: Layers = 1
-    latent_encoder_layers: Layers = 2
-    latent: AtLeast1 = 32
-    kl_weight: NotNegative = 10.0
-    dropout: ShareBelow1 = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_heads(self.width, self.heads)
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class ActPolicy(Policy):

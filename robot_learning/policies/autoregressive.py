@@ -22,69 +22,26 @@ demonstrated.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, log
-from typing import Annotated
 
 import torch
-from msgspec import Meta
 from torch import Tensor, nn
 from torch.nn import functional
 
-from robot_learning.core.options.numbers import AtLeast1, NotNegative, Positive, ShareBelow1
 from robot_learning.policies.backbones.attention import Cache, PreNormBlock
 from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.categorical import choose
-from robot_learning.policies.config import Layers, PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
+from robot_learning.policies.family_configs import AutoregressiveConfig
 from robot_learning.policies.padding import mean_unpadded
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 # Half-width of a mode, in widths of a label, and steps of mean shift that find its middle.
 _MODE_WIDTHS, _SHIFTS = 3, 2
 # How far round a guess bins are favoured, in widths of a label: far enough that others may win.
 _GUESS_WIDTHS = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class AutoregressiveConfig(PolicyConfig):
-    """A causal transformer over bins.
-
-    Attributes:
-        bins: equal parts of the normalised range [-1, 1]; what lies beyond goes into the
-            outermost. Discrete actions have their own number instead.
-        label_width_bins: standard deviation of the Gaussian that smooths a label, in bins; wide
-            ones overfit small datasets less, and merge modes less than three widths apart. With 0 a
-            label is one bin alone, and an answer its middle. Discrete actions are never smoothed.
-        hidden: widths of the perceptron between the observation and the tokens; none for a
-            linear map.
-        width: numbers in a token.
-        layers: layers of the transformer.
-        heads: attention heads.
-        dropout: share of units left out in training.
-        temperature: logits are divided by it when sampling; below 1 is more decided.
-        smallest_share: share of the likeliest bin's probability below which a bin is not drawn, so
-            that no rare one leads the rest of the chunk astray, and modes keep their balance (min-p
-            sampling, Nguyen et al. 2024, https://arxiv.org/abs/2407.01082). 0 draws all.
-        train_on_padding: whether to learn to hold behind an episode's end as well, on which the
-            steps generated after it depend; otherwise steps without a label are left out of the
-            loss, and enter as a hold.
-    """
-
-    bins: Annotated[int, Meta(ge=2)] = 256
-    label_width_bins: NotNegative = 0.0
-    hidden: tuple[AtLeast1, ...] = ()
-    width: AtLeast1 = 128
-    layers: Layers = 2
-    heads: AtLeast1 = 4
-    dropout: ShareBelow1 = 0.0
-    temperature: Positive = 1.0
-    smallest_share: Annotated[float, Meta(ge=0, le=1)] = 0.0
-    train_on_padding: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_heads(self.width, self.heads)
 
 
 class AutoregressivePolicy(Policy):

@@ -35,7 +35,8 @@ from robot_learning.policies.config import to_plain
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.families import family_named
-from robot_learning.policies.policy import Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import PolicySpec
 
 WEIGHTS_NAME = "model.safetensors"
 # A zip archive (what torch.save writes), and the protocol mark of a bare pickle.

@@ -12,7 +12,7 @@ from robot_learning.core.decoding import check, decode
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareAbove0
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.normalization import NormalizationMode
+from robot_learning.policies.statistics import NormalizationMode
 
 Config = TypeVar("Config")
 # PyTorch's convolutions of fewer channels, channels last, have crashed the process on the CPU.

@@ -4,64 +4,21 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
 from robot_learning.policies.backbones.chunk_transformer import ChunkTransformer
 from robot_learning.policies.backbones.unet import UNet
-from robot_learning.policies.config import Layers, PolicyConfig, check_heads
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
+from robot_learning.policies.family_configs import DenoisingConfig
 from robot_learning.policies.guidance import Guidance
-from robot_learning.policies.normalization import NormalizationMode
 from robot_learning.policies.padding import mean_unpadded
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
-
-
-@dataclass(frozen=True, kw_only=True)
-class DenoisingConfig(PolicyConfig):
-    """The network, which is a U-Net or a transformer.
-
-    Attributes:
-        backbone: network that removes the noise: `unet` or `transformer`.
-        channels: channels of the U-Net's levels.
-        kernel: size of the U-Net's convolutions.
-        groups: groups of the U-Net's group norm.
-        time_features: size of the U-Net's embedding of time.
-        width: numbers in a token of the transformer.
-        layers: layers of the transformer.
-        heads: attention heads of the transformer.
-        dropout: share of the transformer's units left out in training.
-        inference_steps: evaluations of the network for one chunk.
-        train_on_padding: whether to learn the repeated edge actions behind an episode's end as
-            well, as Chi et al. do; otherwise they are left out of the loss.
-    """
-
-    observation_normalization: NormalizationMode = "limits"
-    backbone: Literal["unet", "transformer"] = "unet"
-    channels: tuple[AtLeast1, ...] = (64, 128)
-    kernel: AtLeast1 = 5
-    groups: AtLeast1 = 8
-    time_features: AtLeast1 = 64
-    width: AtLeast1 = 128
-    layers: Layers = 4
-    heads: AtLeast1 = 4
-    dropout: ShareBelow1 = 0.1
-    inference_steps: AtLeast1 = 10
-    train_on_padding: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_heads(self.width, self.heads)
-        if not self.channels or any(size % self.groups for size in self.channels):
-            raise PolicyError(f"channels {self.channels} are multiples of groups ({self.groups})")
-        if self.kernel % 2 == 0 or self.time_features % 2:
-            raise PolicyError("the kernel is odd, and time_features are even")
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class DenoisingPolicy(Policy):

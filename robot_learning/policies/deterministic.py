@@ -7,38 +7,17 @@ median), which may be what nobody would do: see the bimodal benchmark.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
-from robot_learning.policies.backbones.mlp import Activation, mlp
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.encoder import ObservationEncoder
+from robot_learning.policies.family_configs import DeterministicConfig
 from robot_learning.policies.padding import mean_unpadded
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
-
-
-@dataclass(frozen=True, kw_only=True)
-class DeterministicConfig(PolicyConfig):
-    """A perceptron on all features of the history.
-
-    Attributes:
-        hidden: widths of the hidden layers.
-        dropout: share of hidden units left out in training.
-        layer_norm: whether a layer norm follows each hidden layer.
-        activation: function after each hidden layer.
-        error: loss of normalised actions: `l1` or `l2`; it has no effect on discrete ones.
-    """
-
-    hidden: tuple[AtLeast1, ...] = (512, 512)
-    dropout: ShareBelow1 = 0.0
-    layer_norm: bool = False
-    activation: Activation = "relu"
-    error: Literal["l1", "l2"] = "l1"
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class DeterministicPolicy(Policy):

@@ -10,16 +10,14 @@ weights is the trainer's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import sqrt
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from robot_learning.core.options.numbers import AtLeast1, NotNegative
-from robot_learning.policies.denoising import DenoisingConfig, DenoisingPolicy
+from robot_learning.policies.denoising import DenoisingPolicy
 from robot_learning.policies.errors import PolicyError
+from robot_learning.policies.family_configs import DiffusionConfig
 from robot_learning.policies.guidance import Guidance
 from robot_learning.policies.noise_schedule import (
     SamplingStep,
@@ -27,27 +25,10 @@ from robot_learning.policies.noise_schedule import (
     sampling_steps,
     squared_cosine,
 )
-from robot_learning.policies.policy import Loss, PolicySpec, Statistics, TensorBatch
+from robot_learning.policies.policy import Loss, TensorBatch
 from robot_learning.policies.randomness import integers, normal
-
-
-@dataclass(frozen=True, kw_only=True)
-class DiffusionConfig(DenoisingConfig):
-    """The process.
-
-    Attributes:
-        train_steps: steps K of the noise schedule.
-        prediction: output of the network: the noise ε, or the clean chunk (`sample`).
-        sampler: sampler of inference: `ddim` in `inference_steps` steps, or `ddpm` in all training
-            steps.
-        clip: bound within ± of which predicted clean chunks are kept, in normalised units; with the
-            normalisation `limits` 1 is all that was ever demonstrated. 0 does not clip.
-    """
-
-    train_steps: AtLeast1 = 100
-    prediction: Literal["noise", "sample"] = "noise"
-    sampler: Literal["ddim", "ddpm"] = "ddim"
-    clip: NotNegative = 1.0
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class DiffusionPolicy(DenoisingPolicy):

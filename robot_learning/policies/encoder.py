@@ -12,12 +12,9 @@ from robot_learning.policies.backbones.resnet import ImageEncoder
 from robot_learning.policies.config import ImageConfig, PolicyConfig
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.normalization import Normalizer, Range
-from robot_learning.policies.policy import (
-    ObservationSpec,
-    PolicySpec,
-    Statistics,
-    TensorBatch,
-)
+from robot_learning.policies.policy import TensorBatch
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class ObservationInput(nn.Module):

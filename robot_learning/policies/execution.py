@@ -19,7 +19,8 @@ from msgspec import Meta
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.policies.policy import Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import PolicySpec
 
 Array = npt.NDArray[Any]
 Predict = Callable[[dict[str, Array]], Array]

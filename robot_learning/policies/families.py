@@ -1,23 +1,33 @@
-"""All policy families by name. A new family is a file of its own and one line here."""
+"""All policy families by name. A new family is a file of its own, its options, and one entry here.
+
+Names, options and sizes are known without PyTorch; a family's network is imported when it is built.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
 
 from robot_learning.core.errors import unknown_choice
-from robot_learning.policies.act import ActConfig, ActPolicy
-from robot_learning.policies.autoregressive import AutoregressiveConfig, AutoregressivePolicy
 from robot_learning.policies.config import PolicyConfig, with_overrides
-from robot_learning.policies.deterministic import DeterministicConfig, DeterministicPolicy
-from robot_learning.policies.diffusion import DiffusionConfig, DiffusionPolicy
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.flow import FlowConfig, FlowPolicy
-from robot_learning.policies.gaussian import GaussianConfig, GaussianPolicy
-from robot_learning.policies.gmm import GmmConfig, GmmPolicy
-from robot_learning.policies.policy import Policy, PolicySpec, Statistics
-from robot_learning.policies.rnn_gmm import RnnGmmConfig, RnnGmmPolicy
+from robot_learning.policies.family_configs import (
+    ActConfig,
+    AutoregressiveConfig,
+    DeterministicConfig,
+    DiffusionConfig,
+    FlowConfig,
+    GaussianConfig,
+    GmmConfig,
+    RnnGmmConfig,
+)
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
+
+if TYPE_CHECKING:
+    from robot_learning.policies.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -32,21 +42,33 @@ class Horizons:
 
 @dataclass(frozen=True)
 class Family:
-    """A family: its configuration, what builds a policy of it, and what suits it.
+    """A family: its configuration, its network, and what suits it.
 
     Attributes:
         config: configuration of the small preset; the other presets are overrides of it.
-        build: makes a policy from spec, statistics and configuration.
+        network: `module:class` of its policy, the module in this package.
         horizons: step counts of the small preset.
         reference: overrides of `config` that give the paper's size.
         reference_horizons: step counts of the paper.
     """
 
     config: PolicyConfig
-    build: Callable[[PolicySpec, Statistics | None, Any], Policy]
+    network: str
     horizons: Horizons
     reference: Mapping[str, Any]
     reference_horizons: Horizons
+
+    def build(
+        self, spec: PolicySpec, statistics: Statistics | None, config: PolicyConfig
+    ) -> Policy:
+        """A policy of this family, its weights drawn from PyTorch's global generator.
+
+        Raises:
+            PolicyError: statistics are missing, or the family cannot serve this spec.
+        """
+        module, _, name = self.network.partition(":")
+        network = getattr(import_module(f"robot_learning.policies.{module}"), name)
+        return cast("Policy", network(spec, statistics, config))
 
 
 _PERCEPTRON = {"hidden": [1024, 1024]}
@@ -64,35 +86,35 @@ _DIFFUSION_REFERENCE = {
 FAMILIES: dict[str, Family] = {
     "deterministic": Family(
         config=DeterministicConfig(),
-        build=DeterministicPolicy,
+        network="deterministic:DeterministicPolicy",
         horizons=Horizons(),
         reference={**_RESNET18, **_PERCEPTRON, "error": "l2"},
         reference_horizons=Horizons(),
     ),
     "gaussian": Family(
         config=GaussianConfig(),
-        build=GaussianPolicy,
+        network="gaussian:GaussianPolicy",
         horizons=Horizons(),
         reference={**_RESNET18, **_PERCEPTRON},
         reference_horizons=Horizons(),
     ),
     "gmm": Family(
         config=GmmConfig(),
-        build=GmmPolicy,
+        network="gmm:GmmPolicy",
         horizons=Horizons(),
         reference={**_RESNET18, **_PERCEPTRON, **_ROBOMIMIC_GMM},
         reference_horizons=Horizons(),
     ),
     "rnn_gmm": Family(
         config=RnnGmmConfig(),
-        build=RnnGmmPolicy,
+        network="rnn_gmm:RnnGmmPolicy",
         horizons=Horizons(10, 10, 1, 9),
         reference={**_RESNET18, **_ROBOMIMIC_GMM, "hidden": 400, "layers": 2},
         reference_horizons=Horizons(10, 10, 1, 9),
     ),
     "act": Family(
         config=ActConfig(),
-        build=ActPolicy,
+        network="act:ActPolicy",
         horizons=Horizons(1, 32, 16, 0),
         reference={
             **_RESNET18,
@@ -107,21 +129,21 @@ FAMILIES: dict[str, Family] = {
     ),
     "autoregressive": Family(
         config=AutoregressiveConfig(),
-        build=AutoregressivePolicy,
+        network="autoregressive:AutoregressivePolicy",
         horizons=Horizons(),
         reference={**_RESNET18, "width": 512, "layers": 8, "heads": 8, "dropout": 0.1},
         reference_horizons=Horizons(6, 1, 1, 0),
     ),
     "diffusion": Family(
         config=DiffusionConfig(),
-        build=DiffusionPolicy,
+        network="diffusion:DiffusionPolicy",
         horizons=_DIFFUSION_HORIZONS,
         reference=_DIFFUSION_REFERENCE,
         reference_horizons=_DIFFUSION_HORIZONS,
     ),
     "flow": Family(
         config=FlowConfig(),
-        build=FlowPolicy,
+        network="flow:FlowPolicy",
         horizons=_DIFFUSION_HORIZONS,
         reference=_DIFFUSION_REFERENCE,
         reference_horizons=_DIFFUSION_HORIZONS,

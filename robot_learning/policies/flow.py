@@ -9,23 +9,15 @@ Network and chunk as in diffusion.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from robot_learning.core.options.numbers import AtLeast1
-from robot_learning.policies.denoising import DenoisingConfig, DenoisingPolicy
+from robot_learning.policies.denoising import DenoisingPolicy
+from robot_learning.policies.family_configs import FlowConfig
 from robot_learning.policies.guidance import Guidance
 from robot_learning.policies.policy import Loss, TensorBatch
 from robot_learning.policies.randomness import normal, uniform
-
-
-@dataclass(frozen=True, kw_only=True)
-class FlowConfig(DenoisingConfig):
-    """A few steps suffice, the paths being nearly straight."""
-
-    inference_steps: AtLeast1 = 6
 
 
 class FlowPolicy(DenoisingPolicy):

@@ -21,7 +21,7 @@ from robot_learning.core.types import FloatArray
 
 if TYPE_CHECKING:
     # Who wants nothing but thresholds needs no PyTorch.
-    from robot_learning.policies.policy import PolicySpec
+    from robot_learning.policies.spec import PolicySpec
 
 NOVELTY, RISK = "novelty", "risk"
 REASONS = (NOVELTY, RISK)

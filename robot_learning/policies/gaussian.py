@@ -6,41 +6,18 @@ The loss is the negative log-likelihood of the normalised actions,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import log, pi
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from robot_learning.core.options.numbers import AtLeast1, NotNegative, ShareBelow1
-from robot_learning.policies.backbones.mlp import Activation, mlp
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.encoder import ObservationEncoder
+from robot_learning.policies.family_configs import GaussianConfig
 from robot_learning.policies.padding import mean_unpadded
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
-
-
-@dataclass(frozen=True, kw_only=True)
-class GaussianConfig(PolicyConfig):
-    """A perceptron that gives mean and deviation.
-
-    Attributes:
-        hidden: widths of the hidden layers.
-        dropout: share of hidden units left out in training.
-        layer_norm: whether a layer norm follows each hidden layer.
-        activation: function after each hidden layer.
-        smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
-            bounded.
-        answer: what a policy answers at inference: the `mean`, or a `sample`.
-    """
-
-    hidden: tuple[AtLeast1, ...] = (512, 512)
-    dropout: ShareBelow1 = 0.0
-    layer_norm: bool = False
-    activation: Activation = "relu"
-    smallest_std: NotNegative = 0.01
-    answer: Literal["mean", "sample"] = "mean"
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class GaussianPolicy(Policy):

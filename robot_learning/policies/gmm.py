@@ -7,31 +7,16 @@ robomimic's BC-GMM (Mandlekar et al. 2021, https://arxiv.org/abs/2108.03298, app
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from robot_learning.core.options.numbers import AtLeast1, ShareBelow1
 from robot_learning.policies.backbones.mlp import mlp
 from robot_learning.policies.encoder import ObservationEncoder
-from robot_learning.policies.mixture import Mixture, MixtureConfig
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
-
-
-@dataclass(frozen=True, kw_only=True)
-class GmmConfig(MixtureConfig):
-    """A perceptron that gives a mixture.
-
-    Attributes:
-        hidden: widths of the hidden layers.
-        dropout: share of hidden units left out in training.
-        layer_norm: whether a layer norm follows each hidden layer.
-    """
-
-    hidden: tuple[AtLeast1, ...] = (512, 512)
-    dropout: ShareBelow1 = 0.0
-    layer_norm: bool = False
+from robot_learning.policies.family_configs import GmmConfig
+from robot_learning.policies.mixture import Mixture
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class GmmPolicy(Policy):

@@ -6,35 +6,14 @@ Shapes: any leading axes (...), K components, n dimensions.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from robot_learning.core.options.numbers import AtLeast1, NotNegative
 from robot_learning.policies.categorical import choose
-from robot_learning.policies.config import PolicyConfig
+from robot_learning.policies.family_configs import MixtureConfig
 from robot_learning.policies.gaussian import log_density
-
-
-@dataclass(frozen=True, kw_only=True)
-class MixtureConfig(PolicyConfig):
-    """What mixtures with and without recurrence have in common.
-
-    Attributes:
-        components: number K of components of the mixture.
-        smallest_std: smallest standard deviation of normalised actions; it keeps the likelihood
-            bounded.
-        tanh_mean: whether to keep means within (-1, 1), as robomimic does.
-        answer: what a policy answers at inference: `component_mean`, the mean of a drawn component
-            (robomimic's low-noise evaluation), or a `sample` from it.
-    """
-
-    components: AtLeast1 = 5
-    smallest_std: NotNegative = 0.01
-    tanh_mean: bool = False
-    answer: Literal["component_mean", "sample"] = "component_mean"
 
 
 @dataclass(frozen=True)

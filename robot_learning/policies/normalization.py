@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +12,7 @@ from torch import Tensor, nn
 
 from robot_learning.core.errors import unknown_choice
 from robot_learning.policies.errors import PolicyError
-
-FloatArray = npt.NDArray[np.float64]
-NormalizationMode = Literal["limits", "quantiles", "gaussian", "none"]
+from robot_learning.policies.statistics import ColumnStatistics, FloatArray, NormalizationMode
 
 # A dimension that varies less than this (rad, m, or an image's [0, 1]) counts as constant: it is
 # centred and not scaled, so that noise in it does not explode.
@@ -24,45 +21,6 @@ NARROW_MARGIN = 0.1
 """How far beyond its range in the dataset a narrow number may go, as a share of that range."""
 # Finite, as every weight of a checkpoint is.
 _FAR = float(np.finfo(np.float32).max)
-
-
-class ColumnStatistics(Protocol):
-    """What normalisation needs to know of a column; each array has the shape of one row.
-
-    The statistics of a dataset fit as they are.
-    """
-
-    @property
-    def mean(self) -> FloatArray: ...  # noqa: D102
-    @property
-    def std(self) -> FloatArray: ...  # noqa: D102
-    @property
-    def minimum(self) -> FloatArray: ...  # noqa: D102
-    @property
-    def maximum(self) -> FloatArray: ...  # noqa: D102
-    @property
-    def q01(self) -> FloatArray: ...  # noqa: D102
-    @property
-    def q99(self) -> FloatArray: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class MeasuredStatistics:
-    """Statistics of an array at hand, for data that are in no dataset."""
-
-    mean: FloatArray
-    std: FloatArray
-    minimum: FloatArray
-    maximum: FloatArray
-    q01: FloatArray
-    q99: FloatArray
-
-    @classmethod
-    def of(cls, values: npt.NDArray[Any]) -> MeasuredStatistics:
-        """Statistics over the first axis of (rows, *shape)."""
-        data = np.asarray(values, np.float64)
-        q01, q99 = np.quantile(data, [0.01, 0.99], axis=0)
-        return cls(data.mean(0), data.std(0), data.min(0), data.max(0), q01, q99)
 
 
 class Normalizer(nn.Module):

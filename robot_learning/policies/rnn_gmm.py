@@ -8,31 +8,17 @@ window, here as in training; robomimic instead restarts it every T_o steps of a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-from robot_learning.core.options.numbers import AtLeast1
-from robot_learning.policies.config import Layers
 from robot_learning.policies.encoder import ObservationEncoder
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.mixture import Mixture, MixtureConfig
+from robot_learning.policies.family_configs import RnnGmmConfig
+from robot_learning.policies.mixture import Mixture
 from robot_learning.policies.padding import mean_unpadded
-from robot_learning.policies.policy import Loss, Policy, PolicySpec, Statistics, TensorBatch
-
-
-@dataclass(frozen=True, kw_only=True)
-class RnnGmmConfig(MixtureConfig):
-    """An LSTM and a linear layer that gives the mixtures.
-
-    Attributes:
-        hidden: size of the LSTM's state.
-        layers: layers of the LSTM.
-    """
-
-    hidden: AtLeast1 = 128
-    layers: Layers = 2
+from robot_learning.policies.policy import Loss, Policy, TensorBatch
+from robot_learning.policies.spec import PolicySpec
+from robot_learning.policies.statistics import Statistics
 
 
 class RnnGmmPolicy(Policy):

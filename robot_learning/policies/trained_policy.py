@@ -21,7 +21,7 @@ import torch
 from robot_learning.policies.checkpoint import Checkpoint, CheckpointDetails, load_checkpoint
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.execution import ExecutionConfig, PolicyExecutor, observation_name
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 # The name of an observation that is a single array, not a mapping of them.
 SINGLE = "observation"

@@ -24,7 +24,7 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive import rounds
 from robot_learning.learning.interactive.overload import OverloadWatch
-from robot_learning.learning.interactive.round_jobs import relabel_job
+from robot_learning.learning.interactive.round_jobs import check_settings, relabel_job
 from robot_learning.learning.interactive.round_settings import EXPERT, EXTERNAL, NOBODY
 from robot_learning.learning.interactive.round_table import round_text
 from robot_learning.learning.interactive.rounds import DaggerRun
@@ -39,7 +39,7 @@ from robot_learning.ros.common.parameters import declare_settings
 from robot_learning.ros.dagger.doubt import PolicyDoubt
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.rollouts import Rollouts, check_unattended
-from robot_learning.ros.dagger.run import opened_run, resume_command, trains_as_before
+from robot_learning.ros.dagger.run import opened_run, resume_command
 from robot_learning.ros.dagger.status import status_document
 from robot_learning.ros.dagger.work import RoundWork
 from robot_learning.ros.session.episode_leader import EpisodeLeader
@@ -101,8 +101,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._leader.check_pace()
         self._calls.demand(f"{self._settings.teleop_node}/release")
         run = opened_run(self._folder, self._leader.recorder["dataset"], self._settings)
-        if run.training.settings and not trains_as_before(self._folder, run.training):
-            self._work.check(run.training)
+        if run.training.settings:
+            check_settings(run.training)
         self._keep(run)
         phases: dict[Phase, Callable[[], None]] = {
             Phase.COLLECTING: self._collect,

@@ -21,7 +21,7 @@ from robot_learning.core.types import FloatArray
 from robot_learning.core.vocabulary import ExecutionName
 from robot_learning.policies.ensembling import ensembling_weights
 from robot_learning.policies.guidance import guidance_weights
-from robot_learning.policies.policy import PolicySpec
+from robot_learning.policies.spec import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 
 AUTO = "auto"

@@ -9,7 +9,7 @@ from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.features import action_feature, joint_features
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 POSE_SHAPE = (7,)
 END_EFFECTOR = "_end_effector"

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.clocks import NS_PER_S, is_future, seconds_to_ns
-from robot_learning.policies.policy import ObservationSpec
+from robot_learning.policies.spec import ObservationSpec
 
 Array = npt.NDArray[Any]
 MOST_SAMPLES = 4096

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from robot_learning.core.types import FloatArray
-from robot_learning.policies.policy import PolicySpec
+from robot_learning.policies.spec import PolicySpec
 from robot_learning.serving.chunk_planner import ActionPrefix
 from robot_learning.serving.observation_history import Window
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from robot_learning.core.clocks import NS_PER_S, Instant, is_future, seconds_to_ns
 from robot_learning.core.types import FloatArray
 from robot_learning.policies.gate import NEVER, RISK, Thresholds
-from robot_learning.policies.policy import PolicySpec
+from robot_learning.policies.spec import PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 from robot_learning.serving.chunk_planner import ChunkPlanner, PlannerSettings, Verdict
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult

@@ -7,16 +7,12 @@ afterwards it slows nothing down.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, UInt8Array
 from robot_learning.sim.rendering import VIDEO_QUALITY, Renderer
 from robot_learning.sim.task import Task
 from robot_learning.sim.world import World
-
-# Shadows show what is in the air. Reflections and finer edges would double the time of drawing.
-FILM_QUALITY = replace(VIDEO_QUALITY, reflections=False, samples=2, shadow_map_px=1024)
 
 
 class Film:
@@ -33,7 +29,7 @@ class Film:
         view = simulation.camera(camera)
         self._camera = camera
         self._world = World(simulation)
-        self._renderer = Renderer(simulation, FILM_QUALITY, (view.height_px, view.width_px))
+        self._renderer = Renderer(simulation, VIDEO_QUALITY, (view.height_px, view.width_px))
 
     def draw(self, joint_position: FloatArray, poses: Mapping[str, FloatArray]) -> UInt8Array:
         """The picture (height, width, 3) of joints (n,), and objects at poses (7,)."""

@@ -18,7 +18,7 @@ from robot_learning.cli.policies import evaluate_trials
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 PLAIN = {"observation_normalization": "none", "action_normalization": "none", "hidden": [4]}
 POLE = EnvironmentDetails("CartPole-v1", success_return=20.0)

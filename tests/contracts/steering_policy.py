@@ -15,7 +15,8 @@ import torch
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 LINEAR = {
     "hidden": [],

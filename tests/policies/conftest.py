@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 
 TRANSFORMER = {"width": 16, "layers": 2, "heads": 2, "dropout": 0.0}
 UNET = {"channels": [16, 32], "groups": 4, "time_features": 16}

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 
 # The chunk is ±0.6 (and never between), a little different for each observation.
 NETWORKS: dict[str, dict[str, Any]] = {

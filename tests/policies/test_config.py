@@ -14,8 +14,8 @@ from robot_learning.policies.config import to_plain, with_overrides
 from robot_learning.policies.deterministic import DeterministicConfig
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.families import FAMILIES, family_named, make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 
 GAUSSIAN = {"action_normalization": "gaussian"}
 STATISTICS = MeasuredStatistics.of(np.random.default_rng(0).normal(size=(100, 2)))

@@ -12,8 +12,8 @@ import torch
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.families import FAMILIES, family_named, make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 
 
 def seeded(seed: int = 0) -> torch.Generator:

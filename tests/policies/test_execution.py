@@ -8,7 +8,8 @@ from torch import Tensor
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.execution import ChunkExecutor, ExecutionConfig, PolicyExecutor
-from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Loss, Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 
 class Echo(Policy):

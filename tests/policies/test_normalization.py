@@ -7,13 +7,8 @@ import pytest
 import torch
 
 from robot_learning.policies.errors import PolicyError
-from robot_learning.policies.normalization import (
-    MeasuredStatistics,
-    NormalizationMode,
-    Normalizer,
-    Range,
-    narrow_numbers,
-)
+from robot_learning.policies.normalization import Normalizer, Range, narrow_numbers
+from robot_learning.policies.statistics import MeasuredStatistics, NormalizationMode
 
 ROWS = np.stack([np.linspace(-3, 5, 1001), np.linspace(0, 1e-6, 1001) + 2, np.full(1001, 7.0)], 1)
 

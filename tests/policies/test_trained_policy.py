@@ -25,7 +25,8 @@ from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.errors import CheckpointError, PolicyError
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 PLAIN = {"observation_normalization": "none", "action_normalization": "none", "hidden": [4]}
 

@@ -37,9 +37,9 @@ viewer = Viewer(world)
 shadow = Shadow(world.simulation)
 for tick in range(5):
     viewer.show(tick * 20_000_000)
-    time.sleep(0.2)
+    time.sleep(0.1)
 print("open", flush=True)
-time.sleep(1.0)
+time.sleep(0.5)
 for tick in range(5, 15):
     world.step()
     viewer.caption({"row": str(tick), "drove": "human"}, "blue: as recorded")
@@ -67,7 +67,7 @@ handle, frames = viewer._viewer, iter(range(1000))
 
 
 def shown():
-    for _ in range(5):
+    for _ in range(3):
         viewer.show(next(frames) * 20_000_000)
         time.sleep(0.1)
     camera, option = handle.cam, handle.opt

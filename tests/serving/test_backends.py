@@ -8,8 +8,8 @@ from steering_policy import steering_policy, steering_spec
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 from robot_learning.serving import backend_probe
 from robot_learning.serving.backend_probe import BACKENDS, choose_backend
 from robot_learning.serving.backends import (

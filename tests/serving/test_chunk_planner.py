@@ -5,7 +5,7 @@ import pytest
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.policies.ensembling import ensemble_chunks
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.serving.action_chunk import ActionChunk
 from robot_learning.serving.chunk_planner import (
     EXECUTIONS,

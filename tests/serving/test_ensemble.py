@@ -14,7 +14,7 @@ from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.gate import NOVELTY, RISK, Thresholds
 from robot_learning.policies.gate_folder import Critic, Gate, load_gate, save_gate
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.ensemble import Ensemble
 from robot_learning.serving.inference_worker import InferenceResult

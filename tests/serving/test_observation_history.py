@@ -6,7 +6,7 @@ import pytest
 from robot_learning.core.clocks import NS_PER_S
 from robot_learning.episodes.format.sampler import Sample, Sampler
 from robot_learning.episodes.format.schema import Column, Stream
-from robot_learning.policies.policy import ObservationSpec
+from robot_learning.policies.spec import ObservationSpec
 from robot_learning.serving.observation_history import Gap, ObservationHistory, Window
 
 MS = 1_000_000

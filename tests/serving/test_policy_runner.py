@@ -7,7 +7,7 @@ import pytest
 from steering_policy import steering_policy, steering_spec
 
 from robot_learning.core.clocks import NS_PER_S, Instant, seconds_to_ns
-from robot_learning.policies.policy import ObservationSpec
+from robot_learning.policies.spec import ObservationSpec
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.inference_worker import InferenceResult
 from robot_learning.serving.local_policy import LocalPolicy

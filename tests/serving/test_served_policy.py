@@ -15,7 +15,7 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.nodes.arbiter import ArbiterNodeSettings
 from robot_learning.nodes.policy import PolicyNodeSettings
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
-from robot_learning.policies.policy import ObservationSpec
+from robot_learning.policies.spec import ObservationSpec
 from robot_learning.serving import served_policy
 from robot_learning.serving.compatibility import check_policy
 from robot_learning.serving.observation_history import Window

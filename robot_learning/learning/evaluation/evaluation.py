@@ -19,7 +19,8 @@ from robot_learning.learning.evaluation.intervals import Share, mcnemar, wilson
 from robot_learning.learning.evaluation.outcomes import Take
 from robot_learning.learning.evaluation.rollout import EpisodeRecord, mean_jerk, roll_out
 from robot_learning.policies.execution import ExecutionConfig, PolicyExecutor, observation_name
-from robot_learning.policies.policy import Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import PolicySpec
 from robot_learning.sim.env import resolve_robot, resolve_task
 from robot_learning.sim.experts import EXPERTS, make_expert
 from robot_learning.sim.vector import RobotVectorEnv, make_vec

@@ -28,12 +28,9 @@ from robot_learning.learning.training.errors import TrainingError
 from robot_learning.learning.training.optimization import learning_rate_at, make_optimizer
 from robot_learning.learning.training.order import SampleOrder
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.normalization import MeasuredStatistics
-from robot_learning.policies.policy import (
-    ACTION,
-    Policy,
-    PolicySpec,
-)
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ACTION, PolicySpec
+from robot_learning.policies.statistics import MeasuredStatistics
 
 _TAIL = 0.1
 

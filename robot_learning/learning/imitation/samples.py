@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from robot_learning.learning.imitation.spaces import Leaf
-from robot_learning.policies.policy import ACTION, ACTION_IS_PAD, OBSERVATION_IS_PAD
+from robot_learning.policies.spec import ACTION, ACTION_IS_PAD, OBSERVATION_IS_PAD
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from gymnasium import spaces
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import IntArray
-from robot_learning.policies.policy import ObservationSpec
+from robot_learning.policies.spec import ObservationSpec
 
 Float32Array = npt.NDArray[np.float32]
 PREFIX, FLAT_NAME = "obs", "observation"

@@ -20,7 +20,7 @@ from robot_learning.learning.imitation.fitting import fit, make_samples, new_pol
 from robot_learning.learning.imitation.gates import ensemble_doubt
 from robot_learning.learning.imitation.inference import Actor, make_forward
 from robot_learning.learning.imitation.spaces import ActionLayout, Leaf
-from robot_learning.policies.policy import PolicySpec
+from robot_learning.policies.spec import PolicySpec
 
 _EVERY = 5
 

@@ -25,7 +25,8 @@ from robot_learning.learning.algorithms.dart import error_covariance, scaled_cov
 from robot_learning.learning.training.batches import Batches
 from robot_learning.learning.training.config import DataConfig
 from robot_learning.learning.training.run_folder import TRAINED_ON, episode_mark
-from robot_learning.policies.policy import Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import PolicySpec
 
 _ROWS_AT_ONCE = 1024
 _SEED = 11

@@ -13,9 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive.round_settings import RoundSettings
-from robot_learning.learning.training.config import LEARN_PADDING
+from robot_learning.learning.training.config import LEARN_PADDING, TrainConfig
+from robot_learning.learning.training.presets import preset
+from robot_learning.policies.config import with_overrides
+from robot_learning.policies.families import family_named
 
 # Only an expert's labels are trained on (HG-DAgger), unless the settings say otherwise.
 _EXPERT_LABELS = {"data": {"expert_labels_only": True}}
@@ -47,6 +51,26 @@ class TrainJob:
         padding = [_NO_PADDING] if self.settings.policy in LEARN_PADDING else []
         seed = [{"seed": _MEMBER_SEEDS + self.member}] if self.member else []
         return [_EXPERT_LABELS, *padding, self.settings.settings, *seed]
+
+    def config(self, begun: TrainConfig | None = None) -> TrainConfig:
+        """The whole configuration of the training.
+
+        Args:
+            begun: configuration of the training that is resumed; None for the preset's.
+
+        Raises:
+            ConfigurationError: the training that was begun is of another family, or a setting is
+                wrong.
+            PolicyError: the family has no such option, or not with that value.
+        """
+        family = self.settings.policy
+        config = begun or preset(family, self.settings.preset)
+        if config.family != family:
+            raise ConfigurationError(f"{self.folder} trains '{config.family}', not {family}")
+        for values in self.overrides():
+            config = config.with_values(values)
+        with_overrides(family_named(family).config, config.policy)
+        return config
 
     def shell_command(self) -> str:
         """The command line that trains the same policy elsewhere, for a person."""
@@ -92,19 +116,19 @@ class RelabelJob:
     episodes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SettingsJob:
-    """Find out whether the policies of a run can be trained with its settings.
+Job = TrainJob | GateJob | RelabelJob
 
-    Attributes:
-        settings: settings of the run.
+
+def check_settings(settings: RoundSettings) -> None:
+    """Refuse settings with which no policy could be trained, before episodes are collected.
+
+    Raises:
+        ConfigurationError: one is wrong.
     """
-
-    name: ClassVar[str] = "settings"
-    settings: RoundSettings
-
-
-Job = TrainJob | GateJob | RelabelJob | SettingsJob
+    try:
+        TrainJob("", "", settings).config()
+    except ConfigurationError as problem:
+        raise ConfigurationError(f"settings: {problem}") from problem
 
 
 def worker_command(job: Job) -> list[str]:
@@ -118,8 +142,6 @@ def read_job(document: str) -> Job:
     name = plain.pop("job")
     if name == TrainJob.name:
         return TrainJob(**{**plain, "settings": RoundSettings.from_plain(plain["settings"])})
-    if name == SettingsJob.name:
-        return SettingsJob(RoundSettings.from_plain(plain["settings"]))
     if name == GateJob.name:
         return GateJob(**plain)
     return RelabelJob(plain["dataset"], tuple(plain["episodes"]))

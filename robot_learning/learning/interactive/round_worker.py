@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.row_choice import RowChoice
 from robot_learning.learning.evaluation.simulation import rollout_for
@@ -21,17 +21,12 @@ from robot_learning.learning.interactive.round_jobs import (
     GateJob,
     Job,
     RelabelJob,
-    SettingsJob,
     TrainJob,
     read_job,
 )
-from robot_learning.learning.training.config import TrainConfig
-from robot_learning.learning.training.presets import preset
 from robot_learning.learning.training.run_folder import read_config
 from robot_learning.learning.training.trainer import train
 from robot_learning.learning.training.training_state import STATE_NAME
-from robot_learning.policies.config import with_overrides
-from robot_learning.policies.families import family_named
 
 EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 
@@ -40,7 +35,7 @@ def train_round(job: TrainJob) -> str:
     """Train a policy, or resume a training that was killed; returns the result in one line."""
     folder, dataset = Path(job.folder), Dataset(job.dataset)
     resume = (folder / STATE_NAME).is_file()
-    config = _config(job, resume)
+    config = job.config(read_config(folder) if resume else None)
     result = train(
         dataset,
         config,
@@ -50,23 +45,6 @@ def train_round(job: TrainJob) -> str:
         show_progress=True,
     )
     return result.summary
-
-
-def _config(job: TrainJob, resume: bool) -> TrainConfig:
-    family = job.settings.policy
-    config = read_config(Path(job.folder)) if resume else preset(family, job.settings.preset)
-    if config.family != family:
-        raise ConfigurationError(f"{job.folder} trains '{config.family}', not {family}")
-    for values in job.overrides():
-        config = config.with_values(values)
-    return config
-
-
-def check_settings(job: SettingsJob) -> str:
-    """Make the settings of a training, and its policy's; returns the result in one line."""
-    config = _config(TrainJob("", "", job.settings), resume=False)
-    with_overrides(family_named(config.family).config, config.policy)
-    return f"{config.family} can be trained with these settings"
 
 
 def find_gate(job: GateJob) -> str:
@@ -100,8 +78,6 @@ def do(job: Job) -> str:
             return find_gate(job)
         case RelabelJob():
             return relabel_round(job)
-        case SettingsJob():
-            return check_settings(job)
 
 
 def main(arguments: Sequence[str]) -> int:

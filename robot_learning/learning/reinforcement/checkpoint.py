@@ -22,7 +22,8 @@ from robot_learning.learning.reinforcement.actor_critic import (
     action_middle,
 )
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ACTION, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ACTION, PolicySpec
 
 
 @dataclass(frozen=True)

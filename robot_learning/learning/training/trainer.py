@@ -52,7 +52,8 @@ from robot_learning.learning.training.training_state import (
 from robot_learning.learning.training.validation import Rollout, Validator, is_better, is_progress
 from robot_learning.policies.errors import memory_errors_as
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 # Trainings with different seeds share no seeds of single steps below this many steps.
 _STEPS_PER_SEED = 100_000_007

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from torch import nn
 
-Activation = Literal["relu", "tanh"]
+from robot_learning.policies.family_configs import Activation
 
 
 def mlp(

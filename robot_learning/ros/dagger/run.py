@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.headers.rounds_header import NAME
 from robot_learning.learning.interactive import rounds
 from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.rounds import DaggerRun
@@ -41,15 +40,6 @@ def opened_run(folder: Path, dataset: str, settings: DaggerNodeSettings) -> Dagg
     path = str(Path(checkpoint).expanduser().resolve()) if checkpoint else ""
     rounds.refuse_used(folder)
     return rounds.new_run(Dataset(dataset), RoundSettings(**given), path)
-
-
-def trains_as_before(folder: Path, training: RoundSettings) -> bool:
-    """Whether the run that is saved in a folder trains with the same settings already."""
-    if not (folder / NAME).exists():
-        return False
-    before = rounds.load_run(folder).training
-    names = ("policy", "preset", "settings")
-    return all(getattr(before, name) == getattr(training, name) for name in names)
 
 
 def resume_command(settings: DaggerNodeSettings) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from robot_learning.core.child import Child
 from robot_learning.core.ensemble_folders import ensemble_members, gate_folder
-from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.headers.gate_header import gate_source
 from robot_learning.learning.interactive.round_folders import (
@@ -21,11 +21,10 @@ from robot_learning.learning.interactive.round_folders import (
 from robot_learning.learning.interactive.round_jobs import (
     GateJob,
     Job,
-    SettingsJob,
     TrainJob,
     worker_command,
 )
-from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN, RoundSettings
+from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN
 from robot_learning.learning.interactive.rounds import DaggerRun
 from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.common.session_calls import Calls
@@ -65,16 +64,6 @@ class RoundWork:
         self._settings = settings
         self._niceness = 0 if settings.simulated else _NICENESS
         self._idle, self._say, self._tell = pause, say, tell
-
-    def check(self, training: RoundSettings) -> None:
-        """Refuse settings with which no policy could be trained, before episodes are collected.
-
-        Raises:
-            ConfigurationError: one is wrong.
-        """
-        code, said = self._ended(SettingsJob(training))
-        if code:
-            raise ConfigurationError(said)
 
     def do(self, job: Job, problem: str) -> None:
         """Have a job done by a process of its own.

@@ -16,7 +16,7 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.learning.evaluation import evaluation, video
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 PLAIN = {"observation_normalization": "none", "action_normalization": "none", "hidden": [4]}
 

@@ -23,7 +23,8 @@ from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoin
 from robot_learning.policies.config import PolicyConfig
 from robot_learning.policies.execution import ExecutionConfig
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import Loss, ObservationSpec, Policy, PolicySpec
+from robot_learning.policies.policy import Loss, Policy
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.sim.env import RobotEnv, make_env
 from robot_learning.sim.experts import make_expert
 

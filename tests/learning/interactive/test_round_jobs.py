@@ -23,14 +23,13 @@ from robot_learning.episodes.store.labels import add_label_layer
 from robot_learning.learning.interactive.round_jobs import (
     GateJob,
     RelabelJob,
-    SettingsJob,
     TrainJob,
+    check_settings,
     read_job,
     relabel_job,
     worker_command,
 )
 from robot_learning.learning.interactive.round_settings import RoundSettings
-from robot_learning.learning.interactive.round_worker import do
 from robot_learning.learning.training.config import (
     LEARN_PADDING,
     TrainConfig,
@@ -91,7 +90,6 @@ def test_a_person_can_train_the_same_elsewhere():
         TrainJob("set", "out", SETTINGS, 2),
         GateJob("set", "round_1/best", "round_1_gate", "thrifty", 0.2),
         RelabelJob("set", ("episode_000001.hdf5",)),
-        SettingsJob(SETTINGS),
     ],
 )
 def test_a_job_is_read_as_it_was_given(job):
@@ -119,15 +117,15 @@ def test_settings_that_are_no_mapping_are_refused():
     ],
 )
 def test_settings_with_which_nothing_can_be_trained_are_refused(policy, settings, said):
-    with pytest.raises(RobotLearningError, match=said):
-        do(SettingsJob(RoundSettings(policy=policy, settings=settings)))
+    with pytest.raises(RobotLearningError, match=f"settings: .*{said}"):
+        check_settings(RoundSettings(policy=policy, settings=settings))
 
 
 def test_settings_that_fit_the_family_are_taken():
     # More than the chunk of a family without a preset of its own.
     settings = {"data": {"executed_steps": 12}, "policy": {"hidden": [8]}}
-    said = do(SettingsJob(RoundSettings(settings=settings)))
-    assert said == "deterministic can be trained with these settings"
+    found = TrainJob("set", "out", RoundSettings(settings=settings)).config()
+    assert (found.family, found.data.executed_steps) == ("deterministic", 12)
 
 
 def test_a_job_that_cannot_be_done_says_why_in_its_last_line(tmp_path):

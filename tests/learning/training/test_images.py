@@ -17,7 +17,7 @@ from robot_learning.learning.training.config import DataConfig, TrainConfig
 from robot_learning.learning.training.trainer import train
 from robot_learning.policies.checkpoint import load_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.sim import rendering
 
 PLAIN = {

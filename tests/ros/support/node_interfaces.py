@@ -33,7 +33,7 @@ from robot_learning.messages import arbiter_state
 from robot_learning.nodes.catalog import NODE_SETTINGS
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.families import make_policy
-from robot_learning.policies.policy import ObservationSpec, PolicySpec
+from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.stop import Stop
