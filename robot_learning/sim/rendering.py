@@ -44,9 +44,10 @@ class Quality:
 OBSERVATION_QUALITY = Quality(
     shadows=False, reflections=False, samples=0, shadow_map_px=0, backdrop=False, curve_slices=14
 )
-# Shadows show what is in the air. Reflections and finer edges would double the time of drawing.
+# Shadows show what is in the air. Where there is no graphics card, each of reflections and
+# multisampling, which is hardly seen, would double the time of drawing.
 VIDEO_QUALITY = Quality(
-    shadows=True, reflections=False, samples=2, shadow_map_px=1024, backdrop=True, curve_slices=28
+    shadows=True, reflections=False, samples=0, shadow_map_px=1024, backdrop=True, curve_slices=28
 )
 FREE_AZIMUTH_DEG, FREE_ELEVATION_DEG = 150.0, -28.0
 _SPARE_GEOMS = 500  # for sites, tendons and what else a scene draws beside its geoms

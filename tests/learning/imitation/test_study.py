@@ -91,7 +91,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
 ) -> None:
     config = quick.with_values(
         {
-            **{"rounds": 4, "envs": 1, "gate.kind": "ensemble", "gate.members": 2},
+            **{"rounds": 3, "envs": 1, "gate.kind": "ensemble", "gate.members": 2},
             **{"fit.warm_start": True, "evaluation.error": False},
         }
     )
@@ -126,7 +126,7 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
         kills += 1
     assert process.returncode == 0 and kills == 2
     for name in ("whole", "killed"):
-        assert len(load(place / name).iterations) == 4
+        assert len(load(place / name).iterations) == 3
     assert figures(killed) == figures(place / "whole")
 
 
@@ -136,7 +136,7 @@ def figures(folder: Path) -> Any:
         for r in load(folder).iterations
     ]
     rows = [(e.facts, e.action.tobytes(), e.label.tobytes()) for e in EpisodeFiles(folder).load(9)]
-    members = [load_checkpoint(folder / "checkpoints" / "003" / m).digest for m in ("0", "1")]
+    members = [load_checkpoint(folder / "checkpoints" / "002" / m).digest for m in ("0", "1")]
     return results, rows, members, load_checkpoint(folder / "best").digest
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 from json import dumps
 from pathlib import Path
@@ -79,6 +78,23 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert whole == cut
 
 
+# It ends itself as soon as something is saved, so that no busy machine is too slow to kill it.
+KILLED = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from robot_learning.learning.reinforcement.worker import run
+from robot_learning.learning.training.seed_processes import carry_out
+
+def kill(state):
+    while not state.exists():
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=kill, args=(Path(sys.argv[1]),), daemon=True).start()
+carry_out(sys.argv[2], run)
+"""
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_killed_process_goes_on_as_if_nothing_had_been(
@@ -87,26 +103,14 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
     # Episodes of 200 steps are under way whenever a segment of 30 steps ends.
     config = quick.with_values({"algorithm": algorithm, "steps": 4_000, "ppo.epochs": 8})
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-    def order(folder: Path) -> list[str]:
-        text = dumps(
-            {
-                **{"config": config.to_plain(), "folder": str(folder), "resume": True},
-                **{"env": "Pendulum-v1", "env_kwargs": {}},
-            }
-        )
-        return [sys.executable, "-m", "robot_learning.learning.reinforcement.worker", text]
-
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    subprocess.run(order(whole), env=environment, check=True)
-    process = subprocess.Popen(order(killed), env=environment)
-    while not (killed / "state.npz").exists():
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    order = {"config": config.to_plain(), "folder": str(killed), "resume": True}
+    given = dumps({**order, "env": "Pendulum-v1", "env_kwargs": {}})
+    command = [sys.executable, "-c", KILLED, str(killed / "state.npz"), given]
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     assert load(killed).step < 4_000
-    subprocess.run(order(killed), env=environment, check=True)
+    run_reinforcement(config, killed, env="Pendulum-v1", resume=True)
+    run_reinforcement(config, whole, env="Pendulum-v1")
     assert figures(killed) == figures(whole)
 
 

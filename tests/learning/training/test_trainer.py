@@ -112,11 +112,11 @@ def test_killed_and_resumed_is_as_never_killed(
     # Noise, dropout, order, moving average and the best so far all have to be continued.
     config = make_config(
         family="flow",
-        steps=200,
+        steps=120,
         save_every_steps=every_steps,
         batch_size=8,
         policy={"backbone": "transformer", "width": 16, "layers": 1, "heads": 2},
-        validation={"every_steps": 50, "batches": 1},
+        validation={"every_steps": 40, "batches": 1},
         ema={"decay": 0.99},
     )
     config = replace(config, policy={k: v for k, v in config.policy.items() if k != "hidden"})
@@ -142,7 +142,7 @@ def test_killed_and_resumed_is_as_never_killed(
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     result = train(demonstrations, config, killed, resume=True)
-    assert result.steps == 200
+    assert result.steps == 120
     assert_equal_weights(tmp_path / "whole", killed)
     ours, theirs = lines(killed), lines(tmp_path / "whole")
     for row in (*ours, *theirs):
