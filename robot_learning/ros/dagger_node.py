@@ -24,6 +24,7 @@ from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive import rounds
 from robot_learning.learning.interactive.overload import OverloadWatch
+from robot_learning.learning.interactive.round_episodes import RoundEpisodes
 from robot_learning.learning.interactive.round_jobs import check_settings, relabel_job
 from robot_learning.learning.interactive.round_settings import EXPERT, EXTERNAL, NOBODY
 from robot_learning.learning.interactive.round_table import round_text
@@ -74,6 +75,7 @@ class DaggerNode(Node):  # type: ignore[misc]
             tell=partial(self._tell, _TELL_PERIOD_S),
         )
         self._run: DaggerRun | None = None
+        self._episodes = RoundEpisodes()
         self._waiting = self._finish = self._start = False
         self._message = "waiting for the other nodes"
         self._told_s = 0.0
@@ -173,7 +175,7 @@ class DaggerNode(Node):  # type: ignore[misc]
             doubts=(*current.doubts, *self._doubt.take()),
             requests=(*current.requests, *self._doubt.take_requests()),
         )
-        self._keep(rounds.with_episodes_of(state, Dataset(state.dataset), names))
+        self._keep(self._episodes.counted(state, names))
         for text in self._overload.look(current, self._state.current, state.dataset):
             self.get_logger().warning(text)
         self._say(round_text(self._state))

@@ -15,7 +15,7 @@ left out: it does not count, it has no labels, and it is not trained on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -267,25 +267,6 @@ def episode_figures(
         cut_off=cut_off,
         bad_timing=bad_timing,
     )
-
-
-def with_episodes_of(run: DaggerRun, dataset: Dataset, ended: Iterable[str] = ()) -> DaggerRun:
-    """The run with the newest round's episodes as the dataset holds them.
-
-    Args:
-        run: state of the run so far.
-        dataset: dataset of the run, opened again to see the newest episodes.
-        ended: file names of episodes that were seen to end, whatever their outcome.
-    """
-    known = {episode.name: episode for episode in run.current.episodes}
-    ended = {*ended, *(name for name, episode in known.items() if not episode.cut_off)}
-    found, own = [], dataset.select(rounds=[run.current.number])
-    left_out = {} if run.training.keeps_bad_timing else own.badly_timed()
-    for summary in own.episodes:
-        cut_off = summary.outcome == "unknown" and summary.name not in ended
-        bad_timing = left_out.get(summary.name, ())
-        found.append(episode_figures(dataset.episode(summary.name), cut_off, bad_timing))
-    return run.changed(episodes=tuple(found))
 
 
 def _upgraded(plain: Mapping[str, Any]) -> dict[str, Any]:

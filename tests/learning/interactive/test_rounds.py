@@ -23,6 +23,7 @@ from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.changes import keep_by_hand, move_to_trash, set_outcome
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import add_label_layer
+from robot_learning.learning.interactive.round_episodes import RoundEpisodes
 from robot_learning.learning.interactive.round_folders import (
     member_folders,
     steps_trained,
@@ -47,7 +48,6 @@ from robot_learning.learning.interactive.rounds import (
     refuse_used,
     resumed_run,
     save_run,
-    with_episodes_of,
 )
 from robot_learning.learning.iteration.run import Phase
 from robot_learning.learning.training.errors import RunError
@@ -109,7 +109,30 @@ def run(folder: DatasetFolder, tmp_path: Path) -> DaggerRun:
 
 
 def with_recorded(run: DaggerRun, ended: tuple[str, ...] = ()) -> DaggerRun:
-    return with_episodes_of(run, Dataset(run.dataset), ended)
+    return RoundEpisodes().counted(run, ended)
+
+
+def test_an_episode_is_read_again_only_after_it_has_changed(run, folder, monkeypatch):
+    episodes, read = RoundEpisodes(), []
+    open_episode = Dataset.episode
+
+    def opened(self, name):
+        read.append(name)
+        return open_episode(self, name)
+
+    monkeypatch.setattr(Dataset, "episode", opened)
+    first, second = (record(folder, "PPHH", "success", 1) for _ in range(2))
+    assert [e.labels for e in episodes.counted(run, [first, second]).current.episodes] == [2, 2]
+    assert set(read) == {first, second}
+    read.clear()
+    assert episodes.counted(run, [first, second]).current.labels == 4
+    assert not read
+    mask = np.array([True, False, True, False])
+    with folder.lock():
+        given = {"author": "a", "method": "expert", "created_utc": "2026-01-01T00:00:00Z"}
+        add_label_layer(folder, second, np.zeros((4, 1)), mask, **given)
+    assert [e.labels for e in episodes.counted(run, [first, second]).current.episodes] == [2, 3]
+    assert set(read) == {second}
 
 
 def test_a_new_run_trains_first_or_begins_with_the_checkpoint_that_is_given(run, folder):

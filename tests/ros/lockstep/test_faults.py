@@ -72,6 +72,7 @@ def test_ctrl_c_ends_it_at_once_and_keeps_the_running_episode_while_others_liste
         request = GetParameters.Request(names=["use_sim_time"])
         answer = peer.call(GetParameters, "arbiter_node/get_parameters", request)
         assert answer.values[0].bool_value, "every node lives in simulated time"
+        peer.spin_until(lambda: joints)
         assert len(joints[-1].name) == 7
         # Simulated time, which began with 0.
         assert joints[-1].header.stamp.sec < 3600
