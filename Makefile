@@ -46,7 +46,8 @@ demo: $(VENV)/.stamp-run ## set up, then the whole loop over ROS 2 in simulation
 
 # The tests of ROS nodes run last, and those of a file one after the other: they share its nodes. Exit
 # code 5 is pytest's for no test selected, which a PYTEST="-k ..." brings about in one half.
-test: check docs ## set up, then lint, type check, documentation and all tests
+test: $(VENV)/.stamp-docs ## set up, then lint, type check, documentation and all tests
+	@$(MAKE) --no-print-directory -j 2 check docs
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --ignore tests/ros $(PYTEST) || [ $$? -eq 5 -a -n "$(PYTEST)" ]
 	@$(MAKE) --no-print-directory test-ros
 
