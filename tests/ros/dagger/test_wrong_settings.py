@@ -9,7 +9,7 @@ import pytest
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.learning.interactive.round_settings import RoundSettings
 from robot_learning.learning.interactive.rounds import DaggerRun, Round, save_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.ros.dagger.run import trains_as_before
 
 
@@ -17,7 +17,7 @@ def test_a_run_that_goes_on_with_its_settings_is_not_checked_again(tmp_path):
     training = RoundSettings(settings={"steps": 5})
     assert not trains_as_before(tmp_path, training)
     first = Round(0, Phase.TRAINING)
-    save_run(tmp_path, DaggerRun("set", 50.0, training, iterations=(first,)))
+    save_run(tmp_path, DaggerRun("set", 50.0, training, rounds=(first,)))
     assert trains_as_before(tmp_path, training)
     assert trains_as_before(tmp_path, replace(training, members=3))
     assert not trains_as_before(tmp_path, replace(training, settings={"steps": 6}))
