@@ -37,7 +37,7 @@ from robot_learning.learning.corrective.correction import candidates
 from robot_learning.learning.corrective.dynamics import Ensemble, fit_dynamics
 from robot_learning.learning.corrective.labels import Labels, backtrack
 from robot_learning.learning.corrective.recorded import recorded_steps, state_keys
-from robot_learning.learning.corrective.rejection import Judged, calibrate, judge
+from robot_learning.learning.corrective.rejection import CheckedLabels, calibrate, check_labels
 from robot_learning.learning.corrective.transitions import Transitions
 from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
@@ -168,33 +168,37 @@ def ask(case: str, seed: int) -> Trust:
     model = fit_dynamics(shown.transitions, config)
     bound = calibrate(model, shown.transitions, config)
     tried = candidates(model, shown.transitions, config)
-    judged = judge(tried, model, shown.transitions, bound, config)
+    checked = check_labels(tried, model, shown.transitions, bound, config)
     rng = np.random.default_rng(seed)
     good, bad = (
-        _kept(shown, model, judged, rng, which)
-        for which in (judged.accepted, ~judged.accepted & tried.solved)
+        _kept(shown, model, checked, rng, which)
+        for which in (checked.accepted, ~checked.accepted & tried.solved)
     )
     return Trust(
         kept_bound=good[0],
         rejected_kept_bound=bad[0],
-        accepted=float(judged.accepted.mean()),
+        accepted=float(checked.accepted.mean()),
         error=good[1],
-        distance=float(np.median(judged.distance[judged.accepted])),
+        distance=float(np.median(checked.distance[checked.accepted])),
     )
 
 
 def _kept(
-    shown: Shown, model: Ensemble, judged: Judged, rng: np.random.Generator, which: BoolArray
+    shown: Shown,
+    model: Ensemble,
+    checked: CheckedLabels,
+    rng: np.random.Generator,
+    which: BoolArray,
 ) -> tuple[float, float]:
     """The share of some labels that keep their bound, and the median of their true errors."""
     numbers = np.flatnonzero(which)
     if not len(numbers):
         return float("nan"), float("nan")
     numbers = rng.choice(numbers, min(_ASKED, len(numbers)), replace=False)
-    labels = judged.labels
+    labels = checked.labels
     landed = np.array([shown.lands(labels, int(number)) for number in numbers])
     errors = model.scaling.distance(landed - labels.target[numbers])
-    return float((errors <= judged.bound[numbers]).mean()), float(np.median(errors))
+    return float((errors <= checked.bound[numbers]).mean()), float(np.median(errors))
 
 
 def one_at_a_time(model: Ensemble, transitions: Transitions) -> None:

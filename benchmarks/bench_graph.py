@@ -74,7 +74,7 @@ NODE_MARK, ARBITER_MARK = 2.0, 1.6
 GRAPH_MARK, CAMERAS_MARK = 0.8, 1.2
 REFERENCE_FLOOR = 0.10
 """Of the arbiter, in cores: where it is, the marks of whole graphs hold as they stand."""
-WINDOW_S, WARM_UP_S, LEARN_S, PATIENCE_S = 2.0, 3.0, 3.0, 120.0
+WINDOW_S, WARM_UP_S, LEARN_S, TIMEOUT_S = 2.0, 3.0, 3.0, 120.0
 # Every node has these, the bare ones too.
 COMMON = ("/rosout", "/parameter_events", "/clock")
 MIB = 2**20
@@ -144,7 +144,7 @@ class Ear:
 
     def until(self, condition: Callable[[], object], what: str, alive: Sequence[Process]) -> None:
         """Serve the subscriptions until something is the case."""
-        end_s = time.monotonic() + PATIENCE_S
+        end_s = time.monotonic() + TIMEOUT_S
         while not condition():
             for process in alive:
                 process.check()

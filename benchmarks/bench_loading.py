@@ -113,7 +113,7 @@ def bench_images(path: Path, repetitions: int) -> list[Row]:
     folder = DatasetFolder.create_or_open(path / "ours", info)
     with folder.lock():
         for number in range(len(folder.episode_names()), 4):
-            record_film(folder, 10.0, number)
+            record_video(folder, 10.0, number)
     dataset = Dataset(path / "ours")
     keys = ("obs/joint_position", *(f"images/{name}" for name in CAMERAS))
     view = TorchWindows(Windows(dataset, WindowSpec(keys, action_steps=IMAGE_CHUNK)))
@@ -147,7 +147,7 @@ def bench_images(path: Path, repetitions: int) -> list[Row]:
     return compare(name, ours, peers, repetitions, ">= 5")
 
 
-def record_film(folder: DatasetFolder, seconds: float, seed: int) -> None:
+def record_video(folder: DatasetFolder, seconds: float, seed: int) -> None:
     """An episode whose frames look like a camera's: smooth, moving, a little noise."""
     recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
     rng = np.random.default_rng(seed)

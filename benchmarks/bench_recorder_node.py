@@ -49,7 +49,7 @@ DOMAIN = 44
 CAMERAS = ("front", "left", "right")
 HEIGHT, WIDTH = 480, 640
 JOINT_RATE_HZ, DECISION_RATE_HZ, CAMERA_RATE_HZ, ROW_RATE_HZ = 500, 50, 30, 50
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 def three_camera_robot(folder: Path, robot: str = "desk_duo") -> str:
@@ -147,9 +147,9 @@ class Session:
         }
         self.node.create_subscription(String, "recorder/status", self._on_status, qos.LATCHED)
 
-    def wait(self, condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
+    def wait(self, condition: Callable[[], object], timeout_s: float = TIMEOUT_S) -> None:
         """Serve callbacks until the condition holds."""
-        give_up_s = time.monotonic() + patience_s
+        give_up_s = time.monotonic() + timeout_s
         while not condition():
             if time.monotonic() > give_up_s:
                 raise SystemExit(f"the recorder did not get ready: {self.status}")

@@ -33,7 +33,7 @@ from robot_learning.learning.evaluation.evaluation import EvaluationConfig, eval
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.distributed import Processes
 from robot_learning.learning.training.presets import preset
-from robot_learning.learning.training.trainer import Training
+from robot_learning.learning.training.training_loop import Training
 
 BATCH, STEPS, WORLDS = 100, 200, 50
 HIDDEN = (1024, 1024)
@@ -160,9 +160,7 @@ def bench_evaluation(dataset: Dataset, repetitions: int) -> list[Row]:
     training = Training(dataset, preset("deterministic"), Path("unused"), Processes())
     rows = []
     for name, asked in (("", False), (", asking the expert at every step", True)):
-        config = EvaluationConfig(
-            episodes=WORLDS, worlds=WORLDS, ask_expert=asked, shadow_episodes=0
-        )
+        config = EvaluationConfig(episodes=WORLDS, envs=WORLDS, ask_expert=asked, shadow_episodes=0)
         rates = [
             evaluate(training.policy, config).figures["times_real_time"] for _ in range(repetitions)
         ]

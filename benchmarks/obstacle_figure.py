@@ -42,9 +42,9 @@ SUCCEEDED, FAILED = "#1f6f8b", "#c0392b"
 class Tracker(PolicyExecutor):
     """Remembers where the hand was, seen from the post."""
 
-    def __init__(self, policy: Policy, worlds: int) -> None:
-        super().__init__(policy, worlds, seed=FIRST_SEED)
-        self.ways: list[list[Array]] = [[] for _ in range(worlds)]
+    def __init__(self, policy: Policy, envs: int) -> None:
+        super().__init__(policy, envs, seed=FIRST_SEED)
+        self.ways: list[list[Array]] = [[] for _ in range(envs)]
 
     def act(
         self, columns: Mapping[str, npt.NDArray[Any]], active: Any = None, interrupted: Any = None

@@ -1,4 +1,4 @@
-"""A pick by the scripted expert, filmed: `ros2 launch robot_learning demo.launch.py`."""
+"""A pick by the scripted expert, on video: `ros2 launch robot_learning demo.launch.py`."""
 
 from launch import LaunchDescription
 from robot_learning.bringup.demo import DEMO

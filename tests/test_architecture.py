@@ -52,7 +52,7 @@ INNER: dict[str, tuple[str, ...]] = {
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
     "learning": (
-        *("algorithms", "training", "iteration", "evaluation", "corrective", "preferences"),
+        *("algorithms", "training", "runs", "evaluation", "corrective", "preferences"),
         *("imitation", "reinforcement", "interactive"),
     ),
     "ros": (
@@ -248,7 +248,7 @@ def test_the_rules_have_no_circle() -> None:
         ("control/arbiter.py", "from ..robots.robot import Robot"),
         ("control/arbiter.py", "from .. import ros"),
         ("episodes/format/schema.py", "from robot_learning.episodes.store import index"),
-        ("episodes/store/index.py", "import robot_learning.episodes.viewing.film"),
+        ("episodes/store/index.py", "import robot_learning.episodes.viewing.video"),
         ("ros/common/qos.py", "from robot_learning.ros.arbiter_node import ArbiterNode"),
         ("learning/training/trainer.py", "from ..interactive.rounds import Round"),
         ("control/__init__.py", "from ..sim import world"),

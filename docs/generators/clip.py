@@ -1,4 +1,4 @@
-"""Films the scripted experts at four tasks, as one small moving picture for the README.
+"""Records the scripted experts at four tasks, as one small moving picture for the README.
 
 python docs/generators/clip.py
 """

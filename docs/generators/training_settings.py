@@ -20,7 +20,7 @@ _PREFACE = f"""\
 are those of the family's preset.
 
 Each is given to `train` as `--set NAME=VALUE`, for example `--set optimizer.learning_rate=1e-4`;
-the rounds of `dagger` and the iterations of `dart` take them as well.
+the rounds of `dagger` and of `dart` take them as well.
 """
 _ELSEWHERE = ("family", "policy")
 """What has an option of its own, or a chapter below."""

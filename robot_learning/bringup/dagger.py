@@ -16,7 +16,7 @@ from robot_learning.bringup.arguments import (
     SceneArguments,
     node_spec,
 )
-from robot_learning.bringup.dataset_facts import DatasetFacts, dataset_facts, holds_dataset
+from robot_learning.bringup.dataset_metadata import DatasetMetadata, dataset_metadata, holds_dataset
 from robot_learning.bringup.lockstep import arranged, is_lockstep
 from robot_learning.bringup.plan import (
     LaunchGroup,
@@ -26,7 +26,7 @@ from robot_learning.bringup.plan import (
     middleware_environment,
     resume_command,
 )
-from robot_learning.bringup.serve import CheckpointFacts, checkpoint_facts, policy_node
+from robot_learning.bringup.serve import CheckpointMetadata, checkpoint_metadata, policy_node
 from robot_learning.bringup.teleop import SCRIPTED, teleop_node
 from robot_learning.bringup.teleop_record import InstructionOrTask, recorder_node
 from robot_learning.core.decoding import decode
@@ -65,8 +65,8 @@ class RoundArguments:
     ask_above: Annotated[
         str,
         Meta(
-            description="With the gate human: doubt above which the policy asks for help as well: "
-            "a number, never, or auto (the doubt at the takeovers so far)"
+            description="With the gate human: disagreement above which the policy asks for help as "
+            "well: a number, never, or auto (the disagreement at the takeovers so far)"
         ),
     ] = _NEVER
     robot: (
@@ -119,7 +119,7 @@ class _Chosen:
         out: folder of the run.
         checkpoint: checkpoint of the first round's policy; None where it is trained first.
         gate: kind of gate that decides on takeovers; None in a new run without an explicit one.
-        facts: robot, task, rate and cameras of the dataset.
+        metadata: robot, task, rate and cameras of the dataset.
     """
 
     robot: RobotChoice
@@ -127,12 +127,12 @@ class _Chosen:
     out: str
     checkpoint: str | None
     gate: str | None
-    facts: DatasetFacts
+    metadata: DatasetMetadata
 
     @property
     def image_transport(self) -> str:
         """Image topics that are recorded."""
-        return "raw" if self.facts.lossless else "compressed"
+        return "raw" if self.metadata.lossless else "compressed"
 
 
 def dagger_plan(arguments: DaggerArguments) -> LaunchPlan:
@@ -181,33 +181,35 @@ def _chosen(arguments: DaggerArguments) -> _Chosen:
     if arguments.resume and not dataset:
         dataset, gate = _resumed(out)
     checkpoint = arguments.checkpoint and str(best_checkpoint(arguments.checkpoint))
-    facts = _facts(dataset, checkpoint)
-    robot, task = arguments.robot or facts.robot, arguments.task or facts.task
+    metadata = _metadata(dataset, checkpoint)
+    robot, task = arguments.robot or metadata.robot, arguments.task or metadata.task
     out = out or f"runs/{task}-dagger"
     if not arguments.resume and (Path(out).expanduser() / NAME).exists():
         raise ConfigurationError(used_folder(out))
     if arguments.resume and arguments.dataset:
         _, gate = _resumed(out)
-    cameras = arguments.cameras or facts.cameras or ("none",)
+    cameras = arguments.cameras or metadata.cameras or ("none",)
     return _Chosen(
         robot=RobotChoice(robot, task, cameras, arguments.sim),
         dataset=dataset or f"data/{robot}_{task}",
         out=out,
         checkpoint=checkpoint,
         gate=arguments.gate or gate,
-        facts=facts,
+        metadata=metadata,
     )
 
 
-def _facts(dataset: str | None, checkpoint: str | None) -> DatasetFacts:
+def _metadata(dataset: str | None, checkpoint: str | None) -> DatasetMetadata:
     """What is known of the dataset, or of the first checkpoint while there is no dataset.
 
     If no dataset was named, the nodes look for it.
     """
     if dataset and (holds_dataset(dataset) or not checkpoint):
-        return dataset_facts(dataset)
-    facts = checkpoint_facts(checkpoint) if checkpoint else CheckpointFacts()
-    return DatasetFacts(facts.robot or "desk_arm", facts.task or "lift", cameras=facts.cameras)
+        return dataset_metadata(dataset)
+    metadata = checkpoint_metadata(checkpoint) if checkpoint else CheckpointMetadata()
+    return DatasetMetadata(
+        metadata.robot or "desk_arm", metadata.task or "lift", cameras=metadata.cameras
+    )
 
 
 def _resumed(out: str | None) -> tuple[str, str | None]:
@@ -245,9 +247,9 @@ def _recorder_settings(arguments: DaggerArguments, chosen: _Chosen) -> dict[str,
         "operator": arguments.operator or arguments.device,
         "operator_device": arguments.device,
         "instruction": arguments.instruction or chosen.robot.task,
-        "rate_hz": chosen.facts.rate_hz,
+        "rate_hz": chosen.metadata.rate_hz,
         "image_transport": chosen.image_transport,
-        "image_storage": "lossless" if chosen.facts.lossless else "jpeg",
+        "image_storage": "lossless" if chosen.metadata.lossless else "jpeg",
         "status_rate_hz": _STATUS_RATE_HZ,
     }
 

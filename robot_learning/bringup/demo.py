@@ -55,8 +55,8 @@ def demo_plan(arguments: DemoArguments) -> LaunchPlan:
     quiet = SceneArguments(
         namespace=arguments.namespace, log_level="warn", seed=arguments.seed, headless=True
     )
-    filmed = arguments.video is not None
-    cameras = (arguments.camera if filmed else "none",)
+    recorded = arguments.video is not None
+    cameras = (arguments.camera if recorded else "none",)
     choice = RobotChoice(arguments.robot, arguments.task, cameras)
     shared = {"robot": arguments.robot, "task": arguments.task}
     expert = {
@@ -91,4 +91,4 @@ def demo_plan(arguments: DemoArguments) -> LaunchPlan:
     return arranged(plan, lockstep)
 
 
-DEMO = LaunchGroup("demo", "a pick by the scripted expert, filmed", DemoArguments, demo_plan)
+DEMO = LaunchGroup("demo", "a pick by the scripted expert, on video", DemoArguments, demo_plan)

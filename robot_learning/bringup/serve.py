@@ -92,7 +92,7 @@ class ServeArguments(PolicyArguments, SceneArguments):
             str,
             Meta(
                 description="Further checkpoints, as a;b, whose disagreement with the first "
-                "measures its doubt; auto: those that dagger trained beside it"
+                "is measured; auto: those that dagger trained next to it"
             ),
         ]
         | None
@@ -101,8 +101,8 @@ class ServeArguments(PolicyArguments, SceneArguments):
         Annotated[
             str,
             Meta(
-                description="Folder with the thresholds of doubt and risk above which the policy "
-                "asks for help (see robot-learning gate); auto: the gate beside the checkpoint"
+                description="Folder with the thresholds of disagreement and risk above which the "
+                "policy asks for help (see robot-learning gate); auto: that next to the checkpoint"
             ),
         ]
         | None
@@ -112,7 +112,7 @@ class ServeArguments(PolicyArguments, SceneArguments):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointFacts:
+class CheckpointMetadata:
     """What starting needs to know about a checkpoint; the policy node checks the rest."""
 
     robot: str = ""
@@ -120,22 +120,22 @@ class CheckpointFacts:
     cameras: tuple[str, ...] = ()
 
 
-def checkpoint_facts(folder: str) -> CheckpointFacts:
+def checkpoint_metadata(folder: str) -> CheckpointMetadata:
     """Read robot, task and cameras from a checkpoint or from the best one of a training run.
 
     Raises:
         ConfigurationError: there is no checkpoint, it is damaged, or it is not for a robot.
     """
     header = read_checkpoint_header(best_checkpoint(folder))
-    facts = CheckpointFacts(header.robot, header.task, header.cameras)
-    environment = None if facts.robot else header.environment
+    metadata = CheckpointMetadata(header.robot, header.task, header.cameras)
+    environment = None if metadata.robot else header.environment
     if environment is not None:
         raise ConfigurationError(
             f"{folder}: trained in {environment}, and for no robot: `robot-learning evaluate "
             f"{folder}` plays it there, and a program of your own lets it act with "
             "robot_learning.policies.load_policy (see examples/use_policy.py)"
         )
-    return facts
+    return metadata
 
 
 def serve_plan(arguments: ServeArguments) -> LaunchPlan:
@@ -149,11 +149,11 @@ def serve_plan(arguments: ServeArguments) -> LaunchPlan:
     # Whoever serves a policy mostly wants to watch it or to take over from it.
     lockstep = is_lockstep(arguments.lockstep, by_default=False, simulated=arguments.sim)
     folder = arguments.checkpoint and str(best_checkpoint(arguments.checkpoint))
-    facts = checkpoint_facts(folder) if folder else CheckpointFacts()
+    metadata = checkpoint_metadata(folder) if folder else CheckpointMetadata()
     choice = RobotChoice(
-        arguments.robot or facts.robot or "desk_arm",
-        arguments.task or facts.task or "lift",
-        arguments.cameras or facts.cameras or ("none",),
+        arguments.robot or metadata.robot or "desk_arm",
+        arguments.task or metadata.task or "lift",
+        arguments.cameras or metadata.cameras or ("none",),
         arguments.sim,
     )
     asking = _asking(arguments, folder or "")
@@ -189,17 +189,19 @@ def _asking(arguments: ServeArguments, checkpoint: str) -> dict[str, Any]:
     if members == AUTO:
         folders = ensemble_members(checkpoint)
         if not folders:
-            raise ConfigurationError(f"members: none were trained beside '{checkpoint}'; name them")
+            raise ConfigurationError(
+                f"members: none were trained next to '{checkpoint}'; name them"
+            )
     if gate == AUTO:
         gate = known_gate(checkpoint)
         if not gate:
             raise ConfigurationError(
-                f"gate: there is none beside '{checkpoint}'; robot-learning gate makes one"
+                f"gate: there is none next to '{checkpoint}'; robot-learning gate makes one"
             )
     for folder in filter(None, folders):
-        checkpoint_facts(folder)
+        checkpoint_metadata(folder)
     if (gate or arguments.ask_above is not None) and not members:
-        text = "doubt is that of an ensemble; name its members (auto: those beside the checkpoint)"
+        text = "disagreement takes an ensemble; name its members (auto: next to the checkpoint)"
         raise ConfigurationError(f"gate, ask_above: {text}")
     gate = resolved(gate)
     if gate and not has_gate(Path(gate)):

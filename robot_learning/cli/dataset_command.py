@@ -1,4 +1,4 @@
-"""`robot-learning dataset <verb>`: look at, check, change and convert recorded datasets.
+"""`robot-learning dataset <verb>`: inspect, check, edit and convert recorded datasets.
 
 The options are in `cli/dataset/verbs_*.py`. What a verb does is in the other files there, each of
 which is loaded when one of its verbs is given.

@@ -1,4 +1,4 @@
-"""`robot-learning demo`: the whole loop in simulation, over ROS nodes; or one filmed pick."""
+"""`robot-learning demo`: the whole loop in simulation, over ROS nodes; or one pick on video."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Record demonstrations with and without DART noise over ROS nodes, train, "
         "serve, correct the policy in two rounds of HG-DAgger with the scripted operator, and "
         "evaluate all policies on the same scenes; two or three minutes. Ends with a table, a "
-        "plot, a film and datasets that were verified. The nodes run in lockstep on simulated "
-        "time, so that one seed gives one result however busy the machine is.",
+        "plot, a video and datasets that were verified. The nodes run in lockstep on simulated "
+        "time, so that a seed gives the same result however busy the machine is.",
     )
     parser.add_argument("--robot", help="profile of the simulated robot (default: desk_arm)")
     parser.add_argument(
@@ -47,13 +47,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "--real-time",
         action="store_true",
         help="run each node as a process of its own in real time, as on a real arm, instead of all "
-        "of them in lockstep; needs a machine that keeps up, and results differ from run to run",
+        "of them in lockstep; needs a machine that keeps up; results differ from run to run",
     )
     parser.add_argument(
         "--pick",
         action="store_true",
-        help="only let the scripted expert lift a cube, measured and filmed; the options below, "
-        "also as name:=value, belong to this",
+        help="only let the scripted expert lift a cube, with measurements and a video; the options "
+        "below, also as name:=value, belong to this",
     )
     add_launch_options(parser, DEMO, without=_SHARED)
     parser.set_defaults(run=run)
@@ -81,11 +81,10 @@ def _loop(arguments: argparse.Namespace) -> int:
     given = launch_arguments(arguments)
     if given:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(given))
-        raise ConfigurationError(f"{options}: only with --pick, which films one task")
-    from robot_learning.cli.demo.loop import run_loop
-    from robot_learning.cli.demo.screen import Screen
-
+        raise ConfigurationError(f"{options}: only with --pick, which shows one task")
     settings = _settings(arguments)
+    from robot_learning.cli.demo.program import Screen, run_loop
+
     try:
         return run_loop(settings, Screen())
     except KeyboardInterrupt:

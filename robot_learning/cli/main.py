@@ -58,11 +58,11 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "dataset": Command(
         "dataset_command",
-        "look at, check, change and convert recorded datasets",
+        "inspect, check, edit and convert recorded datasets",
     ),
     "relabel": Command(
         "relabel_command",
-        "label recorded rollouts afterwards, by an expert or with a teleoperation device",
+        "label recorded rollouts with an expert or a teleoperation device",
     ),
     "train": Command(
         "policies.train_command",
@@ -86,7 +86,7 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "ccil": Command(
         "interactive.ccil_command",
-        "add corrective labels beside demonstrations, without asking anybody (CCIL)",
+        "compute corrective labels near demonstrations (CCIL)",
     ),
     "bc": Command(
         "interactive.bc_command",
@@ -98,15 +98,15 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "gate": Command(
         "policies.gate_command",
-        "find the thresholds of doubt and risk above which an ensemble asks for help",
+        "find the thresholds of disagreement and risk above which an ensemble asks for help",
     ),
     "ci": Command(
         "ci_command",
-        "check profiles, datasets and policies, as a build would",
+        "check profiles, datasets and policies in continuous integration",
     ),
 }
 _WORKFLOW = """\
-from nothing to a policy, in this order:
+from an empty folder to a policy:
   robot-learning doctor                                       # what works here
   robot-learning demonstrate --task lift --dataset data/lift  # or: record
   robot-learning dataset info data/lift                       # what it holds

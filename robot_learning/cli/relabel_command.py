@@ -114,11 +114,12 @@ def _add_device_options(parser: argparse.ArgumentParser) -> None:
         help="playback speed; 1 is the speed of the recording (default: 0.2 by step, 1 by segment)",
     )
     group.add_argument(
-        "--anew",
+        "--restart",
         action="store_true",
-        help="start over instead of continuing an interrupted session, whose labels then go to the "
-        "trash",
+        help="start over instead of continuing an interrupted session, whose labels are moved to "
+        "the trash",
     )
+    group.add_argument("--anew", dest="restart", action="store_true", help=argparse.SUPPRESS)
     group.add_argument("--window", action="store_true", help="show the ghost in MuJoCo's window")
     group.add_argument(
         "--picture",
@@ -143,7 +144,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _refuse_without_device(arguments: argparse.Namespace) -> None:
     """Else the expert would label what a person wanted to."""
     names = [
-        name for name in ("map", "speed", "anew", "window", "picture") if vars(arguments)[name]
+        name for name in ("map", "speed", "restart", "window", "picture") if vars(arguments)[name]
     ]
     if arguments.method != STEP:
         names.insert(0, "method")

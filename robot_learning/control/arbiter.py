@@ -243,7 +243,7 @@ def _human_now(
     if state.handover is not None or not np.count_nonzero(offset):
         return state, human
     step = settings.align_step
-    if settings.patience.alignment is Alignment.CLUTCH:
+    if settings.tolerances.alignment is Alignment.CLUTCH:
         step = step * settings.gripper
     smaller = frozen(offset - np.minimum(np.maximum(offset, -step), step))
     return evolve(state, human_offset=smaller), human

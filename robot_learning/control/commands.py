@@ -159,7 +159,7 @@ class Refusals:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class CommandValidator:
     """What a source's stamps must keep.
 
     Attributes:

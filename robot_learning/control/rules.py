@@ -88,7 +88,7 @@ def _begin_handover(settings: ArbiterSettings, state: ArbiterState, now: Instant
     assert state.human is not None  # noqa: S101 (nobody is in HUMAN without a command)
     # Relative: the human's commands are shifted so that the present one means the anchor.
     # Absolute: they are taken as they are, and blended in from the anchor.
-    absolute = settings.patience.alignment is Alignment.ABSOLUTE
+    absolute = settings.tolerances.alignment is Alignment.ABSOLUTE
     offset = settings.zeros if absolute else frozen(anchor - human_target(state.human, now))
     handover = _handover(settings, anchor, blended=absolute)
     return evolve(state, handover=handover, human_offset=offset, human_yielded=False)
@@ -145,14 +145,14 @@ def _concerns(event: Event, state: ArbiterState) -> bool:
 
 
 def _fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
-    patience = settings.patience
+    tolerances = settings.tolerances
     silence_s = robot_silence_s(state, now)
-    if silence_s > patience.measured_fault_s:
+    if silence_s > tolerances.measured_fault_s:
         return f"the robot was not heard for {silence_s:.2f} s"
     if state.jump and state.mode in _DRIVING:
         return state.jump
     since_ns = state.off_track_since_ns
-    if since_ns is not None and now.steady_ns - since_ns >= patience.tracking_fault_s * NS_PER_S:
+    if since_ns is not None and now.steady_ns - since_ns >= tolerances.tracking_fault_s * NS_PER_S:
         return tracking_error(settings, state) or "the arm does not follow its command"
     return ""
 
@@ -281,7 +281,7 @@ def _clear_fault(settings: ArbiterSettings, state: ArbiterState, now: Instant) -
         return state, False, f"there is no fault; the mode is {state.mode.name}"
     if state.motion is not None and not state.motion.is_at_rest:
         return state, False, "the arm is still coming to rest; try again"
-    text = f"cleared: {state.reason}; call enable to go on"
+    text = f"cleared: {state.reason}; call enable to continue"
     return enter(settings, state, Request.CLEAR_FAULT, text, now), True, text
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from robot_learning.control.commands import Gate
+from robot_learning.control.commands import CommandValidator
 from robot_learning.control.limiter import MotionLimits, frozen
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.options.arbiter import Alignment, ArbiterOptions
@@ -17,7 +17,7 @@ from robot_learning.core.types import FloatArray
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience(ArbiterOptions):
+class ArbiterTolerances(ArbiterOptions):
     """Every time bound of the arbiter, in seconds, and the other plain settings.
 
     Attributes:
@@ -62,7 +62,7 @@ class ArbiterSettings:
         tracking_bound: (n,) largest |commanded - measured|, infinite for grippers.
         gripper: (n,) whether a joint is a gripper.
         arms: indices of each arm's joints, in the order of the profile's arms.
-        patience: timeouts and tolerances of each source.
+        tolerances: timeouts and tolerances of each source.
         turns: rules by which an angle is read as one turn of a joint.
     """
 
@@ -71,33 +71,39 @@ class ArbiterSettings:
     tracking_bound: FloatArray
     gripper: FloatArray
     arms: tuple[tuple[int, ...], ...]
-    patience: Patience
+    tolerances: ArbiterTolerances
     turns: TurnRules
 
     @cached_property
-    def human_gate(self) -> Gate:
+    def human_validator(self) -> CommandValidator:
         """The check of the human's commands."""
-        return Gate("human", 1, self.patience.human_max_age_s, self.patience.future_s)
+        return CommandValidator(
+            "human", 1, self.tolerances.human_max_age_s, self.tolerances.future_s
+        )
 
     @cached_property
-    def policy_gate(self) -> Gate:
+    def policy_validator(self) -> CommandValidator:
         """The check of the policy's chunks."""
-        return Gate("policy", None, self.patience.policy_max_age_s, self.patience.future_s)
+        return CommandValidator(
+            "policy", None, self.tolerances.policy_max_age_s, self.tolerances.future_s
+        )
 
     @cached_property
-    def measured_gate(self) -> Gate:
+    def measured_validator(self) -> CommandValidator:
         """The check of the robot's measurements."""
-        return Gate("robot", 1, self.patience.measured_max_age_s, self.patience.future_s)
+        return CommandValidator(
+            "robot", 1, self.tolerances.measured_max_age_s, self.tolerances.future_s
+        )
 
     @cached_property
     def blend_ticks(self) -> int:
         """Ticks of a handover; 0 where it is to take less than half a tick."""
-        return round(self.patience.blend_s / self.limits.period_s)
+        return round(self.tolerances.blend_s / self.limits.period_s)
 
     @cached_property
     def align_step(self) -> FloatArray:
         """(n,) the most of the human's offset that one tick takes back."""
-        return self.patience.align_share * self.limits.velocity_max * self.limits.period_s
+        return self.tolerances.align_share * self.limits.velocity_max * self.limits.period_s
 
     @cached_property
     def inverse_tracking_bound(self) -> FloatArray:
@@ -118,35 +124,38 @@ class ArbiterSettings:
 def arbiter_settings(
     profile: RobotProfile, rate_hz: float | None = None, **overrides: float | str | Alignment
 ) -> ArbiterSettings:
-    """The settings for one robot: its limits, and `Patience` with `overrides` by name.
+    """The settings for one robot: its limits, and `ArbiterTolerances` with `overrides` by name.
 
     Args:
         profile: the robot; its limits are always on.
         rate_hz: ticks a second; the profile's control rate when None.
-        overrides: values for attributes of `Patience`.
+        overrides: values for attributes of `ArbiterTolerances`.
 
     Raises:
         ConfigurationError: an unknown or wrong override, or a joint without usable limits; the
             text names it and what is valid.
     """
-    valid = [field.name for field in fields(Patience)]
+    valid = [field.name for field in fields(ArbiterTolerances)]
     for name in overrides:
         if name not in valid:
             raise ConfigurationError(unknown_choice("arbiter setting", name, valid))
     if "alignment" in overrides:
         overrides["alignment"] = _alignment(overrides["alignment"])
-    patience = Patience(**overrides)  # type: ignore[arg-type]
+    tolerances = ArbiterTolerances(**overrides)  # type: ignore[arg-type]
     rate = profile.control_rate_hz if rate_hz is None else rate_hz
     if not (np.isfinite(rate) and rate > 0.0):
         raise ConfigurationError(f"rate_hz: expected a number above 0, found {rate}")
     for name in ("human_timeout_s", "policy_timeout_s", "measured_timeout_s", "stall_s"):
-        if getattr(patience, name) < 2.0 / rate:
+        if getattr(tolerances, name) < 2.0 / rate:
             text = f"{name}: expected at least two periods ({2.0 / rate:g} s at {rate:g} Hz)"
-            raise ConfigurationError(f"{text}, found {getattr(patience, name):g}")
+            raise ConfigurationError(f"{text}, found {getattr(tolerances, name):g}")
     for joint in profile.joints:
         _check_limits(profile, joint)
     grippers = {arm.gripper.joint for arm in profile.arms if arm.gripper}
-    bounds = {JointKind.REVOLUTE: patience.tracking_rad, JointKind.PRISMATIC: patience.tracking_m}
+    bounds = {
+        JointKind.REVOLUTE: tolerances.tracking_rad,
+        JointKind.PRISMATIC: tolerances.tracking_m,
+    }
     tracking = [
         np.inf if joint.name in grippers else bounds[joint.kind] for joint in profile.joints
     ]
@@ -155,14 +164,14 @@ def arbiter_settings(
         limits=MotionLimits(
             position_min=frozen(profile.position_min.copy()),
             position_max=frozen(profile.position_max.copy()),
-            velocity_max=frozen(profile.velocity_max * patience.velocity_scale),
-            acceleration_max=frozen(profile.acceleration_max * patience.acceleration_scale),
+            velocity_max=frozen(profile.velocity_max * tolerances.velocity_scale),
+            acceleration_max=frozen(profile.acceleration_max * tolerances.acceleration_scale),
             period_s=1.0 / rate,
         ),
         tracking_bound=frozen(np.array(tracking)),
         gripper=frozen(np.array([float(name in grippers) for name in profile.joint_names])),
         arms=tuple(tuple(profile.joint_indices(arm.joints)) for arm in profile.arms),
-        patience=patience,
+        tolerances=tolerances,
         turns=TurnRules.of(profile),
     )
 

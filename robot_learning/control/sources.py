@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from robot_learning.control.commands import (
-    Gate,
+    CommandValidator,
     Measured,
     RawCommand,
     Refusal,
@@ -71,7 +71,7 @@ def read_clocks(
         state = evolve(flush_policy(state, now), human_floor_ns=None, policy_floor_ns=None)
     if pause_s < 0.0:
         state = evolve(flush_policy(state, now), human=None, measured=None)
-    if pause_s < 0.0 or pause_s > settings.patience.stall_s:
+    if pause_s < 0.0 or pause_s > settings.tolerances.stall_s:
         if state.motion is not None:
             state = evolve(state, motion=Motion.at_rest(state.motion.position))
         change = "stepped back by" if pause_s < 0.0 else "did not tick for"
@@ -110,9 +110,9 @@ def take_inputs(
 def _take_measured(
     settings: ArbiterSettings, state: ArbiterState, measured: Measured, now: Instant
 ) -> ArbiterState:
-    gate = settings.measured_gate
-    refusal = gate.check_stamp(measured.stamp_ns, None, now)
-    refusal = refusal or gate.check_measured(measured, settings.joint_names)
+    validator = settings.measured_validator
+    refusal = validator.check_stamp(measured.stamp_ns, None, now)
+    refusal = refusal or validator.check_measured(measured, settings.joint_names)
     if refusal:
         return evolve(state, refusals=state.refusals.plus(refusal))
     state = evolve(state, refusals=state.refusals.taken("robot"))
@@ -144,9 +144,9 @@ def _first_measured(
     # Such a reading may come from a driver that counts, and would go there by a full turn, or from
     # one that counts but does not tell.
     told = (reading >= -math.pi) & (reading < TURN_RAD)
-    doubtful = np.flatnonzero((whole != 0.0) & told & ~turns.continuous)
-    if doubtful.size and not unclear:
-        joint = int(doubtful[0])
+    ambiguous = np.flatnonzero((whole != 0.0) & told & ~turns.continuous)
+    if ambiguous.size and not unclear:
+        joint = int(ambiguous[0])
         unclear = (
             f"joint '{turns.names[joint]}' reads {reading[joint]:.2f}, outside its limits "
             f"[{turns.low[joint]:g}, {turns.high[joint]:g}]; {position[joint]:.2f} is the same "
@@ -207,13 +207,13 @@ def count_turns(settings: ArbiterSettings, state: ArbiterState) -> ArbiterState:
 def _take_human(
     settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Instant
 ) -> ArbiterState:
-    taken = _check(settings.human_gate, settings, raw, state.human_floor_ns, now)
+    taken = _check(settings.human_validator, settings, raw, state.human_floor_ns, now)
     if isinstance(taken, Refusal):
         return evolve(state, refusals=state.refusals.plus(taken))
     state = evolve(state, refusals=state.refusals.taken("human"))
     taken = _in_our_turn(settings, state, taken)
     previous, floor_ns = state.human, taken.stamp_ns
-    if previous is None or _silence_s(previous, taken) > settings.patience.human_timeout_s:
+    if previous is None or _silence_s(previous, taken) > settings.tolerances.human_timeout_s:
         # They had let go of the device meanwhile, if it still counted as held.
         return evolve(state, human=taken, human_floor_ns=floor_ns, human_yielded=False)
     taken = _ramped(settings, previous, taken, now)
@@ -253,7 +253,7 @@ def _ramped(
     """
     interval_s = (command.stamp_ns - previous.stamp_ns) / NS_PER_S
     period_s = settings.limits.period_s
-    if not 1.5 * period_s < interval_s <= settings.patience.human_timeout_s:
+    if not 1.5 * period_s < interval_s <= settings.tolerances.human_timeout_s:
         return command
     start = previous.at(previous.receipt_age_s(now))
     rows = frozen(np.stack((start, command.positions[-1])))
@@ -269,7 +269,7 @@ def human_target(command: Trajectory, now: Instant) -> FloatArray:
 def _take_policy(
     settings: ArbiterSettings, state: ArbiterState, raw: RawCommand, now: Instant
 ) -> ArbiterState:
-    taken = _check(settings.policy_gate, settings, raw, state.policy_floor_ns, now)
+    taken = _check(settings.policy_validator, settings, raw, state.policy_floor_ns, now)
     barrier_ns = state.policy_barrier_ns
     if isinstance(taken, Trajectory) and barrier_ns is not None and taken.stamp_ns < barrier_ns:
         text = "policy: answers to an observation from before the chunks were flushed"
@@ -282,10 +282,14 @@ def _take_policy(
 
 
 def _check(
-    gate: Gate, settings: ArbiterSettings, raw: RawCommand, floor_ns: int | None, now: Instant
+    validator: CommandValidator,
+    settings: ArbiterSettings,
+    raw: RawCommand,
+    floor_ns: int | None,
+    now: Instant,
 ) -> Trajectory | Refusal:
-    refusal = gate.check_stamp(raw.stamp_ns, floor_ns, now)
-    return refusal or gate.check(raw, settings.joint_names)
+    refusal = validator.check_stamp(raw.stamp_ns, floor_ns, now)
+    return refusal or validator.check(raw, settings.joint_names)
 
 
 def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant) -> str:
@@ -299,7 +303,7 @@ def human_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant
     if state.human is None:
         return f"no command from the human yet{state.refusals.told('human')}"
     age_s = state.human.receipt_age_s(now)
-    if age_s > settings.patience.human_timeout_s:
+    if age_s > settings.tolerances.human_timeout_s:
         return f"no command from the human for {age_s:.2f} s{state.refusals.told('human')}"
     return FRESH
 
@@ -312,22 +316,22 @@ def policy_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instan
         state: state with the newest chunk of the policy.
         now: time at which the chunk is judged.
     """
-    patience, policy = settings.patience, state.policy
+    tolerances, policy = settings.tolerances, state.policy
     if policy is None:
         since = " since the flush" if state.policy_epoch else " yet"
         return f"no command from the policy{since}{state.refusals.told('policy')}"
     silence_s = policy.receipt_age_s(now)
-    if silence_s > patience.policy_timeout_s:
+    if silence_s > tolerances.policy_timeout_s:
         return f"no command from the policy for {silence_s:.2f} s{state.refusals.told('policy')}"
     age_s = policy.stamp_age_s(now)
-    if age_s > patience.policy_max_age_s:
+    if age_s > tolerances.policy_max_age_s:
         return f"the policy's observation is {age_s:.2f} s old"
     overdue_s = age_s - policy.offsets_s[-1]
-    if overdue_s > patience.policy_hold_s:
+    if overdue_s > tolerances.policy_hold_s:
         return f"the policy's chunk ended {overdue_s:.2f} s ago"
     if state.clock is not None:
         still_s = (now.steady_ns - state.clock.ros_moved_ns) / NS_PER_S
-        if still_s > patience.clock_timeout_s:
+        if still_s > tolerances.clock_timeout_s:
             return f"the ROS clock has stood still for {still_s:.2f} s"
     return FRESH
 
@@ -350,7 +354,7 @@ def robot_staleness(settings: ArbiterSettings, state: ArbiterState, now: Instant
     if state.measured is None:
         return f"the robot was not heard yet{state.refusals.told('robot')}"
     silence_s = robot_silence_s(state, now)
-    if silence_s > settings.patience.measured_timeout_s:
+    if silence_s > settings.tolerances.measured_timeout_s:
         return f"the robot was not heard for {silence_s:.2f} s{state.refusals.told('robot')}"
     return FRESH
 

@@ -1,4 +1,4 @@
-"""A process beside this one: it gives way to others, and ends when this one does."""
+"""A child process at lower priority, which ends when this process does."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 from types import TracebackType
 
-from robot_learning.core.leash import leashed
+from robot_learning.core.bound_command import bound_to_parent
 
 _LINES = 20
-_END_PATIENCE_S = 3.0
+_END_TIMEOUT_S = 3.0
 _POLL_EVERY_S = 0.05
 
 
@@ -27,7 +27,7 @@ class Child:
 
     def __init__(self, command: Sequence[str], niceness: int = 0) -> None:
         self._process = subprocess.Popen(
-            leashed(command, niceness),
+            bound_to_parent(command, niceness),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -78,7 +78,7 @@ class Child:
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(_END_PATIENCE_S)
+                self._process.wait(_END_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()

@@ -296,7 +296,7 @@ def _repeats(value: object, key: str) -> Iterator[Mistake]:
     if isinstance(value, list | tuple):
         for index, each in enumerate(value):
             if each in value[:index]:
-                yield Mistake(key, f"'{each}' stands twice")
+                yield Mistake(key, f"duplicate value '{each}'")
 
 
 def _path_mistakes(value: object, info: inspect.CustomType, key: str) -> Iterator[Mistake]:

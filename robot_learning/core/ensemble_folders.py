@@ -1,7 +1,7 @@
 """Where the parts of an ensemble lie: beside the training of the member that drives.
 
 NAME/best             the checkpoint that drives
-NAME_member_2/best    of further members, whose disagreement with it is its doubt
+NAME_member_2/best    of further members, whose disagreement with it is measured
 NAME_gate             when it asks for help (`policies.gate_folder`)
 """
 

@@ -299,7 +299,7 @@ def _unknown_joints(given: Iterable[str], names: list[str], key: str) -> Iterato
 def _repeats(names: list[str], key: str) -> Iterator[Mistake]:
     for name in dict.fromkeys(names):
         if name and names.count(name) > 1:
-            yield Mistake(key, f"the name '{name}' stands twice")
+            yield Mistake(key, f"duplicate name '{name}'")
 
 
 def _span(joint: Joint) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from robot_learning.core.ensemble_folders import GATE_NAME
 from robot_learning.headers.json_header import HeaderError, read_header
 
-VERSION = 1
+VERSION = 2
 
 
 def read_gate_header(folder: Path | str) -> dict[str, Any]:

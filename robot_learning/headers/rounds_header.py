@@ -11,7 +11,7 @@ from pathlib import Path
 from robot_learning.headers.json_header import HeaderError, read_header
 
 NAME = "rounds.json"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,14 +62,14 @@ class ArbiterNodeSettings(ArbiterOptions):
         bool,
         Meta(
             description="Whether a demonstration is running; each change to true begins a new "
-            "episode, with noise as the noise.* parameters say"
+            "episode, with noise as set by the noise.* parameters"
         ),
         LIVE,
     ] = False
     demonstrations_follow: Annotated[
         Literal["parameter", "operator", "recorder"],
         Meta(
-            description="What begins and ends demonstrations: the parameter alone, the operator's "
+            description="What starts and ends demonstrations: the parameter alone, the operator's "
             "keys for start and for stop, discard, success or failure, or recorder/status"
         ),
     ] = "parameter"

@@ -61,7 +61,7 @@ Members = Annotated[
     Meta(
         ge=1,
         le=20,
-        description="Policies to train in each round, whose disagreement measures doubt; not "
+        description="Policies to train in each round, whose disagreement is measured; not "
         f"given: one (3 if the policy asks for help), or {AS_BEFORE}",
     ),
 ]
@@ -69,8 +69,8 @@ AskAbove = Annotated[
     float,
     Meta(
         gt=0,
-        description="With the gate human: doubt above which the policy asks for help as well; not "
-        "given: never",
+        description="With the gate human: disagreement above which the policy asks for help as "
+        "well; not given: never",
     ),
 ]
 StepIn = Annotated[
@@ -121,8 +121,8 @@ class DaggerNodeSettings(RoundOptions, EpisodeSettings):
     ask_as_operator: Annotated[
         bool,
         Meta(
-            description="With the gate human: ask for help above the doubt at which people took "
-            "over so far, in place of ask_above"
+            description="With the gate human: ask for help above the disagreement at which people "
+            "took over so far, in place of ask_above"
         ),
     ] = False
     policy_node: PolicyNode = "policy_node"

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from robot_learning.nodes.shared import Robot, Task
 
-Camera = Annotated[str, Meta(description="Camera to film with")]
+Camera = Annotated[str, Meta(description="Camera that the video shows")]
 VideoFile = Annotated[str, Meta(description="Video file to write; empty: none")]
 DemoTimeout = Annotated[
     float, Meta(ge=1, description="Seconds after which the demonstration counts as failed")

@@ -25,7 +25,7 @@ class ExpertNodeSettings:
         float, Meta(ge=0.1, description="Time after which an episode has failed, s")
     ] = 30.0
     stop_on_success: Annotated[
-        bool, Meta(description="Whether success ends an episode before its time")
+        bool, Meta(description="Whether success ends an episode before its time limit")
     ] = True
     await_listeners: Annotated[
         int,

@@ -24,16 +24,16 @@ InferenceTicks = Annotated[
 GateFolder = Annotated[
     str,
     Meta(
-        description="Folder with the thresholds of doubt and risk above which the policy asks for "
-        "help (see robot-learning gate); not given: it never asks"
+        description="Folder with the thresholds of disagreement and risk above which the policy "
+        "asks for help (see robot-learning gate); not given: it never asks"
     ),
 ]
 AskAbove = Annotated[
     float,
     Meta(
         gt=0,
-        description="Doubt above which the policy asks for help and the arm holds; not given: as "
-        "the gate says, or never without a gate",
+        description="Disagreement above which the policy asks for help and the arm holds; not "
+        "given: as the gate says, or never without a gate",
     ),
 ]
 
@@ -60,7 +60,7 @@ class PolicyNodeSettings(ServingOptions):
             str,
             Meta(
                 description="Folders of further checkpoints, a;b, whose disagreement with the "
-                "first measures its doubt"
+                "first is measured"
             ),
             LIVE,
         ]
@@ -77,8 +77,8 @@ class PolicyNodeSettings(ServingOptions):
         Meta(
             ge=0.005,
             le=0.5,
-            description="Time without news after which the plan is sent again, s; less than the "
-            "arbiter's policy_timeout_s",
+            description="Time without a new plan after which the last one is sent again, s; less "
+            "than the arbiter's policy_timeout_s",
         ),
     ] = 0.05
     inference_ticks: InferenceTicks | None = None
@@ -92,7 +92,7 @@ class PolicyNodeSettings(ServingOptions):
     ] = 0.003
     drive: Annotated[
         bool,
-        Meta(description="Ask the arbiter once to let the policy drive, as soon as it holds"),
+        Meta(description="Ask the arbiter once, as soon as it holds, to let the policy drive"),
     ] = False
     arbiter_node: ArbiterNode = "arbiter_node"
     real_time: RealTime = True

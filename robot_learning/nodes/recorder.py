@@ -13,14 +13,14 @@ from robot_learning.core.options.quality import QualityOptions
 from robot_learning.nodes.noise import NoiseDescription
 from robot_learning.nodes.shared import Autostart, Robot
 
-DatasetFolder = Annotated[str, Meta(description="Folder of the dataset; made if it is not there")]
+DatasetFolder = Annotated[str, Meta(description="Folder of the dataset; created if missing")]
 Resume = Annotated[
     bool, Meta(description="Add to a dataset that already has episodes; false refuses it")
 ]
 RowRate = Annotated[float, Meta(ge=1, le=1000, description="Rows per second")]
 ImageTransport = Annotated[
     Literal["compressed", "raw"],
-    Meta(description="Image topics to record; JPEG bytes are kept as they come"),
+    Meta(description="Image topics to record; JPEG bytes are stored as received"),
 ]
 ImageStorage = Annotated[
     Literal["jpeg", "lossless"],
@@ -51,7 +51,7 @@ class RecorderNodeSettings:
     autostart: Autostart = True
     simulated: Annotated[
         bool,
-        Meta(description="Record also what only a simulated robot gives: poses, reward, success"),
+        Meta(description="Also record what only simulation provides: poses, reward, success"),
     ] = True
     rate_hz: RowRate = 50.0
     joint_rate_hz: (
@@ -96,12 +96,12 @@ class RecorderNodeSettings:
         Meta(
             ge=0.05,
             le=1,
-            description="Most that is lost when the process is killed, s of recording",
+            description="Longest stretch of recording that is lost when the process is killed, s",
         ),
     ] = 0.5
     min_free_mib: Annotated[
         int,
-        Meta(description="Free disk below which no episode starts and a running one stops, MiB"),
+        Meta(description="Free space below which no episode starts and a running one stops, MiB"),
     ] = 512
     status_rate_hz: Annotated[
         float, Meta(ge=0.5, le=50, description="Rate of recorder/status, Hz")

@@ -29,8 +29,8 @@ class ReplayNodeSettings:
         Meta(
             ge=0.01,
             le=1,
-            description="Share of each joint's velocity limit on the way to where the recording "
-            "begins",
+            description="Share of each joint's velocity limit on the way to the start of the "
+            "recording",
         ),
     ] = 0.25
     bound: (

@@ -30,8 +30,8 @@ class ResetSettings:
             int,
             Meta(
                 ge=0,
-                description="Seed with which ~/reset places the objects; not given: the next one "
-                "each time",
+                description="Seed with which ~/reset places the objects; not given: it counts up "
+                "with each reset",
             ),
             LIVE,
         ]

@@ -29,7 +29,7 @@ class SceneSettings:
     robot_node: RobotNode = "robot_node"
     arbiter_node: ArbiterNode = "arbiter_node"
     seed: Annotated[
-        int, Meta(ge=0, description="Seed of the scene of episode 0; each has its own")
+        int, Meta(ge=0, description="Seed of the scene of episode 0; counts up with each episode")
     ] = 0
     success_hold_s: Annotated[
         float, Meta(ge=0, description="How long success must last to count, s")
@@ -44,7 +44,7 @@ class EpisodeSettings(SceneSettings):
     teleop_node: TeleopNode = "teleop_node"
     unattended: Annotated[
         bool,
-        Meta(description="Begin and end episodes without a person: for the scripted operator"),
+        Meta(description="Start and end episodes without a person: for the scripted operator"),
     ] = False
     simulated: Simulated = True
     episode_timeout_s: EpisodeTimeout = 30.0
@@ -55,8 +55,8 @@ class EpisodeSettings(SceneSettings):
         Annotated[
             str,
             Meta(
-                description="Command that goes on with it, told where it ends by an error; not "
-                "given: one with the default arguments"
+                description="Command that resumes the session, shown when it ends with an error; "
+                "not given: one with the default arguments"
             ),
         ]
         | None

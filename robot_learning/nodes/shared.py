@@ -7,11 +7,14 @@ from typing import Annotated
 from msgspec import Meta
 
 Robot = Annotated[str, Meta(description="Robot profile: a name, a folder or a robot.yaml")]
-Task = Annotated[str, Meta(description="Task whose scene the robot stands in")]
-Autostart = Annotated[bool, Meta(description="Configure and activate without being asked to")]
+Task = Annotated[str, Meta(description="Task that defines the scene around the robot")]
+Autostart = Annotated[bool, Meta(description="Configure and activate on startup")]
 RealTime = Annotated[
     bool,
-    Meta(description="Ask for real-time scheduling of the control loop; goes on without"),
+    Meta(
+        description="Request real-time scheduling of the control loop; without permission it runs "
+        "at normal priority"
+    ),
 ]
 DiagnosticsRate = Annotated[float, Meta(ge=0.1, le=10, description="Rate of the diagnostics, Hz")]
 Simulated = Annotated[

@@ -15,7 +15,7 @@ Device = Annotated[
     str,
     Meta(
         description=f"Device that the operator drives with: {', '.join(OPERATOR_DEVICES)}, or "
-        "module:Class of your own"
+        "a module:Class of your own"
     ),
 ]
 DeviceMap = Annotated[

@@ -1,4 +1,4 @@
-"""Executing chunks of actions in many worlds at once, each at its own place in its chunk.
+"""Executing chunks of actions in many environments at once, each at its own place in its chunk.
 
 Receding horizon: a part of a chunk is executed, then the next one is predicted. Temporal
 ensembling (Zhao et al. 2023, https://arxiv.org/abs/2304.13705): a chunk is predicted at every
@@ -24,7 +24,7 @@ from robot_learning.policies.spec import PolicySpec
 
 Array = npt.NDArray[Any]
 Predict = Callable[[dict[str, Array]], Array]
-"""From the histories of k worlds, (k, T_o, ...) of each column, to chunks (k, T_a, ...)."""
+"""From the histories of k environments, (k, T_o, ...) of each column, to chunks (k, T_a, ...)."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ def observation_name(key: str) -> str:
 
 
 class ChunkExecutor:
-    """The actions of whatever predicts chunks, in `worlds` worlds.
+    """The actions of whatever predicts chunks, in `envs` environments.
 
-    Call `begin` for the worlds whose episodes begin, then `act` at every step.
+    Call `begin` for the environments whose episodes begin, then `act` at every step.
     """
 
     def __init__(
         self,
         spec: PolicySpec,
         predict: Predict,
-        worlds: int,
+        envs: int,
         config: ExecutionConfig | None = None,
         *,
         together: bool = False,
@@ -72,10 +72,10 @@ class ChunkExecutor:
         Args:
             spec: spec of the policy, of which the horizons are used.
             predict: predicts chunks.
-            worlds: number of worlds.
+            envs: number of environments.
             config: how chunks become actions; None for what the spec says.
-            together: whether chunks are predicted for all worlds whenever one needs a new one, so
-                that no prediction depends on which others are due.
+            together: whether chunks are predicted for all environments whenever one needs a new
+                one, so that no prediction depends on which others are due.
 
         Raises:
             ConfigurationError: more steps are to be executed than the chunk has.
@@ -91,18 +91,18 @@ class ChunkExecutor:
                 f"chunks have {length} from the current one on"
             )
         # Whether an episode begins; steps since the chunk was predicted; the chunks and histories.
-        self._is_new = np.ones(worlds, bool)
-        self._age = np.zeros(worlds, np.int64)
+        self._is_new = np.ones(envs, bool)
+        self._age = np.zeros(envs, np.int64)
         self._history: dict[str, Array] = {}
-        self._chunks = np.zeros((worlds, length, spec.action_dim))
+        self._chunks = np.zeros((envs, length, spec.action_dim))
         kept = length if self._config.ensemble else 0
-        self._past = np.zeros((worlds, kept, length, spec.action_dim))
-        self._past_count = np.zeros(worlds, np.int64)
+        self._past = np.zeros((envs, kept, length, spec.action_dim))
+        self._past_count = np.zeros(envs, np.int64)
 
-    def begin(self, worlds: Array) -> None:
-        """Forget the history of `worlds` (indices or mask)."""
-        self._is_new[worlds] = True
-        self._past_count[worlds] = 0
+    def begin(self, envs: Array) -> None:
+        """Forget the history of `envs` (indices or mask)."""
+        self._is_new[envs] = True
+        self._past_count[envs] = 0
 
     def act(
         self,
@@ -110,13 +110,13 @@ class ChunkExecutor:
         active: Array | None = None,
         interrupted: Array | None = None,
     ) -> Array:
-        """(worlds, n) the actions for the observations of all worlds, float64.
+        """(envs, n) the actions for the observations of all environments, float64.
 
         Args:
-            columns: (worlds, ...) present observations, by column.
-            active: (worlds,) mask of the worlds that matter; nothing is computed for the others,
-                and their rows are left over from earlier chunks. None for all.
-            interrupted: (worlds,) mask of the worlds in which something else acted in the step
+            columns: (envs, ...) present observations, by column.
+            active: (envs,) mask of the environments that matter; nothing is computed for the
+                others, and their rows are left over from earlier chunks. None for all.
+            interrupted: (envs,) mask of the environments in which something else acted in the step
                 before, so that what was predicted before is void. None for none.
         """
         chosen = np.ones(len(self._is_new), bool) if active is None else active
@@ -146,19 +146,19 @@ class ChunkExecutor:
             # An episode's first observation stands in for those before it, as in training.
             past[self._is_new] = values[self._is_new]
 
-    def _renew(self, worlds: npt.NDArray[np.int64]) -> None:
+    def _renew(self, envs: npt.NDArray[np.int64]) -> None:
         if self._together:
-            predicted = self._predict(self._history)[worlds]
+            predicted = self._predict(self._history)[envs]
         else:
-            predicted = self._predict({key: past[worlds] for key, past in self._history.items()})
-        chunk = predicted.reshape(len(worlds), predicted.shape[1], -1)[:, self._first :]
-        self._chunks[worlds] = chunk
-        self._age[worlds] = 0
+            predicted = self._predict({key: past[envs] for key, past in self._history.items()})
+        chunk = predicted.reshape(len(envs), predicted.shape[1], -1)[:, self._first :]
+        self._chunks[envs] = chunk
+        self._age[envs] = 0
         if self._config.ensemble:
-            self._past[worlds] = np.roll(self._past[worlds], 1, axis=1)
-            self._past[worlds, 0] = chunk
+            self._past[envs] = np.roll(self._past[envs], 1, axis=1)
+            self._past[envs, 0] = chunk
             length = self._past.shape[1]
-            self._past_count[worlds] = np.minimum(self._past_count[worlds] + 1, length)
+            self._past_count[envs] = np.minimum(self._past_count[envs] + 1, length)
 
     def _current(self) -> Array:
         rows = np.arange(len(self._age))
@@ -179,14 +179,14 @@ class PolicyExecutor(ChunkExecutor):
     """The actions of a policy for what environments observe: images, and columns by their names."""
 
     def __init__(
-        self, policy: Policy, worlds: int, config: ExecutionConfig | None = None, seed: int = 0
+        self, policy: Policy, envs: int, config: ExecutionConfig | None = None, seed: int = 0
     ) -> None:
         """Prepare; `seed` is of the policy's own randomness.
 
         Raises:
             ConfigurationError: more steps are to be executed than the chunk has.
         """
-        super().__init__(policy.spec, self._predicted, worlds, config)
+        super().__init__(policy.spec, self._predicted, envs, config)
         self._policy, self._observations = policy.eval(), policy.spec.observations
         self._generator = torch.Generator(policy.device).manual_seed(seed)
 

@@ -2,10 +2,11 @@
 
 - Menda, Driggs-Campbell, Kochenderfer, "EnsembleDAgger", IROS 2019,
   https://arxiv.org/abs/1807.08364, and Kelly et al., "HG-DAgger", ICRA 2019,
-  https://arxiv.org/abs/1810.02890: doubt is the norm of the variances of the members' actions.
+  https://arxiv.org/abs/1810.02890: disagreement is the norm of the variances of the members'
+  actions.
 - Hoque et al., "ThriftyDAgger", CoRL 2021, https://arxiv.org/abs/2109.08273: help is asked for
-  where novelty (doubt) or risk is above its threshold; the policy goes on where it agrees with
-  the human and risk is below the median.
+  where novelty (disagreement) or risk is above its threshold; the policy goes on where it agrees
+  with the human and risk is below the median.
 """
 
 from __future__ import annotations
@@ -33,33 +34,36 @@ class Thresholds:
     """When a policy asks for help, and when it goes on alone; infinity for never, and always.
 
     Attributes:
-        doubt: disagreement of the ensemble above which help is asked for; no unit.
+        disagreement: disagreement of the ensemble above which help is asked for; no unit.
         risk: risk above which help is asked for: 1 - the discounted probability of success, about 0
             to 1 (a regression).
         discrepancy: |policy - expert|^2 up to which the policy goes on, in the action's units
             squared.
-        calm_risk: risk up to which the policy goes on alone.
+        handback_risk: risk up to which the policy goes on alone.
     """
 
-    doubt: float = inf
+    disagreement: float = inf
     risk: float = inf
     discrepancy: float = inf
-    calm_risk: float = inf
+    handback_risk: float = inf
 
-    def reason(self, doubt: float | None, risk: float | None) -> str:
+    def reason(self, disagreement: float | None, risk: float | None) -> str:
         """Why help is asked for, one of `REASONS`; empty where it is not.
 
         What is not a number is above every threshold but infinity; None is above none.
         """
-        for name, value, limit in ((NOVELTY, doubt, self.doubt), (RISK, risk, self.risk)):
+        for name, value, limit in (
+            (NOVELTY, disagreement, self.disagreement),
+            (RISK, risk, self.risk),
+        ):
             if value is not None and limit < inf and not value <= limit:
                 return name
         return ""
 
-    def is_calm(self, doubt: float | None, risk: float | None) -> bool:
+    def is_below_handback_threshold(self, disagreement: float | None, risk: float | None) -> bool:
         """Whether the policy may go on alone, as far as it can tell without the human."""
-        calm = risk is None or self.calm_risk == inf or risk <= self.calm_risk
-        return calm and not self.reason(doubt, risk)
+        calm = risk is None or self.handback_risk == inf or risk <= self.handback_risk
+        return calm and not self.reason(disagreement, risk)
 
 
 NEVER = Thresholds()

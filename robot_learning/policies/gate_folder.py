@@ -35,6 +35,8 @@ from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.policy import Policy
 
 _CRITIC = "critic"
+# Present names of the thresholds that version 1 wrote under other names.
+_FORMER_NAMES = {"doubt": "disagreement", "calm_risk": "handback_risk"}
 
 
 @dataclass(frozen=True)
@@ -70,12 +72,12 @@ class Critic:
 
 
 @dataclass(frozen=True)
-class Gate:
+class InterventionGate:
     """When an ensemble asks for help.
 
     Attributes:
-        thresholds: thresholds of doubt and risk.
-        critic: critic that estimates risk; None where only doubt asks for help.
+        thresholds: thresholds of disagreement and risk.
+        critic: critic that estimates risk; None where only disagreement asks for help.
         source: what the thresholds were computed from, as JSON can hold it.
     """
 
@@ -98,10 +100,10 @@ class Gate:
             risk = "; no risk yet: that takes successful and failed episodes"
         else:
             risk = ""
-        return f"asks for help with doubt above {limits.doubt:.3g}{risk}; {rows}"
+        return f"asks for help with disagreement above {limits.disagreement:.3g}{risk}; {rows}"
 
 
-def save_gate(folder: Path | str, gate: Gate, details: CheckpointDetails) -> None:
+def save_gate(folder: Path | str, gate: InterventionGate, details: CheckpointDetails) -> None:
     """Write the folder whole, replacing an older gate.
 
     Args:
@@ -149,7 +151,7 @@ def refuse_other_folder(folder: Path | str) -> None:
         raise CheckpointError(f"{place}: something that is no gate lies there; name a new folder")
 
 
-def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
+def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> InterventionGate:
     """Read such a folder.
 
     Raises:
@@ -158,7 +160,8 @@ def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
     path = Path(folder) / GATE_NAME
     try:
         plain = read_gate_header(folder)
-        thresholds = Thresholds(**{k: _threshold(v) for k, v in plain["thresholds"].items()})
+        limits = {_FORMER_NAMES.get(k, k): _threshold(v) for k, v in plain["thresholds"].items()}
+        thresholds = Thresholds(**limits)
         keys, scale = tuple(plain["observation_keys"]), np.array(plain["action_scale"], np.float64)
         if scale.ndim != 1 or not (np.isfinite(scale) & (scale > 0.0)).all():
             raise ValueError("action_scale: expected a list of numbers above 0")
@@ -168,9 +171,9 @@ def load_gate(folder: Path | str, device: str | torch.device = "cpu") -> Gate:
     except (ValueError, LookupError, TypeError, AttributeError) as problem:
         raise CheckpointError(f"{path}: damaged: {problem!r}") from problem
     if not keys:
-        return Gate(thresholds, None, source)
+        return InterventionGate(thresholds, None, source)
     policy = load_checkpoint(path.with_name(_CRITIC), device).policy.requires_grad_(False)
-    return Gate(thresholds, Critic(policy, keys, scale), source)
+    return InterventionGate(thresholds, Critic(policy, keys, scale), source)
 
 
 def _finite(value: float) -> float | None:

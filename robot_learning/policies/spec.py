@@ -64,7 +64,7 @@ class PolicySpec:
             raise PolicyError("a policy needs at least one observation column")
         keys = [observation.key for observation in self.observations]
         if len(set(keys)) != len(keys):
-            raise PolicyError(f"an observation column stands twice: {keys}")
+            raise PolicyError(f"duplicate observation column in: {keys}")
         if self.action_dim < 1 or (self.discrete_actions and self.action_dim != 1):
             raise PolicyError("action_dim is at least 1, and exactly 1 for discrete actions")
         if self.action_names and len(self.action_names) != self.action_dim:

@@ -36,16 +36,16 @@ from robot_learning.relabeling.ghost_scene import (
     refuse_other_joints,
 )
 from robot_learning.relabeling.journal import RelabelJournal, unfinished
+from robot_learning.relabeling.journaled_session import cut_off, keep, new_journal, rows_of
 from robot_learning.relabeling.keys import labelling_text, marking_text
 from robot_learning.relabeling.scripted import scripted_device, walk_as_scripted
 from robot_learning.relabeling.segment_marking import SegmentMarking
 from robot_learning.relabeling.session import Method, RelabelSession
-from robot_learning.relabeling.sitting import cut_off, keep, new_journal, rows_of
 from robot_learning.teleop.device import TeleopDevice
 from robot_learning.teleop.devices import make_device
 from robot_learning.teleop.teleop_controller import TeleopController
 
-_GOES_ON = "what was labelled so far is kept: the same command goes on from there"
+_GOES_ON = "what was labelled so far is kept: the same command continues from there"
 
 
 def relabel_by_device(folder: DatasetFolder, names: Sequence[str], chosen: DeviceChoice) -> int:
@@ -111,7 +111,7 @@ def _sit(
         if rows_chosen is None:
             return None
         if unseen := int((rows_chosen & ~rows.visible).sum()):
-            has, have = "has no whole observation and is", "have no whole observation and are"
+            has, have = "has no complete observation and is", "have no complete observation and are"
             print(
                 amount(unseen, f"of the chosen rows {has}", f"of the chosen rows {have}"),
                 "left out",
@@ -152,8 +152,8 @@ def _go_on(session: RelabelSession, journal: RelabelJournal) -> None:
     session.replay(journal.entries)
     following = "none is left" if session.done else f"row {session.row} is next"
     print(
-        f"{Path(journal.sitting.episode).stem}: goes on from a sitting that was cut off: "
-        f"{amount(session.labelled, 'row')} labelled, {following} (--anew begins again)"
+        f"{Path(journal.header.episode).stem}: continues an interrupted labelling session: "
+        f"{amount(session.labelled, 'row')} labelled, {following} (--restart begins again)"
     )
 
 

@@ -38,7 +38,7 @@ class DeviceChoice:
         picture: JPEG file that is redrawn while rows go by; None for none.
         marks: whether the rows are a segment that is marked while the recording plays, instead
             of `choice`.
-        anew: whether an interrupted labelling session is discarded instead of continued.
+        restart: whether an interrupted labelling session is discarded instead of continued.
     """
 
     device: str
@@ -50,7 +50,7 @@ class DeviceChoice:
     window: bool = False
     picture: Path | None = None
     marks: bool = False
-    anew: bool = False
+    restart: bool = False
 
 
 def check_choice(chosen: DeviceChoice) -> None:

@@ -17,7 +17,7 @@ from robot_learning.episodes.viewing.controllers import controllers
 from robot_learning.episodes.viewing.picture import visible_pixels
 from robot_learning.relabeling.ghost import Ghost, SimulatedGhost
 from robot_learning.relabeling.session import View
-from robot_learning.relabeling.window import RelabelWindow, Shown
+from robot_learning.relabeling.window import GhostView, RelabelWindow
 from robot_learning.sim.rendering import Renderer
 from robot_learning.sim.shadow import Shadow
 from robot_learning.sim.world import World
@@ -146,7 +146,7 @@ class RelabelDisplay:
         if apart is not None:
             notes.append("blue: where the recorded arm stood")
         note = "\n".join(filter(None, notes))
-        window.show(Shown(world.save_state(), facts, note, apart))
+        window.show(GhostView(world.save_state(), facts, note, apart))
 
     def _recorded_apart(self, row: int) -> FloatArray | None:
         """(n,) recorded joint positions; None where the ghost is in the same place."""

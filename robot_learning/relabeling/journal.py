@@ -62,7 +62,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Sitting:
+class SessionHeader:
     """The labelling session that a journal belongs to.
 
     Attributes:
@@ -94,14 +94,14 @@ class RelabelJournal:
 
     Attributes:
         path: path of the journal's file.
-        sitting: labelling session that the journal belongs to.
+        header: labelling session that the journal belongs to.
         devices: names of the devices used so far, in order.
         entries: steps so far, oldest first.
     """
 
-    def __init__(self, path: Path, sitting: Sitting) -> None:
+    def __init__(self, path: Path, header: SessionHeader) -> None:
         """Prepare an empty journal; nothing is written before `begin`."""
-        self.path, self.sitting = path, sitting
+        self.path, self.header = path, header
         self.devices: list[str] = []
         self.entries: list[Entry] = []
         self._descriptor = -1
@@ -118,7 +118,7 @@ class RelabelJournal:
             if not self._whole_bytes:
                 self.path.parent.mkdir(exist_ok=True)
                 fsync(self.path.parent.parent)
-                head = _line({"version": _VERSION, **asdict(self.sitting)})
+                head = _line({"version": _VERSION, **asdict(self.header)})
                 write_atomically(self.path, head)
                 self._whole_bytes = len(head)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
@@ -207,18 +207,18 @@ def read_journal(path: Path) -> RelabelJournal:
         if not whole:
             raise ValueError("it is empty")
         head, *lines = whole.splitlines()
-        journal = RelabelJournal(path, _sitting(_checked(head)))
+        journal = RelabelJournal(path, _header(_checked(head)))
         for number, line in enumerate(lines, 2):  # noqa: B007 (named in the error)
             plain = _checked(line)
             if "device" in plain:
                 journal.devices.append(str(plain["device"]))
             else:
-                journal.entries.append(_entry(plain, journal.sitting))
+                journal.entries.append(_entry(plain, journal.header))
     except (ConfigurationError, ValueError, KeyError, TypeError, RecursionError) as problem:
         reason = f"{problem} is missing" if isinstance(problem, KeyError) else problem
         raise DatasetError(
             f"{path}: the journal of a relabelling that was cut off is damaged in line {number} "
-            f"({reason}); --anew moves it to the trash and begins again"
+            f"({reason}); --restart moves it to the trash and begins again"
         ) from problem
     journal._whole_bytes = len(whole)
     return journal
@@ -252,15 +252,15 @@ def _checked(line: bytes) -> dict[str, Any]:
     return plain
 
 
-def _sitting(plain: dict[str, Any]) -> Sitting:
+def _header(plain: dict[str, Any]) -> SessionHeader:
     version = plain.pop("version")
     if version != _VERSION:
         raise ValueError(f"version {version}, and this package writes {_VERSION}")
-    sitting = decode(plain, Sitting)
-    rows = sitting.rows
-    if not rows or sorted({*rows}) != [*rows] or not 0 <= rows[0] <= rows[-1] < sitting.length:
-        raise ValueError(f"rows that are none of {sitting.length}, or not in order")
-    return sitting
+    header = decode(plain, SessionHeader)
+    rows = header.rows
+    if not rows or sorted({*rows}) != [*rows] or not 0 <= rows[0] <= rows[-1] < header.length:
+        raise ValueError(f"rows that are none of {header.length}, or not in order")
+    return header
 
 
 def _entry_to_plain(entry: Entry) -> dict[str, Any]:
@@ -270,19 +270,19 @@ def _entry_to_plain(entry: Entry) -> dict[str, Any]:
     return plain
 
 
-def _entry(plain: Mapping[str, Any], sitting: Sitting) -> Entry:
+def _entry(plain: Mapping[str, Any], header: SessionHeader) -> Entry:
     kind, row = Kind(plain["kind"]), int(plain["row"])
     if kind is not Kind.LABELLED:
         return Entry(kind, row)
     action = np.asarray(plain["action"], np.float64)
-    if action.shape != (sitting.joints,) or not np.isfinite(action).all():
+    if action.shape != (header.joints,) or not np.isfinite(action).all():
         raise ValueError(
-            f"a label of shape {action.shape}, expected {amount(sitting.joints, 'number')}"
+            f"a label of shape {action.shape}, expected {amount(header.joints, 'number')}"
         )
     return Entry(kind, row, action, float(plain["strayed"]))
 
 
-def fits(journal: RelabelJournal, wanted: Sitting, *, any_rows: bool = False) -> None:
+def fits(journal: RelabelJournal, wanted: SessionHeader, *, any_rows: bool = False) -> None:
     """Refuse to continue a journal in a labelling session other than its own.
 
     Args:
@@ -293,18 +293,18 @@ def fits(journal: RelabelJournal, wanted: Sitting, *, any_rows: bool = False) ->
     Raises:
         DatasetError: the journal belongs to another recording, person, method, or other rows.
     """
-    own = journal.sitting
+    own = journal.header
     if (own.episode, own.digest, own.length, own.joints) != (
         *(wanted.episode, wanted.digest, wanted.length, wanted.joints),
     ):
         raise DatasetError(
             f"{journal.path}: the journal was made for another recording than "
-            f"{wanted.episode} is now; --anew moves it to the trash and begins again"
+            f"{wanted.episode} is now; --restart moves it to the trash and begins again"
         )
     same_rows = any_rows or own.rows == wanted.rows
     if (own.author, own.method) != (wanted.author, wanted.method) or not same_rows:
         raise DatasetError(
-            f"{wanted.episode}: a sitting was cut off ({own}), and this is another ({wanted}); "
-            "go on with the same rows, method and author, or give --anew, which moves what was "
-            "labelled to the trash"
+            f"{wanted.episode}: a labelling session was interrupted ({own}), and this is another "
+            f"({wanted}); continue with the same rows, method and author, or give --restart, which "
+            "moves what was labelled to the trash"
         )

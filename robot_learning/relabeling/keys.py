@@ -32,7 +32,7 @@ _SEGMENT: _Meanings = (
     (("hand_back",), "ends it here"),
     *_ENDING,
 )
-_KEPT = "Every label is on the disk at once: after a crash the same command goes on."
+_KEPT = "Every label is on the disk at once: after a crash the same command continues."
 _IN_FRONT = (
     "Keys count while this terminal is in front: click on it again once another window has opened."
 )
@@ -72,7 +72,7 @@ def marking_text(pressed: Mapping[str, Sequence[str]]) -> str:
 def labelling_text(method: str, pressed: Mapping[str, Sequence[str]]) -> str:
     """What to press while rows are labelled by `method`, `step` or `segment`, for the person."""
     if method == "step":
-        begin = "A motion labels the row that is shown and goes on to the next."
+        begin = "A motion labels the row that is shown and moves on to the next."
         return _text(begin, _STEP, pressed, _KEPT)
     begin = "Time begins with your first motion; each row is labelled with what you command then."
     return _text(begin, _SEGMENT, pressed, _KEPT)

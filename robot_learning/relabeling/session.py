@@ -110,7 +110,7 @@ class RelabelSession:
         rows = np.flatnonzero(self.chosen & self.ghost.rows.visible)
         if not rows.size:
             raise ConfigurationError(
-                "no row was chosen, or none of them has a whole observation: nothing can be shown"
+                "no row was chosen, or none of them has a complete observation to show"
             )
         if self.method is Method.SEGMENT:
             rows = np.arange(rows[0], rows[-1] + 1)
@@ -149,9 +149,9 @@ class RelabelSession:
         for number, entry in enumerate(entries):
             if self.done or entry.row != self.row:
                 raise DatasetError(
-                    f"entry {number} of the sitting that was cut off is about row {entry.row}, but "
-                    f"{'none' if self.done else f'row {self.row}'} was to be labelled; --anew "
-                    "moves it to the trash and begins again"
+                    f"entry {number} of the interrupted labelling session is about row "
+                    f"{entry.row}, but {'none' if self.done else f'row {self.row}'} was to be "
+                    "labelled; --restart moves it to the trash and begins again"
                 )
             self._apply(entry)
 

@@ -21,7 +21,7 @@ _CLOSE_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class GhostView:
     """What the window is to show.
 
     Attributes:
@@ -50,13 +50,13 @@ class RelabelWindow:
         self._world = World(simulation)
         self._viewer = Viewer(self._world, driven=True)
         self._shadow = Shadow(simulation)
-        self._newest: Shown | None = None
+        self._newest: GhostView | None = None
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._draw, name="window", daemon=True)
         self._thread.start()
 
-    def show(self, shown: Shown) -> None:
+    def show(self, shown: GhostView) -> None:
         """Show this as soon as there is time."""
         with self._changed:
             self._newest = shown

@@ -22,7 +22,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.control.arbiter import Arbiter
 from robot_learning.control.commands import Measured, RawCommand
 from robot_learning.control.requests import Request
-from robot_learning.control.settings import Patience, arbiter_settings
+from robot_learning.control.settings import ArbiterTolerances, arbiter_settings
 from robot_learning.control.state import ArbiterState, Decision, Inputs
 from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.errors import CommandError
@@ -66,10 +66,10 @@ class ArbiterNode(SteppedDefaults, Node):  # type: ignore[misc]
         if given.sim_speed < 1.0:
             for name in ("human_timeout_s", "policy_timeout_s", "measured_timeout_s"):
                 bounds[name] = max(bounds[name], slowest_s)
-        bounds["stall_s"] = max(Patience.stall_s, slowest_s)
+        bounds["stall_s"] = max(ArbiterTolerances.stall_s, slowest_s)
         settings = arbiter_settings(profile, rate_hz, **bounds)
         boxes = given.workspace and profile.sim is not None
-        self._measured_timeout_s = settings.patience.measured_timeout_s
+        self._measured_timeout_s = settings.tolerances.measured_timeout_s
         self._arbiter = Arbiter(settings, WorkspaceBoxes(profile) if boxes else None)
         if given.workspace and not boxes:
             text = "the profile has no MJCF model, so that the workspace boxes are not watched"

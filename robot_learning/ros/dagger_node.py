@@ -29,21 +29,21 @@ from robot_learning.learning.interactive.round_jobs import check_settings, relab
 from robot_learning.learning.interactive.round_settings import EXPERT, EXTERNAL, NOBODY
 from robot_learning.learning.interactive.round_table import round_text
 from robot_learning.learning.interactive.rounds import DaggerRun
-from robot_learning.learning.iteration.budget import Budget
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.budget import Budget
+from robot_learning.learning.runs.run import Phase
 from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.nodes.recorder import RecorderNodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.parameters import declare_settings
-from robot_learning.ros.dagger.doubt import PolicyDoubt
+from robot_learning.ros.dagger.help_monitor import HelpMonitor
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.rollouts import Rollouts, check_unattended
 from robot_learning.ros.dagger.run import opened_run, resume_command
 from robot_learning.ros.dagger.status import status_document
 from robot_learning.ros.dagger.work import RoundWork
-from robot_learning.ros.session.episode_leader import EpisodeLeader
+from robot_learning.ros.session.episode_coordinator import EpisodeCoordinator
 
 _RETRY_S = 5.0
 _TELL_PERIOD_S = 1.0
@@ -60,17 +60,17 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._settings = settings = declare_settings(self, DaggerNodeSettings)
         check_unattended(settings)
         self._folder = Path(settings.run).expanduser().resolve()
-        self._leader = EpisodeLeader(self, host, settings)
-        self._calls = self._leader.calls
+        self._coordinator = EpisodeCoordinator(self, host, settings)
+        self._calls = self._coordinator.calls
         self._policy = RemotePolicy(self._calls, settings.policy_node)
-        self._doubt = PolicyDoubt(self)
-        self._rollouts = Rollouts(self, self._leader, self._policy, self._doubt, settings)
+        self._monitor = HelpMonitor(self)
+        self._rollouts = Rollouts(self, self._coordinator, self._policy, self._monitor, settings)
         self._work = RoundWork(
             self._folder,
             self._calls,
             self._policy,
             settings,
-            pause=self._leader.pause_simulation,
+            pause=self._coordinator.pause_simulation,
             say=self._say,
             tell=partial(self._tell, _TELL_PERIOD_S),
         )
@@ -99,10 +99,10 @@ class DaggerNode(Node):  # type: ignore[misc]
         self.destroy_node()
 
     def _run_rounds(self) -> None:
-        self._leader.await_graph()
-        self._leader.check_pace()
-        self._calls.demand(f"{self._settings.teleop_node}/release")
-        run = opened_run(self._folder, self._leader.recorder["dataset"], self._settings)
+        self._coordinator.await_graph()
+        self._coordinator.check_pace()
+        self._calls.call_until_granted(f"{self._settings.teleop_node}/release")
+        run = opened_run(self._folder, self._coordinator.recorder["dataset"], self._settings)
         if run.training.settings:
             check_settings(run.training)
         self._keep(run)
@@ -125,8 +125,8 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     @property
     def _is_over(self) -> bool:
-        budget, state = Budget(iterations=self._settings.rounds), self._state
-        return state.current.phase is Phase.DONE and budget.is_spent(iterations=state.collected)
+        budget, state = Budget(rounds=self._settings.rounds), self._state
+        return state.current.phase is Phase.DONE and budget.is_spent(rounds=state.collected)
 
     def _collect(self) -> None:
         current, names = self._state.current, self._settings
@@ -146,19 +146,21 @@ class DaggerNode(Node):  # type: ignore[misc]
             self._take_stock(ended)
             cut_off = 0 if ended else cut_off + 1
             if cut_off == _CUT_OFF_LIMIT and not self._is_full:
-                raise RobotLearningError(self._work.advice(self._leader.recorder["message"]))
+                raise RobotLearningError(self._work.advice(self._coordinator.recorder["message"]))
             if not self._is_full:
                 self._overload.check(resume_command(self._settings))
         if names.simulated:
-            self._leader.scene.disable()
+            self._coordinator.scene.disable()
         relabel = self._state.current.relabel != NOBODY
         self._enter(Phase.RELABELLING if relabel else Phase.TRAINING)
 
     @property
     def _ask_above(self) -> float | None:
-        """Doubt above which the policy asks for help; None: never."""
+        """Disagreement above which the policy asks for help; None: never."""
         settings = self._settings
-        return self._state.doubt_threshold if settings.ask_as_operator else settings.ask_above
+        return (
+            self._state.disagreement_threshold if settings.ask_as_operator else settings.ask_above
+        )
 
     @property
     def _is_full(self) -> bool:
@@ -168,12 +170,12 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _take_stock(self, ended: bool) -> None:
         """Look at what the dataset holds of this round."""
-        last = self._leader.recorder["last"]
+        last = self._coordinator.recorder["last"]
         names = [last["episode"]] if ended and last else []
         current = self._state.current
         state = self._state.changed(
-            doubts=(*current.doubts, *self._doubt.take()),
-            requests=(*current.requests, *self._doubt.take_requests()),
+            disagreements=(*current.disagreements, *self._monitor.take()),
+            requests=(*current.requests, *self._monitor.take_requests()),
         )
         self._keep(self._episodes.counted(state, names))
         for text in self._overload.look(current, self._state.current, state.dataset):
@@ -185,7 +187,7 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._say(f"round {number}: the expert labels what the policy did; the arm holds")
         job = relabel_job(Dataset(self._state.dataset), number)
         if job:
-            with self._leader.recorder_paused():
+            with self._coordinator.recorder_paused():
                 self._work.do(job, f"round {number}: the relabelling failed")
         self._take_stock(ended=False)
         self._enter(Phase.TRAINING)
@@ -223,15 +225,15 @@ class DaggerNode(Node):  # type: ignore[misc]
 
     def _await_start(self, number: int) -> None:
         self._waiting, self._start = True, False
-        self._leader.events.clear()
+        self._coordinator.events.clear()
         self._say(f"round {number} is done; the key for start or ~/start_round begins the next")
-        while not (self._start or "start" in self._leader.events):
+        while not (self._start or "start" in self._coordinator.events):
             self._pause()
         self._waiting = False
 
     def _pause(self) -> None:
         self._calls.spin()
-        self._tell(patience_s=_TELL_PERIOD_S)
+        self._tell(timeout_s=_TELL_PERIOD_S)
 
     def _enter(self, phase: Phase) -> None:
         self._keep(self._state.changed(phase=phase))
@@ -246,9 +248,9 @@ class DaggerNode(Node):  # type: ignore[misc]
         self.get_logger().info(text)
         self._tell()
 
-    def _tell(self, patience_s: float = 0.0) -> None:
-        """Publish the status, unless that was done within `patience_s`."""
-        if self._run is None or self._calls.now_s - self._told_s < patience_s:
+    def _tell(self, timeout_s: float = 0.0) -> None:
+        """Publish the status, unless that was done within `timeout_s`."""
+        if self._run is None or self._calls.now_s - self._told_s < timeout_s:
             return
         self._told_s = self._calls.now_s
         document = status_document(

@@ -1,6 +1,6 @@
-"""`demo_node`: watches a demonstration over topics, films it, and says how it went.
+"""`demo_node`: watches a demonstration over topics, records a video of it, and says how it went.
 
-The film is drawn when all is over, from the joints and poses that came over the topics: drawing
+The video is drawn when all is over, from the joints and poses that came over the topics: drawing
 it with shadows meanwhile would take the time that the arm needs.
 """
 
@@ -40,8 +40,8 @@ from robot_learning.ros.teleop.observation_input import ObservationInput
 
 COMMAND_RATE_HZ = 50.0
 CAMERA_RATE_HZ = 30.0
-FILM_RATE_HZ = 20
-FILM_PERIOD_NS = NS_PER_S // FILM_RATE_HZ
+VIDEO_RATE_HZ = 20
+VIDEO_PERIOD_NS = NS_PER_S // VIDEO_RATE_HZ
 # How long the end is shown in the video, and time for the last diagnostics to come.
 AFTERGLOW_S = 1.5
 # How often the progress line is redrawn, or printed where there is no terminal.
@@ -97,7 +97,7 @@ class DemoNode(Node):  # type: ignore[misc]
         if self._video is not None:
             with console.status(f"drawing the video: {amount(len(self._scenes), 'picture')}"):
                 self._draw_video(self._video)
-        console.print(figures.table(self._title, filmed=self._video is not None))
+        console.print(figures.table(self._title, recorded=self._video is not None))
         if self._video is not None and self._scenes:
             console.print(f"video: {self._video}", soft_wrap=True)
         if not figures.succeeded:
@@ -137,8 +137,8 @@ class DemoNode(Node):  # type: ignore[misc]
         self._figures.joint_rate.tick(self._host.clock.now_ns())
         poses = observation.poses
         self._figures.see(poses[self._end_effector], poses[self._object])
-        last = self._scenes[-1].stamp_ns if self._scenes else -FILM_PERIOD_NS
-        if self._video is not None and observation.stamp_ns >= last + FILM_PERIOD_NS:
+        last = self._scenes[-1].stamp_ns if self._scenes else -VIDEO_PERIOD_NS
+        if self._video is not None and observation.stamp_ns >= last + VIDEO_PERIOD_NS:
             self._scenes.append(observation)
 
     def _on_success(self, message: Bool) -> None:
@@ -146,7 +146,7 @@ class DemoNode(Node):  # type: ignore[misc]
             self._figures.success_s = self._figures.elapsed_s
 
     def _listen_to_commands(self) -> None:
-        # The expert waits for this subscription, so that nothing happens before it is filmed.
+        # The expert waits for this subscription, so that nothing happens before the video begins.
         for topic, meter in (
             ("teleop/command", self._figures.expert_rate),
             ("joint_command", self._figures.command_rate),
@@ -176,18 +176,18 @@ class DemoNode(Node):  # type: ignore[misc]
 
     def _draw_video(self, path: Path) -> None:
         # Imported here, as in the constructor.
-        from robot_learning.sim.film import Film
+        from robot_learning.sim.scene_renderer import SceneRenderer
 
-        film = Film(self._profile, self._task, self._camera)
-        with closing(film), ExitStack() as stack:
+        renderer = SceneRenderer(self._profile, self._task, self._camera)
+        with closing(renderer), ExitStack() as stack:
             video: VideoWriter | None = None
             for scene in self._scenes:
                 if self._host.is_stopping:
                     break
                 objects = {name: scene.poses[name] for name in self._task.objects}
-                pixels = film.draw(scene.joint_position, objects)
+                pixels = renderer.draw(scene.joint_position, objects)
                 if video is None:
-                    new = VideoWriter(path, FILM_RATE_HZ, pixels.shape, "h264", is_timed=True)
+                    new = VideoWriter(path, VIDEO_RATE_HZ, pixels.shape, "h264", is_timed=True)
                     video = stack.enter_context(new)
                 video.add(pixels, at_s=(scene.stamp_ns - self._scenes[0].stamp_ns) / NS_PER_S)
 

@@ -49,7 +49,7 @@ OBSERVATION_WAIT_S = 0.002
 # After one has come there is none to wait for during this share of the robot's control period.
 QUIET_SHARE = 0.8
 # How long the observations of a reloaded checkpoint may take to come in.
-ADOPTION_PATIENCE_S = 5.0
+ADOPTION_TIMEOUT_S = 5.0
 
 
 class PolicyNode(BuiltNode[PolicyNodeSettings]):
@@ -272,12 +272,12 @@ class PolicyNode(BuiltNode[PolicyNodeSettings]):
         waited_s = (self._steady.now_ns() - self._adopting_since_ns) / NS_PER_S
         lacking = [f"{arm.prefix}{text}" for arm in self._arms if (text := arm.not_ready)]
         if self._active and lacking:
-            if waited_s > ADOPTION_PATIENCE_S:
+            if waited_s > ADOPTION_TIMEOUT_S:
                 self._finish_reload(False, lacking[0])
             return
         # What is under way may be all that keeps the plan from running out.
         awaits = self._active and any(arm.runner.awaits for arm in self._arms)
-        if awaits and waited_s < ADOPTION_PATIENCE_S:
+        if awaits and waited_s < ADOPTION_TIMEOUT_S:
             return
         self._swap(served)
         self._finish_reload(True, f"serving {served}")
@@ -307,7 +307,7 @@ class PolicyNode(BuiltNode[PolicyNodeSettings]):
         if answer is None:
             return
         if not success:
-            text = f"not reloaded, the policy before goes on: {text}"
+            text = f"not reloaded, the previous policy continues: {text}"
             for arm in self._arms:
                 arm.abandon()
             # The parameters go on to name what is served.

@@ -130,7 +130,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
         self._resources.callback(self._inputs.close)
         streams = ", ".join(stream.name for stream in info.streams)
         held = len(folder.episode_names())
-        beside = f", beside {amount(held, 'episode')} that it holds" if held else ""
+        beside = f", in addition to the {amount(held, 'episode')} in it" if held else ""
         self.get_logger().info(f"records {streams} into {folder.path}{beside}")
 
     def _repair(self, folder: DatasetFolder) -> None:
@@ -165,7 +165,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
         was_recording = session.recorder.recording
         session.advance(now_ns)
         if was_recording and not session.recorder.recording:
-            inputs.begin_anew()
+            inputs.restart()
             self.get_logger().error(session.message)
             self._tell()
         elif self._steady.now_ns() - self._told_ns >= self._status_period_ns:
@@ -198,7 +198,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
         else:
             self.get_logger().warning(response.message)
         if not self._session.recorder.recording:
-            self._inputs.begin_anew()
+            self._inputs.restart()
         self._tell()
         return response
 

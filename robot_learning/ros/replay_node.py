@@ -31,7 +31,7 @@ from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.parameters import declare_settings
-from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.common.service_calls import ServiceCalls
 from robot_learning.runtime.replay import ReplayResult, approach, deviation, read_recording
 from robot_learning.runtime.trajectory_source import TrajectorySource
 
@@ -53,7 +53,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._arbiter = settings.arbiter_node
         self._bound = settings.bound
         self._speed = settings.approach_speed
-        self._calls = Calls(self, host, self._send_if_due)
+        self._calls = ServiceCalls(self, host, self._send_if_due)
         self._source: TrajectorySource | None = None
         self._joints = JointCollector(self._profile.joint_names)
         self._turns = TurnCounter(TurnRules.of(self._profile))
@@ -100,7 +100,7 @@ class ReplayNode(Node):  # type: ignore[misc]
         self._source = TrajectorySource(times_ns, positions, self._profile.joint_names)
         self._source.reset(0)
         calls.pause(0.1)
-        calls.demand(f"{self._arbiter}/hand_back", 2.0)
+        calls.call_until_granted(f"{self._arbiter}/hand_back", 2.0)
         calls.wait(lambda: self._mode is Mode.POLICY, "the arbiter did not take the replay", 2.0)
         self._await(begin_ns)
         self._log.clear()

@@ -19,7 +19,7 @@ from robot_learning.nodes.rollout import RolloutNodeSettings
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.parameters import declare_settings
-from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.common.service_calls import ServiceCalls
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.session.scene import Scene
 from robot_learning.sim.task import HORIZON_RATE_HZ
@@ -33,7 +33,7 @@ class RolloutNode(Node):  # type: ignore[misc]
         super().__init__("rollout_node", **host.node_options)
         self._host = host
         self._settings = settings = declare_settings(self, RolloutNodeSettings)
-        self._calls = Calls(self, host)
+        self._calls = ServiceCalls(self, host)
         self._scene = Scene(self, self._calls, settings)
         self._policy = RemotePolicy(self._calls, settings.policy_node)
         own_s = make_task(settings.task).horizon / HORIZON_RATE_HZ
@@ -104,7 +104,7 @@ class RolloutNode(Node):  # type: ignore[misc]
         self._policy.begin_episode()
         scene.await_proposal(now_ns)
         scene.forget_success()
-        self._calls.demand(f"{self._settings.arbiter_node}/hand_back")
+        self._calls.call_until_granted(f"{self._settings.arbiter_node}/hand_back")
 
     def _drive(self) -> tuple[float, bool]:
         """Until the episode is over; the seconds without a person, and whether one has driven."""

@@ -17,10 +17,10 @@ from robot_learning.nodes.session import SessionNodeSettings
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.node_base import run_node
 from robot_learning.ros.common.parameters import declare_settings
-from robot_learning.ros.session.episode_leader import (
-    KEY_PATIENCE_S,
-    SILENCE_PATIENCE_S,
-    EpisodeLeader,
+from robot_learning.ros.session.episode_coordinator import (
+    KEY_TIMEOUT_S,
+    SILENCE_TIMEOUT_S,
+    EpisodeCoordinator,
 )
 
 _RESUME = "robot-learning record --resume"
@@ -33,7 +33,7 @@ class SessionNode(Node):  # type: ignore[misc]
         super().__init__("session_node", **host.node_options)
         self._host = host
         self._settings = declare_settings(self, SessionNodeSettings)
-        self._leader = EpisodeLeader(self, host, self._settings)
+        self._coordinator = EpisodeCoordinator(self, host, self._settings)
 
     def lead(self) -> None:
         """Record the episodes, then end.
@@ -50,49 +50,55 @@ class SessionNode(Node):  # type: ignore[misc]
 
     @property
     def _saved(self) -> int:
-        return int(self._leader.recorder["saved"])
+        return int(self._coordinator.recorder["saved"])
 
     def _session(self) -> None:
-        leader, wanted = self._leader, self._settings.episodes
-        leader.await_graph()
-        leader.check_pace()
-        self.get_logger().info(f"{amount(wanted, 'episode')} into {leader.recorder['dataset']}")
-        leader.session.wanted = wanted
+        coordinator, wanted = self._coordinator, self._settings.episodes
+        coordinator.await_graph()
+        coordinator.check_pace()
+        self.get_logger().info(
+            f"{amount(wanted, 'episode')} into {coordinator.recorder['dataset']}"
+        )
+        coordinator.session.wanted = wanted
         while self._saved < wanted:
-            leader.session.episode = self._saved + 1
-            leader.reset()
+            coordinator.session.episode = self._saved + 1
+            coordinator.reset()
             if self._settings.unattended:
                 self._unattended_episode()
             else:
                 self.get_logger().info(f"episode {self._saved + 1} of {wanted}: start it")
-                leader.attended_episode(self._begin, self._end_demonstration)
+                coordinator.attended_episode(self._begin, self._end_demonstration)
             self.get_logger().info(
                 f"{self._saved} of {amount(wanted, 'episode is', 'episodes are')} saved"
             )
         self.get_logger().info(f"done: {amount(self._saved, 'episode')} saved")
 
     def _unattended_episode(self) -> None:
-        leader, names = self._leader, self._settings
-        scene = leader.scene
-        self._begin(SILENCE_PATIENCE_S, self._resume)
-        leader.calls.demand(f"{names.teleop_node}/engage")
-        give_up_s = leader.calls.now_s + names.episode_timeout_s
-        while leader.recording and not scene.has_succeeded and leader.calls.now_s < give_up_s:
-            leader.calls.spin()
-        leader.ask("success" if scene.has_succeeded else "failure")
+        coordinator, names = self._coordinator, self._settings
+        scene = coordinator.scene
+        self._begin(SILENCE_TIMEOUT_S, self._resume)
+        coordinator.calls.call_until_granted(f"{names.teleop_node}/engage")
+        give_up_s = coordinator.calls.now_s + names.episode_timeout_s
+        while (
+            coordinator.recording
+            and not scene.has_succeeded
+            and coordinator.calls.now_s < give_up_s
+        ):
+            coordinator.calls.spin()
+        coordinator.ask("success" if scene.has_succeeded else "failure")
         self._end_demonstration()
-        leader.await_status()
-        leader.calls.demand(f"{names.teleop_node}/release")
+        coordinator.await_status()
+        coordinator.calls.call_until_granted(f"{names.teleop_node}/release")
 
     @property
     def _resume(self) -> str:
         """The command that goes on with this session."""
-        dataset = shlex.quote(self._leader.recorder["dataset"])
+        dataset = shlex.quote(self._coordinator.recorder["dataset"])
         command = self._settings.resume_command or f"{_RESUME} dataset:={dataset}"
         return f"{command} episodes:={self._settings.episodes - self._saved}"
 
-    def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
-        self._leader.begin(patience_s, resume)
+    def _begin(self, timeout_s: float = KEY_TIMEOUT_S, resume: str = "") -> None:
+        self._coordinator.begin(timeout_s, resume)
         self._demonstrate(True)
 
     def _end_demonstration(self) -> None:
@@ -100,7 +106,7 @@ class SessionNode(Node):  # type: ignore[misc]
 
     def _demonstrate(self, running: bool) -> None:
         arbiter = self._settings.arbiter_node
-        self._leader.calls.set_live(arbiter, ArbiterNodeSettings, {"demonstrating": running})
+        self._coordinator.calls.set_live(arbiter, ArbiterNodeSettings, {"demonstrating": running})
 
 
 create = SessionNode

@@ -37,7 +37,7 @@ from robot_learning.ros.teleop.inputs import TeleopInputs
 from robot_learning.ros.teleop.status import help_text, operator_status, read_state
 from robot_learning.teleop.device import ARBITER_EVENTS, OperatorEvent, TeleopInput
 from robot_learning.teleop.device_line import DeviceLine
-from robot_learning.teleop.engagement import Retaking
+from robot_learning.teleop.engagement import ReengageDetector
 from robot_learning.teleop.status_line import StatusTerminal
 from robot_learning.teleop.teleop_controller import (
     DISENGAGED,
@@ -49,8 +49,8 @@ STATUS_PERIOD_S = 0.1
 SUSPENDED_S = 0.3
 """After a pause of the loop longer than this the operator must engage again: a person whom the
 arm could surprise, not a script."""
-RETAKEN_S = 0.3
-"""Twice the arbiter's usual patience with a silent operator."""
+REENGAGED_S = 0.3
+"""Twice the arbiter's usual timeout of a silent operator."""
 LARGEST_PART = 0.9
 """Of a tick's step, that a press may take beforehand."""
 SERVICES = {"align": OperatorEvent.ALIGN, "engage": OperatorEvent.TAKE_OVER}
@@ -80,12 +80,12 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         )
         self._controller = TeleopController(profile, build_kinematics(profile), speeds)
         self._state = DISENGAGED
-        self._retaking = Retaking(RETAKEN_S)
+        self._reengagement = ReengageDetector(REENGAGED_S)
         self._arbiter_text = ""
         self._recorder: Mapping[str, Any] = {}
         self._session: Mapping[str, Any] = {}
         self._rounds: Mapping[str, Any] = {}
-        self._doubt: Mapping[str, Any] = {}
+        self._disagreement: Mapping[str, Any] = {}
         self.pacer = Pacer(settings.rate_hz, host.clock)
         self._period_s = 1.0 / settings.rate_hz
         self._last_ns: int | None = None
@@ -101,7 +101,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self.create_subscription(String, "recorder/status", self._on_recorder, qos.LATCHED)
         self.create_subscription(String, TOPIC, self._on_session, qos.LATCHED)
         self.create_subscription(String, "dagger/status", self._on_rounds, qos.LATCHED)
-        self.create_subscription(String, "policy/doubt", self._on_doubt, qos.LATCHED)
+        self.create_subscription(String, "policy/doubt", self._on_disagreement, qos.LATCHED)
         self._arbiter_calls = {
             event: self.create_client(Trigger, f"{settings.arbiter_node}/{service}")
             for event, service in ARBITER_SERVICES.items()
@@ -166,7 +166,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         if command.position is not None:
             stamp_ns = self.get_clock().now().nanoseconds
             self._commands.publish(self._command.filled(stamp_ns, command.position))
-        if self._retaking.update(now_ns, wanted.engaged):
+        if self._reengagement.update(now_ns, wanted.engaged):
             self._ask_arbiter(OperatorEvent.TAKE_OVER)
         self._log_health(now_ns, wanted)
         if now_ns - self._shown_ns >= STATUS_PERIOD_S * NS_PER_S:
@@ -185,7 +185,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
                         session=self._session,
                         keys=self._device.event_keys,
                         rounds=self._rounds,
-                        doubt=self._doubt,
+                        disagreement=self._disagreement,
                         slow=self._pace.brief,
                     )
                 )
@@ -218,7 +218,7 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
         self, event: OperatorEvent, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         self._device.handle(event)
-        response.success, response.message = True, f"told the device: {event.value}"
+        response.success, response.message = True, f"sent to the device: {event.value}"
         return response
 
     def _on_arbiter(self, message: String) -> None:
@@ -241,9 +241,9 @@ class TeleopNode(SteppedDefaults, Node):  # type: ignore[misc]
     def _on_rounds(self, message: String) -> None:
         self._rounds = read_state(message.data) or {}
 
-    def _on_doubt(self, message: String) -> None:
-        before, self._doubt = self._doubt, read_state(message.data) or {}
-        if (text := help_text(self._doubt)) and not help_text(before):
+    def _on_disagreement(self, message: String) -> None:
+        before, self._disagreement = self._disagreement, read_state(message.data) or {}
+        if (text := help_text(self._disagreement)) and not help_text(before):
             self._warn(f"{text}: take over, bring it past this place, and hand back")
 
     def _log_health(self, now_ns: int, wanted: TeleopInput) -> None:

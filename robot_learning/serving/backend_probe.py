@@ -87,8 +87,8 @@ def choose_backend(
         wanted: one of `BACKENDS`; `auto` takes the fastest.
         batch: number of windows in one call.
         threads: number of threads of ONNX Runtime.
-        beside: checkpoint of the policy when another policy drives meanwhile: exporting is then
-            left to another process, and compiling is tried only if asked for. None when no
+        beside: checkpoint of the policy when another policy drives in the meantime: exporting is
+            then left to another process, and compiling is tried only if asked for. None when no
             policy drives.
 
     Raises:
@@ -114,7 +114,7 @@ def choose_backend(
     }
     floors_s = {"compiled": COMPILE_FROM_S, "onnx": EXPORT_FROM_S}
     excuses = {
-        "compiled": "another policy drives meanwhile" if beside is not None else "",
+        "compiled": "another policy drives in the meantime" if beside is not None else "",
         "onnx": "its export takes minutes; ask for it" if is_unrolled(policy) else "",
     }
     for name, build in builders.items():

@@ -1,7 +1,7 @@
 """Several policies of one task: the first one acts, the others show how far to trust it.
 
-`policies.gate` names the papers: doubt is the norm of the variances of the members' actions, and
-a critic may estimate the risk of what the first one is about to do.
+`policies.gate` names the papers: disagreement is the norm of the variances of the members'
+actions, and a critic may estimate the risk of what the first one is about to do.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Ensemble(PolicyClient):
         """The first member's chunks; see `PolicyClient.infer`."""
         return self._first.infer(windows, prefixes)
 
-    def doubt(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray:
+    def disagreement(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray:
         """(len(windows),) norm of the members' variances, the largest of the executed steps."""
         nothing = [None] * len(windows)
         answers = [actions, *(member.infer(windows, nothing) for member in self._others)]

@@ -47,7 +47,7 @@ class InferenceResult:
         problem: why there are no actions; empty otherwise.
         started_ns: steady time at which the policy was called.
         finished_ns: steady time at which the policy returned.
-        doubt: disagreement of the ensemble about the actions; None without an ensemble.
+        disagreement: disagreement of the ensemble about the actions; None without an ensemble.
         risk: probability that what the actions begin ends badly; None without a critic.
         refused: whether actions are missing because the policy returned something other than
             its spec promises.
@@ -58,7 +58,7 @@ class InferenceResult:
     problem: str
     started_ns: int
     finished_ns: int
-    doubt: float | None = None
+    disagreement: float | None = None
     risk: float | None = None
     refused: bool = False
 
@@ -83,8 +83,8 @@ class Inference(Protocol):
         """Compute with another client from the next inference on, and close the old one."""
         ...
 
-    def close(self, patience_s: float = 1.0) -> bool:
-        """Stop; False when an inference is still under way after `patience_s`."""
+    def close(self, timeout_s: float = 1.0) -> bool:
+        """Stop; False when an inference is still under way after `timeout_s`."""
         ...
 
 
@@ -149,12 +149,12 @@ class InferenceWorker:
             self._priority = priority
         threading.Thread(target=self._retire, args=(before,), name="closing", daemon=True).start()
 
-    def close(self, patience_s: float = 1.0) -> bool:
-        """Stop the thread; False when an inference is still under way after `patience_s`."""
+    def close(self, timeout_s: float = 1.0) -> bool:
+        """Stop the thread; False when an inference is still under way after `timeout_s`."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(patience_s)
+        self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _work(self) -> None:
@@ -198,7 +198,7 @@ class InferenceWorker:
 
 
 _Answer = tuple[FloatArray | None, float | None, float | None]
-"""Actions, doubt and risk for one request."""
+"""Actions, disagreement and risk for one request."""
 
 
 class _RefusedError(Exception):
@@ -228,8 +228,10 @@ def answer_requests(
         problem = _line(error)
     finished_ns = now_ns()
     return [
-        InferenceResult(request, actions, problem, started_ns, finished_ns, doubt, risk, refused)
-        for request, (actions, doubt, risk) in zip(requests, answers, strict=True)
+        InferenceResult(
+            request, actions, problem, started_ns, finished_ns, disagreement, risk, refused
+        )
+        for request, (actions, disagreement, risk) in zip(requests, answers, strict=True)
     ]
 
 
@@ -237,9 +239,9 @@ def _ask(client: PolicyClient, requests: list[InferenceRequest]) -> list[_Answer
     windows, spec = [request.window for request in requests], client.spec
     answer = client.infer(windows, [request.prefix for request in requests])
     actions = _numbers("actions", answer, (len(windows), spec.action_steps, spec.action_dim))
-    doubts = _one_each("doubt", client.doubt(windows, actions), len(windows))
+    disagreements = _one_each("disagreement", client.disagreement(windows, actions), len(windows))
     risks = _one_each("risk", client.risk(windows, actions), len(windows))
-    return list(zip(actions, doubts, risks, strict=True))
+    return list(zip(actions, disagreements, risks, strict=True))
 
 
 def _one_each(what: str, values: object, count: int) -> list[float] | list[None]:

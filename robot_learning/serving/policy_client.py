@@ -32,7 +32,7 @@ class PolicyClient(ABC):
         or has another shape is refused. An exception counts as a failed inference.
         """
 
-    def doubt(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
+    def disagreement(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
         """(len(windows),) how little to trust the chunks that `infer` has just returned.
 
         None where it is not known. Called right after `infer`, in the same thread.
@@ -42,7 +42,7 @@ class PolicyClient(ABC):
     def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
         """(len(windows),) probability that what the chunks begin does not end well, about 0 to 1.
 
-        None where it is not known. Called right after `doubt`, in the same thread.
+        None where it is not known. Called right after `disagreement`, in the same thread.
         """
         return None
 

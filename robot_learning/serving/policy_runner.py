@@ -36,7 +36,7 @@ class RunnerSettings:
         silence_s: how long nothing is sent after an output was refused. Longer than the
             arbiter's timeout, so that it holds instead of continuing an older chunk.
         overdue_s: age of an unanswered request beyond which the policy counts as stuck.
-        limits: thresholds of doubt and risk above which a policy that drives asks for help
+        limits: thresholds of disagreement and risk above which a policy that drives asks for help
             instead of acting; never by default.
     """
 
@@ -98,7 +98,8 @@ class PolicyRunner:
         driving: whether the policy drives; set by the caller.
         asks: whether the policy asks for help. It then sends nothing while it drives, so that the
             arbiter holds; whoever answers the request resets this.
-        doubt, risk: doubt about the newest chunk, and its risk; None where they are not known.
+        disagreement, risk: disagreement about the newest chunk, and its risk; None where they are
+            not known.
         reason: why the policy last asked for help, one of `policies.gate.REASONS`; empty before.
         gap: streams that are missing for a complete observation; None when none are.
     """
@@ -108,7 +109,7 @@ class PolicyRunner:
         self.epoch = 0
         self.driving = False
         self.asks = False
-        self.doubt: float | None = None
+        self.disagreement: float | None = None
         self.risk: float | None = None
         self.reason = ""
         self.gap: Gap | None = None
@@ -217,8 +218,8 @@ class PolicyRunner:
         actions = self._usable(result, now)
         if actions is None:
             return False
-        self.doubt, self.risk = result.doubt, result.risk
-        reason = self.settings.limits.reason(self.doubt, self.risk)
+        self.disagreement, self.risk = result.disagreement, result.risk
+        reason = self.settings.limits.reason(self.disagreement, self.risk)
         if self.driving and (self.asks or reason):
             self._ask(reason, now)
             return False
@@ -259,8 +260,8 @@ class PolicyRunner:
 
     def _notice_silence(self, now: Instant) -> None:
         """Find the gap here, as no request finds it while no observation is complete."""
-        patience_s = max(self.settings.max_age_s.values())
-        if now.steady_ns - self._observed_ns > seconds_to_ns(patience_s):
+        timeout_s = max(self.settings.max_age_s.values())
+        if now.steady_ns - self._observed_ns > seconds_to_ns(timeout_s):
             self.gap = self.history.gap(now.ros_ns)
 
     def overdue_s(self, now: Instant) -> float:
@@ -271,9 +272,9 @@ class PolicyRunner:
         return waited_s if waited_s > self.settings.overdue_s else 0.0
 
     @property
-    def is_calm(self) -> bool:
-        """Whether doubt and risk are low enough for the policy to continue alone."""
-        return self.settings.limits.is_calm(self.doubt, self.risk)
+    def is_below_handback_threshold(self) -> bool:
+        """Whether disagreement and risk are low enough for the policy to continue alone."""
+        return self.settings.limits.is_below_handback_threshold(self.disagreement, self.risk)
 
     def _ask(self, reason: str, now: Instant) -> None:
         if not self.asks:
@@ -283,7 +284,7 @@ class PolicyRunner:
             name, value, limit = (
                 ("risk", self.risk, limits.risk)
                 if reason == RISK
-                else ("doubt", self.doubt, limits.doubt)
+                else ("disagreement", self.disagreement, limits.disagreement)
             )
             self._fall_silent(f"it asks for help: {name} {value:.3g} above {limit:.3g}", now)
 

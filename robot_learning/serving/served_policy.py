@@ -16,7 +16,7 @@ from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint
 from robot_learning.policies.errors import memory_errors_as
 from robot_learning.policies.gate import NEVER, Thresholds
-from robot_learning.policies.gate_folder import Gate, load_gate
+from robot_learning.policies.gate_folder import InterventionGate, load_gate
 from robot_learning.serving import devices
 from robot_learning.serving.backend_probe import ProbeReport, choose_backend
 from robot_learning.serving.chunk_planner import (
@@ -37,11 +37,11 @@ class ServingSettings(ServingOptions):
 
     Attributes:
         arms: number of arms that are served in one batch.
-        members: folders of further checkpoints, whose disagreement with the first is its doubt.
-        ask_above: doubt above which a policy that drives asks for help; None takes the threshold
-            of the gate.
-        gate: folder with the thresholds of doubt and risk (`policies.gate_folder`); None never
-            asks, unless `ask_above` is given.
+        members: folders of further checkpoints, whose disagreement with the first is measured.
+        ask_above: disagreement above which a policy that drives asks for help; None takes the
+            threshold of the gate.
+        gate: folder with the thresholds of disagreement and risk (`policies.gate_folder`); None
+            never asks, unless `ask_above` is given.
     """
 
     arms: int = 1
@@ -116,7 +116,7 @@ def serve_checkpoint(
         folder: folder of the checkpoint.
         profile: profile of the robot that the policy is to drive.
         settings: how the checkpoint is served; None takes the defaults.
-        beside: whether another policy drives meanwhile, from which no time must be taken.
+        beside: whether another policy drives in the meantime, from which no time must be taken.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged, or of another version.
@@ -148,7 +148,7 @@ def serve_checkpoint(
             beside=folder if beside else None,
         )
         client: PolicyClient = LocalPolicy(policy, backend, settings.seed)
-        gate = load_gate(settings.gate, device) if settings.gate else Gate(NEVER)
+        gate = load_gate(settings.gate, device) if settings.gate else InterventionGate(NEVER)
         if settings.members:
             others = [_member(name, profile, settings, device) for name in settings.members]
             client = Ensemble([client, *others], profile.position_range, gate.critic)
@@ -173,7 +173,7 @@ def serve_checkpoint(
 
 
 def _limits(thresholds: Thresholds, ask_above: float | None) -> Thresholds:
-    return thresholds if ask_above is None else replace(thresholds, doubt=ask_above)
+    return thresholds if ask_above is None else replace(thresholds, disagreement=ask_above)
 
 
 def _member(

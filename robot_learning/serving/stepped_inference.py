@@ -48,7 +48,7 @@ class SteppedInference:
         before, self._client = self._client, client
         before.close()
 
-    def close(self, patience_s: float = 1.0) -> bool:
+    def close(self, timeout_s: float = 1.0) -> bool:
         """Forget the requests that wait."""
         self._waiting.clear()
         return True

@@ -29,7 +29,7 @@ PRESSED_ACTIONS = {
 EVENT_TEXTS = {
     OperatorEvent.TAKE_OVER: "take over the robot",
     OperatorEvent.HAND_BACK: "hand back to the policy",
-    OperatorEvent.HOLD: "let go, the robot holds",
+    OperatorEvent.HOLD: "release; the robot holds",
     OperatorEvent.HALT: "STOP the robot (latched)",
     OperatorEvent.CLEAR_FAULT: "clear the latched stop",
     OperatorEvent.ENABLE: "enable the robot",

@@ -10,7 +10,7 @@ from robot_learning.teleop.device import RELEASING_EVENTS, OperatorEvent
 
 
 class EngagementKind(Enum):
-    """How an operator takes hold of the robot."""
+    """How an operator engages."""
 
     LATCHED = "latched"
     """the first motion engages, or `take_over`; `hold`, `hand_back` and `halt` release"""
@@ -60,24 +60,24 @@ class Engagement:
         return self._engaged
 
 
-class Retaking:
-    """Tells when an operator takes hold again so soon that no silence came between.
+class ReengageDetector:
+    """Detects an operator who engages again within the arbiter's timeout.
 
-    The arbiter takes silence for letting go. An operator who hands back and takes hold again within
+    The arbiter takes silence for letting go. An operator who hands back and engages again within
     its timeout was never silent: the arbiter sees somebody who has yielded and still sends, and
     ignores them until they let go for longer. They have to ask for the arm.
     """
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
         self._engaged = False
         self._let_go_ns: int | None = None
 
     def update(self, now_ns: int, engaged: bool) -> bool:
-        """Whether the operator has taken hold now, and had let go within the patience."""
+        """Whether the operator has engaged now, and had let go within the timeout."""
         if self._engaged and not engaged:
             self._let_go_ns = now_ns
         taken, self._engaged = engaged and not self._engaged, engaged
         if not taken or self._let_go_ns is None:
             return False
-        return (now_ns - self._let_go_ns) / NS_PER_S <= self._patience_s
+        return (now_ns - self._let_go_ns) / NS_PER_S <= self._timeout_s

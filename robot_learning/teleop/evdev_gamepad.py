@@ -93,7 +93,9 @@ class EvdevGamepad:
             while (event := self._device.read_one()) is not None:
                 self._take(event)
         except OSError as problem:
-            raise RobotConnectionError(f"the gamepad is gone: {problem.strerror}") from problem
+            raise RobotConnectionError(
+                f"the gamepad was disconnected: {problem.strerror}"
+            ) from problem
         pressed, self._pressed = self._pressed, set()
         buttons = (int(down or code in pressed) for code, down in self._buttons.items())
         return JoySample(now_ns, tuple(self._axes.values()), tuple(buttons))

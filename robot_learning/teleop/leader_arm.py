@@ -171,7 +171,7 @@ class LeaderArm(TeleopDevice):
         self._followed, jump = self._motion.follow(self._followed, position, elapsed_s)
         if jump:
             self._engaged = self._aligning = False
-            self._refusal = f"let go: {jump}; bring the arms together, then engage"
+            self._refusal = f"released: {jump}; bring the arms together, then engage"
         return _Reading(position, reading.receive_ns)
 
     def _answer(self, event: OperatorEvent, reading: _Reading, measured: FloatArray) -> _Reading:

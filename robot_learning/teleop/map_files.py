@@ -28,7 +28,7 @@ class MapFile:
     Attributes:
         schema_version: version of the format.
         device: device that the map is of.
-        engagement: how the operator takes hold; None for the usual way of the device.
+        engagement: how the operator engages; None for the usual way of the device.
         start_mode: whether the axes move the end effector or the joints at first.
     """
 

@@ -31,7 +31,7 @@ def check_device(name: str, map_name: str | None = None) -> None:
     if not is_own(name):
         if name not in OPERATOR_DEVICES:
             text = unknown_choice(_WHAT, name, OPERATOR_DEVICES)
-            raise ConfigurationError(f"{text}; or {_FORM} of your own")
+            raise ConfigurationError(f"{text}; or a {_FORM} of your own")
         return
     find_device(name)
     if map_name:

@@ -138,7 +138,7 @@ class SpaceMouse(TeleopDevice):
                 self._read_all(self._transport, now_ns, pressed)
             except (OSError, ValueError) as problem:
                 self.close()
-                self._lost = f"the SpaceMouse is gone: {problem}"
+                self._lost = f"the SpaceMouse was disconnected: {problem}"
         if self._transport is None:
             return self._panel.step(now_ns, {}, (), (), Health(False, self._lost))
         stale = now_ns - self._last_report_ns > STALE_S * NS_PER_S

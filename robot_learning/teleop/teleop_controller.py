@@ -5,7 +5,7 @@ in-process sessions alike. Three rules hold for every device:
 
 - engaging never jumps: the target starts where the robot's command stands (or where the robot
   is, when those are apart);
-- the target never runs away: each arm joint stays within a leash around the measured robot;
+- the target never runs away: each arm joint leads the measured robot by no more than a bound;
 - no joint's target moves faster than its speed limit, and none further out of its limits.
 """
 
@@ -45,11 +45,11 @@ class Speeds:
             limit.
         gripper_travel_s: time in which a gripper goes from open to closed.
         ramp_s: time to full speed after a key press; letting go stops at once.
-        leash_s: time at its speed limit by which an arm joint's target may lead the measured joint.
+        lead_s: time at its speed limit by which an arm joint's target may lead the measured joint.
             It must exceed the drive's tracking lag.
-        leash_max: largest lead of an arm joint's target, rad or m, whatever `leash_s` allows.
-        pose_leash_m: largest lead of a jogged pose before the end effector.
-        pose_leash_rad: largest rotation of a jogged pose ahead of the end effector.
+        lead_max: largest lead of an arm joint's target, rad or m, whatever `lead_s` allows.
+        pose_lead_m: largest lead of a jogged pose before the end effector.
+        pose_lead_rad: largest rotation of a jogged pose ahead of the end effector.
     """
 
     linear_m_s: tuple[Positive, Positive] = (0.05, 0.2)
@@ -58,10 +58,10 @@ class Speeds:
     home_fraction: ShareAbove0 = 0.15
     gripper_travel_s: Positive = 0.7
     ramp_s: Positive = 0.1
-    leash_s: Positive = 0.2
-    leash_max: Positive = 0.4
-    pose_leash_m: Positive = 0.02
-    pose_leash_rad: Positive = 0.1
+    lead_s: Positive = 0.2
+    lead_max: Positive = 0.4
+    pose_lead_m: Positive = 0.02
+    pose_lead_rad: Positive = 0.1
 
     def __post_init__(self) -> None:
         check(self)
@@ -116,11 +116,11 @@ class TeleopController:
         self._kinematics = kinematics
         self._speeds = speeds or Speeds()
         self._arm_joints = {arm.name: profile.joint_indices(arm.joints) for arm in profile.arms}
-        # A gripper that holds something is commanded past where it stands: it has no leash.
-        self._leash = np.full(len(profile.joints), np.inf)
+        # A gripper that holds something is commanded past where it stands: its lead is not bounded.
+        self._lead = np.full(len(profile.joints), np.inf)
         for indices in self._arm_joints.values():
-            reach = profile.velocity_max[indices] * self._speeds.leash_s
-            self._leash[indices] = np.minimum(reach, self._speeds.leash_max)
+            reach = profile.velocity_max[indices] * self._speeds.lead_s
+            self._lead[indices] = np.minimum(reach, self._speeds.lead_max)
 
     def step(
         self, state: TeleopState, wanted: TeleopInput, context: TeleopContext, dt_s: float
@@ -143,17 +143,17 @@ class TeleopController:
             state = TeleopState(start)
         else:
             start = state.position
-        leashed = np.clip(start, measured - self._leash, measured + self._leash)
-        # A joint that the leash moved has left the jogged pose; only its arm starts over.
-        moved = {arm: pose for arm, pose in state.poses.items() if self._kept(arm, start, leashed)}
-        work = _Step(leashed, moved, dict(state.deflection), dt_s, wanted.fast)
+        bounded = np.clip(start, measured - self._lead, measured + self._lead)
+        # A joint that the bound moved has left the jogged pose; only its arm starts over.
+        moved = {arm: pose for arm, pose in state.poses.items() if self._kept(arm, start, bounded)}
+        work = _Step(bounded, moved, dict(state.deflection), dt_s, wanted.fast)
         warnings = [] if len(moved) == len(state.poses) else ["the robot lags behind"]
         for motion in wanted.motions:
             warnings += self._move(work, motion)
         self._grip(work, wanted.grip)
         position = self._bounded(start, work.position, dt_s)
         if not np.isfinite(position).all():
-            return DISENGAGED, TeleopCommand(None, ("the target was not finite; let go",))
+            return DISENGAGED, TeleopCommand(None, ("the target was not finite; released",))
         next_state = TeleopState(position, work.next_poses, work.next_deflection)
         return next_state, TeleopCommand(position, tuple(warnings))
 
@@ -166,7 +166,7 @@ class TeleopController:
         if applied is None or applied.shape != measured.shape:
             own: FloatArray = measured.copy()
             return own
-        near = np.isfinite(applied) & (np.abs(applied - measured) <= self._leash)
+        near = np.isfinite(applied) & (np.abs(applied - measured) <= self._lead)
         start: FloatArray = np.where(near, applied, measured)
         return start
 
@@ -204,7 +204,7 @@ class TeleopController:
         work.position = solution.position
         outcome = solution.arms[jog.arm]
         work.next_poses[jog.arm] = move_towards(
-            outcome.pose, outcome.target, speeds.pose_leash_m, speeds.pose_leash_rad
+            outcome.pose, outcome.target, speeds.pose_lead_m, speeds.pose_lead_rad
         )
         return _explain(jog.arm, outcome)
 

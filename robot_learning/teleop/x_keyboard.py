@@ -70,12 +70,12 @@ class XKeyboard:
         """Codes of the keys that are physically down.
 
         Raises:
-            ConnectionError: the X server is gone.
+            ConnectionError: the X server has disconnected.
         """
         try:
             bits = self._display.query_keymap()
         except self._errors as problem:
-            raise ConnectionError("the X server is gone") from problem
+            raise ConnectionError("the X server has disconnected") from problem
         return frozenset(
             8 * index + bit for index, byte in enumerate(bits) if byte for bit in _set_bits(byte)
         )
@@ -84,14 +84,14 @@ class XKeyboard:
         """Whether our window has the keyboard; always True when the focus is not watched.
 
         Raises:
-            ConnectionError: the X server is gone.
+            ConnectionError: the X server has disconnected.
         """
         if self._home is None:
             return True
         try:
             return self._top_level(self._focus()) == self._home
         except self._errors as problem:
-            raise ConnectionError("the X server is gone") from problem
+            raise ConnectionError("the X server has disconnected") from problem
 
     def stop(self, listener: Any) -> None:
         """End pynput's `listener`, also one whose X server is going away."""

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from robot_learning.bringup.dagger import DAGGER
-from robot_learning.bringup.dataset_facts import DatasetFacts, dataset_facts
+from robot_learning.bringup.dataset_metadata import DatasetMetadata, dataset_metadata
 from robot_learning.bringup.plan import OnExit
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.resources import share_directory
@@ -66,13 +66,13 @@ def test_robot_task_rate_and_cameras_are_those_of_the_dataset(dataset):
     assert values(found["dagger_node"])["run"] == "runs/push-dagger"
 
 
-def test_the_facts_of_a_dataset_with_compressed_images_and_without_images(tmp_path, dataset):
+def test_the_metadata_of_a_dataset_with_compressed_images_and_without_images(tmp_path, dataset):
     column = Column("images/front", IMAGE, "uint8", Encoding.JPEG)
     decisions = Stream("decision", 100.0, 0.05, (ACTIONS,))
     streams = (decisions, Stream("front", 30.0, 0.1, (column,)))
     info = DatasetInfo("desk_arm", "lift", 50.0, streams, ())
     (tmp_path / "dataset.json").write_text(info.to_json())
-    assert dataset_facts(dataset) == DatasetFacts("desk_arm", "lift", 50.0, ("front",), False)
+    assert dataset_metadata(dataset) == DatasetMetadata("desk_arm", "lift", 50.0, ("front",), False)
     info = DatasetInfo("desk_arm", "lift", 50.0, (decisions,), ())
     (tmp_path / "dataset.json").write_text(info.to_json())
     assert values(nodes(dataset=dataset)["robot_node"])["cameras"] == ["none"]

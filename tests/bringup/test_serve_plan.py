@@ -117,7 +117,7 @@ def test_a_training_stands_for_its_best_checkpoint(tmp_path):
         ({"checkpoint": "/nowhere"}, "/nowhere: no checkpoint here"),
         ({"execution": "ensembling"}, "did you mean 'temporal_ensembling'"),
         ({"members": "/nowhere"}, "/nowhere: no checkpoint here"),
-        ({"members": "auto"}, "members: none were trained beside ''; name them"),
+        ({"members": "auto"}, "members: none were trained next to ''; name them"),
         ({"gate": "auto"}, "robot-learning gate makes one"),
         ({"gate": "/somewhere"}, "name its members"),
         ({"ask_above": "0.2"}, "name its members"),

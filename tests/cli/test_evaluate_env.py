@@ -1,4 +1,4 @@
-"""`evaluate` of policies for gymnasium environments: figures, films, and what is never imported."""
+"""`evaluate` of policies for gymnasium environments: figures, videos, what is not imported."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_environment_that_it_was_trained_in(capsys: pytest.CaptureFixture[st
     assert "CartPole-v1: 8 episodes" in out
     assert "mean_return (environment's reward)" in out
     assert "paired: both" in out
-    assert "gate passed" in out
+    assert "success threshold reached" in out
     plain = json.loads(Path("f.json").read_text())["evaluations"]["run"]
     assert len(plain["episodes"]) == 8
     assert all(e["success"] == (e["return"] >= 20) for e in plain["episodes"])
@@ -133,8 +133,8 @@ def test_the_film_tells_what_became_of_each_episode(pendulum: str) -> None:
     wanted, failed = max(returns), sum(value < max(returns) for value in returns)
     assert 0 < failed < 6, "the return tells episodes apart here"
     options = ["--episodes", "6", "--success-return", str(wanted)]
-    films = ["--video", "v.mp4", "--video-episodes", str(failed + 1)]
-    assert main(["evaluate", "run", *options, *films]) == 0
+    videos = ["--video", "v.mp4", "--video-episodes", str(failed + 1)]
+    assert main(["evaluate", "run", *options, *videos]) == 0
     with av.open("v.mp4") as container:
         corners = [frame.to_ndarray(format="rgb24")[4, 3] for frame in container.decode(video=0)]
     reds = np.array([corner[0] > 180 for corner in corners], int)

@@ -68,7 +68,7 @@ def test_rounds_that_are_stopped_say_how_they_go_on(
     said = capfd.readouterr().err.splitlines()
     assert said[0].startswith("rounds: ")
     assert "done, of 3 each, 0 s so far" in said[0]
-    assert "is saved, the same command with --resume goes on" in said[-1]
+    assert "is saved; the same command with --resume continues" in said[-1]
 
 
 def test_demonstrations_that_are_stopped_say_where_the_finished_ones_are(

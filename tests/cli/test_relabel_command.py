@@ -217,7 +217,7 @@ def test_the_scripted_hand_starts_over_where_rows_are_left_out(rollout: Path) ->
         (["0", "--device", "scripted", "--picture", "x.gif"], r"ends with .jpg"),
         (["0", "--device", "scripted", "--picture", "/nowhere/x.jpg"], "no such folder"),
         (["0", "--device", "scripted", "--rows", "5:5"], "no row was chosen"),
-        (["0", "--anew", "--window"], "--anew, --window: only with --device"),
+        (["0", "--restart", "--window"], "--restart, --window: only with --device"),
         (["0", "--method", "segment", "--speed", "1"], "--method, --speed: only with --device"),
     ],
 )
@@ -228,7 +228,7 @@ def test_a_device_that_cannot_label_is_one_line(
     error = capsys.readouterr().err.strip()
     assert said in error and "\n" not in error
     assert main(["relabel", str(dataset), "--list"]) == 0
-    assert "no label layer, and no sitting that was cut off" in capsys.readouterr().out
+    assert "no label layer, and no interrupted labelling session" in capsys.readouterr().out
 
 
 def test_episodes_that_are_still_cut_off_are_told(

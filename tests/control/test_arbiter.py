@@ -65,7 +65,7 @@ def test_a_human_drives_within_the_tick_and_silence_holds(rig):
     assert (decision.mode, decision.source) == (Mode.HUMAN, Source.HUMAN)
     rig.run(10, human=HERE)
     silent = [rig.tick().mode for _ in range(9)]
-    # 0.15 s at 50 Hz: seven ticks of patience
+    # 0.15 s at 50 Hz: seven ticks of silence
     assert silent == [Mode.HUMAN] * 7 + [Mode.HOLD] * 2
     assert "no command from the human for 0.16 s" in rig.decisions[-2].reasons[0]
 
@@ -154,7 +154,7 @@ def test_an_exhausted_chunk_gives_hold_although_it_is_sent_again(rig):
         if rig.tick(policy=chunk).mode is not Mode.POLICY:
             break
     assert rig.last.mode is Mode.HOLD
-    # 0.2 s of chunk and 0.15 s of patience, although the policy was heard a tick ago
+    # 0.2 s of chunk and 0.15 s of tolerance, although the policy was heard a tick ago
     assert rig.decisions[-2].ages.policy_receipt_s == 0.02
     assert rig.decisions[-2].ages.policy_stamp_s == pytest.approx(0.34)
     assert "chunk ended 0.16 s ago" in rig.last.reasons[0]

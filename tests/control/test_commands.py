@@ -114,7 +114,7 @@ def test_a_refused_command_does_not_count_as_a_sign_of_life(rig):
 def test_columns_are_brought_into_order(rig):
     order = [3, 1, 0, 2]
     raw = rig.human(HERE[order], joint_names=[NAMES[index] for index in order])
-    checked = rig.settings.human_gate.check(raw, NAMES)
+    checked = rig.settings.human_validator.check(raw, NAMES)
     assert isinstance(checked, Trajectory)
     np.testing.assert_array_equal(checked.positions, [HERE])
 
@@ -133,9 +133,9 @@ def test_wrong_measurements_are_refused(rig, position, text):
 
 
 def test_a_measurement_from_the_future_is_refused(rig):
-    gate = rig.settings.measured_gate
+    validator = rig.settings.measured_validator
     late = Measured(rig.ros_ns + 200 * MS, rig.steady_ns, HERE)
-    assert "in the future" in gate.check_stamp(late.stamp_ns, None, rig.now).text
+    assert "in the future" in validator.check_stamp(late.stamp_ns, None, rig.now).text
 
 
 def test_the_arrays_of_a_sender_are_not_shared(rig):

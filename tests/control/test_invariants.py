@@ -300,7 +300,7 @@ def test_no_motion_in_disabled_hold_and_fault(played, scenario):
 @over_scenarios
 def test_never_policy_without_a_fresh_policy(played, scenario):
     trace, arbiter = played(scenario)
-    patience = arbiter.settings.patience
+    tolerances = arbiter.settings.tolerances
     valid = []
     for before, tick in zip([trace[0], *trace], trace, strict=False):
         if before.decision.policy_reset or tick.now.ros_ns < before.now.ros_ns:
@@ -309,8 +309,8 @@ def test_never_policy_without_a_fresh_policy(played, scenario):
         if tick.decision.mode is not Mode.POLICY:
             continue
         assert any(
-            (tick.now.steady_ns - raw.receipt_ns) / S <= patience.policy_timeout_s
-            and (tick.now.ros_ns - raw.stamp_ns) / S <= raw.offsets_s[-1] + patience.policy_hold_s
+            (tick.now.steady_ns - raw.receipt_ns) / S <= tolerances.policy_timeout_s
+            and (tick.now.ros_ns - raw.stamp_ns) / S <= raw.offsets_s[-1] + tolerances.policy_hold_s
             for raw in valid
         )
         if before.decision.mode is not Mode.POLICY:
@@ -321,7 +321,7 @@ def test_never_policy_without_a_fresh_policy(played, scenario):
 def test_a_human_command_wins_within_a_tick(played, scenario):
     """Unless they let go themselves, by hand_back or hold without a pause since."""
     trace, arbiter = played(scenario)
-    timeout_ns = arbiter.settings.patience.human_timeout_s * S
+    timeout_ns = arbiter.settings.tolerances.human_timeout_s * S
     let_go, last_ns, well_ns = False, None, None
     for before, tick in zip([trace[0], *trace], trace, strict=False):
         if not tick.robot_well:

@@ -29,7 +29,7 @@ def test_limits_can_be_tightened_only(profile):
 
 
 def test_alignment_may_be_given_by_name(profile):
-    assert arbiter_settings(profile, alignment="clutch").patience.alignment is Alignment.CLUTCH
+    assert arbiter_settings(profile, alignment="clutch").tolerances.alignment is Alignment.CLUTCH
 
 
 @pytest.mark.parametrize(

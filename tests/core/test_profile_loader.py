@@ -185,9 +185,7 @@ JOINT_KEYS = (
             "underscores",
             id="camera that is no topic",
         ),
-        pytest.param(
-            set_joint(1, name="turn"), "joints: the name 'turn' stands twice", id="joint twice"
-        ),
+        pytest.param(set_joint(1, name="turn"), "joints: duplicate name 'turn'", id="joint twice"),
         pytest.param(
             lambda p: p.update(control_rate_hz=-100),
             "control_rate_hz: expected above 0, found -100",
@@ -205,7 +203,7 @@ JOINT_KEYS = (
         ),
         pytest.param(
             lambda p: p["arms"][0].update(joints=["turn", "turn"]),
-            "arms[0].joints: 'turn' stands twice",
+            "arms[0].joints: duplicate value 'turn'",
             id="arm with a joint twice",
         ),
         pytest.param(
@@ -279,7 +277,7 @@ JOINT_KEYS = (
         ),
         pytest.param(
             lambda p: p["cameras"].append(p["cameras"][0].copy()),
-            "cameras: the name 'front' stands twice",
+            "cameras: duplicate name 'front'",
             id="camera twice",
         ),
         pytest.param(
@@ -344,7 +342,7 @@ def test_a_missing_mjcf_file_is_named(refusal: Callable[[Change], str], tmp_path
 
 def test_a_key_given_twice_in_the_file_is_refused(profile_file: Path) -> None:
     profile_file.write_text(profile_file.read_text() + "name: again\n")
-    with pytest.raises(ProfileError, match="the key 'name' stands twice"):
+    with pytest.raises(ProfileError, match="duplicate key 'name'"):
         load_profile(profile_file)
 
 

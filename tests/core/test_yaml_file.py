@@ -14,8 +14,8 @@ from robot_learning.core.yaml_file import decode_yaml, read_yaml
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("a: 1\na: 2\n", "the key 'a' stands twice"),
-        ("a: {b: 1, b: 2}\n", "the key 'b' stands twice"),
+        ("a: 1\na: 2\n", "duplicate key 'a'"),
+        ("a: {b: 1, b: 2}\n", "duplicate key 'b'"),
         ("a: [1\n", "not valid YAML"),
         ("- 1\n", "expected a mapping of keys to values, found a list of 1"),
         ("", "expected a mapping of keys to values, found nothing"),

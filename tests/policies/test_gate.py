@@ -7,7 +7,7 @@ from robot_learning.policies.gate import NOVELTY, RISK, Thresholds, disagreement
 
 
 @pytest.mark.parametrize(
-    ("doubt", "risk", "expected"),
+    ("disagreement", "risk", "expected"),
     [
         (1.0, 0.5, ""),
         (1.1, 0.9, NOVELTY),
@@ -17,17 +17,22 @@ from robot_learning.policies.gate import NOVELTY, RISK, Thresholds, disagreement
         (None, None, ""),
     ],
 )
-def test_why_help_is_asked_for(doubt, risk, expected):
-    assert Thresholds(doubt=1.0, risk=0.5).reason(doubt, risk) == expected
-    assert Thresholds().reason(doubt, risk) == "", "never is never"
+def test_why_help_is_asked_for(disagreement, risk, expected):
+    assert Thresholds(disagreement=1.0, risk=0.5).reason(disagreement, risk) == expected
+    assert Thresholds().reason(disagreement, risk) == "", "never is never"
 
 
 @pytest.mark.parametrize(
-    ("doubt", "risk", "calm"),
+    ("disagreement", "risk", "calm"),
     [(0.0, 0.2, True), (0.0, 0.3, False), (2.0, 0.0, False), (0.0, None, True)],
 )
-def test_a_policy_is_calm_again_below_the_lower_threshold_of_risk(doubt, risk, calm):
-    assert Thresholds(doubt=1.0, risk=0.5, calm_risk=0.2).is_calm(doubt, risk) is calm
+def test_a_policy_is_calm_again_below_the_lower_threshold_of_risk(disagreement, risk, calm):
+    assert (
+        Thresholds(disagreement=1.0, risk=0.5, handback_risk=0.2).is_below_handback_threshold(
+            disagreement, risk
+        )
+        is calm
+    )
 
 
 def test_disagreement_is_the_norm_of_the_scaled_variances():

@@ -88,8 +88,8 @@ def test_with_a_gamepad_row_by_row(
         [(KEY, LEFT_BUMPER, 1)],
         [(AXIS, LEFT_Y, -32768)],
     ]
-    sitting = ["relabel", str(rollout), "0", "--device", "gamepad", "--rows", "20:30"]
-    assert main([*sitting, "--speed", "1"]) == 0
+    command = ["relabel", str(rollout), "0", "--device", "gamepad", "--rows", "20:30"]
+    assert main([*command, "--speed", "1"]) == 0
     said = capsys.readouterr().out
     assert "no keyboard here" in said and "layer 0, 9 rows labelled" in said
     (layer,) = layers(rollout)
@@ -105,10 +105,10 @@ def test_what_is_thrown_away_lies_in_the_trash(
     rollout: Path, pad: type[KernelPad], capsys: pytest.CaptureFixture[str]
 ) -> None:
     pad.script = [[(KEY, LEFT_BUMPER, 1)], [(AXIS, LEFT_Y, -32768)], [], [(KEY, GUIDE, 1)]]
-    sitting = ["relabel", str(rollout), "0", "--device", "gamepad", "--rows", "20:30"]
-    assert main([*sitting, "--speed", "1"]) == 1
+    command = ["relabel", str(rollout), "0", "--device", "gamepad", "--rows", "20:30"]
+    assert main([*command, "--speed", "1"]) == 1
     place = rollout / "trash" / "episode_000000.jsonl"
-    assert f"what was labelled lies in {place}" in capsys.readouterr().out
+    assert f"what was labelled is in {place}" in capsys.readouterr().out
     assert place.read_text().count("labelled") == 2
     assert layers(rollout) == []
 
@@ -116,8 +116,8 @@ def test_what_is_thrown_away_lies_in_the_trash(
 def test_a_segment_cannot_be_marked_without_a_key_for_it(
     rollout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sitting = ["relabel", str(rollout), "0", "--device", "spacemouse", "--method", "segment"]
-    assert main(sitting) == 2
+    command = ["relabel", str(rollout), "0", "--device", "spacemouse", "--method", "segment"]
+    assert main(command) == 2
     assert "--device spacemouse cannot mark a segment: give it" in capsys.readouterr().err
 
 
@@ -145,8 +145,8 @@ def test_with_a_spacemouse_by_segment(
     cap = {"vendor_id": 0x256F, "product_id": 0xC635, "usage_page": 1, "usage": 8, "path": b"x"}
     module.enumerate = lambda: [cap]
     monkeypatch.setitem(sys.modules, "hid", module)
-    sitting = ["relabel", str(rollout), "0", "--device", "spacemouse", "--method", "segment"]
-    assert main([*sitting, "--rows", "20:40"]) == 0
+    command = ["relabel", str(rollout), "0", "--device", "spacemouse", "--method", "segment"]
+    assert main([*command, "--rows", "20:40"]) == 0
     assert "layer 0, 20 rows labelled" in capsys.readouterr().out
     (layer,) = layers(rollout)
     assert np.flatnonzero(layer.mask).tolist() == list(range(20, 40))

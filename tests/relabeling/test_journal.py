@@ -1,4 +1,4 @@
-"""The journal of a sitting: what is read is what was written, and nothing else is taken for one."""
+"""The journal of a labelling session: what is read is what was written, and nothing else."""
 
 import errno
 import json
@@ -17,7 +17,7 @@ from robot_learning.relabeling.journal import (
     Entry,
     Kind,
     RelabelJournal,
-    Sitting,
+    SessionHeader,
     fits,
     journal_path,
     read_journal,
@@ -26,7 +26,7 @@ from robot_learning.relabeling.journal import (
 )
 
 EPISODE = "episode_000007.hdf5"
-SITTING = Sitting(EPISODE, "abc", 100, 3, "ana", "step", (40, 41, 60))
+HEADER = SessionHeader(EPISODE, "abc", 100, 3, "ana", "step", (40, 41, 60))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def journal(path: Path) -> RelabelJournal:
-    journal = RelabelJournal(path, SITTING)
+    journal = RelabelJournal(path, HEADER)
     journal.begin("keyboard")
     return journal
 
@@ -54,7 +54,7 @@ def test_every_entry_is_on_the_disk_at_once(journal: RelabelJournal, path: Path)
         journal.add(entry)
         # Not closed: this is what a kill leaves.
         again = read_journal(path)
-        assert again.sitting == SITTING and again.devices == ["keyboard"]
+        assert again.header == HEADER and again.devices == ["keyboard"]
         assert len(again.entries) == count
     for written, read in zip(given, again.entries, strict=True):
         assert (written.kind, written.row, written.strayed) == (read.kind, read.row, read.strayed)
@@ -126,7 +126,7 @@ def test_what_is_damaged_or_foreign_is_refused_and_stays(
     path.write_bytes(data)
     with pytest.raises(DatasetError, match=said) as caught:
         read_journal(path)
-    assert str(path) in str(caught.value) and "--anew" in str(caught.value)
+    assert str(path) in str(caught.value) and "--restart" in str(caught.value)
     assert path.read_bytes() == data
 
 
@@ -135,25 +135,25 @@ def test_what_is_damaged_or_foreign_is_refused_and_stays(
     [
         ({"digest": "def"}, "made for another recording than episode_000007.hdf5 is now"),
         ({"length": 90}, "another recording"),
-        ({"rows": (40, 41)}, "a sitting was cut off .3 rows from 40 to 60, by step, author ana"),
+        ({"rows": (40, 41)}, "session was interrupted .3 rows from 40 to 60, by step, author ana"),
         ({"rows": ()}, "this is another .0 rows, by step, author ana"),
-        ({"author": "bo"}, "go on with the same rows, method and author"),
+        ({"author": "bo"}, "continue with the same rows, method and author"),
         ({"method": "segment"}, "this is another .3 rows from 40 to 60, by segment"),
     ],
 )
-def test_the_journal_of_another_sitting_is_refused(
+def test_the_journal_of_another_session_is_refused(
     journal: RelabelJournal, wanted: dict[str, Any], said: str
 ) -> None:
-    fits(journal, SITTING)
-    fits(journal, replace(SITTING, rows=()), any_rows=True)
+    fits(journal, HEADER)
+    fits(journal, replace(HEADER, rows=()), any_rows=True)
     with pytest.raises(DatasetError, match=said):
-        fits(journal, replace(SITTING, **wanted))
+        fits(journal, replace(HEADER, **wanted))
 
 
 @pytest.mark.parametrize("rows", [(), (41, 40), (40, 40), (-1, 40), (40, 100)])
 def test_rows_that_there_are_not_are_refused(tmp_path: Path, rows: tuple[int, ...]) -> None:
     path = tmp_path / "relabelling" / "episode_000000.jsonl"
-    journal = RelabelJournal(path, replace(SITTING, rows=rows))
+    journal = RelabelJournal(path, replace(HEADER, rows=rows))
     journal.begin("keyboard")
     with pytest.raises(DatasetError, match="rows that are none of 100, or not in order"):
         read_journal(path)
@@ -205,7 +205,7 @@ def test_it_is_set_aside_in_the_trash_and_removed_in_the_end(
     assert place.parent == tmp_path / "trash"
     assert not unfinished(tmp_path, EPISODE) and set_aside(tmp_path, EPISODE) is None
     journal.close()
-    second = RelabelJournal(path, SITTING)
+    second = RelabelJournal(path, HEADER)
     second.begin("keyboard")
     assert unfinished(tmp_path, EPISODE)
     second.remove()

@@ -237,7 +237,7 @@ def test_what_the_operator_asks_for(
 
 @pytest.mark.parametrize("method", list(Method))
 @pytest.mark.parametrize("simulated", [True, False])
-def test_what_was_recorded_of_a_sitting_leads_to_where_it_stood(
+def test_what_was_recorded_of_a_session_leads_to_where_it_stood(
     rows: RecordedRows,
     robot: MujocoRobot,
     make_session: Callable[..., RelabelSession],

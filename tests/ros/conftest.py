@@ -28,10 +28,10 @@ from x_server import start_x_server
 from robot_learning.bringup.plan import NodeSpec, middleware_environment
 from robot_learning.core.clocks import SteadyClock
 from robot_learning.ros.common.host import Host
-from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.common.service_calls import ServiceCalls
 
 MARK = "ROBOT_LEARNING_TEST"
-PATIENCE_S = 240.0
+TIMEOUT_S = 240.0
 """Only a test that has failed waits so long, however busy the machine is."""
 
 
@@ -128,7 +128,7 @@ class Running:
 
     def await_output(self, text: str) -> None:
         """Wait until it has written `text`."""
-        give_up_s = time.monotonic() + PATIENCE_S
+        give_up_s = time.monotonic() + TIMEOUT_S
         while text not in self.output:
             assert self.process.poll() is None, f"it ended before '{text}': {self.output}"
             assert time.monotonic() < give_up_s, f"'{text}' never came: {self.output}"
@@ -141,7 +141,7 @@ class Running:
 
     def wait(self) -> int:
         """The exit code, once it has ended."""
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(TIMEOUT_S)
 
     def end(self) -> None:
         """Kill it and everything in its session."""
@@ -217,7 +217,7 @@ class Peer:
         self.received: dict[str, list[Any]] = {}
         self.clock = SteadyClock()
         # It is the host of its own calls.
-        self._calls = Calls(self.node, cast(Host, self))
+        self._calls = ServiceCalls(self.node, cast(Host, self))
 
     def subscribe(self, kind: type, topic: str, profile: Any) -> list[Any]:
         """Subscribe; the list returned grows with each message."""
@@ -227,7 +227,7 @@ class Peer:
 
     def spin_until(self, condition: Callable[[], Any]) -> Any:
         """Serve callbacks until `condition` is true, and return what it gave."""
-        give_up_s = time.monotonic() + PATIENCE_S
+        give_up_s = time.monotonic() + TIMEOUT_S
         while not (result := condition()):
             assert time.monotonic() < give_up_s, "the condition was never met"
             self.spin()

@@ -88,8 +88,8 @@ def test_a_node_that_refuses_its_parameters_ends_everything(start):
     assert "[robot_node] error: unknown task 'lft'" in up.output
 
 
-def test_the_demonstration_lifts_the_cube_and_films_it(start, tmp_path):
-    video = tmp_path / "films" / "lift.mp4"
+def test_the_demonstration_lifts_the_cube_and_records_a_video(start, tmp_path):
+    video = tmp_path / "videos" / "lift.mp4"
     demo = start(CLI, "demo", "--pick", "--video", str(video))
     assert demo.wait() == 0, demo.output
     for text in ("reached", "lifted", "control loop", "limits hit", "lift.mp4"):

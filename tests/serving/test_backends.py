@@ -138,7 +138,7 @@ def test_what_takes_minutes_to_export_is_only_exported_when_asked_for(monkeypatc
     assert backend.name == "eager"
     remarks = [candidate.remark for candidate in report.candidates]
     assert remarks[1:] == [
-        "not tried: another policy drives meanwhile",
+        "not tried: another policy drives in the meantime",
         "not tried: its export takes minutes; ask for it",
     ]
 

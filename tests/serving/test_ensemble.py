@@ -1,4 +1,4 @@
-"""Members that disagree are doubtful; a doubtful policy asks for help and waits for an answer."""
+"""A policy whose members disagree is uncertain: it asks for help and waits for an answer."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.errors import CheckpointError
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.gate import NOVELTY, RISK, Thresholds
-from robot_learning.policies.gate_folder import Critic, Gate, load_gate, save_gate
+from robot_learning.policies.gate_folder import Critic, InterventionGate, load_gate, save_gate
 from robot_learning.policies.spec import ObservationSpec, PolicySpec
 from robot_learning.serving.chunk_planner import planner_settings
 from robot_learning.serving.ensemble import Ensemble
@@ -26,7 +26,7 @@ from robot_learning.serving.served_policy import ServingSettings, serve_checkpoi
 KEY = "obs/joint_position"
 SPEC = steering_spec(["pan", "tilt"], action_steps=4, executed_steps=2)
 PERIOD_NS = 20_000_000
-LIMITS = Thresholds(doubt=0.2, risk=0.6, calm_risk=0.3)
+LIMITS = Thresholds(disagreement=0.2, risk=0.6, handback_risk=0.3)
 
 
 def member(*target, spec=SPEC, gain=0.5):
@@ -37,16 +37,16 @@ def window(*joints, stamp_ns=0):
     return Window(stamp_ns, {KEY: np.array([joints], np.float32)})
 
 
-def test_doubt_is_the_norm_of_the_variances_where_the_members_disagree_most():
+def test_disagreement_is_the_norm_of_the_variances_where_the_members_disagree_most():
     ensemble = Ensemble([member(1.0, 0.0), member(-1.0, 0.0)], np.array([2.0, 1.0]))
     windows = [window(0.0, 0.0), window(0.5, 0.0)]
     actions = ensemble.infer(windows, [None, None])
     np.testing.assert_allclose(actions[0, :, 0], [0.5, 0.75, 0.875, 0.9375])
     # Of the two executed steps the second: 0.75 and -0.75 of a range of 2.
-    np.testing.assert_allclose(ensemble.doubt(windows, actions), [0.375**2] * 2, rtol=1e-6)
+    np.testing.assert_allclose(ensemble.disagreement(windows, actions), [0.375**2] * 2, rtol=1e-6)
     agreeing = Ensemble([member(1.0, 0.3), member(1.0, 0.3)], np.ones(2))
-    assert agreeing.doubt(windows, agreeing.infer(windows, [None, None])).max() == 0.0
-    assert member(1.0, 0.0).doubt(windows, actions) is None
+    assert agreeing.disagreement(windows, agreeing.infer(windows, [None, None])).max() == 0.0
+    assert member(1.0, 0.0).disagreement(windows, actions) is None
 
 
 def test_members_that_see_or_do_something_else_are_refused():
@@ -65,9 +65,9 @@ def test_an_ensemble_is_served_from_several_checkpoints(tmp_path, desk_arm, targ
     settings = ServingSettings(device="cpu", members=(str(folders[1]),), ask_above=0.2)
     served = serve_checkpoint(folders[0], desk_arm, settings)
     seen = [Window(0, {KEY: desk_arm.home.astype(np.float32)[None]})]
-    (doubt,) = served.client.doubt(seen, served.client.infer(seen, [None]))
-    assert doubt > 0.0
-    assert served.runner.limits == Thresholds(doubt=0.2)
+    (disagreement,) = served.client.disagreement(seen, served.client.infer(seen, [None]))
+    assert disagreement > 0.0
+    assert served.runner.limits == Thresholds(disagreement=0.2)
     assert served.runner.expected_delay_s == 2 * served.probe.median_s
     alone = serve_checkpoint(folders[0], desk_arm, ServingSettings(device="cpu"))
     assert alone.runner.limits == Thresholds()
@@ -82,21 +82,21 @@ def runner():
     return one
 
 
-def answer(runner, now_ns, doubt, risk=None):
-    """One observation, and an answer with this doubt; what is sent then."""
+def answer(runner, now_ns, disagreement, risk=None):
+    """One observation, and an answer with this disagreement; what is sent then."""
     now = Instant.lockstep(now_ns)
     runner.observe(KEY, now_ns, np.zeros(2), now)
     request = runner.request(now_ns, now)
     assert request is not None
-    runner.take(InferenceResult(request, np.zeros((4, 2)), "", 0, 0, doubt, risk), now)
+    runner.take(InferenceResult(request, np.zeros((4, 2)), "", 0, 0, disagreement, risk), now)
     return runner.output(now)
 
 
-@pytest.mark.parametrize("doubt", [0.3, float("nan")])
-def test_a_doubtful_policy_sends_nothing_until_it_is_answered(runner, doubt):
+@pytest.mark.parametrize("disagreement", [0.3, float("nan")])
+def test_an_uncertain_policy_sends_nothing_until_it_is_answered(runner, disagreement):
     times = iter(range(PERIOD_NS, 10**12, 10 * PERIOD_NS))
     assert answer(runner, next(times), 0.1) is not None
-    assert answer(runner, next(times), doubt) is None
+    assert answer(runner, next(times), disagreement) is None
     assert (runner.asks, runner.counts.asked) == (True, 1)
     assert "asks for help" in runner.counts.last_problem
     # However long it drives on, and although it would know better by now.
@@ -104,19 +104,19 @@ def test_a_doubtful_policy_sends_nothing_until_it_is_answered(runner, doubt):
     assert runner.counts.asked == 1
     # The arbiter holds: it proposes again, so that it can be handed back to.
     runner.driving = False
-    assert answer(runner, next(times), doubt) is not None
+    assert answer(runner, next(times), disagreement) is not None
     runner.driving, runner.asks = True, False
     assert answer(runner, next(times), 0.2) is not None
     assert not runner.asks
 
 
-def test_while_somebody_else_drives_doubt_silences_nobody(runner):
+def test_while_somebody_else_drives_disagreement_silences_nobody(runner):
     runner.driving = False
     assert answer(runner, PERIOD_NS, 0.9) is not None
-    assert (runner.asks, runner.doubt) == (False, 0.9)
+    assert (runner.asks, runner.disagreement) == (False, 0.9)
 
 
-def test_who_is_never_to_ask_does_not_whatever_the_doubt(runner):
+def test_who_is_never_to_ask_does_not_whatever_the_disagreement(runner):
     runner.settings = replace(runner.settings, limits=Thresholds())
     assert answer(runner, PERIOD_NS, float("nan")) is not None
     assert not runner.asks
@@ -124,13 +124,13 @@ def test_who_is_never_to_ask_does_not_whatever_the_doubt(runner):
 
 def test_a_policy_asks_because_of_risk_too_and_says_why(runner):
     assert answer(runner, PERIOD_NS, 0.1, 0.6) is not None
-    assert not runner.is_calm, "riskier than half of the states"
+    assert not runner.is_below_handback_threshold, "riskier than half of the states"
     assert answer(runner, 11 * PERIOD_NS, 0.1, 0.7) is None
     assert (runner.asks, runner.reason) == (True, RISK)
     assert "risk 0.7 above 0.6" in runner.counts.last_problem
     runner.driving, runner.asks = False, False
     assert answer(runner, 51 * PERIOD_NS, 0.1, 0.2) is not None
-    assert runner.is_calm
+    assert runner.is_below_handback_threshold
     runner.driving = True
     assert answer(runner, 61 * PERIOD_NS, 0.9, 0.9) is None
     assert runner.reason == NOVELTY, "novelty comes first"
@@ -167,7 +167,7 @@ def test_a_gate_is_served_from_its_folder_and_needs_its_ensemble(tmp_path, desk_
     ]
     joints = len(desk_arm.joints)
     critic = replace(critic_of(2 * joints), action_scale=np.ones(joints))
-    save_gate(tmp_path / "gate", Gate(LIMITS, critic, {"rows": 7}), CheckpointDetails())
+    save_gate(tmp_path / "gate", InterventionGate(LIMITS, critic, {"rows": 7}), CheckpointDetails())
     gate = load_gate(tmp_path / "gate")
     assert (gate.thresholds, gate.source) == (LIMITS, {"rows": 7})
     given = ServingSettings(device="cpu", members=(str(folders[1]),), gate=str(tmp_path / "gate"))
@@ -177,7 +177,7 @@ def test_a_gate_is_served_from_its_folder_and_needs_its_ensemble(tmp_path, desk_
     (risk,) = served.client.risk(seen, served.client.infer(seen, [None]))
     assert risk == pytest.approx(1.0 - desk_arm.home[0])
     louder = serve_checkpoint(folders[0], desk_arm, replace(given, ask_above=0.9))
-    assert louder.runner.limits == replace(LIMITS, doubt=0.9)
+    assert louder.runner.limits == replace(LIMITS, disagreement=0.9)
     with pytest.raises(ConfigurationError, match="name its further members"):
         serve_checkpoint(folders[0], desk_arm, replace(given, members=()))
 

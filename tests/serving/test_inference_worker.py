@@ -13,7 +13,7 @@ from robot_learning.serving.inference_worker import InferenceRequest, InferenceW
 from robot_learning.serving.observation_history import Window
 from robot_learning.serving.policy_client import PolicyClient
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 class Counting(PolicyClient):
@@ -31,7 +31,7 @@ class Counting(PolicyClient):
 
     def infer(self, windows, prefixes):
         self.entered.set()
-        assert self.gate.wait(PATIENCE_S)
+        assert self.gate.wait(TIMEOUT_S)
         self.batches.append([window.stamp_ns for window in windows])
         if self.error is not None:
             raise self.error
@@ -47,7 +47,7 @@ class Inbox:
         self.worker = InferenceWorker(client, self.arrived.release, **options)
 
     def next(self):
-        assert self.arrived.acquire(timeout=PATIENCE_S)
+        assert self.arrived.acquire(timeout=TIMEOUT_S)
         return self.worker.take_results()
 
 
@@ -75,7 +75,7 @@ def test_a_request_is_answered_with_its_times(inbox):
     (result,) = box.next()
     assert result.request is asked
     assert result.actions.shape == (16, 1) and result.actions[0, 0] == 3.0
-    assert 0.0 <= result.inference_s < PATIENCE_S
+    assert 0.0 <= result.inference_s < TIMEOUT_S
 
 
 def test_of_each_arm_only_the_newest_request_waits_and_all_arms_go_into_one_batch(inbox):
@@ -83,7 +83,7 @@ def test_of_each_arm_only_the_newest_request_waits_and_all_arms_go_into_one_batc
     box = inbox(client, arms=3)
     client.gate.clear()
     box.worker.submit(request(1))
-    assert client.entered.wait(PATIENCE_S)
+    assert client.entered.wait(TIMEOUT_S)
     for arm, stamp in ((0, 2), (0, 3), (2, 4), (1, 5)):
         box.worker.submit(request(stamp, arm))
     client.gate.set()
@@ -96,7 +96,7 @@ def test_of_each_arm_only_the_newest_request_waits_and_all_arms_go_into_one_batc
 
 def test_waiting_for_the_other_arms_gathers_them(inbox):
     client = Counting()
-    box = inbox(client, arms=2, gather_s=PATIENCE_S)
+    box = inbox(client, arms=2, gather_s=TIMEOUT_S)
     box.worker.submit(request(1, 0))
     box.worker.submit(request(2, 1))
     assert len(box.next()) == 2
@@ -119,12 +119,12 @@ def test_a_client_is_exchanged_between_two_inferences(inbox):
     box = inbox(before)
     before.gate.clear()
     box.worker.submit(request(1))
-    assert before.entered.wait(PATIENCE_S)
+    assert before.entered.wait(TIMEOUT_S)
     box.worker.swap(after)
     box.worker.submit(request(2))
     assert not before.closed.wait(0.05), "it is still at work"
     before.gate.set()
-    assert before.closed.wait(PATIENCE_S)
+    assert before.closed.wait(TIMEOUT_S)
     results = box.next()
     while len(results) < 2:
         results += box.next()
@@ -135,7 +135,7 @@ def test_a_client_is_exchanged_between_two_inferences(inbox):
 def test_nobody_waits_for_a_client_that_takes_long_to_close(inbox):
     before, after = Counting(1.0), Counting(2.0)
     ended = threading.Event()
-    before.close = lambda: ended.wait(PATIENCE_S)
+    before.close = lambda: ended.wait(TIMEOUT_S)
     box = inbox(before)
     box.worker.swap(after)
     box.worker.submit(request())
@@ -148,10 +148,10 @@ def test_closing_does_not_wait_for_ever_for_a_stuck_policy(inbox):
     box = inbox(client)
     client.gate.clear()
     box.worker.submit(request())
-    assert client.entered.wait(PATIENCE_S)
-    assert not box.worker.close(patience_s=0.01)
+    assert client.entered.wait(TIMEOUT_S)
+    assert not box.worker.close(timeout_s=0.01)
     client.gate.set()
-    assert box.worker.close(patience_s=PATIENCE_S)
+    assert box.worker.close(timeout_s=TIMEOUT_S)
 
 
 def test_precedence_follows_the_client_and_is_given_up_again(inbox):
@@ -178,7 +178,7 @@ CHUNK = np.zeros((1, 16, 1))
 
 
 @pytest.mark.parametrize(
-    ("actions", "doubt", "risk", "problem"),
+    ("actions", "disagreement", "risk", "problem"),
     [
         ([[["a"]] * 16], None, None, "its actions: expected numbers: ValueError"),
         ([[[0.0]], [[0.0], [0.0]]], None, None, "its actions: expected numbers: ValueError"),
@@ -186,15 +186,17 @@ CHUNK = np.zeros((1, 16, 1))
         (None, None, None, r"its actions: expected shape \(1, 16, 1\), found \(\)"),
         (CHUNK[:0], None, None, r"its actions: expected .* found \(0, 16, 1\)"),
         (CHUNK[:, :15], None, None, r"its actions: expected .* found \(1, 15, 1\)"),
-        (CHUNK, [], None, r"its doubt: expected shape \(1,\), found \(0,\)"),
-        (CHUNK, ["x"], None, "its doubt: expected numbers"),
+        (CHUNK, [], None, r"its disagreement: expected shape \(1,\), found \(0,\)"),
+        (CHUNK, ["x"], None, "its disagreement: expected numbers"),
         (CHUNK, None, [[0.5]], r"its risk: expected shape \(1,\), found \(1, 1\)"),
     ],
 )
-def test_what_is_no_answer_is_refused_and_the_thread_goes_on(inbox, actions, doubt, risk, problem):
+def test_what_is_no_answer_is_refused_and_the_thread_goes_on(
+    inbox, actions, disagreement, risk, problem
+):
     client = Counting()
     client.infer = lambda windows, prefixes: actions
-    client.doubt = lambda windows, actions: doubt
+    client.disagreement = lambda windows, actions: disagreement
     client.risk = lambda windows, actions: risk
     box = inbox(client)
     for _ in range(2):
@@ -207,9 +209,9 @@ def test_what_is_no_answer_is_refused_and_the_thread_goes_on(inbox, actions, dou
 def test_numbers_of_another_kind_are_an_answer(inbox):
     client = Counting()
     client.infer = lambda windows, prefixes: [[[1]] * 16]
-    client.doubt = lambda windows, actions: np.full(1, 0.5, np.float32)
+    client.disagreement = lambda windows, actions: np.full(1, 0.5, np.float32)
     box = inbox(client)
     box.worker.submit(request())
     (result,) = box.next()
     assert result.actions.dtype == np.float64 and result.actions.shape == (16, 1)
-    assert (result.doubt, result.risk, result.problem) == (0.5, None, "")
+    assert (result.disagreement, result.risk, result.problem) == (0.5, None, "")

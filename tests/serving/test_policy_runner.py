@@ -157,10 +157,12 @@ def test_what_is_no_action_at_all_counts_as_refused():
     loop = Loop()
     loop.runner.observe(KEY, loop.now_ns, np.zeros(1), loop.now)
     request = loop.runner.request(loop.now_ns, loop.now)
-    refused = InferenceResult(request, None, "its doubt: expected numbers", 0, 1, refused=True)
+    refused = InferenceResult(
+        request, None, "its disagreement: expected numbers", 0, 1, refused=True
+    )
     assert not loop.runner.take(refused, loop.now)
     assert (loop.runner.counts.failed, loop.runner.counts.refused) == (0, 1)
-    assert "was refused: its doubt" in loop.runner.counts.last_problem
+    assert "was refused: its disagreement" in loop.runner.counts.last_problem
     assert loop.runner.output(loop.now) is None
 
 

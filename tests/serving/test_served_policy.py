@@ -8,7 +8,7 @@ import pytest
 import torch
 from steering_policy import save_steering, steering_policy, steering_spec
 
-from robot_learning.control.settings import Patience
+from robot_learning.control.settings import ArbiterTolerances
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.options.option import option
 from robot_learning.core.profile_loader import load_profile
@@ -71,7 +71,7 @@ def test_arbiter_and_policy_have_the_same_patience_unless_told_otherwise():
         for settings in (ArbiterNodeSettings, PolicyNodeSettings)
     )
     assert arbiter == policy
-    ages_s = {Patience().policy_max_age_s, ServingSettings().policy_max_age_s}
+    ages_s = {ArbiterTolerances().policy_max_age_s, ServingSettings().policy_max_age_s}
     assert ages_s == {arbiter.default}
 
 

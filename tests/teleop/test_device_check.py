@@ -57,7 +57,7 @@ def test_what_a_module_opens_is_free_again(port: int) -> None:
         ("greedy_devices:socket", "", "no subclass of"),
         ("no_such_devices:Pedal", None, "No module named 'no_such_devices'"),
         ("greedy_devices:Pedal", "xbox", "map: maps are for the devices that ship"),
-        ("joystick", None, "or module:Class of your own"),
+        ("joystick", None, "or a module:Class of your own"),
     ],
 )
 def test_what_is_no_device_is_refused_in_one_line(

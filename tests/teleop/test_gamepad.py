@@ -345,7 +345,7 @@ def test_unplugging_the_pad_disengages(profile: RobotProfile) -> None:
     kernel.events.append(OSError(errno.ENODEV, "No such device"))
     wanted = device.poll(2, context_at(profile.home))
     assert not wanted.engaged
-    assert wanted.health.reason == "the gamepad is gone: No such device"
+    assert wanted.health.reason == "the gamepad was disconnected: No such device"
     assert kernel.closed
 
 

@@ -22,7 +22,7 @@ def test_the_shipped_map_reaches_every_axis_and_event() -> None:
 
 def test_the_printed_map_names_every_key_and_what_it_does(profile) -> None:
     text = load_keyboard_map().describe(profile)
-    for word in ("space", "let go, the robot holds", "esc", "STOP the robot", "w", "x+", "?"):
+    for word in ("space", "release; the robot holds", "esc", "STOP the robot", "w", "x+", "?"):
         assert word in text
     assert max(len(line) for line in text.splitlines()) <= 80
 
@@ -56,7 +56,7 @@ def test_a_gamepad_names_the_robots_joints_too(profile) -> None:
         ("cartesian_keys: {W: x+}", "write 'W' as 'w'"),
         ("keys: {' ': hold}", "by name, such as 'space'"),
         ("keys: {w: hold}\ncartesian_keys: {w: x+}", "'w' is bound in 'keys' too"),
-        ("keys: {w: hold, w: halt}", "stands twice"),
+        ("keys: {w: hold, w: halt}", "duplicate key"),
         ("joint_keys: {w: joint_12+}", "unknown action"),
         ("engagement: dead_man", "needs a key bound to the action dead_man"),
         ("engagement: never", "unknown value 'never'"),

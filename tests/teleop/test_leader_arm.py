@@ -213,7 +213,7 @@ def test_a_robot_without_leaders_says_where_to_add_them(profile: RobotProfile) -
         (lambda leaders: leaders[0]["joints"][0].update(sign=2), "value .2.; valid: -1, 1"),
         (lambda leaders: leaders[0]["joints"][0].update(folower="x"), "did you mean 'follower'"),
         (lambda leaders: leaders[0]["gripper"].update(closed=1.0), "the same value"),
-        (lambda leaders: leaders.append(leaders[0]), "stands twice"),
+        (lambda leaders: leaders.append(leaders[0]), "duplicate name"),
     ],
 )
 def test_wrong_leaders_are_refused(tmp_path: Path, change, text: str) -> None:

@@ -225,7 +225,7 @@ def test_a_jump_lets_go_and_names_the_joint(
     said = pair.tick(leader)
     assert not said.engaged
     name = pair.profile.joint_names[joint]
-    assert f"let go: {name}: the leader's 'l_{name}' jumped by" in said.notes[0]
+    assert f"released: {name}: the leader's 'l_{name}' jumped by" in said.notes[0]
     assert not pair.run(leader, 50).engaged
     np.testing.assert_array_equal(pair.follower, before)
     # Engaging anew needs the two close.
@@ -307,7 +307,7 @@ def test_a_trigger_that_jumps_lets_go(make: Callable[..., RobotProfile]) -> None
     pair.run(home, 20)
     said = pair.tick(home, trigger=1.0)
     assert not said.engaged
-    assert "let go: gripper: the leader's 'trigger' jumped by" in said.notes[0]
+    assert "released: gripper: the leader's 'trigger' jumped by" in said.notes[0]
     assert pair.follower[6] == pair.profile.home[6]
 
 

@@ -110,7 +110,7 @@ def test_a_panel_carries_the_keys_that_it_lacks(profile: RobotProfile) -> None:
         ("own_devices:number", "no subclass of"),
         ("own_devices:Half", "device 'own_devices:Half': lacks close, describe"),
         ("own_devices:OfTwo", r"its constructor takes \(profile, port\); expected \(profile\)"),
-        ("joystick", r"valid: gamepad, .*, spacemouse; or module:Class of your own"),
+        ("joystick", r"valid: gamepad, .*, spacemouse; or a module:Class of your own"),
     ],
 )
 def test_what_is_no_device_is_refused(name: str, text: str) -> None:

@@ -128,7 +128,7 @@ def test_a_robot_that_does_not_move_is_not_run_away_from() -> None:
         arm = PROFILE.joint_indices(ARM.joints)
         lead = np.abs(position - PROFILE.home)[arm]
         assert lead.max() > 0.01
-        assert (lead <= PROFILE.velocity_max[arm] * (Speeds().leash_s + DT_S) + 1e-9).all()
+        assert (lead <= PROFILE.velocity_max[arm] * (Speeds().lead_s + DT_S) + 1e-9).all()
 
 
 def test_engaging_starts_at_the_command_that_describes_the_robot(session) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from robot_learning.cli.ci.settings import PolicyCheck
-from robot_learning.cli.policies.success_gate import Gate
+from robot_learning.cli.policies.success_threshold import SuccessThreshold
 from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -24,6 +24,6 @@ def judge_policy(check: PolicyCheck) -> tuple[bool, str]:
         reward="sparse",
     )
     success = evaluate(checkpoint.policy, config).success
-    gate = Gate(check.min_success, check.lower_bound)
-    text = f"{config.task} on {config.robot}: success {success}; {gate.verdict(success)}"
-    return gate.is_passed(success), text
+    threshold = SuccessThreshold(check.min_success, check.lower_bound)
+    text = f"{config.task} on {config.robot}: success {success}; {threshold.verdict(success)}"
+    return threshold.is_passed(success), text

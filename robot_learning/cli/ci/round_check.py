@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from robot_learning.bringup.dagger import DAGGER
-from robot_learning.bringup.dataset_facts import dataset_facts
+from robot_learning.bringup.dataset_metadata import dataset_metadata
 from robot_learning.cli.ci.settings import RoundCheck
 from robot_learning.cli.nodes.node_output import NodeOutput
 from robot_learning.cli.nodes.supervisor import Supervisor
@@ -18,7 +18,7 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
 from robot_learning.learning.interactive.rounds import Round, load_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 
 
 class RoundFailedError(RobotLearningError):
@@ -26,7 +26,7 @@ class RoundFailedError(RobotLearningError):
 
 
 def run_round(check: RoundCheck) -> str:
-    """Serve a policy, let the scripted operator correct it, train it anew, and reload it.
+    """Serve a policy, let the scripted operator correct it, retrain it, and reload it.
 
     Everything happens on a copy of the dataset in a temporary folder.
 
@@ -38,7 +38,7 @@ def run_round(check: RoundCheck) -> str:
         ConfigurationError: there is no such dataset or checkpoint.
         DependencyError: ROS 2 is not installed.
     """
-    dataset_facts(str(check.dataset))
+    dataset_metadata(str(check.dataset))
     with tempfile.TemporaryDirectory(prefix="robot-learning-ci-") as name:
         place = Path(name)
         copied, run = place / "dataset", place / "run"
@@ -83,7 +83,7 @@ def _conclusion(check: RoundCheck, dataset: Path, run: Path, speed: str) -> str:
         text = (
             f"{len(last.counted)} of {amount(check.episodes, 'episode')}, phase {last.phase.value}"
         )
-        raise RoundFailedError(f"the round is not whole: {text}")
+        raise RoundFailedError(f"the round is incomplete: {text}")
     problems = verify_dataset(DatasetFolder(dataset))
     if problems:
         raise RoundFailedError("\n".join(problems))

@@ -71,7 +71,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
         "dagger --env Pendulum-v1 --expert my_experts:pendulum --seeds 3",
     ),
     "dart": (
-        "dart --task lift --iterations 3 --episodes 20",
+        "dart --task lift --rounds 3 --episodes 20",
         "dart --env Pendulum-v1 --expert my_experts:pendulum --budget labels=3000",
     ),
     "rl": ("rl ppo --env robot_learning/Reach-v0",),

@@ -29,7 +29,7 @@ def run_trim(arguments: argparse.Namespace) -> int:
         start, stop = parse_rows(arguments.rows, rows)
         summary, place = trim_episode(folder, name, start, stop)
     print(f"{name}: kept rows {start} to {stop - 1}, {summary.rows} of {rows}")
-    print(f"the whole episode is in {place}; restore brings it back")
+    print(f"the original episode is in {place}; restore brings it back")
     return 0
 
 

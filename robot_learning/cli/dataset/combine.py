@@ -60,7 +60,7 @@ def parse_parts(texts: list[str]) -> dict[str, float]:
     """Fractions by name, from `name=fraction`.
 
     Raises:
-        ConfigurationError: one of them is none, or a name stands twice.
+        ConfigurationError: one of them is none, or a name is a duplicate.
     """
     parts: dict[str, float] = {}
     for text in texts:

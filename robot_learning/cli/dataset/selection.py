@@ -14,7 +14,7 @@ ALL_ROWS = ":"
 
 def add_episode(parser: argparse.ArgumentParser) -> None:
     """Add the argument for one episode."""
-    parser.add_argument("episode", help="its number, its file name, or 'last'")
+    parser.add_argument("episode", help="number or file name of the episode, or 'last'")
 
 
 def add_episodes(parser: argparse.ArgumentParser, *, required: bool = True) -> None:

@@ -20,7 +20,7 @@ def _add_change(verbs: Subparsers) -> None:
         verbs,
         "trim",
         late("robot_learning.cli.dataset.change", "run_trim"),
-        "keep only some rows of an episode; the whole one goes to the trash",
+        "keep only some rows of an episode; the original goes to the trash",
     )
     add_episode(trim)
     trim.add_argument(
@@ -40,9 +40,9 @@ def _add_change(verbs: Subparsers) -> None:
         late("robot_learning.cli.dataset.change", "run_restore"),
         "bring an episode back from the trash; without one, list what is there",
         "Bring an episode back from the trash, the newest of its name or the given version. An "
-        "episode that has its name meanwhile (a trimmed one, say) goes to the trash instead.",
+        "episode that has taken its name (a trimmed one, say) goes to the trash instead.",
     )
-    restore.add_argument("episode", nargs="?", help="its number, its file name, or 'last'")
+    restore.add_argument("episode", nargs="?", help="number or file name of the episode, or 'last'")
     restore.add_argument(
         "--version",
         type=int,
@@ -62,7 +62,7 @@ def _add_change(verbs: Subparsers) -> None:
         late("robot_learning.cli.dataset.change", "run_keep"),
         "use episodes despite bad timing; without an episode, list those with bad timing",
         "Episodes whose quality report calls their timing bad are left out of trainings and of "
-        "rounds of DAgger. Those that are kept by hand are used like any other.",
+        "rounds of DAgger. Those that you keep are used like any other.",
     )
     add_episodes(keep, required=False)
     keep.add_argument("--undo", action="store_true", help="leave these episodes out again")
@@ -73,7 +73,7 @@ def _add_combine(verbs: Subparsers) -> None:
         "merge",
         help="copy several datasets into a new one",
         description="Copy the episodes of several datasets into a new one. Robot, task, rate and "
-        "streams must be the same. Equal episodes are taken once; the sources stay as they are.",
+        "streams must be the same. Identical episodes are copied once; the sources stay unchanged.",
     )
     merge.add_argument("sources", nargs="+", metavar="dataset", help="folders of the datasets")
     merge.add_argument("--into", required=True, metavar="FOLDER", help="folder of the new dataset")
@@ -83,7 +83,7 @@ def _add_combine(verbs: Subparsers) -> None:
         "split",
         late("robot_learning.cli.dataset.combine", "run_split"),
         "divide the episodes at random into named parts",
-        "Divide the episodes at random, whole, into named parts, which are stored in the dataset "
+        "Divide whole episodes at random into named parts, which are stored in the dataset "
         "(robomimic reads them as filter keys); the same seed gives the same parts.",
     )
     split.add_argument(

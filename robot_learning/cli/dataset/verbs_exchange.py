@@ -28,8 +28,8 @@ def _add_replay(verbs: Subparsers) -> None:
         verbs,
         "replay",
         late("robot_learning.cli.dataset.replay", "run_replay"),
-        "send an episode's actions once more, through the arbiter",
-        "Send an episode's actions once more, through the arbiter, and tell how far the joints "
+        "replay an episode's actions through the arbiter",
+        "Replay an episode's actions through the arbiter, and report how far the joints "
         "stray from the recorded ones. In simulation the robot and the recorded objects are put "
         "where the episode began; with --ros a running robot is driven to where it began first.",
     )
@@ -64,7 +64,7 @@ def _add_export(verbs: Subparsers) -> None:
         "export",
         late("robot_learning.cli.dataset.export", "run_export"),
         "write it in the format of another tool: robomimic, ACT/ALOHA, LeRobot",
-        "Write the chosen episodes in the format of another tool, whole or not at all. Rows stay "
+        "Write the chosen episodes in the format of another tool, all of them or none. Rows stay "
         "1/rate apart: with --valid-only an episode becomes one for each run of valid rows. "
         "Columns that hold NaN are left out and named.",
     )

@@ -55,9 +55,9 @@ def _add_view(verbs: Subparsers) -> None:
         verbs,
         "view",
         late("robot_learning.cli.dataset.view", "run_view"),
-        "one episode as a picture (PNG) and as a film (MP4)",
+        "one episode as a picture (PNG) and as a video (MP4)",
         "Draw one episode: camera frames, who was in control, joints, actions and the ages of "
-        "the streams. With --video also a film of the cameras with the controller's name in it.",
+        "the streams. With --video also a video of the cameras with the controller's name in it.",
     )
     add_episode(view)
     view.add_argument(
@@ -66,7 +66,7 @@ def _add_view(verbs: Subparsers) -> None:
         help="PNG file to write (default: <episode>.png in the current folder)",
     )
     view.add_argument("--frames", type=int, default=8, help="frames to draw from each camera")
-    view.add_argument("--video", action="store_true", help="also write a video, beside the picture")
+    view.add_argument("--video", action="store_true", help="also write a video")
 
 
 def _add_check(verbs: Subparsers) -> None:
@@ -83,7 +83,7 @@ def _add_check(verbs: Subparsers) -> None:
         "repair",
         late("robot_learning.cli.dataset.check", "run_repair"),
         "recover unfinished recordings, a broken index and description",
-        "Recover recordings that were cut off, up to their last flush, and write the index anew "
+        "Recover recordings that were cut off, up to their last flush, and rebuild the index "
         "where it is wrong, and dataset.json where it is missing or broken, from what most of the "
         "episodes say. Says what was lost. Saved episodes are not changed; what cannot be "
         "recovered is moved to the dataset's trash. The exit code is 1 when something was lost "

@@ -1,4 +1,4 @@
-"""`view`: one episode as a picture, and as a film."""
+"""`view`: one episode as a picture, and as a video."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from robot_learning.episodes.format.origins import Origins
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.names import find_episode
-from robot_learning.episodes.viewing.film import check_cameras, save_film
 from robot_learning.episodes.viewing.picture import save_picture
+from robot_learning.episodes.viewing.video import check_cameras, save_video
 
 
 def run_view(arguments: argparse.Namespace) -> int:
@@ -38,10 +38,10 @@ def run_view(arguments: argparse.Namespace) -> int:
         for reason in episode.quality.get("reasons", ()):
             print(f"recording {episode.quality['verdict']}: {reason}")
         if arguments.video:
-            film = picture.with_suffix(".mp4")
-            with progress_bar("filming") as progress:
-                save_film(episode, film, progress)
-            print(film)
+            video = picture.with_suffix(".mp4")
+            with progress_bar("writing the video") as progress:
+                save_video(episode, video, progress)
+            print(video)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What the demonstration of the whole loop does, and where it puts what it makes."""
+"""The sizes and folders of the demonstration of the whole loop."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from robot_learning.core.decoding import check
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast1, Positive
 from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
-
-# What the two first policies are called.
-BC, DART = "BC", "DART"
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class DemoSettings:
 
     @property
     def training(self) -> tuple[str, ...]:
-        """How every policy is trained, as for `train --set`: the same for all of them."""
+        """Settings of every training, as for `train --set`."""
         return (
             f"steps={self.steps}",
             f"save_every_steps={self.steps}",

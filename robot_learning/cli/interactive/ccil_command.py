@@ -1,4 +1,4 @@
-"""`robot-learning ccil`: corrective labels beside demonstrations, without asking anybody.
+"""`robot-learning ccil`: corrective labels near demonstrations, without asking anybody.
 
 For a recorded dataset, or with `--env` for any expert in any gymnasium environment.
 """
@@ -28,10 +28,10 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `ccil`."""
     parser = subparsers.add_parser(
         "ccil",
-        description="Learn from demonstrations how actions move the state, and find states beside "
+        description="Learn from demonstrations how actions move the state, and find states near "
         "them with an action that leads back (CCIL, Ke et al. 2024). A label is kept where the "
         "bound of its error is small enough (corrective.largest_error). The labels are added to a "
-        "copy of the dataset, which is then trained on as ever. With --env an expert demonstrates "
+        "copy of the dataset, which is then trained on as usual. With --env an expert demonstrates "
         "in a gymnasium environment, and the policy is trained on demonstrations and labels.",
     )
     parser.add_argument("dataset", type=Path, nargs="?", help="folder of the demonstrations")

@@ -69,5 +69,5 @@ def _lines(made: CorrectedDataset, config: CorrectiveConfig) -> list[str]:
         f"{made.folder}: {amount(made.episodes, 'episode')} with {amount(made.rows, 'row')}, and "
         f"{amount(made.corrective_episodes, 'corrective episode')} with "
         f"{amount(len(found.labels), 'row')}",
-        *[_DOUBT] * found.is_doubtful,
+        *[_DOUBT] * found.is_unreliable,
     ]

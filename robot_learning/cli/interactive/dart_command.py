@@ -44,20 +44,19 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the iterations, or the one step, or another environment."""
+    """Run the rounds, or the one step, or another environment."""
     if arguments.env:
         for option in OWN:
             if getattr(arguments, _name(option)) is not None:
                 raise ConfigurationError(
-                    f"{option} is for this package's robots; --env has --iterations, "
+                    f"{option} is for this package's robots; --env has --rounds, "
                     "--episodes-per-round and --set, with noise.alpha and noise.trace_cap"
                 )
-        arguments.rounds = arguments.iterations
         return imitation_options.run(arguments, "dart")
     for name in _ONLY_WITH_ENV:
         if getattr(arguments, name):
             raise ConfigurationError(f"--{name.replace('_', '-')} goes with --env")
-    from robot_learning.cli.interactive.dart_iterations import estimate_noise, run_dart
+    from robot_learning.cli.interactive.dart_rounds import estimate_noise, run_dart
 
     return estimate_noise(arguments) if arguments.estimate else run_dart(arguments)
 

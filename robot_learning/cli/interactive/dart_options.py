@@ -20,9 +20,9 @@ SHARED: dict[str, dict[str, Any]] = {
         "(default: psi.npz)",
     },
     **imitation_options.SHARED,
-    "--iterations": {
+    "--rounds": {
         "type": int,
-        "help": "iterations of demonstrating and training (default: 3; with --env: until the "
+        "help": "rounds of demonstrating and training (default: 3; with --env: until the "
         "budget is spent, or 10)",
     },
     "--seed": {
@@ -47,7 +47,7 @@ OWN: dict[str, dict[str, Any]] = {
     "--dataset": {"type": Path, "help": "dataset folder to record into (default: OUT/dataset)"},
     "--episodes": {
         "type": int,
-        "help": "successful episodes in each iteration, including those held out (default: 20)",
+        "help": "successful episodes in each round, including those held out (default: 20)",
     },
     "--held-out": {
         "type": float,
@@ -58,7 +58,7 @@ OWN: dict[str, dict[str, Any]] = {
     "--sigma": {
         "type": float,
         "metavar": "RAD",
-        "help": "noise on each arm joint in the first iteration (default: 0)",
+        "help": "noise on each arm joint in the first round (default: 0)",
     },
     "--alpha": {
         "type": float,

@@ -1,4 +1,4 @@
-"""Demonstrations of a person or the scripted operator, as an iteration of DART needs them."""
+"""Demonstrations of a person or the scripted operator, as a round of DART needs them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
     """Start the nodes of `robot-learning record`, with the noise of `psi` on the real commands.
 
     Args:
-        run: run whose current iteration lacks episodes.
+        run: run whose current round lacks episodes.
         missing: number of successful episodes to record.
         psi: file with the covariance of the noise, `.npz`.
 
@@ -39,8 +39,8 @@ def collect_from_operator(run: DartRun, missing: int, psi: Path) -> None:
     saved = _saved(settings) - before
     if code or saved < missing:
         raise RunError(
-            f"iteration {run.current.number}: the recording session ended after {saved} of "
-            f"{amount(missing, 'episode')} (exit code {code}); go on with --resume"
+            f"round {run.current.number}: the recording session ended after {saved} of "
+            f"{amount(missing, 'episode')} (exit code {code}); continue with --resume"
         )
 
 

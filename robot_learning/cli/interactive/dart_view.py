@@ -1,4 +1,4 @@
-"""What a person is shown of a DART run: a line an iteration, while it runs and after."""
+"""What a person is shown of a DART run: a line a round, while it runs and after."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rich.table import Table
 from robot_learning.cli.common.console import make_console, make_table, print_table
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.interactive.dart_run import DartIteration, DartRun
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.interactive.dart_run import DartRound, DartRun
+from robot_learning.learning.runs.run import Phase
 
 _COLUMNS = (
-    *("iteration", "episodes", "held out", "trace of noise", "before", "after"),
+    *("round", "episodes", "held out", "trace of noise", "before", "after"),
     *("on-policy", "off-policy", "success", "next trace", ""),
 )
 _UNITS = (
@@ -69,8 +69,8 @@ class DartView:
     def _table(self, run: DartRun) -> Table:
         table = make_table(*_COLUMNS, right=_COLUMNS[:-1], title=self._title)
         table.caption, table.caption_justify = _UNITS, "left"
-        for iteration in run.iterations:
-            table.add_row(*_cells(iteration, run.settings.evaluation_episodes))
+        for round_ in run.rounds:
+            table.add_row(*_cells(round_, run.settings.evaluation_episodes))
         return table
 
 
@@ -83,30 +83,30 @@ def covariance_text(covariance: FloatArray, profile: RobotProfile) -> str:
     return f"trace {np.trace(covariance):.3g}; standard deviations: {listed}"
 
 
-def _cells(iteration: DartIteration, evaluated: int) -> tuple[str, ...]:
-    count = len(iteration.episodes)
-    done = iteration.phase is Phase.DONE
-    found = iteration.successes
+def _cells(round_: DartRound, evaluated: int) -> tuple[str, ...]:
+    count = len(round_.episodes)
+    done = round_.phase is Phase.DONE
+    found = round_.successes
     return (
-        str(iteration.number),
+        str(round_.number),
         str(count or ""),
-        str(len(iteration.held_out) or ""),
-        f"{iteration.trace:.3g}",
-        _figure(iteration.error_before),
-        _figure(iteration.error_after),
-        _figure(iteration.on_policy_error),
-        _figure(iteration.off_policy_error),
+        str(len(round_.held_out) or ""),
+        f"{round_.trace:.3g}",
+        _figure(round_.error_before),
+        _figure(round_.error_after),
+        _figure(round_.on_policy_error),
+        _figure(round_.off_policy_error),
         "" if found is None else f"{found}/{evaluated}",
-        _figure(iteration.next_trace),
-        "" if done else iteration.phase.value,
+        _figure(round_.next_trace),
+        "" if done else round_.phase.value,
     )
 
 
 def _line(run: DartRun) -> str:
-    iteration = run.current
-    if iteration.phase is not Phase.DONE:
-        return f"iteration {iteration.number}: {iteration.phase.value}"
-    figures = zip(_COLUMNS, _cells(iteration, run.settings.evaluation_episodes), strict=True)
+    round_ = run.current
+    if round_.phase is not Phase.DONE:
+        return f"round {round_.number}: {round_.phase.value}"
+    figures = zip(_COLUMNS, _cells(round_, run.settings.evaluation_episodes), strict=True)
     return ", ".join(f"{name} {text}" for name, text in figures if name and text)
 
 

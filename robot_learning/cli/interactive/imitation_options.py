@@ -20,7 +20,6 @@ GROUP = "any gymnasium environment (--env)"
 # A round is an iteration; papers use both words, and so may a user.
 _OTHER_NAMES = {
     "--rounds": "--iterations",
-    "--iterations": "--rounds",
     "--episodes-per-round": "--episodes-per-iteration",
 }
 # What `dagger` and `dart` take with --env and without it, in words that fit both.
@@ -31,7 +30,7 @@ SHARED: dict[str, dict[str, Any]] = {
         "action": "append",
         "default": [],
         "metavar": "NAME=VALUE",
-        "help": "a setting of the training, as for `robot-learning train`; with --env, a setting "
+        "help": "a training setting, as for `robot-learning train`; with --env, a setting "
         "of the algorithm; may be repeated",
     },
 }

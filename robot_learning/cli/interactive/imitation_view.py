@@ -52,7 +52,7 @@ def show_study(study: Study, *, resume: bool) -> int:
     except KeyboardInterrupt:
         _show(console, study)
         raise KeyboardInterrupt(
-            f"stopped; what is in {study.folder} is saved, the same command with --resume goes on"
+            f"stopped; what is in {study.folder} is saved; the same command with --resume continues"
         ) from None
     except BaseException:
         _show(console, study)

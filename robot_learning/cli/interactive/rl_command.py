@@ -64,9 +64,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         "reward=shaped, actions=increments and control_rate_hz=20 unless given",
     )
     parser.add_argument("--steps", type=int, help="steps in the environments (default: 300000)")
-    parser.add_argument(
-        "--envs", type=int, help="environments beside each other in a run (default: 8)"
-    )
+    parser.add_argument("--envs", type=int, help="environments in parallel in a run (default: 8)")
     parser.add_argument(
         "--set",
         action="append",

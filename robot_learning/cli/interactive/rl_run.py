@@ -52,7 +52,7 @@ def run_study(arguments: argparse.Namespace) -> int:
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"stopped; what is in {study.folder} is saved, the same command with --resume goes on"
+            f"stopped; what is in {study.folder} is saved; the same command with --resume continues"
         ) from None
     _show(console, study)
     if arguments.plot:

@@ -16,7 +16,7 @@ from robot_learning.core.progress import ProgressLines
 from robot_learning.learning.interactive.round_folders import steps_trained
 from robot_learning.learning.interactive.round_table import rounds_table, run_standing
 from robot_learning.learning.interactive.rounds import load_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 
 _REFRESHES_PER_S = 2.0
 

@@ -50,7 +50,7 @@ class NodeOutput(io.StringIO):
     """
 
     def __init__(self, path: Path, tell: Callable[[str], None]) -> None:
-        """Open the file anew."""
+        """Open the file, emptying it."""
         super().__init__()
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w", encoding="utf-8")

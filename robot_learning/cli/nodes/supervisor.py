@@ -135,7 +135,7 @@ class Supervisor:
         return 0
 
     def _end_all(self) -> None:
-        for number, patience_s in ESCALATION_S:
+        for number, timeout_s in ESCALATION_S:
             alive = [running for running in self._running if running.process.poll() is None]
             if not alive:
                 break
@@ -144,7 +144,7 @@ class Supervisor:
                 self._say(f"killing what did not end by itself: {names}")
             for running in alive:
                 _signal_group(running.process.pid, number)
-            deadline_s = time.monotonic() + patience_s
+            deadline_s = time.monotonic() + timeout_s
             while time.monotonic() < deadline_s and any(
                 running.process.poll() is None for running in alive
             ):

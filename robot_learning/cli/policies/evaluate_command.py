@@ -15,8 +15,8 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `evaluate`."""
     parser = subparsers.add_parser(
         "evaluate",
-        description="Simulate a policy in many worlds at once and report how often it succeeds, "
-        "with a 95 % interval. The exit code is 1 if --min-success is not reached.",
+        description="Simulate a policy in many environments at once and report how often it "
+        "succeeds, with a 95 % interval. The exit code is 1 if --min-success is not reached.",
     )
     parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint or of a training run")
     parser.add_argument("--task", help="task to simulate (default: the one it was trained for)")
@@ -44,7 +44,12 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--seed", type=int, default=FIRST_HELD_OUT_SEED, help="seed of the first episode"
     )
-    parser.add_argument("--worlds", type=int, default=50, help="worlds that are simulated at once")
+    parser.add_argument(
+        "--envs", type=int, default=50, help="environments that are simulated at once (default: 50)"
+    )
+    parser.add_argument(
+        "--worlds", dest="envs", type=int, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
     parser.add_argument(
         "--executed-steps",
         type=int,
@@ -88,7 +93,7 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate; 1 when the gate is missed."""
+    """Evaluate; 1 when the success threshold is missed."""
     _check(arguments)
     # Told before: what simulates a policy takes seconds to load.
     from robot_learning.cli.policies.evaluating import evaluate

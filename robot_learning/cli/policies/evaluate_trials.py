@@ -127,7 +127,7 @@ def _in_simulation(arguments: argparse.Namespace, task: str, robot: str) -> Task
             robot=robot,
             episodes=arguments.episodes,
             seed=arguments.seed,
-            worlds=arguments.worlds,
+            envs=arguments.envs,
             execution=_execution(arguments),
             ask_expert=not arguments.no_expert,
         )
@@ -164,14 +164,14 @@ class TaskTrial:
     @property
     def out_of_memory(self) -> str:
         """Name what it depends on."""
-        worlds, episodes = self.config.worlds, self.config.episodes
+        envs, episodes = self.config.envs, self.config.episodes
         return (
-            f"out of memory with {amount(worlds, 'world')} at once and "
-            f"{amount(episodes, 'episode')}: fewer may fit (--worlds, --episodes)"
+            f"out of memory with {amount(envs, 'environment')} at once and "
+            f"{amount(episodes, 'episode')}: fewer may fit (--envs, --episodes)"
         )
 
     def evaluated(self, checkpoint: Checkpoint, progress: Progress) -> Evaluation:
-        """Many worlds at once."""
+        """Many environments at once."""
         return evaluate(checkpoint.policy, self.config, progress)
 
     def compared(self, first: Evaluation, second: Evaluation) -> Comparison:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from robot_learning.cli.common.console import make_console, print_table, progress_bar
 from robot_learning.cli.policies.evaluate_trials import Evaluated, Trial, trial_of
-from robot_learning.cli.policies.success_gate import Gate
+from robot_learning.cli.policies.success_threshold import SuccessThreshold
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.files import write_atomically
@@ -30,7 +30,7 @@ from robot_learning.serving.devices import choose_device
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Evaluate; 1 when the gate is missed."""
+    """Evaluate; 1 when the success threshold is missed."""
     if arguments.video:
         check_format(arguments.video.resolve())
     device = choose_device(arguments.device)
@@ -61,7 +61,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _check_showing(arguments: argparse.Namespace, trial: Trial, rate_hz: float) -> None:
-    """Refuse a film or a window that cannot be made here, before anything is simulated."""
+    """Refuse a video or a window that cannot be made here, before anything is simulated."""
     if arguments.video:
         check_pictures(trial.pictured(rate_hz)[0])
     if arguments.render:
@@ -91,7 +91,7 @@ def _film(
     shown = chosen(evaluation.takes, arguments.video_episodes)
     path = arguments.video.resolve()
     env, rate_hz = trial.pictured(rate_hz)
-    with progress_bar(f"filming {arguments.video}", "step") as progress:
+    with progress_bar(f"recording {arguments.video}", "step") as progress:
         write_video(
             env, shown, path, rate_hz, success_return=trial.success_return, progress=progress
         )
@@ -164,6 +164,6 @@ def _exit_code(arguments: argparse.Namespace, evaluation: Evaluated) -> int:
         raise ConfigurationError(
             "--min-success: this environment does not say what succeeds; give --success-return"
         )
-    gate = Gate(arguments.min_success, arguments.lower_bound)
-    print(gate.verdict(evaluation.success))
-    return 0 if gate.is_passed(evaluation.success) else 1
+    threshold = SuccessThreshold(arguments.min_success, arguments.lower_bound)
+    print(threshold.verdict(evaluation.success))
+    return 0 if threshold.is_passed(evaluation.success) else 1

@@ -25,7 +25,7 @@ def add_parser(subparsers: Subparsers) -> None:
         nargs="+",
         type=Path,
         metavar="CHECKPOINT",
-        help="checkpoints of the other members (default: those that dagger trained beside it)",
+        help="checkpoints of the other members (default: those that dagger trained next to it)",
     )
     parser.add_argument(
         "--kind",
@@ -45,7 +45,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--out",
         type=Path,
-        help="output folder; an older gate in it is replaced (default: beside the checkpoint)",
+        help="output folder; an older gate in it is replaced (default: next to the checkpoint)",
     )
     parser.set_defaults(run=run)
 

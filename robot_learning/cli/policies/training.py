@@ -49,7 +49,7 @@ def _stopped(arguments: argparse.Namespace, folder: Path, steps: int) -> str:
         return f"stopped before anything was saved in {folder}; the same command begins again"
     command = ["robot-learning", "train", str(arguments.dataset), "--out", str(folder), "--resume"]
     return (
-        f"stopped; {step} of {amount(steps, 'step is', 'steps are')} saved. To go on: "
+        f"stopped; {step} of {amount(steps, 'step is', 'steps are')} saved. To continue: "
         f"{shlex.join(command)}"
     )
 

@@ -42,7 +42,7 @@ def label_by_device(arguments: argparse.Namespace, dataset: Dataset, names: list
         speed=arguments.speed if arguments.speed is not None else 0.2 if by_step else 1.0,
         window=arguments.window,
         picture=arguments.picture,
-        anew=arguments.anew,
+        restart=arguments.restart,
         marks=not by_step and arguments.rows == ALL_ROWS and not arguments.only,
     )
     check_choice(chosen)

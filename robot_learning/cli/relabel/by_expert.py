@@ -51,7 +51,7 @@ def _report(arguments: argparse.Namespace, done: list[Relabelled]) -> int:
             print(f"{choice} chooses no row in {amount(without, 'episode')}")
         return 0
     if without < len(done):
-        why = "what was chosen is labelled by a person, or has no whole observation"
+        why = "what was chosen is labelled by a person, or has no complete observation"
     elif choice:
         why = f"{choice} chooses none in these episodes; leave it out to label all rows"
     else:

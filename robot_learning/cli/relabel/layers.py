@@ -15,7 +15,7 @@ from robot_learning.relabeling.journal import unfinished
 
 
 def list_layers(dataset: Dataset, names: list[str]) -> int:
-    """Print the label layers of these episodes, and the sittings that were cut off."""
+    """Print the label layers of these episodes, and the interrupted labelling sessions."""
     columns = ("episode", "layer", "rows", "author", "when", "how", "counts")
     table = make_table(*columns, right=("layer", "rows"))
     remarks = []
@@ -31,12 +31,12 @@ def list_layers(dataset: Dataset, names: list[str]) -> int:
             if remark:
                 remarks.append(f"{name.removesuffix('.hdf5')}, layer {layer.number}: {remark}")
         if unfinished(dataset.path, name):
-            table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "cut off, can go on", "")
+            table.add_row(name.removesuffix(".hdf5"), "", "", "", "", "can be continued", "")
     if table.row_count:
         make_console().print(table)
         print(*remarks, sep="\n", end="\n" if remarks else "")
     else:
-        print(f"{dataset.path}: no label layer, and no sitting that was cut off")
+        print(f"{dataset.path}: no label layer, and no interrupted labelling session")
     return 0
 
 

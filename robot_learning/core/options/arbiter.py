@@ -31,10 +31,7 @@ class ArbiterOptions:
 
     alignment: Annotated[
         Alignment,
-        Meta(
-            description="What a take-over does with the offset between the human's device and the "
-            "arm"
-        ),
+        Meta(description="How a takeover treats the offset between the human's device and the arm"),
     ] = Alignment.ALIGN
     blend_s: Annotated[float, Meta(ge=0.01, le=10, description="Duration of a handover, s")] = 0.4
     human_timeout_s: Annotated[

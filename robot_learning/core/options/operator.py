@@ -31,21 +31,21 @@ class OperatorOptions:
     intervenes: Annotated[
         bool,
         Meta(
-            description="Scripted operator: whether it lets go again when the policy agrees; "
+            description="Scripted operator: whether it hands back when the policy agrees; "
             "false: it demonstrates"
         ),
     ] = True
     engage_above: EngageAbove = 0.08
     release_below: ReleaseBelow = 0.03
     min_engaged_s: Annotated[
-        float, Meta(ge=0, description="Scripted operator: duration of its shortest intervention, s")
+        float, Meta(ge=0, description="Scripted operator: shortest duration of an intervention, s")
     ] = 1.0
     min_asked_s: Annotated[
         float,
         Meta(
             ge=0,
-            description="Scripted operator: duration of its shortest intervention that was asked "
-            "for, s",
+            description="Scripted operator: shortest duration of an intervention that was "
+            "requested, s",
         ),
     ] = 4.0
     patience_s: Annotated[
@@ -63,8 +63,8 @@ class OperatorOptions:
         Meta(
             ge=0.001,
             le=1,
-            description="Scripted operator: share of each joint's speed limit that its hand "
-            "follows",
+            description="Scripted operator: speed of its hand, as a share of each joint's speed "
+            "limit",
         ),
     ] = 0.5
     tremor_rad: Annotated[

@@ -10,9 +10,9 @@ PolicyMaxAge = Annotated[
     float,
     Meta(
         ge=0.02,
-        description="Oldest observation that a chunk may answer to, s; the same for arbiter_node, "
-        "which holds beyond it, and policy_node, which executes fewer steps of a chunk rather "
-        "than reach it",
+        description="Age of the oldest observation that a chunk may be based on, s; give the same "
+        "value to arbiter_node, which holds beyond it, and policy_node, which executes fewer steps "
+        "of a chunk rather than reach it",
     ),
 ]
 POLICY_MAX_AGE_S = 2.0

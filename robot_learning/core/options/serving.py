@@ -60,8 +60,8 @@ class ServingOptions:
     ] = 0.01
     seed: Annotated[int, Meta(ge=0, description="Seed of the policy's noise")] = 0
     max_age_s: Annotated[
-        float, Meta(description="Age of joints and poses beyond which no chunk is asked for, s")
+        float, Meta(description="Age of joints and poses beyond which no chunk is requested, s")
     ] = 0.1
     image_max_age_s: Annotated[
-        float, Meta(description="Age of images beyond which no chunk is asked for, s")
+        float, Meta(description="Age of images beyond which no chunk is requested, s")
     ] = 0.3

@@ -1,4 +1,4 @@
-"""How often a policy may ask for help: what thresholds of doubt and risk are found by."""
+"""How often a policy may ask for help: what thresholds of disagreement and risk are found by."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from msgspec import Meta
 
 TARGET_RATE = 0.1
 TARGET_RATE_TEXT = (
-    "for ensemble and thrifty: share of the policy's steps in which doubt, and risk, may ask for "
-    "help"
+    "for ensemble and thrifty: share of the policy's steps in which disagreement, or risk, may "
+    "trigger a request for help"
 )
 TargetRate = Annotated[
     float,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robot_learning.core.amounts import amount
 from robot_learning.core.clocks import seconds_to_ns
-from robot_learning.core.errors import RobotLearningError, unknown_choice
+from robot_learning.core.errors import unknown_choice
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.open_episodes import OpenEpisodes
+from robot_learning.episodes.dataset.splits import divided
 from robot_learning.episodes.dataset.statistics import KeyStatistics, cached_statistics
+from robot_learning.episodes.dataset.summaries import all_summaries
 from robot_learning.episodes.format.digests import combine
 from robot_learning.episodes.format.errors import DatasetError, EpisodeError
 from robot_learning.episodes.format.schema import Column, DatasetInfo, Stream
@@ -29,9 +28,6 @@ from robot_learning.episodes.store.index import (
     read_splits,
     write_index,
 )
-from robot_learning.episodes.store.recovery import summary_of
-
-_log = logging.getLogger(__name__)
 
 
 class Dataset:
@@ -53,7 +49,7 @@ class Dataset:
             EpisodeError: its index is damaged; repair it.
         """
         self._folder = DatasetFolder(Path(path))
-        self._episodes = _all_summaries(self._folder)
+        self._episodes = all_summaries(self._folder)
         self._open = OpenEpisodes()
         self._arrays: dict[str, npt.NDArray[Any]] = {}
         self._expert: npt.NDArray[np.bool_] | None = None
@@ -165,33 +161,13 @@ class Dataset:
             DatasetError: the fractions are not positive, sum to more than 1, or there are
                 fewer different episodes than parts.
         """
-        total = sum(fractions.values())
-        # Written so that NaN is refused, too.
-        if not (min(fractions.values(), default=0) > 0 and total <= 1 + 1e-9):
-            raise DatasetError(f"split fractions are positive and sum to at most 1: {fractions}")
         copies: dict[str, list[str]] = {}
         origins = self._digests_of_origins()
         for summary in self._episodes:
             digest = origins.get(summary.name, summary.digest)
             copies.setdefault(digest, []).append(summary.name)
-        if len(copies) < len(fractions):
-            what = "episodes" if len(copies) == len(self) else "different episodes"
-            raise DatasetError(
-                f"{len(copies)} {what} cannot be split into {amount(len(fractions), 'part')}"
-            )
-        order = sorted(
-            copies.values(),
-            key=lambda names: hashlib.sha256(f"{seed} {names[0]}".encode()).digest(),
-        )
-        parts, used, spare = {}, 0, len(order) - len(fractions)
-        bound = 0.0
-        for number, (part, fraction) in enumerate(fractions.items()):
-            bound += fraction
-            # Each part still to come keeps one episode.
-            end = min(max(round(bound * len(order)), used + 1), spare + number + 1)
-            parts[part] = self.select(names=[name for same in order[used:end] for name in same])
-            used = end
-        return parts
+        parts = divided(list(copies.values()), fractions, seed)
+        return {part: self.select(names=names) for part, names in parts.items()}
 
     @property
     def recorded_episodes(self) -> tuple[EpisodeSummary, ...]:
@@ -418,24 +394,3 @@ def _set(values: Iterable[Any] | None) -> set[Any] | None:
     if isinstance(values, str):
         return {values}
     return None if values is None else set(values)
-
-
-def _all_summaries(folder: DatasetFolder) -> list[EpisodeSummary]:
-    names = folder.episode_names()
-    indexed = read_index(folder) if folder.index_path.exists() else {}
-    gone = indexed.keys() - set(names)
-    if gone:
-        text = amount(len(gone), "episode of the index is", "episodes of the index are")
-        _log.warning("%s: %s gone; repair it", folder.path, text)
-    summaries = []
-    for name in names:
-        summary = indexed.get(name)
-        if summary is None:
-            try:
-                summary = summary_of(folder.episodes_path / name)
-            except RobotLearningError as problem:
-                _log.warning("left out: %s", problem)
-                continue
-            _log.warning("%s: %s is not in the index; repair it", folder.path, name)
-        summaries.append(summary)
-    return summaries

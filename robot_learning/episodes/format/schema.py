@@ -228,7 +228,7 @@ def check_info(info: DatasetInfo, source: str) -> None:
     for kind, found in (("stream", names), ("column", paths)):
         for name in found:
             if found.count(name) > 1:
-                raise DatasetError(f"{source}: the {kind} '{name}' stands twice")
+                raise DatasetError(f"{source}: duplicate {kind} '{name}'")
     if len(names) > MAX_STREAMS:
         raise DatasetError(f"{source}: {amount(len(names), 'stream')}; at most {MAX_STREAMS} fit")
     if "actions" not in paths:

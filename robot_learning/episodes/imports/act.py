@@ -28,10 +28,10 @@ from robot_learning.episodes.imports.joint_turns import JointTurns
 from robot_learning.episodes.imports.layout import (
     OUR_CONTROL,
     Layout,
-    LeftOut,
+    Omissions,
     make_layout,
+    read_episode_texts,
     text_places,
-    what_is_told,
 )
 from robot_learning.episodes.imports.nominal import NominalOptions
 from robot_learning.episodes.recording.recorder import Recorder
@@ -74,7 +74,7 @@ class ActImporter:
             progress: called with the episodes that are done and the episodes in all.
         """
         paths = _episode_paths(source)
-        left_out, places = LeftOut(), list[TextPlace]()
+        left_out, places = Omissions(), list[TextPlace]()
         turns, gaps = JointTurns(self.options.profile), nominal.Gaps()
         for path in paths:
             with open_foreign(path) as file, reading(path):
@@ -88,7 +88,7 @@ class ActImporter:
                     report.notes += layout.notes()
                     report.notes += _jpeg_note(layout)
                 episode = layout.read(file, path.name, left_out)
-                told = what_is_told(path, file, "/", texts, partial(left_out.add, path.name))
+                told = read_episode_texts(path, file, "/", texts, partial(left_out.add, path.name))
                 metadata = imported_metadata(
                     source,
                     path.name,

@@ -277,7 +277,7 @@ def _files(path: Path) -> list[Path]:
     if missing:
         raise EpisodeError(
             f"{path}: no bag that can be read: {_METADATA} names {', '.join(missing)}, which is "
-            f"missing. To go on without, remove {_METADATA}: the files that are there are read then"
+            f"missing. To do without it, remove {_METADATA}: the files that are there are read then"
         )
     if not names:
         raise EpisodeError(

@@ -47,7 +47,7 @@ there is no column for it."""
 
 
 @dataclass(frozen=True)
-class Taken:
+class ColumnSource:
     """An array that is recorded: where it lies in an episode, as which column, of which frames.
 
     `jpeg` is a function that reads the JPEG bytes of a row, where the frames are JPEG.
@@ -60,7 +60,7 @@ class Taken:
 
 
 @dataclass
-class LeftOut:
+class Omissions:
     """What is left out, by path: that of the first episode which has it, with how many more do."""
 
     _found: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Layout:
         unwritten: places of arrays that were created and never written.
     """
 
-    taken: Mapping[str, Taken]
+    taken: Mapping[str, ColumnSource]
     known: frozenset[str]
     actions: str
     column_place: ColumnPlace
@@ -123,7 +123,7 @@ class Layout:
         ]
         return notes
 
-    def read(self, group: h5py.Group, episode: str, left_out: LeftOut) -> NominalEpisode:
+    def read(self, group: h5py.Group, episode: str, left_out: Omissions) -> NominalEpisode:
         """One episode's rows; what is not taken is noted.
 
         Args:
@@ -164,7 +164,7 @@ class Layout:
                 left_out.add(f"{episode}/", place, why)
         return NominalEpisode(rows, columns, frames)
 
-    def _check(self, group: h5py.Group, taken: Taken, stored: Any) -> None:
+    def _check(self, group: h5py.Group, taken: ColumnSource, stored: Any) -> None:
         column = taken.column
         place = _name(group, taken.place)
         wanted = f"the first episode has rows of {column.shape}"
@@ -211,7 +211,7 @@ def make_layout(
         required: places without which a group is no episode.
         known: places and attributes that are read elsewhere, or follow from the rows.
         encode_images: store frames as JPEG.
-        jpeg: places of padded JPEG frames -> their shape and `Taken.jpeg`.
+        jpeg: places of padded JPEG frames -> their shape and `ColumnSource.jpeg`.
 
     Raises:
         EpisodeError: something that is required cannot be taken.
@@ -219,7 +219,7 @@ def make_layout(
     arrays = dict(foreign.arrays_of(group))
     known = frozenset(known)
     rows = len(arrays[actions])
-    taken: dict[str, Taken] = {}
+    taken: dict[str, ColumnSource] = {}
     used: set[str] = set()
     # Names that can stay as they are come first, so that no other takes them away.
     order = sorted(arrays, key=lambda place: (place.count("/"), not _is_plain(place)))
@@ -235,13 +235,13 @@ def make_layout(
         if jpeg and place in jpeg:
             shape, reader = jpeg[place]
             column = nominal.image_column(name, shape, jpeg=True)
-            taken[place] = Taken(place, column, jpeg=reader)
+            taken[place] = ColumnSource(place, column, jpeg=reader)
         elif where[0] == "obs" and (frames := foreign.frames_in(array)) is not None:
-            taken[place] = Taken(place, _frame_column(name, frames, encode_images), frames)
+            taken[place] = ColumnSource(place, _frame_column(name, frames, encode_images), frames)
         else:
             path = f"{where[0]}/{name}" if name else where[0]
             column = Column(path, array.shape[1:], foreign.stored_dtype(array))
-            taken[place] = Taken(place, column)
+            taken[place] = ColumnSource(place, column)
     return Layout(
         {place: taken[place] for place in arrays if place in taken},
         known,
@@ -275,7 +275,7 @@ def _is_plain(place: str) -> bool:
 
 
 def _is_words(place: str, array: h5py.Dataset) -> bool:
-    """Whether this is the task in words, which `what_is_told` takes."""
+    """Whether this is the task in words, which `read_episode_texts` takes."""
     return place in INSTRUCTIONS and foreign.is_text(array.dtype)
 
 
@@ -292,7 +292,7 @@ def _why_not(array: h5py.Dataset, rows: int, *, is_jpeg: bool = False) -> str:
 
 
 @dataclass
-class Told:
+class EpisodeTexts:
     """What the attributes and texts of an episode say: outcome, instruction, and notes."""
 
     outcome: str = "unknown"
@@ -320,13 +320,13 @@ def text_places(path: Path, group: h5py.Group, place: str) -> list[TextPlace]:
     return places
 
 
-def what_is_told(
+def read_episode_texts(
     path: Path,
     group: h5py.Group,
     place: str,
     texts: Mapping[TextPlace, list[str]],
     leave_out: Callable[[str, str], None],
-) -> Told:
+) -> EpisodeTexts:
     """What a group's attributes and texts say; what is not understood is left out by name.
 
     Args:
@@ -336,7 +336,7 @@ def what_is_told(
         texts: texts of the file, by their place.
         leave_out: called with a place and a reason for what is not understood.
     """
-    told = Told()
+    told = EpisodeTexts()
     for name in group.attrs:
         where = f" (attribute '{name}')"
         words = texts.get(TextPlace(path, place, name))

@@ -213,5 +213,5 @@ class Replay:
     def _end(self) -> None:
         if self._recorder.recording:
             finish_episode(self._recorder, self._report, "success" if self._success else "unknown")
-            self._streams.begin_anew()
+            self._streams.restart()
             self._success = False

@@ -30,10 +30,10 @@ from robot_learning.episodes.imports.joint_turns import JointTurns
 from robot_learning.episodes.imports.layout import (
     OUR_CONTROL,
     Layout,
-    LeftOut,
+    Omissions,
     make_layout,
+    read_episode_texts,
     text_places,
-    what_is_told,
 )
 from robot_learning.episodes.imports.nominal import NominalOptions
 from robot_learning.episodes.recording.recorder import Recorder
@@ -74,7 +74,7 @@ class RobomimicImporter:
             progress: called with the demos that are done and the demos in all.
         """
         names: dict[str, str] = {}
-        left_out, turns = LeftOut(), JointTurns(self.options.profile)
+        left_out, turns = Omissions(), JointTurns(self.options.profile)
         gaps = nominal.Gaps()
         with open_foreign(source) as file, reading(source):
             data = file["data"]
@@ -87,7 +87,9 @@ class RobomimicImporter:
                 item = f"data/{name}"
                 episode = layout.read(data[name], item, left_out)
                 _check_dones(data[name], item, left_out)
-                told = what_is_told(source, data[name], item, texts, partial(left_out.add, item))
+                told = read_episode_texts(
+                    source, data[name], item, texts, partial(left_out.add, item)
+                )
                 metadata = imported_metadata(
                     source,
                     item,
@@ -153,7 +155,7 @@ def _text_places(source: Path, file: h5py.File, demos: list[str]) -> list[TextPl
 
 
 def _words(
-    source: Path, file: h5py.File, texts: Mapping[TextPlace, list[str]], left_out: LeftOut
+    source: Path, file: h5py.File, texts: Mapping[TextPlace, list[str]], left_out: Omissions
 ) -> str:
     """The task in words that the whole file states: as an attribute, or as LIBERO does."""
 
@@ -166,13 +168,13 @@ def _words(
         with suppress(RobotLearningError):
             found = foreign.parse_object(text, _PROBLEM).get("language_instruction", "")
             problem = " ".join(found) if isinstance(found, list) else str(found)
-    told = what_is_told(source, file["data"], "data", texts, leave_out)
+    told = read_episode_texts(source, file["data"], "data", texts, leave_out)
     for name, value in told.notes.items():
         left_out.add("data", f" (attribute '{name.removeprefix('source_')}')", f"it is {value}")
     return told.instruction or problem
 
 
-def _check_dones(demo: h5py.Group, item: str, left_out: LeftOut) -> None:
+def _check_dones(demo: h5py.Group, item: str, left_out: Omissions) -> None:
     dones = demo.get("dones")
     if dones is None:
         return
@@ -182,7 +184,7 @@ def _check_dones(demo: h5py.Group, item: str, left_out: LeftOut) -> None:
         left_out.add(f"{item}/", "dones", "it marks other rows than the last, which ends a demo")
 
 
-def _leave_out_the_rest(file: h5py.File, left_out: LeftOut) -> None:
+def _leave_out_the_rest(file: h5py.File, left_out: Omissions) -> None:
     for name in file.attrs:
         if name != "source_digest":
             left_out.add("", f"(attribute '{name}' of the file)", "unknown to this import")
@@ -199,7 +201,7 @@ def _splits(
     file: h5py.File,
     names: Mapping[str, str],
     texts: Mapping[TextPlace, list[str]],
-    left_out: LeftOut,
+    left_out: Omissions,
 ) -> dict[str, list[str]]:
     mask = file.get("mask")
     splits = {}

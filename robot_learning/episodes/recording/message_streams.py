@@ -107,7 +107,7 @@ class MessageStreams:
             handler = self.on_compressed if topic.endswith("/compressed") else self.on_image
             self.handlers[topic] = partial(handler, camera, column)
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
         self._interventions.reset()
 

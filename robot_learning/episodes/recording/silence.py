@@ -61,14 +61,14 @@ class SilenceWait:
 
     Args:
         begun_ns: time at which the waiting begins, on any steady clock.
-        patience_s: longest time to wait.
+        timeout_s: longest time to wait.
         resume: command that resumes what ends with the error; empty where somebody is asked to try
             again.
     """
 
-    def __init__(self, begun_ns: int, patience_s: float, resume: str = "") -> None:
-        self._patience_s, self._resume = patience_s, resume
-        self._end_ns = begun_ns + seconds_to_ns(patience_s)
+    def __init__(self, begun_ns: int, timeout_s: float, resume: str = "") -> None:
+        self._timeout_s, self._resume = timeout_s, resume
+        self._end_ns = begun_ns + seconds_to_ns(timeout_s)
         self._tell_ns = begun_ns + seconds_to_ns(_TELL_FIRST_S)
 
     def update(self, now_ns: int, silent: str) -> str:
@@ -83,11 +83,11 @@ class SilenceWait:
         """
         if now_ns >= self._end_ns:
             then = (
-                f"once it is heard again, go on with: {self._resume}"
+                f"once it is heard again, continue with: {self._resume}"
                 if self._resume
                 else f"try again; {REMEDY}"
             )
-            text = f"recording could not start for {self._patience_s:.0f} s: {silent}; {then}"
+            text = f"recording could not start for {self._timeout_s:.0f} s: {silent}; {then}"
             raise SilentStreamsError(text, silent)
         if now_ns < self._tell_ns:
             return ""

@@ -50,7 +50,7 @@ def rebuild_description(path: Path) -> list[str]:
         groups = _groups(path, names)
         info, agreeing = _agreed(path, groups, broken)
         done = [
-            f"wrote {INFO_NAME} anew, as {len(agreeing)} of "
+            f"rewrote {INFO_NAME}, as {len(agreeing)} of "
             f"{amount(len(names), 'episode has', 'episodes have')} it"
         ]
         if (path / INFO_NAME).exists():

@@ -44,7 +44,7 @@ class DatasetFolder:
         try:
             self.info = DatasetInfo.from_json(text, str(self.info_path))
         except DatasetError as problem:
-            hint = "repair the dataset to write it anew from its episodes"
+            hint = "repair the dataset to rebuild it from its episodes"
             raise DatasetError(f"{problem}; {hint}") from problem
 
     @classmethod
@@ -66,11 +66,11 @@ class DatasetFolder:
             files.write_atomically(path / INFO_NAME, info.to_json().encode())
         folder = cls(path)
         difference = info_difference(folder.info, info)
-        if difference and not folder._describe_anew(info):
+        if difference and not folder._rewrite_info(info):
             raise DatasetError(f"{path}: {difference}. Record into another folder")
         return folder
 
-    def _describe_anew(self, info: DatasetInfo) -> bool:
+    def _rewrite_info(self, info: DatasetInfo) -> bool:
         """Replace the description of a dataset without recordings; whether that was possible."""
         try:
             with self.lock():

@@ -32,13 +32,8 @@ from robot_learning.episodes.format.episode_file import write_digests
 from robot_learning.episodes.format.errors import EpisodeError, FileAccessError
 from robot_learning.episodes.format.reading import reading
 from robot_learning.episodes.format.schema import physical_path
-from robot_learning.episodes.store.episode import (
-    AS_RECORDED,
-    REMOVED,
-    Episode,
-    LabelLayer,
-    column_digests,
-)
+from robot_learning.episodes.store.columns import column_digests
+from robot_learning.episodes.store.episode import AS_RECORDED, REMOVED, Episode, LabelLayer
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
 from robot_learning.episodes.store.summary import summarise

@@ -28,7 +28,8 @@ from robot_learning.episodes.format.reading import reading
 from robot_learning.episodes.format.row_quality import quality_of_rows
 from robot_learning.episodes.format.sampler import NEVER_NS
 from robot_learning.episodes.format.schema import DEMO_PATH, DatasetInfo
-from robot_learning.episodes.store.episode import Episode, column_digests, find_columns
+from robot_learning.episodes.store.columns import column_digests, find_columns
+from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import PARTIAL_SUFFIX, DatasetFolder, info_difference
 from robot_learning.episodes.store.index import (
     EpisodeSummary,
@@ -66,7 +67,7 @@ def verify_dataset(folder: DatasetFolder, progress: Progress | None = None) -> l
         problems.append(str(problem))
     names = folder.episode_names()
     problems += [
-        f"{name}: is in the index, but its file is gone"
+        f"{name}: is in the index, but its file is missing"
         for name in indexed
         if name not in set(names)
     ]
@@ -187,7 +188,7 @@ def _repair_index(folder: DatasetFolder, report: RepairReport, progress: Progres
         indexed = read_index(folder) if folder.index_path.exists() else {}
         splits = read_splits(folder) if indexed else {}
     except RobotLearningError as problem:
-        report.actions.append(f"wrote the index anew: {problem}")
+        report.actions.append(f"rebuilt the index: {problem}")
     names = folder.episode_names()
     summaries: dict[str, EpisodeSummary] = {}
     for number, name in enumerate(names):
@@ -200,7 +201,7 @@ def _repair_index(folder: DatasetFolder, report: RepairReport, progress: Progres
             report.damaged.append(str(problem))
         if progress:
             progress(number + 1, len(names))
-    report.lost += [f"{name}: its file is gone" for name in indexed if name not in set(names)]
+    report.lost += [f"{name}: its file is missing" for name in indexed if name not in set(names)]
     if summaries == indexed:
         return
     kept = {split: [n for n in members if n in summaries] for split, members in splits.items()}

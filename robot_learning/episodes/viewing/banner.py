@@ -26,10 +26,10 @@ class Banner:
             DependencyError: matplotlib or Pillow is not installed.
         """
         self._width_px = width_px
-        self._image = require("PIL.Image", "making films")
-        self._draw = require("PIL.ImageDraw", "making films").Draw
-        self._load = require("PIL.ImageFont", "making films").truetype
-        fonts = require("matplotlib.font_manager", "making films")
+        self._image = require("PIL.Image", "making videos")
+        self._draw = require("PIL.ImageDraw", "making videos").Draw
+        self._load = require("PIL.ImageFont", "making videos").truetype
+        fonts = require("matplotlib.font_manager", "making videos")
         self._file = fonts.findfont(fonts.FontProperties(family="DejaVu Sans", weight="bold"))
         size_px = min(_TEXT_PX, round(_TEXT_PX * width_px / _USUAL_WIDTH_PX))
         self.font: Any = self._load(self._file, max(_SMALLEST_PX, size_px))

@@ -1,4 +1,4 @@
-"""Who was in control in each row, with the name and the colour that pictures and films show."""
+"""Who was in control in each row, with the name and the colour that pictures and videos show."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BY_SOURCE = {Source.NONE: "nobody", Source.HUMAN: "human", Source.POLICY: "poli
 
 
 @dataclass(frozen=True, slots=True)
-class Spell:
+class ControlSegment:
     """Rows `start` up to `stop` in which one had control."""
 
     controller: str
@@ -55,10 +55,10 @@ def interventions(episode: Episode) -> npt.NDArray[np.bool_]:
     return np.zeros(episode.rows, bool)
 
 
-def spells(values: list[str]) -> Iterator[Spell]:
+def control_segments(values: list[str]) -> Iterator[ControlSegment]:
     """The runs of equal names in `values`."""
     start = 0
     for row in range(1, len(values) + 1):
         if row == len(values) or values[row] != values[start]:
-            yield Spell(values[start], start, row)
+            yield ControlSegment(values[start], start, row)
             start = row

@@ -18,7 +18,12 @@ from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.optional import require
 from robot_learning.episodes.store.episode import Episode
-from robot_learning.episodes.viewing.controllers import COLOURS, controllers, interventions, spells
+from robot_learning.episodes.viewing.controllers import (
+    COLOURS,
+    control_segments,
+    controllers,
+    interventions,
+)
 
 WIDTH_IN = 16.0
 _DPI = 100
@@ -158,11 +163,11 @@ class _Page:
 
     def _control(self, axis: Any) -> None:
         shown: set[str] = set()
-        for spell in spells(self.controllers):
-            begin_s, end_s = self.times_s[spell.start], self.ends_s[spell.stop - 1]
-            label = None if spell.controller in shown else spell.controller
-            shown.add(spell.controller)
-            colour = COLOURS[spell.controller]
+        for segment in control_segments(self.controllers):
+            begin_s, end_s = self.times_s[segment.start], self.ends_s[segment.stop - 1]
+            label = None if segment.controller in shown else segment.controller
+            shown.add(segment.controller)
+            colour = COLOURS[segment.controller]
             axis.axvspan(begin_s, end_s, color=colour, label=label, linewidth=0)
         for number, (begin, end) in enumerate(self.interventions):
             axis.axvspan(

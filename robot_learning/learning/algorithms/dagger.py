@@ -2,7 +2,8 @@
 
 - Ross, Gordon, Bagnell, "A Reduction of Imitation Learning and Structured Prediction to
   No-Regret Online Learning", AISTATS 2011, https://arxiv.org/abs/1011.0686: the mixture.
-- Kelly et al., "HG-DAgger", ICRA 2019, https://arxiv.org/abs/1810.02890: the doubt threshold.
+- Kelly et al., "HG-DAgger", ICRA 2019, https://arxiv.org/abs/1810.02890: the disagreement
+  threshold.
 - Hoque et al., "ThriftyDAgger", CoRL 2021, https://arxiv.org/abs/2109.08273: thresholds from a
   budget of interventions.
 - Mandlekar et al., "Human-in-the-Loop Imitation Learning using Remote Teleoperation", 2020,
@@ -96,39 +97,39 @@ def budget_threshold(values: npt.ArrayLike, rate: float) -> float:
 
 
 def budget_thresholds(
-    doubts: FloatArray, risks: FloatArray | None, discrepancies: FloatArray, rate: float
+    disagreements: FloatArray, risks: FloatArray | None, discrepancies: FloatArray, rate: float
 ) -> Thresholds:
     """ThriftyDAgger's thresholds, such that a share `rate` of the steps exceeds each of the two.
 
-    The policy asks for help where doubt or risk is above its quantile 1 - rate over the visited
-    states. It continues alone where risk is at most its median and the discrepancy at most the
-    mean over the labels.
+    The policy asks for help where disagreement or risk is above its quantile 1 - rate over the
+    visited states. It continues alone where risk is at most its median and the discrepancy at most
+    the mean over the labels.
 
     Args:
-        doubts: (N,) doubt of the present ensemble at states that the policy visited.
+        disagreements: (N,) disagreement of the present ensemble at states that the policy visited.
         risks: (N,) risk of the present policy at these states; None without a critic, where
-            doubt alone asks for help.
+            disagreement alone asks for help.
         discrepancies: (K,) |policy - expert|^2 at labelled states, in the action's units squared.
         rate: share of the steps in which each of the two is to ask for help, in [0, 1].
     """
     novelty = Thresholds(
-        doubt=budget_threshold(doubts, rate),
+        disagreement=budget_threshold(disagreements, rate),
         discrepancy=float(np.mean(discrepancies)) if len(discrepancies) else 0.0,
     )
     if risks is None or not len(risks):
         return novelty
-    calm_risk = float(np.median(risks))
-    return replace(novelty, risk=budget_threshold(risks, rate), calm_risk=calm_risk)
+    handback_risk = float(np.median(risks))
+    return replace(novelty, risk=budget_threshold(risks, rate), handback_risk=handback_risk)
 
 
-def doubt_threshold(doubts: FloatArray) -> float | None:
-    """HG-DAgger's threshold: the mean of the last quarter of the doubts at takeovers.
+def disagreement_threshold(disagreements: FloatArray) -> float | None:
+    """HG-DAgger's threshold: the mean of the last quarter of the disagreements at takeovers.
 
     Args:
-        doubts: (K,) doubt of the ensemble at each takeover, oldest first.
+        disagreements: (K,) disagreement of the ensemble at each takeover, oldest first.
 
     Returns:
         The threshold; None without takeovers.
     """
-    quarter = -(-len(doubts) // 4)
-    return float(np.mean(doubts[-quarter:])) if quarter else None
+    quarter = -(-len(disagreements) // 4)
+    return float(np.mean(disagreements[-quarter:])) if quarter else None

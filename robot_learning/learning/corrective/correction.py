@@ -11,7 +11,12 @@ from robot_learning.core.vocabulary import CorrectiveKind
 from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.corrective.dynamics import Ensemble, Progress, fit_dynamics
 from robot_learning.learning.corrective.labels import Labels, backtrack, disturbed_action
-from robot_learning.learning.corrective.rejection import ErrorBound, Judged, calibrate, judge
+from robot_learning.learning.corrective.rejection import (
+    CheckedLabels,
+    ErrorBound,
+    calibrate,
+    check_labels,
+)
 from robot_learning.learning.corrective.transitions import Transitions
 
 # Share of a typical step.
@@ -45,7 +50,7 @@ class Correction:
     typical_step: float
 
     @property
-    def is_doubtful(self) -> bool:
+    def is_unreliable(self) -> bool:
         """Whether the dynamics typically miss what they have not seen by much of a step."""
         return self.trust.typical > _DOUBTFUL * self.typical_step
 
@@ -82,9 +87,11 @@ def correct(
     config = config or CorrectiveConfig()
     model = fit_dynamics(transitions, config, progress)
     trust = calibrate(model, transitions, config)
-    judged = judge(candidates(model, transitions, config), model, transitions, trust, config)
+    checked = check_labels(
+        candidates(model, transitions, config), model, transitions, trust, config
+    )
     moved = model.scaling.distance(transitions.next_state - transitions.state)
-    return _accepted(judged, model, trust, float(np.median(moved)))
+    return _accepted(checked, model, trust, float(np.median(moved)))
 
 
 def candidates(model: Ensemble, transitions: Transitions, config: CorrectiveConfig) -> Labels:
@@ -113,18 +120,18 @@ def candidates(model: Ensemble, transitions: Transitions, config: CorrectiveConf
 
 
 def _accepted(
-    judged: Judged, model: Ensemble, trust: ErrorBound, typical_step: float
+    checked: CheckedLabels, model: Ensemble, trust: ErrorBound, typical_step: float
 ) -> Correction:
-    chosen = np.flatnonzero(judged.accepted)
-    chosen = chosen[np.argsort(judged.labels.row[chosen], kind="stable")]
+    chosen = np.flatnonzero(checked.accepted)
+    chosen = chosen[np.argsort(checked.labels.row[chosen], kind="stable")]
     return Correction(
-        labels=judged.labels.chosen(chosen),
-        bound=judged.bound[chosen],
+        labels=checked.labels.chosen(chosen),
+        bound=checked.bound[chosen],
         model=model,
         trust=trust,
-        tried=len(judged.labels),
-        unsolved=judged.unsolved,
-        too_far=judged.too_far,
-        too_uncertain=judged.too_uncertain,
+        tried=len(checked.labels),
+        unsolved=checked.unsolved,
+        too_far=checked.too_far,
+        too_uncertain=checked.too_uncertain,
         typical_step=typical_step,
     )

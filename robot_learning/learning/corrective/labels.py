@@ -91,7 +91,7 @@ def backtrack(dynamics: Dynamics, transitions: Transitions, scaling: Scaling) ->
     Args:
         dynamics: learnt or known dynamics.
         transitions: N steps of demonstrations.
-        scaling: normalised units, in which convergence is judged.
+        scaling: normalised units, in which convergence is checked.
     """
     rows = np.flatnonzero(transitions.wanted)
     action, target = transitions.clean_action[rows], transitions.state[rows]
@@ -114,7 +114,7 @@ def disturbed_action(
     Args:
         dynamics: learnt or known dynamics.
         transitions: N steps of demonstrations.
-        scaling: normalised units, in which actions are disturbed and convergence is judged.
+        scaling: normalised units, in which actions are disturbed and convergence is checked.
         disturbance: standard deviation of the disturbance, in standard deviations of what in the
             actions does not follow from the state.
         per_row: number of labels for each step.
@@ -150,7 +150,7 @@ def solve(
         target: (M, D) states to reach.
         action: (M, n) actions.
         near: (M, D) states at which the first, backward Euler step takes the dynamics.
-        scaling: normalised units, in which convergence is judged.
+        scaling: normalised units, in which convergence is checked.
 
     Returns:
         The (M, D) states, the target where none was found, and (M,) whether each was found.

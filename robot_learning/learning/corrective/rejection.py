@@ -76,7 +76,7 @@ class ErrorBound:
 
 
 @dataclass(frozen=True)
-class Judged:
+class CheckedLabels:
     """Candidates with what was found of each.
 
     Attributes:
@@ -137,13 +137,13 @@ def disagreement(model: Ensemble, state: FloatArray, action: FloatArray) -> Floa
     return model.scaling.distance(predicted.std(axis=0, ddof=1))
 
 
-def judge(
+def check_labels(
     labels: Labels,
     model: Ensemble,
     transitions: Transitions,
     bound: ErrorBound,
     config: CorrectiveConfig,
-) -> Judged:
+) -> CheckedLabels:
     """Accept the labels whose bound is small beside their distance from the demonstration.
 
     Args:
@@ -155,11 +155,11 @@ def judge(
     """
     scaling = model.scaling
     distance = scaling.distance(labels.state - transitions.state[labels.row])
-    doubt = disagreement(model, labels.state, labels.action)
-    bounds, away = bound.at(scaling.inputs(labels.state, labels.action), doubt)
+    spread = disagreement(model, labels.state, labels.action)
+    bounds, away = bound.at(scaling.inputs(labels.state, labels.action), spread)
     far = labels.solved & (away > bound.farthest)
     uncertain = labels.solved & ~far & (bounds > config.largest_error * distance)
-    return Judged(
+    return CheckedLabels(
         labels=labels,
         bound=bounds,
         distance=distance,

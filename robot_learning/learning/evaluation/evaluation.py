@@ -41,7 +41,7 @@ class EvaluationConfig:
         robot: name or path of the robot's profile.
         episodes: number of episodes; their seeds are `seed`, `seed` + 1 and so on.
         seed: seed of the first episode; keep it away from the seeds of demonstrations.
-        worlds: number of worlds that run at once.
+        envs: number of environments that run at once.
         execution: how the policy's chunks are executed.
         ask_expert: whether the error of the actions is measured, where the task has an expert.
         expert_every: number of steps between questions to the expert; 1 asks at every step.
@@ -54,7 +54,7 @@ class EvaluationConfig:
     robot: str = "desk_arm"
     episodes: Several = 100
     seed: int = FIRST_HELD_OUT_SEED
-    worlds: Several = 50
+    envs: Several = 50
     execution: ExecutionConfig = field(default_factory=ExecutionConfig)
     ask_expert: bool = True
     expert_every: Several = 1
@@ -219,21 +219,21 @@ def evaluate(
         ConfigurationError: names are unknown, or policy, robot and task do not fit.
     """
     profile = profile_for(policy.spec, config.robot)
-    worlds = min(config.worlds, config.episodes)
+    envs = min(config.envs, config.episodes)
     seeds = range(config.seed, config.seed + config.episodes)
     has_expert = config.ask_expert and config.task in EXPERTS
     expert = make_expert(config.task, profile) if has_expert else None
-    env = environment_for(policy, profile, config, worlds)
+    env = environment_for(policy, profile, config, envs)
     try:
         begin_s = time.perf_counter()
-        executor = PolicyExecutor(policy, worlds, config.execution, config.seed)
+        executor = PolicyExecutor(policy, envs, config.execution, config.seed)
         episodes = roll_out(
             env, executor, seeds, expert, expert_every=config.expert_every, progress=progress
         )
         wall_s = time.perf_counter() - begin_s
         shadow: Sequence[EpisodeRecord] = []
         if expert and config.shadow_episodes:
-            executor = PolicyExecutor(policy, worlds, config.execution, config.seed)
+            executor = PolicyExecutor(policy, envs, config.execution, config.seed)
             shadow_seeds = seeds[: config.shadow_episodes]
             shadow = roll_out(env, executor, shadow_seeds, expert, driver="expert")
     finally:
@@ -266,15 +266,15 @@ def profile_for(spec: PolicySpec, robot: str | RobotProfile) -> RobotProfile:
 
 
 def environment_for(
-    policy: Policy, profile: RobotProfile, config: EvaluationConfig, worlds: int
+    policy: Policy, profile: RobotProfile, config: EvaluationConfig, envs: int
 ) -> RobotVectorEnv:
-    """Worlds that give everything that the policy observes.
+    """Environments that give everything that the policy observes.
 
     Args:
         policy: policy whose spec gives cameras and rate.
         profile: profile of the robot, with the camera sizes of the policy.
         config: what is simulated.
-        worlds: number of worlds.
+        envs: number of environments.
 
     Raises:
         ConfigurationError: the policy observes something that the task does not give, or in
@@ -284,7 +284,7 @@ def environment_for(
     cameras = [observation_name(column.key) for column in columns if column.is_image]
     env = make_vec(
         resolve_task(config.task),
-        worlds,
+        envs,
         profile,
         cameras=cameras,
         reward=config.reward,

@@ -1,4 +1,4 @@
-"""Episodes in many simulated worlds at once, driven by a policy or by the expert."""
+"""Episodes in many simulated environments at once, driven by a policy or by the expert."""
 
 from __future__ import annotations
 
@@ -80,7 +80,8 @@ def roll_out(
     for long ones.
 
     Args:
-        env: worlds, as many as the executor has; their episodes are independent of each other.
+        env: environments, as many as the executor has; their episodes are independent of each
+            other.
         executor: gives the policy's actions.
         seeds: seeds of the episodes.
         expert: labels the visited states; None for no labels. Required where the expert drives.
@@ -132,9 +133,9 @@ def roll_out(
     return [finished[seed] for seed in seeds]
 
 
-def _first_seeds(seeds: Sequence[int], worlds: int) -> list[int | None]:
-    """The seeds with which the worlds begin; spare worlds repeat the first one."""
-    return [*seeds[:worlds], *([seeds[0]] * max(0, worlds - len(seeds)))]
+def _first_seeds(seeds: Sequence[int], envs: int) -> list[int | None]:
+    """The seeds with which the environments begin; spare environments repeat the first one."""
+    return [*seeds[:envs], *([seeds[0]] * max(0, envs - len(seeds)))]
 
 
 def _labels(
@@ -162,7 +163,7 @@ def _compare(
 
 
 def _taken(info: Mapping[str, Any]) -> FloatArray:
-    """(worlds, n) actions taken in this step, also where an episode ended and was reset."""
+    """(envs, n) actions taken in this step, also where an episode ended and was reset."""
     taken: FloatArray = np.array(info["taken"])
     if "final_info" in info:
         ended = info["_final_info"]

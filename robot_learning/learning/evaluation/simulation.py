@@ -35,7 +35,7 @@ def rollout_for(dataset: Dataset, config: TrainConfig) -> Rollout | None:
         robot=dataset.info.robot,
         episodes=validation.rollout_episodes,
         seed=validation.rollout_seed,
-        worlds=validation.rollout_worlds,
+        envs=validation.rollout_envs,
         ask_expert=False,
         reward="sparse",
     )

@@ -68,7 +68,7 @@ def check_format(path: Path) -> None:
         DependencyError: matplotlib or Pillow is not installed.
     """
     if path.suffix.lower() not in FORMATS:
-        raise ConfigurationError(f"{path}: a film's name ends in {', '.join(FORMATS)}")
+        raise ConfigurationError(f"{path}: a video's name ends in {', '.join(FORMATS)}")
     Banner(_SMALLEST_WIDTH_PX)
 
 
@@ -112,7 +112,7 @@ def write_video(
     """
     check_format(path)
     every = max(1, math.ceil(rate_hz / _LARGEST_RATE_HZ))
-    film_rate_hz = max(1, round(rate_hz / every))
+    video_rate_hz = max(1, round(rate_hz / every))
     container = FORMATS[path.suffix.lower()]
     before, total = 0, sum(len(take.actions) for take in takes)
     try:
@@ -124,14 +124,14 @@ def write_video(
                 for steps, frame in _frames(env, take, rate_hz, every, success_return):
                     if writer is None:
                         new = VideoWriter(
-                            beside, film_rate_hz, frame.shape, "h264", container=container
+                            beside, video_rate_hz, frame.shape, "h264", container=container
                         )
                         writer = stack.enter_context(new)
                     writer.add(frame)
                     if progress:
                         progress(before + steps, total)
                 before += len(take.actions)
-                for _ in range(round(_PAUSE_S * film_rate_hz)):
+                for _ in range(round(_PAUSE_S * video_rate_hz)):
                     if writer is not None and frame is not None:
                         writer.add(frame)
     except (OSError, av.FFmpegError) as problem:

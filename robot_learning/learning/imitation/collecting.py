@@ -15,7 +15,7 @@ from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.critic import critic_risk, fit_critic
 from robot_learning.learning.imitation.data import (
     Episode,
-    EpisodeFacts,
+    EpisodeHeader,
     Rows,
     label_count,
 )
@@ -26,12 +26,12 @@ from robot_learning.learning.imitation.drivers import (
     MixtureDriver,
     RobotGatedDriver,
 )
-from robot_learning.learning.imitation.gates import ensemble_doubt, has_driven, thresholds
+from robot_learning.learning.imitation.gates import ensemble_disagreement, has_driven, thresholds
 from robot_learning.learning.imitation.inference import Actor, make_forward
 from robot_learning.learning.imitation.measuring import with_success
-from robot_learning.learning.imitation.rollout import Worlds, simulate
+from robot_learning.learning.imitation.rollout import EnvironmentPool, simulate
 from robot_learning.learning.imitation.unseen import unseen_figures
-from robot_learning.learning.iteration.seeds import Seeds
+from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.policies.gate import Thresholds
 from robot_learning.policies.policy import Policy
 
@@ -68,17 +68,18 @@ class Plan:
 class Collector:
     """Collects the rounds of a run."""
 
-    def __init__(self, config: ImitationConfig, worlds: Worlds, seeds: Seeds) -> None:
+    def __init__(self, config: ImitationConfig, pool: EnvironmentPool, seeds: Seeds) -> None:
         """Prepare.
 
         Raises:
-            ConfigurationError: the settings do not fit the action space, or an ensemble's doubt.
+            ConfigurationError: the settings do not fit the action space, or an ensemble's
+                disagreement.
         """
-        self._config, self._worlds, self._seeds = config, worlds, seeds
+        self._config, self._pool, self._seeds = config, pool, seeds
         noisy = config.noise.sigma > 0 or config.algorithm == "dart"
-        if worlds.actions.choices and noisy:
+        if pool.actions.choices and noisy:
             raise ConfigurationError(
-                f"noise: {worlds.actions.space} has discrete actions, on which there is no "
+                f"noise: {pool.actions.space} has discrete actions, on which there is no "
                 "Gaussian noise; use bc or dagger without it"
             )
         if config.ensemble_members > 1 and config.observation_steps > 1:
@@ -89,8 +90,8 @@ class Collector:
 
     def actor(self, policy: Policy, number: int) -> Actor:
         """An actor for a policy; its random draws follow from the round."""
-        leaves, seed = self._worlds.observations.leaves, self._seeds.of(FORWARD_STREAM, number)
-        return Actor(policy, make_forward(policy, leaves, self._worlds.actions, seed))
+        leaves, seed = self._pool.observations.leaves, self._seeds.of(FORWARD_STREAM, number)
+        return Actor(policy, make_forward(policy, leaves, self._pool.actions, seed))
 
     def plan(self, number: int, episodes: Sequence[Episode], policies: Sequence[Policy]) -> Plan:
         """Plan a round.
@@ -103,18 +104,18 @@ class Collector:
         config = self._config
         first = config.initial_episodes or config.episodes_per_round
         count = config.episodes_per_round if number else first
-        before = [episode for episode in episodes if episode.facts.round < number]
+        before = [episode for episode in episodes if episode.header.round < number]
         if config.budget_episodes:
             count = min(count, config.budget_episodes - len(before))
         if config.algorithm != "dagger":
             covariance = self._covariance(number, before, policies)
-            driver = ExpertDriver(self._worlds.actions, covariance, config.seed)
+            driver = ExpertDriver(self._pool.actions, covariance, config.seed)
             held_out = 0
             if config.algorithm == "dart":
                 held_out = max(1, round(config.noise.held_out_share * count))
             return Plan(number, driver, count, held_out, covariance)
         if number == 0:
-            return Plan(number, ExpertDriver(self._worlds.actions, None, config.seed), count)
+            return Plan(number, ExpertDriver(self._pool.actions, None, config.seed), count)
         if config.is_gated:
             return Plan(number, self._gated(number, before, policies), count)
         mixture = config.mixture
@@ -133,17 +134,17 @@ class Collector:
         Raises:
             ExpertError: the expert failed; the batches before are complete.
         """
-        for wave in self._waves(plan, episodes):
-            episodes += wave
+        for batch in self._batches(plan, episodes):
+            episodes += batch
             is_whole()
 
-    def _waves(self, plan: Plan, found: list[Episode]) -> Iterator[list[Episode]]:
+    def _batches(self, plan: Plan, found: list[Episode]) -> Iterator[list[Episode]]:
         """Simulate one batch after another, until the round is complete or the budget is spent."""
         config = self._config
-        begin = sum(episode.facts.round < plan.number for episode in found)
+        begin = sum(episode.header.round < plan.number for episode in found)
         while len(found) < begin + plan.episodes:
             left: int | None = None
-            count = min(self._worlds.count, begin + plan.episodes - len(found))
+            count = min(self._pool.count, begin + plan.episodes - len(found))
             if config.budget_labels:
                 left = config.budget_labels - label_count(found)
                 if left <= 0:
@@ -151,27 +152,27 @@ class Collector:
                 count = min(count, max(1, round(left / self._labels_of_one(found))))
             numbers = range(len(found), len(found) + count)
             noise = () if plan.covariance is None else plan.covariance.tolist()
-            wave = simulate(
-                self._worlds,
+            batch = simulate(
+                self._pool,
                 plan.driver,
                 [
-                    EpisodeFacts(n, plan.number, n - begin < plan.held_out, noise=noise)
+                    EpisodeHeader(n, plan.number, n - begin < plan.held_out, noise=noise)
                     for n in numbers
                 ],
                 [self._seeds.of(COLLECTION_STREAM, n) for n in numbers],
                 label_budget=left,
                 labels_per_episode=config.rows_per_episode,
             )
-            wave = with_success(wave, config.evaluation.success_return)
-            yield [self._subset(episode) for episode in wave]
+            batch = with_success(batch, config.evaluation.success_return)
+            yield [self._subset(episode) for episode in batch]
 
     def _labels_of_one(self, found: Sequence[Episode]) -> float:
         """Expected labels per episode, from the latest episodes or the environment's time limit."""
-        latest = [np.count_nonzero(e.labelled) for e in found[-self._worlds.count :]]
+        latest = [np.count_nonzero(e.labelled) for e in found[-self._pool.count :]]
         if latest:
             return max(1.0, float(np.mean(latest)))
-        spec = self._worlds.envs[0].spec
-        limits = (self._worlds.max_steps, getattr(spec, "max_episode_steps", None))
+        spec = self._pool.envs[0].spec
+        limits = (self._pool.max_steps, getattr(spec, "max_episode_steps", None))
         longest = min((limit for limit in limits if limit), default=1)
         return float(min(longest, self._config.rows_per_episode or longest))
 
@@ -180,7 +181,7 @@ class Collector:
         wanted, labelled = self._config.rows_per_episode, np.flatnonzero(episode.labelled)
         if not wanted or len(labelled) <= wanted:
             return episode
-        seed = self._seeds.of(SUBSET_STREAM, episode.facts.number)
+        seed = self._seeds.of(SUBSET_STREAM, episode.header.number)
         kept = np.zeros(episode.rows, np.bool_)
         kept[np.random.default_rng(seed).choice(labelled, wanted, replace=False)] = True
         return replace(episode, labelled=kept)
@@ -189,11 +190,11 @@ class Collector:
         self, number: int, before: Sequence[Episode], policies: Sequence[Policy]
     ) -> FloatArray | None:
         """(n, n) covariance of this round's noise, in the action's units squared; None for none."""
-        noise, actions = self._config.noise, self._worlds.actions
+        noise, actions = self._config.noise, self._pool.actions
         scale = np.outer(actions.scale, actions.scale)
         if self._config.algorithm != "dart" or number == 0:
             return noise.sigma**2 * np.eye(actions.size) * scale if noise.sigma else None
-        held_out = [e for e in before if e.facts.held_out and e.facts.round == number - 1]
+        held_out = [e for e in before if e.header.held_out and e.header.round == number - 1]
         actor = self.actor(policies[0], number)
         chosen = [actor.at_every_row(e.observation) / actions.scale for e in held_out]
         labels = [e.label / actions.scale for e in held_out]
@@ -203,14 +204,14 @@ class Collector:
         return np.asarray(scaled * scale)
 
     def _gated(self, number: int, before: Sequence[Episode], policies: Sequence[Policy]) -> Driver:
-        config, actions = self._config, self._worlds.actions
-        leaves, index = self._worlds.observations.leaves, config.first_action_index
+        config, actions = self._config, self._pool.actions
+        leaves, index = self._pool.observations.leaves, config.first_action_index
         seed = self._seeds.of(FORWARD_STREAM, number)
         members = [make_forward(policy, leaves, actions, seed) for policy in policies]
-        doubt = ensemble_doubt(members, actions, index) if len(members) > 1 else None
+        disagreement = ensemble_disagreement(members, actions, index) if len(members) > 1 else None
         actor = self.actor(policies[0], number)
-        if config.gate.kind == "human" or doubt is None:
-            return HumanGatedDriver(actor, actions, config.gate, doubt)
+        if config.gate.kind == "human" or disagreement is None:
+            return HumanGatedDriver(actor, actions, config.gate, disagreement)
         rows, risk = Rows.of(before), None
         assert rows is not None  # noqa: S101 (round 0 collects)
         if config.gate.kind == "thrifty":
@@ -218,11 +219,21 @@ class Collector:
             risk = None if critic is None else critic_risk(critic, actions)
         chosen = np.concatenate([actor.at_every_row(e.observation) for e in before if e.rows])
         limits = thresholds(
-            rows, chosen, actions, doubt=doubt, risk=risk, rate=config.gate.target_rate
+            rows,
+            chosen,
+            actions,
+            disagreement=disagreement,
+            risk=risk,
+            rate=config.gate.target_rate,
         )
         limits = self._unseen(limits, number, before, policies)
         return RobotGatedDriver(
-            actor, actions, limits, doubt=doubt, risk=risk, hold_steps=config.gate.hold_steps
+            actor,
+            actions,
+            limits,
+            disagreement=disagreement,
+            risk=risk,
+            hold_steps=config.gate.hold_steps,
         )
 
     def _unseen(
@@ -234,18 +245,21 @@ class Collector:
             return limits
         rows = Rows.of(before)
         driven = rows is not None and has_driven(rows)
-        # Once the policy has driven enough, the threshold of doubt comes from its own states.
+        # Once the policy has driven enough, the threshold of disagreement comes from its own
+        # states.
         count = 1 if driven else len(policies)
-        doubts, discrepancies = unseen_figures(
+        disagreements, discrepancies = unseen_figures(
             told,
             self._config,
             policies[0].spec,
-            leaves=self._worlds.observations.leaves,
-            actions=self._worlds.actions,
+            leaves=self._pool.observations.leaves,
+            actions=self._pool.actions,
             seeds=[self._seeds.of(UNSEEN_STREAM, number * count + k) for k in range(count)],
         )
         if len(discrepancies):
             limits = replace(limits, discrepancy=float(np.mean(discrepancies)))
         if driven:
             return limits
-        return replace(limits, doubt=budget_threshold(doubts, self._config.gate.target_rate))
+        return replace(
+            limits, disagreement=budget_threshold(disagreements, self._config.gate.target_rate)
+        )

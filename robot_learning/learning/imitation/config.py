@@ -19,12 +19,12 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareBelow1
 from robot_learning.core.options.target_rate import TARGET_RATE
 from robot_learning.learning.corrective.config import CorrectiveConfig
-from robot_learning.learning.iteration.budget import Budget
+from robot_learning.learning.runs.budget import Budget
 from robot_learning.learning.training.config import OptimizerConfig
 from robot_learning.policies.config import flattened, to_plain, with_overrides
 
 Algorithm = Literal["bc", "ccil", "dagger", "dart"]
-Gate = Literal["none", "human", "ensemble", "thrifty"]
+GateKind = Literal["none", "human", "ensemble", "thrifty"]
 Share = Annotated[float, Meta(ge=0, le=1)]
 # A single member cannot disagree.
 _FEWEST_MEMBERS = 2
@@ -63,13 +63,13 @@ class GateConfig:
             discrete actions).
         hand_back_deviation: scaled |policy - expert| below which `human` hands back.
         reaction_steps: number of steps between the deviation and the human's takeover.
-        hold_steps: number of calm steps in a row before the expert hands back.
+        hold_steps: number of consecutive steps in agreement before the expert hands back.
         target_rate: share of the policy's steps in which robot-gated policies ask for help.
         members: number of policies in the ensemble, including the one that acts; with `human`
-            their doubt is only reported. 1 for no ensemble.
+            their disagreement is only reported. 1 for no ensemble.
     """
 
-    kind: Gate = "none"
+    kind: GateKind = "none"
     takeover_deviation: NotNegative = 0.3
     hand_back_deviation: NotNegative = 0.1
     reaction_steps: AtLeast0 = 0
@@ -207,9 +207,7 @@ class ImitationConfig:
     @property
     def budget(self) -> Budget:
         """What the run may spend."""
-        return Budget(
-            iterations=self.rounds, labels=self.budget_labels, episodes=self.budget_episodes
-        )
+        return Budget(rounds=self.rounds, labels=self.budget_labels, episodes=self.budget_episodes)
 
     @property
     def policy_overrides(self) -> Mapping[str, Any]:
@@ -283,8 +281,8 @@ class RoundResult:
         takeovers: number of takeovers in this round.
         asked_novelty, asked_risk: number of times in this round that the policy asked for help,
             by reason; None where it never asks, or has no critic for risk.
-        doubt_threshold: HG-DAgger's threshold, the ensemble's mean doubt in the last quarter of
-            the takeovers so far; None without an ensemble or takeovers.
+        disagreement_threshold: HG-DAgger's threshold, the ensemble's mean disagreement in the last
+            quarter of the takeovers so far; None without an ensemble or takeovers.
         clipped_share: share of the numbers in the expert's actions that lay outside the action
             space.
         beta: share of the expert in DAgger's mixture; None without a mixture.
@@ -316,7 +314,7 @@ class RoundResult:
     takeovers: int = 0
     asked_novelty: int | None = None
     asked_risk: int | None = None
-    doubt_threshold: float | None = None
+    disagreement_threshold: float | None = None
     clipped_share: float = 0.0
     beta: float | None = None
     noise_trace: float = 0.0

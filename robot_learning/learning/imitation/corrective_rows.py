@@ -77,11 +77,11 @@ def _appended(rows: Rows, begin: IntArray, labels: Labels, actions: ActionLayout
         "action": label,
         "labelled": np.ones(count, np.bool_),
         "expert_drove": np.zeros(count, np.bool_),
-        "doubt": np.full(count, np.nan, np.float32),
+        "disagreement": np.full(count, np.nan, np.float32),
         "round": rows.round[begin[labels.row]],
         "first": np.ones(count, np.bool_),
         "begin": number,
         "end": number + 1,
     }
     columns = {k: np.concatenate([getattr(rows, k), v]) for k, v in added.items()}
-    return replace(rows, facts=(), **columns)
+    return replace(rows, headers=(), **columns)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from robot_learning.learning.algorithms.dagger import doubt_threshold, takeover_rows
+from robot_learning.learning.algorithms.dagger import disagreement_threshold, takeover_rows
 from robot_learning.learning.imitation.collecting import Plan
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import Episode, Rows, label_count
@@ -29,33 +29,33 @@ def round_counts(
     assert rows is not None  # noqa: S101 (a round collects)
     asked = rows.expert_drove | rows.labelled
     watched = rows.round >= 0 if config.gate.kind == "human" else asked
-    numbers = sum(episode.facts.numbers for episode in episodes)
+    numbers = sum(episode.header.numbers for episode in episodes)
     counts: dict[str, Any] = {
         "labels": label_count(episodes),
         "episodes": len(episodes),
         "env_steps": len(rows),
         "expert_s": float(np.count_nonzero(asked)) * step_s,
         "watched_s": float(np.count_nonzero(watched)) * step_s,
-        "clipped_share": sum(e.facts.clipped for e in episodes) / max(1, numbers),
+        "clipped_share": sum(e.header.clipped for e in episodes) / max(1, numbers),
         "noise_trace": plan.noise_trace,
         "beta": plan.beta,
     }
     if config.is_gated and plan.number:
-        counts |= _gated_counts(rows, [e for e in episodes if e.facts.round == plan.number], plan)
+        counts |= _gated_counts(rows, [e for e in episodes if e.header.round == plan.number], plan)
     return counts
 
 
 def _gated_counts(rows: Rows, of_round: Sequence[Episode], plan: Plan) -> dict[str, Any]:
     takeovers = takeover_rows(rows.expert_drove, rows.first) & (rows.round > 0)
     drove = np.concatenate([episode.expert_drove for episode in of_round])
-    doubts = rows.doubt[takeovers].astype(np.float64)
+    disagreements = rows.disagreement[takeovers].astype(np.float64)
     counts: dict[str, Any] = {
         "intervention_rate": float(drove.mean()),
         "takeovers": int(np.count_nonzero(takeovers & (rows.round == plan.number))),
-        "doubt_threshold": doubt_threshold(doubts[np.isfinite(doubts)]),
+        "disagreement_threshold": disagreement_threshold(disagreements[np.isfinite(disagreements)]),
     }
     if isinstance(plan.driver, RobotGatedDriver):
-        counts["asked_novelty"] = sum(episode.facts.asked_novelty for episode in of_round)
+        counts["asked_novelty"] = sum(episode.header.asked_novelty for episode in of_round)
         if plan.driver.knows_risk:
-            counts["asked_risk"] = sum(episode.facts.asked_risk for episode in of_round)
+            counts["asked_risk"] = sum(episode.header.asked_risk for episode in of_round)
     return counts

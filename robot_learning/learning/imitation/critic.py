@@ -16,7 +16,7 @@ from gymnasium import spaces
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.imitation.config import FitConfig, ImitationConfig
 from robot_learning.learning.imitation.data import Rows
-from robot_learning.learning.imitation.drivers import Doubt
+from robot_learning.learning.imitation.drivers import StepMeasure
 from robot_learning.learning.imitation.fitting import fit, make_samples, new_policy, policy_spec
 from robot_learning.learning.imitation.inference import make_forward
 from robot_learning.learning.imitation.spaces import (
@@ -45,7 +45,7 @@ def fit_critic(rows: Rows, config: FitConfig, actions: ActionLayout, seed: int) 
         actions: layout of the action space.
         seed: seed of the weights and of the order of the data.
     """
-    if len({bool(each.success) for each in rows.facts if not each.cut_off}) < 2:
+    if len({bool(each.success) for each in rows.headers if not each.cut_off}) < 2:
         return None
     valued = _valued(rows, actions)
     layout = _layout(valued.observation.shape[1])
@@ -57,7 +57,7 @@ def fit_critic(rows: Rows, config: FitConfig, actions: ActionLayout, seed: int) 
     return critic
 
 
-def critic_risk(critic: Policy, actions: ActionLayout) -> Doubt:
+def critic_risk(critic: Policy, actions: ActionLayout) -> StepMeasure:
     """The risk 1 - Q that an action, and what is done after it, does not reach the goal."""
     (column,) = critic.spec.observations
     forward = make_forward(critic, _layout(column.shape[0]).leaves, _VALUES)
@@ -95,8 +95,8 @@ def _valued(rows: Rows, actions: ActionLayout) -> Rows:
     """The rows with states and actions as observations, and discounted success as labels."""
     # Monte Carlo return of a reward of 1 at the last step of a success: gamma^(steps to the end).
     to_go = rows.end - 1 - np.arange(len(rows))
-    succeeded = np.array([bool(each.success) for each in rows.facts])[rows.episode]
-    cut_off = np.array([each.cut_off for each in rows.facts])[rows.episode]
+    succeeded = np.array([bool(each.success) for each in rows.headers])[rows.episode]
+    cut_off = np.array([each.cut_off for each in rows.headers])[rows.episode]
     value = np.where(succeeded, DISCOUNT**to_go, 0.0)
     return replace(
         rows,

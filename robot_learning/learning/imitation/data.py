@@ -24,11 +24,14 @@ from robot_learning.core.types import BoolArray
 from robot_learning.learning.imitation.spaces import Float32Array
 from robot_learning.learning.training.errors import RunError, TrainingError
 
-_ROWS = ("observation", "label", "action", "labelled", "expert_drove", "doubt")
+_ROWS = ("observation", "label", "action", "labelled", "expert_drove", "disagreement")
+_HEADERS = "headers"
+# Names of arrays in files of earlier releases.
+_FORMER_NAMES = {"disagreement": "doubt", _HEADERS: "facts"}
 
 
 @dataclass(frozen=True)
-class EpisodeFacts:
+class EpisodeHeader:
     """What is known of an episode as a whole.
 
     Attributes:
@@ -64,22 +67,22 @@ class Episode:
     """T rows and what is known of them.
 
     Attributes:
-        facts: what is known of the episode as a whole.
+        header: what is known of the episode as a whole.
         observation: (T, D) observations.
         label: (T, n) actions of the expert, NaN where it was not asked.
         action: (T, n) executed actions.
         labelled: (T,) whether a row's label counts.
         expert_drove: (T,) whether the expert drove in a row.
-        doubt: (T,) doubt of the ensemble, NaN without one.
+        disagreement: (T,) disagreement of the ensemble, NaN without one.
     """
 
-    facts: EpisodeFacts
+    header: EpisodeHeader
     observation: Float32Array
     label: Float32Array
     action: Float32Array
     labelled: BoolArray
     expert_drove: BoolArray
-    doubt: Float32Array
+    disagreement: Float32Array
 
     @property
     def rows(self) -> int:
@@ -104,10 +107,11 @@ class EpisodeFiles:
         arrays: dict[str, Any] = {
             name: np.concatenate([getattr(e, name) for e in episodes]) for name in _ROWS
         }
-        facts = json.dumps([{**asdict(e.facts), "rows": e.rows} for e in episodes])
+        headers = json.dumps([{**asdict(e.header), "rows": e.rows} for e in episodes])
         data = io.BytesIO()
-        np.savez(data, facts=np.frombuffer(facts.encode(), np.uint8), **arrays)
-        path = self.folder / f"{episodes[0].facts.number:06d}.npz"
+        arrays[_HEADERS] = np.frombuffer(headers.encode(), np.uint8)
+        np.savez(data, **arrays)
+        path = self.folder / f"{episodes[0].header.number:06d}.npz"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data.getvalue())
@@ -125,11 +129,11 @@ class EpisodeFiles:
         found: list[Episode] = []
         for path in sorted(self.folder.glob("*.npz")):
             episodes = _read(path)
-            if episodes[-1].facts.round >= rounds:
+            if episodes[-1].header.round >= rounds:
                 path.unlink()
                 continue
             found += episodes
-            numbers = [episode.facts.number for episode in found]
+            numbers = [episode.header.number for episode in found]
             if numbers != list(range(len(found))):
                 raise RunError(f"{self.folder}: episodes before {path.name} are missing")
         return found
@@ -138,15 +142,20 @@ class EpisodeFiles:
 def _read(path: Path) -> list[Episode]:
     try:
         with np.load(path) as file:
-            arrays = {name: file[name] for name in _ROWS}
-            facts: list[dict[str, Any]] = json.loads(file["facts"].tobytes())
-        ends = np.cumsum([item.pop("rows") for item in facts])
+            is_former = _HEADERS not in file
+            names = {
+                name: _FORMER_NAMES.get(name, name) if is_former else name
+                for name in (*_ROWS, _HEADERS)
+            }
+            arrays = {name: file[names[name]] for name in _ROWS}
+            headers: list[dict[str, Any]] = json.loads(file[names[_HEADERS]].tobytes())
+        ends = np.cumsum([item.pop("rows") for item in headers])
         if {len(array) for array in arrays.values()} != {int(ends[-1])}:
             raise ValueError("its columns differ in length")
         parts = {name: np.split(array, ends[:-1]) for name, array in arrays.items()}
         return [
-            Episode(EpisodeFacts(**item), **{name: parts[name][k] for name in _ROWS})
-            for k, item in enumerate(facts)
+            Episode(EpisodeHeader(**item), **{name: parts[name][k] for name in _ROWS})
+            for k, item in enumerate(headers)
         ]
     except (OSError, EOFError, ValueError, LookupError, TypeError, BadZipFile) as problem:
         raise RunError(f"{path}: damaged: {problem}") from problem
@@ -160,7 +169,7 @@ class Rows:
         round: (N,) number of the round in which a row was collected.
         first: (N,) whether an episode begins with a row.
         begin, end: (N,) first row of a row's episode, and the row after its last.
-        facts: (E,) what is known of each episode; empty for rows that were made up.
+        headers: (E,) what is known of each episode; empty for rows that were made up.
     """
 
     observation: Float32Array
@@ -168,12 +177,12 @@ class Rows:
     action: Float32Array
     labelled: BoolArray
     expert_drove: BoolArray
-    doubt: Float32Array
+    disagreement: Float32Array
     round: npt.NDArray[np.int64]
     first: BoolArray
     begin: npt.NDArray[np.int64]
     end: npt.NDArray[np.int64]
-    facts: Sequence[EpisodeFacts] = ()
+    headers: Sequence[EpisodeHeader] = ()
 
     @classmethod
     def of(cls, episodes: Iterable[Episode]) -> Rows | None:
@@ -182,19 +191,19 @@ class Rows:
         if not kept:
             return None
         columns = {name: np.concatenate([getattr(e, name) for e in kept]) for name in _ROWS}
-        return cls.joined([episode.facts for episode in kept], [e.rows for e in kept], **columns)
+        return cls.joined([episode.header for episode in kept], [e.rows for e in kept], **columns)
 
     @classmethod
     def joined(
         cls,
-        facts: Sequence[EpisodeFacts],
+        headers: Sequence[EpisodeHeader],
         lengths: Sequence[int] | npt.NDArray[np.int64],
         **columns: npt.NDArray[Any],
     ) -> Rows:
         """The rows whose columns are one array each for all episodes.
 
         Args:
-            facts: (E,) what is known of each episode.
+            headers: (E,) what is known of each episode.
             lengths: (E,) number of rows of each episode, at least 1.
             columns: (N, …) columns that episodes have too, by name.
         """
@@ -204,11 +213,11 @@ class Rows:
         first[begins] = True
         return cls(
             **columns,
-            round=np.repeat(np.array([each.round for each in facts]), lengths),
+            round=np.repeat(np.array([each.round for each in headers]), lengths),
             first=first,
             begin=np.repeat(begins, lengths),
             end=np.repeat(ends, lengths),
-            facts=facts,
+            headers=headers,
         )
 
     @property

@@ -19,8 +19,8 @@ from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 from robot_learning.policies.gate import Thresholds
 
 Ask = Callable[[BoolArray], Float32Array]
-Doubt = Callable[[Float32Array, Float32Array], FloatArray]
-"""From (N, D) observations and (N, n) actions to (N,) doubts or risks."""
+StepMeasure = Callable[[Float32Array, Float32Array], FloatArray]
+"""From (N, D) observations and (N, n) actions to (N,) disagreements or risks."""
 NOISE_STREAM, MIXTURE_STREAM = 1, 2
 
 
@@ -33,7 +33,7 @@ class Step:
         label: (N, n) actions of the expert, NaN where it was not asked.
         labelled: (N,) whether the label counts.
         expert_drove: (N,) whether the expert drives in this step.
-        doubt: (N,) doubt of the ensemble; None without one.
+        disagreement: (N,) disagreement of the ensemble; None without one.
         asked: (N, 2) whether a policy asked for help in this step, because of novelty or risk
             (`policies.gate.REASONS`); None where the driver never asks.
     """
@@ -42,7 +42,7 @@ class Step:
     label: Float32Array
     labelled: BoolArray
     expert_drove: BoolArray
-    doubt: FloatArray | None = None
+    disagreement: FloatArray | None = None
     asked: BoolArray | None = None
 
 
@@ -162,7 +162,11 @@ class HumanGatedDriver:
     """
 
     def __init__(
-        self, actor: Actor, actions: ActionLayout, gate: GateConfig, doubt: Doubt | None
+        self,
+        actor: Actor,
+        actions: ActionLayout,
+        gate: GateConfig,
+        disagreement: StepMeasure | None,
     ) -> None:
         """Gate a policy.
 
@@ -170,16 +174,22 @@ class HumanGatedDriver:
             actor: the policy.
             actions: layout of the action space.
             gate: deviations and numbers of steps for takeover and hand-back.
-            doubt: doubt of the ensemble, which is recorded and decides nothing; None for none.
+            disagreement: disagreement of the ensemble, which is recorded and decides nothing; None
+                for none.
         """
-        self._actor, self._actions, self._gate, self._doubt = actor, actions, gate, doubt
+        self._actor, self._actions, self._gate, self._disagreement = (
+            actor,
+            actions,
+            gate,
+            disagreement,
+        )
 
     def begin(self, numbers: Sequence[int]) -> None:
         """The policy drives first."""
         self._actor.begin(len(numbers))
         self._human = np.zeros(len(numbers), np.bool_)
         self._wary = np.zeros(len(numbers), np.int64)
-        self._calm = np.zeros(len(numbers), np.int64)
+        self._agreeing = np.zeros(len(numbers), np.int64)
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
         """Watch, and decide who drives this step; see `Driver.step`."""
@@ -188,15 +198,17 @@ class HumanGatedDriver:
         label = ask(active)
         deviation = self._actions.deviation(policy, label)
         self._wary = np.where(deviation > gate.takeover_deviation, self._wary + 1, 0)
-        self._calm = np.where(deviation < gate.hand_back_deviation, self._calm + 1, 0)
+        self._agreeing = np.where(deviation < gate.hand_back_deviation, self._agreeing + 1, 0)
         takes_over = ~self._human & (self._wary > gate.reaction_steps)
-        hands_back = self._human & (self._calm >= gate.hold_steps)
+        hands_back = self._human & (self._agreeing >= gate.hold_steps)
         self._human = (self._human | takes_over) & ~hands_back
-        self._calm = np.where(takes_over, 0, self._calm)
+        self._agreeing = np.where(takes_over, 0, self._agreeing)
         drove = self._human & active
         action = np.where(drove[:, None], label, policy)
-        doubt = None if self._doubt is None else self._doubt(observations, policy)
-        return Step(action, label, drove, drove, doubt)
+        disagreement = (
+            None if self._disagreement is None else self._disagreement(observations, policy)
+        )
+        return Step(action, label, drove, drove, disagreement)
 
 
 class RobotGatedDriver:
@@ -216,8 +228,8 @@ class RobotGatedDriver:
         actions: ActionLayout,
         thresholds: Thresholds,
         *,
-        doubt: Doubt,
-        risk: Doubt | None,
+        disagreement: StepMeasure,
+        risk: StepMeasure | None,
         hold_steps: int,
     ) -> None:
         """Gate a policy.
@@ -225,29 +237,31 @@ class RobotGatedDriver:
         Args:
             actor: the policy.
             actions: layout of the action space.
-            thresholds: doubt and risk above which the policy asks for help, and the limits up to
-                which it continues alone.
-            doubt: doubt of the ensemble.
+            thresholds: disagreement and risk above which the policy asks for help, and the limits
+                up to which it continues alone.
+            disagreement: disagreement of the ensemble.
             risk: risk of an action; None without a critic.
-            hold_steps: number of calm steps in a row before the policy continues alone.
+            hold_steps: number of consecutive steps in agreement before the policy continues alone.
         """
         self._actor, self._actions, self._thresholds = actor, actions, thresholds
-        self._doubt, self._risk, self._hold_steps = doubt, risk, hold_steps
+        self._disagreement, self._risk, self._hold_steps = disagreement, risk, hold_steps
         self.knows_risk = risk is not None
 
     def begin(self, numbers: Sequence[int]) -> None:
         """The policy drives first."""
         self._actor.begin(len(numbers))
         self._human = np.zeros(len(numbers), np.bool_)
-        self._calm = np.zeros(len(numbers), np.int64)
+        self._agreeing = np.zeros(len(numbers), np.int64)
 
     def step(self, observations: Float32Array, active: BoolArray, ask: Ask) -> Step:
         """Drive this step, then decide whether the policy continues alone; see `Driver.step`."""
         limits = self._thresholds
         policy = self._actor.act(observations, self._human)
-        doubt = self._doubt(observations, policy)
-        risk = np.zeros(len(doubt)) if self._risk is None else self._risk(observations, policy)
-        novel, risky = doubt > limits.doubt, risk > limits.risk
+        disagreement = self._disagreement(observations, policy)
+        risk = (
+            np.zeros(len(disagreement)) if self._risk is None else self._risk(observations, policy)
+        )
+        novel, risky = disagreement > limits.disagreement, risk > limits.risk
         alarm = novel | risky
         asked = np.stack([novel, risky & ~novel], axis=1) & (active & ~self._human)[:, None]
         self._human |= alarm
@@ -256,7 +270,7 @@ class RobotGatedDriver:
         action = np.where(drove[:, None], label, policy)
         # Where nobody was asked the label is NaN, and no comparison holds.
         agrees = self._actions.error(policy, label) <= limits.discrepancy
-        agrees &= ~alarm & (risk <= limits.calm_risk)
-        self._calm = np.where(agrees & drove, self._calm + 1, 0)
-        self._human = drove & (self._calm < self._hold_steps)
-        return Step(action, label, drove, drove, doubt, asked)
+        agrees &= ~alarm & (risk <= limits.handback_risk)
+        self._agreeing = np.where(agrees & drove, self._agreeing + 1, 0)
+        self._human = drove & (self._agreeing < self._hold_steps)
+        return Step(action, label, drove, drove, disagreement, asked)

@@ -1,4 +1,4 @@
-"""The doubt of an ensemble, and the thresholds of a robot-gated policy in the loop.
+"""The disagreement of an ensemble, and the thresholds of a robot-gated policy in the loop.
 
 See `policies.gate` for the sources, and `critic` for the risk.
 """
@@ -12,7 +12,7 @@ import numpy as np
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.algorithms.dagger import budget_thresholds
 from robot_learning.learning.imitation.data import Rows
-from robot_learning.learning.imitation.drivers import Doubt
+from robot_learning.learning.imitation.drivers import StepMeasure
 from robot_learning.learning.imitation.inference import Forward
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 from robot_learning.policies.gate import Thresholds, disagreement
@@ -21,7 +21,9 @@ FEWEST_ROWS = 100
 """Number of the policy's own rows from which on thresholds are taken from them alone."""
 
 
-def ensemble_doubt(members: Sequence[Forward], actions: ActionLayout, index: int) -> Doubt:
+def ensemble_disagreement(
+    members: Sequence[Forward], actions: ActionLayout, index: int
+) -> StepMeasure:
     """How much an ensemble disagrees about a state, whatever action is taken there.
 
     This is the norm of the members' scaled variances (in HG-DAgger: of the covariance's
@@ -33,13 +35,13 @@ def ensemble_doubt(members: Sequence[Forward], actions: ActionLayout, index: int
         index: index in the chunk of the action for the current observation.
     """
 
-    def doubt(observations: Float32Array, _: Float32Array) -> FloatArray:
+    def measure(observations: Float32Array, _: Float32Array) -> FloatArray:
         answers = np.array([member(observations[:, None])[:, index] for member in members])
         if actions.choices:
             return np.asarray((answers[..., 0] != answers[0, :, 0]).mean(axis=0), np.float64)
         return disagreement(answers, actions.scale)
 
-    return doubt
+    return measure
 
 
 def has_driven(rows: Rows) -> bool:
@@ -52,8 +54,8 @@ def thresholds(
     policy_actions: Float32Array,
     actions: ActionLayout,
     *,
-    doubt: Doubt,
-    risk: Doubt | None,
+    disagreement: StepMeasure,
+    risk: StepMeasure | None,
     rate: float,
 ) -> Thresholds:
     """Thresholds such that a share `rate` of the steps asks for help because of each of the two.
@@ -63,9 +65,10 @@ def thresholds(
             enough.
         policy_actions: (N, n) actions of the present policy in these rows.
         actions: layout of the action space.
-        doubt: doubt of the present ensemble.
+        disagreement: disagreement of the present ensemble.
         risk: risk by the present critic; None without one.
-        rate: share of the steps in which each of doubt and risk is to ask for help, in [0, 1].
+        rate: share of the steps in which each of disagreement and risk is to ask for help, in [0,
+            1].
     """
     driven = ~rows.expert_drove
     if not has_driven(rows):
@@ -73,7 +76,7 @@ def thresholds(
     observed, chosen = rows.observation[driven], policy_actions[driven]
     labelled = rows.labelled
     return budget_thresholds(
-        doubt(observed, chosen),
+        disagreement(observed, chosen),
         None if risk is None else risk(observed, chosen),
         actions.error(policy_actions[labelled], rows.label[labelled]),
         rate,

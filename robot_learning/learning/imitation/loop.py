@@ -39,9 +39,9 @@ from robot_learning.learning.imitation.measuring import (
     reference_error,
     with_success,
 )
-from robot_learning.learning.imitation.rollout import Clock, Env, Worlds, env_maker
-from robot_learning.learning.iteration.run import Phase
-from robot_learning.learning.iteration.seeds import Seeds
+from robot_learning.learning.imitation.rollout import Clock, Env, EnvironmentPool, env_maker
+from robot_learning.learning.runs.run import Phase
+from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.environment import EnvironmentDetails
@@ -105,21 +105,23 @@ def run_imitation(
     name = env if isinstance(env, str) else getattr(env, "__qualname__", type(env).__name__)
     identity = saved.identity_of(config, f"{name} {arguments}", source.name)
     with saved.locked(place), one_thread():
-        worlds = Worlds(env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps)
+        pool = EnvironmentPool(
+            env_maker(env, env_kwargs), source, config.envs, config.max_episode_steps
+        )
         try:
             state = saved.begun(place, identity, resume)
             details = environment_details(
                 env,
                 arguments,
-                worlds.observations,
-                worlds.actions,
+                pool.observations,
+                pool.actions,
                 max_episode_steps=config.max_episode_steps,
                 success_return=config.evaluation.success_return,
             )
-            run = _Run(config, place, worlds, state, environment=details, tell=tell)
+            run = _Run(config, place, pool, state, environment=details, tell=tell)
             return run.results()
         finally:
-            worlds.close()
+            pool.close()
 
 
 class _Run:
@@ -127,23 +129,23 @@ class _Run:
         self,
         config: ImitationConfig,
         folder: Path,
-        worlds: Worlds,
+        pool: EnvironmentPool,
         state: saved.RunState,
         *,
         environment: EnvironmentDetails,
         tell: Tell | None,
     ) -> None:
-        self._config, self._worlds, self._tell = config, worlds, tell
+        self._config, self._pool, self._tell = config, pool, tell
         self._environment = environment
         self._seeds, self._budget = Seeds(config.seed), config.budget
-        rate_hz = rate_of(worlds.envs[0], config)
+        rate_hz = rate_of(pool.envs[0], config)
         self._step_s = 1.0 / rate_hz
         self._spec = policy_spec(
-            config, worlds.observations.leaves, worlds.actions, rate_hz, self._joint_names()
+            config, pool.observations.leaves, pool.actions, rate_hz, self._joint_names()
         )
         if config.algorithm == "ccil":
-            check_spaces(worlds.observations.leaves, worlds.actions)
-        self._collector = Collector(config, worlds, self._seeds)
+            check_spaces(pool.observations.leaves, pool.actions)
+        self._collector = Collector(config, pool, self._seeds)
         self._store = saved.Store(folder, state, config.ensemble_members)
         self._episodes = self._store.episodes()
         self._policies = self._store.policies()
@@ -161,24 +163,24 @@ class _Run:
 
     @property
     def _finished(self) -> tuple[RoundResult, ...]:
-        return self._store.state.iterations
+        return self._store.state.rounds
 
     def _is_done(self) -> bool:
         if not self._finished:
             return False
         last = self._finished[-1]
         return self._budget.is_spent(
-            iterations=len(self._finished), labels=last.labels, episodes=last.episodes
+            rounds=len(self._finished), labels=last.labels, episodes=last.episodes
         )
 
     def _round(self, number: int) -> None:
         begin = time.perf_counter()
-        self._worlds.clock, self._worlds.labeller.seconds = Clock(), 0.0
+        self._pool.clock, self._pool.labeller.seconds = Clock(), 0.0
         self._say(Phase.COLLECTING)
         plan = self._collector.plan(number, self._episodes, self._policies)
         whole = partial(self._store.save_now_and_then, self._episodes)
         self._collector.collect(plan, self._episodes, whole)
-        simulated, labelling = replace(self._worlds.clock), self._worlds.labeller.seconds
+        simulated, labelling = replace(self._pool.clock), self._pool.labeller.seconds
         self._say(Phase.TRAINING)
         fitted = time.perf_counter()
         loss, corrective = self._fit(number)
@@ -199,22 +201,22 @@ class _Run:
         counts["corrective_labels"] = corrective
         result = RoundResult(round=number, training_loss=loss, **counts, **figures, **spent)
         state = self._store.state.begun(result)
-        best = max(range(number + 1), key=lambda k: _ranking_key(state.iterations[k]))
+        best = max(range(number + 1), key=lambda k: _ranking_key(state.rounds[k]))
         details = self._details(number, counts["labels"])
         self._store.add(replace(state, best=best), self._policies, details)
         self._store.save_now_and_then(self._episodes)
 
     def _fit(self, number: int) -> tuple[float, int | None]:
         """The loss of the policy that acts, and how many corrective labels it was fitted to."""
-        rows = Rows.of(e for e in self._episodes if not e.facts.held_out)
+        rows = Rows.of(e for e in self._episodes if not e.header.held_out)
         if rows is None:
             raise ConfigurationError("every episode is held out; raise the budget")
-        config, leaves = self._config, self._worlds.observations.leaves
+        config, leaves = self._config, self._pool.observations.leaves
         corrective: int | None = None
         if config.algorithm == "ccil":
             before = len(rows)
             seed = self._seeds.of(CORRECTIVE_STREAM, number)
-            rows = with_corrective(rows, config.corrective, self._worlds.actions, seed)
+            rows = with_corrective(rows, config.corrective, self._pool.actions, seed)
             corrective = len(rows) - before
         samples = make_samples(rows, config)
         policies, losses = [], []
@@ -231,32 +233,32 @@ class _Run:
 
     def _figures(self, plan: Plan) -> dict[str, Any]:
         """Figures of the evaluation; runs after the collection's clocks have been read."""
-        config, worlds = self._config.evaluation, self._worlds
+        config, pool = self._config.evaluation, self._pool
         actor = self._collector.actor(self._policies[0], plan.number)
         figures: dict[str, Any] = {}
         if config.episodes:
             driver = PolicyDriver(actor, config.error)
-            episodes = measure(worlds, driver, config.episodes, self._seeds, EVALUATION_STREAM)
+            episodes = measure(pool, driver, config.episodes, self._seeds, EVALUATION_STREAM)
             figures = outcome_figures(with_success(episodes, config.success_return))
             if config.error:
-                figures["on_policy_error"] = executed_error(episodes, worlds.actions)
+                figures["on_policy_error"] = executed_error(episodes, pool.actions)
         if config.reference_episodes and config.error:
             reference = self._reference(plan)
-            figures["off_policy_error"] = reference_error(reference, actor, worlds.actions)
+            figures["off_policy_error"] = reference_error(reference, actor, pool.actions)
         return figures
 
     def _reference(self, plan: Plan) -> list[Episode]:
         """Episodes of the expert with the round's noise; kept while the noise is the same."""
         noise = b"" if plan.covariance is None else plan.covariance.tobytes()
         if noise not in self._references:
-            driver = ExpertDriver(self._worlds.actions, plan.covariance, self._config.seed)
+            driver = ExpertDriver(self._pool.actions, plan.covariance, self._config.seed)
             count = self._config.evaluation.reference_episodes
-            found = measure(self._worlds, driver, count, self._seeds, REFERENCE_STREAM)
+            found = measure(self._pool, driver, count, self._seeds, REFERENCE_STREAM)
             self._references = {noise: found}
         return self._references[noise]
 
     def _details(self, number: int, labels: int) -> CheckpointDetails:
-        env = self._worlds.envs[0].unwrapped
+        env = self._pool.envs[0].unwrapped
         return CheckpointDetails(
             robot=getattr(getattr(env, "profile", None), "name", ""),
             joint_names=self._joint_names(),
@@ -267,7 +269,7 @@ class _Run:
 
     def _joint_names(self) -> tuple[str, ...]:
         """Joint names of this package's robots; empty for other environments."""
-        profile = getattr(self._worlds.envs[0].unwrapped, "profile", None)
+        profile = getattr(self._pool.envs[0].unwrapped, "profile", None)
         return tuple(getattr(profile, "joint_names", ()))
 
     def _say(self, phase: Phase) -> None:

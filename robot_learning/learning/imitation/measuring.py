@@ -10,23 +10,25 @@ from typing import Any
 import numpy as np
 
 from robot_learning.learning.evaluation.intervals import Z_95, wilson
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts
+from robot_learning.learning.imitation.data import Episode, EpisodeHeader
 from robot_learning.learning.imitation.drivers import Driver
 from robot_learning.learning.imitation.inference import Actor
-from robot_learning.learning.imitation.rollout import Worlds, simulate
+from robot_learning.learning.imitation.rollout import EnvironmentPool, simulate
 from robot_learning.learning.imitation.spaces import ActionLayout
-from robot_learning.learning.iteration.seeds import Seeds
+from robot_learning.learning.runs.seeds import Seeds
 
 # Episodes that only measure are numbered from here, away from those of a run.
 MEASURED = 1_000_000
 EVALUATION_STREAM, REFERENCE_STREAM = 4, 5
 
 
-def measure(worlds: Worlds, driver: Driver, count: int, seeds: Seeds, stream: int) -> list[Episode]:
+def measure(
+    pool: EnvironmentPool, driver: Driver, count: int, seeds: Seeds, stream: int
+) -> list[Episode]:
     """Simulate episodes whose initial states do not depend on the driver.
 
     Args:
-        worlds: environments to simulate in.
+        pool: environments to simulate in.
         driver: who drives.
         count: number of episodes.
         seeds: seeds of the run.
@@ -34,9 +36,9 @@ def measure(worlds: Worlds, driver: Driver, count: int, seeds: Seeds, stream: in
     """
     found: list[Episode] = []
     while len(found) < count:
-        wave = range(len(found), min(count, len(found) + worlds.count))
-        facts = [EpisodeFacts(MEASURED + number, 0) for number in wave]
-        found += simulate(worlds, driver, facts, [seeds.of(stream, n) for n in wave])
+        batch = range(len(found), min(count, len(found) + pool.count))
+        headers = [EpisodeHeader(MEASURED + number, 0) for number in batch]
+        found += simulate(pool, driver, headers, [seeds.of(stream, n) for n in batch])
     return found
 
 
@@ -45,7 +47,7 @@ def with_success(episodes: Sequence[Episode], success_return: float | None) -> l
     if success_return is None:
         return list(episodes)
     return [
-        replace(e, facts=replace(e.facts, success=e.facts.reward >= success_return))
+        replace(e, header=replace(e.header, success=e.header.reward >= success_return))
         for e in episodes
     ]
 
@@ -54,12 +56,12 @@ def outcome_figures(episodes: Sequence[Episode]) -> dict[str, Any]:
     """Success and return with their 95 % intervals, as fields of a `RoundResult`."""
     if not episodes:
         return {}
-    rewards = np.array([episode.facts.reward for episode in episodes])
+    rewards = np.array([episode.header.reward for episode in episodes])
     mean, spread = float(rewards.mean()), 0.0
     if len(rewards) > 1:
         spread = Z_95 * float(rewards.std(ddof=1)) / math.sqrt(len(rewards))
     figures = {"return_mean": mean, "return_low": mean - spread, "return_high": mean + spread}
-    successes = [episode.facts.success for episode in episodes]
+    successes = [episode.header.success for episode in episodes]
     if any(success is None for success in successes):
         return figures
     share = wilson(sum(map(bool, successes)), len(successes))

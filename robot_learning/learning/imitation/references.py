@@ -11,8 +11,8 @@ import importlib
 import subprocess
 import sys
 
+from robot_learning.core.bound_command import bound_to_parent
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.core.leash import leashed
 from robot_learning.core.user_objects import PLACES, module_is_there
 
 _OWN_IDS = "robot_learning/"
@@ -64,7 +64,7 @@ def _unknown(env: str) -> str:
 def _is_unknown_beside(env: str, module: str) -> bool:
     """Whether there is no such environment either once a module is imported, in a process."""
     ended = subprocess.run(
-        leashed([sys.executable, "-m", _THIS, env, module]),
+        bound_to_parent([sys.executable, "-m", _THIS, env, module]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -17,7 +17,7 @@ import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import BoolArray, IntArray
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts
+from robot_learning.learning.imitation.data import Episode, EpisodeHeader
 from robot_learning.learning.imitation.drivers import Driver, Step
 from robot_learning.learning.imitation.expert import (
     Expert,
@@ -77,7 +77,7 @@ def making(env: str) -> Iterator[None]:
         raise ConfigurationError(f"--env {env}: cannot be made: {problem}") from problem
 
 
-class Worlds:
+class EnvironmentPool:
     """Environments, each with an expert; made when they are first needed."""
 
     def __init__(
@@ -121,9 +121,9 @@ class Worlds:
 
 
 def simulate(
-    worlds: Worlds,
+    pool: EnvironmentPool,
     driver: Driver,
-    facts: Sequence[EpisodeFacts],
+    headers: Sequence[EpisodeHeader],
     seeds: Sequence[int],
     *,
     label_budget: int | None = None,
@@ -132,9 +132,9 @@ def simulate(
     """Simulate episodes at the same time, one in each environment.
 
     Args:
-        worlds: environments, which are made as needed.
+        pool: environments, which are made as needed.
         driver: who drives, and which labels that gives.
-        facts: what is known of each episode before it begins.
+        headers: what is known of each episode before it begins.
         seeds: seed of each episode's environment and of its expert's free choices.
         label_budget: number of labels at which all episodes are cut off; None for no limit.
         labels_per_episode: largest number of labels of an episode that count against the
@@ -143,21 +143,21 @@ def simulate(
     Raises:
         ExpertError: the expert failed; none of these episodes is kept.
     """
-    worlds.ensure(len(facts))
-    return _Wave(worlds, driver, facts, labels_per_episode).run(seeds, label_budget)
+    pool.ensure(len(headers))
+    return _EpisodeBatch(pool, driver, headers, labels_per_episode).run(seeds, label_budget)
 
 
-class _Wave:
+class _EpisodeBatch:
     """A batch of episodes. Arrays are N wide until the last ends; later rows are dropped."""
 
     def __init__(
-        self, worlds: Worlds, driver: Driver, facts: Sequence[EpisodeFacts], cap: int
+        self, pool: EnvironmentPool, driver: Driver, headers: Sequence[EpisodeHeader], cap: int
     ) -> None:
-        self._worlds, self._driver, self._facts, self._cap = worlds, driver, list(facts), cap
-        count = len(facts)
+        self._pool, self._driver, self._headers, self._cap = pool, driver, list(headers), cap
+        count = len(headers)
         self._observations: list[Any] = [None] * count
         self._infos: list[Mapping[str, Any]] = [{}] * count
-        self._rows: Float32Array = np.zeros((count, worlds.observations.size), np.float32)
+        self._rows: Float32Array = np.zeros((count, pool.observations.size), np.float32)
         self._active: BoolArray = np.ones(count, np.bool_)
         self._slots = list(range(count))
         self._lengths: IntArray = np.zeros(count, np.int64)
@@ -172,7 +172,7 @@ class _Wave:
         self._labelled: list[BoolArray] = []
 
     def run(self, seeds: Sequence[int], budget: int | None) -> list[Episode]:
-        worlds = self._worlds
+        pool = self._pool
         self._reset(seeds)
         while self._slots:
             step = self._decided()
@@ -181,41 +181,41 @@ class _Wave:
             self._labelled.append(labelled)
             if step.asked is not None:
                 self._calls += step.asked
-            self._execute(worlds.actions.to_env(step.action[self._slots]))
+            self._execute(pool.actions.to_env(step.action[self._slots]))
             if spent:
                 self._cut_off()
         return self._episodes()
 
     def _reset(self, seeds: Sequence[int]) -> None:
-        worlds = self._worlds
-        self._driver.begin([facts.number for facts in self._facts])
+        pool = self._pool
+        self._driver.begin([header.number for header in self._headers])
         begin = time.perf_counter()
         for slot, seed in enumerate(seeds):
-            begin_episode(worlds.experts[slot], seed)
-            self._observations[slot], self._infos[slot] = worlds.envs[slot].reset(seed=seed)
-        worlds.clock.simulate_s += time.perf_counter() - begin
-        worlds.observations.write_all(self._observations, self._rows, self._slots)
+            begin_episode(pool.experts[slot], seed)
+            self._observations[slot], self._infos[slot] = pool.envs[slot].reset(seed=seed)
+        pool.clock.simulate_s += time.perf_counter() - begin
+        pool.observations.write_all(self._observations, self._rows, self._slots)
 
     def _decided(self) -> Step:
-        worlds = self._worlds
-        begin, asked = time.perf_counter(), worlds.labeller.seconds
+        pool = self._pool
+        begin, asked = time.perf_counter(), pool.labeller.seconds
         step = self._driver.step(self._rows, self._active.copy(), self._ask)
-        labelling = worlds.labeller.seconds - asked
-        worlds.clock.act_s += time.perf_counter() - begin - labelling
+        labelling = pool.labeller.seconds - asked
+        pool.clock.act_s += time.perf_counter() - begin - labelling
         return step
 
     def _ask(self, mask: BoolArray) -> Float32Array:
-        worlds = self._worlds
+        pool = self._pool
         slots = self._slots if mask.all() else np.flatnonzero(mask).tolist()
-        labels = np.full((len(mask), worlds.actions.size), np.nan, np.float32)
+        labels = np.full((len(mask), pool.actions.size), np.nan, np.float32)
         if slots:
-            labels[slots], clipped = worlds.labeller.labels(
-                [worlds.experts[slot] for slot in slots],
+            labels[slots], clipped = pool.labeller.labels(
+                [pool.experts[slot] for slot in slots],
                 [self._observations[slot] for slot in slots],
                 [self._infos[slot] for slot in slots],
             )
             self._clipped[slots] += clipped
-            self._asked[slots] += worlds.actions.size
+            self._asked[slots] += pool.actions.size
         return labels
 
     def _counted(self, labelled: BoolArray, budget: int | None) -> tuple[BoolArray, bool]:
@@ -233,15 +233,14 @@ class _Wave:
         return labelled, self._count >= budget
 
     def _execute(self, actions: Sequence[Any]) -> None:
-        worlds = self._worlds
+        pool = self._pool
         begin = time.perf_counter()
         results = [
-            worlds.envs[slot].step(action)
-            for slot, action in zip(self._slots, actions, strict=True)
+            pool.envs[slot].step(action) for slot, action in zip(self._slots, actions, strict=True)
         ]
-        worlds.clock.simulate_s += time.perf_counter() - begin
-        worlds.observations.write_all([result[0] for result in results], self._rows, self._slots)
-        is_last = len(self._steps) == worlds.max_steps
+        pool.clock.simulate_s += time.perf_counter() - begin
+        pool.observations.write_all([result[0] for result in results], self._rows, self._slots)
+        is_last = len(self._steps) == pool.max_steps
         ended = []
         for slot, (observation, reward, terminated, truncated, info) in zip(
             self._slots, results, strict=True
@@ -264,8 +263,8 @@ class _Wave:
             self._success[slot] = bool(info["is_success"])
         elif "success" in info:
             self._success[slot] = bool(self._success[slot])
-        self._facts[slot] = replace(
-            self._facts[slot],
+        self._headers[slot] = replace(
+            self._headers[slot],
             reward=self._rewards[slot],
             success=self._success[slot],
             terminated=terminated,
@@ -284,18 +283,19 @@ class _Wave:
     def _episodes(self) -> list[Episode]:
         """The episodes: for each environment its recorded rows, up to the end of its episode."""
         steps = [step for _, step in self._steps]
-        nothing = np.full(len(self._facts), np.nan)
+        nothing = np.full(len(self._headers), np.nan)
         recorded = {
             "observation": np.array([rows for rows, _ in self._steps]),
             "label": np.array([step.label for step in steps]),
             "action": np.array([step.action for step in steps]),
             "labelled": np.array(self._labelled),
             "expert_drove": np.array([step.expert_drove for step in steps]),
-            "doubt": np.array(
-                [nothing if step.doubt is None else step.doubt for step in steps], np.float32
+            "disagreement": np.array(
+                [nothing if step.disagreement is None else step.disagreement for step in steps],
+                np.float32,
             ),
         }
         return [
-            Episode(facts, **{k: v[: self._lengths[slot], slot] for k, v in recorded.items()})
-            for slot, facts in enumerate(self._facts)
+            Episode(header, **{k: v[: self._lengths[slot], slot] for k, v in recorded.items()})
+            for slot, header in enumerate(self._headers)
         ]

@@ -25,8 +25,8 @@ from robot_learning.core import files
 from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
-from robot_learning.learning.iteration.run import IteratedRun
-from robot_learning.learning.iteration.state_file import StateFile
+from robot_learning.learning.runs.run import InteractiveRun
+from robot_learning.learning.runs.state_file import StateFile
 from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
 from robot_learning.policies.policy import Policy
@@ -38,12 +38,12 @@ _LIMITS = ("rounds", "budget_labels", "budget_episodes")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunState(IteratedRun[RoundResult]):
+class RunState(InteractiveRun[RoundResult]):
     """The progress of a run.
 
     Attributes:
         identity: settings, environment and expert that identify the run.
-        iterations: figures of the finished rounds, oldest first.
+        rounds: figures of the finished rounds, oldest first.
         best: number of the round whose policy is in `best/`.
     """
 
@@ -52,7 +52,15 @@ class RunState(IteratedRun[RoundResult]):
 
 
 STATE_FILE = StateFile(
-    name="state.json", kind=RunState, version=2, formerly="results", begins_empty=True
+    name="state.json",
+    kind=RunState,
+    version=3,
+    former_names={
+        "results": "rounds",
+        "iterations": "rounds",
+        "doubt_threshold": "disagreement_threshold",
+    },
+    begins_empty=True,
 )
 load = STATE_FILE.load
 
@@ -73,7 +81,7 @@ def holds_run(folder: Path) -> bool:
     """Whether the folder holds a run that has saved anything."""
     if not STATE_FILE.exists(folder):
         return False
-    return any((folder / "episodes").glob("*.npz")) or bool(load(folder).iterations)
+    return any((folder / "episodes").glob("*.npz")) or bool(load(folder).rounds)
 
 
 def begun(folder: Path, identity: dict[str, Any], resume: bool) -> RunState:
@@ -152,7 +160,7 @@ class Store:
         Raises:
             RunError: the files are damaged.
         """
-        found = self._files.load(len(self.state.iterations) + 1)
+        found = self._files.load(len(self.state.rounds) + 1)
         self._saved_episodes = len(found)
         return found
 
@@ -162,7 +170,7 @@ class Store:
         Raises:
             CheckpointError: the checkpoints are damaged.
         """
-        number = len(self.state.iterations) - 1
+        number = len(self.state.rounds) - 1
         if number < 0:
             return []
         paths = [self._place(number, member) for member in range(self._members)]
@@ -171,7 +179,7 @@ class Store:
     def add(self, state: RunState, policies: list[Policy], details: CheckpointDetails) -> None:
         """Take a state and the policies of its newest round, to be saved next."""
         self.state, self._policies, self._details = state, policies, details
-        if state.best == len(state.iterations) - 1:
+        if state.best == len(state.rounds) - 1:
             # Copies, since the next round may train these weights further.
             weights = {name: value.clone() for name, value in policies[0].state_dict().items()}
             self._best = weights, details
@@ -191,7 +199,7 @@ class Store:
         self._files.save(episodes[self._saved_episodes :])
         self._saved_episodes = len(episodes)
         if self._policies:
-            number = len(self.state.iterations) - 1
+            number = len(self.state.rounds) - 1
             self._place(number, 0).parent.mkdir(parents=True, exist_ok=True)
             for member, policy in enumerate(self._policies):
                 save_checkpoint(self._place(number, member), policy, self._details)

@@ -52,7 +52,7 @@ class Study:
         found: dict[int, list[RoundResult]] = {}
         for seed in self.seeds:
             try:
-                found[seed] = list(load(self.run_folder(seed)).iterations)
+                found[seed] = list(load(self.run_folder(seed)).rounds)
             except RunError:
                 found[seed] = []
         return found
@@ -94,7 +94,7 @@ def run_study(
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         seed, text = min(failures.items())
         saved = holds_run(study.run_folder(seed))
-        hint = "; what was collected is saved, go on with --resume" if saved else ""
+        hint = "; what was collected is saved; continue with --resume" if saved else ""
         raise TrainingError(f"seed {seed}: {text}{more}{hint}")
     return results
 

@@ -1,7 +1,7 @@
-"""DART over several iterations: demonstrate with psi_k, train, estimate psi_k+1, and so on.
+"""DART over several rounds: demonstrate with psi_k, train, estimate psi_k+1, and so on.
 
 Each training uses all demonstrations so far except the held-out ones: some whole episodes of each
-iteration, which no training ever sees. psi_k+1 comes from those of iteration k alone, since the
+round, which no training ever sees. psi_k+1 comes from those of round k alone, since the
 relevant states are those to which psi_k leads the demonstrator. Only successful episodes are used.
 """
 
@@ -37,13 +37,13 @@ from robot_learning.learning.interactive.dart_estimate import (
 )
 from robot_learning.learning.interactive.dart_run import (
     DART_FILE,
-    DartIteration,
+    DartRound,
     DartRun,
     DartSettings,
     psi_path,
     training_folder,
 )
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.trainer import train
@@ -54,12 +54,12 @@ from robot_learning.sim.env import resolve_robot
 
 _EXPERT_EVERY = 5
 
-# Records the given number of further demonstrations of the newest iteration, with a file's noise.
+# Records the given number of further demonstrations of the newest round, with a file's noise.
 Collect = Callable[[DartRun, int, Path], None]
 Tell = Callable[[DartRun], None]
 
 
-def run_iterations(
+def run_rounds(
     folder: Path, run: DartRun, collect: Collect, tell: Tell, *, show_progress: bool = False
 ) -> DartRun:
     """Do what is left of a run, phase by phase.
@@ -89,7 +89,7 @@ def run_iterations(
             run = _trained(folder, run, profile, show_progress)
         else:
             trace = run.current.next_trace or 0.0
-            run = run.begun(DartIteration(run.current.number + 1, trace=trace))
+            run = run.begun(DartRound(run.current.number + 1, trace=trace))
         DART_FILE.save(folder, run)
         tell(run)
     return run
@@ -132,10 +132,10 @@ def next_seed(settings: DartSettings) -> int:
 
 
 def demonstrations(run: DartRun) -> tuple[str, ...]:
-    """Names of the newest iteration's successful episodes so far that can be trained on."""
+    """Names of the newest round's successful episodes so far that can be trained on."""
     if not (Path(run.settings.dataset) / INFO_NAME).exists():
         return ()
-    earlier = {name for iteration in run.iterations[:-1] for name in iteration.episodes}
+    earlier = {name for round_ in run.rounds[:-1] for name in round_.episodes}
     found = Dataset(run.settings.dataset).select(outcomes=["success"]).without(earlier)
     if not TrainConfig.from_plain(run.settings.training).data.keep_bad_timing:
         found = found.without(found.badly_timed())
@@ -148,9 +148,9 @@ def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
         collect(run, settings.episodes - have, psi_path(folder, number))
         if len(demonstrations(run)) <= have:
             raise RunError(
-                f"iteration {number} has {have} of "
+                f"round {number} has {have} of "
                 f"{amount(settings.episodes, 'successful episode')} of good timing, and got no "
-                "more; go on with --resume"
+                "more; continue with --resume"
             )
     names = demonstrations(run)
     shares = {"training": 1.0 - settings.held_out_share, "held_out": settings.held_out_share}
@@ -162,8 +162,8 @@ def _collected(folder: Path, run: DartRun, collect: Collect) -> DartRun:
 def _trained(folder: Path, run: DartRun, profile: RobotProfile, show_progress: bool) -> DartRun:
     settings, number = run.settings, run.current.number
     every = Dataset(settings.dataset)
-    apart = {name for iteration in run.iterations for name in iteration.held_out}
-    known = [name for iteration in run.iterations for name in iteration.episodes]
+    apart = {name for round_ in run.rounds for name in round_.held_out}
+    known = [name for round_ in run.rounds for name in round_.episodes]
     training = every.select(names=[name for name in known if name not in apart])
     config, place = TrainConfig.from_plain(settings.training), training_folder(folder, number)
     resume = (place / TRAINING_STATE).exists()
@@ -175,7 +175,7 @@ def _trained(folder: Path, run: DartRun, profile: RobotProfile, show_progress: b
         rollout=rollout_for(training, config),
         show_progress=show_progress,
     )
-    policy, found = _judged(place / BEST, every.select(names=run.current.held_out), run, profile)
+    policy, found = _evaluated(place / BEST, every.select(names=run.current.held_out), run, profile)
     noise = found.noise(settings.size)
     save_covariance(psi_path(folder, number + 1), noise, profile)
     return run.changed(
@@ -187,7 +187,7 @@ def _trained(folder: Path, run: DartRun, profile: RobotProfile, show_progress: b
     )
 
 
-def _judged(
+def _evaluated(
     checkpoint: Path, dataset: Dataset, run: DartRun, profile: RobotProfile
 ) -> tuple[Policy, Estimate]:
     """A trained policy, and its error on demonstrations that it was not trained on."""
@@ -197,12 +197,12 @@ def _judged(
 
 
 def _error_before(folder: Path, run: DartRun, profile: RobotProfile) -> float | None:
-    """Error of the previous policy on the newest held-out episodes; None in iteration 0."""
+    """Error of the previous policy on the newest held-out episodes; None in round 0."""
     number = run.current.number
     if not number:
         return None
     unseen = Dataset(run.settings.dataset).select(names=run.current.held_out)
-    return _judged(training_folder(folder, number - 1) / BEST, unseen, run, profile)[1].error
+    return _evaluated(training_folder(folder, number - 1) / BEST, unseen, run, profile)[1].error
 
 
 def _simulated(policy: Policy, settings: DartSettings) -> dict[str, Any]:

@@ -13,7 +13,7 @@ LIMIT = 3
 """Number of episodes in a row with bad timing that mean that the machine is too slow."""
 _HELP = (
     "What helps: close other programs; record with a lower rate, fewer or smaller cameras; leave "
-    "out windows and films; in simulation, where nobody drives by hand, lockstep (`--lockstep "
+    "out windows and videos; in simulation, where nobody drives, lockstep (`--lockstep "
     "true`), which no machine is too slow for"
 )
 
@@ -71,5 +71,5 @@ class OverloadWatch:
             raise RobotLearningError(
                 f"{amount(self._in_a_row, 'episode in a row is', 'episodes in a row are')} left "
                 f"out, as their timing is bad; the last one: {'; '.join(self._reasons)}. Something "
-                f"is too slow for what it has to do. {_HELP}. Then go on with: {resume}"
+                f"is too slow for what it has to do. {_HELP}. Then continue with: {resume}"
             )

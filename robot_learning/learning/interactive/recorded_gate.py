@@ -1,7 +1,8 @@
 """The gate of an ensemble from recorded episodes: thresholds from a budget, and a critic of risk.
 
 It uses the classes of the loop without ROS (`learning.imitation.gates`, `critic`). Here the
-episodes are recorded ones, and doubt is that of the executed steps of a chunk, as in service.
+episodes are recorded ones, and disagreement is that of the executed steps of a chunk, as in
+service.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from robot_learning.episodes.store.index import EpisodeSummary
 from robot_learning.learning.algorithms.dagger import budget_thresholds
 from robot_learning.learning.imitation.config import FitConfig
 from robot_learning.learning.imitation.critic import fit_critic
-from robot_learning.learning.imitation.data import EpisodeFacts, Rows
+from robot_learning.learning.imitation.data import EpisodeHeader, Rows
 from robot_learning.learning.imitation.gates import FEWEST_ROWS
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array
 from robot_learning.learning.interactive.dart_estimate import held_out, refuse_misfits, windows_of
@@ -38,7 +39,12 @@ from robot_learning.learning.training.batches import Batches
 from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import Checkpoint, load_checkpoint
 from robot_learning.policies.gate import executed_disagreement
-from robot_learning.policies.gate_folder import Critic, Gate, refuse_other_folder, save_gate
+from robot_learning.policies.gate_folder import (
+    Critic,
+    InterventionGate,
+    refuse_other_folder,
+    save_gate,
+)
 
 _ROWS_AT_ONCE = 256
 _SEED = 13
@@ -49,8 +55,8 @@ class GateSettings:
     """How the gate is found.
 
     Attributes:
-        kind: kind of the gate: `ensemble` asks for help because of doubt, `thrifty` because of
-            doubt or risk.
+        kind: kind of the gate: `ensemble` asks for help because of disagreement, `thrifty` because
+            of disagreement or risk.
         target_rate: share of the policy's steps in which each of the two asks for help.
         seed: seed of the critic's weights and of the order of its data.
         fit: how the critic is fitted.
@@ -97,7 +103,7 @@ def write_recorded_gate(
     others = members or ensemble_members(checkpoint)
     if not others:
         raise ConfigurationError(
-            f"{checkpoint}: no further members of its ensemble lie beside it; name them "
+            f"{checkpoint}: no further members of its ensemble lie next to it; name them "
             "with --members"
         )
     ensemble = [first, *(load_checkpoint(member) for member in others)]
@@ -112,7 +118,7 @@ def recorded_gate(
     members: Sequence[Checkpoint],
     profile: RobotProfile,
     settings: GateSettings,
-) -> Gate:
+) -> InterventionGate:
     """Thresholds and critic for an ensemble, from every episode of a dataset.
 
     Thresholds are taken over the rows that a policy drove; if these are fewer than `FEWEST_ROWS`,
@@ -137,19 +143,21 @@ def recorded_gate(
         refuse_misfits(member.policy, dataset, profile)
     low, high = (end.astype(np.float32) for end in (profile.position_min, profile.position_max))
     actions = ActionLayout(spaces.Box(low, high))
-    judged = _judged(dataset, members, profile.position_range)
-    unseen = _unseen(dataset, members[0], judged)
-    chosen, where = _representative(judged, unseen)
+    answers = _answers(dataset, members, profile.position_range)
+    unseen = _unseen(dataset, members[0], answers)
+    chosen, where = _representative(answers, unseen)
     critic, risks = None, None
-    if settings.kind == "thrifty" and judged.keys:
-        policy = fit_critic(_rows(dataset, judged), settings.fit, actions, settings.seed)
+    if settings.kind == "thrifty" and answers.keys:
+        policy = fit_critic(_rows(dataset, answers), settings.fit, actions, settings.seed)
         if policy is not None:
-            critic = Critic(policy, judged.keys, actions.scale)
-            risks = critic.risk_of(judged.observation[chosen], judged.action[chosen])
-    human = judged.source == Source.HUMAN
+            critic = Critic(policy, answers.keys, actions.scale)
+            risks = critic.risk_of(answers.observation[chosen], answers.action[chosen])
+    human = answers.source == Source.HUMAN
     human = human & unseen if (human & unseen).any() else human
-    discrepancies = actions.error(judged.action[human], judged.label[human])
-    limits = budget_thresholds(judged.doubt[chosen], risks, discrepancies, settings.target_rate)
+    discrepancies = actions.error(answers.action[human], answers.label[human])
+    limits = budget_thresholds(
+        answers.disagreement[chosen], risks, discrepancies, settings.target_rate
+    )
     outcomes = [summary.outcome for summary in dataset.recorded_episodes]
     source: dict[str, Any] = {
         "kind": settings.kind,
@@ -161,11 +169,11 @@ def recorded_gate(
         "failed": outcomes.count("failure"),
         "members": [member.digest for member in members],
     }
-    return Gate(limits, critic, source)
+    return InterventionGate(limits, critic, source)
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Answers:
     """The ensemble's answers at N rows in which a person or policy drove.
 
     Attributes:
@@ -175,7 +183,7 @@ class _Judged:
         observation: (N, D) observation of the row itself.
         action: (N, n) action that the first member would take.
         label: (N, n) recorded label.
-        doubt: (N,) doubt of the ensemble.
+        disagreement: (N,) disagreement of the ensemble.
     """
 
     rows: npt.NDArray[np.int64]
@@ -184,10 +192,10 @@ class _Judged:
     observation: Float32Array
     action: Float32Array
     label: Float32Array
-    doubt: FloatArray
+    disagreement: FloatArray
 
 
-def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray) -> _Judged:
+def _answers(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray) -> _Answers:
     policies = [member.policy for member in members]
     spec, device = policies[0].spec, policies[0].device
     config = windows_of(spec, ("human", "policy"))
@@ -202,62 +210,62 @@ def _judged(dataset: Dataset, members: Sequence[Checkpoint], ranges: FloatArray)
         parts = [batch[key][:, -1].reshape(len(indices), -1) for key in batches.keys]
         state = torch.cat(parts, dim=1) if parts else torch.zeros(len(indices), 0)
         label = batch["action"][:, now]
-        doubt = executed_disagreement(answers, spec, ranges)
-        found.append((state.cpu().numpy(), answers[0, :, now], label.cpu().numpy(), doubt))
-    states, chosen, labels, doubts = (np.concatenate(c) for c in zip(*found, strict=True))
-    return _Judged(
+        disagreement = executed_disagreement(answers, spec, ranges)
+        found.append((state.cpu().numpy(), answers[0, :, now], label.cpu().numpy(), disagreement))
+    states, chosen, labels, disagreements = (np.concatenate(c) for c in zip(*found, strict=True))
+    return _Answers(
         rows=batches.rows,
         source=dataset.array("control/source")[batches.rows],
         keys=batches.keys,
         observation=states.astype(np.float32),
         action=chosen.astype(np.float32),
         label=labels.astype(np.float32),
-        doubt=doubts,
+        disagreement=disagreements,
     )
 
 
-def _unseen(dataset: Dataset, first: Checkpoint, judged: _Judged) -> BoolArray:
+def _unseen(dataset: Dataset, first: Checkpoint, answers: _Answers) -> BoolArray:
     """(N,) whether a row's episode is one that the first member was certainly not trained on."""
     try:
         names = {e.name for e in held_out(dataset, first.details.training, "").episodes}
     except ConfigurationError:
         names = set()
     numbers = [k for k, summary in enumerate(dataset.episodes) if summary.name in names]
-    return np.isin(_episode_numbers(dataset, judged), numbers)
+    return np.isin(_episode_numbers(dataset, answers), numbers)
 
 
-def _representative(judged: _Judged, unseen: BoolArray) -> tuple[BoolArray, str]:
+def _representative(answers: _Answers, unseen: BoolArray) -> tuple[BoolArray, str]:
     """(N,) whether a row is like those that the policy will visit, and in words whose they are."""
-    driven = judged.source == Source.POLICY
+    driven = answers.source == Source.POLICY
     if np.count_nonzero(driven) >= FEWEST_ROWS:
         return driven, "the policy"
     if unseen.any():
         return unseen, "held-out episodes"
-    return np.ones(len(judged.rows), np.bool_), "all"
+    return np.ones(len(answers.rows), np.bool_), "all"
 
 
-def _episode_numbers(dataset: Dataset, judged: _Judged) -> npt.NDArray[np.int64]:
-    return np.searchsorted(dataset.row_starts(), judged.rows, "right") - 1
+def _episode_numbers(dataset: Dataset, answers: _Answers) -> npt.NDArray[np.int64]:
+    return np.searchsorted(dataset.row_starts(), answers.rows, "right") - 1
 
 
-def _rows(dataset: Dataset, judged: _Judged) -> Rows:
+def _rows(dataset: Dataset, answers: _Answers) -> Rows:
     """The rows that the critic learns from; actions are what was sent to the robot."""
-    numbers, lengths = np.unique(_episode_numbers(dataset, judged), return_counts=True)
-    human = judged.source == Source.HUMAN
+    numbers, lengths = np.unique(_episode_numbers(dataset, answers), return_counts=True)
+    human = answers.source == Source.HUMAN
     return Rows.joined(
-        [_facts(int(number), dataset.episodes[number]) for number in numbers],
+        [_header(int(number), dataset.episodes[number]) for number in numbers],
         lengths,
-        observation=judged.observation,
-        label=judged.label,
-        action=np.asarray(dataset.array("control/applied"), np.float32)[judged.rows],
+        observation=answers.observation,
+        label=answers.label,
+        action=np.asarray(dataset.array("control/applied"), np.float32)[answers.rows],
         labelled=human,
         expert_drove=human,
-        doubt=judged.doubt.astype(np.float32),
+        disagreement=answers.disagreement.astype(np.float32),
     )
 
 
-def _facts(number: int, summary: EpisodeSummary) -> EpisodeFacts:
-    return EpisodeFacts(
+def _header(number: int, summary: EpisodeSummary) -> EpisodeHeader:
+    return EpisodeHeader(
         number,
         summary.round,
         success=summary.outcome == "success",

@@ -12,7 +12,7 @@ from robot_learning.core.ensemble_folders import BEST
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.learning.interactive.round_folders import steps_trained
 from robot_learning.learning.interactive.rounds import DaggerRun, Round, load_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.policies.gate import REASONS
 
 COLUMNS = ("round", "policy", "episodes", "asked", "corrected", "labels", "success", "note")
@@ -26,7 +26,7 @@ def table_rows(run: DaggerRun) -> list[tuple[str, ...]]:
         # Not all rows of the demonstrations need be labels.
         rows_text = amount(run.demonstration_rows, "row")
         rows.append(("demos", "", str(run.demonstrations), "", "", rows_text, "", ""))
-    return [*rows, *(_row(run, round_) for round_ in run.iterations)]
+    return [*rows, *(_row(run, round_) for round_ in run.rounds)]
 
 
 def _row(run: DaggerRun, round_: Round) -> tuple[str, ...]:
@@ -84,8 +84,8 @@ def _asked_text(round_: Round) -> str:
 
 
 def _doubt_text(run: DaggerRun) -> str:
-    threshold = run.doubt_threshold
-    return "" if threshold is None else f"; doubt at takeovers {threshold:.3g}"
+    threshold = run.disagreement_threshold
+    return "" if threshold is None else f"; disagreement at takeovers {threshold:.3g}"
 
 
 def rounds_table(run: DaggerRun, title: str = "", message: str = "") -> Table:

@@ -26,11 +26,11 @@ from robot_learning.core.vocabulary import Labeller, Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.headers.rounds_header import NAME, VERSION
-from robot_learning.learning.algorithms.dagger import doubt_threshold
+from robot_learning.learning.algorithms.dagger import disagreement_threshold
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, trained_checkpoint
 from robot_learning.learning.interactive.round_settings import NOBODY, RoundSettings
-from robot_learning.learning.iteration.run import IteratedRun, Phase
-from robot_learning.learning.iteration.state_file import StateFile
+from robot_learning.learning.runs.run import InteractiveRun, Phase
+from robot_learning.learning.runs.state_file import StateFile
 from robot_learning.learning.training.errors import RunError
 
 
@@ -84,7 +84,7 @@ class Round:
         checkpoint_digest: digest of that checkpoint, as stored in the round's episodes.
         relabel: who labels the policy's rows afterwards: `expert` or `none`.
         episodes: all episodes collected, including those that were cut off or are left out.
-        doubts: doubt of the policy's ensemble at each takeover; empty without an ensemble.
+        disagreements: disagreement of the ensemble at each takeover; empty without an ensemble.
         requests: requests of the policy for help, oldest first.
     """
 
@@ -94,7 +94,7 @@ class Round:
     checkpoint_digest: str = ""
     relabel: Labeller = NOBODY
     episodes: tuple[EpisodeFigures, ...] = ()
-    doubts: tuple[float, ...] = ()
+    disagreements: tuple[float, ...] = ()
     requests: tuple[HelpRequest, ...] = ()
 
     @property
@@ -148,7 +148,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class DaggerRun(IteratedRun[Round]):
+class DaggerRun(InteractiveRun[Round]):
     """Everything that is needed to resume a run.
 
     Attributes:
@@ -158,7 +158,7 @@ class DaggerRun(IteratedRun[Round]):
         demonstrations: number of episodes in the dataset at the start, without those of corrective
             labels.
         demonstration_rows: number of rows of these episodes.
-        iterations: rounds so far, oldest first.
+        rounds: rounds so far, oldest first.
     """
 
     dataset: str
@@ -170,12 +170,12 @@ class DaggerRun(IteratedRun[Round]):
     @property
     def collected(self) -> int:
         """Number of finished rounds in which episodes were collected."""
-        return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.iterations)
+        return sum(bool(r.checkpoint) and r.phase is Phase.DONE for r in self.rounds)
 
     @property
-    def doubt_threshold(self) -> float | None:
-        """HG-DAgger's threshold of doubt from the takeovers so far; None without doubts."""
-        return doubt_threshold(np.array([doubt for r in self.iterations for doubt in r.doubts]))
+    def disagreement_threshold(self) -> float | None:
+        """HG-DAgger's threshold from the takeovers so far; None where no disagreement is known."""
+        return disagreement_threshold(np.array([d for r in self.rounds for d in r.disagreements]))
 
 
 def new_run(dataset: Dataset, training: RoundSettings, checkpoint: str) -> DaggerRun:
@@ -278,7 +278,7 @@ ROUNDS_FILE = StateFile(
     name=NAME,
     kind=DaggerRun,
     version=VERSION,
-    formerly="rounds",
+    former_names={"iterations": "rounds", "doubts": "disagreements"},
     complete=("number", "phase", "checkpoint", "checkpoint_digest", "relabel", "episodes"),
     upgrade=_upgraded,
 )

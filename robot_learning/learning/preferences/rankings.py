@@ -46,14 +46,14 @@ class Ranking:
             raise ConfigurationError(f"a ranking has two segments or more, found {len(names)}")
         for name in names:
             if names.count(name) > 1:
-                raise ConfigurationError(f"'{name}' stands twice in the ranking '{self}'")
+                raise ConfigurationError(f"duplicate name '{name}' in the ranking '{self}'")
 
     @classmethod
     def parse(cls, text: str) -> Ranking:
         """Read `D > C > A = B`.
 
         Raises:
-            ConfigurationError: a name is missing or stands twice.
+            ConfigurationError: a name is missing or a duplicate.
 
         >>> Ranking.parse("D > C > A = B").tiers
         (('D',), ('C',), ('A', 'B'))

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.moments import Moments
 from robot_learning.learning.reinforcement.reward_scale import RewardScale
 from robot_learning.learning.reinforcement.seed_streams import WEIGHTS
 from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.runs.seeds import Seeds
 
 
 class Learner:

@@ -15,7 +15,6 @@ from robot_learning.core.ensemble_folders import BEST
 from robot_learning.learning.imitation.environment import environment_details
 from robot_learning.learning.imitation.rollout import Env
 from robot_learning.learning.imitation.state import locked
-from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import Scaling
 from robot_learning.learning.reinforcement.checkpoint import make_ordinary_policy
 from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
@@ -25,6 +24,7 @@ from robot_learning.learning.reinforcement.proximal import Ppo
 from robot_learning.learning.reinforcement.seed_streams import CHOOSING, FINAL
 from robot_learning.learning.reinforcement.state import RunState, StateFile, begun, identity_of
 from robot_learning.learning.reinforcement.stepping import Stepper, make_stepper
+from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.learning.training.logs import RunLog
 from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint

@@ -95,7 +95,7 @@ def run_reinforcement_study(
         seed, text = min(failures.items())
         # An error of the run would only come again.
         can_go_on = seed in states and was_killed(text)
-        hint = "; what was learned is saved, go on with --resume" if can_go_on else ""
+        hint = "; what was learned is saved; continue with --resume" if can_go_on else ""
         raise TrainingError(f"seed {seed}: {text}{more}{hint}")
     return states
 

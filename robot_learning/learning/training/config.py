@@ -26,6 +26,8 @@ LEARN_PADDING = ("autoregressive", "diffusion", "flow")
 NARROW_RANGE = 0.1
 """`policy.narrow_range` of new trainings: a joint that moved less, rad or m, counts as parked."""
 _MANY = 10**9
+# Settings that earlier releases named otherwise, whose names are still taken.
+_FORMER_NAMES = {"rollout_worlds": "rollout_envs"}
 
 # The bounds in these types are checked wherever settings are made.
 AtLeast0 = Annotated[int, Meta(ge=0, le=_MANY)]
@@ -156,7 +158,7 @@ class ValidationConfig:
             of equal ones the newest, whatever its loss.
         rollout_seed: seed of the first simulated episode; keep it away from the seeds of an
             evaluation.
-        rollout_worlds: episodes that are simulated at once.
+        rollout_envs: episodes that are simulated at once.
         patience: validations without an improvement after which training stops; 0 for never.
     """
 
@@ -164,7 +166,7 @@ class ValidationConfig:
     batches: AtLeast1 = 20
     rollout_episodes: AtLeast0 = 0
     rollout_seed: Seed = 1_000_000
-    rollout_worlds: AtLeast1 = 25
+    rollout_envs: AtLeast1 = 25
     patience: AtLeast0 = 0
 
     def __post_init__(self) -> None:
@@ -345,7 +347,8 @@ def _merged(
 ) -> dict[str, Any]:
     """Plain settings overridden by others; decoding refuses what cannot be merged."""
     merged, kinds = dict(present), {field.name: field.type for field in info.fields}
-    for name, value in values.items():
+    for given, value in values.items():
+        name = _FORMER_NAMES.get(given, given)
         kind = plain_type(kinds[name]) if name in kinds else None
         if isinstance(kind, inspect.DataclassType) and isinstance(value, Mapping):
             merged[name] = _merged(present[name], value, kind)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from robot_learning.core.bound_command import bound_to_parent
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
-from robot_learning.core.leash import leashed
 
 _POLL_S = 0.1
 _END_S = 5.0
@@ -100,7 +100,7 @@ class _Worker:
         )
         # One thread per run, as the processes share the cores.
         self.process = subprocess.Popen(
-            leashed([sys.executable, "-m", module, json.dumps(order)]),
+            bound_to_parent([sys.executable, "-m", module, json.dumps(order)]),
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

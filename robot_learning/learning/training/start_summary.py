@@ -19,7 +19,7 @@ _LEAST = 1e-9
 
 
 class Training(Protocol):
-    """The parts of a training (`trainer.Training`) that the summary reads."""
+    """The parts of a training (`training_loop.Training`) that the summary reads."""
 
     config: TrainConfig
     policy: Policy

@@ -116,11 +116,11 @@ class RealTimeHost:
             log.info("no real-time scheduling (the user's limit rtprio is 0)")
         while not self._stop.is_set:
             take_turn(node, poller)
-            pacer, patience_s = node.pacer, node.poll_period_s
+            pacer, timeout_s = node.pacer, node.poll_period_s
             pace.update(pacer)
             if reason := precedence.review():
                 log.warning(f"gives up real-time scheduling, so that others get a core: {reason}")
-            self._pause(patience_s if pacer is None else min(pacer.remaining_s(), patience_s))
+            self._pause(timeout_s if pacer is None else min(pacer.remaining_s(), timeout_s))
         precedence.give_up()
 
     def _pause(self, duration_s: float) -> None:

@@ -8,20 +8,20 @@ from lifecycle_msgs.srv import GetState
 from robot_learning.core.ensemble_folders import ensemble_members
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.nodes.policy import PolicyNodeSettings
-from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.common.service_calls import ServiceCalls
 
 # Loading PyTorch, measuring backends and warming up, on a slow machine.
-LOADING_PATIENCE_S = 120.0
+LOADING_TIMEOUT_S = 120.0
 
 
 class RemotePolicy:
     """A `policy_node` that waits for a checkpoint to serve, or serves one already.
 
     Attributes:
-        serves: the checkpoint, doubt threshold and gate served last; None before the first.
+        serves: the checkpoint, disagreement threshold and gate served last; None before the first.
     """
 
-    def __init__(self, calls: Calls, name: str) -> None:
+    def __init__(self, calls: ServiceCalls, name: str) -> None:
         self.serves: tuple[str, float | None, str | None] | None = None
         self._calls, self._name = calls, name
         self._rests = False
@@ -33,7 +33,8 @@ class RemotePolicy:
 
         Args:
             checkpoint: folder of the checkpoint.
-            ask_above: doubt above which it asks for help; None takes the threshold of the gate.
+            ask_above: disagreement above which it asks for help; None takes the threshold of the
+                gate.
             gate: folder of the gate that holds the threshold; None for a policy that never asks.
 
         Raises:
@@ -50,7 +51,7 @@ class RemotePolicy:
             self._start(checkpoint)
         else:
             service = f"{self._name}/reload"
-            granted, text = self._calls.trigger(service, LOADING_PATIENCE_S)
+            granted, text = self._calls.trigger(service, LOADING_TIMEOUT_S)
             if not granted:
                 raise RobotLearningError(f"{service}: {text}")
             if self._rests:
@@ -65,13 +66,13 @@ class RemotePolicy:
 
     def begin_episode(self) -> None:
         """Forget history and plan."""
-        self._calls.demand(f"{self._name}/reset")
+        self._calls.call_until_granted(f"{self._name}/reset")
 
     def _start(self, checkpoint: str) -> None:
         for step in (Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE):
             self._change(step, checkpoint)
 
     def _change(self, step: int, checkpoint: str) -> None:
-        if not self._calls.transition(self._name, step, LOADING_PATIENCE_S):
+        if not self._calls.transition(self._name, step, LOADING_TIMEOUT_S):
             text = f"{self._name} does not serve {checkpoint}; its log says why"
             raise RobotLearningError(text)

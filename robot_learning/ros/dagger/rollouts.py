@@ -13,14 +13,14 @@ from rclpy.node import Node
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.core.vocabulary import Mode
 from robot_learning.nodes.dagger import DaggerNodeSettings
-from robot_learning.ros.dagger.doubt import PolicyDoubt
+from robot_learning.ros.dagger.help_monitor import HelpMonitor
 from robot_learning.ros.dagger.operator import SimulatedOperator
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.run import resume_command
-from robot_learning.ros.session.episode_leader import (
-    KEY_PATIENCE_S,
-    SILENCE_PATIENCE_S,
-    EpisodeLeader,
+from robot_learning.ros.session.episode_coordinator import (
+    KEY_TIMEOUT_S,
+    SILENCE_TIMEOUT_S,
+    EpisodeCoordinator,
 )
 
 
@@ -30,16 +30,16 @@ class Rollouts:
     def __init__(
         self,
         node: Node,
-        leader: EpisodeLeader,
+        coordinator: EpisodeCoordinator,
         policy: RemotePolicy,
-        doubt: PolicyDoubt,
+        monitor: HelpMonitor,
         settings: DaggerNodeSettings,
     ) -> None:
         """Prepare."""
-        self._node, self._leader, self._policy = node, leader, policy
+        self._node, self._coordinator, self._policy = node, coordinator, policy
         self._settings = settings
         self._arbiter = settings.arbiter_node
-        self._operator = SimulatedOperator(leader, doubt, settings)
+        self._operator = SimulatedOperator(coordinator, monitor, settings)
 
     def attended(self, cancelled: Callable[[], bool]) -> bool:
         """One episode by the operator's keys, or none when `cancelled` says so before it begins.
@@ -50,9 +50,9 @@ class Rollouts:
         Raises:
             RobotLearningError: a node does not answer.
         """
-        self._leader.reset()
+        self._coordinator.reset()
         self._node.get_logger().info("the next episode: start it")
-        return self._leader.attended_episode(self._begin, self.rest, cancelled)
+        return self._coordinator.attended_episode(self._begin, self.rest, cancelled)
 
     def unattended(self, on_call: bool) -> bool:
         """One episode; whether it came to an end of its own, not cut off by the recorder.
@@ -63,41 +63,41 @@ class Rollouts:
         Raises:
             RobotLearningError: a node does not answer, or refuses what is needed.
         """
-        leader = self._leader
-        leader.reset()
-        self._begin(SILENCE_PATIENCE_S, resume_command(self._settings))
+        coordinator = self._coordinator
+        coordinator.reset()
+        self._begin(SILENCE_TIMEOUT_S, resume_command(self._settings))
         self._operator.begin(on_call)
-        give_up_s = leader.calls.now_s + self._settings.episode_timeout_s
+        give_up_s = coordinator.calls.now_s + self._settings.episode_timeout_s
         while (
-            leader.recording
-            and leader.scene.mode is not Mode.FAULT
-            and leader.calls.now_s < give_up_s
+            coordinator.recording
+            and coordinator.scene.mode is not Mode.FAULT
+            and coordinator.calls.now_s < give_up_s
         ):
-            if leader.scene.has_succeeded:
+            if coordinator.scene.has_succeeded:
                 break
-            leader.calls.spin()
+            coordinator.calls.spin()
             self._operator.go_on()
-        ended = leader.recording
+        ended = coordinator.recording
         if ended:
-            leader.ask("success" if leader.scene.has_succeeded else "failure")
+            coordinator.ask("success" if coordinator.scene.has_succeeded else "failure")
         self.rest()
-        leader.await_status()
+        coordinator.await_status()
         return ended
 
     def rest(self) -> None:
         """Nobody drives any more; the arm holds."""
-        self._leader.calls.demand(f"{self._settings.teleop_node}/release")
-        self._leader.calls.trigger(f"{self._arbiter}/hold")
+        self._coordinator.calls.call_until_granted(f"{self._settings.teleop_node}/release")
+        self._coordinator.calls.trigger(f"{self._arbiter}/hold")
 
-    def _begin(self, patience_s: float = KEY_PATIENCE_S, resume: str = "") -> None:
-        leader = self._leader
+    def _begin(self, timeout_s: float = KEY_TIMEOUT_S, resume: str = "") -> None:
+        coordinator = self._coordinator
         # Of a stream that is silent the policy hears nothing either.
-        leader.await_heard(patience_s, resume)
-        now_ns = leader.scene.now_ns
+        coordinator.await_heard(timeout_s, resume)
+        now_ns = coordinator.scene.now_ns
         self._policy.begin_episode()
-        leader.scene.await_proposal(now_ns)
-        leader.begin(patience_s, resume)
-        granted, text = leader.calls.trigger(f"{self._arbiter}/hand_back")
+        coordinator.scene.await_proposal(now_ns)
+        coordinator.begin(timeout_s, resume)
+        granted, text = coordinator.calls.trigger(f"{self._arbiter}/hand_back")
         if not granted:
             self._node.get_logger().warning(text)
 

@@ -16,7 +16,7 @@ left_out           episodes whose timing was bad: they do not count and are not 
 interventions      how often the human took over
 intervention_rate  share of the round's rows in which the human drove
 intervention_s     how long the human drove
-doubt_threshold    doubt at which humans took over so far; null where it is not known
+doubt_threshold    disagreement at which humans took over so far; null where it is not known
 gate               who decides on takeovers: human, ensemble or thrifty
 asked              reason (novelty, risk) -> how often the policy asked for help
 labels             rows of the round whose label is an expert's
@@ -32,7 +32,7 @@ from typing import Any
 
 from robot_learning.learning.interactive.round_folders import steps_trained
 from robot_learning.learning.interactive.rounds import DaggerRun, Round
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.policies.gate import REASONS
 
 
@@ -59,10 +59,10 @@ def status_document(
         "message": message,
         "wanted": wanted,
         "gate": run.training.gate,
-        "doubt_threshold": run.doubt_threshold,
+        "doubt_threshold": run.disagreement_threshold,
         **_round_document(run, current),
         "trained_steps": steps_trained(folder, current.number) if trains else 0,
-        "rounds": [_round_document(run, round_) for round_ in run.iterations[:-1]],
+        "rounds": [_round_document(run, round_) for round_ in run.rounds[:-1]],
     }
 
 

@@ -27,7 +27,7 @@ from robot_learning.learning.interactive.round_jobs import (
 from robot_learning.learning.interactive.round_settings import EXTERNAL, HUMAN
 from robot_learning.learning.interactive.rounds import DaggerRun
 from robot_learning.nodes.dagger import DaggerNodeSettings
-from robot_learning.ros.common.session_calls import Calls
+from robot_learning.ros.common.service_calls import ServiceCalls
 from robot_learning.ros.dagger.policy import RemotePolicy
 from robot_learning.ros.dagger.run import fits_gate, resume_command
 
@@ -40,7 +40,7 @@ class RoundWork:
     def __init__(
         self,
         folder: Path,
-        calls: Calls,
+        calls: ServiceCalls,
         policy: RemotePolicy,
         settings: DaggerNodeSettings,
         *,
@@ -121,7 +121,7 @@ class RoundWork:
         place = gate_folder(trained_checkpoint(self._folder, number))
         if not fits_gate(gate_source(place), self._settings):
             if not ensemble_members(checkpoint) or not Dataset(run.dataset).rows:
-                text = "that takes further members beside it, and a row of the dataset"
+                text = "that takes further members next to it, and a row of the dataset"
                 self._say(f"{checkpoint} does not ask for help: {text}")
                 return None
             self._say(f"finding out when {checkpoint} asks for help; the arm holds")
@@ -135,7 +135,7 @@ class RoundWork:
 
     def advice(self, problem: str) -> str:
         """A problem, and what to do once it is solved."""
-        return f"{problem}. Once that is mended, go on with: {resume_command(self._settings)}"
+        return f"{problem}. Once that is fixed, continue with: {resume_command(self._settings)}"
 
     def _ended(self, job: Job) -> tuple[int, str]:
         """Exit code of the process that did a job, and what it said last."""

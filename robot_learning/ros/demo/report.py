@@ -89,7 +89,7 @@ class DemoFigures:
             f"joints {_hertz(self.joint_rate)}, commands {_hertz(self.command_rate)}"
         )
 
-    def table(self, title: str, filmed: bool) -> Table:
+    def table(self, title: str, recorded: bool) -> Table:
         """The results."""
         control = self.diagnostics.get("control loop", {})
         commands = self.diagnostics.get("commands", {})
@@ -117,7 +117,7 @@ class DemoFigures:
             f"in {commands.get('limited_ticks', '?')} of {control.get('ticks', '?')} ticks",
         )
         table.add_row("commands refused", commands.get("refused", "?"))
-        if filmed:
+        if recorded:
             table.add_row("camera", _hertz(self.camera_rate))
         return table
 

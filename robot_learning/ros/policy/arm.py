@@ -17,7 +17,7 @@ from robot_learning.ros.common import qos
 from robot_learning.ros.common.arbiter_input import listen_to_arbiter
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.serialized import Trajectories
-from robot_learning.ros.policy.doubt import DoubtOutput
+from robot_learning.ros.policy.disagreement import DisagreementOutput
 from robot_learning.ros.policy.inputs import ArmInputs
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
 from robot_learning.serving.observation_history import Gap, ObservationHistory
@@ -62,7 +62,7 @@ class PolicyArm:
         self.observed_ns = 0
         self.runner = PolicyRunner(served.client.spec, served.runner, number)
         self.mode: Mode | None = None
-        self._doubt = DoubtOutput(node, prefix, self.runner)
+        self._disagreement = DisagreementOutput(node, prefix, self.runner)
         self._node, self._profile = node, profile
         self._submit, self._host = submit, host
         self._heartbeat_ns = seconds_to_ns(heartbeat_s)
@@ -100,7 +100,7 @@ class PolicyArm:
         elif runner.counts.problems > problems:
             text = f"{self.prefix}policy: {runner.counts.last_problem}"
             self._node.get_logger().error(text, throttle_duration_sec=1.0)
-        self._doubt.tell()
+        self._disagreement.tell()
 
     def tick(self) -> None:
         """Once in each step of the policy: count what starves, repeat the plan as a heartbeat."""
@@ -170,7 +170,7 @@ class PolicyArm:
         self.inputs.close()
         self._node.destroy_subscription(self._state)
         self._node.destroy_publisher(self._publisher)
-        self._doubt.close()
+        self._disagreement.close()
         if self._hand_back is not None:
             self._node.destroy_client(self._hand_back)
 
@@ -208,12 +208,12 @@ class PolicyArm:
     def _on_state(self, state: ArbiterStateMessage) -> None:
         if state.mode is not self.mode:
             self.mode = state.mode
-            self._doubt.notice_mode(state.mode)
+            self._disagreement.notice_mode(state.mode)
         self.runner.driving = state.source is Source.POLICY
         if self._arbiter_epoch not in (None, state.policy_epoch):
             # From before simulated time was reset: no observation would count until it is back.
             outdated = is_future(state.stamp_ns, self.now().ros_ns)
-            self.inputs.begin_anew()
+            self.inputs.restart()
             self.runner.reset(None if outdated else state.stamp_ns)
         self._arbiter_epoch = state.policy_epoch
 

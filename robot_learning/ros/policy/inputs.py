@@ -114,7 +114,7 @@ class ArmInputs:
             self.heard.add(self._camera_topics[key])
             self._on_sample(key, stamp_ns, pixels)
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """The policy forgets what was before: continuous joints count from their home again."""
         self._turns.recount()
 

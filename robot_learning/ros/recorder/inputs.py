@@ -64,9 +64,9 @@ class RecorderInputs:
             self._node.destroy_subscription(subscription)
         self._subscriptions, self._queues = [], []
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """An episode is over: a policy that drove in it is no part of the next one."""
-        self._streams.begin_anew()
+        self._streams.restart()
 
     def _subscribe(
         self, kind: type, topic: str, profile: QoSProfile, handler: Callable[[Any, int], None]

@@ -18,10 +18,10 @@ from robot_learning.nodes.robot import RobotNodeSettings
 from robot_learning.nodes.session import SceneSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.arbiter_input import listen_to_arbiter
-from robot_learning.ros.common.session_calls import PATIENCE_S, Calls
+from robot_learning.ros.common.service_calls import TIMEOUT_S, ServiceCalls
 
-START_PATIENCE_S = 15.0
-_PROPOSAL_PATIENCE_S = 10.0
+START_TIMEOUT_S = 15.0
+_PROPOSAL_TIMEOUT_S = 10.0
 _RETRY_S = 0.1
 
 
@@ -32,7 +32,7 @@ class Scene:
         arbiter: the newest state of the arbiter; None before it was heard.
     """
 
-    def __init__(self, node: Node, calls: Calls, settings: SceneSettings) -> None:
+    def __init__(self, node: Node, calls: ServiceCalls, settings: SceneSettings) -> None:
         """Subscribe."""
         self.arbiter: ArbiterStateMessage | None = None
         self._node, self._calls, self._settings = node, calls, settings
@@ -62,7 +62,7 @@ class Scene:
         Raises:
             RobotLearningError: it is not.
         """
-        self._calls.wait(lambda: self.arbiter, "no arbiter/state was heard", PATIENCE_S)
+        self._calls.wait(lambda: self.arbiter, "no arbiter/state was heard", TIMEOUT_S)
 
     def disable(self) -> None:
         """Nobody may command an arm that is about to stand somewhere else.
@@ -70,7 +70,7 @@ class Scene:
         Raises:
             RobotLearningError: the arbiter refused.
         """
-        arbiter, give_up_s = self._settings.arbiter_node, self._calls.now_s + PATIENCE_S
+        arbiter, give_up_s = self._settings.arbiter_node, self._calls.now_s + TIMEOUT_S
         while self._calls.now_s < give_up_s:
             # A fault ends in DISABLED too, once it is cleared.
             if self._calls.trigger(f"{arbiter}/clear_fault")[0]:
@@ -90,7 +90,7 @@ class Scene:
         """
         robot = self._settings.robot_node
         self._calls.set_live(robot, RobotNodeSettings, {"reset.seed": seed})
-        self._calls.demand(f"{robot}/reset", START_PATIENCE_S)
+        self._calls.call_until_granted(f"{robot}/reset", START_TIMEOUT_S)
         self.forget_success()
         return self.now_ns
 
@@ -101,8 +101,8 @@ class Scene:
             RobotLearningError: the robot is silent, or the arbiter refuses.
         """
         silent = "the robot is silent"
-        self._calls.wait(lambda: self._measured_ns >= since_ns, silent, PATIENCE_S)
-        self._calls.demand(f"{self._settings.arbiter_node}/enable")
+        self._calls.wait(lambda: self._measured_ns >= since_ns, silent, TIMEOUT_S)
+        self._calls.call_until_granted(f"{self._settings.arbiter_node}/enable")
 
     def await_proposal(self, since_ns: int) -> None:
         """Until the policy proposes something for what was observed since then.
@@ -113,7 +113,7 @@ class Scene:
         self._calls.wait(
             lambda: self._proposed_ns() >= since_ns,
             "the policy proposes nothing; diagnostics of policy_node say why",
-            _PROPOSAL_PATIENCE_S,
+            _PROPOSAL_TIMEOUT_S,
         )
 
     @property

@@ -55,7 +55,7 @@ def operator_status(
     session: Mapping[str, Any] | None = None,
     keys: Mapping[OperatorEvent, str] | None = None,
     rounds: Mapping[str, Any] | None = None,
-    doubt: Mapping[str, Any] | None = None,
+    disagreement: Mapping[str, Any] | None = None,
     slow: str = "",
 ) -> Status:
     """What the status line shows.
@@ -70,7 +70,7 @@ def operator_status(
         session: the newest `session/status`; None or empty without a session.
         keys: name of the key for each event, as the device has it.
         rounds: the newest `dagger/status`; None or empty without a DAgger run.
-        doubt: the newest `policy/doubt`; None or empty without an ensemble.
+        disagreement: the newest `policy/doubt`; None or empty without an ensemble.
         slow: node that cannot keep its rate, in a few words; empty while all do.
     """
     heard = age_s <= ARBITER_TIMEOUT_S
@@ -82,7 +82,7 @@ def operator_status(
     # Which episode it is says how many are saved, and a refusal that nothing is recorded.
     is_counted = bool(session.get("wanted"))
     told = "" if refused else recording_text(recorder or {}, counted=is_counted)
-    doing = (told, ready_text(doubt or {}))
+    doing = (told, ready_text(disagreement or {}))
     standing = (episode_text(session), round_text(rounds or {}))
     reason = state.reason if state else ""
     # That the arm was enabled is no news to who records with it.
@@ -90,7 +90,7 @@ def operator_status(
     # As of now, which is `age_s` after the arbiter published them.
     heard_s = {name: (state.ages[name] if state else Age()).receipt_s for name in SOURCES}
     ages = {name: since_s + age_s for name, since_s in heard_s.items()}
-    alarms = ((recorder or {}).get("warning"), help_text(doubt or {}), slow)
+    alarms = ((recorder or {}).get("warning"), help_text(disagreement or {}), slow)
     alarm = ", ".join(filter(None, alarms))
     return Status(
         mode=mode.name if mode is not None else None,
@@ -219,23 +219,23 @@ def round_text(rounds: Mapping[str, Any]) -> str:
     return f"round {rounds.get('round', '?')}: {done if collecting else rounds.get('phase', '')}"
 
 
-def help_text(doubt: Mapping[str, Any]) -> str:
+def help_text(disagreement: Mapping[str, Any]) -> str:
     """Few words of `policy/doubt` while the policy asks for help; empty otherwise.
 
     >>> help_text({"asks": True, "reason": "novelty"})
     'the policy asks for help (novelty)'
     """
-    reason = f" ({doubt['reason']})" if doubt.get("reason") else ""
-    return f"the policy asks for help{reason}" if doubt.get("asks") else ""
+    reason = f" ({disagreement['reason']})" if disagreement.get("reason") else ""
+    return f"the policy asks for help{reason}" if disagreement.get("asks") else ""
 
 
-def ready_text(doubt: Mapping[str, Any]) -> str:
+def ready_text(disagreement: Mapping[str, Any]) -> str:
     """Few words of `policy/doubt` while a person drives and may hand back; empty otherwise.
 
     >>> ready_text({"asks": False, "ready": True})
     'the policy would go on'
     """
-    return "the policy would go on" if doubt.get("ready") else ""
+    return "the policy would continue" if disagreement.get("ready") else ""
 
 
 def limit_texts(limits_hit: Mapping[str, Sequence[str]]) -> list[str]:

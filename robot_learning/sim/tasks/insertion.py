@@ -63,7 +63,7 @@ class Insertion(Task):
         check_comes_down(arm, self.name, held_m)
         if Area.of(arm).shrink(self.margin_m).size[1] / 2 < 1.5 * self._gap_m(profile):
             raise ConfigurationError(
-                f"the task '{self.name}' has no room for peg and socket beside each other: the "
+                f"the task '{self.name}' has no room for peg and socket side by side: the "
                 f"workspace_m of the arm '{arm.name}' is {Area.of(arm).size[1]:.3g} m wide"
             )
 

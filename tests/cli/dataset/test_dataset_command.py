@@ -270,7 +270,7 @@ def test_list_says_what_a_narrow_terminal_has_no_room_for(
     assert left_out.startswith("no room for: round, sources, instruction")
 
 
-def test_a_film_without_cameras_is_refused_before_anything_is_drawn(
+def test_a_video_without_cameras_is_refused_before_anything_is_drawn(
     dataset: Path, run: Callable, tmp_path: Path
 ) -> None:
     code, output, errors = run("view", dataset, "0", "--video", "--out", tmp_path / "a.png")
@@ -336,13 +336,13 @@ def test_verify_and_repair_name_every_problem(dataset: Path, run: Callable) -> N
     assert code == 1
     assert output.splitlines() == [
         "episode_000009.hdf5.partial: its recording was not finished; repair it",
-        "episode_000002.hdf5: is in the index, but its file is gone",
+        "episode_000002.hdf5: is in the index, but its file is missing",
         "episode_000001.hdf5: 'actions' differs from what was recorded",
     ]
     code, output, _ = run("repair", dataset)
     assert code == 1
     assert "lost: episode_000009.hdf5.partial: nothing could be recovered" in output
-    assert "lost: episode_000002.hdf5: its file is gone" in output
+    assert "lost: episode_000002.hdf5: its file is missing" in output
     assert run("verify", dataset)[1].count("\n") == 1
     assert run("repair", dataset) == (0, f"{dataset}: nothing to repair\n", "")
 
@@ -467,7 +467,7 @@ def test_a_broken_description_asks_for_the_repair_which_writes_it_anew(
     assert "repair the dataset" in errors
     code, output, _ = run("repair", dataset)
     assert code == 0
-    assert output.startswith("wrote dataset.json anew, as 4 of 4 episodes have it\n")
+    assert output.startswith("rewrote dataset.json, as 4 of 4 episodes have it\n")
     assert run("verify", dataset)[0] == 0
     assert run("repair", dataset) == (0, f"{dataset}: nothing to repair\n", "")
 
@@ -482,7 +482,7 @@ def test_half_an_episode_and_an_empty_description_leave_the_others_usable(
     assert (code, output, errors.count("\n")) == (2, "", 1)
     code, output, _ = run("repair", dataset)
     assert code == 1
-    assert "wrote dataset.json anew, as 3 of 4 episodes have it" in output
+    assert "rewrote dataset.json, as 3 of 4 episodes have it" in output
     assert "episode_000000.hdf5" in output
     assert run("delete", dataset, "0")[0] == 0
     code, output, _ = run("verify", dataset)

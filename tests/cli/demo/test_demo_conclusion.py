@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from robot_learning.cli.demo import loop, study
-from robot_learning.cli.demo.learner import Judged, Learnt
-from robot_learning.cli.demo.screen import Screen
+from robot_learning.cli.demo import program
+from robot_learning.cli.demo.program import Screen
+from robot_learning.cli.demo.result import PolicyResult, compared
 from robot_learning.cli.demo.settings import DemoSettings
 from robot_learning.learning.evaluation.demonstrations import (
     DemonstrationConfig,
@@ -34,27 +34,24 @@ def test_a_failure_of_drawing_loses_no_result(
             if not path.exists():
                 record_demonstrations(DemonstrationConfig(task="reach", episodes=1), path)
 
-    def learnt(_: object) -> list[Learnt]:
-        return [Learnt(name, tmp_path, 8, 500, 10.0) for name in ("BC", "DART")]
-
-    def judged(policy: Learnt, _: object) -> Judged:
+    def results(*_: object) -> list[PolicyResult]:
         episode = EpisodeRecord(0, True, 0.0, np.zeros((5, 2)), np.zeros(3))
         evaluation = Evaluation(EvaluationConfig(), (episode,), 50.0, (True, True), math.nan, 1.0)
-        return Judged(policy, evaluation)
+        names = (program.BC, program.DART)
+        return compared([PolicyResult(n, tmp_path, 8, 500, 10.0, evaluation) for n in names])
 
     def broken(*_: object) -> None:
         assert len(json.loads(figures.read_text())["policies"]) == 2
         raise RuntimeError("no font")
 
-    monkeypatch.setattr(loop, "run_nodes", no_nodes)
-    monkeypatch.setattr(study, "load_run", lambda _: run)
-    monkeypatch.setattr(study, "train_policies", learnt)
-    monkeypatch.setattr(study, "judge", judged)
-    monkeypatch.setattr(study, "policies_of_rounds", lambda _: [])
-    monkeypatch.setattr(study, "save_plot", broken)
-    monkeypatch.setattr(study, "save_rounds_film", broken)
+    monkeypatch.setattr(program, "run_nodes", no_nodes)
+    monkeypatch.setattr(program, "load_run", lambda _: run)
+    monkeypatch.setattr(program, "train", lambda _: {program.BC: tmp_path})
+    monkeypatch.setattr(program, "evaluate_all", results)
+    monkeypatch.setattr(program, "save_plot", broken)
+    monkeypatch.setattr(program, "save_rounds_video", broken)
     said = io.StringIO()
-    assert loop.run_loop(settings, Screen(Console(file=said, markup=False, width=200))) == 0
+    assert program.run_loop(settings, Screen(Console(file=said, markup=False, width=200))) == 0
     assert "no plot: RuntimeError('no font')" in said.getvalue()
-    assert "no film: RuntimeError('no font')" in said.getvalue()
+    assert "no video: RuntimeError('no font')" in said.getvalue()
     assert f"everything is in {settings.folder}" in said.getvalue()

@@ -18,7 +18,7 @@ SMALL = [
     *("policy.hidden=[16]", "compute.threads=1"),
 ]
 RUN = [
-    *("dart", "--task", "reach", "--iterations", "1", "--episodes", "2"),
+    *("dart", "--task", "reach", "--rounds", "1", "--episodes", "2"),
     *("--evaluate-episodes", "2", "--alpha", "0.05"),
     *(part for text in SMALL for part in ("--set", text)),
 ]
@@ -42,8 +42,8 @@ def test_a_run_goes_on_and_a_single_estimate_agrees_with_it(
     assert main([*RUN, "--out", str(out)]) == 2
     assert "continue it with --resume" in capsys.readouterr().err
 
-    checkpoint, psi = str(out / "iteration_0"), tmp_path / "psi.npz"
-    held = load_run(out).iterations[0].held_out
+    checkpoint, psi = str(out / "round_0"), tmp_path / "psi.npz"
+    held = load_run(out).rounds[0].held_out
     dataset = Dataset(out / "dataset").select(names=held)
     estimate = ["dart", "--estimate", checkpoint, str(dataset.path), "--out", str(psi)]
     assert main([*estimate, "--alpha", "0.05"]) == 0
@@ -53,8 +53,8 @@ def test_a_run_goes_on_and_a_single_estimate_agrees_with_it(
     np.testing.assert_array_equal(found, made)
     assert np.trace(found) > 0
 
-    assert main(["dart", "--resume", "--out", str(out), "--iterations", "2"]) == 0
-    assert [len(i.episodes) for i in load_run(out).iterations] == [2, 2]
+    assert main(["dart", "--resume", "--out", str(out), "--rounds", "2"]) == 0
+    assert [len(i.episodes) for i in load_run(out).rounds] == [2, 2]
 
 
 @pytest.mark.parametrize(

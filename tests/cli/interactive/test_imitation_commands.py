@@ -50,7 +50,7 @@ def test_a_round_may_be_called_an_iteration() -> None:
 
 
 @pytest.mark.parametrize("name", ["--iterations", "--rounds"])
-def test_dart_takes_iterations_with_an_environment_and_without(
+def test_dart_takes_rounds_with_an_environment_and_without(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[int] = []
@@ -60,7 +60,7 @@ def test_dart_takes_iterations_with_an_environment_and_without(
     )
     assert main(["dart", "--env", "Pendulum-v1", "--expert", "my_envs:expert", name, "7"]) == 0
     assert found == [7]
-    assert build_parser().parse_args(["dart", name, "6"]).iterations == 6
+    assert build_parser().parse_args(["dart", name, "6"]).rounds == 6
 
 
 @pytest.mark.parametrize(

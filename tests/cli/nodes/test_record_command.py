@@ -15,7 +15,7 @@ from robot_learning.cli.nodes.supervisor import Supervisor
     [
         ("no_such_devices:Pedal", "the module 'no_such_devices' cannot be imported"),
         ("robot_learning.teleop.device:Health", "no subclass of robot_learning.teleop.device"),
-        ("joystick", "or module:Class of your own"),
+        ("joystick", "or a module:Class of your own"),
     ],
 )
 def test_a_device_that_is_none_is_one_line(

@@ -53,11 +53,11 @@ def refused(checkpoint: Path, options: list[str], capsys: pytest.CaptureFixture[
         ("--device meta", "valid: auto, cpu, cuda, mps"),
         ("--seed -1", "seeds lie from 0 to 2^63 - 1"),
         ("--seed 99999999999999999999", "seeds lie from 0 to 2^63 - 1"),
-        ("--worlds 99999999999999999999", "worlds: expected at least 1 and at most 1000000"),
+        ("--envs 99999999999999999999", "envs: expected at least 1 and at most 1000000"),
         ("--executed-steps -3", "executed_steps: expected at least 0"),
         ("--lower-bound", "give --min-success too"),
-        ("--video v", "v: a film's name ends in .mp4, .mkv, .mov"),
-        ("--video v.foo", "v.foo: a film's name ends in"),
+        ("--video v", "v: a video's name ends in .mp4, .mkv, .mov"),
+        ("--video v.foo", "v.foo: a video's name ends in"),
         ("--video v.mp4 --video-episodes -1", "--video-episodes -1: at least 1"),
         ("--video /proc/nowhere/v.mp4", "--video /proc/nowhere/v.mp4: cannot be written"),
         ("--json .", "--json .: is there already, and is no file"),
@@ -91,8 +91,8 @@ def test_running_out_of_memory_is_one_line(
         raise problem
 
     monkeypatch.setattr(evaluation, "roll_out", run_out)
-    told = refused(checkpoint, ["--worlds", "3", "--no-expert"], capsys)
-    assert "out of memory with 3 worlds at once and 100 episodes" in told
+    told = refused(checkpoint, ["--envs", "3", "--no-expert"], capsys)
+    assert "out of memory with 3 environments at once and 100 episodes" in told
 
 
 def test_other_errors_pass_through(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +107,7 @@ def test_other_errors_pass_through(checkpoint: Path, monkeypatch: pytest.MonkeyP
 def test_files_are_replaced_when_the_new_ones_are_whole(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figures, film, link = tmp_path / "f.json", tmp_path / "v.mkv", tmp_path / "link.json"
+    figures, clip, link = tmp_path / "f.json", tmp_path / "v.mkv", tmp_path / "link.json"
     link.symlink_to(figures)
     once = ["evaluate", str(checkpoint), "--episodes", "1", "--no-expert", "--device", "auto"]
     told: dict[str, list[tuple[int, int]]] = {}
@@ -118,21 +118,21 @@ def test_files_are_replaced_when_the_new_ones_are_whole(
         yield lambda done, total: calls.append((done, total))
 
     monkeypatch.setattr(evaluating, "progress_bar", recorded)
-    assert main([*once, "--json", str(link), "--video", str(film)]) == 0
-    filmed = told[f"filming {film}"]
-    assert len(filmed) > 15
-    assert filmed == sorted(filmed)
-    assert filmed[-1][0] == filmed[-1][1]
+    assert main([*once, "--json", str(link), "--video", str(clip)]) == 0
+    steps = told[f"recording {clip}"]
+    assert len(steps) > 15
+    assert steps == sorted(steps)
+    assert steps[-1][0] == steps[-1][1]
     assert json.loads(figures.read_text())["evaluations"]
     assert link.is_symlink()
-    before = film.read_bytes()
-    with av.open(str(film)) as container:
+    before = clip.read_bytes()
+    with av.open(str(clip)) as container:
         assert sum(1 for _ in container.decode(video=0)) > 15
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(video, "_frames", interrupt)
-    assert main([*once, "--video", str(film)]) == 130
-    assert film.read_bytes() == before
+    assert main([*once, "--video", str(clip)]) == 130
+    assert clip.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.json", "link.json", "v.mkv"]

@@ -32,7 +32,7 @@ def test_from_demonstrations_to_a_gate(tmp_path: Path, capsys: pytest.CaptureFix
     evaluate = ["evaluate", str(run), "--episodes", "3", "--compare", str(run / "last")]
     # A policy that has hardly learnt anything fails, and the gate with it.
     assert main([*evaluate, "--json", str(figures), "--min-success", "1"]) == 1
-    assert "gate missed" in capsys.readouterr().out
+    assert "success threshold missed" in capsys.readouterr().out
     found = json.loads(figures.read_text())
     assert found["comparison"]["p_value"] == 1.0
     assert [e["seed"] for e in found["evaluations"][str(run)]["episodes"]] == [
@@ -40,9 +40,9 @@ def test_from_demonstrations_to_a_gate(tmp_path: Path, capsys: pytest.CaptureFix
         100001,
         100002,
     ]
-    video = tmp_path / "film.mp4"
-    film = ["--video", str(video), "--video-episodes", "1", "--min-success", "0"]
-    assert main(["evaluate", str(run), "--episodes", "1", "--no-expert", *film]) == 0
+    video = tmp_path / "video.mp4"
+    options = ["--video", str(video), "--video-episodes", "1", "--min-success", "0"]
+    assert main(["evaluate", str(run), "--episodes", "1", "--no-expert", *options]) == 0
     with av.open(str(video)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert frames[0].shape == (480 + HEIGHT_PX, 640, 3)

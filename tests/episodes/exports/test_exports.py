@@ -212,7 +212,7 @@ def test_lerobot_finds_every_frame_by_its_time(
     shape: tuple[int, int],
     lengths: tuple[int, ...],
 ) -> None:
-    """As its loader asks: the frame nearest to the row's time in the episode's stretch of film."""
+    """As its loader asks: the frame nearest to the row's time in the episode's stretch of video."""
     (tmp_path / "act").mkdir()
     begin = 0
     for number, rows in enumerate(lengths):

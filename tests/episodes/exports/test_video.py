@@ -14,8 +14,8 @@ SHAPE = (48, 64, 3)
 
 
 def shown_at(path: Path) -> list[Fraction]:
-    with av.open(str(path)) as film:
-        return [frame.pts * frame.time_base for frame in film.decode(video=0)]
+    with av.open(str(path)) as video:
+        return [frame.pts * frame.time_base for frame in video.decode(video=0)]
 
 
 def frames(count: int) -> list[np.ndarray]:
@@ -23,7 +23,7 @@ def frames(count: int) -> list[np.ndarray]:
 
 
 def test_frames_are_shown_at_the_rate(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     with VideoWriter(path, 12.5, SHAPE, "h264") as video:
         for pixels in frames(4):
             video.add(pixels)
@@ -32,7 +32,7 @@ def test_frames_are_shown_at_the_rate(tmp_path: Path) -> None:
 
 
 def test_a_gap_between_timed_frames_does_not_shift_the_rest(tmp_path: Path) -> None:
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     times_s = [0.0, 0.05, 0.61, 0.6625]
     with VideoWriter(path, 20, SHAPE, "h264", is_timed=True) as video:
         for pixels, at_s in zip(frames(4), times_s, strict=True):
@@ -42,4 +42,4 @@ def test_a_gap_between_timed_frames_does_not_shift_the_rest(tmp_path: Path) -> N
 
 def test_an_unknown_codec_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="unknown codec 'h265'"):
-        VideoWriter(tmp_path / "film.mp4", 20, SHAPE, "h265")
+        VideoWriter(tmp_path / "video.mp4", 20, SHAPE, "h265")

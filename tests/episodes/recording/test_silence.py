@@ -45,7 +45,7 @@ def test_a_run_that_it_ends_says_which_stream_and_the_command_that_goes_on() -> 
     with pytest.raises(RobotLearningError) as caught:
         wait.update(seconds_to_ns(120.0), SILENT)
     assert str(caught.value) == (
-        f"recording could not start for 120 s: {SILENT}; once it is heard again, go on with: "
+        f"recording could not start for 120 s: {SILENT}; once it is heard again, continue with: "
         "robot-learning dagger --resume out:=runs/lift"
     )
 

@@ -51,7 +51,7 @@ def test_it_is_written_anew_and_the_broken_one_is_kept(
         with pytest.raises(DatasetError, match=r"repair|cannot be read"):
             DatasetFolder(recorded.path)
     done = rebuild_description(recorded.path)
-    assert done[0] == "wrote dataset.json anew, as 2 of 2 episodes have it"
+    assert done[0] == "rewrote dataset.json, as 2 of 2 episodes have it"
     assert DatasetFolder(recorded.path).info == recorded.info
     assert verify_dataset(recorded) == []
     assert len(Dataset(recorded.path)) == 2
@@ -69,7 +69,7 @@ def test_what_most_episodes_say_counts_and_the_others_are_named(
     add_foreign("episode_000002.hdf5")
     recorded.info_path.write_text("{")
     done = rebuild_description(recorded.path)
-    assert done[0] == "wrote dataset.json anew, as 2 of 3 episodes have it"
+    assert done[0] == "rewrote dataset.json, as 2 of 3 episodes have it"
     folder = DatasetFolder(recorded.path)
     assert folder.info == recorded.info
     (named,) = repair_dataset(folder).damaged

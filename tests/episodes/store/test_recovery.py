@@ -167,10 +167,10 @@ def test_what_verify_says_of_missing_and_unfinished_episodes(
     (folder.episodes_path / "episode_000009.hdf5.partial").write_bytes(b"")
     assert verify_dataset(folder) == [
         "episode_000009.hdf5.partial: its recording was not finished; repair it",
-        "episode_000001.hdf5: is in the index, but its file is gone",
+        "episode_000001.hdf5: is in the index, but its file is missing",
     ]
     report = repair_dataset(folder)
-    assert "episode_000001.hdf5: its file is gone" in report.lost
+    assert "episode_000001.hdf5: its file is missing" in report.lost
     assert verify_dataset(folder) == []
     assert [s.name for s in Dataset(folder.path).episodes] == [
         "episode_000000.hdf5",

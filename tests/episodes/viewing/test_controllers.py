@@ -1,4 +1,4 @@
-"""The colours of pictures and films are those of the operator's line."""
+"""The colours of pictures and videos are those of the operator's line."""
 
 import colorsys
 

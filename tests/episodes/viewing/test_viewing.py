@@ -1,4 +1,4 @@
-"""Pictures and films: what is drawn is checked by its colours, how it looks by eye."""
+"""Pictures and videos: what is drawn is checked by its colours, how it looks by eye."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder
-from robot_learning.episodes.viewing.controllers import COLOURS, Spell, spells
-from robot_learning.episodes.viewing.film import Reel, save_film
+from robot_learning.episodes.viewing.controllers import COLOURS, ControlSegment, control_segments
 from robot_learning.episodes.viewing.picture import save_picture
+from robot_learning.episodes.viewing.video import EpisodeFrames, save_video
 
 pytest.importorskip("matplotlib")
 
@@ -31,11 +31,11 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 def test_runs_of_who_was_in_control() -> None:
-    assert list(spells(["human", "human", "policy"])) == [
-        Spell("human", 0, 2),
-        Spell("policy", 2, 3),
+    assert list(control_segments(["human", "human", "policy"])) == [
+        ControlSegment("human", 0, 2),
+        ControlSegment("policy", 2, 3),
     ]
-    assert list(spells([])) == []
+    assert list(control_segments([])) == []
 
 
 def test_a_picture_shows_every_camera_and_who_was_in_control(
@@ -50,32 +50,32 @@ def test_a_picture_shows_every_camera_and_who_was_in_control(
     assert matches.sum(axis=1).max() > 500
 
 
-def test_a_film_has_a_frame_a_row_with_the_controller_in_it(
+def test_a_video_has_a_frame_a_row_with_the_controller_in_it(
     episode: Episode, tmp_path: Path
 ) -> None:
-    save_film(episode, tmp_path / "a.mp4")
-    with av.open(str(tmp_path / "a.mp4")) as film:
-        frames = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
-        assert film.streams.video[0].average_rate == 50
+    save_video(episode, tmp_path / "a.mp4")
+    with av.open(str(tmp_path / "a.mp4")) as video:
+        frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        assert video.streams.video[0].average_rate == 50
     assert len(frames) == episode.rows
     corner = frames[10][5:30, 2:10].reshape(-1, 3).mean(axis=0)
     np.testing.assert_allclose(corner, rgb(COLOURS["human"]), atol=12)
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["a.mp4"]
 
 
-def test_the_frames_of_a_film_can_show_pictures_that_were_drawn_afterwards(
+def test_the_frames_of_a_video_can_show_pictures_that_were_drawn_afterwards(
     episode: Episode,
 ) -> None:
     def drawn(row: int) -> np.ndarray:
         return np.full((480, 64, 3), row, np.uint8)
 
-    reel, titled = Reel(episode, drawn), Reel(episode, drawn, "III")
-    assert reel.shape == (536, 64, 3)
-    assert (reel.frame(7)[50:500] == 7).all()
-    assert titled.shape == reel.shape
+    frames, titled = EpisodeFrames(episode, drawn), EpisodeFrames(episode, drawn, "III")
+    assert frames.shape == (536, 64, 3)
+    assert (frames.frame(7)[50:500] == 7).all()
+    assert titled.shape == frames.shape
     corner = titled.frame(7)[480:520]
     assert (corner == 255).any()
-    assert not (reel.frame(7)[480:520] == 255).any()
+    assert not (frames.frame(7)[480:520] == 255).any()
 
 
 def test_a_foreign_episode_of_one_row_without_cameras_or_control_is_drawn(
@@ -98,5 +98,5 @@ def test_a_foreign_episode_of_one_row_without_cameras_or_control_is_drawn(
         save_picture(episode, tmp_path / "a.png")
         assert (tmp_path / "a.png").stat().st_size > 5000
         with pytest.raises(EpisodeError, match="has no camera"):
-            save_film(episode, tmp_path / "a.mp4")
+            save_video(episode, tmp_path / "a.mp4")
     assert not (tmp_path / "a.mp4").exists()

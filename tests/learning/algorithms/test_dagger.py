@@ -4,7 +4,7 @@ import pytest
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.algorithms.dagger import (
     budget_threshold,
-    doubt_threshold,
+    disagreement_threshold,
     equal_mass_weights,
     mixture_beta,
     rows_before_takeover,
@@ -62,7 +62,7 @@ def test_a_budget_is_the_share_of_values_above_its_threshold() -> None:
     assert budget_threshold([], 0.1) == np.inf
 
 
-def test_the_doubt_threshold_is_the_mean_of_the_last_quarter() -> None:
-    assert doubt_threshold(np.array([9.0, 9, 9, 9, 9, 9, 1, 3])) == 2.0
-    assert doubt_threshold(np.array([5.0])) == 5.0
-    assert doubt_threshold(np.array([])) is None
+def test_the_disagreement_threshold_is_the_mean_of_the_last_quarter() -> None:
+    assert disagreement_threshold(np.array([9.0, 9, 9, 9, 9, 9, 1, 3])) == 2.0
+    assert disagreement_threshold(np.array([5.0])) == 5.0
+    assert disagreement_threshold(np.array([])) is None

@@ -78,12 +78,12 @@ def test_no_other_action_is_tried_where_actions_follow_from_the_state(
     assert found.tried == len(found.labels) == 0
 
 
-def test_dynamics_that_were_not_learnt_are_doubtful(quick: CorrectiveConfig, system: Any) -> None:
+def test_dynamics_that_were_not_learnt_are_unreliable(quick: CorrectiveConfig, system: Any) -> None:
     shown = system.demonstrations()
-    assert not correct(shown, quick).is_doubtful
+    assert not correct(shown, quick).is_unreliable
     noise = np.random.default_rng(0).standard_normal(shown.state.shape)
     shaken = Transitions.of(shown.state, shown.action, noise, episode=shown.episode)
-    assert correct(shaken, quick).is_doubtful
+    assert correct(shaken, quick).is_unreliable
 
 
 def test_labels_come_in_the_order_of_their_rows(quick: CorrectiveConfig, system: Any) -> None:

@@ -67,7 +67,7 @@ class Scripted(Policy):
 
 @pytest.fixture(scope="module")
 def config() -> EvaluationConfig:
-    return EvaluationConfig("reach", episodes=7, worlds=3, seed=500, shadow_episodes=3)
+    return EvaluationConfig("reach", episodes=7, envs=3, seed=500, shadow_episodes=3)
 
 
 def test_the_expert_as_a_policy_succeeds_without_error(config: EvaluationConfig) -> None:
@@ -81,7 +81,7 @@ def test_the_expert_as_a_policy_succeeds_without_error(config: EvaluationConfig)
 
 
 def test_an_episode_repeats_alone_what_it_was_among_others(config: EvaluationConfig) -> None:
-    # More episodes than worlds, so that worlds begin anew while others go on.
+    # More episodes than environments, so that some start another episode while others go on.
     found = evaluate(Scripted(), config)
     env = RobotEnv("desk_arm", "reach", control_rate_hz=50)
     for episode in found.episodes:
@@ -108,7 +108,7 @@ def test_two_policies_are_compared_in_pairs(config: EvaluationConfig) -> None:
     found = compare(expert, idle)
     assert (found.both, found.only_first, found.only_second, found.neither) == (0, 7, 0, 0)
     assert found.p_value == pytest.approx(2 / 2**7)
-    other = evaluate(Scripted(idle=True), EvaluationConfig("reach", episodes=7, worlds=7, seed=0))
+    other = evaluate(Scripted(idle=True), EvaluationConfig("reach", episodes=7, envs=7, seed=0))
     with pytest.raises(ConfigurationError, match="same task and seeds"):
         compare(expert, other)
 
@@ -126,8 +126,8 @@ def test_what_does_not_fit_is_named(config: EvaluationConfig) -> None:
     ("values", "said"),
     [
         ({"episodes": 0}, "episodes: expected at least 1"),
-        ({"worlds": 0}, "worlds: expected at least 1"),
-        ({"worlds": 10**20}, "worlds: expected at least 1 and at most 1000000, found 1"),
+        ({"envs": 0}, "envs: expected at least 1"),
+        ({"envs": 10**20}, "envs: expected at least 1 and at most 1000000, found 1"),
         ({"expert_every": 0}, "expert_every: expected at least 1"),
         ({"shadow_episodes": -3}, "shadow_episodes: expected at least 0"),
         ({"execution": ExecutionConfig(-3)}, "executed_steps: expected at least 0"),

@@ -12,7 +12,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.corrective_rows import check_spaces, with_corrective
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts, Rows
+from robot_learning.learning.imitation.data import Episode, EpisodeHeader, Rows
 from robot_learning.learning.imitation.loop import run_imitation
 from robot_learning.learning.imitation.spaces import ActionLayout
 
@@ -34,7 +34,7 @@ def episode(number: int, steps: int = 40) -> Episode:
     labelled = np.arange(steps) % 2 == 0
     nothing = np.full(steps, np.nan, np.float32)
     drove = np.ones(steps, np.bool_)
-    return Episode(EpisodeFacts(number, 0), observation, action, action, labelled, drove, nothing)
+    return Episode(EpisodeHeader(number, 0), observation, action, action, labelled, drove, nothing)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from gymnasium import spaces
 
 from robot_learning.learning.imitation.config import FitConfig
 from robot_learning.learning.imitation.critic import critic_risk, fit_critic
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts, Rows
+from robot_learning.learning.imitation.data import Episode, EpisodeHeader, Rows
 from robot_learning.learning.imitation.spaces import ActionLayout
 
 ACTIONS = ActionLayout(spaces.Box(-2, 2, (1,), np.float32))
@@ -19,13 +19,13 @@ def episode(number: int, success: bool | None, *, cut_off: bool = False) -> Epis
     side = 1.0 if success else -1.0
     nothing = np.zeros(12, np.bool_)
     return Episode(
-        EpisodeFacts(number, 1, success=success, cut_off=cut_off),
+        EpisodeHeader(number, 1, success=success, cut_off=cut_off),
         observation=(side + draw.normal(0.0, 0.1, (12, 1))).astype(np.float32),
         label=np.full((12, 1), np.nan, np.float32),
         action=draw.normal(size=(12, 1)).astype(np.float32),
         labelled=nothing,
         expert_drove=nothing,
-        doubt=np.full(12, np.nan, np.float32),
+        disagreement=np.full(12, np.nan, np.float32),
     )
 
 

@@ -67,8 +67,8 @@ def test_the_human_takes_over_and_hands_back_with_hysteresis(
     assert actor.others == [False, *map(bool, expected[:-1])]
 
 
-def test_a_robot_asks_when_in_doubt_and_is_asked_nothing_else() -> None:
-    doubts = iter([0.0, 2.0, 0.0, 0.0, 0.0])
+def test_a_robot_asks_when_its_members_disagree_and_is_asked_nothing_else() -> None:
+    disagreements = iter([0.0, 2.0, 0.0, 0.0, 0.0])
     asked = []
 
     def ask(mask: Any) -> Float32Array:
@@ -78,8 +78,8 @@ def test_a_robot_asks_when_in_doubt_and_is_asked_nothing_else() -> None:
     driver = RobotGatedDriver(
         Constant([0.5, 0.5, 0.5, 0.01, 0.01]),  # type: ignore[arg-type]
         ACTIONS,
-        Thresholds(doubt=1.0, risk=np.inf, discrepancy=0.01),
-        doubt=lambda rows, chosen: np.full(2, next(doubts)),
+        Thresholds(disagreement=1.0, risk=np.inf, discrepancy=0.01),
+        disagreement=lambda rows, chosen: np.full(2, next(disagreements)),
         risk=None,
         hold_steps=1,
     )
@@ -95,8 +95,8 @@ def test_risk_alone_asks_too() -> None:
     driver = RobotGatedDriver(
         Constant([0.5] * 3),  # type: ignore[arg-type]
         ACTIONS,
-        Thresholds(doubt=1.0, risk=0.7, discrepancy=0.0),
-        doubt=lambda rows, chosen: np.zeros(2),
+        Thresholds(disagreement=1.0, risk=0.7, discrepancy=0.0),
+        disagreement=lambda rows, chosen: np.zeros(2),
         risk=lambda rows, chosen: np.full(2, 0.8),
         hold_steps=1,
     )
@@ -104,12 +104,12 @@ def test_risk_alone_asks_too() -> None:
 
 
 def test_who_asks_says_why_and_goes_on_only_below_the_median_of_risk() -> None:
-    doubts, risks = iter([2.0, 0.0, 0.0, 0.0, 2.0]), iter([0.9, 0.6, 0.4, 0.8, 0.0])
+    disagreements, risks = iter([2.0, 0.0, 0.0, 0.0, 2.0]), iter([0.9, 0.6, 0.4, 0.8, 0.0])
     driver = RobotGatedDriver(
         Constant([0.0] * 5),  # type: ignore[arg-type]
         ACTIONS,
-        Thresholds(doubt=1.0, risk=0.7, discrepancy=0.1, calm_risk=0.5),
-        doubt=lambda rows, chosen: np.full(2, next(doubts)),
+        Thresholds(disagreement=1.0, risk=0.7, discrepancy=0.1, handback_risk=0.5),
+        disagreement=lambda rows, chosen: np.full(2, next(disagreements)),
         risk=lambda rows, chosen: np.full(2, next(risks)),
         hold_steps=1,
     )

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from robot_learning.learning.imitation.config import ImitationConfig
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts, Rows
+from robot_learning.learning.imitation.data import Episode, EpisodeHeader, Rows
 from robot_learning.learning.imitation.fitting import make_samples
 from robot_learning.learning.training.errors import TrainingError
 
@@ -13,13 +13,13 @@ def episode(number: int, labels: list[float], drove: list[int]) -> Episode:
     label = np.array(labels, np.float32)[:, None]
     rows = len(labels)
     return Episode(
-        EpisodeFacts(number, 1),
+        EpisodeHeader(number, 1),
         observation=np.arange(rows, dtype=np.float32)[:, None] + 10 * number,
         label=label,
         action=np.full((rows, 1), 7.0, np.float32),
         labelled=np.array(drove, bool) & ~np.isnan(label[:, 0]),
         expert_drove=np.array(drove, bool),
-        doubt=np.full(rows, NAN, np.float32),
+        disagreement=np.full(rows, NAN, np.float32),
     )
 
 

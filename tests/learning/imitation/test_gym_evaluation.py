@@ -12,7 +12,7 @@ import pytest
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.evaluation.outcomes import Outcome
 from robot_learning.learning.imitation.config import ImitationConfig
-from robot_learning.learning.imitation.data import EpisodeFacts
+from robot_learning.learning.imitation.data import EpisodeHeader
 from robot_learning.learning.imitation.drivers import PolicyDriver
 from robot_learning.learning.imitation.expert import ExpertSource
 from robot_learning.learning.imitation.gym_evaluation import (
@@ -22,7 +22,7 @@ from robot_learning.learning.imitation.gym_evaluation import (
 )
 from robot_learning.learning.imitation.inference import Actor, make_forward
 from robot_learning.learning.imitation.loop import run_imitation
-from robot_learning.learning.imitation.rollout import Worlds, env_maker, simulate
+from robot_learning.learning.imitation.rollout import EnvironmentPool, env_maker, simulate
 from robot_learning.policies import load_policy
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -103,15 +103,15 @@ def run(registered: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_same_episodes_as_in_the_run(run: Path) -> None:
     found = evaluate_in_gym(load_policy(run), GymConfig("Plane-v0", episodes=len(SEEDS)))
-    worlds = Worlds(env_maker("Plane-v0"), ExpertSource(reach), len(SEEDS))
+    pool = EnvironmentPool(env_maker("Plane-v0"), ExpertSource(reach), len(SEEDS))
     policy = load_checkpoint(run).policy
-    actor = Actor(policy, make_forward(policy, worlds.observations.leaves, worlds.actions))
-    facts = [EpisodeFacts(number, 0) for number in range(len(SEEDS))]
-    expected = simulate(worlds, PolicyDriver(actor, False), facts, list(SEEDS))
-    assert [e.take.success for e in found.episodes] == [e.facts.success for e in expected]
+    actor = Actor(policy, make_forward(policy, pool.observations.leaves, pool.actions))
+    headers = [EpisodeHeader(number, 0) for number in range(len(SEEDS))]
+    expected = simulate(pool, PolicyDriver(actor, False), headers, list(SEEDS))
+    assert [e.take.success for e in found.episodes] == [e.header.success for e in expected]
     assert [len(e.take.actions) for e in found.episodes] == [e.rows for e in expected]
     returns = [episode.total_reward for episode in found.episodes]
-    np.testing.assert_allclose(returns, [e.facts.reward for e in expected], rtol=1e-4)
+    np.testing.assert_allclose(returns, [e.header.reward for e in expected], rtol=1e-4)
     assert len({round(value, 3) for value in returns}) == len(SEEDS)
 
 

@@ -16,7 +16,7 @@ from robot_learning.learning.imitation.config import ImitationConfig, RoundResul
 from robot_learning.learning.imitation.data import Episode, EpisodeFiles
 from robot_learning.learning.imitation.expert import ExpertError
 from robot_learning.learning.imitation.loop import Progress, run_imitation
-from robot_learning.learning.iteration.state_file import StateFile
+from robot_learning.learning.runs.state_file import StateFile
 from robot_learning.learning.training.errors import RunError
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -53,7 +53,10 @@ def comparable(results: list[RoundResult]) -> list[dict[str, Any]]:
 def fingerprint(folder: Path, results: list[RoundResult]) -> Any:
     """All that must be the same: figures, data, weights."""
     rows = [
-        (e.facts, *(a.tobytes() for a in (e.observation, e.label, e.action, e.labelled, e.doubt)))
+        (
+            e.header,
+            *(a.tobytes() for a in (e.observation, e.label, e.action, e.labelled, e.disagreement)),
+        )
         for e in episodes_of(folder)
     ]
     last = load_checkpoint(folder / "checkpoints" / f"{len(results) - 1:03d}" / "0")
@@ -99,10 +102,10 @@ def test_held_out_demonstrations_set_the_noise_and_are_kept_from_training(
     )
     results = run_imitation(config, tmp_path, env=slide, expert=experts["slide"])
     found = episodes_of(tmp_path)
-    assert [e.facts.number for e in found if e.facts.held_out] == [0, 5]
-    assert results[0].noise_trace == 0.0 and not found[0].facts.noise
+    assert [e.header.number for e in found if e.header.held_out] == [0, 5]
+    assert results[0].noise_trace == 0.0 and not found[0].header.noise
     # Estimated on episode 0 alone, by the policy that never saw it.
-    noise = np.array(found[5].facts.noise)
+    noise = np.array(found[5].header.noise)
     assert np.trace(noise) == pytest.approx(results[1].noise_trace)
     assert 0 < results[1].noise_trace <= 0.02 + 1e-9
     first = load_checkpoint(tmp_path / "checkpoints" / "001" / "0").details
@@ -187,7 +190,7 @@ def test_truncation_is_not_termination(
     config = quick.with_values({"algorithm": "bc", "rounds": 1, "max_episode_steps": 7})
     run_imitation(config, tmp_path, env=slide, expert=lazy)
     found = episodes_of(tmp_path)
-    assert {(e.rows, e.facts.terminated, e.facts.success) for e in found} == {(7, False, False)}
+    assert {(e.rows, e.header.terminated, e.header.success) for e in found} == {(7, False, False)}
 
 
 def test_the_same_seed_gives_the_same_run_and_another_one_another(
@@ -272,14 +275,17 @@ def test_an_expert_that_raises_leaves_everything_before(
     place = {"env": slide, "expert": tires}
     with pytest.raises(ExpertError, match=r"tires raised RuntimeError\('coffee'\)"):
         run_imitation(config, tmp_path / "tired", **place)
-    assert len(saved.load(tmp_path / "tired").iterations) == 2
+    assert len(saved.load(tmp_path / "tired").rounds) == 2
     assert len(episodes_of(tmp_path / "tired")) >= 6
     results = run_imitation(config, tmp_path / "tired", **place, resume=True)
     assert comparable(results) == comparable(whole)
 
 
 def test_a_folder_belongs_to_one_run(
-    quick: ImitationConfig, slide: Any, experts: Experts, tmp_path: Path
+    quick: ImitationConfig,
+    slide: Any,
+    experts: Experts,
+    tmp_path: Path,
 ) -> None:
     place: dict[str, Any] = {"env": slide, "expert": experts["slide"]}
     config = quick.with_values({"rounds": 1})
@@ -295,14 +301,22 @@ def test_a_folder_belongs_to_one_run(
     assert len(more) == 2 and comparable(more)[:1] == comparable(first)
 
 
-def test_a_folder_of_the_first_version_goes_on(
-    quick: ImitationConfig, slide: Any, experts: Experts, tmp_path: Path
+@pytest.mark.parametrize(("version", "former"), [(1, "results"), (2, "iterations")])
+def test_a_folder_of_an_earlier_version_goes_on(
+    version: int,
+    former: str,
+    quick: ImitationConfig,
+    slide: Any,
+    experts: Experts,
+    tmp_path: Path,
 ) -> None:
     place: dict[str, Any] = {"env": slide, "expert": experts["slide"]}
     config = quick.with_values({"rounds": 1})
     first = run_imitation(config, tmp_path, **place)
     plain = json.loads((tmp_path / "state.json").read_text())
-    plain |= {"version": 1, "results": plain.pop("iterations")}
+    (only,) = plain.pop("rounds")
+    only["doubt_threshold"] = only.pop("disagreement_threshold")
+    plain |= {"version": version, former: [only]}
     (tmp_path / "state.json").write_text(json.dumps(plain))
     more = run_imitation(config.with_values({"rounds": 2}), tmp_path, **place, resume=True)
     assert len(more) == 2 and more[:1] == first
@@ -344,7 +358,7 @@ def test_thrifty_asks_by_novelty_alone_where_nothing_says_what_succeeds(
     results = run_imitation(config, tmp_path, env="Pendulum-v1", expert=experts["swing"])
     assert [result.asked_risk for result in results] == [None] * 3
     assert results[0].asked_novelty is None and results[1].asked_novelty is not None
-    asked = sum(episode.facts.asked_novelty for episode in episodes_of(tmp_path))
+    asked = sum(episode.header.asked_novelty for episode in episodes_of(tmp_path))
     assert asked == sum(result.asked_novelty or 0 for result in results) > 0
 
 
@@ -357,12 +371,12 @@ def test_thrifty_learns_the_risk_once_it_has_seen_success_and_failure(
     )
     place: dict[str, Any] = {"env": "Pendulum-v1", "expert": experts["swing"]}
     rewards = [
-        episode.facts.reward
+        episode.header.reward
         for episode in episodes_of_run(config.with_values({"rounds": 1}), tmp_path / "a", place)
     ]
     middle = {"evaluation.success_return": float(np.median(rewards))}
     run_imitation(config.with_values(middle), tmp_path / "b", **place)
-    results = saved.load(tmp_path / "b").iterations
+    results = saved.load(tmp_path / "b").rounds
     assert all(result.asked_risk is not None for result in results[1:])
     assert sum((r.asked_risk or 0) + (r.asked_novelty or 0) for r in results) > 0
 

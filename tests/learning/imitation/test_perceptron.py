@@ -10,7 +10,7 @@ import torch
 from gymnasium import spaces
 
 from robot_learning.learning.imitation.config import ImitationConfig
-from robot_learning.learning.imitation.data import Episode, EpisodeFacts, Rows
+from robot_learning.learning.imitation.data import Episode, EpisodeHeader, Rows
 from robot_learning.learning.imitation.fitting import (
     fit,
     fit_in_torch,
@@ -36,13 +36,13 @@ def episode(number: int, rows: int, space: gymnasium.Space[Any]) -> Episode:
     if actions.choices:
         labels = draw.integers(actions.choices, size=(rows, 1)).astype(float)
     return Episode(
-        EpisodeFacts(number, 1),
+        EpisodeHeader(number, 1),
         observation=draw.normal(1.0, 3.0, (rows, 3)).astype(np.float32),
         label=labels.astype(np.float32),
         action=labels.astype(np.float32),
         labelled=draw.random(rows) < 0.8,
         expert_drove=draw.random(rows) < 0.3,
-        doubt=np.zeros(rows, np.float32),
+        disagreement=np.zeros(rows, np.float32),
     )
 
 

@@ -126,16 +126,15 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
         kills += 1
     assert process.returncode == 0 and kills == 2
     for name in ("whole", "killed"):
-        assert len(load(place / name).iterations) == 3
+        assert len(load(place / name).rounds) == 3
     assert figures(killed) == figures(place / "whole")
 
 
 def figures(folder: Path) -> Any:
     results = [
-        {k: v for k, v in asdict(r).items() if not k.endswith("_s")}
-        for r in load(folder).iterations
+        {k: v for k, v in asdict(r).items() if not k.endswith("_s")} for r in load(folder).rounds
     ]
-    rows = [(e.facts, e.action.tobytes(), e.label.tobytes()) for e in EpisodeFiles(folder).load(9)]
+    rows = [(e.header, e.action.tobytes(), e.label.tobytes()) for e in EpisodeFiles(folder).load(9)]
     members = [load_checkpoint(folder / "checkpoints" / "002" / m).digest for m in ("0", "1")]
     return results, rows, members, load_checkpoint(folder / "best").digest
 

@@ -1,5 +1,6 @@
-"""DART over iterations: what is trained on, where the noise comes from, and after a kill."""
+"""DART over rounds: what is trained on, where the noise comes from, and after a kill."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -25,16 +26,17 @@ from robot_learning.learning.interactive.dart_estimate import (
 from robot_learning.learning.interactive.dart_rounds import (
     collect_from_expert,
     next_seed,
-    run_iterations,
+    run_rounds,
 )
 from robot_learning.learning.interactive.dart_run import (
+    DART_FILE,
     DartRun,
     DartSettings,
     load_run,
     psi_path,
     training_folder,
 )
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.errors import RunError
 from robot_learning.learning.training.run_folder import TRAINED_ON, episode_mark
@@ -67,7 +69,7 @@ def settings() -> Settings:
             dataset=str(folder / "dataset"),
             training=TrainConfig().with_values(small).to_plain(),
             device="expert",
-            iterations=2,
+            rounds=2,
             episodes=3,
             held_out_share=0.3,
             trace_cap=CAP,
@@ -79,9 +81,9 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, settings: Settings) -> Path:
-    """A run of two iterations, not to be changed."""
+    """A run of two rounds, not to be changed."""
     folder = tmp_path_factory.mktemp("dart") / "run"
-    run_iterations(folder, DartRun(settings(folder)), collect_from_expert, lambda run: None)
+    run_rounds(folder, DartRun(settings(folder)), collect_from_expert, lambda run: None)
     return folder
 
 
@@ -89,11 +91,11 @@ def test_no_policy_was_trained_on_what_judges_it(whole: Path) -> None:
     run = load_run(whole)
     dataset = Dataset(Path(run.settings.dataset))
     mark = {summary.name: episode_mark(summary) for summary in dataset.episodes}
-    assert [len(iteration.episodes) for iteration in run.iterations] == [3, 3]
-    apart = {name for iteration in run.iterations for name in iteration.held_out}
+    assert [len(round_.episodes) for round_ in run.rounds] == [3, 3]
+    apart = {name for round_ in run.rounds for name in round_.held_out}
     assert len(apart) == 2
-    for number, iteration in enumerate(run.iterations):
-        assert set(iteration.held_out) < set(iteration.episodes)
+    for number, round_ in enumerate(run.rounds):
+        assert set(round_.held_out) < set(round_.episodes)
         details = load_checkpoint(training_folder(whole, number) / "best").details
         used = set(details.training[TRAINED_ON])
         assert not used & {mark[name] for name in apart}
@@ -104,10 +106,10 @@ def test_the_noise_is_that_of_the_error_on_held_out_rows(whole: Path) -> None:
     run = load_run(whole)
     dataset = Dataset(Path(run.settings.dataset))
     names = load_profile("desk_arm").joint_names
-    for number, iteration in enumerate(run.iterations):
+    for number, round_ in enumerate(run.rounds):
         policy = load_checkpoint(training_folder(whole, number) / "best").policy
         errors = []
-        for name in iteration.held_out:
+        for name in round_.held_out:
             episode = dataset.episode(name)
             seen = {
                 column.key: torch.tensor(episode.column(column.key))[:, None].float()
@@ -118,7 +120,7 @@ def test_the_noise_is_that_of_the_error_on_held_out_rows(whole: Path) -> None:
         error = np.concatenate(errors)
         error[:, names.index("gripper")] = 0.0
         moment = error.T @ error / len(error)
-        assert iteration.error_after == pytest.approx(np.trace(moment), rel=1e-4)
+        assert round_.error_after == pytest.approx(np.trace(moment), rel=1e-4)
         expected = scaled_covariance(moment, None, len(error), CAP)
         found = load_covariance(psi_path(whole, number + 1), names)
         np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-9)
@@ -128,16 +130,16 @@ def test_the_noise_is_that_of_the_error_on_held_out_rows(whole: Path) -> None:
 def test_every_episode_keeps_its_noise_and_a_clean_label(whole: Path) -> None:
     run = load_run(whole)
     dataset = Dataset(Path(run.settings.dataset))
-    for iteration in run.iterations:
-        psi = load_covariance(psi_path(whole, iteration.number), dataset.info.joint_names)
-        assert iteration.trace == pytest.approx(np.trace(psi))
-        for name in iteration.episodes:
+    for round_ in run.rounds:
+        psi = load_covariance(psi_path(whole, round_.number), dataset.info.joint_names)
+        assert round_.trace == pytest.approx(np.trace(psi))
+        for name in round_.episodes:
             episode = dataset.episode(name)
             human, noise = (episode.column(f"control/{key}") for key in ("human", "noise"))
             np.testing.assert_array_equal(episode.column("actions"), human)
             np.testing.assert_allclose(episode.column("control/requested"), human + noise)
-            assert noise.any() == (iteration.number > 0)
-            if iteration.number:
+            assert noise.any() == (round_.number > 0)
+            if round_.number:
                 np.testing.assert_array_equal(episode.metadata.noise_covariance, psi)
             else:
                 assert episode.metadata.noise_covariance is None
@@ -156,16 +158,16 @@ def test_a_run_that_is_killed_after_each_phase_ends_as_if_it_had_not_been(
                 raise KilledError
 
         with pytest.raises(KilledError):
-            run_iterations(tmp_path, run, collect_from_expert, dies)
+            run_rounds(tmp_path, run, collect_from_expert, dies)
         run, killed = load_run(tmp_path), killed + 1
     assert killed == 5
-    assert run.iterations == load_run(whole).iterations
+    assert run.rounds == load_run(whole).rounds
     for number in range(3):
         first, second = (np.load(psi_path(folder, number)) for folder in (tmp_path, whole))
         np.testing.assert_array_equal(first["covariance"], second["covariance"])
 
 
-def test_what_was_saved_of_an_iteration_counts_after_a_kill(
+def test_what_was_saved_of_a_round_counts_after_a_kill(
     whole: Path, settings: Settings, tmp_path: Path
 ) -> None:
     asked: list[int] = []
@@ -178,10 +180,10 @@ def test_what_was_saved_of_an_iteration_counts_after_a_kill(
         asked.append(missing)
         collect_from_expert(run, missing, psi)
 
-    start = DartRun(replace(settings(tmp_path), iterations=1))
+    start = DartRun(replace(settings(tmp_path), rounds=1))
     with pytest.raises(KilledError):
-        run_iterations(tmp_path, start, dies, lambda run: None)
-    run = run_iterations(tmp_path, load_run(tmp_path), counted, lambda run: None)
+        run_rounds(tmp_path, start, dies, lambda run: None)
+    run = run_rounds(tmp_path, load_run(tmp_path), counted, lambda run: None)
     assert asked == [1]
     seeds = [e.metadata.seed for e in map(Dataset(tmp_path / "dataset").episode, run_names(run))]
     assert seeds == [0, 1, 2] and next_seed(run.settings) == 3
@@ -196,7 +198,7 @@ def test_a_demonstrator_that_records_nothing_ends_the_run(
 ) -> None:
     run = DartRun(settings(tmp_path))
     with pytest.raises(RunError, match=r"has 0 of 3 successful episodes.*--resume"):
-        run_iterations(tmp_path, run, lambda *_: None, lambda run: None)
+        run_rounds(tmp_path, run, lambda *_: None, lambda run: None)
     assert load_run(tmp_path).current.phase is Phase.COLLECTING
 
 
@@ -264,13 +266,28 @@ def test_an_episode_relabelled_after_the_training_is_still_known(
     assert [summary.name for summary in unseen.episodes] == names[5:]
 
 
+def test_a_run_of_an_earlier_version_is_read_with_its_folders(
+    settings: Settings, tmp_path: Path
+) -> None:
+    run = DartRun(settings(tmp_path))
+    DART_FILE.save(tmp_path, run)
+    plain = json.loads((tmp_path / "dart.json").read_text())
+    plain["settings"]["iterations"] = plain["settings"].pop("rounds")
+    plain |= {"version": 1, "iterations": plain.pop("rounds")}
+    (tmp_path / "dart.json").write_text(json.dumps(plain))
+    (tmp_path / "iteration_0").mkdir()
+    found = load_run(tmp_path)
+    assert found.rounds == run.rounds and found.settings.rounds == run.settings.rounds == 2
+    assert [training_folder(tmp_path, k).name for k in (0, 1)] == ["iteration_0", "round_1"]
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
         (None, "no DART run here"),
         ("{", "damaged"),
         ('{"version": 99}', "newer version"),
-        ('{"version": 1, "settings": {}, "iterations": [{"number": 0}]}', "damaged"),
+        ('{"version": 1, "settings": {}, "rounds": [{"number": 0}]}', "damaged"),
     ],
 )
 def test_a_state_that_cannot_be_read_says_why(text: str | None, match: str, tmp_path: Path) -> None:
@@ -284,7 +301,7 @@ def test_a_state_that_cannot_be_read_says_why(text: str | None, match: str, tmp_
     ("changed", "match"),
     [
         ({"episodes": 1}, "one to train on and one to hold out"),
-        ({"iterations": 0}, "at least 1"),
+        ({"rounds": 0}, "at least 1"),
         ({"held_out_share": 1.0}, "expected above 0 and below 1"),
         ({"trace_cap": None}, "give alpha or trace_cap"),
     ],

@@ -93,22 +93,22 @@ def rounds(empty, profile):
 
 
 def served(members, gate, profile, first_joint):
-    """Doubt and risk as policy_node would tell them there."""
+    """Disagreement and risk as policy_node would tell them there."""
     ranges = profile.position_max - profile.position_min
     ensemble = Ensemble([LocalPolicy(m.policy) for m in members], ranges, gate.critic)
     joints = np.zeros((len(first_joint), 1, len(profile.joints)), np.float32)
     joints[:, 0, 0] = first_joint
     windows = [Window(0, {KEY: one}) for one in joints]
     actions = ensemble.infer(windows, [None] * len(windows))
-    return ensemble.doubt(windows, actions), ensemble.risk(windows, actions)
+    return ensemble.disagreement(windows, actions), ensemble.risk(windows, actions)
 
 
 def test_each_threshold_is_exceeded_in_its_share_of_the_policys_steps(rounds, members, profile):
     gate = recorded_gate(rounds, members, profile, QUICK)
     policys = rounds.source_rows(["policy"])
     first_joint = rounds.array(KEY)[policys][:, 0]
-    doubt, risk = served(members, gate, profile, first_joint)
-    assert np.mean(doubt > gate.thresholds.doubt) == pytest.approx(0.2, abs=0.01)
+    disagreement, risk = served(members, gate, profile, first_joint)
+    assert np.mean(disagreement > gate.thresholds.disagreement) == pytest.approx(0.2, abs=0.01)
     assert np.mean(risk > gate.thresholds.risk) <= 0.21
     assert gate.source["rows"] == policys.sum() == 6 * ROWS
     assert (gate.source["succeeded"], gate.source["failed"]) == (4, 2)
@@ -136,7 +136,7 @@ def test_novelty_asks_alone_until_something_has_failed(empty, members, profile):
         record(empty, profile, 1, "success", Source.HUMAN, number)
     gate = recorded_gate(Dataset(empty.path), members, profile, QUICK)
     assert gate.critic is None
-    assert gate.thresholds.risk == float("inf") > gate.thresholds.doubt
+    assert gate.thresholds.risk == float("inf") > gate.thresholds.disagreement
     assert gate.source["rows_of"] == "all", "of a policy that has not driven yet"
 
 
@@ -149,9 +149,9 @@ def test_without_policy_rows_episodes_that_were_held_out_count(empty, members, p
     assert gate.source["rows_of"] == "held-out episodes"
 
 
-def test_plain_doubt_is_asked_for_by_name(rounds, members, profile):
+def test_plain_disagreement_is_asked_for_by_name(rounds, members, profile):
     gate = recorded_gate(rounds, members, profile, replace(QUICK, kind="ensemble"))
-    assert gate.critic is None and gate.thresholds.doubt < float("inf")
+    assert gate.critic is None and gate.thresholds.disagreement < float("inf")
 
 
 def test_what_cannot_be_done_is_said(rounds, members, profile):
@@ -166,7 +166,7 @@ def test_what_cannot_be_done_is_said(rounds, members, profile):
 def test_the_command_writes_it_beside_the_checkpoint(rounds, members, tmp_path, capsys):
     assert main(["gate", str(rounds.path), str(tmp_path / "one" / "best")]) == 0
     shown = capsys.readouterr().out
-    assert re.search(r"one_gate: asks for help with doubt above .* or risk above", shown)
+    assert re.search(r"one_gate: asks for help with disagreement above .* or risk above", shown)
     assert "from 4 successes and 2 failures; by 360 rows of the policy" in shown
     assert load_gate(tmp_path / "one_gate").source["target_rate"] == 0.1
     arguments = ["gate", str(rounds.path), str(tmp_path / "one" / "best")]
@@ -179,7 +179,7 @@ def test_the_command_writes_it_beside_the_checkpoint(rounds, members, tmp_path, 
     assert "no checkpoint here" in capsys.readouterr().err
     alone = str(tmp_path / "one_member_2" / "best")
     assert main(["gate", str(rounds.path), alone]) == 2
-    assert f"{alone}: no further members of its ensemble lie beside it" in capsys.readouterr().err
+    assert f"{alone}: no further members of its ensemble lie next to it" in capsys.readouterr().err
 
 
 def test_the_command_leaves_episodes_of_bad_timing_out(

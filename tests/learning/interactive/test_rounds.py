@@ -49,7 +49,7 @@ from robot_learning.learning.interactive.rounds import (
     resumed_run,
     save_run,
 )
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.learning.training.errors import RunError
 
 RATE_HZ = 10.0
@@ -241,9 +241,9 @@ def test_a_state_that_cannot_be_written_leaves_the_one_before(run, tmp_path, mon
     ("change", "text"),
     [
         (lambda plain: plain.update(version=99), "newer version"),
-        (lambda plain: plain.update(iterations=[]), "names no iteration"),
-        (lambda plain: plain["iterations"][0].update(phase="asleep"), "damaged"),
-        (lambda plain: plain["iterations"][0].pop("episodes"), "damaged"),
+        (lambda plain: plain.update(rounds=[]), "names no round"),
+        (lambda plain: plain["rounds"][0].update(phase="asleep"), "damaged"),
+        (lambda plain: plain["rounds"][0].pop("episodes"), "damaged"),
         (lambda plain: plain.update(surprise=1), "damaged"),
     ],
 )
@@ -262,28 +262,30 @@ def test_a_damaged_state_is_one_line_that_names_the_file(run, tmp_path, change, 
         load_run(tmp_path / "nowhere")
 
 
-def test_a_run_of_before_ensembles_is_read_and_doubt_is_that_of_the_latest_takeovers(run, tmp_path):
+def test_a_run_without_ensembles_is_read_and_the_threshold_is_of_the_latest_takeovers(
+    run, tmp_path
+):
     save_run(tmp_path, run)
     plain = json.loads((tmp_path / "rounds.json").read_text())
-    for round_ in plain["iterations"]:
-        del round_["doubts"]
+    for round_ in plain["rounds"]:
+        del round_["disagreements"]
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     assert load_run(tmp_path) == run
-    assert run.doubt_threshold is None
+    assert run.disagreement_threshold is None
     asked = (HelpRequest("novelty", 5), HelpRequest("risk", 7), HelpRequest("novelty", 9))
-    run = run.changed(doubts=(0.1, 0.2, 0.3, 0.4, 0.6), requests=asked).begun(
+    run = run.changed(disagreements=(0.1, 0.2, 0.3, 0.4, 0.6), requests=asked).begun(
         Round(2, Phase.COLLECTING)
     )
     save_run(tmp_path, run)
     # The last quarter of five, rounded up.
-    assert load_run(tmp_path).doubt_threshold == pytest.approx(0.5)
+    assert load_run(tmp_path).disagreement_threshold == pytest.approx(0.5)
     assert load_run(tmp_path) == run
     assert table_rows(run)[1][3] == "2 novelty, 1 risk"
-    assert "help was asked for: 2 novelty, 1 risk; doubt" in round_text(
-        replace(run, iterations=run.iterations[:1])
+    assert "help was asked for: 2 novelty, 1 risk; disagreement" in round_text(
+        replace(run, rounds=run.rounds[:1])
     )
-    assert (run.iterations[0].asked("novelty"), run.iterations[0].asked("risk")) == (2, 1)
-    assert round_text(run).endswith("0 labels; doubt at takeovers 0.5")
+    assert (run.rounds[0].asked("novelty"), run.rounds[0].asked("risk")) == (2, 1)
+    assert round_text(run).endswith("0 labels; disagreement at takeovers 0.5")
 
 
 def test_the_members_of_an_ensemble_lie_beside_the_one_that_drives(tmp_path):
@@ -330,7 +332,7 @@ def test_the_table_has_a_line_for_the_demonstrations_and_for_each_round(run, fol
     assert "runs/x" in text
     assert "collecting" in text
     assert "asked" not in text
-    assert round_text(replace(run, iterations=run.iterations[:1])) == (
+    assert round_text(replace(run, rounds=run.rounds[:1])) == (
         "round 1: 2 + 1 cut off episodes, 1 succeeded; interventions 28% of the rows, 0.5 s; "
         "5 labels"
     )
@@ -408,16 +410,20 @@ def test_a_state_that_knows_nothing_of_timing_is_read(run, folder, tmp_path):
     run = with_recorded(run)
     save_run(tmp_path, run)
     plain = json.loads((tmp_path / "rounds.json").read_text())
-    for episode in plain["iterations"][0]["episodes"]:
+    for episode in plain["rounds"][0]["episodes"]:
         del episode["bad_timing"]
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     assert load_run(tmp_path) == run
 
 
-def test_the_first_version_of_a_state_is_read(run, tmp_path):
+@pytest.mark.parametrize(("version", "former"), [(1, "rounds"), (2, "iterations")])
+def test_an_earlier_version_of_a_state_is_read(version, former, run, tmp_path):
+    run = run.changed(disagreements=(0.1, 0.2))
     save_run(tmp_path, run)
     plain = json.loads((tmp_path / "rounds.json").read_text())
-    plain |= {"version": 1, "rounds": plain.pop("iterations")}
+    for round_ in plain["rounds"]:
+        round_["doubts"] = round_.pop("disagreements")
+    plain |= {"version": version, former: plain.pop("rounds")}
     (tmp_path / "rounds.json").write_text(json.dumps(plain))
     assert load_run(tmp_path) == run
 

@@ -25,7 +25,7 @@ def test_a_ranking_reads_as_it_was_written() -> None:
         ("A", "two segments or more, found 1"),
         ("A > ", "a name is missing"),
         ("A = > B", "a name is missing"),
-        ("A > B = A", "'A' stands twice in the ranking 'A > B = A'"),
+        ("A > B = A", "duplicate name 'A' in the ranking 'A > B = A'"),
     ],
 )
 def test_a_mistake_is_named(text: str, said: str) -> None:

@@ -10,13 +10,13 @@ import torch
 
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.learning.imitation.spaces import ActionLayout, ObservationLayout
-from robot_learning.learning.iteration.seeds import Seeds
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.checkpoint import make_ordinary_policy
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.moments import Moments
 from robot_learning.learning.reinforcement.seed_streams import FINAL
+from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.policies.gaussian import GaussianPolicy
 from robot_learning.policies.trained_policy import load_policy
 

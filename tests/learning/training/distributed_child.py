@@ -9,7 +9,8 @@ import torch
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.distributed import process_group
-from robot_learning.learning.training.trainer import Training, train
+from robot_learning.learning.training.trainer import train
+from robot_learning.learning.training.training_loop import Training
 
 dataset = Dataset(sys.argv[1])
 config = TrainConfig.from_plain(json.loads(sys.argv[2]))

@@ -22,11 +22,12 @@ from robot_learning.learning.interactive.dart_rounds import demonstrations as de
 from robot_learning.learning.interactive.dart_run import DartRun, DartSettings
 from robot_learning.learning.interactive.overload import OverloadWatch
 from robot_learning.learning.interactive.rounds import EpisodeFigures, Round
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.learning.training.bad_timing import without_bad_timing
 from robot_learning.learning.training.config import TrainConfig
+from robot_learning.learning.training.preparation import split
 from robot_learning.learning.training.run_folder import episode_mark
-from robot_learning.learning.training.trainer import split, train
+from robot_learning.learning.training.trainer import train
 from robot_learning.policies.checkpoint import load_checkpoint
 
 Make = Callable[..., TrainConfig]
@@ -102,7 +103,7 @@ def test_a_checkpoint_was_not_trained_on_them(
     assert {name for name, mark in marks.items() if mark not in trained_on} == set(SLOW)
 
 
-def test_they_are_no_demonstrations_of_an_iteration_of_dart(slow: Path) -> None:
+def test_they_are_no_demonstrations_of_a_round_of_dart(slow: Path) -> None:
     def found(**data: bool) -> int:
         training = TrainConfig().with_values({"data": data}).to_plain()
         settings = DartSettings("reach", "desk_arm", str(slow), training, "keyboard", alpha=1.0)
@@ -165,7 +166,7 @@ def test_three_in_a_row_end_the_run_with_what_was_slow_what_helps_and_how_it_goe
     assert "front ran at 9.1 Hz instead of 30 Hz; joints has 9 gaps" in text
     for advice in ("close other programs", "lower rate", "fewer or smaller cameras", "lockstep"):
         assert advice in text
-    assert text.endswith("go on with: robot-learning dagger --resume out:=runs/lift")
+    assert text.endswith("continue with: robot-learning dagger --resume out:=runs/lift")
 
 
 def test_a_run_that_goes_on_starts_to_count_anew() -> None:

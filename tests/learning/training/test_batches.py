@@ -111,28 +111,28 @@ def test_a_missing_column_is_named(demonstrations: Dataset) -> None:
 
 
 @pytest.fixture(scope="module")
-def filmed(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    path = tmp_path_factory.mktemp("filmed") / "reach"
+def with_camera(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    path = tmp_path_factory.mktemp("with_camera") / "reach"
     config = DemonstrationConfig("reach", episodes=2, cameras=("front",), image_size_px=(24, 32))
     record_demonstrations(config, path)
     return Dataset(path)
 
 
-def test_cameras_are_seen_by_default_and_true_poses_then_are_not(filmed: Dataset) -> None:
+def test_cameras_are_seen_by_default_and_true_poses_then_are_not(with_camera: Dataset) -> None:
     seen = ("obs/joint_position", "obs/arm_end_effector")
-    (camera,) = (column.path for column in filmed.info.columns if column.is_image)
-    assert default_keys(filmed) == (*seen, camera)
-    assert observation_keys(filmed, DataConfig()) == (*seen, camera)
-    assert observation_keys(filmed, DataConfig(use_cameras=False)) == (*seen, "obs/target")
-    batches = Batches(filmed, DataConfig(), CPU)
+    (camera,) = (column.path for column in with_camera.info.columns if column.is_image)
+    assert default_keys(with_camera) == (*seen, camera)
+    assert observation_keys(with_camera, DataConfig()) == (*seen, camera)
+    assert observation_keys(with_camera, DataConfig(use_cameras=False)) == (*seen, "obs/target")
+    batches = Batches(with_camera, DataConfig(), CPU)
     assert batches.image_keys == (camera,)
 
 
-def test_a_camera_may_be_spelled_both_ways(filmed: Dataset) -> None:
-    (camera,) = (column.path for column in filmed.info.columns if column.is_image)
+def test_a_camera_may_be_spelled_both_ways(with_camera: Dataset) -> None:
+    (camera,) = (column.path for column in with_camera.info.columns if column.is_image)
     for given in ("images/front", "obs/front"):
-        assert observation_keys(filmed, DataConfig((given,))) == (camera,)
-        assert Batches(filmed, DataConfig((given,)), CPU).image_keys == (camera,)
-    assert filmed.spelling("images/joint_position") == "obs/joint_position"
+        assert observation_keys(with_camera, DataConfig((given,))) == (camera,)
+        assert Batches(with_camera, DataConfig((given,)), CPU).image_keys == (camera,)
+    assert with_camera.spelling("images/joint_position") == "obs/joint_position"
     with pytest.raises(DatasetError, match="unknown column 'images/frnt'; did you mean"):
-        filmed.spelling("images/frnt")
+        with_camera.spelling("images/frnt")

@@ -111,7 +111,7 @@ def test_values_are_checked_without_a_family() -> None:
         ("validation.batches", [0, -1]),
         ("validation.rollout_episodes", [-1]),
         ("validation.rollout_seed", [-1]),
-        ("validation.rollout_worlds", [0]),
+        ("validation.rollout_envs", [0]),
         ("validation.patience", [-1]),
         ("compute.threads", [-1, 10**10]),
         ("compute.loader_workers", [-1]),
@@ -154,6 +154,11 @@ def test_interventions_are_balanced_or_weighted_but_not_both() -> None:
     given = ["data.intervention_balance=true", "data.intervention_weight=2"]
     with pytest.raises(ConfigurationError, match="already says how much interventions count"):
         TrainConfig().with_values(parse_overrides(given))
+
+
+def test_a_setting_is_taken_by_its_former_name() -> None:
+    given = TrainConfig().with_values(parse_overrides(["validation.rollout_worlds=7"]))
+    assert given.validation.rollout_envs == 7
 
 
 def test_new_trainings_are_safe_and_those_of_earlier_releases_stay_as_they_were() -> None:

@@ -18,7 +18,8 @@ from robot_learning.learning.training.distributed import (
     is_first_process,
     process_group,
 )
-from robot_learning.learning.training.trainer import Training, train
+from robot_learning.learning.training.trainer import train
+from robot_learning.learning.training.training_loop import Training
 from robot_learning.policies.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -16,7 +16,7 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import add_label_layer
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.failures import failed_demonstrations
-from robot_learning.learning.training.trainer import split
+from robot_learning.learning.training.preparation import split
 
 Make = Callable[..., TrainConfig]
 

@@ -16,7 +16,8 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.logs import ProgressBar
 from robot_learning.learning.training.threads import FastestThreads
-from robot_learning.learning.training.trainer import Training, train
+from robot_learning.learning.training.trainer import train
+from robot_learning.learning.training.training_loop import Training
 from robot_learning.learning.training.training_state import saved_step
 
 Make = Callable[..., TrainConfig]
@@ -161,7 +162,8 @@ def test_ctrl_c_and_sigterm_say_where_it_stopped_and_how_to_go_on(
     step = saved_step(folder)
     assert step
     command = f"robot-learning train {demonstrations_path} --out '{folder}' --resume"
-    assert f"robot-learning: stopped; {step} of 100000 steps are saved. To go on: {command}" in said
+    stopped = f"robot-learning: stopped; {step} of 100000 steps are saved"
+    assert f"{stopped}. To continue: {command}" in said
 
 
 def test_the_state_is_saved_from_the_first_seconds(

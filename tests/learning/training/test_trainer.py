@@ -22,7 +22,8 @@ from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.distributed import Processes
 from robot_learning.learning.training.errors import RunError, TrainingError
-from robot_learning.learning.training.trainer import Training, clear_memory_errors, train
+from robot_learning.learning.training.trainer import clear_memory_errors, train
+from robot_learning.learning.training.training_loop import Training
 from robot_learning.learning.training.validation import Validator
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -126,8 +127,8 @@ def test_killed_and_resumed_is_as_never_killed(
         "import sys, json; from pathlib import Path\n"
         "from robot_learning.episodes.dataset.dataset import Dataset\n"
         "from robot_learning.learning.training.config import TrainConfig\n"
-        "from robot_learning.learning.training import trainer\n"
-        "trainer.SAVE_EVERY_S = float(sys.argv[4])\n"
+        "from robot_learning.learning.training import trainer, training_loop\n"
+        "training_loop.SAVE_EVERY_S = float(sys.argv[4])\n"
         "config = TrainConfig.from_plain(json.loads(sys.argv[3]))\n"
         "trainer.train(Dataset(sys.argv[1]), config, Path(sys.argv[2]))\n"
     )

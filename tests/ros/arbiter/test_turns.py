@@ -158,6 +158,6 @@ def test_a_policy_that_forgets_counts_from_home(
     )
     for tick, reading in enumerate(readings):
         topics.handlers["joint_states"](message(profile, reading, tick))
-    inputs.begin_anew()
+    inputs.restart()
     topics.handlers["joint_states"](message(profile, readings[-1], 200))
     assert found[-1][ROLL] == pytest.approx(20.0 - 3 * TURN)

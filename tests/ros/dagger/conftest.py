@@ -58,7 +58,7 @@ def checkpoint(tmp_path, robot):
 
 
 @pytest.fixture
-def doubtful(tmp_path, robot):
+def uncertain(tmp_path, robot):
     """The first of two such policies that disagree, in the places that a round trains them in."""
     astray(tmp_path / "first_member_2" / "best", robot, shift=0.3, rate_hz=50.0)
     return astray(tmp_path / "first" / "best", robot, rate_hz=50.0)

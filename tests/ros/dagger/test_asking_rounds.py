@@ -12,21 +12,21 @@ from std_msgs.msg import String
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive.rounds import load_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.gate import Thresholds
-from robot_learning.policies.gate_folder import Gate, load_gate, save_gate
+from robot_learning.policies.gate_folder import InterventionGate, load_gate, save_gate
 
 # An operator that steps in for nothing but a call.
 CALLED_ONLY = {"engage_above": 9, "step_in_s": 600}
 
 
-def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
-    stepped_dagger, doubtful, tmp_path
+def test_an_uncertain_policy_holds_in_a_round_until_the_operator_has_answered(
+    stepped_dagger, uncertain, tmp_path
 ):
     one = stepped_dagger(
         **CALLED_ONLY,
-        **{"checkpoint": doubtful, "ask_above": 0.00001, "train_command": "external"},
+        **{"checkpoint": uncertain, "ask_above": 0.00001, "train_command": "external"},
         **{"rounds": 1, "episodes_per_round": 1},
     )
     seen = one.states
@@ -46,9 +46,9 @@ def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
     assert set(after[: after.index("HUMAN")]) == {"HOLD"}
     assert "the policy asks for help (novelty): take over" in one.output
     # The round ends as any other, with the operator's rows as labels.
-    shutil.copytree(doubtful, tmp_path / "run" / "round_1" / "best")
+    shutil.copytree(uncertain, tmp_path / "run" / "round_1" / "best")
     assert one.run() == 0
-    (round_,) = load_run(tmp_path / "run").iterations
+    (round_,) = load_run(tmp_path / "run").rounds
     assert round_.phase is Phase.DONE
     (figures,) = round_.counted
     assert figures.interventions >= 1
@@ -64,20 +64,20 @@ def test_a_doubtful_policy_holds_in_a_round_until_the_operator_has_answered(
 
 
 def test_a_round_is_gated_by_what_was_found_out_before_it_and_finds_out_anew_after_it(
-    stepped_dagger, doubtful, tmp_path
+    stepped_dagger, uncertain, tmp_path
 ):
     run = tmp_path / "run"
-    gate = Gate(Thresholds(doubt=1e-5, discrepancy=0.0), source={"rows": 1})
+    gate = InterventionGate(Thresholds(disagreement=1e-5, discrepancy=0.0), source={"rows": 1})
     save_gate(run / "round_0_gate", gate, CheckpointDetails())
     one = stepped_dagger(
-        **{"checkpoint": doubtful, "train_command": "external", "gate": "thrifty", "members": 2},
+        **{"checkpoint": uncertain, "train_command": "external", "gate": "thrifty", "members": 2},
         **{"rounds": 1, "episodes_per_round": 1, "target_rate": 0.3},
     )
     one.until(lambda: "robot-learning train" in one.dagger.get("message", ""))
     for name in ("round_1", "round_1_member_2"):
-        shutil.copytree(doubtful, run / name / "best")
+        shutil.copytree(uncertain, run / name / "best")
     assert one.run() == 0
-    (round_,) = load_run(run).iterations
+    (round_,) = load_run(run).rounds
     requests = round_.requests
     assert {request.reason for request in requests} == {"novelty"}
     assert one.dagger["asked"] == {"novelty": len(requests), "risk": 0}

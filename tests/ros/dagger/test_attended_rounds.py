@@ -64,7 +64,7 @@ def test_a_person_leads_rounds_with_keys_and_the_training_is_done_elsewhere(
     one.graph.end()
     assert (one.graph.code, one.graph.error) == (0, "")
     run = load_run(tmp_path / "run")
-    assert [[e.outcome for e in round_.episodes] for round_ in run.iterations] == [
+    assert [[e.outcome for e in round_.episodes] for round_ in run.rounds] == [
         ["success", "unknown"],
         ["success"],
     ]

@@ -25,7 +25,7 @@ def test_settings_of_before_that_the_new_policy_lacks_are_told_before_anything_i
     training = RoundSettings(policy="act", settings={"policy": {"kl_weight": 5.0}})
     place, dataset = str(checkpoint), tmp_path / "set"
     first = Round(1, Phase.COLLECTING, place, checkpoint_digest(place))
-    save_run(tmp_path / "run", DaggerRun(str(dataset), 50.0, training, iterations=(first,)))
+    save_run(tmp_path / "run", DaggerRun(str(dataset), 50.0, training, rounds=(first,)))
     assert "unknown option 'kl_weight'" in told(resume="true")
     assert not DatasetFolder(dataset).episode_names()
     assert load_run(tmp_path / "run").training.policy == "act", "it may go on as it was"

@@ -1,4 +1,4 @@
-"""What the rounds hear of the policy's doubt, and whether its gate is the one that is asked for."""
+"""The policy's requests for help in the rounds, and whether its gate is the one that is wanted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from robot_learning.learning.interactive.rounds import HelpRequest
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.nodes.dagger import DaggerNodeSettings
 from robot_learning.ros.common import qos
-from robot_learning.ros.dagger.doubt import PolicyDoubt
+from robot_learning.ros.dagger.help_monitor import HelpMonitor
 from robot_learning.ros.dagger.run import fits_gate
 
 
-def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
-    doubt = PolicyDoubt(peer.node)
+def test_the_disagreement_at_takeovers_from_the_policy_is_kept(peer):
+    monitor = HelpMonitor(peer.node)
     out = peer.node.create_publisher
     told, state = (
         out(String, "policy/doubt", qos.LATCHED),
@@ -33,31 +33,31 @@ def test_the_doubt_at_takeovers_from_the_policy_is_kept(peer):
         mode = Mode[name]
         document = ArbiterStateMessage(stamp_ns=7, mode=mode, source=Source.NONE).to_json()
         state.publish(String(data=document))
-        peer.spin_until(lambda: doubt._mode is mode)
+        peer.spin_until(lambda: monitor._mode is mode)
 
     enter("POLICY")
     enter("HUMAN")
-    assert doubt.take() == (), "nothing tells a doubt"
-    say(told, lambda: doubt._doubt == 0.3, doubt=0.3, asks=False)
+    assert monitor.take() == (), "nobody has reported a disagreement"
+    say(told, lambda: monitor._disagreement == 0.3, doubt=0.3, asks=False)
     for mode in ("POLICY", "HUMAN", "HOLD", "HUMAN"):
         enter(mode)
-    assert doubt.take() == (0.3,), "once: the second takeover was from nobody"
+    assert monitor.take() == (0.3,), "once: the second takeover was from nobody"
     for mode in ("POLICY", "HOLD", "HUMAN"):
         enter(mode)
-    assert doubt.take() == (0.3,), "the human's first command came a little later"
+    assert monitor.take() == (0.3,), "the human's first command came a little later"
     for mode in ("POLICY", "HOLD", "POLICY"):
         enter(mode)
-    assert doubt.take() == ()
-    assert doubt.take_requests() == ()
-    say(told, lambda: doubt.asks, doubt=0.5, asks=True, reason="risk")
-    say(told, lambda: doubt._doubt == 0.6, doubt=0.6, asks=True, reason="risk")
-    assert doubt.take_requests() == (HelpRequest("risk", 7),), "the same one, told again"
+    assert monitor.take() == ()
+    assert monitor.take_requests() == ()
+    say(told, lambda: monitor.asks, doubt=0.5, asks=True, reason="risk")
+    say(told, lambda: monitor._disagreement == 0.6, doubt=0.6, asks=True, reason="risk")
+    assert monitor.take_requests() == (HelpRequest("risk", 7),), "the same one, told again"
     for mode in ("HOLD", "HUMAN"):
         enter(mode)
-    assert doubt.take() == (), "it was the policy that asked"
+    assert monitor.take() == (), "it was the policy that asked"
     for count in (1, 2):
-        say(told, lambda: doubt.ready == count, doubt=0.1, asks=False, ready=True)  # noqa: B023
-    say(told, lambda: doubt.ready == 0, doubt=0.1, asks=False, ready=False)
+        say(told, lambda: monitor.ready == count, doubt=0.1, asks=False, ready=True)  # noqa: B023
+    say(told, lambda: monitor.ready == 0, doubt=0.1, asks=False, ready=False)
 
 
 @pytest.mark.parametrize(

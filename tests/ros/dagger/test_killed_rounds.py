@@ -14,7 +14,7 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 from robot_learning.learning.interactive.round_folders import checkpoint_digest, steps_trained
 from robot_learning.learning.interactive.rounds import load_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 
 STEPS = 400
 TINY = (
@@ -57,7 +57,7 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
     assert trains.run() == 1
     assert "round 1: the training failed: it was ended by SIGKILL" in trains.graph.error
     again_with = f"robot-learning dagger --resume dataset:={tmp_path / 'set'} "
-    assert f"go on with: {again_with}" in trains.graph.error
+    assert f"continue with: {again_with}" in trains.graph.error
     before = load_run(folder)
     assert before.current.phase is Phase.TRAINING
     assert [episode.cut_off for episode in before.current.episodes] == [False, True, False]
@@ -75,14 +75,14 @@ def test_a_run_that_is_killed_everywhere_goes_on_and_every_row_knows_whose_it_is
 
 
 def check_ensemble(folder):
-    """Of two members since the first round's training, whose doubt was kept at each takeover."""
+    """Of two members since the first training; their disagreement is kept at each takeover."""
     run = load_run(folder)
     first, second = (folder / name / "best" for name in ("round_1", "round_1_member_2"))
     assert checkpoint_digest(first) != checkpoint_digest(second)
-    assert run.iterations[0].doubts == (), "a single checkpoint does not doubt"
-    later = run.iterations[1]
-    assert 0 < len(later.doubts) <= sum(e.interventions for e in later.episodes)
-    assert run.doubt_threshold > 0.0
+    assert run.rounds[0].disagreements == (), "a single checkpoint has nobody to disagree with"
+    later = run.rounds[1]
+    assert 0 < len(later.disagreements) <= sum(e.interventions for e in later.episodes)
+    assert run.disagreement_threshold > 0.0
 
 
 def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
@@ -124,14 +124,14 @@ def test_a_node_that_is_killed_in_an_episode_ends_the_session_and_costs_no_row(
 def check_run(folder, path, checkpoint):
     """Everything that a run of two rounds leaves behind."""
     run = load_run(folder)
-    assert [(r.number, r.phase, len(r.counted)) for r in run.iterations] == [
+    assert [(r.number, r.phase, len(r.counted)) for r in run.rounds] == [
         (1, Phase.DONE, 2),
         (2, Phase.DONE, 2),
     ]
     assert verify_dataset(DatasetFolder(path)) == []
     dataset = Dataset(path)
     digests = {1: checkpoint_digest(checkpoint), 2: checkpoint_digest(folder / "round_1" / "best")}
-    assert len(dataset) == sum(len(round_.episodes) for round_ in run.iterations) == 5
+    assert len(dataset) == sum(len(round_.episodes) for round_ in run.rounds) == 5
     intervened = 0
     for summary in dataset.episodes:
         episode = dataset.episode(summary.name)
@@ -150,5 +150,5 @@ def check_run(folder, path, checkpoint):
         assert not (source == Source.POLICY)[~relabelled & episode.valid].any() or not layers
         np.testing.assert_array_equal(episode.column("actions"), rebuilt_labels(episode))
     assert intervened > 0
-    assert intervened == sum(round_.intervention_rows for round_ in run.iterations)
-    assert run.iterations[1].labels > run.iterations[1].intervention_rows
+    assert intervened == sum(round_.intervention_rows for round_ in run.rounds)
+    assert run.rounds[1].labels > run.rounds[1].intervention_rows

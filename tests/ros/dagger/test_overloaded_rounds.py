@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from robot_learning.cli.main import main
 from robot_learning.learning.interactive.rounds import load_run
-from robot_learning.learning.iteration.run import Phase
+from robot_learning.learning.runs.run import Phase
 
 TRIES = 3
 # Simulated time never makes a stream late, but a camera's newest frame is older than the joints.
@@ -25,7 +25,7 @@ def test_episodes_of_bad_timing_end_a_run_which_goes_on_with_those_that_are_kept
     assert "ms apart (p99)" in told[0]
     (line,) = one.graph.error.splitlines()
     assert f"{TRIES} episodes in a row are left out" in line
-    assert f"go on with: robot-learning dagger --resume dataset:={tmp_path / 'set'} " in line
+    assert f"continue with: robot-learning dagger --resume dataset:={tmp_path / 'set'} " in line
     run = load_run(tmp_path / "run")
     assert run.current.phase is Phase.COLLECTING
     assert len(run.current.left_out) == TRIES

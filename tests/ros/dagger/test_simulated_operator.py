@@ -14,23 +14,23 @@ SETTINGS = DaggerNodeSettings(arbiter_node="arbiter", teleop_node="teleop", step
 
 
 class Graph:
-    """A leader that notes what is called, a policy that tells, and a clock that is set."""
+    """A coordinator that notes what is called, a policy that tells, and a clock that is set."""
 
     def __init__(self):
         self.called, self.scene = [], SimpleNamespace(mode=Mode.POLICY)
-        ways = {"demand": self.called.append, "trigger": self.called.append}
+        ways = {"call_until_granted": self.called.append, "trigger": self.called.append}
         self.calls = SimpleNamespace(now_s=0.0, **ways)
-        self.doubt = SimpleNamespace(asks=False, ready=0)
+        self.monitor = SimpleNamespace(asks=False, ready=0)
 
     def operator(self, on_call):
-        one = SimulatedOperator(self, self.doubt, SETTINGS)
+        one = SimulatedOperator(self, self.monitor, SETTINGS)
         one.begin(on_call)
         return one
 
     def after(self, operator, mode, seconds=0.1, **told):
         """What it calls once this has happened."""
         self.scene.mode, self.calls.now_s = mode, self.calls.now_s + seconds
-        vars(self.doubt).update(told)
+        vars(self.monitor).update(told)
         self.called.clear()
         operator.go_on()
         return list(self.called)

@@ -1,4 +1,4 @@
-"""A policy of two members over real nodes: in doubt it asks for help, and the arm holds."""
+"""A policy of two members over nodes: when they disagree it asks for help and the arm holds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trajectory_msgs.msg import JointTrajectory
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.gate import Thresholds
-from robot_learning.policies.gate_folder import Gate, save_gate
+from robot_learning.policies.gate_folder import InterventionGate, save_gate
 from robot_learning.ros.common import conversions, qos
 
 PROFILE = load_profile("desk_arm")
@@ -79,7 +79,7 @@ def asking(stepped):
     return started
 
 
-def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(asking, tmp_path, capfd):
+def test_an_uncertain_policy_holds_the_arm_until_somebody_answers(asking, tmp_path, capfd):
     target = PROFILE.home + np.array([0.4, 0.1, -0.1, 0.2, 0.0, 0.3, -0.02])
     long = {"action_steps": 60, "executed_steps": 20}
     folders = [
@@ -100,18 +100,18 @@ def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(asking, tmp_path
 
     until_mode("HOLD")
     graph.wait(lambda: told)
-    doubt = told[-1]["doubt"]
-    assert doubt > 0.0
+    disagreement = told[-1]["doubt"]
+    assert disagreement > 0.0
     assert (told[-1]["ask_above"], told[-1]["asks"]) == (None, False)
     hand_back()
     until_mode("POLICY")
     one.until_told(3)
     assert one.mode == "POLICY"
-    # Its doubt is the same wherever the arm stands.
-    ask_above(0.5 * doubt)
+    # Its disagreement is the same wherever the arm stands.
+    ask_above(0.5 * disagreement)
     until_mode("HOLD")
     assert told[-1]["asks"]
-    assert "it asks for help: doubt" in capfd.readouterr().err
+    assert "it asks for help: disagreement" in capfd.readouterr().err
     seen = len(states)
     one.until_told(3)
     assert {state["mode"] for state in states[seen:]} == {"HOLD"}, "nobody has answered yet"
@@ -123,7 +123,7 @@ def test_a_doubtful_policy_holds_the_arm_until_somebody_answers(asking, tmp_path
     hand_back()
     graph.wait(lambda: told[-1]["asks"])
     until_mode("HOLD")
-    ask_above(2.0 * doubt)
+    ask_above(2.0 * disagreement)
     hand_back()
     graph.wait(lambda: not told[-1]["asks"])
     one.until_told(3)
@@ -136,7 +136,7 @@ def test_a_person_is_told_when_the_policy_would_go_on(asking, tmp_path):
     folders = [save_steering(tmp_path / name, PROFILE, PROFILE.home) for name in ("one", "two")]
     # Whatever the person does, and only what the policy would do to the last bit.
     for name, discrepancy in (("easy", 1e9), ("strict", 0.0)):
-        gate = Gate(Thresholds(doubt=9.0, discrepancy=discrepancy))
+        gate = InterventionGate(Thresholds(disagreement=9.0, discrepancy=discrepancy))
         save_gate(tmp_path / name, gate, CheckpointDetails())
     one = asking(*folders, gate=str(tmp_path / "easy"))
     graph, told = one.graph, one.told

@@ -36,7 +36,7 @@ from robot_learning.messages.joint_order import JointOrder
 from robot_learning.messages.stamps import time_ns
 from robot_learning.ros.common import conversions, qos
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 DELAY_S = 0.3
 PROFILE = load_profile("desk_arm")
 OFFSET = np.array([0.6, 0.1, -0.1, 0.2, 0.0, 0.3, -0.02])
@@ -117,7 +117,7 @@ class Graph:
         process.wait(20)
 
     def until(self, condition: Callable[[], object]) -> None:
-        end_s = time.monotonic() + PATIENCE_S
+        end_s = time.monotonic() + TIMEOUT_S
         while not condition():
             logs = "".join(path.read_text() for path in self.folder.glob("*.log"))
             assert time.monotonic() < end_s, (self.states[-1:], self.figures, logs[-2000:])
@@ -245,7 +245,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused_and_the_one_before_goes_on(
     for path in (tmp_path / "nowhere", broken):
         response = graph.reload(path)
         assert not response.success
-        assert "the policy before goes on" in response.message and str(path) in response.message
+        assert "the previous policy continues" in response.message and str(path) in response.message
     request = GetParameters.Request(names=["checkpoint"])
     named = graph.ask(GetParameters, "policy_node/get_parameters", request).values[0].string_value
     assert named == str(checkpoints["second"])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 from robot_learning.ros.policy.reload import Loading
 
-PATIENCE_S = 20.0
+TIMEOUT_S = 20.0
 
 
 def test_what_was_loaded_in_vain_is_closed_once_it_is_there():
@@ -15,14 +15,14 @@ def test_what_was_loaded_in_vain_is_closed_once_it_is_there():
     served = SimpleNamespace(client=SimpleNamespace(close=closed.set))
 
     def load():
-        assert loaded.wait(PATIENCE_S)
+        assert loaded.wait(TIMEOUT_S)
         return served
 
     loading = Loading(load, lambda: None)
     loading.abandon()
     assert not closed.is_set()
     loaded.set()
-    assert closed.wait(PATIENCE_S)
+    assert closed.wait(TIMEOUT_S)
 
 
 def test_what_could_not_be_loaded_needs_no_closing():
@@ -32,6 +32,6 @@ def test_what_could_not_be_loaded_needs_no_closing():
         raise MemoryError
 
     loading = Loading(load, woken.set)
-    assert woken.wait(PATIENCE_S)
+    assert woken.wait(TIMEOUT_S)
     loading.abandon()
     assert loading.problem == "MemoryError"

@@ -74,7 +74,7 @@ EVERY_STATE = QoSProfile(
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 # It only ends a test that has failed, also on a machine that is busy with others.
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 
 def die_with_parent() -> None:
@@ -163,9 +163,9 @@ class Graph:
         process = self.processes.pop(name)
         process.send_signal(signal.SIGCONT)
         process.send_signal(number)
-        return process.wait(timeout=PATIENCE_S)
+        return process.wait(timeout=TIMEOUT_S)
 
-    def until(self, condition: Callable[[], object], timeout_s: float = PATIENCE_S) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = TIMEOUT_S) -> None:
         """Listen until something is the case; the time-out only ends a test that has failed."""
         end_s = time.monotonic() + timeout_s
         while not condition():

@@ -14,7 +14,7 @@ from std_msgs.msg import String
 from robot_learning.core.vocabulary import Source
 from robot_learning.ros.common import qos
 
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 
 
 class Watch:
@@ -32,7 +32,7 @@ class Watch:
         return lambda message: setattr(self, name, json.loads(message.data))
 
     def until(self, running, condition):
-        give_up_s = time.monotonic() + PATIENCE_S
+        give_up_s = time.monotonic() + TIMEOUT_S
         while not condition():
             assert running.process.poll() is None, running.output
             assert time.monotonic() < give_up_s, (self.dagger, self.recorder, running.output)
@@ -94,7 +94,7 @@ class SteppedRounds:
 
 def ended(running):
     """The exit code, and its last line of the rounds."""
-    code = running.process.wait(PATIENCE_S)
+    code = running.process.wait(TIMEOUT_S)
     return code, running.output
 
 

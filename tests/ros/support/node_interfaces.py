@@ -39,7 +39,7 @@ from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.stop import Stop
 from robot_learning.ros.dagger import status as dagger_status
 from robot_learning.ros.lockstep_graph import LockstepGraph
-from robot_learning.ros.policy import doubt as policy_doubt
+from robot_learning.ros.policy import disagreement as policy_disagreement
 from robot_learning.ros.recorder import status as recorder_status
 from robot_learning.ros.session import status as session_status
 from robot_learning.teleop.device import OperatorEvent
@@ -59,7 +59,7 @@ DOCUMENTS = {
     "recorder/status": recorder_status,
     "session/status": session_status,
     "dagger/status": dagger_status,
-    "policy/doubt": policy_doubt,
+    "policy/doubt": policy_disagreement,
 }
 TYPE_NAMES = {bool: "bool", int: "int", float: "float", str: "string", tuple: "list of strings"}
 

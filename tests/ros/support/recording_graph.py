@@ -105,7 +105,7 @@ class RecordingGraph:
         )
         self._publishers = [self._joints, self._state, self._camera]
 
-    def pump(self, until: Callable[[], Any] | float, patience_s: float = 30.0) -> None:
+    def pump(self, until: Callable[[], Any] | float, timeout_s: float = 30.0) -> None:
         """Publish for so many seconds, or until the condition holds."""
         start_s = time.monotonic()
         while True:
@@ -113,7 +113,7 @@ class RecordingGraph:
             if callable(until):
                 if until():
                     return
-                assert now_s < start_s + patience_s, f"never so; {self.status}"
+                assert now_s < start_s + timeout_s, f"never so; {self.status}"
             elif now_s >= start_s + until:
                 return
             for name, period_s in PERIODS_S.items():

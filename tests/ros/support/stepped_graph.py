@@ -2,7 +2,7 @@
 
 The graph and the test take turns: nodes are stepped while the test waits for something, and stand
 still between two of its lines. So a test reads as one of processes does, sees every message, and
-goes the same way on every machine. Patience is simulated time.
+goes the same way on every machine. Timeouts are in simulated time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from robot_learning.ros.common.stop import Stop
 from robot_learning.ros.lockstep import serve_graph
 from robot_learning.ros.lockstep_graph import LockstepGraph, LockstepHost
 
-PATIENCE_S = 120.0
+TIMEOUT_S = 120.0
 """Of simulated time, and as much of real time while that stands still."""
 _EVERY = QoSProfile(depth=1000, reliability=ReliabilityPolicy.BEST_EFFORT)
 _EVERY_AND_THE_LAST = QoSProfile(
@@ -162,9 +162,9 @@ class SteppedGraph:
         def over() -> Any:
             # Real time counts only while simulated time stands still.
             if stood and stood[-1] == self.now_s:
-                given_up = time.monotonic() - real_s > PATIENCE_S
+                given_up = time.monotonic() - real_s > TIMEOUT_S
             else:
-                given_up = self.now_s - begun_s > PATIENCE_S
+                given_up = self.now_s - begun_s > TIMEOUT_S
             stood[:] = [self.now_s]
             if given_up:
                 raise AssertionError(f"never so by {self.now_s:.2f} s of simulated time")

@@ -47,10 +47,10 @@ class Session:
         """Everything back to a beginning, and the arm moves; again, where the machine stalls."""
         while True:
             self.disable()
-            self.demand("teleop_node/release")
-            self.demand("robot_node/reset")
-            self.demand("arbiter_node/enable")
-            self.demand("teleop_node/engage")
+            self.call_until_granted("teleop_node/release")
+            self.call_until_granted("robot_node/reset")
+            self.call_until_granted("arbiter_node/enable")
+            self.call_until_granted("teleop_node/engage")
             self.states, self.rows = self.states[-1:], {}
             self.peer.spin_until(lambda: self.mode == "FAULT" or self.driven)
             if self.mode == "HUMAN":
@@ -70,7 +70,7 @@ class Session:
     def ask(self, service: str) -> bool:
         return bool(self.peer.call(Trigger, service).success)
 
-    def demand(self, service: str) -> None:
+    def call_until_granted(self, service: str) -> None:
         self.peer.spin_until(lambda: self.ask(service))
 
     @property

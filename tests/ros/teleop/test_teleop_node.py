@@ -30,7 +30,7 @@ from robot_learning.ros.common import qos
 
 DEAD_MAN, TAKE_OVER, HAND_BACK = 4, 2, 6  # of the Xbox map
 PERIOD_NS = 20_000_000
-PATIENCE_S = 240.0
+TIMEOUT_S = 240.0
 """Only a test that has failed waits so long, however busy the machine is."""
 
 
@@ -115,7 +115,7 @@ class Peer:
         return self.commands[before:]
 
     def until(self, reached: Callable[[], object], what: str) -> None:
-        end = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + TIMEOUT_S
         while not reached():
             if time.monotonic() > end:
                 pytest.fail(f"never: {what}")

@@ -229,8 +229,12 @@ def test_the_recorder_is_shown_while_there_is_one():
 
 def test_the_round_is_shown_and_that_the_policy_asks_for_help():
     rounds = {"round": 2, "phase": "collecting", "episodes": 1, "wanted": 5}
-    doubt = {"asks": True, "doubt": 0.3, "ask_above": 0.2}
-    shown = render(operator_status(STATE, 0.0, ENGAGED, (), 50.0, rounds=rounds, doubt=doubt)).plain
+    disagreement = {"asks": True, "doubt": 0.3, "ask_above": 0.2}
+    shown = render(
+        operator_status(STATE, 0.0, ENGAGED, (), 50.0, rounds=rounds, disagreement=disagreement)
+    ).plain
     assert " │ the policy asks for help │ round 2: 1/5 done │ " in shown
-    calm = operator_status(STATE, 0.0, ENGAGED, (), 50.0, doubt={**doubt, "asks": False})
+    calm = operator_status(
+        STATE, 0.0, ENGAGED, (), 50.0, disagreement={**disagreement, "asks": False}
+    )
     assert "help" not in render(calm).plain

@@ -1,1 +1,0 @@
-"""What every run over iterations shares: phases, budget, seeds and state file."""

@@ -1,0 +1,1 @@
+"""What every run over rounds shares: phases, budget, seeds and state file."""
