@@ -19,10 +19,9 @@ from robot_learning.control.sources import (
     policy_staleness,
     robot_silence_s,
     robot_staleness,
-    tracking_error,
-    watch_tracking,
 )
 from robot_learning.control.state import ArbiterState, Handover
+from robot_learning.control.tracking import tracking_error, watch_tracking
 from robot_learning.control.transitions import TRANSITIONS, Event, Transition, Trigger
 from robot_learning.core.clocks import NS_PER_S, Instant
 from robot_learning.core.options.arbiter import Alignment

@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from msgspec import Meta, inspect
+from msgspec import Meta
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.decoding import check, dataclass_type, decode, mistakes, plain_type
+from robot_learning.core.decoding import check, dataclass_type, decode, mistakes
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import ComputeDevice
+from robot_learning.learning.training.merging import merged
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
@@ -26,8 +27,6 @@ LEARN_PADDING = ("autoregressive", "diffusion", "flow")
 NARROW_RANGE = 0.1
 """`policy.narrow_range` of new trainings: a joint that moved less, rad or m, counts as parked."""
 _MANY = 10**9
-# Settings that earlier releases named otherwise, whose names are still taken.
-_FORMER_NAMES = {"rollout_worlds": "rollout_envs"}
 
 # The bounds in these types are checked wherever settings are made.
 AtLeast0 = Annotated[int, Meta(ge=0, le=_MANY)]
@@ -316,8 +315,8 @@ def check_values(values: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: an unknown name, or a value of the wrong type or out of range.
     """
-    merged = _merged(TrainConfig().to_plain(), values, dataclass_type(TrainConfig))
-    for mistake in mistakes(merged, TrainConfig):
+    plain = merged(TrainConfig().to_plain(), values, dataclass_type(TrainConfig))
+    for mistake in mistakes(plain, TrainConfig):
         raise ConfigurationError(str(mistake))
 
 
@@ -338,45 +337,8 @@ def _value(given: str, text: str) -> Any:
 
 def _with(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     """A copy with other values, as people write them."""
-    merged = _merged(config.to_plain(), values, dataclass_type(TrainConfig))
-    return decode(merged, TrainConfig)
-
-
-def _merged(
-    present: Mapping[str, Any], values: Mapping[str, Any], info: inspect.DataclassType
-) -> dict[str, Any]:
-    """Plain settings overridden by others; decoding refuses what cannot be merged."""
-    merged, kinds = dict(present), {field.name: field.type for field in info.fields}
-    for given, value in values.items():
-        name = _FORMER_NAMES.get(given, given)
-        kind = plain_type(kinds[name]) if name in kinds else None
-        if isinstance(kind, inspect.DataclassType) and isinstance(value, Mapping):
-            merged[name] = _merged(present[name], value, kind)
-        elif isinstance(kind, inspect.DictType) and isinstance(value, Mapping):
-            merged[name] = {**present[name], **_dotted(value)}
-        else:
-            merged[name] = _loosened(value, kind)
-    return merged
-
-
-def _loosened(value: Any, kind: inspect.Type | None) -> Any:
-    """A value in the form of its setting: a list of one for a single value, 1000 for `1e3`."""
-    is_list = isinstance(kind, inspect.VarTupleType)
-    if is_list and not isinstance(value, list | tuple):
-        return [value]
-    is_whole = isinstance(value, float) and value.is_integer()
-    return int(value) if isinstance(kind, inspect.IntType) and is_whole else value
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping as one level of dotted names, as policies take their options."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _dotted(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found
+    plain = merged(config.to_plain(), values, dataclass_type(TrainConfig))
+    return decode(plain, TrainConfig)
 
 
 def _check(config: TrainConfig) -> None:
