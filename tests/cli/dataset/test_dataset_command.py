@@ -121,6 +121,12 @@ def test_corrective_labels_have_neither_outcome_nor_time(dataset: Path, run: Cal
     assert (facts["corrective_rows"], facts["episodes"]) == (7, 5)
     assert facts["outcomes"] == before["outcomes"] == {"failure": 2, "success": 2}
     assert facts["seconds"] == before["seconds"]
+    listed = run("list", dataset)[1]
+    assert "93 rows (7 corrective labels among them), 4.3 s" in listed
+    durations = json.loads(run("stats", dataset, "--json")[1])["seconds"]
+    assert durations["min"] == 1.0
+    corrective = json.loads(run("stats", dataset, "--json", "--source", "corrective")[1])
+    assert (corrective["episodes"], corrective["seconds"]) == (1, {})
 
 
 def test_a_script_that_drove_is_not_called_human(tmp_path: Path, run: Callable) -> None:
