@@ -19,6 +19,7 @@ from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import BoolArray, IntArray
 from robot_learning.learning.imitation.data import Episode, EpisodeFacts
 from robot_learning.learning.imitation.drivers import Driver, Step
+from robot_learning.learning.imitation.env_calls import reset_env, step_env
 from robot_learning.learning.imitation.expert import (
     Expert,
     ExpertSource,
@@ -192,7 +193,7 @@ class _Wave:
         begin = time.perf_counter()
         for slot, seed in enumerate(seeds):
             begin_episode(worlds.experts[slot], seed)
-            self._observations[slot], self._infos[slot] = worlds.envs[slot].reset(seed=seed)
+            self._observations[slot], self._infos[slot] = reset_env(worlds.envs[slot], seed)
         worlds.clock.simulate_s += time.perf_counter() - begin
         worlds.observations.write_all(self._observations, self._rows, self._slots)
 
@@ -236,7 +237,7 @@ class _Wave:
         worlds = self._worlds
         begin = time.perf_counter()
         results = [
-            worlds.envs[slot].step(action)
+            step_env(worlds.envs[slot], action)
             for slot, action in zip(self._slots, actions, strict=True)
         ]
         worlds.clock.simulate_s += time.perf_counter() - begin
@@ -247,12 +248,12 @@ class _Wave:
             self._slots, results, strict=True
         ):
             self._observations[slot], self._infos[slot] = observation, info
-            self._rewards[slot] += float(reward)
+            self._rewards[slot] += reward
             if info and info.get("success"):
                 self._success[slot] = True
             if terminated or truncated or is_last:
                 ended.append(slot)
-                self._end(slot, bool(terminated))
+                self._end(slot, terminated)
         for slot in ended:
             self._slots.remove(slot)
 
