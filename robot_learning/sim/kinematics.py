@@ -41,7 +41,7 @@ class ArmKinematics:
         self.indices = np.array(profile.joint_indices(arm.joints))
         self.position_min = profile.position_min[self.indices]
         self.position_max = profile.position_max[self.indices]
-        self.home = profile.home[self.indices]
+        self.home: FloatArray = profile.home[self.indices]
         continuous = np.array([profile.joints[index].continuous for index in self.indices])
         self._continuous = continuous if continuous.any() else None
         self._model = simulation.mj_model
