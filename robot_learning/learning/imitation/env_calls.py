@@ -24,15 +24,11 @@ def reset_env(env: gymnasium.Env[Any, Any], seed: int) -> tuple[Any, Mapping[str
         ConfigurationError: the environment raised an error, or has another version of the
             interface; the text names it.
     """
-    info: Any
     try:
         observation, info = env.reset(seed=seed)
     except Exception as problem:
         raise _told(env, "reset", problem) from problem
-    if not isinstance(info, Mapping):
-        text = f"{_name(env)} gave {type(info).__name__} as the info of reset"
-        raise ConfigurationError(f"the environment {text}; {_API}")
-    return observation, info
+    return observation, _checked(env, "reset", info)
 
 
 def step_env(
@@ -45,9 +41,17 @@ def step_env(
     """
     try:
         observation, reward, terminated, truncated, info = env.step(action)
-        return observation, float(reward), bool(terminated), bool(truncated), info
+        result = observation, float(reward), bool(terminated), bool(truncated)
     except Exception as problem:
         raise _told(env, "step", problem) from problem
+    return *result, _checked(env, "step", info)
+
+
+def _checked(env: gymnasium.Env[Any, Any], call: str, info: Any) -> Mapping[str, Any]:
+    if isinstance(info, Mapping):
+        return info
+    text = f"the environment {_name(env)} gave {type(info).__name__} as the info of {call}"
+    raise ConfigurationError(f"{text}; {_API}")
 
 
 def _told(env: gymnasium.Env[Any, Any], call: str, problem: Exception) -> RobotLearningError:

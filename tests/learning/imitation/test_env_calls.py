@@ -42,6 +42,16 @@ class Four(Env):
         return SEEN, 0.0, True, {}
 
 
+class NoInfo(Env):
+    def step(self, action: Any) -> Any:
+        return SEEN, 0.0, False, True, None
+
+
+class OtherShape(Env):
+    def step(self, action: Any) -> Any:
+        return np.zeros(7, np.float32), 0.0, False, False, {}
+
+
 class Broken(Env):
     def step(self, action: Any) -> Any:
         raise KeyError("cube")
@@ -53,6 +63,8 @@ class Broken(Env):
         (Unseeded, r"Unseeded raised TypeError.* in reset; gymnasium's reset\(seed="),
         (ObservationAlone, "ObservationAlone gave float32 as the info of reset; gymnasium's"),
         (Four, r"Four raised ValueError.* in step; gymnasium's reset"),
+        (NoInfo, "NoInfo gave NoneType as the info of step; gymnasium's"),
+        (OtherShape, r"observation.* of the shape \(7,\), and its space says \(2,\)"),
         (Broken, r"the environment Broken raised KeyError\('cube'\) in step$"),
     ],
 )
