@@ -128,18 +128,3 @@ def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
     for head, inner in nested.items():
         changes[head] = _with(getattr(config, head), inner, f"{group}{head}.")
     return replace(config, **changes)  # type: ignore[type-var]
-
-
-def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, by dotted names.
-
-    >>> flattened({"images": {"crop": 0.8}, "hidden": [64]})
-    {'images.crop': 0.8, 'hidden': [64]}
-    """
-    found: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, Mapping):
-            found |= flattened(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found

@@ -17,6 +17,11 @@ from robot_learning.policies.statistics import ColumnStatistics, FloatArray, Nor
 # A dimension that varies less than this (rad, m, or an image's [0, 1]) counts as constant: it is
 # centred and not scaled, so that noise in it does not explode.
 SMALLEST_SPREAD = 1e-4
+# A parked joint whose encoder slipped once has a deviation that says nothing of where it may stand:
+# no row of the dataset comes further than this many deviations from the mean.
+_MOST_DEVIATIONS = 10.0
+# Statistics that were made to be this far apart stay what they are.
+_ROUNDING = 1e-6
 NARROW_MARGIN = 0.1
 """How far beyond its range in the dataset a narrow number may go, as a share of that range."""
 # Finite, as every weight of a checkpoint is.
@@ -27,7 +32,8 @@ class Normalizer(nn.Module):
     """y = (x - offset) * scale over the last dimensions, `shape`.
 
     Modes: `limits` maps minimum and maximum to -1 and 1, `quantiles` the 1 % and 99 %
-    quantiles (what lies beyond goes beyond), `gaussian` gives mean 0 and deviation 1.
+    quantiles (what lies beyond goes beyond), `gaussian` gives mean 0 and deviation 1, or less
+    where a few rows lie so far away that they would come further than 10.
     """
 
     offset: Tensor
@@ -119,7 +125,7 @@ class Range(nn.Module):
                 `narrow` range, with `NARROW_MARGIN`.
             statistics: statistics of each column, by its key; None for zeros.
             narrow: range below which a number is cut without a margin being set, in the column's
-                unit; 0 cuts none.
+                unit, as is one that stands still but in a few rows; 0 cuts none.
 
         Raises:
             PolicyError: the column's statistics are missing, of another shape, or not finite.
@@ -131,7 +137,7 @@ class Range(nn.Module):
         _refuse_unusable(key, shape, low, high)
         width = high - low
         wider = (NARROW_MARGIN if margin is None else margin) * width
-        is_cut = np.asarray(width < narrow if margin is None else np.ones(shape, bool))
+        is_cut = _are_still(found, narrow) if margin is None else np.ones(shape, np.bool_)
         low, high = np.where(is_cut, low - wider, -_FAR), np.where(is_cut, high + wider, _FAR)
         return cls(
             torch.from_numpy(low.astype(np.float32)), torch.from_numpy(high.astype(np.float32))
@@ -145,10 +151,24 @@ class Range(nn.Module):
 def narrow_numbers(statistics: ColumnStatistics, narrow: float) -> npt.NDArray[np.bool_]:
     """Which numbers of a column lie less than `narrow` apart in the dataset, but not at one place.
 
-    They have the shape of a row.
+    One that stands still but in a few rows is among them. They have the shape of a row.
     """
+    varies = np.asarray(statistics.maximum) > np.asarray(statistics.minimum)
+    return np.asarray(varies & _are_still(statistics, narrow))
+
+
+def _are_still(statistics: ColumnStatistics, narrow: float) -> npt.NDArray[np.bool_]:
+    """Which numbers lie less than `narrow` apart, all or but for a few rows; none for 0."""
     width = np.asarray(statistics.maximum) - np.asarray(statistics.minimum)
-    return np.asarray((width > 0) & (width < narrow))
+    return np.asarray((width < narrow) | ((_spread(statistics) > statistics.std) & (narrow > 0.0)))
+
+
+def _spread(statistics: ColumnStatistics) -> FloatArray:
+    """The standard deviation; more where a row lies further from the mean than the most."""
+    mean, deviation = np.asarray(statistics.mean), np.asarray(statistics.std)
+    above, below = np.asarray(statistics.maximum) - mean, mean - np.asarray(statistics.minimum)
+    least = np.maximum(above, below) / _MOST_DEVIATIONS
+    return np.where(least > deviation * (1.0 + _ROUNDING), least, deviation)
 
 
 def _statistics_of(key: str, statistics: Mapping[str, ColumnStatistics]) -> ColumnStatistics:
@@ -170,7 +190,7 @@ def _centre_and_spread(
     mode: NormalizationMode, statistics: ColumnStatistics
 ) -> tuple[FloatArray, FloatArray]:
     if mode == "gaussian":
-        return np.asarray(statistics.mean), np.asarray(statistics.std)
+        return np.asarray(statistics.mean), _spread(statistics)
     if mode == "limits":
         low, high = np.asarray(statistics.minimum), np.asarray(statistics.maximum)
     else:

@@ -10,6 +10,7 @@ import mujoco
 import numpy as np
 
 from robot_learning.core.profile import Arm
+from robot_learning.core.turns import nearest_turn
 from robot_learning.core.types import FloatArray
 from robot_learning.sim.model import SimModel
 
@@ -40,7 +41,9 @@ class ArmKinematics:
         self.indices = np.array(profile.joint_indices(arm.joints))
         self.position_min = profile.position_min[self.indices]
         self.position_max = profile.position_max[self.indices]
-        self.home = profile.home[self.indices]
+        self.home: FloatArray = profile.home[self.indices]
+        continuous = np.array([profile.joints[index].continuous for index in self.indices])
+        self._continuous = continuous if continuous.any() else None
         self._model = simulation.mj_model
         self._data = mujoco.MjData(self._model)
         self._site: int = self._model.site(arm.end_effector_name).id
@@ -66,6 +69,15 @@ class ArmKinematics:
         self._data.qpos[self._qpos] = joint_position
         mujoco.mj_kinematics(self._model, self._data)
         return self._position, self._rotation.reshape(3, 3)
+
+    def home_beside(self, joint_position: FloatArray) -> FloatArray:
+        """(m,) the home position, its continuous joints in the turn nearest to `joint_position`."""
+        if self._continuous is None:
+            return self.home
+        home: FloatArray = np.where(
+            self._continuous, nearest_turn(self.home, joint_position), self.home
+        )
+        return home
 
     def rotation_to(self, quaternion: FloatArray) -> FloatArray:
         """(3,) rotation vector, world frame, from the last `forward` to `quaternion` (wxyz)."""
@@ -128,7 +140,8 @@ class ArmKinematics:
     ) -> FloatArray:
         """(m,) the damped least-squares step, and the posture in what it leaves free."""
         square = jacobian @ jacobian.T + self._damping
-        posture: FloatArray = self._posture_gain * (self.home - joint_position)
+        away = self.home_beside(joint_position) - joint_position
+        posture: FloatArray = self._posture_gain * away
         step: FloatArray = posture + jacobian.T @ np.linalg.solve(
             square, twist - jacobian @ posture
         )

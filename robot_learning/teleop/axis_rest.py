@@ -10,18 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+# A trigger may rest a little before the end of its range, and the little that is left there is
+# noise: scaled to full deflection it would move an arm.
+_ONE_WAY = 0.5
+
 
 def deflection(value: float, rest: float) -> float:
     """How far an axis is from its rest, in [-1, 1].
 
-    An axis that rests at an end of its range goes one way only: pressed, it is positive.
+    An axis that rests near an end of its range goes one way only: pressed, it is positive.
 
     >>> deflection(-1.0, 1.0), deflection(0.0, 1.0), deflection(-1.0, 0.25), deflection(0.4, 0.0)
     (1.0, 0.5, -1.0, 0.4)
     """
     way = value - rest
-    if abs(rest) == 1.0:
-        return abs(way) / 2.0
+    if abs(rest) > _ONE_WAY:
+        pressed = -way if rest > 0.0 else way
+        return max(0.0, pressed) / (1.0 + abs(rest))
     return way / (1.0 - rest) if way > 0.0 else way / (1.0 + rest)
 
 

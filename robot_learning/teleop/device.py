@@ -79,6 +79,8 @@ class JointJog:
 class JointTarget:
     """Go to joint positions: (n,) rad or m, NaN for joints that are not meant.
 
+    Of a continuous joint every turn is the same place.
+
     With `slow` the way there is taken at the speed of a homing move.
     """
 

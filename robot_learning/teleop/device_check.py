@@ -6,6 +6,7 @@ python -m robot_learning.teleop.device_check MODULE:CLASS [MAP]
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 from robot_learning.core.child import Child
 from robot_learning.core.errors import ConfigurationError
@@ -15,18 +16,19 @@ _THIS = "robot_learning.teleop.device_check"
 _REFUSED = 2
 
 
-def check_device_apart(name: str, map_name: str | None = None) -> None:
+def check_device_apart(name: str, map_name: str | None = None, beside: Sequence[str] = ()) -> None:
     """Refuse a device that cannot be made; a class of a user's own is looked at by a process.
 
     Args:
         name: one of `OPERATOR_DEVICES`, or `module:Class`.
         map_name: key or axis map that was asked for; None or empty for none.
+        beside: what the caller takes in place of a device, named with what is valid.
 
     Raises:
         ConfigurationError: as of `check_device`, or the process that looked was ended.
     """
     if not is_own(name):
-        check_device(name, map_name)
+        check_device(name, map_name, beside)
         return
     with Child([sys.executable, "-m", _THIS, name, map_name or ""]) as child:
         if child.wait():

@@ -18,6 +18,7 @@ import numpy as np
 
 from robot_learning.core.errors import DependencyError, ProfileError, unknown_choice
 from robot_learning.core.profile import Arm, RobotProfile
+from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray, IntArray
 from robot_learning.teleop.kinematics import ArmSolution, Obstacle, Solution
 from robot_learning.teleop.pose import length, move_towards, pose_error
@@ -119,6 +120,7 @@ class InverseKinematics:
         for arm in profile.arms:
             if arm.end_effector_name not in sites:
                 raise ProfileError(unknown_choice("site", arm.end_effector_name, sites))
+        self._turns = TurnRules.of(profile)
         self._qpos = model.qpos0.copy()
         self._addresses = qpos_addresses
         self._chains: dict[str, _Chain] = {}
@@ -181,7 +183,8 @@ class InverseKinematics:
         return Solution(next_position, arms)
 
     def _place(self, position: FloatArray) -> None:
-        self._qpos[self._addresses] = position
+        # The same pose; the posture's pull would unwind a joint that counts other turns.
+        self._qpos[self._addresses] = self._turns.beside(position, self._profile.home)
         self._configuration.update(self._qpos)
 
     def _pose(self, chain: _Chain) -> FloatArray:

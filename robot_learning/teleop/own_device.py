@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.profile import RobotProfile
@@ -18,19 +19,20 @@ def is_own(name: str) -> bool:
     return ":" in name
 
 
-def check_device(name: str, map_name: str | None = None) -> None:
+def check_device(name: str, map_name: str | None = None, beside: Sequence[str] = ()) -> None:
     """Refuse a device that cannot be made, before anything starts.
 
     Args:
         name: one of `OPERATOR_DEVICES`, or `module:Class`.
         map_name: key or axis map that was asked for; None or empty for none.
+        beside: what the caller takes in place of a device, named with what is valid.
 
     Raises:
         ConfigurationError: there is no such device, the class is no device, or it takes no map.
     """
     if not is_own(name):
         if name not in OPERATOR_DEVICES:
-            text = unknown_choice(_WHAT, name, OPERATOR_DEVICES)
+            text = unknown_choice(_WHAT, name, (*beside, *OPERATOR_DEVICES))
             raise ConfigurationError(f"{text}; or a {_FORM} of your own")
         return
     find_device(name)

@@ -52,10 +52,17 @@ class HidTransport(Protocol):
 
 
 class SpaceMouseReports:
-    """The state of the cap and the buttons, from the reports."""
+    """The state of the cap and the buttons, from the reports.
+
+    Attributes:
+        axes: deflection of each axis by its name; 1 is the full scale.
+        told: names of the axes that a report was about since this was emptied.
+        buttons: whether each button is down, by its name.
+    """
 
     def __init__(self) -> None:
         self.axes = dict.fromkeys(AXIS_NAMES, 0.0)
+        self.told: set[str] = set()
         self.buttons = dict.fromkeys(BUTTON_NAMES, False)
 
     def take(self, report: bytes) -> bool:
@@ -78,16 +85,16 @@ class SpaceMouseReports:
     def _translate(self, raw: bytes) -> None:
         # The device's x is right, y towards the user, z down.
         right, near, down = struct.unpack("<3h", raw)
-        self.axes["push_away"] = -near / _FULL_SCALE
-        self.axes["push_left"] = -right / _FULL_SCALE
-        self.axes["lift"] = -down / _FULL_SCALE
+        self._tell(push_away=-near, push_left=-right, lift=-down)
 
     def _rotate(self, raw: bytes) -> None:
         # Right-handed about the device's x, y, z.
         about_right, about_near, about_down = struct.unpack("<3h", raw)
-        self.axes["tilt_away"] = -about_right / _FULL_SCALE
-        self.axes["tilt_left"] = about_near / _FULL_SCALE
-        self.axes["twist_left"] = -about_down / _FULL_SCALE
+        self._tell(tilt_away=-about_right, tilt_left=about_near, twist_left=-about_down)
+
+    def _tell(self, **raw: int) -> None:
+        self.axes |= {name: value / _FULL_SCALE for name, value in raw.items()}
+        self.told |= raw.keys()
 
 
 class SpaceMouse(TeleopDevice):
@@ -110,7 +117,7 @@ class SpaceMouse(TeleopDevice):
         self._open_transport = open_transport or _open_first
         self._transport: HidTransport | None = None
         self._reports = SpaceMouseReports()
-        self._last_report_ns = 0
+        self._told_ns: dict[str, int] = {}
         self._lost = "the SpaceMouse is not open"
 
     def open(self) -> None:
@@ -122,6 +129,7 @@ class SpaceMouse(TeleopDevice):
         if self._transport is None:
             self._transport = self._open_transport()
             self._reports, self._lost = SpaceMouseReports(), ""
+            self._told_ns.clear()
 
     def close(self) -> None:
         """Close the device."""
@@ -141,8 +149,12 @@ class SpaceMouse(TeleopDevice):
                 self._lost = f"the SpaceMouse was disconnected: {problem}"
         if self._transport is None:
             return self._panel.step(now_ns, {}, (), (), Health(False, self._lost))
-        stale = now_ns - self._last_report_ns > STALE_S * NS_PER_S
-        axes = {} if stale else self._reports.axes
+        # Neither a button nor the cap's other half says that an axis is still deflected.
+        axes = {
+            name: self._reports.axes[name]
+            for name, told_ns in self._told_ns.items()
+            if now_ns - told_ns <= STALE_S * NS_PER_S
+        }
         down = [name for name, value in self._reports.buttons.items() if value]
         return self._panel.step(now_ns, axes, down, pressed, ALIVE)
 
@@ -162,9 +174,10 @@ class SpaceMouse(TeleopDevice):
     def _read_all(self, transport: HidTransport, now_ns: int, pressed: list[str]) -> None:
         while report := transport.read(REPORT_BYTES):
             before = dict(self._reports.buttons)
-            if self._reports.take(bytes(report)):
-                self._last_report_ns = now_ns
+            self._reports.take(bytes(report))
             pressed += [name for name, on in self._reports.buttons.items() if on > before[name]]
+        self._told_ns |= dict.fromkeys(self._reports.told, now_ns)
+        self._reports.told.clear()
 
 
 def load_spacemouse_map(map_name: str = DEFAULT_MAP) -> AxisMap:

@@ -19,6 +19,7 @@ import numpy as np
 from robot_learning.core.decoding import check
 from robot_learning.core.options.numbers import Positive, ShareAbove0
 from robot_learning.core.profile import Arm, RobotProfile
+from robot_learning.core.turns import TurnRules
 from robot_learning.core.types import FloatArray
 from robot_learning.teleop.device import (
     CartesianJog,
@@ -75,11 +76,14 @@ class TeleopState:
         position: (n,) the target; None while disengaged.
         poses: jogged arm -> its target pose (7,).
         deflection: jogged axis or joint -> the ramped deflection.
+        target: (n,) joint positions that the device asked for last, NaN for joints that were not
+            meant; None before it asked for any.
     """
 
     position: FloatArray | None = None
     poses: Mapping[str, FloatArray] = field(default_factory=dict)
     deflection: Mapping[str, float] = field(default_factory=dict)
+    target: FloatArray | None = None
 
 
 DISENGAGED = TeleopState()
@@ -115,6 +119,7 @@ class TeleopController:
         self._profile = profile
         self._kinematics = kinematics
         self._speeds = speeds or Speeds()
+        self._turns = TurnRules.of(profile)
         self._arm_joints = {arm.name: profile.joint_indices(arm.joints) for arm in profile.arms}
         # A gripper that holds something is commanded past where it stands: its lead is not bounded.
         self._lead = np.full(len(profile.joints), np.inf)
@@ -146,7 +151,7 @@ class TeleopController:
         bounded = np.clip(start, measured - self._lead, measured + self._lead)
         # A joint that the bound moved has left the jogged pose; only its arm starts over.
         moved = {arm: pose for arm, pose in state.poses.items() if self._kept(arm, start, bounded)}
-        work = _Step(bounded, moved, dict(state.deflection), dt_s, wanted.fast)
+        work = _Step(bounded, moved, dict(state.deflection), dt_s, wanted.fast, state.target)
         warnings = [] if len(moved) == len(state.poses) else ["the robot lags behind"]
         for motion in wanted.motions:
             warnings += self._move(work, motion)
@@ -154,7 +159,7 @@ class TeleopController:
         position = self._bounded(start, work.position, dt_s)
         if not np.isfinite(position).all():
             return DISENGAGED, TeleopCommand(None, ("the target was not finite; released",))
-        next_state = TeleopState(position, work.next_poses, work.next_deflection)
+        next_state = TeleopState(position, work.next_poses, work.next_deflection, work.next_target)
         return next_state, TeleopCommand(position, tuple(warnings))
 
     def _seed(self, measured: FloatArray, applied: FloatArray | None) -> FloatArray:
@@ -219,13 +224,18 @@ class TeleopController:
     def _follow(self, work: _Step, target: JointTarget) -> None:
         fraction = self._speeds.home_fraction if target.slow else 1.0
         furthest = fraction * self._profile.velocity_max * work.dt_s
-        way = np.where(np.isfinite(target.position), target.position - work.position, 0.0)
+        # A device may report within (-pi, pi]: an endless joint goes on in the turn of before.
+        before = work.position if work.target is None else work.target
+        before = np.where(np.isfinite(before), before, work.position)
+        position = work.next_target = self._turns.beside(target.position, before)
+        way = np.where(np.isfinite(position), position - work.position, 0.0)
         work.position = work.position + np.clip(way, -furthest, furthest)
 
     def _go_home(self, work: _Step, arm: Arm) -> None:
-        """All joints of the arm arrive together."""
+        """All joints of the arm arrive together; endless ones go the shorter way round."""
         indices = self._arm_joints[arm.name]
-        way = self._profile.home[indices] - work.position[indices]
+        home = self._turns.beside(self._profile.home, work.position)
+        way = home[indices] - work.position[indices]
         furthest = self._speeds.home_fraction * self._profile.velocity_max[indices] * work.dt_s
         steps = float(np.max(np.abs(way) / furthest))
         work.position[indices] += way / max(1.0, steps)
@@ -262,8 +272,10 @@ class _Step:
     deflection: Mapping[str, float]
     dt_s: float
     fast: bool
+    target: FloatArray | None
     next_poses: dict[str, FloatArray] = field(default_factory=dict)
     next_deflection: dict[str, float] = field(default_factory=dict)
+    next_target: FloatArray | None = None
 
     def ramp(self, name: str, wanted: tuple[float, ...], ramp_s: float) -> FloatArray:
         """Deflections that grow to full over `ramp_s`; shrinking and reversing is immediate."""

@@ -102,3 +102,23 @@ def test_a_parked_joint_that_stands_elsewhere_leads_nowhere(noise: float, off: f
     moved = torch.tensor([[7.0, 0.3]])
     assert limit(moved)[0, 0].item() == 7.0
     assert narrow_numbers(statistics["x"], 0.1).tolist() == [False, noise > 0]
+
+
+@pytest.mark.parametrize("spike", [0.2, -0.3, 3.0])
+@pytest.mark.parametrize("off", [0.05, -0.05, -0.2, 0.2, -4.0])
+def test_a_parked_joint_that_slipped_once_leads_nowhere_either(spike: float, off: float) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.uniform(-1, 1, 3000), 0.3 + rng.normal(0, TICK / 2, 3000)], 1)
+    rows[777, 1] += spike
+    statistics = {"x": MeasuredStatistics.of(rows)}
+    limit = Range.of("x", (2,), None, statistics, narrow=0.1)
+    normalizer = Normalizer.of("x", (2,), "gaussian", statistics)
+    seen = normalizer(limit(torch.tensor([[7.0, 0.3 + off], [-1.0, 0.3 + spike]])))
+    # The row of the spike comes to 10, and nothing much further.
+    assert seen[1, 1].item() == pytest.approx(np.sign(spike) * 10, abs=0.2)
+    assert seen[0, 1].abs().item() < 11.5
+    if off * spike < 0.0:
+        assert seen[0, 1].abs().item() < 1.5
+    assert seen[0, 0].item() > 7.0, "a joint that moves is not cut"
+    assert narrow_numbers(statistics["x"], 0.1).tolist() == [False, True]
+    assert narrow_numbers(statistics["x"], 0.0).tolist() == [False, False]

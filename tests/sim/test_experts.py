@@ -1,6 +1,7 @@
 """The scripted experts solve their tasks, from anywhere, by feedback alone."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,17 @@ def test_where_the_hand_cannot_point_down_the_position_is_kept(tmp_path: Path) -
     position, rotation = kinematics.forward(joints)
     assert np.arccos(-rotation[2, 2]) > 0.05
     np.testing.assert_allclose(position, target, atol=2e-3)
+
+
+def test_a_redundant_arm_unwinds_no_turns_of_an_endless_joint() -> None:
+    simulation = compile_robot(load_profile("bench_arm"))
+    joints = list(simulation.profile.joints)
+    joints[2] = replace(joints[2], continuous=True, position_min=-np.inf, position_max=np.inf)
+    profile = replace(simulation.profile, joints=tuple(joints))
+    kinematics = ArmKinematics(replace(simulation, profile=profile), profile.arms[0])
+    turned = kinematics.home + 2 * np.pi * (np.arange(7) == 2)
+    kinematics.forward(turned)
+    np.testing.assert_allclose(kinematics.joint_step(turned, np.zeros(6)), 0.0, atol=1e-9)
 
 
 def test_every_task_has_an_expert() -> None:

@@ -202,6 +202,16 @@ def test_a_worn_stick_whose_rest_is_stated_goes_both_ways(profile, change_map) -
     assert (up, down) == (1.0, -1.0)
 
 
+@pytest.mark.parametrize("rest", [0.98, -0.98, 0.9])
+def test_what_is_left_beyond_a_rest_near_the_end_is_noise(profile, change_map, rest) -> None:
+    stated = f"rest_values: {{right_y: {rest}}}\ncartesian_axes:\n"
+    pad = Pad(profile, change_map("cartesian_axes:\n", stated))
+    end = 1.0 if rest > 0 else -1.0
+    pad.tick(right_y=rest)
+    assert pad.tick("dead_man", right_y=end).motions == ()
+    assert pad.tick("dead_man", right_y=-end).motions[0].linear == (0.0, 0.0, 1.0)
+
+
 @pytest.mark.parametrize(
     ("section", "text"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TURN_RAD
 from robot_learning.sim.model import compile_robot
 from robot_learning.teleop.inverse_kinematics import InverseKinematics
 from robot_learning.teleop.kinematics import Obstacle
@@ -208,6 +211,25 @@ def test_a_target_that_is_not_finite_holds_the_arm(robot: Robot) -> None:
     solution = robot.kinematics.solve(robot.profile.home, {arm: target}, DT_S)
     assert Obstacle.INVALID in solution.arms[arm].obstacles
     assert np.abs(solution.position - robot.profile.home).max() < 1e-6
+
+
+def test_the_posture_unwinds_no_turns_of_an_endless_joint() -> None:
+    profile = load_profile("bench_arm")
+    model = compile_robot(profile)
+    addresses = model.qpos_addresses, model.dof_addresses
+    endless = [
+        replace(joint, continuous=True, position_min=-np.inf, position_max=np.inf)
+        if joint.name in ("joint1", "joint3", "joint5", "joint7")
+        else joint
+        for joint in profile.joints
+    ]
+    profile = replace(profile, joints=tuple(endless))
+    kinematics = InverseKinematics(model.mj_model, profile, *addresses)
+    start = profile.home + np.where(profile.position_min == -np.inf, 2 * TURN_RAD, 0.0)
+    position, pose = start, kinematics.forward(start)
+    for _ in range(100):
+        position = kinematics.solve(position, pose, DT_S).position
+    np.testing.assert_allclose(position, start, atol=1e-3)
 
 
 def test_arms_without_a_target_stand_still(robot: Robot) -> None:

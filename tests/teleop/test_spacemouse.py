@@ -123,6 +123,18 @@ def test_a_lost_report_of_letting_go_stops_the_motion(device, wire, profile) -> 
     assert not device.poll(20 * PERIOD_NS, context_at(profile.home)).motions
 
 
+def test_no_other_report_revives_an_axis_that_is_no_longer_told(device, wire, profile) -> None:
+    device.open()
+    wire.translate(0, -350, 0)
+    assert device.poll(0, context_at(profile.home)).motions
+    late_ns = 20 * PERIOD_NS
+    wire.press(1)
+    assert device.poll(late_ns, context_at(profile.home)).motions == ()
+    wire.rotate(0, 0, -350)
+    motion = device.poll(late_ns, context_at(profile.home)).motions[0]
+    assert (motion.linear, motion.angular) == ((0, 0, 0), (0, 0, 1))
+
+
 @pytest.mark.parametrize("report", [b"", b"\x01", b"\x01\x02\x03", b"\x17\x64", b"\x63" * 64])
 def test_a_strange_report_changes_nothing(device, wire, profile, report) -> None:
     device.open()

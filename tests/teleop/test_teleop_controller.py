@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.core.turns import TURN_RAD
 from robot_learning.sim.model import compile_robot
 from robot_learning.teleop.device import (
     CartesianJog,
@@ -31,6 +32,7 @@ PROFILE = load_profile("desk_arm")
 MODEL = compile_robot(PROFILE)
 KINEMATICS = InverseKinematics(MODEL.mj_model, PROFILE, MODEL.qpos_addresses, MODEL.dof_addresses)
 ARM = PROFILE.arms[0]
+ROLL = PROFILE.joint_index("wrist_roll")
 GRIPPER = PROFILE.joint_index(ARM.gripper.joint)
 
 
@@ -166,6 +168,34 @@ def test_home_arrives_slowly_and_all_joints_together(session) -> None:
     assert session.measured[arm] == pytest.approx(PROFILE.home[arm], abs=1e-6)
     for share in shares[:20]:
         assert share == pytest.approx(share[0], abs=1e-6)
+
+
+@pytest.fixture
+def turned() -> Session:
+    """A session of an arm whose last joint turns without end, and was turned three times."""
+    joints = list(PROFILE.joints)
+    joints[ROLL] = replace(joints[ROLL], continuous=True, position_min=-np.inf, position_max=np.inf)
+    session = Session()
+    session.controller = TeleopController(replace(PROFILE, joints=tuple(joints)))
+    session.measured[ROLL] = 3 * TURN_RAD + 0.1
+    return session
+
+
+def test_home_unwinds_no_turns_of_an_endless_joint(turned: Session) -> None:
+    for _ in range(200):
+        turned.step(wanted(HomeMove("arm")))
+    assert turned.measured[ROLL] == pytest.approx(3 * TURN_RAD)
+
+
+@pytest.mark.parametrize("way", [2.0, -2.0, 7.0])
+def test_a_target_that_forgets_turns_moves_an_endless_joint_as_far(
+    turned: Session, way: float
+) -> None:
+    target, start = PROFILE.home.copy(), turned.measured[ROLL]
+    for moved in [*np.linspace(0.0, way, 100), *[way] * 100]:
+        target[ROLL] = (0.1 + moved + np.pi) % TURN_RAD - np.pi
+        turned.step(wanted(JointTarget(target)))
+    assert turned.measured[ROLL] - start == pytest.approx(way)
 
 
 def test_the_gripper_closes_past_an_object_and_stops_at_its_ends() -> None:

@@ -18,7 +18,7 @@ from robot_learning.core.amounts import amount
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.schema import DatasetInfo
 from robot_learning.episodes.store.folder import DatasetFolder
-from robot_learning.episodes.store.index import EpisodeSummary
+from robot_learning.episodes.store.index import EpisodeSummary, is_corrective
 
 _OUTCOME_STYLES = {"success": "green", "failure": "red"}
 _VERDICT_STYLES = {"bad": "yellow"}
@@ -68,8 +68,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         for summary in dataset.episodes:
             print(json.dumps(asdict(summary)))
         return 0
-    rate_hz, rows = dataset.info.rate_hz, dataset.rows
-    cells = [_cells(summary, rate_hz) for summary in dataset.episodes]
+    cells = [_cells(summary, dataset.info.rate_hz) for summary in dataset.episodes]
     columns = [name for name in _COLUMNS if any(of_one[name] for of_one in cells)]
     print_what_fits(
         make_console(),
@@ -77,7 +76,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         right=_RIGHT,
         first_left_out=_FIRST_LEFT_OUT,
     )
-    print(f"{amount(len(dataset), 'episode')}, {amount(rows, 'row')}, {rows / rate_hz:.1f} s")
+    print(_total(dataset))
     bad = [summary.name for summary in dataset.episodes if summary.verdict == "bad"]
     if bad:
         name = bad[0].removesuffix(".hdf5")
@@ -94,13 +93,20 @@ def run_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _total(dataset: Dataset) -> str:
+    corrective = dataset.corrective_rows
+    note = f" ({amount(corrective, 'corrective label')} among them)" if corrective else ""
+    counts = f"{amount(len(dataset), 'episode')}, {amount(dataset.rows, 'row')}"
+    return f"{counts}{note}, {dataset.seconds:.1f} s"
+
+
 def _cells(summary: EpisodeSummary, rate_hz: float) -> dict[str, str | Text]:
     """A line of the table, by the names of `_COLUMNS`."""
     return {
         "episode": summary.name.removesuffix(".hdf5"),
         "recorded": local_time(summary.started_utc or ""),
         "rows": str(summary.rows),
-        "seconds": f"{summary.rows / rate_hz:.1f}",
+        "seconds": "" if is_corrective(summary) else f"{summary.rows / rate_hz:.1f}",
         "invalid": str(summary.invalid_rows or ""),
         "outcome": _styled(summary.outcome, _OUTCOME_STYLES),
         "verdict": _styled(summary.verdict, _VERDICT_STYLES),
@@ -141,9 +147,9 @@ def _facts(dataset: Dataset, folder: DatasetFolder) -> dict[str, object]:
         "in_trash": len(list(trash.glob("*.hdf5*"))) if trash.is_dir() else 0,
         "rows": dataset.rows,
         **({"corrective_rows": corrective} if corrective else {}),
-        # Corrective labels do not follow each other in time, and none of them succeeds or fails.
-        "seconds": round((dataset.rows - corrective) / info.rate_hz, 3),
+        "seconds": round(dataset.seconds, 3),
         "mebibytes": round(sum(sizes) / 2**20, 2),
+        # Of corrective labels none succeeds or fails.
         "outcomes": dict(Counter(summary.outcome for summary in dataset.recorded_episodes)),
         "verdicts": dict(Counter(summary.verdict for summary in episodes)),
         "sources": dict(Counter("+".join(summary.drivers) for summary in episodes)),

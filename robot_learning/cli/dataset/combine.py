@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.dataset.chosen import open_chosen
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.upkeep.merge import copy_episodes, merge_datasets
 
@@ -43,17 +46,27 @@ def run_split(arguments: argparse.Namespace) -> int:
             + ", ".join(sorted(copies)[:5])
         )
     dataset.save_splits(parts)
-    for path in folders.values():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    _copy_parts(parts, folders)
     for name, part in parts.items():
-        note = ""
-        if name in folders:
-            with progress_bar(f"copying {name}") as progress:
-                source = DatasetFolder(dataset.path)
-                copy_episodes([(source, part.episodes)], folders[name], progress=progress)
-            note = f", copied to {folders[name]}"
+        note = f", copied to {folders[name]}" if name in folders else ""
         print(f"{name}: {amount(len(part), 'episode')}, {amount(part.rows, 'row')}{note}")
     return 0
+
+
+def _copy_parts(parts: Mapping[str, Dataset], folders: Mapping[str, Path]) -> None:
+    """All of them or none: a command that was interrupted can be given again."""
+    made: list[Path] = []
+    try:
+        for name, path in folders.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with progress_bar(f"copying {name}") as progress:
+                source = DatasetFolder(parts[name].path)
+                copy_episodes([(source, parts[name].episodes)], path, progress=progress)
+            made.append(path)
+    except BaseException:
+        for path in made:
+            shutil.rmtree(path)
+        raise
 
 
 def parse_parts(texts: list[str]) -> dict[str, float]:

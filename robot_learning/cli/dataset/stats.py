@@ -24,6 +24,8 @@ _FIELDS = {
 # In a terminal that is too narrow, beginning with the first.
 _FIRST_LEFT_OUT = ("q01", "q99", "q50", "std", "min", "max")
 _BAR_WIDTH = 20
+_QUANTILES = {"min": 0, "p25": 25, "median": 50, "p75": 75, "max": 100}
+"""Shown of the episodes' durations -> their percentiles."""
 _DISTRIBUTIONS = {
     **{name: name for name in ("outcome", "verdict", "operator", "round", "instruction")},
     "sources": "drivers",
@@ -43,15 +45,7 @@ def run_stats(arguments: argparse.Namespace) -> int:
     ]
     statistics = dataset.statistics(keys)
     counts = distributions(dataset)
-    seconds = np.array([summary.rows for summary in dataset.episodes]) / dataset.info.rate_hz
-    durations = {
-        name: round(float(value), 3)
-        for name, value in zip(
-            ("min", "p25", "median", "p75", "max"),
-            np.percentile(seconds, [0, 25, 50, 75, 100]),
-            strict=True,
-        )
-    }
+    durations = _durations(dataset)
     if arguments.json:
         columns = {key: found.to_plain() for key, found in statistics.items()}
         plain = {"episodes": len(dataset), "distributions": counts, "seconds": durations}
@@ -59,10 +53,20 @@ def run_stats(arguments: argparse.Namespace) -> int:
         return 0
     console = make_console()
     _print_distributions(console, counts, len(dataset))
-    console.print("seconds: " + ", ".join(f"{k} {v:g}" for k, v in durations.items()))
+    if durations:
+        console.print("seconds: " + ", ".join(f"{k} {v:g}" for k, v in durations.items()))
     rows = [row for key, found in statistics.items() for row in _rows(dataset.column(key), found)]
     print_what_fits(console, rows, right=tuple(_FIELDS), first_left_out=_FIRST_LEFT_OUT)
     return 0
+
+
+def _durations(dataset: Dataset) -> dict[str, float]:
+    """Quantiles of the seconds of an episode; empty where only corrective labels were chosen."""
+    seconds = [summary.rows / dataset.info.rate_hz for summary in dataset.recorded_episodes]
+    if not seconds:
+        return {}
+    found = np.percentile(seconds, list(_QUANTILES.values()))
+    return {name: round(float(s), 3) for name, s in zip(_QUANTILES, found, strict=True)}
 
 
 def _print_distributions(

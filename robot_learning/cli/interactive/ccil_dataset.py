@@ -6,13 +6,14 @@ import argparse
 
 from robot_learning.cli.common.console import progress_bar
 from robot_learning.core.amounts import amount
+from robot_learning.core.dotted_names import flattened
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.vocabulary import CorrectiveKind
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.corrective.corrected_dataset import CorrectedDataset, correct_dataset
 from robot_learning.learning.training.config import parse_overrides
-from robot_learning.policies.config import flattened, with_overrides
+from robot_learning.policies.config import with_overrides
 
 _GROUP = "corrective"
 _DOUBT = (

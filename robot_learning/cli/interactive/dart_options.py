@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from robot_learning.cli.interactive import imitation_options
-from robot_learning.core.vocabulary import OperatorDevice
+from robot_learning.core.vocabulary import OPERATOR_DEVICES
 
 EXPERT = "expert"
 CAP_SIGMA = 0.02
@@ -42,7 +42,7 @@ OWN: dict[str, dict[str, Any]] = {
     "--robot": {"help": "robot profile (default: desk_arm, or the robot of the checkpoint)"},
     "--device": {
         "help": f"who demonstrates: {EXPERT}, the scripted one, without ROS; or over ROS nodes one "
-        f"of {', '.join(get_args(OperatorDevice))} (default: {EXPERT})"
+        f"of {', '.join(OPERATOR_DEVICES)}, or module:Class of your own (default: {EXPERT})"
     },
     "--dataset": {"type": Path, "help": "dataset folder to record into (default: OUT/dataset)"},
     "--episodes": {

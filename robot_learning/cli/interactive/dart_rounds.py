@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from robot_learning.cli.interactive.dart_options import CAP_SIGMA, DEFAULTS, EXPERT
 from robot_learning.cli.interactive.dart_session import collect_from_operator
@@ -13,10 +13,9 @@ from robot_learning.cli.interactive.dart_view import DartView, covariance_text
 from robot_learning.cli.interactive.demonstrating import image_size
 from robot_learning.control.noise import isotropic_covariance
 from robot_learning.core.amounts import amount
-from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
-from robot_learning.core.vocabulary import OperatorDevice
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import INFO_NAME
 from robot_learning.learning.interactive.dart_estimate import (
@@ -36,6 +35,7 @@ from robot_learning.learning.interactive.dart_run import (
 from robot_learning.learning.training.config import parse_overrides
 from robot_learning.learning.training.presets import preset
 from robot_learning.policies.checkpoint import load_checkpoint
+from robot_learning.teleop.device_check import check_device_apart
 
 # What a run that is resumed may still change.
 _CHANGEABLE = ("rounds", "episodes", "alpha", "trace_cap", "evaluation_episodes")
@@ -81,15 +81,15 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> DartSettings:
         parse_overrides(arguments.set)
     )
     device = given["device"]
-    devices = (EXPERT, *get_args(OperatorDevice))
-    if device not in devices:
-        raise ConfigurationError(unknown_choice("device", device, devices))
-    if device != EXPERT and arguments.cameras:
-        raise ConfigurationError(f"--cameras is for --device {EXPERT}; else give cameras:=…")
+    launch = _launch(arguments, device)
+    if device != EXPERT:
+        check_device_apart(device, launch.get("map"), beside=(EXPERT,))
+        if arguments.cameras:
+            raise ConfigurationError(f"--cameras is for --device {EXPERT}; else give cameras:=…")
     return DartSettings(
         **{"dataset": str((folder / "dataset").resolve()), **given},
         training=config.to_plain(),
-        launch=_launch(arguments, device),
+        launch=launch,
         cameras=tuple(arguments.cameras or ()),
         image_size_px=image_size(arguments.image_size or "96x96") if arguments.cameras else None,
         seed=arguments.seed,

@@ -179,6 +179,11 @@ class Dataset:
         """Rows of the chosen episodes that are corrective labels."""
         return sum(summary.rows for summary in self._episodes if is_corrective(summary))
 
+    @property
+    def seconds(self) -> float:
+        """Duration of the chosen episodes; corrective labels have none, as nothing moved."""
+        return (self.rows - self.corrective_rows) / self.info.rate_hz
+
     def _digests_of_origins(self) -> dict[str, str]:
         """Of episodes of corrective labels the digests of the episodes that they were made for."""
         corrective = [s.name for s in self._episodes if is_corrective(s)]

@@ -17,7 +17,7 @@ import h5py
 import numpy as np
 
 from robot_learning.episodes.exports.exporter import Progress
-from robot_learning.episodes.exports.source import ExportSource, Section, camera_name
+from robot_learning.episodes.exports.source import ExportSource, Section
 from robot_learning.episodes.format.attributes import set_text
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.schema import Column
@@ -76,7 +76,7 @@ class ActExporter:
                 observations[name] = source.read(section, path).astype(np.float32)
         images = observations.create_group("images")
         # HDF5 lists names in this order, and readers go by it.
-        cameras = sorted(source.images, key=camera_name)
+        cameras = sorted(source.images, key=source.camera_name)
         if self.compress:
             lengths = [_write_jpegs(images, source, section, camera) for camera in cameras]
             if lengths:
@@ -107,7 +107,7 @@ def _write_jpegs(
     jpegs = list(source.jpegs(section, camera))
     longest = max(len(jpeg) for jpeg in jpegs)
     shape = (len(jpegs), longest)
-    padded = images.create_dataset(camera_name(camera), shape, np.uint8, chunks=(1, longest))
+    padded = images.create_dataset(source.camera_name(camera), shape, np.uint8, chunks=(1, longest))
     for row, jpeg in enumerate(jpegs):
         padded.id.write_direct_chunk((row, 0), jpeg.ljust(longest, b"\0"))
     return [len(jpeg) for jpeg in jpegs]
@@ -117,6 +117,6 @@ def _write_frames(
     images: h5py.Group, source: ExportSource, section: Section, camera: Column
 ) -> None:
     shape, chunks = (section.rows, *camera.shape), (1, *camera.shape)
-    frames = images.create_dataset(camera_name(camera), shape, np.uint8, chunks=chunks)
+    frames = images.create_dataset(source.camera_name(camera), shape, np.uint8, chunks=chunks)
     for row, frame in enumerate(source.frames(section, camera)):
         frames.id.write_direct_chunk((row, 0, 0, 0), np.ascontiguousarray(frame).tobytes())

@@ -34,7 +34,7 @@ from robot_learning.episodes.exports.feature_statistics import (
     vector_statistics,
 )
 from robot_learning.episodes.exports.lerobot_files import TableFiles, VideoFiles, write_tasks
-from robot_learning.episodes.exports.source import ExportSource, Section, camera_name
+from robot_learning.episodes.exports.source import ExportSource, Section
 from robot_learning.episodes.exports.video import CODECS, DEFAULT_CRF
 from robot_learning.episodes.format.errors import DatasetError
 
@@ -48,6 +48,7 @@ _NAMED = {
     "obs/joint_velocity": "observation.velocity",
     "obs/joint_effort": "observation.effort",
 }
+_CAMERA = "observation.images."
 # Share of a rate by which the nearest whole number may differ to stand for it.
 _NEAR = 0.01
 _INDICES = ("timestamp", "frame_index", "episode_index", "index", "task_index")
@@ -123,10 +124,15 @@ class LeRobotExporter:
         if not state:
             state = ("obs/joint_position",) if "obs/joint_position" in observed else tuple(observed)
         features = {"observation.state": state} if state else {}
+        cameras = {_CAMERA + source.camera_name(column) for column in source.images}
         for column in observed:
             if column not in state:
-                name = _NAMED.get(column, f"observation.{column.removeprefix('obs/')}")
-                features[name if name not in features else f"{name}.{column}"] = (column,)
+                key = column.removeprefix("obs/")
+                name = _NAMED.get(column, f"observation.{key}")
+                while name in features or name in cameras:
+                    # Never a slash: LeRobot takes what is behind one for a level of its own.
+                    name = f"{name}.{key}"
+                features[name] = (column,)
         return {**features, "action": ("actions",)}
 
 
@@ -146,7 +152,7 @@ class _Export:
         self._options, self._codec = options, options.codec
         self._crf = options.crf if options.crf is not None else DEFAULT_CRF[options.codec]
         self._totals = _Totals()
-        self._images = {f"observation.images.{camera_name(c)}": c for c in source.images}
+        self._images = {_CAMERA + source.camera_name(c): c for c in source.images}
         self._histograms = {key: ImageHistogram() for key in self._images}
         self._values: dict[str, list[npt.NDArray[Any]]] = {}
         self._features: dict[str, dict[str, Any]] = {}

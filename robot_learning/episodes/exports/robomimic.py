@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.episodes.exports.exporter import Progress
-from robot_learning.episodes.exports.source import ExportSource, Section, camera_name
+from robot_learning.episodes.exports.source import ExportSource, Section
 from robot_learning.episodes.format.attributes import set_text
 from robot_learning.episodes.format.schema import Column
 
@@ -78,7 +78,7 @@ def _write_array(demo: h5py.Group, path: str, rows: npt.NDArray[Any]) -> None:
 
 
 def _write_frames(demo: h5py.Group, source: ExportSource, section: Section, column: Column) -> None:
-    name = f"obs/{camera_name(column)}"
+    name = f"obs/{source.camera_name(column)}"
     shape = (section.rows, *column.shape)
     frames = demo.create_dataset(name, shape, np.uint8, chunks=(1, *column.shape))
     for row, frame in enumerate(source.frames(section, column)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,7 @@ class ExportSource:
         self._check_labels(rows)
         self.arrays = tuple(self._usable_arrays(rows))
         self.images = tuple(column for column in self.info.columns if is_camera(column))
+        self._camera_names = _camera_names(self.arrays, self.images)
 
     @property
     def rows(self) -> int:
@@ -81,6 +82,10 @@ class ExportSource:
     def has(self, path: str) -> bool:
         """Whether a low-dimensional column is there and can be exported."""
         return any(column.path == path for column in self.arrays)
+
+    def camera_name(self, column: Column) -> str:
+        """What the camera of an image column is called: no observation has the same name."""
+        return self._camera_names[column.path]
 
     def episode(self, section: Section) -> Episode:
         """The episode of a section, open."""
@@ -154,9 +159,17 @@ def is_camera(column: Column) -> bool:
     return column.is_image and column.encoding is not Encoding.DEPTH
 
 
-def camera_name(column: Column) -> str:
-    """The camera of an image column."""
-    return column.path.rsplit("/", maxsplit=1)[-1]
+def _camera_names(arrays: Iterable[Column], images: Iterable[Column]) -> dict[str, str]:
+    """A name for the camera of each image column, by its path."""
+    taken = {column.path.removeprefix("obs/") for column in arrays}
+    names: dict[str, str] = {}
+    for column in images:
+        name = column.path.rsplit("/", maxsplit=1)[-1]
+        while name in taken:
+            name = f"{name}_image"
+        names[column.path] = name
+        taken.add(name)
+    return names
 
 
 def _sections(dataset: Dataset, valid_only: bool, min_rows: int) -> list[Section]:

@@ -65,7 +65,7 @@ def quality_of_rows(
 
 
 def quality_of_corrective_rows(file: h5py.File, info: DatasetInfo, rows: int) -> dict[str, Any]:
-    """The report of corrective labels, of which few are as good as many.
+    """The report of corrective labels, of which few are as good as many, and none takes time.
 
     Args:
         file: the episode file.
@@ -73,5 +73,6 @@ def quality_of_corrective_rows(file: h5py.File, info: DatasetInfo, rows: int) ->
         rows: number of rows to judge, from the first.
     """
     report = quality_of_rows(file, info, rows, QualityThresholds(duration_min_s=0.0))
-    # Also where the dataset records nobody's control, as an imported one.
-    return {**report, "source_rows": {str(int(Source.CORRECTIVE)): rows}}
+    # The source also where the dataset records nobody's control, as an imported one.
+    sources = {str(int(Source.CORRECTIVE)): rows}
+    return {**report, "duration_s": 0.0, "source_rows": sources}

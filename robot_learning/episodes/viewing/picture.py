@@ -18,6 +18,7 @@ from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.format.optional import require
 from robot_learning.episodes.store.episode import Episode
+from robot_learning.episodes.store.index import is_corrective
 from robot_learning.episodes.viewing.controllers import (
     COLOURS,
     control_segments,
@@ -124,10 +125,11 @@ class _Page:
     def _title(self) -> str:
         episode, summary = self.episode, self.episode.summary()
         invalid = f", {summary.invalid_rows} of them invalid" if summary.invalid_rows else ""
+        duration = "" if is_corrective(summary) else f", {self.ends_s[-1]:.2f} s"
         facts = [
             f"{episode.info.robot}, {episode.info.task}",
             f"outcome: {summary.outcome}",
-            f"{amount(summary.rows, 'row')}{invalid}, {self.ends_s[-1]:.2f} s",
+            f"{amount(summary.rows, 'row')}{invalid}{duration}",
         ]
         facts += [f"operator: {summary.operator}"] if summary.operator else []
         facts += [f"human: a {summary.script}"] if summary.script else []

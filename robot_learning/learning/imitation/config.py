@@ -15,13 +15,14 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from robot_learning.core.decoding import check
+from robot_learning.core.dotted_names import flattened
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareBelow1
 from robot_learning.core.options.target_rate import TARGET_RATE
 from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.runs.budget import Budget
 from robot_learning.learning.training.config import OptimizerConfig
-from robot_learning.policies.config import flattened, to_plain, with_overrides
+from robot_learning.policies.config import to_plain, with_overrides
 
 Algorithm = Literal["bc", "ccil", "dagger", "dart"]
 GateKind = Literal["none", "human", "ensemble", "thrifty"]

@@ -17,6 +17,7 @@ from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.learning.evaluation.evaluation import Comparison, compare_takes
 from robot_learning.learning.evaluation.intervals import Z_95, Share, wilson
 from robot_learning.learning.evaluation.outcomes import Outcome, Take
+from robot_learning.learning.imitation.env_calls import reset_env
 from robot_learning.learning.imitation.rollout import Env, env_maker
 from robot_learning.policies.trained_policy import TrainedPolicy
 
@@ -197,7 +198,7 @@ def compare_in_gym(first: GymEvaluation, second: GymEvaluation) -> Comparison | 
 
 def _episode(policy: TrainedPolicy, env: Env, config: GymConfig, number: int) -> GymEpisode:
     seed = config.seed + number - 1
-    observation, _ = env.reset(seed=seed)
+    observation, _ = reset_env(env, seed)
     # The draws of a stochastic policy in an episode follow from the episode's seed alone.
     policy.reset(seed)
     outcome, actions, over = Outcome(config.success_return), list[Any](), False

@@ -19,6 +19,7 @@ from robot_learning.core.errors import ConfigurationError, RobotLearningError
 from robot_learning.core.types import BoolArray, IntArray
 from robot_learning.learning.imitation.data import Episode, EpisodeHeader
 from robot_learning.learning.imitation.drivers import Driver, Step
+from robot_learning.learning.imitation.env_calls import reset_env, step_env
 from robot_learning.learning.imitation.expert import (
     Expert,
     ExpertSource,
@@ -192,7 +193,7 @@ class _EpisodeBatch:
         begin = time.perf_counter()
         for slot, seed in enumerate(seeds):
             begin_episode(pool.experts[slot], seed)
-            self._observations[slot], self._infos[slot] = pool.envs[slot].reset(seed=seed)
+            self._observations[slot], self._infos[slot] = reset_env(pool.envs[slot], seed)
         pool.clock.simulate_s += time.perf_counter() - begin
         pool.observations.write_all(self._observations, self._rows, self._slots)
 
@@ -236,7 +237,8 @@ class _EpisodeBatch:
         pool = self._pool
         begin = time.perf_counter()
         results = [
-            pool.envs[slot].step(action) for slot, action in zip(self._slots, actions, strict=True)
+            step_env(pool.envs[slot], action)
+            for slot, action in zip(self._slots, actions, strict=True)
         ]
         pool.clock.simulate_s += time.perf_counter() - begin
         pool.observations.write_all([result[0] for result in results], self._rows, self._slots)
@@ -246,12 +248,12 @@ class _EpisodeBatch:
             self._slots, results, strict=True
         ):
             self._observations[slot], self._infos[slot] = observation, info
-            self._rewards[slot] += float(reward)
+            self._rewards[slot] += reward
             if info and info.get("success"):
                 self._success[slot] = True
             if terminated or truncated or is_last:
                 ended.append(slot)
-                self._end(slot, bool(terminated))
+                self._end(slot, terminated)
         for slot in ended:
             self._slots.remove(slot)
 

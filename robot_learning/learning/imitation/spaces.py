@@ -69,11 +69,14 @@ class ObservationLayout:
             rows: (N, D) rows to write into.
             slots: (k) numbers of the rows, one for each observation.
         """
-        if self._is_vector:
-            rows[slots] = observations
-            return
-        for slot, observation in zip(slots, observations, strict=True):
-            self._write(observation, rows[slot])
+        try:
+            if self._is_vector:
+                rows[slots] = observations
+                return
+            for slot, observation in zip(slots, observations, strict=True):
+                self._write(observation, rows[slot])
+        except (ValueError, TypeError, LookupError) as problem:
+            raise self._misfit(observations, problem) from problem
 
     def write_batch(self, observations: Any, rows: Float32Array) -> None:
         """Write the observations of a vector environment, (N, ...) an entry, into rows (N, D)."""
@@ -91,6 +94,26 @@ class ObservationLayout:
                 part[:] = np.arange(part.shape[1]) == np.reshape(values, (-1, 1)) - (
                     leaf.one_hot_start
                 )
+
+    def _misfit(self, observations: Sequence[Any], problem: Exception) -> ConfigurationError:
+        """Which entry of an observation does not fit the space."""
+        for leaf in self.leaves:
+            for observation in observations:
+                try:
+                    value = observation
+                    for key in leaf.path:
+                        value = value[key]
+                    shape = np.shape(value)
+                except (ValueError, TypeError, LookupError):
+                    return ConfigurationError(
+                        f"{leaf.spec.key}: an observation of the environment lacks it: {problem!r}"
+                    )
+                if leaf.one_hot_start is None and prod(shape) != leaf.size:
+                    return ConfigurationError(
+                        f"{leaf.spec.key}: an observation of the shape {shape}, and its space says "
+                        f"{leaf.spec.shape}"
+                    )
+        return ConfigurationError(f"an observation does not fit its space: {problem!r}")
 
     def _write(self, observation: Any, row: Float32Array) -> None:
         for leaf in self.leaves:

@@ -16,7 +16,7 @@ from robot_learning.learning.imitation.config import ImitationConfig, RoundResul
 from robot_learning.learning.imitation.state import holds_run, load
 from robot_learning.learning.imitation.summary import summarize
 from robot_learning.learning.training.errors import RunError, TrainingError
-from robot_learning.learning.training.seed_processes import run_in_processes
+from robot_learning.learning.training.seed_processes import run_in_processes, was_killed
 
 _WORKER = "robot_learning.learning.imitation.worker"
 
@@ -93,8 +93,9 @@ def run_study(
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         seed, text = min(failures.items())
-        saved = holds_run(study.run_folder(seed))
-        hint = "; what was collected is saved; continue with --resume" if saved else ""
+        # An error of the run would only come again.
+        can_go_on = was_killed(text) and holds_run(study.run_folder(seed))
+        hint = "; what was collected is saved; continue with --resume" if can_go_on else ""
         raise TrainingError(f"seed {seed}: {text}{more}{hint}")
     return results
 

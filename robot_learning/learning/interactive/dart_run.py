@@ -30,7 +30,8 @@ class DartSettings:
         robot: name or path of the robot's profile.
         dataset: folder of all demonstrations.
         training: settings of each training, from `TrainConfig.to_plain()`.
-        device: who demonstrates: `expert` in lockstep simulation, or an operator's device.
+        device: who demonstrates: `expert` in lockstep simulation, or an operator's device: one that
+            ships, or `module:Class` of the user's own.
         launch: further launch arguments of the recording session, with an operator's device.
         cameras: names of the cameras that are recorded of the expert.
         image_size_px: (height, width) of the expert's images; None for the size in the profile.

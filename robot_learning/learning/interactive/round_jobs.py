@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
+from robot_learning.core.dotted_names import flattened
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.interactive.round_settings import RoundSettings
@@ -77,7 +78,7 @@ class TrainJob:
         command = ["robot-learning", "train", self.dataset, "--policy", self.settings.policy]
         command += ["--preset", self.settings.preset, "--out", self.folder]
         for values in self.overrides():
-            for name, value in _flat(values):
+            for name, value in flattened(values).items():
                 command += ["--set", f"{name}={json.dumps(value)}"]
         return shlex.join(command)
 
@@ -159,11 +160,3 @@ def relabel_job(dataset: Dataset, number: int) -> RelabelJob | None:
         if not dataset.episode(summary.name).labels()
     )
     return RelabelJob(str(dataset.path), names) if names else None
-
-
-def _flat(values: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{place}{name}.")
-        else:
-            yield f"{place}{name}", value

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from robot_learning.core.dotted_names import flattened
 from robot_learning.core.files import replacing
 from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.learning.training.optimization import MovingAverage
@@ -183,21 +184,11 @@ def _check_version(path: Path, version: int) -> None:
 def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse to resume with other data or settings, naming what differs."""
     # What was stored went through JSON, which turns tuples into lists.
-    present = _flat(json.loads(json.dumps(dict(wanted))))
-    before = _flat(dict(stored))
+    present = flattened(json.loads(json.dumps(dict(wanted))))
+    before = flattened(dict(stored))
     for name in sorted(before.keys() | present.keys() - (_LATER - before.keys())):
         if before.get(name) != present.get(name):
             raise RunError(
                 f"{folder}: was started with {name} {before.get(name)!r}, now it is "
                 f"{present.get(name)!r}; resume with the same, or train into another folder"
             )
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            found |= _flat(value, f"{prefix}{name}.")
-        else:
-            found[prefix + name] = value
-    return found

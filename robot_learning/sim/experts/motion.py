@@ -137,7 +137,7 @@ class ArmMotion:
         """
         kinematics = self.kinematics
         if self._is_lost():
-            self._lead_joints(action, kinematics.home - self._joints)
+            self._lead_home(action)
             return
         twist = np.empty(6)
         target = np.minimum(np.maximum(position, self._low), self._high)
@@ -154,6 +154,9 @@ class ArmMotion:
         """How far `position` (3,) lies outside of the workspace box, in metres."""
         outside = position - np.minimum(np.maximum(position, self._low), self._high)
         return float(np.sqrt(outside @ outside))
+
+    def _lead_home(self, action: FloatArray) -> None:
+        self._lead_joints(action, self.kinematics.home_beside(self._joints) - self._joints)
 
     def _lead_joints(self, action: FloatArray, lead: FloatArray) -> None:
         """Command the joints ahead of where they are, within speed and acceleration."""
@@ -176,7 +179,7 @@ class ArmMotion:
 
     def rest(self, action: FloatArray) -> None:
         """Return to the home position and open the gripper."""
-        self._lead_joints(action, self.kinematics.home - self._joints)
+        self._lead_home(action)
         self.open(action)
 
     def open(self, action: FloatArray, width_m: float | None = None) -> None:

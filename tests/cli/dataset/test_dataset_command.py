@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
+from robot_learning.cli.dataset import combine
 from robot_learning.cli.dataset.browse import local_time
 from robot_learning.cli.main import main
 from robot_learning.core.clocks import seconds_to_ns
@@ -121,6 +122,12 @@ def test_corrective_labels_have_neither_outcome_nor_time(dataset: Path, run: Cal
     assert (facts["corrective_rows"], facts["episodes"]) == (7, 5)
     assert facts["outcomes"] == before["outcomes"] == {"failure": 2, "success": 2}
     assert facts["seconds"] == before["seconds"]
+    listed = run("list", dataset)[1]
+    assert "93 rows (7 corrective labels among them), 4.3 s" in listed
+    durations = json.loads(run("stats", dataset, "--json")[1])["seconds"]
+    assert durations["min"] == 1.0
+    corrective = json.loads(run("stats", dataset, "--json", "--source", "corrective")[1])
+    assert (corrective["episodes"], corrective["seconds"]) == (1, {})
 
 
 def test_a_script_that_drove_is_not_called_human(tmp_path: Path, run: Callable) -> None:
@@ -315,6 +322,24 @@ def test_episodes_of_bad_timing_are_listed_kept_and_left_out_again(
     assert (code, output) == (0, f"{good}{name}: left out\n")
     assert run("keep", dataset, "--undo")[0] == 2
     assert run("verify", dataset)[0] == 0
+
+
+def test_a_split_that_was_interrupted_can_be_given_again(
+    dataset: Path, tmp_path: Path, run: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = ("split", dataset, "train=0.5", "test=0.5", "--into", tmp_path / "parts")
+    copy = combine.copy_episodes
+
+    def interrupted(chosen: Any, target: Path, **more: Any) -> Any:
+        if target.name == "test":
+            raise KeyboardInterrupt
+        return copy(chosen, target, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(combine, "copy_episodes", interrupted)
+        assert run(*command)[0] == 130
+    assert list((tmp_path / "parts").iterdir()) == []
+    assert run(*command)[0] == 0
 
 
 def test_merge_and_split(dataset: Path, tmp_path: Path, run: Callable) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robot_learning.bringup.plan import LaunchPlan
 from robot_learning.cli.interactive.dart_session import collect_from_operator, session_arguments
 from robot_learning.cli.main import main
 from robot_learning.core.profile_loader import load_profile
@@ -17,6 +18,19 @@ SMALL = [
     *("steps=20", "validation.every_steps=20", "validation.rollout_episodes=0"),
     *("policy.hidden=[16]", "compute.threads=1"),
 ]
+PEDAL = """
+from robot_learning.teleop.device import TeleopDevice
+
+class Pedal(TeleopDevice):
+    def open(self): ...
+
+    def close(self): ...
+
+    def poll(self, now_ns, context): ...
+
+    def describe(self):
+        return "a pedal"
+"""
 RUN = [
     *("dart", "--task", "reach", "--rounds", "1", "--episodes", "2"),
     *("--evaluate-episodes", "2", "--alpha", "0.05"),
@@ -61,6 +75,8 @@ def test_a_run_goes_on_and_a_single_estimate_agrees_with_it(
     ("arguments", "said"),
     [
         (["--device", "keybord"], "did you mean 'keyboard'"),
+        (["--device", "experts"], "did you mean 'expert'"),
+        (["--device", "no_such_devices:Pedal"], "No module named 'no_such_devices'"),
         (["--robot", "desk_arn"], "did you mean 'desk_arm'"),
         (["--episodes", "1"], "one to train on and one to hold out"),
         (["--resume"], "no DART run here"),
@@ -111,16 +127,38 @@ def test_a_session_gets_the_noise_on_its_real_commands(tmp_path: Path) -> None:
     assert session_arguments(pad, 3, psi, 0)["panel"] == "none"
 
 
-def test_a_session_that_ends_early_says_how_to_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def plans(monkeypatch: pytest.MonkeyPatch) -> list[LaunchPlan]:
+    """What would be started; each session ends as by Ctrl-C."""
+    found = []
+
     class Interrupted:
-        def __init__(self, plan: object) -> None: ...
+        def __init__(self, plan: LaunchPlan) -> None:
+            found.append(plan)
 
         def run(self) -> int:
             return 130
 
     monkeypatch.setattr("robot_learning.cli.interactive.dart_session.Supervisor", Interrupted)
+    return found
+
+
+def test_a_device_of_ones_own_demonstrates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plans: list[LaunchPlan]
+) -> None:
+    (tmp_path / "own_pedal.py").write_text(PEDAL)
+    monkeypatch.chdir(tmp_path)
+    assert main(["dart", "--device", "own_pedal:Pedal", "--sigma", "0.01"]) == 2
+    teleop = plans[0].specs["teleop_node"].parameters[0]
+    assert isinstance(teleop, dict)
+    assert (teleop["device"], teleop["panel"]) == ("own_pedal:Pedal", "keyboard")
+    arbiter = plans[0].specs["arbiter_node"].parameters[0]
+    assert isinstance(arbiter, dict)
+    assert str(arbiter["noise.covariance"]).endswith("psi_0.npz")
+
+
+@pytest.mark.usefixtures("plans")
+def test_a_session_that_ends_early_says_how_to_go_on(tmp_path: Path) -> None:
     psi = tmp_path / "psi_0.npz"
     save_covariance(psi, np.zeros((7, 7)), load_profile("desk_arm"))
     with pytest.raises(RunError, match=r"after 0 of 2 episodes \(exit code 130\).*--resume"):

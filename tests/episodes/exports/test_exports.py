@@ -20,10 +20,19 @@ from robot_learning.episodes.exports.robomimic import RobomimicExporter
 from robot_learning.episodes.exports.source import ExportSource
 from robot_learning.episodes.format import optional
 from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.format.schema import (
+    Column,
+    DatasetInfo,
+    Encoding,
+    EpisodeMetadata,
+    Stream,
+)
 from robot_learning.episodes.imports.act import ActImporter
 from robot_learning.episodes.imports.importer import import_dataset
 from robot_learning.episodes.imports.nominal import NominalOptions
 from robot_learning.episodes.imports.robomimic import RobomimicImporter
+from robot_learning.episodes.recording.recorder import Recorder
+from robot_learning.episodes.recording.writer import WriterSettings
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import rewrite_episode
 from robot_learning.episodes.store.recovery import verify_dataset
@@ -364,6 +373,49 @@ def test_an_export_is_whole_or_not_there(small_dataset: Path, tmp_path: Path, na
     with pytest.raises(KeyboardInterrupt):
         export_dataset(dataset, tmp_path / "out", EXPORTERS[name](), progress=interrupt)
     assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
+@pytest.fixture
+def odd_names(tmp_path: Path) -> Dataset:
+    """An observation has the name of the camera, another one that of LeRobot's joint positions."""
+    columns = (
+        Column("actions", (2,)),
+        *(Column(f"obs/{name}", (2,)) for name in ("joint_position", "state", "front")),
+        Column("images/front", (32, 32, 3), "uint8", Encoding.JPEG),
+    )
+    info = DatasetInfo("desk_arm", "lift", 20.0, (Stream("all", 20.0, 0.2, columns),))
+    folder = DatasetFolder.create_or_open(tmp_path / "odd", info)
+    values = {column.path: np.ones(2) for column in columns[:-1]}
+    values["images/front"] = simplejpeg.encode_jpeg(np.zeros((32, 32, 3), np.uint8))
+    with folder.lock():
+        recorder = Recorder(folder, settings=WriterSettings(min_free_bytes=0, sync=False))
+        for now_ns in range(50_000_000, 250_000_001, 50_000_000):
+            recorder.push("all", now_ns, now_ns, values)
+            if now_ns == 50_000_000:
+                recorder.start(EpisodeMetadata(), now_ns)
+            recorder.advance(now_ns)
+        recorder.stop("success")
+    return Dataset(folder.path)
+
+
+def test_names_that_meet_in_an_export_are_kept_apart(odd_names: Dataset, tmp_path: Path) -> None:
+    export_dataset(odd_names, tmp_path / "a.hdf5", RobomimicExporter())
+    with h5py.File(tmp_path / "a.hdf5", "r") as file:
+        observed = file["data/demo_0/obs"]
+        assert sorted(observed) == ["front", "front_image", "joint_position", "state"]
+        assert (observed["front"].shape[1:], observed["front_image"].shape[1:]) == (
+            (2,),
+            (32, 32, 3),
+        )
+    export_dataset(odd_names, tmp_path / "lerobot", LeRobotExporter())
+    features = json.loads((tmp_path / "lerobot/meta/info.json").read_text())["features"]
+    named = {name for name in features if name.startswith("observation.")}
+    assert named == {
+        "observation.state",
+        "observation.state.state",
+        "observation.front",
+        "observation.images.front_image",
+    }
 
 
 def test_a_missing_library_is_one_clear_line() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from robot_learning.learning.imitation import study as studies
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import EpisodeFiles
 from robot_learning.learning.imitation.state import load
@@ -75,6 +77,24 @@ def test_a_run_that_fails_says_which_and_why(place: Path, quick: ImitationConfig
     text = r"seed 1: the expert my_expert:picky raised AssertionError\('too upright'\)"
     with pytest.raises(TrainingError, match=text):
         run_study(study)
+
+
+@pytest.mark.parametrize(
+    ("failure", "is_advised"),
+    [("the process was ended by signal 9", True), ("the expert raised KeyError('x')", False)],
+)
+def test_to_resume_is_advised_only_where_that_can_end_otherwise(
+    failure: str,
+    is_advised: bool,
+    place: Path,
+    quick: ImitationConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(studies, "run_in_processes", lambda *_: {0: failure})
+    monkeypatch.setattr(studies, "holds_run", lambda _: True)
+    with pytest.raises(TrainingError, match=re.escape(f"seed 0: {failure}")) as raised:
+        run_study(study_of(place, quick), resume=True)
+    assert ("--resume" in str(raised.value)) is is_advised
 
 
 @pytest.mark.timeout(120)
