@@ -28,7 +28,7 @@ from robot_learning.learning.reinforcement.seed_streams import (
     MINIBATCHES,
 )
 from robot_learning.learning.reinforcement.segments import Segment, SegmentCollector
-from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.reinforcement.stepper import Stepper
 from robot_learning.learning.training.perceptron import AdamW, Array
 
 _ADAM_EPSILON = 1e-5
@@ -246,9 +246,9 @@ class Ppo(Learner):
     def _minibatches(self, rows: Rows, draws: np.random.Generator) -> Any:
         settings = self._config.ppo
         for _ in range(settings.epochs):
-            order = draws.permutation(len(rows))
+            shuffled = rows.at(draws.permutation(len(rows)))
             for begin in range(0, len(rows), settings.minibatch):
-                part = rows.at(order[begin : begin + settings.minibatch])
+                part = shuffled.at(slice(begin, begin + settings.minibatch))
                 if settings.normalize_advantages == "minibatch":
                     part = _with_advantages(part, standardized(part.advantages))
                 yield part

@@ -1,0 +1,24 @@
+"""How this package's tasks are set up to be learned from rewards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from robot_learning.learning.imitation.rollout import OWN_IDS
+
+_ARGUMENTS: Mapping[str, Any] = {
+    "reward": "shaped",
+    "actions": "increments",
+    "control_rate_hz": 20.0,
+}
+
+
+def task_arguments(env: str, discount: float) -> dict[str, Any]:
+    """Arguments under which a task of this package is learned; none for other environments.
+
+    Args:
+        env: gymnasium id.
+        discount: γ of the returns, which the shaped reward must have, too.
+    """
+    return {**_ARGUMENTS, "discount": discount} if env.startswith(OWN_IDS) else {}
