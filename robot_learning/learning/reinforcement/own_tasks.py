@@ -10,8 +10,8 @@ from robot_learning.learning.imitation.rollout import OWN_IDS
 _ARGUMENTS: Mapping[str, Any] = {
     "reward": "shaped",
     "actions": "increments",
-    # The noise of the first policies then moves an arm by about a centimetre in a step. At the whole
-    # velocity it is several, and goals are met by chance, which a policy without noise does not do.
+    # The noise of the first policies then moves an arm by about a centimetre in a step. At the
+    # whole velocity it is several, and goals are met by chance: not by the policy without noise.
     "increment_scale": 0.3,
     "control_rate_hz": 20.0,
 }
