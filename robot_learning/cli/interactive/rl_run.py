@@ -60,15 +60,27 @@ def study_of(arguments: argparse.Namespace) -> ReinforcementStudy:
         RobotLearningError: an option is wrong; the text says which.
     """
     name = folder_name(arguments.env)
-    given, config = parse_overrides(arguments.env_set), config_of(arguments)
+    given = parse_overrides(arguments.env_set)
+    config = config_of(arguments)
     return ReinforcementStudy(
         config=config,
         env=arguments.env,
-        env_kwargs={**task_arguments(arguments.env, config.discount), **given},
+        env_kwargs=environment_arguments(arguments.env, given, config.discount),
         folder=arguments.out or Path("runs") / f"{arguments.algorithm}-{name}",
         seeds=tuple(range(arguments.seed, arguments.seed + arguments.seeds)),
         jobs=arguments.jobs,
     )
+
+
+def environment_arguments(env: str, given: Mapping[str, Any], discount: float) -> dict[str, Any]:
+    """The arguments of an environment: those given, before those that this package's tasks get.
+
+    Args:
+        env: id of the environment.
+        given: arguments that the user gave.
+        discount: discount γ of the run, which a shaped reward uses.
+    """
+    return {**task_arguments(env, discount), **given}
 
 
 def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
