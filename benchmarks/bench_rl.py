@@ -34,6 +34,7 @@ from imitation_figures import mean
 from rl_cases import CASES, Case, Effort, study_of
 from sb3_ppo import learned_return
 
+from robot_learning.core.errors import RobotLearningError
 from robot_learning.learning.reinforcement.state import RunState
 from robot_learning.learning.reinforcement.study import run_reinforcement_study
 
@@ -173,7 +174,10 @@ def main() -> int:
     rows, seconds = list[Row](), dict[str, float]()
     for part in arguments.parts:
         begin_s = time.perf_counter()
-        rows += bench.rows(part)
+        try:
+            rows += bench.rows(part)
+        except RobotLearningError as problem:
+            sys.exit(f"bench_rl: {part}: {problem}")
         seconds[part] = round(time.perf_counter() - begin_s, 1)
         print(f"{part}: {seconds[part]} s", flush=True)
     report(subject, rows, {"seconds": seconds}, "value [95 % interval over seeds, or as it says]")
