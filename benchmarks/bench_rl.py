@@ -46,7 +46,7 @@ SCRIPTS = {
     "variance": ([], ["--batches", "3"]),
     "corrective": ([], ["--seeds", "1", "--cases", "pendulum", "--gain"]),
 }
-POLE_UPDATES, QUICK_POLE_UPDATES = 400, 3
+POLE_UPDATES, QUICK_POLE_UPDATES = 200, 3
 PARTS = (*CASES, "pole", *SCRIPTS)
 
 

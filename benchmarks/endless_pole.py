@@ -54,7 +54,7 @@ def share_of_truth(limit_ends: bool, updates: int, seed: int) -> float:
         seed: seed of the run.
     """
     config = ReinforcementConfig(seed=seed, steps=10**9, discount=DISCOUNT, scale_rewards=False)
-    config = config.with_values({"ppo.learning_rate": 3e-3})
+    config = config.with_values({"ppo.learning_rate": 3e-3, "ppo.steps": 64})
     stepper = make_stepper(partial(EndlessPole, limit_ends), {}, config.envs, "EndlessPole")
     learner = Ppo(config, stepper)
     for number in range(1, updates + 1):

@@ -66,8 +66,8 @@ CASES = {
     ),
     "pendulum": Case("Pendulum-v1", 200_000, "return", ">= -200", settings={"discount": 0.9}),
     "acrobot": Case("Acrobot-v1", 300_000, "return", ">= -100"),
-    "reach": Case("robot_learning/Reach-v0", 500_000, "success", ">= 0.95"),
-    "lift": Case("robot_learning/Lift-v0", 10_000_000, "success", ">= 0.9"),
+    "reach": Case("robot_learning/Reach-v0", 100_000, "success", ">= 0.95"),
+    "lift": Case("robot_learning/Lift-v0", 5_000_000, "success", ">= 0.9"),
     "hopper": Case("Hopper-v5", 1_000_000, "return"),
 }
 
