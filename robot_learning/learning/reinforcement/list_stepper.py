@@ -1,7 +1,7 @@
 """Stepping environments one after the other, and gathering only what learning needs.
 
 gymnasium's `SyncVectorEnv` does the same and makes arrays of everything in the infos at each step,
-which takes a tenth of the time of a step in small environments.
+which takes a third of the time of a step in an environment such as Hopper-v5.
 """
 
 from __future__ import annotations
