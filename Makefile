@@ -32,7 +32,7 @@ unexport LD_LIBRARY_PATH
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests demo test test-quick test-ros test-kilted test-lowest check docs interfaces bench bench-imitation clean
+.PHONY: help setup setup-tests demo test test-quick test-ros test-kilted test-lowest check docs interfaces bench bench-imitation bench-rl clean
 
 help: ## this list
 	@echo "make TARGET, where TARGET is one of"
@@ -78,13 +78,17 @@ docs: $(VENV)/.stamp-docs ## set up, then build the documentation into docs/_bui
 interfaces: $(VENV)/.stamp-tests ## set up, then write launch/NODES.md: topics, services and parameters, asked of the nodes
 	@$(BIN)/python tests/ros/support/node_interfaces.py
 
-bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next: tables here, JSON in benchmarks/results
-	@for script in $(filter-out benchmarks/bench_imitation.py,$(wildcard benchmarks/bench_*.py)); do \
+bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next two: tables here, JSON in benchmarks/results
+	@for script in $(filter-out benchmarks/bench_imitation.py benchmarks/bench_rl.py,$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # Goes on where a stopped one ended. Options: make bench-imitation BENCH="--quick"
 bench-imitation: $(VENV)/.stamp-tests ## set up, then six ways of imitation in four environments (an hour)
 	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_imitation.py $(BENCH)
+
+# Goes on where a stopped one ended, too. Options: make bench-rl BENCH="--quick"
+bench-rl: $(VENV)/.stamp-tests ## set up, then all that is learned from rewards, Stable-Baselines3 beside it (hours)
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/bench_rl.py $(BENCH)
 
 clean: ## remove the environments, builds, caches and results, but no recording
 	rm -rf $(VENV) .venv-kilted .venv-lowest build dist install log outputs benchmarks/results *.egg-info

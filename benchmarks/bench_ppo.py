@@ -1,6 +1,6 @@
 """How fast PPO learns, beside Stable-Baselines3 with the same recipe, one thread each.
 
-python benchmarks/bench_ppo.py [--env Hopper-v5] [--repetitions 5]
+python benchmarks/bench_ppo.py [--envs Hopper-v5 Walker2d-v5] [--repetitions 5]
 
 8 environments of 256 steps between updates, minibatches of 128, 10 epochs, two layers of 64 tanh
 units, normalised observations and rewards. Both take turns, update by update. Counted are steps in
@@ -26,6 +26,7 @@ from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.proximal import Ppo
 from robot_learning.learning.reinforcement.stepping import make_stepper
 
+ENVIRONMENTS = ["Hopper-v5", "Walker2d-v5"]
 ENVS, STEPS = 8, 256
 OURS, THEIRS = "robot_learning", "Stable-Baselines3"
 LEAST_RATIO = 2.0
@@ -52,22 +53,26 @@ def theirs(env: str) -> Callable[[], object]:
     return lambda: model.learn(ENVS * STEPS, reset_num_timesteps=False)
 
 
-def main() -> None:
-    """Let both take turns, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--env", default="Hopper-v5", help="gymnasium environment (Hopper-v5)")
-    parser.add_argument("--repetitions", type=int, default=5, help="updates of each (5)")
-    arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    contestants = {OURS: ours(arguments.env), THEIRS: theirs(arguments.env)}
-    seconds = take_turns(contestants, arguments.repetitions)
+def compared(env: str, repetitions: int) -> list[Row]:
+    """The steps per second of both, and their ratio."""
+    seconds = take_turns({OURS: ours(env), THEIRS: theirs(env)}, repetitions)
     rows = [
-        Row(name, Spread.of([ENVS * STEPS / second for second in each]), "steps/s")
+        Row(f"{env}: {name}", Spread.of([ENVS * STEPS / second for second in each]), "steps/s")
         for name, each in seconds.items()
     ]
     faster = ratio(seconds[THEIRS], seconds[OURS])
-    rows.append(Row(f"{OURS} / {THEIRS}", faster, "ratio", f">= {LEAST_RATIO}"))
-    report("ppo", rows, {"env": arguments.env, "repetitions": arguments.repetitions})
+    return [*rows, Row(f"{env}: {OURS} / {THEIRS}", faster, "ratio", f">= {LEAST_RATIO}")]
+
+
+def main() -> None:
+    """Let both take turns, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--envs", nargs="+", default=ENVIRONMENTS, help="gymnasium environments")
+    parser.add_argument("--repetitions", type=int, default=5, help="updates of each (5)")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [row for env in arguments.envs for row in compared(env, arguments.repetitions)]
+    report("ppo", rows, {"repetitions": arguments.repetitions})
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ from robot_learning.learning.reinforcement.episodes import Episode, play
 from robot_learning.learning.reinforcement.moments import Moments
 from robot_learning.learning.reinforcement.policy_gradient import policy_gradient, value_gradient
 from robot_learning.learning.reinforcement.returns import returns_to_go
-from robot_learning.learning.reinforcement.stepping import Stepper, make_stepper
+from robot_learning.learning.reinforcement.stepper import Stepper
+from robot_learning.learning.reinforcement.stepping import make_stepper
 from robot_learning.learning.training.perceptron import AdamW, Array
 
 ENVS = ("CartPole-v1", "Pendulum-v1")

@@ -21,6 +21,8 @@ class Feature:
     names: tuple[str, ...] = ()
 
 
+HELD_COMMAND = "held_command"
+"""The joint targets that are being held, (n,) rad or m: observed where actions change them."""
 POSE_ELEMENTS = ("x", "y", "z", "qw", "qx", "qy", "qz")
 
 

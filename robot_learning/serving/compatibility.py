@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
-from robot_learning.core.features import action_feature, joint_features
+from robot_learning.core.features import HELD_COMMAND, action_feature, joint_features
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.spec import ObservationSpec, PolicySpec
@@ -43,8 +43,9 @@ def check_policy(
         source: name of the checkpoint in error messages.
 
     Raises:
-        ConfigurationError: another robot, other joints, rates or shapes, an observation that the
-            robot does not have. The text names what the checkpoint and what the robot has.
+        ConfigurationError: another robot, other joints, rates or shapes, actions that are no joint
+            targets, an observation that the robot does not have. The text names what the checkpoint
+            and what the robot has.
     """
 
     def refuse(text: str) -> ConfigurationError:
@@ -55,6 +56,12 @@ def check_policy(
     if spec.discrete_actions:
         raise refuse(
             f"it chooses among {amount(spec.discrete_actions, 'action')}; the robot takes positions"
+        )
+    if any(column.key == f"obs/{HELD_COMMAND}" for column in spec.observations):
+        raise refuse(
+            "its actions are changes of the held joint targets (actions=increments), and a robot "
+            "is sent targets: learn with --env-set actions=targets; `robot-learning evaluate` "
+            "simulates this one as it was trained"
         )
     names, wanted = spec.action_names or details.joint_names, action_feature(profile).names
     if names and tuple(names) != wanted:

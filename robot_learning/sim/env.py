@@ -12,10 +12,11 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.features import HELD_COMMAND
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.types import FloatArray, UInt8Array
-from robot_learning.sim.increments import ACTIONS, HELD_COMMAND, Increments
+from robot_learning.sim.increments import ACTIONS, Increments
 from robot_learning.sim.observation import (
     action_space,
     as_float32,

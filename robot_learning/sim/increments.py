@@ -17,8 +17,6 @@ from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray
 
 ACTIONS = ("targets", "increments")
-HELD_COMMAND = "held_command"
-"""Entry of the observation: (n,) the joint targets that are being held, rad or m."""
 
 
 class Increments:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from robot_learning.core.features import HELD_COMMAND
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import FloatArray, Observation
-from robot_learning.sim.increments import HELD_COMMAND
 from robot_learning.sim.model import CameraView, SimModel
 from robot_learning.sim.world import World
 

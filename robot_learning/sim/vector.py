@@ -14,11 +14,12 @@ from gymnasium.vector.utils import batch_space
 
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.core.features import HELD_COMMAND
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.types import BoolArray, FloatArray, UInt8Array
 from robot_learning.sim.batch import WorldBatch
 from robot_learning.sim.env import VIDEO_SIZE_PX, resolve_robot, resolve_task
-from robot_learning.sim.increments import ACTIONS, HELD_COMMAND, Increments
+from robot_learning.sim.increments import ACTIONS, Increments
 from robot_learning.sim.observation import (
     action_space,
     as_float32,

@@ -116,6 +116,11 @@ def test_each_column_is_found_where_the_robot_has_it(desk_arm):
         ({"more": [ObservationSpec("obs/left_end_effector", (7,))]}, "arm_end_effector, <object>"),
         ({"more": [ObservationSpec("obs/force", (3,))]}, r"'obs/force' of shape \(3,\)"),
         ({"more": [ObservationSpec("states", (14,))]}, "it sees 'states'"),
+        # As many numbers as a pose has, for which it must not be taken.
+        (
+            {"more": [ObservationSpec("obs/held_command", (7,))]},
+            "its actions are changes of the held joint targets .* learn with --env-set actions=tar",
+        ),
     ],
 )
 def test_what_does_not_fit_the_robot_is_named_with_both_sides(desk_arm, change, text):

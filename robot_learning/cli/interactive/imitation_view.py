@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
@@ -43,7 +43,7 @@ def show_study(study: Study, *, resume: bool) -> int:
     try:
         if console.is_terminal:
             with Live(console=console, refresh_per_second=4, transient=True) as live:
-                run_study(study, resume=resume, tell=lambda now: live.update(study_table(now)))
+                run_study(study, resume=resume, tell=lambda now: live.update(_now(study, now)))
         else:
             with ProgressLines("rounds", ask=lambda: _standing(study)):
                 run_study(study, resume=resume)
@@ -61,14 +61,23 @@ def show_study(study: Study, *, resume: bool) -> int:
     return 0
 
 
+def _now(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> Group:
+    """The table so far, and where the runs are."""
+    return Group(study_table(results), *_standings(study))
+
+
 def _standing(study: Study) -> str:
-    """How many rounds each run has made."""
+    """How many rounds each run has made, and where it is."""
     try:
         made = ", ".join(f"{len(run)} of seed {seed}" for seed, run in study.results().items())
     except RobotLearningError:
         made = ""
     of = f", of {study.config.rounds} each" if study.config.rounds else ""
-    return f"{made or 'none'} done{of}"
+    return "; ".join([f"{made or 'none'} done{of}", *_standings(study)])
+
+
+def _standings(study: Study) -> list[str]:
+    return [f"seed {seed}: {text}" for seed, text in study.standings().items()]
 
 
 def _show(console: Console, study: Study) -> None:

@@ -61,7 +61,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="an argument of the environment; may be repeated. This package's tasks get "
-        "reward=shaped, actions=increments and control_rate_hz=20 unless given",
+        "reward=shaped, actions=increments, increment_scale=0.3 and control_rate_hz=20 unless "
+        "given",
     )
     parser.add_argument("--steps", type=int, help="steps in the environments (default: 300000)")
     parser.add_argument("--envs", type=int, help="environments in parallel in a run (default: 8)")

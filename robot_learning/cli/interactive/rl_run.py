@@ -14,8 +14,8 @@ from robot_learning.cli.interactive.imitation_run import folder_name
 from robot_learning.cli.interactive.rl_plot import drawing, save_plot
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
-from robot_learning.learning.imitation.rollout import OWN_IDS
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
+from robot_learning.learning.reinforcement.own_tasks import task_arguments
 from robot_learning.learning.reinforcement.remarks import remarks
 from robot_learning.learning.reinforcement.state import RunState
 from robot_learning.learning.reinforcement.study import (
@@ -24,13 +24,6 @@ from robot_learning.learning.reinforcement.study import (
     summary,
 )
 from robot_learning.learning.training.config import parse_overrides
-
-OWN_ARGUMENTS: Mapping[str, Any] = {
-    "reward": "shaped",
-    "actions": "increments",
-    "control_rate_hz": 20.0,
-}
-"""Arguments of this package's tasks under which they can be learned from rewards."""
 
 
 def run_study(arguments: argparse.Namespace) -> int:
@@ -68,17 +61,26 @@ def study_of(arguments: argparse.Namespace) -> ReinforcementStudy:
     """
     name = folder_name(arguments.env)
     given = parse_overrides(arguments.env_set)
-    config, own = config_of(arguments), dict[str, Any]()
-    if arguments.env.startswith(OWN_IDS):
-        own = {**OWN_ARGUMENTS, "discount": config.discount}
+    config = config_of(arguments)
     return ReinforcementStudy(
         config=config,
         env=arguments.env,
-        env_kwargs={**own, **given},
+        env_kwargs=environment_arguments(arguments.env, given, config.discount),
         folder=arguments.out or Path("runs") / f"{arguments.algorithm}-{name}",
         seeds=tuple(range(arguments.seed, arguments.seed + arguments.seeds)),
         jobs=arguments.jobs,
     )
+
+
+def environment_arguments(env: str, given: Mapping[str, Any], discount: float) -> dict[str, Any]:
+    """The arguments of an environment: those given, before those that this package's tasks get.
+
+    Args:
+        env: id of the environment.
+        given: arguments that the user gave.
+        discount: discount γ of the run, which a shaped reward uses.
+    """
+    return {**task_arguments(env, discount), **given}
 
 
 def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:

@@ -11,6 +11,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.types import IntArray
 from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.corrective.correction import correct
+from robot_learning.learning.corrective.dynamics import Progress
 from robot_learning.learning.corrective.labels import Labels
 from robot_learning.learning.corrective.transitions import Transitions
 from robot_learning.learning.imitation.data import Rows
@@ -38,7 +39,14 @@ def check_spaces(leaves: Sequence[Leaf], actions: ActionLayout) -> None:
         )
 
 
-def with_corrective(rows: Rows, config: CorrectiveConfig, actions: ActionLayout, seed: int) -> Rows:
+def with_corrective(
+    rows: Rows,
+    config: CorrectiveConfig,
+    actions: ActionLayout,
+    seed: int,
+    *,
+    progress: Progress | None = None,
+) -> Rows:
     """The rows, followed by corrective labels, each of which is an episode of its own.
 
     Args:
@@ -47,6 +55,8 @@ def with_corrective(rows: Rows, config: CorrectiveConfig, actions: ActionLayout,
         config: settings of the labels.
         actions: layout of the action space, whose bounds the labels keep.
         seed: seed of this round, to which that of the settings is added.
+        progress: called with the gradient steps of the dynamics that are made, and those in all;
+            None for nothing.
 
     Raises:
         ConfigurationError: there are too few rows, or the state never varies.
@@ -65,7 +75,7 @@ def with_corrective(rows: Rows, config: CorrectiveConfig, actions: ActionLayout,
         wanted=wanted,
     )
     seeded = replace(config, seed=(config.seed + seed) % _SEEDS)
-    return _appended(rows, begin, correct(transitions, seeded).labels, actions)
+    return _appended(rows, begin, correct(transitions, seeded, progress).labels, actions)
 
 
 def _appended(rows: Rows, begin: IntArray, labels: Labels, actions: ActionLayout) -> Rows:

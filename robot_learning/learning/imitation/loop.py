@@ -58,11 +58,15 @@ class Progress:
         round: number of the round under way, from 0.
         phase: phase of that round: collecting, training or measuring; done once the run is.
         results: figures of the finished rounds.
+        done, total: number of gradient steps of the dynamics for corrective labels that are made,
+            and in all; 0 where none are being made.
     """
 
     round: int
     phase: Phase
     results: tuple[RoundResult, ...]
+    done: int = 0
+    total: int = 0
 
 
 def run_imitation(
@@ -216,7 +220,13 @@ class _Run:
         if config.algorithm == "ccil":
             before = len(rows)
             seed = self._seeds.of(CORRECTIVE_STREAM, number)
-            rows = with_corrective(rows, config.corrective, self._pool.actions, seed)
+            rows = with_corrective(
+                rows,
+                config.corrective,
+                self._pool.actions,
+                seed,
+                progress=partial(self._say, Phase.TRAINING),
+            )
             corrective = len(rows) - before
         samples = make_samples(rows, config)
         policies, losses = [], []
@@ -272,9 +282,9 @@ class _Run:
         profile = getattr(self._pool.envs[0].unwrapped, "profile", None)
         return tuple(getattr(profile, "joint_names", ()))
 
-    def _say(self, phase: Phase) -> None:
+    def _say(self, phase: Phase, done: int = 0, total: int = 0) -> None:
         if self._tell is not None:
-            self._tell(Progress(len(self._finished), phase, self._finished))
+            self._tell(Progress(len(self._finished), phase, self._finished, done, total))
 
 
 def _ranking_key(result: RoundResult) -> tuple[float, float, float, int]:

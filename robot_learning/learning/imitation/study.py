@@ -6,15 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
 
-from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.files import write_atomically
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
+from robot_learning.learning.imitation.standing import standing
 from robot_learning.learning.imitation.state import holds_run, load
 from robot_learning.learning.imitation.summary import summarize
+from robot_learning.learning.runs.seed_study import SeedStudy
 from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.learning.training.seed_processes import run_in_processes, was_killed
 
@@ -22,30 +22,18 @@ _WORKER = "robot_learning.learning.imitation.worker"
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(SeedStudy[ImitationConfig]):
     """What is run.
 
     Attributes:
-        config: settings of each run, except for its seed.
-        env: id of a gymnasium environment.
         expert: name of the expert, `module:callable` or `scripted`.
-        folder: folder of the study; the run of a seed is in `seed_<seed>/`.
-        seeds: seeds of the runs.
-        env_kwargs: arguments of the environment.
-        jobs: number of runs at a time; 0 for one per core.
     """
 
-    config: ImitationConfig
-    env: str
-    expert: str
-    folder: Path
-    seeds: tuple[int, ...] = (0,)
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    jobs: int = 0
+    expert: str = field(kw_only=True)
 
-    def run_folder(self, seed: int) -> Path:
-        """The folder of a run."""
-        return self.folder / f"seed_{seed}"
+    def holds_run(self, folder: Path) -> bool:
+        """See `SeedStudy`."""
+        return holds_run(folder)
 
     def results(self) -> dict[int, list[RoundResult]]:
         """The rounds that the runs have saved so far, by seed."""
@@ -56,6 +44,11 @@ class Study:
             except RunError:
                 found[seed] = []
         return found
+
+    def standings(self) -> dict[int, str]:
+        """Where the runs under way are, by seed."""
+        found = {seed: standing(self.run_folder(seed)) for seed in self.seeds}
+        return {seed: text for seed, text in found.items() if text}
 
 
 Tell = Callable[[dict[int, list[RoundResult]]], None]
@@ -78,11 +71,7 @@ def run_study(
         RunError: the folder holds runs that are not to be resumed.
         TrainingError: a run failed; the text says which and why. The others are finished first.
     """
-    if len(set(study.seeds)) != len(study.seeds) or not study.seeds:
-        raise ConfigurationError(f"seeds: expected different ones, found {study.seeds}")
-    if not resume:
-        _refuse_used(study)
-    orders = {seed: _order(study, seed, resume) for seed in study.seeds}
+    orders = {seed: {**o, "expert": study.expert} for seed, o in study.orders(resume).items()}
     failures = run_in_processes(
         _WORKER, orders, study.jobs, None if tell is None else lambda: tell(study.results())
     )
@@ -98,24 +87,6 @@ def run_study(
         hint = "; what was collected is saved; continue with --resume" if can_go_on else ""
         raise TrainingError(f"seed {seed}: {text}{more}{hint}")
     return results
-
-
-def _order(study: Study, seed: int, resume: bool) -> dict[str, Any]:
-    return {
-        "config": replace(study.config, seed=seed).to_plain(),
-        "env": study.env,
-        "env_kwargs": dict(study.env_kwargs),
-        "expert": study.expert,
-        "folder": str(study.run_folder(seed)),
-        "resume": resume,
-    }
-
-
-def _refuse_used(study: Study) -> None:
-    for seed in study.seeds:
-        folder = study.run_folder(seed)
-        if holds_run(folder):
-            raise RunError(used_folder(folder))
 
 
 def _write(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> None:

@@ -152,7 +152,8 @@ class ActorCritic:
 
     def bound_deviations(self) -> None:
         """Keep the deviations within their bounds, after a step of the optimiser."""
-        np.clip(self.log_std, *LOG_STD_BOUNDS, out=self.log_std)
+        log_std, (low, high) = self.log_std, LOG_STD_BOUNDS
+        np.maximum(np.minimum(log_std, high, out=log_std), low, out=log_std)
 
 
 class Scaling:
@@ -186,8 +187,8 @@ class Scaling:
         if not self.is_on:
             return rows
         found: Float32Array = (rows - self._offset) * self._scale
-        np.clip(found, -OBSERVATION_BOUND, OBSERVATION_BOUND, out=found)
-        return found
+        np.maximum(found, -OBSERVATION_BOUND, out=found)
+        return np.minimum(found, OBSERVATION_BOUND, out=found)
 
     def actions(self, drawn: Array) -> Float32Array:
         """(B, n) actions in the environment's units and within its bounds."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.imitation.spaces import Float32Array
-from robot_learning.learning.reinforcement.stepping import Step, Stepper
+from robot_learning.learning.reinforcement.stepper import Step, Stepper
 from robot_learning.learning.training.perceptron import Array
 
 Choose = Callable[[Float32Array, Sequence[int]], tuple[Array, Float32Array]]

@@ -13,7 +13,7 @@ from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scal
 from robot_learning.learning.reinforcement.episodes import Episode, play
 from robot_learning.learning.reinforcement.figures import episode_figures
 from robot_learning.learning.reinforcement.state import Final
-from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.reinforcement.stepper import Stepper
 from robot_learning.learning.training.perceptron import Array
 
 

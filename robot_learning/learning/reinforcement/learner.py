@@ -12,7 +12,7 @@ from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.moments import Moments
 from robot_learning.learning.reinforcement.reward_scale import RewardScale
 from robot_learning.learning.reinforcement.seed_streams import WEIGHTS
-from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.reinforcement.stepper import Stepper
 from robot_learning.learning.runs.seeds import Seeds
 
 

@@ -23,7 +23,8 @@ from robot_learning.learning.reinforcement.policy_gradient import Reinforce
 from robot_learning.learning.reinforcement.proximal import Ppo
 from robot_learning.learning.reinforcement.seed_streams import CHOOSING, FINAL
 from robot_learning.learning.reinforcement.state import RunState, StateFile, begun, identity_of
-from robot_learning.learning.reinforcement.stepping import Stepper, make_stepper
+from robot_learning.learning.reinforcement.stepper import Stepper
+from robot_learning.learning.reinforcement.stepping import make_stepper
 from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.learning.training.logs import RunLog
 from robot_learning.learning.training.threads import one_thread

@@ -30,7 +30,7 @@ from robot_learning.learning.reinforcement.figures import (
 from robot_learning.learning.reinforcement.learner import Learner
 from robot_learning.learning.reinforcement.returns import returns_to_go, standardized
 from robot_learning.learning.reinforcement.seed_streams import ACTIONS, EPISODES
-from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.reinforcement.stepper import Stepper
 from robot_learning.learning.training.errors import TrainingError
 from robot_learning.learning.training.perceptron import AdamW, Array
 

@@ -10,6 +10,8 @@ All arrays are (T, ...): T steps in time, and any number of environments beside 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from robot_learning.core.types import BoolArray, FloatArray
@@ -103,8 +105,8 @@ def standardized(advantages: Array) -> Array:
     """Advantages with mean 0 and deviation 1; zeros where all are equal, a single one as it is."""
     if advantages.size < 2:
         return advantages
-    centred = advantages - advantages.mean()
-    spread = float(centred.std())
+    centred = advantages - np.add.reduce(advantages, axis=None) / advantages.size
+    spread = math.sqrt(float(np.vdot(centred, centred)) / advantages.size)
     scale = max(1.0, float(np.abs(advantages).max()))
     # Equal numbers differ by rounding.
     return np.zeros_like(centred) if spread < 1e-7 * scale else centred / spread

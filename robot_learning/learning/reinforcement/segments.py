@@ -16,7 +16,7 @@ from robot_learning.core.types import BoolArray, FloatArray, IntArray
 from robot_learning.learning.imitation.spaces import Float32Array
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.figures import outcome_figures
-from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.reinforcement.stepper import Step, Stepper
 from robot_learning.learning.training.perceptron import Array
 
 
@@ -104,9 +104,9 @@ class SegmentCollector:
             TrainingError: a reward or an observation is not finite.
         """
         collecting = _Collecting(
-            self._stepper, self._running, self._restart, networks, scaling=scaling, rng=rng
+            self._stepper, self._running, self._restart, networks, scaling=scaling
         )
-        return collecting.run(steps)
+        return collecting.run(steps, rng)
 
     def arrays(self) -> dict[str, Any]:
         """Where the environments are."""
@@ -154,7 +154,7 @@ class SegmentCollector:
 
 
 class _Collecting:
-    """One segment; the rows of each step, to be stacked."""
+    """One segment: what is needed step by step is computed so, the rest for all rows at once."""
 
     def __init__(
         self,
@@ -164,71 +164,74 @@ class _Collecting:
         networks: ActorCritic,
         *,
         scaling: Scaling,
-        rng: np.random.Generator,
     ) -> None:
         self._stepper, self._running, self._restart = stepper, running, restart
-        self._networks, self._scaling, self._rng = networks, scaling, rng
-        self._columns: dict[str, list[Any]] = {}
-        self._cut: list[tuple[int, int, Float32Array]] = []
+        self._networks, self._scaling = networks, scaling
+        self._ends: list[tuple[int, int, Float32Array]] = []
         self._outcomes: list[tuple[float, int, float]] = []
 
-    def run(self, steps: int) -> Segment:
+    def run(self, steps: int, rng: np.random.Generator) -> Segment:
+        stepper, networks = self._stepper, self._networks
+        distribution, log_std = networks.distribution, networks.log_std
+        shape, dtype = (steps, stepper.count), networks.values.dtype
+        rows: Float32Array = np.empty((*shape, stepper.observations.size), np.float32)
+        inputs, outputs = np.empty_like(rows), np.empty((*shape, networks.actor_sizes[-1]), dtype)
+        drawn = np.empty((*shape, stepper.actions.size), dtype)
+        noise = distribution.noise(rng, steps * stepper.count).reshape(*shape, -1)
+        rewards, flags = np.empty(shape), np.empty((3, *shape), np.bool_)
         for number in range(steps):
-            self._step(number)
-        columns = {name: np.array(rows) for name, rows in self._columns.items()}
-        values = columns.pop("values").astype(np.float64)
-        returns = [outcome[0] for outcome in self._outcomes]
-        lengths = [outcome[1] for outcome in self._outcomes]
-        success = [outcome[2] for outcome in self._outcomes]
+            rows[number] = stepper.rows
+            inputs[number] = self._scaling.inputs(stepper.rows)
+            outputs[number] = networks.actor.forward(inputs[number])
+            drawn[number] = distribution.sample(outputs[number], log_std, noise[number])
+            step = self._stepped(number, self._scaling.actions(drawn[number]))
+            rewards[number] = step.rewards
+            flags[:, number] = step.terminated, step.truncated, step.is_transition
+        values = networks.value(_flat(inputs)).astype(np.float64).reshape(shape)
+        density = distribution.log_density(_flat(outputs), log_std, _flat(drawn))
         return Segment(
-            **columns,
+            observations=rows,
+            inputs=inputs,
+            drawn=drawn,
+            log_density=density.reshape(shape),
             values=values,
             next_values=self._next_values(values),
-            outcomes=outcome_figures(returns, lengths, success),
-            ended=len(returns),
+            rewards=rewards,
+            terminated=flags[0],
+            truncated=flags[1],
+            is_transition=flags[2],
+            outcomes=self._figures(),
+            ended=len(self._outcomes),
         )
 
+    def _stepped(self, number: int, actions: Float32Array) -> Step:
+        step = self._stepper.step(actions)
+        self._running.add(actions, step.rewards, step.is_transition)
+        ended = np.flatnonzero(step.ended).tolist()
+        for slot in ended:
+            self._ends.append((number, slot, step.successors[slot].copy()))
+            self._outcomes.append((*self._running.end(slot), float(step.success[slot])))
+        self._restart(ended)
+        return step
+
+    def _figures(self) -> dict[str, Any]:
+        returns = [outcome[0] for outcome in self._outcomes]
+        lengths = [outcome[1] for outcome in self._outcomes]
+        return outcome_figures(returns, lengths, [outcome[2] for outcome in self._outcomes])
+
     def _next_values(self, values: FloatArray) -> FloatArray:
-        """(T, N) values of the true successors, also where an episode was cut off."""
+        """(T, N) values of the true successors, also where an episode ended."""
         found = np.concatenate([values[1:], self._value(self._stepper.rows)[None]])
-        if self._cut:
-            reached = self._value(np.array([row for _, _, row in self._cut]))
-            for (step, slot, _), value in zip(self._cut, reached, strict=True):
+        if self._ends:
+            reached = self._value(np.array([row for _, _, row in self._ends]))
+            for (step, slot, _), value in zip(self._ends, reached, strict=True):
                 found[step, slot] = value
         return found
 
     def _value(self, rows: Float32Array) -> FloatArray:
         return self._networks.value(self._scaling.inputs(rows)).astype(np.float64)
 
-    def _step(self, number: int) -> None:
-        networks, stepper = self._networks, self._stepper
-        rows = stepper.rows.copy()
-        inputs = self._scaling.inputs(rows)
-        outputs = networks.actor.forward(inputs)
-        distribution = networks.distribution
-        noise = distribution.noise(self._rng, len(rows))
-        drawn = distribution.sample(outputs, networks.log_std, noise)
-        actions = self._scaling.actions(drawn)
-        step = stepper.step(actions)
-        self._add(
-            observations=rows,
-            inputs=inputs,
-            drawn=drawn,
-            log_density=distribution.log_density(outputs, networks.log_std, drawn),
-            values=networks.value(inputs),
-            rewards=step.rewards,
-            terminated=step.terminated,
-            truncated=step.truncated,
-            is_transition=step.is_transition,
-        )
-        self._running.add(actions, step.rewards, step.is_transition)
-        ended = np.flatnonzero(step.ended).tolist()
-        for slot in ended:
-            if step.truncated[slot]:
-                self._cut.append((number, slot, step.successors[slot].copy()))
-            self._outcomes.append((*self._running.end(slot), float(step.success[slot])))
-        self._restart(ended)
 
-    def _add(self, **rows: Any) -> None:
-        for name, row in rows.items():
-            self._columns.setdefault(name, []).append(row)
+def _flat(rows: Array) -> Array:
+    """(T N, K) of (T, N, K)."""
+    return rows.reshape(-1, rows.shape[-1])

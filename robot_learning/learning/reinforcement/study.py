@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.files import write_atomically
 from robot_learning.learning.imitation.summary import mean_and_half_width
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.state import RunState, holds_run, load
-from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.runs.seed_study import SeedStudy
+from robot_learning.learning.training.errors import TrainingError
 from robot_learning.learning.training.run_folder import METRICS_NAME
 from robot_learning.learning.training.seed_processes import run_in_processes, was_killed
 
@@ -24,28 +24,12 @@ _STEP_COLUMN = 1
 
 
 @dataclass(frozen=True)
-class ReinforcementStudy:
-    """What is run.
+class ReinforcementStudy(SeedStudy[ReinforcementConfig]):
+    """What is run; see `SeedStudy`."""
 
-    Attributes:
-        config: settings of each run, except for its seed.
-        env: id of a gymnasium environment.
-        folder: folder of the study; the run of a seed is in `seed_<seed>/`.
-        seeds: seeds of the runs.
-        env_kwargs: arguments of the environment.
-        jobs: number of runs at a time; 0 for one per core.
-    """
-
-    config: ReinforcementConfig
-    env: str
-    folder: Path
-    seeds: tuple[int, ...] = (0,)
-    env_kwargs: Mapping[str, Any] = field(default_factory=dict)
-    jobs: int = 0
-
-    def run_folder(self, seed: int) -> Path:
-        """The folder of a run."""
-        return self.folder / f"seed_{seed}"
+    def holds_run(self, folder: Path) -> bool:
+        """See `SeedStudy`."""
+        return holds_run(folder)
 
     def step(self, seed: int) -> int:
         """Number of steps that a run has made so far; cheap enough to be asked often."""
@@ -75,17 +59,12 @@ def run_reinforcement_study(
         RunError: the folder holds runs that are not to be resumed.
         TrainingError: a run failed; the text says which and why. The others are finished first.
     """
-    if len(set(study.seeds)) != len(study.seeds) or not study.seeds:
-        raise ConfigurationError(f"seeds: expected different ones, found {study.seeds}")
-    used = [study.run_folder(seed) for seed in study.seeds if holds_run(study.run_folder(seed))]
-    if used and not resume:
-        raise RunError(used_folder(used[0]))
+    orders = study.orders(resume)
 
     def told() -> None:
         if tell is not None:
             tell(sum(min(study.step(seed), study.config.steps) for seed in study.seeds))
 
-    orders = {seed: _order(study, seed, resume) for seed in study.seeds}
     failures = run_in_processes(_WORKER, orders, study.jobs, told)
     states = study.states()
     if states:
@@ -108,16 +87,6 @@ def summary(states: Mapping[int, RunState]) -> dict[str, Any]:
     mean, half = mean_and_half_width(finals)
     width = None if math.isnan(half) else half
     return {"seeds": len(finals), "return_mean": mean, "half_width": width}
-
-
-def _order(study: ReinforcementStudy, seed: int, resume: bool) -> dict[str, Any]:
-    return {
-        "config": replace(study.config, seed=seed).to_plain(),
-        "env": study.env,
-        "env_kwargs": dict(study.env_kwargs),
-        "folder": str(study.run_folder(seed)),
-        "resume": resume,
-    }
 
 
 def _last_step(path: Path) -> int:

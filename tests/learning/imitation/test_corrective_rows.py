@@ -70,6 +70,13 @@ def test_the_seed_changes_the_labels(rows: Rows) -> None:
     assert len(first) != len(other) or not np.array_equal(first.label, other.label)
 
 
+def test_the_fit_of_the_dynamics_is_told_as_it_goes_on(rows: Rows) -> None:
+    told: list[tuple[int, int]] = []
+    with_corrective(rows, QUICK, BOX, 0, progress=lambda *given: told.append(given))
+    assert told == sorted(told) and len(told) > 2
+    assert told[-1] == (QUICK.steps, QUICK.steps)
+
+
 def test_choices_have_nothing_beside_them() -> None:
     with pytest.raises(ConfigurationError, match=r"^ccil: Discrete\(3\) has discrete actions"):
         check_spaces([], ActionLayout(spaces.Discrete(3)))

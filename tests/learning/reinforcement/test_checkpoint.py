@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.learning.imitation.spaces import ActionLayout, ObservationLayout
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
@@ -16,9 +17,15 @@ from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.moments import Moments
 from robot_learning.learning.reinforcement.seed_streams import FINAL
+from robot_learning.learning.reinforcement.state import RunState
 from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.policies.gaussian import GaussianPolicy
 from robot_learning.policies.trained_policy import load_policy
+from robot_learning.serving.observation_history import Window
+from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
+from robot_learning.sim.env import RobotEnv
+
+EAGER = ServingSettings(device="cpu", backend="eager")
 
 
 def actor_of(space: gymnasium.Space[Any], moments: Moments) -> tuple[ActorCritic, Scaling]:
@@ -90,9 +97,39 @@ def test_a_policy_of_joint_targets_names_the_robot_that_it_can_drive(
 ) -> None:
     config = quick.with_values({"steps": 60, "evaluation.final_episodes": 0})
     arguments = {"actions": actions, "control_rate_hz": 10.0}
-    run_reinforcement(config, tmp_path, env="robot_learning/Reach-v0", env_kwargs=arguments)
-    policy = load_policy(tmp_path)
-    names = load_profile("desk_arm").joint_names if actions == "targets" else ()
+    state = run_reinforcement(config, tmp_path, env="robot_learning/Reach-v0", env_kwargs=arguments)
+    policy, profile = load_policy(tmp_path), load_profile("desk_arm")
+    names = profile.joint_names if actions == "targets" else ()
     assert policy.details.robot == ("desk_arm" if names else "")
     assert policy.spec.action_names == policy.details.joint_names == names
     assert policy.spec.rate_hz == 10.0
+    if actions == "increments":
+        with pytest.raises(ConfigurationError, match="changes of the held joint targets"):
+            serve_checkpoint(tmp_path, profile, EAGER)
+        return
+    served = serve_checkpoint(tmp_path, profile, EAGER)
+    env = RobotEnv("desk_arm", "reach", control_rate_hz=10.0)
+    observation, _ = env.reset(seed=3)
+    seen = {f"obs/{name}": values[None] for name, values in observation.items()}
+    (chunk,) = served.client.infer([Window(0, seen)], [None])
+    np.testing.assert_allclose(chunk[0], answer(state, env, observation), atol=1e-5)
+
+
+def answer(state: RunState, env: RobotEnv, observation: dict[str, Any]) -> Any:
+    """The action of the actor that a run has kept."""
+    layout, actions = ObservationLayout(env.observation_space), ActionLayout(env.action_space)
+    networks = ActorCritic.of(
+        layout.size,
+        actions,
+        hidden=(8,),
+        activation="tanh",
+        log_std=0.0,
+        rng=np.random.default_rng(0),
+    )
+    kept = state.arrays
+    networks.values[:] = kept["best_values"]
+    scaling = Scaling(actions, kept["best_mean"], kept["best_std"])
+    row = np.zeros((1, layout.size), np.float32)
+    layout.write_all([observation], row, [0])
+    outputs = networks.actor.forward(scaling.inputs(row))
+    return scaling.actions(networks.distribution.mode(outputs))[0]

@@ -8,14 +8,14 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
 from robot_learning.learning.reinforcement.segments import SegmentCollector
-from robot_learning.learning.reinforcement.stepping import Stepper
+from robot_learning.learning.reinforcement.vector_stepper import VectorStepper
 
 STEPS = 35
 
 
 @pytest.mark.parametrize("mode", list(AutoresetMode))
 def test_a_step_that_only_begins_an_episode_does_not_count(mode: AutoresetMode, endless: Any):
-    stepper = Stepper(SyncVectorEnv([endless] * 2, autoreset_mode=mode))
+    stepper = VectorStepper(SyncVectorEnv([endless] * 2, autoreset_mode=mode))
     rng = np.random.default_rng(0)
     size = stepper.observations.size
     networks = ActorCritic.of(
