@@ -15,6 +15,7 @@ from robot_learning.cli.interactive.rl_plot import drawing, save_plot
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.imitation.rollout import OWN_IDS
+from robot_learning.learning.preferences.learned_reward import load_reward
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.remarks import remarks
 from robot_learning.learning.reinforcement.state import RunState
@@ -68,17 +69,27 @@ def study_of(arguments: argparse.Namespace) -> ReinforcementStudy:
     """
     name = folder_name(arguments.env)
     given = parse_overrides(arguments.env_set)
-    config, own = config_of(arguments), dict[str, Any]()
-    if arguments.env.startswith(OWN_IDS):
-        own = {**OWN_ARGUMENTS, "discount": config.discount}
+    config = config_of(arguments)
     return ReinforcementStudy(
         config=config,
         env=arguments.env,
-        env_kwargs={**own, **given},
+        env_kwargs=environment_arguments(arguments.env, given, config.discount),
         folder=arguments.out or Path("runs") / f"{arguments.algorithm}-{name}",
         seeds=tuple(range(arguments.seed, arguments.seed + arguments.seeds)),
         jobs=arguments.jobs,
     )
+
+
+def environment_arguments(env: str, given: Mapping[str, Any], discount: float) -> dict[str, Any]:
+    """The arguments of an environment: those given, before those that this package's tasks get.
+
+    Args:
+        env: id of the environment.
+        given: arguments that the user gave.
+        discount: discount γ of the run, which a shaped reward uses.
+    """
+    own = {**OWN_ARGUMENTS, "discount": discount} if env.startswith(OWN_IDS) else {}
+    return {**own, **given}
 
 
 def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
@@ -93,7 +104,12 @@ def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
         "envs": arguments.envs,
         "reinforce.signal": arguments.signal,
         "reinforce.baseline": arguments.baseline,
+        "preference.reward": str(arguments.reward) if arguments.reward else None,
+        "preference.near": str(arguments.near) if arguments.near else None,
     }
+    if arguments.reward:
+        # Before a process for each seed finds the same.
+        load_reward(arguments.reward)
     values = {name: value for name, value in given.items() if value is not None}
     settings = parse_overrides(arguments.set)
     _refuse_idle(arguments, settings)
@@ -142,6 +158,8 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
     episodes = study.config.evaluation.final_episodes
     if episodes:
         found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
+    if study.config.preference.reward:
+        found.append("policies were chosen by the learned return; returns are the environment's")
     folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
     found.append(f"policies: {folders}/best; figures: {folders}/metrics.csv, tensorboard/")
     return found

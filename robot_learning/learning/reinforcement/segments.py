@@ -169,7 +169,7 @@ class _Collecting:
         self._stepper, self._running, self._restart = stepper, running, restart
         self._networks, self._scaling, self._rng = networks, scaling, rng
         self._columns: dict[str, list[Any]] = {}
-        self._cut: list[tuple[int, int, Float32Array]] = []
+        self._ends: list[tuple[int, int, Float32Array]] = []
         self._outcomes: list[tuple[float, int, float]] = []
 
     def run(self, steps: int) -> Segment:
@@ -189,11 +189,11 @@ class _Collecting:
         )
 
     def _next_values(self, values: FloatArray) -> FloatArray:
-        """(T, N) values of the true successors, also where an episode was cut off."""
+        """(T, N) values of the true successors, also where an episode ended."""
         found = np.concatenate([values[1:], self._value(self._stepper.rows)[None]])
-        if self._cut:
-            reached = self._value(np.array([row for _, _, row in self._cut]))
-            for (step, slot, _), value in zip(self._cut, reached, strict=True):
+        if self._ends:
+            reached = self._value(np.array([row for _, _, row in self._ends]))
+            for (step, slot, _), value in zip(self._ends, reached, strict=True):
                 found[step, slot] = value
         return found
 
@@ -224,8 +224,7 @@ class _Collecting:
         self._running.add(actions, step.rewards, step.is_transition)
         ended = np.flatnonzero(step.ended).tolist()
         for slot in ended:
-            if step.truncated[slot]:
-                self._cut.append((number, slot, step.successors[slot].copy()))
+            self._ends.append((number, slot, step.successors[slot].copy()))
             self._outcomes.append((*self._running.end(slot), float(step.success[slot])))
         self._restart(ended)
 

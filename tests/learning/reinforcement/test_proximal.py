@@ -181,7 +181,8 @@ def test_single_precision_agrees_to_a_hundred_thousandth() -> None:
     rows = rows_of(double)
     settings = PpoConfig(entropy_weight=0.01)
     surrogate_gradient(double, rows, settings, CLIP)
-    narrow = Rows(*(getattr(rows, name).astype(np.float32) for name in Rows.__dataclass_fields__))
+    columns = (getattr(rows, name) for name in Rows.__dataclass_fields__)
+    narrow = Rows(*(None if each is None else each.astype(np.float32) for each in columns))
     surrogate_gradient(single, narrow, settings, CLIP)
     np.testing.assert_allclose(single.gradient, double.gradient, atol=1e-5)
 
