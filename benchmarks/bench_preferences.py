@@ -6,8 +6,8 @@ Segments of random behaviour are ranked four at a time by their true return, wit
 under which two in five comparisons are ties. Policies: PPO learns from the fitted reward and from
 the true one with the same settings; the figure is how much of the way from a random policy to that
 of the true reward it comes. Likelihoods: rewards are fitted in three ways to the same rankings and
-asked about 300 others. Each part of a result is kept in results/preferences/, and a stopped run
-goes on.
+asked about 300 others, of other segments. Each part of a result is kept in results/preferences/,
+and a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class Case:
     Attributes:
         env: id of the environment.
         arguments: arguments of the environment.
+        judged: arguments of the environment by whose return a script ranks.
         steps: steps of a run of PPO.
         settings: other settings of it.
         length: steps of a segment.
@@ -59,6 +60,7 @@ class Case:
 
     env: str
     arguments: Json
+    judged: Json
     steps: int
     settings: Json
     length: int
@@ -68,13 +70,16 @@ CASES = {
     "Pendulum": Case(
         "Pendulum-v1",
         {},
+        {},
         100_000,
         {"discount": 0.9, "ppo.learning_rate": 1e-3},
         25,
     ),
+    # Who looks on says which one is nearer to the goal, which is the dense reward.
     "Reach": Case(
         "robot_learning/Reach-v0",
         {"reward": "shaped", "actions": "increments", "control_rate_hz": 20.0, "discount": 0.99},
+        {"reward": "dense", "actions": "increments", "control_rate_hz": 20.0},
         100_000,
         {"ppo.learning_rate": 1e-3},
         15,
@@ -86,7 +91,7 @@ def segments_of(case: Case, seed: int, episodes: int) -> Segments:
     """Segments of random behaviour."""
     return collect_segments(
         case.env,
-        case.arguments,
+        case.judged,
         [Driver(None)],
         episodes=episodes,
         length=case.length,
@@ -111,7 +116,7 @@ def rankings_of(segments: Segments, numbers: Sequence[int], seed: int) -> list[R
 
 def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
     """Returns of the policies of the fitted and of the true reward, and of random actions."""
-    segments = segments_of(case, seed, 20 if quick else 150)
+    segments = segments_of(case, seed, 20 if quick else 40)
     rankings = rankings_of(segments, range(RANKINGS), seed)
     begin_s = time.perf_counter()
     fit = fit_reward(segments, rankings, FitConfig(seed=seed))
@@ -149,17 +154,14 @@ def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
 
 def likelihoods(case: Case, seed: int, quick: bool) -> Json:
     """Mean log-likelihoods of the better one in other rankings, by the way of taking ties."""
-    segments = segments_of(case, seed, 20 if quick else 150)
-    rankings = rankings_of(segments, range(RANKINGS + OTHERS), seed)
-    others = Comparisons.of(rankings[RANKINGS:])
+    segments, other = (segments_of(case, each, 20 if quick else 40) for each in (seed, seed + 500))
+    rankings = rankings_of(segments, range(RANKINGS), seed)
+    others = Comparisons.of(rankings_of(other, range(OTHERS), seed))
     found: Json = {}
     for ties in WAYS:
-        reward = fit_reward(
-            segments,
-            rankings[:RANKINGS],
-            FitConfig(ties=ties, seed=seed),  # type: ignore[arg-type]
-        ).reward
-        better = conditional(probabilities(reward, segments, others))[others.decided]
+        config = FitConfig(ties=ties, seed=seed)  # type: ignore[arg-type]
+        reward = fit_reward(segments, rankings, config).reward
+        better = conditional(probabilities(reward, other, others))[others.decided]
         found[ties] = float(np.log(better).mean())
         found[f"{ties}_accuracy"] = float((better > 0.5).mean())
     return found

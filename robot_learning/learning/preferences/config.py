@@ -35,10 +35,10 @@ class FitConfig:
 
     ties: Literal["davidson", "rao-kupper", "half-win", "drop"] = "davidson"
     members: AtLeast1 = 5
-    hidden: tuple[AtLeast1, ...] = (64, 64)
-    steps: AtLeast1 = 400
+    hidden: tuple[AtLeast1, ...] = (32, 32)
+    steps: AtLeast1 = 300
     patience: AtLeast1 = 60
-    learning_rate: Positive = 3e-3
+    learning_rate: Positive = 1e-2
     weight_decay: NotNegative = 0.1
     held_out: TrueShare = 0.2
     seed: AtLeast0 = 0
