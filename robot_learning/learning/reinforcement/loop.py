@@ -175,8 +175,9 @@ class _Run:
         self._write(result)
 
     def _parted(self) -> bool:
-        """Whether the learned reward has parted from the true one."""
-        return bool(parting(self._state.results, self._config.preference.window))
+        """Whether the learned reward has parted from the true one; not before a policy is kept."""
+        is_kept = self._state.best_return is not None
+        return is_kept and bool(parting(self._state.results, self._config.preference.window))
 
     def _judged(self, steps: int) -> tuple[float | None, float | None]:
         """The mean greedy return and the learned one, where an evaluation is due."""

@@ -22,7 +22,7 @@ from robot_learning.learning.preferences.ranking_file import offered
 from robot_learning.learning.preferences.rankings import Ranking
 from robot_learning.learning.preferences.segments import Segments
 
-QUICK = {"members": 3, "hidden": (16,), "steps": 150, "learning_rate": 1e-2}
+QUICK = {"members": 3, "hidden": (16,), "steps": 100, "learning_rate": 1e-2}
 
 
 def rankings_of(segments: Segments, count: int, band: float = 0.1) -> list[Ranking]:

@@ -133,7 +133,7 @@ def endless() -> type[Endless]:
     return Endless
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def corridor() -> type[Corridor]:
     return Corridor
 

@@ -13,11 +13,12 @@ from robot_learning.learning.preferences.columns import Columns
 from robot_learning.learning.preferences.config import FitConfig
 from robot_learning.learning.preferences.fitting import fit_reward
 from robot_learning.learning.preferences.judging import ranked_by_return
-from robot_learning.learning.preferences.learned_reward import load_reward, save_reward
+from robot_learning.learning.preferences.learned_reward import LearnedReward, save_reward
 from robot_learning.learning.preferences.ranking_file import offered
 from robot_learning.learning.preferences.segments import Segments
 from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
+from robot_learning.learning.reinforcement.remarks import remarks
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.learning.reinforcement.state import load
 from robot_learning.policies.trained_policy import load_policy
@@ -32,15 +33,21 @@ def collected(env: Any, drivers: tuple[Driver, ...] = (Driver(None),), **changed
     return collect_segments(env, {}, drivers, **settings)
 
 
-@pytest.fixture
-def fitted(tmp_path: Path, corridor: Any) -> Path:
-    """A folder with a reward that was fitted to random rollouts."""
+@pytest.fixture(scope="module")
+def reward(corridor: Any) -> LearnedReward:
+    """A reward that was fitted to random rollouts."""
     segments = collected(corridor)
     returns = segments.returns()
     drawn = [offered(segments.names, number, 4, 0) for number in range(40)]
     rankings = [ranked_by_return(n, returns[[int(name) for name in n]], 0.2) for n in drawn]
     config = FitConfig(members=2, hidden=(16,), steps=100, learning_rate=1e-2)
-    save_reward(tmp_path / "fitted", fit_reward(segments, rankings, config).reward, {})
+    return fit_reward(segments, rankings, config).reward
+
+
+@pytest.fixture
+def fitted(tmp_path: Path, reward: LearnedReward) -> Path:
+    """A folder with that reward."""
+    save_reward(tmp_path / "fitted", reward, {})
     return tmp_path / "fitted"
 
 
@@ -117,6 +124,22 @@ def test_a_run_learns_from_the_fitted_reward_and_reports_the_true_one(
     assert "reward_digest" in state.identity and state.final is not None
 
 
+def test_a_run_whose_learned_reward_parts_from_the_true_one_stops_and_says_so(
+    tmp_path: Path, corridor: Any, quick: ReinforcementConfig, reward: LearnedReward
+) -> None:
+    fitted = tmp_path / "turned"
+    # Away from the goal is better.
+    save_reward(fitted, replace(reward, scale=-reward.scale), {})
+    values = {"steps": 30_000, "ppo.learning_rate": 1e-2, "evaluation.times": 60}
+    config = learning(quick, fitted, window=5).with_values(values)
+    state = run_reinforcement(config, tmp_path / "run", env=corridor)
+    assert state.step < 30_000 and state.final is not None
+    (said,) = [line for line in remarks(state) if line.startswith("stopped: ")]
+    assert "the learned return rose by" in said and "--set preference.window=0" in said
+    step = state.step
+    assert run_reinforcement(config, tmp_path / "run", env=corridor, resume=True).step == step
+
+
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     tmp_path: Path, corridor: Any, quick: ReinforcementConfig, fitted: Path
 ) -> None:
@@ -170,9 +193,11 @@ def test_a_policy_that_cannot_be_stayed_near_to_is_refused(
 
 
 def test_the_reward_that_is_learned_from_is_that_of_the_rows(
-    corridor: Any, quick: ReinforcementConfig, fitted: Path, make_judged: Callable[..., Any]
+    corridor: Any,
+    quick: ReinforcementConfig,
+    reward: LearnedReward,
+    make_judged: Callable[..., Any],
 ) -> None:
-    reward, _ = load_reward(fitted)
     segment, judged, figures = make_judged(corridor, quick, reward)
     actions = np.clip(segment.drawn * 0.5, -0.5, 0.5)
     expected = reward.rewards(segment.observations[2], actions[2].astype(np.float32), 0.5)
