@@ -2,8 +2,9 @@
 
 python benchmarks/bench_preferences.py [--quick] [--seeds 5] [--part policies|likelihoods]
 
-Segments of random behaviour are ranked four at a time by their true return, with a band of ties
-under which two in five comparisons are ties. Policies: PPO learns from the fitted reward and from
+Segments are ranked four at a time by their true return, with a band of ties under which two in five
+comparisons are ties: of random behaviour on Pendulum, of the true reward's policy with random
+actions mixed in on Reach. Policies: PPO learns from the fitted reward and from
 the true one with the same settings; the figure is how much of the way from a random policy to that
 of the true reward it comes. Likelihoods: rewards are fitted in three ways to the same rankings and
 asked about 300 others, of other segments. Each part of a result is kept in results/preferences/,
@@ -38,6 +39,7 @@ from robot_learning.learning.preferences.segments import Segments
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
+from robot_learning.policies.trained_policy import load_policy
 
 RANKINGS, OTHERS, RANKED, TIES = 150, 300, 4, 0.4
 WAYS = ("davidson", "half-win", "drop")
@@ -56,6 +58,9 @@ class Case:
         steps: steps of a run of PPO.
         settings: other settings of it.
         length: steps of a segment.
+        episodes: episodes that segments are cut from.
+        mixed: shares of random actions that are mixed into the actions of the true reward's policy,
+            whose segments are ranked; none for random behaviour alone.
     """
 
     env: str
@@ -64,6 +69,8 @@ class Case:
     steps: int
     settings: Json
     length: int
+    episodes: int
+    mixed: tuple[float, ...] = ()
 
 
 CASES = {
@@ -74,6 +81,7 @@ CASES = {
         100_000,
         {"discount": 0.9, "ppo.learning_rate": 1e-3},
         25,
+        40,
     ),
     # Who looks on says which one is nearer to the goal, which is the dense reward.
     "Reach": Case(
@@ -82,18 +90,22 @@ CASES = {
         {"reward": "dense", "actions": "increments", "control_rate_hz": 20.0},
         100_000,
         {"ppo.learning_rate": 1e-3},
-        15,
+        10,
+        150,
+        (0.0, 0.3, 0.6, 1.0),
     ),
 }
 
 
-def segments_of(case: Case, seed: int, episodes: int) -> Segments:
-    """Segments of random behaviour."""
+def segments_of(
+    case: Case, seed: int, episodes: int, drivers: Sequence[Driver] = (Driver(None),)
+) -> Segments:
+    """Segments of as many episodes, of random behaviour or of other drivers."""
     return collect_segments(
         case.env,
         case.judged,
-        [Driver(None)],
-        episodes=episodes,
+        drivers,
+        episodes=episodes // len(drivers),
         length=case.length,
         per_episode=4,
         seed=seed,
@@ -116,24 +128,29 @@ def rankings_of(segments: Segments, numbers: Sequence[int], seed: int) -> list[R
 
 def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
     """Returns of the policies of the fitted and of the true reward, and of random actions."""
-    segments = segments_of(case, seed, 20 if quick else 40)
-    rankings = rankings_of(segments, range(RANKINGS), seed)
-    begin_s = time.perf_counter()
-    fit = fit_reward(segments, rankings, FitConfig(seed=seed))
-    fit_s = time.perf_counter() - begin_s
-    save_reward(folder / "fitted", fit.reward, {})
     steps = 4_000 if quick else case.steps
     common = {"steps": steps, "seed": seed, **case.settings, "evaluation.final_episodes": 50}
     config = ReinforcementConfig().with_values(common)
-    learned = config.with_values({"preference.reward": str(folder / "fitted")})
     found: Json = {}
-    for name, settings in (("true", config), ("learned", learned)):
+
+    def run(name: str, settings: ReinforcementConfig) -> None:
         state = run_reinforcement(
             settings, folder / name, env=case.env, env_kwargs=case.arguments, resume=True
         )
         assert state.final is not None  # noqa: S101 (episodes are asked for)
         found[name], found[f"{name}_success"] = state.final.return_mean, state.final.success
         found[f"{name}_steps"] = state.step
+
+    run("true", config)
+    policy = load_policy(folder / "true") if case.mixed else None
+    drivers = [Driver(policy, share) for share in case.mixed] or [Driver(None)]
+    segments = segments_of(case, seed, 20 if quick else case.episodes, drivers)
+    rankings = rankings_of(segments, range(RANKINGS), seed)
+    begin_s = time.process_time()
+    fit = fit_reward(segments, rankings, FitConfig(seed=seed))
+    fit_s = time.process_time() - begin_s
+    save_reward(folder / "fitted", fit.reward, {})
+    run("learned", config.with_values({"preference.reward": str(folder / "fitted")}))
     whole = collect_segments(
         case.env,
         case.arguments,

@@ -96,7 +96,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
     "prefer fit": (
         "prefer fit runs/prefer",
-        "prefer fit runs/prefer --ties half-win --out runs/prefer-half-win",
+        "prefer fit runs/prefer runs/prefer-2 --ties rao-kupper --out runs/both",
     ),
     "ccil": (
         "ccil data/lift --into data/lift-ccil",

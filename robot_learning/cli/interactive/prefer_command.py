@@ -159,6 +159,13 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
 def _add_fit(parser: argparse.ArgumentParser) -> None:
     _add_folder(parser)
     parser.add_argument(
+        "more",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders whose rankings are added, as those of a second round",
+    )
+    parser.add_argument(
         "--ties",
         choices=TIES,
         default=TIES[0],
@@ -174,6 +181,6 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the fit")
     parser.add_argument(
-        "--out", type=Path, help="folder that the reward is written to (default: the same folder)"
+        "--out", type=Path, help="folder that the reward is written to (default: the first folder)"
     )
     parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_fit", "fit"))

@@ -13,6 +13,7 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.decoding import decode
 from robot_learning.learning.preferences.config import FitConfig
 from robot_learning.learning.preferences.fitting import Fit, fit_reward
+from robot_learning.learning.preferences.joining import Ranked, joined
 from robot_learning.learning.preferences.learned_reward import save_reward
 from robot_learning.learning.preferences.ranking_file import RankingFile
 from robot_learning.learning.preferences.segments import load_segments
@@ -25,11 +26,10 @@ def fit(arguments: argparse.Namespace) -> int:
     Raises:
         RobotLearningError: an option, the segments or the rankings are wrong.
     """
-    folder: Path = arguments.folder
+    folders: list[Path] = [arguments.folder, *arguments.more]
     given = {"ties": arguments.ties, "seed": arguments.seed, **parse_overrides(arguments.set)}
     config = decode({**FitConfig().to_plain(), **given}, FitConfig)
-    segments = load_segments(folder)
-    rankings = RankingFile(folder, segments.names).rankings
+    segments, rankings = joined([_ranked(folder) for folder in folders])
     with progress_bar("fitting", "step") as show:
         found = fit_reward(segments, rankings, config, show)
     facts = {
@@ -37,13 +37,18 @@ def fit(arguments: argparse.Namespace) -> int:
         "rankings": found.trained,
         "held_out": asdict(found.held_out),
     }
-    path = save_reward(arguments.out or folder, found.reward, facts)
+    path = save_reward(arguments.out or folders[0], found.reward, facts)
     _show(make_console(), found)
     print(
         f"reward: {path}; next: robot-learning rl ppo --env "
         f"{segments.scene.env or 'ID'} --reward {path.parent}"
     )
     return 0
+
+
+def _ranked(folder: Path) -> Ranked:
+    segments = load_segments(folder)
+    return segments, RankingFile(folder, segments.names).rankings
 
 
 def _show(console: Console, found: Fit) -> None:

@@ -11,6 +11,7 @@ from robot_learning.learning.preferences.comparisons import Comparisons, held_ou
 from robot_learning.learning.preferences.config import FitConfig
 from robot_learning.learning.preferences.fitting import Fit, fit_reward
 from robot_learning.learning.preferences.held_out import probabilities, raw_returns
+from robot_learning.learning.preferences.joining import joined
 from robot_learning.learning.preferences.judging import band_of, ranked_by_return
 from robot_learning.learning.preferences.learned_reward import (
     REWARD_NAME,
@@ -83,6 +84,17 @@ def test_under_a_reward_that_is_constant_the_better_one_is_a_guess_at_any_length
         comparisons = Comparisons.of([Ranking.parse("0 > 1 > 2 = 3")])
         found = probabilities(nothing, segments, comparisons)
         np.testing.assert_allclose(found, 1 / 3)
+
+
+def test_rankings_of_several_folders_are_joined(make_segments: Callable[..., Segments]) -> None:
+    one, two = make_segments(count=3), make_segments(count=4, seed=1)
+    given = [Ranking.parse("0 > 2"), Ranking.parse("1 = 3 > 0")]
+    segments, rankings = joined([(one, given[:1]), (two, given[1:])])
+    assert len(segments) == 7 and list(map(str, rankings)) == ["0 > 2", "4 = 6 > 3"]
+    np.testing.assert_array_equal(segments.observations[4], two.observations[1])
+    assert segments.origins.seeds[segments.origins.episode[4]] == two.origins.seeds[1]
+    with pytest.raises(ConfigurationError, match="8 steps in the first folder and 5 in another"):
+        joined([(one, []), (make_segments(count=3, length=5), [])])
 
 
 def test_whole_rankings_are_held_out() -> None:
