@@ -14,6 +14,7 @@ from robot_learning.core.decoding import decode
 from robot_learning.core.errors import ConfigurationError
 
 Float32Array = npt.NDArray[np.float32]
+_SAME = "what was ranked and what is learned are of the same spaces"
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,13 @@ class Columns:
             actions = (actions == np.arange(self.choices)).astype(np.float32)
         return np.concatenate([observations, actions], axis=-1, dtype=np.float32)
 
-    def refuse_other(self, other: Columns, what: str) -> None:
+    def refuse_other(self, other: Columns, what: str, there: str = "the environment") -> None:
         """Refuse spaces that are not these.
 
         Args:
             other: the other spaces.
             what: what has these here, for the error.
+            there: what has the others.
 
         Raises:
             ConfigurationError: they differ; the text names the first difference.
@@ -61,18 +63,16 @@ class Columns:
             mine, found = self.observed.get(name, 0), other.observed.get(name, 0)
             if mine != found:
                 raise ConfigurationError(
-                    f"{what} was made for {name} of {_size(mine)}, the environment has "
-                    f"{_size(found)}; collect and rank segments of this environment"
+                    f"{what} has {name} of {_size(mine)}, {there} has {_size(found)}; {_SAME}"
                 )
         if list(self.observed) != list(other.observed):
             raise ConfigurationError(
-                f"{what} was made for observations in the order {', '.join(self.observed)}, the "
-                f"environment has {', '.join(other.observed)}"
+                f"{what} has observations in the order {', '.join(self.observed)}, {there} has "
+                f"{', '.join(other.observed)}"
             )
         if (self.action, self.choices) != (other.action, other.choices):
             raise ConfigurationError(
-                f"{what} was made for {self.action_text}, the environment has "
-                f"{other.action_text}; collect and rank segments of this environment"
+                f"{what} has {self.action_text}, {there} has {other.action_text}; {_SAME}"
             )
 
     @property

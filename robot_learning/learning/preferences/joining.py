@@ -24,7 +24,7 @@ def joined(parts: Sequence[Ranked]) -> Ranked:
     """
     first = parts[0][0]
     for segments, _ in parts[1:]:
-        first.columns.refuse_other(segments.columns, "the first folder")
+        first.columns.refuse_other(segments.columns, "the first folder", "another one")
         if segments.length != first.length:
             raise ConfigurationError(
                 f"the segments have {first.length} steps in the first folder and {segments.length} "

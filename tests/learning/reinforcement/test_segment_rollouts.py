@@ -176,7 +176,7 @@ def test_a_policy_is_pulled_to_the_one_that_it_is_to_be_near_to(
 def test_a_reward_of_other_spaces_is_refused_before_anything_is_written(
     tmp_path: Path, balance: Any, quick: ReinforcementConfig, fitted: Path
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"--reward .* obs/place of 1 number, the env"):
+    with pytest.raises(ConfigurationError, match=r"--reward .* has obs/place of 1 number, the env"):
         run_reinforcement(learning(quick, fitted), tmp_path / "run", env=balance)
     assert not (tmp_path / "run" / "state.npz").exists()
     with pytest.raises(ConfigurationError, match="PPO alone learns from a fitted reward"):
