@@ -4,11 +4,11 @@ python benchmarks/bench_preferences.py [--quick] [--seeds 5] [--part policies|li
 
 Segments are ranked four at a time by their true return, with a band of ties under which two in five
 comparisons are ties: of random behaviour on Pendulum, of the true reward's policy with random
-actions mixed in on Reach. Policies: PPO learns from the fitted reward and from
-the true one with the same settings; the figure is how much of the way from a random policy to that
-of the true reward it comes. Likelihoods: rewards are fitted in three ways to the same rankings and
-asked about 300 others, of other segments. Each part of a result is kept in results/preferences/,
-and a stopped run goes on.
+actions mixed in on Reach, near to which a third policy learns. Policies: PPO learns from the fitted
+reward and from the true one with the same settings; the figure is how much of the way from a random
+policy to that of the true reward it comes. Likelihoods: rewards are fitted in three ways to the
+same rankings and asked about 300 others, of other segments. Each part of a result is kept in
+results/preferences/, and a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.policies.trained_policy import load_policy
 
-RANKINGS, OTHERS, RANKED, TIES = 150, 300, 4, 0.4
+RANKINGS, OTHERS, RANKED, TIES, NEAR_KL = 150, 300, 4, 0.4, 0.2
 WAYS = ("davidson", "half-win", "drop")
 RESAMPLES = 20_000
 Json = dict[str, Any]
@@ -150,7 +150,11 @@ def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
     fit = fit_reward(segments, rankings, FitConfig(seed=seed))
     fit_s = time.process_time() - begin_s
     save_reward(folder / "fitted", fit.reward, {})
-    run("learned", config.with_values({"preference.reward": str(folder / "fitted")}))
+    learned = config.with_values({"preference.reward": str(folder / "fitted")})
+    run("learned", learned)
+    if case.mixed:
+        leash = {"preference.near": str(folder / "true"), "preference.near_kl": NEAR_KL}
+        run("near", learned.with_values(leash))
     whole = collect_segments(
         case.env,
         case.arguments,
@@ -214,10 +218,12 @@ def policy_rows(name: str, found: Sequence[Json]) -> list[Row]:
         (each["learned"] - each["random"]) / (each["true"] - each["random"]) for each in found
     ]
     rows = [Row(f"{name}: share of the true reward's return", interval(shares), "", ">= 0.9")]
-    for kind in ("random", "true", "learned"):
+    for kind in ("random", "true", "learned", "near"):
+        if kind not in found[0]:
+            continue
         rows.append(Row(f"{name}: return, {kind}", interval([each[kind] for each in found]), ""))
     if found[0]["learned_success"] is not None:
-        for kind in ("true", "learned"):
+        for kind in ("true", "learned", "near"):
             shares = [each[f"{kind}_success"] for each in found]
             rows.append(Row(f"{name}: success, {kind}", interval(shares), ""))
     rows.append(Row(f"{name}: fit", interval([each["fit_s"] for each in found]), "s"))

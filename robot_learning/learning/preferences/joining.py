@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.preferences.rankings import Ranking
 from robot_learning.learning.preferences.segments import Origins, Segments
@@ -27,8 +28,8 @@ def joined(parts: Sequence[Ranked]) -> Ranked:
         first.columns.refuse_other(segments.columns, "the first folder", "another one")
         if segments.length != first.length:
             raise ConfigurationError(
-                f"the segments have {first.length} steps in the first folder and {segments.length} "
-                "in another one; collect with the same --length"
+                f"the segments have {amount(first.length, 'step')} in the first folder and "
+                f"{segments.length} in another one; collect with the same --length"
             )
     rankings, offset = list[Ranking](), 0
     for segments, ranked in parts:
