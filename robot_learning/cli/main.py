@@ -96,6 +96,10 @@ COMMANDS: Mapping[str, Command] = {
         "interactive.rl_command",
         "learn from rewards in any gymnasium environment: REINFORCE, PPO",
     ),
+    "prefer": Command(
+        "interactive.prefer_command",
+        "learn a reward from rankings of short segments, by a person or a script",
+    ),
     "gate": Command(
         "policies.gate_command",
         "find the thresholds of disagreement and risk above which an ensemble asks for help",

@@ -62,6 +62,10 @@ class DeterministicPolicy(Policy):
         outputs = self._outputs(observation)
         return outputs.argmax(-1) if self.spec.discrete_actions else self.to_actions(outputs)
 
+    def logits(self, observation: TensorBatch) -> Tensor:
+        """Logits of the choices (B, T_a, choices), of a policy that has choices."""
+        return self._outputs(observation)
+
     def _outputs(
         self,
         observation: TensorBatch,

@@ -83,6 +83,20 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "rl ppo": (
         "rl ppo --env Hopper-v5 --steps 1000000 --seeds 3 --plot hopper.png",
         "rl ppo --env Pendulum-v1 --set discount=0.9 --out runs/pendulum",
+        "rl ppo --env Pendulum-v1 --reward runs/prefer --near runs/demonstrations",
+    ),
+    "prefer": ("prefer rank runs/prefer",),
+    "prefer collect": (
+        "prefer collect runs/prefer --env Pendulum-v1 --policy runs/pendulum/seed_0",
+        "prefer collect runs/prefer --dataset data/lift --length 40",
+    ),
+    "prefer rank": (
+        "prefer rank runs/prefer --rankings 150",
+        "prefer rank runs/prefer --judge return --tie-band 0.05",
+    ),
+    "prefer fit": (
+        "prefer fit runs/prefer",
+        "prefer fit runs/prefer runs/prefer-2 --ties rao-kupper --out runs/both",
     ),
     "ccil": (
         "ccil data/lift --into data/lift-ccil",

@@ -41,6 +41,21 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Take several gradient steps on the same rows, as far as the policy stays near "
         "the one that collected them.",
     )
+    ppo.add_argument(
+        "--reward",
+        type=Path,
+        metavar="FOLDER",
+        help="learn from the reward that `prefer fit` left in this folder; that of the environment "
+        "is only reported (default: the environment's)",
+    )
+    ppo.add_argument(
+        "--near",
+        type=Path,
+        metavar="FOLDER",
+        help="stay near to the policy of this run or checkpoint, trained on demonstrations "
+        "(default: near to none)",
+    )
+    reinforce.set_defaults(reward=None, near=None)
     ppo.set_defaults(signal=None, baseline=None)
     for algorithm in (reinforce, ppo):
         _add_options(algorithm)

@@ -14,6 +14,7 @@ from robot_learning.cli.interactive.imitation_run import folder_name
 from robot_learning.cli.interactive.rl_plot import drawing, save_plot
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.learning.preferences.learned_reward import load_reward
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.own_tasks import task_arguments
 from robot_learning.learning.reinforcement.remarks import remarks
@@ -95,7 +96,12 @@ def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
         "envs": arguments.envs,
         "reinforce.signal": arguments.signal,
         "reinforce.baseline": arguments.baseline,
+        "preference.reward": str(arguments.reward) if arguments.reward else None,
+        "preference.near": str(arguments.near) if arguments.near else None,
     }
+    if arguments.reward:
+        # Before a process for each seed finds the same.
+        load_reward(arguments.reward)
     values = {name: value for name, value in given.items() if value is not None}
     settings = parse_overrides(arguments.set)
     _refuse_idle(arguments, settings)
@@ -144,6 +150,8 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
     episodes = study.config.evaluation.final_episodes
     if episodes:
         found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
+    if study.config.preference.reward:
+        found.append("policies were chosen by the learned return; returns are the environment's")
     folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
     found.append(f"policies: {folders}/best; figures: {folders}/metrics.csv, tensorboard/")
     return found

@@ -36,12 +36,12 @@ class Likelihood(Protocol):
     def __call__(
         self, difference: torch.Tensor, outcome: torch.Tensor, tie: torch.Tensor
     ) -> torch.Tensor:
-        """(N,) log-likelihoods.
+        """(..., N) log-likelihoods.
 
         Args:
-            difference: (N,) return of the first segment less that of the second.
-            outcome: (N,) int64 values of `Outcome`.
-            tie: () learnt parameter of ties, any real number; Bradley-Terry ignores it.
+            difference: (..., N) return of the first segment less that of the second.
+            outcome: (..., N) int64 values of `Outcome`.
+            tie: () or (..., 1) learnt parameter of ties, any real number; Bradley-Terry ignores it.
         """
         ...
 
@@ -76,11 +76,11 @@ def half_win(difference: torch.Tensor, outcome: torch.Tensor, tie: torch.Tensor)
 
 LIKELIHOODS: Mapping[str, Likelihood] = {
     "davidson": davidson,
-    "rao_kupper": rao_kupper,
-    "half_win": half_win,
-    "ties_dropped": ties_dropped,
+    "rao-kupper": rao_kupper,
+    "half-win": half_win,
+    "drop": ties_dropped,
 }
-"""By the name that settings use."""
+"""By the name that settings and the command line use."""
 
 
 def _bradley_terry(

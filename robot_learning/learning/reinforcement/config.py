@@ -105,6 +105,38 @@ class PpoConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PreferenceConfig:
+    """PPO against a reward that was fitted to rankings, and near a policy of demonstrations.
+
+    Attributes:
+        reward: folder in which `prefer fit` left a reward, which takes the place of the
+            environment's; empty for the environment's own. The policy that is kept is then chosen
+            by the learned return, and the true one is only reported.
+        caution: how much less a step is worth where the networks of the reward disagree, in their
+            standard deviations.
+        ends: what the end of an episode means under a learned reward: it may `go_on` in the value
+            of the state that was reached, as rankings of equally long segments say nothing about
+            ends, or be the `end`, after which nothing is worth anything.
+        window: number of iterations in each half of the watch on the learned reward, which ends a
+            run (see `reward_watch`); 0 for no watch.
+        near: folder of the checkpoint of a policy to stay near to; empty for none.
+        near_kl: KL divergence from that policy that is aimed at, in nats per step.
+        near_weight: first weight β of the divergence in the loss, which is adapted to the target.
+        smallest_std: smallest standard deviation of that policy's normalised actions; smaller ones
+            are raised to it.
+    """
+
+    reward: str = ""
+    caution: NotNegative = 0.5
+    ends: Literal["go_on", "end"] = "go_on"
+    window: AtLeast0 = 10
+    near: str = ""
+    near_kl: Positive = 0.5
+    near_weight: Positive = 1.0
+    smallest_std: Positive = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
     """How the policy that is kept is chosen and measured; its steps do not count.
 
@@ -138,7 +170,7 @@ class ReinforcementConfig:
             deviation, and cut at 10 deviations. The checkpoint carries both.
         scale_rewards: whether rewards are divided by the running deviation of the discounted
             return, and cut at 10. Figures are of the rewards as they are.
-        reinforce, ppo, evaluation: nested settings, see their classes.
+        reinforce, ppo, preference, evaluation: nested settings, see their classes.
     """
 
     algorithm: Algorithm = "ppo"
@@ -153,16 +185,22 @@ class ReinforcementConfig:
     scale_rewards: bool = True
     reinforce: ReinforceConfig = field(default_factory=ReinforceConfig)
     ppo: PpoConfig = field(default_factory=PpoConfig)
+    preference: PreferenceConfig = field(default_factory=PreferenceConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def __post_init__(self) -> None:
         check(self)
-        for name in ("reinforce", "ppo", "evaluation"):
+        for name in ("reinforce", "ppo", "preference", "evaluation"):
             check(getattr(self, name), name)
         low, high = LOG_STD_BOUNDS
         if not low <= self.log_std <= high:
             raise ConfigurationError(
                 f"log_std: expected at least {low:g} and at most {high:g}, found {self.log_std:g}"
+            )
+        if self.algorithm != "ppo" and (self.preference.reward or self.preference.near):
+            raise ConfigurationError(
+                "preference.reward and preference.near: PPO alone learns from a fitted reward or "
+                "near a policy; give algorithm=ppo"
             )
         is_learned = self.reinforce.baseline == "learned"
         if self.reinforce.truncation == "bootstrap" and not is_learned:
@@ -227,6 +265,11 @@ class IterationResult:
         learning_rate: learning rate of the iteration.
         steps_per_s: number of steps per second of the iteration.
         greedy_return: mean return of the evaluation after this iteration; None without one.
+        learned_return: mean learned return of the episodes that ended in this iteration; None
+            without any, or without a learned reward.
+        greedy_learned: mean learned return of that evaluation; None without a learned reward.
+        near_kl: mean divergence from the policy that is stayed near to; None without one.
+        near_weight: weight β of that divergence; None without one.
     """
 
     iteration: int
@@ -244,3 +287,7 @@ class IterationResult:
     learning_rate: float = 0.0
     steps_per_s: float = 0.0
     greedy_return: float | None = None
+    learned_return: float | None = None
+    greedy_learned: float | None = None
+    near_kl: float | None = None
+    near_weight: float | None = None

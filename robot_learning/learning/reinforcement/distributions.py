@@ -49,6 +49,21 @@ class Distribution(Protocol):
             by_entropy: derivative of the loss by each entropy.
         """
 
+    def divergence(
+        self, outputs: Array, log_std: Array, reference: Array
+    ) -> tuple[Array, Array, Array]:
+        """KL(π‖π₀) from another policy, exactly, with its derivatives.
+
+        Args:
+            outputs: (B, K) outputs of the network.
+            log_std: (n,) logarithmic deviations.
+            reference: (B, K) the other policy's outputs; beside means also its logarithmic
+                deviations, (B, 2 n).
+
+        Returns:
+            (B,) divergences, their derivatives by the outputs (B, K), and by the deviations (B, n).
+        """
+
 
 class Choices:
     """One of K choices, by softmax."""
@@ -95,6 +110,16 @@ class Choices:
             back -= by_entropy * probabilities * (logs + entropy)
         return back, np.zeros_like(log_std)
 
+    def divergence(
+        self, outputs: Array, log_std: Array, reference: Array
+    ) -> tuple[Array, Array, Array]:
+        """See `Distribution`: Σ p (log p - log q), whose derivative is p (log p - log q - KL)."""
+        logs = _log_softmax(outputs)
+        apart, probabilities = logs - _log_softmax(reference), np.exp(logs)
+        found = (probabilities * apart).sum(axis=1)
+        back = probabilities * (apart - found[:, None])
+        return np.asarray(found), back, np.zeros((len(found), len(log_std)), log_std.dtype)
+
 
 class DiagonalNormal:
     """Normal numbers with deviations that do not depend on the state."""
@@ -136,6 +161,18 @@ class DiagonalNormal:
         by_log_std = (by_density[:, None] * (scaled * scaled - 1.0)).sum(axis=0)
         by_log_std = by_log_std + by_entropy * len(outputs)
         return np.asarray(back, outputs.dtype), np.asarray(by_log_std, log_std.dtype)
+
+    def divergence(
+        self, outputs: Array, log_std: Array, reference: Array
+    ) -> tuple[Array, Array, Array]:
+        """See `Distribution`: Σ log(σ₀/σ) + (σ² + (μ - μ₀)²) / 2 σ₀² - ½."""
+        mean, other = reference[:, : self._size], reference[:, self._size :]
+        precision, difference = np.exp(-2.0 * other), outputs - mean
+        ratio = np.exp(2.0 * log_std) * precision
+        distance = difference * difference * precision
+        found = (other - log_std + 0.5 * (ratio + distance) - 0.5).sum(axis=1)
+        back = difference * precision
+        return np.asarray(found), np.asarray(back), np.asarray(ratio - 1.0)
 
 
 def _log_softmax(logits: Array) -> Array:

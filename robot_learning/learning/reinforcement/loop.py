@@ -19,8 +19,10 @@ from robot_learning.learning.reinforcement.actor_critic import Scaling
 from robot_learning.learning.reinforcement.checkpoint import make_ordinary_policy
 from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
 from robot_learning.learning.reinforcement.greedy import final_figures, play_greedily
+from robot_learning.learning.reinforcement.judgement import Sources, learned_mean, load_sources
 from robot_learning.learning.reinforcement.policy_gradient import Reinforce
 from robot_learning.learning.reinforcement.proximal import Ppo
+from robot_learning.learning.reinforcement.reward_watch import parting
 from robot_learning.learning.reinforcement.seed_streams import CHOOSING, FINAL
 from robot_learning.learning.reinforcement.state import RunState, StateFile, begun, identity_of
 from robot_learning.learning.reinforcement.stepper import Stepper
@@ -82,11 +84,20 @@ def run_reinforcement(
             _MOST_WORLDS, max(config.evaluation.episodes, config.evaluation.final_episodes)
         )
         judge = stack.enter_context(closing(make_stepper(env, arguments, worlds)))
-        state = begun(place, identity, resume)
+        sources = load_sources(config.preference, stepper)
+        state = begun(place, {**identity, **sources.digests}, resume)
         details = environment_details(env, arguments, stepper.observations, stepper.actions)
         log = stack.enter_context(closing(RunLog(place, state.step, COLUMNS)))
         run = _Run(
-            config, place, state, stepper, judge=judge, environment=details, log=log, tell=tell
+            config,
+            place,
+            state,
+            stepper,
+            judge=judge,
+            sources=sources,
+            environment=details,
+            log=log,
+            tell=tell,
         )
         return run.run()
 
@@ -100,6 +111,7 @@ class _Run:
         stepper: Stepper,
         *,
         judge: Stepper,
+        sources: Sources,
         environment: EnvironmentDetails,
         log: RunLog,
         tell: Tell | None,
@@ -108,13 +120,18 @@ class _Run:
         self._stepper, self._judge, self._environment = stepper, judge, environment
         self._log, self._tell, self._seeds = log, tell, Seeds(config.seed)
         self._file = StateFile(folder)
-        self._learner = (Reinforce if config.algorithm == "reinforce" else Ppo)(config, stepper)
+        self._reward = sources.reward
+        self._learner = (
+            Reinforce(config, stepper)
+            if config.algorithm == "reinforce"
+            else Ppo(config, stepper, sources)
+        )
         if state.arrays:
             self._learner.restore(state.arrays)
 
     def run(self) -> RunState:
         try:
-            while self._state.step < self._config.steps:
+            while self._state.step < self._config.steps and not self._parted():
                 self._iterate()
                 self._file.save_now_and_then(self._state)
         finally:
@@ -133,19 +150,21 @@ class _Run:
         took = max(time.perf_counter() - begin, 1e-9)
         # Copies, since the next iteration changes them.
         arrays = {name: np.array(value) for name, value in learner.arrays().items()}
-        greedy = self._judged(learner.steps)
+        greedy, learned = self._judged(learner.steps)
         result = IterationResult(
             iteration=number,
             step=learner.steps,
             episodes=learner.episodes,
             steps_per_s=(learner.steps - before) / took,
             greedy_return=greedy,
+            greedy_learned=learned,
             **figures,
         )
         kept, best = self._kept_before(), (state.best_step, state.best_return)
-        if greedy is not None and (state.best_return is None or greedy >= state.best_return):
-            kept, best = self._kept_now(), (learner.steps, greedy)
-            self._save_best(learner.steps, greedy)
+        reached = greedy if learned is None else learned
+        if reached is not None and (state.best_return is None or reached >= state.best_return):
+            kept, best = self._kept_now(), (learner.steps, reached)
+            self._save_best(learner.steps, reached)
         # In one step, so that the state is always that of a whole iteration.
         self._state = replace(
             state,
@@ -156,13 +175,18 @@ class _Run:
         )
         self._write(result)
 
-    def _judged(self, steps: int) -> float | None:
-        """The mean greedy return, where an evaluation is due."""
+    def _parted(self) -> bool:
+        """Whether the learned reward has parted from the true one; not before a policy is kept."""
+        is_kept = self._state.best_return is not None
+        return is_kept and bool(parting(self._state.results, self._config.preference.window))
+
+    def _judged(self, steps: int) -> tuple[float | None, float | None]:
+        """The mean greedy return and the learned one, where an evaluation is due."""
         config, results = self._config, self._state.results
         done = sum(result.greedy_return is not None for result in results)
         due = config.steps * (done + 1) / config.evaluation.times
         if steps < min(due, config.steps):
-            return None
+            return None, None
         episodes = play_greedily(
             self._learner.networks,
             self._learner.scaling,
@@ -170,7 +194,11 @@ class _Run:
             config.evaluation.episodes,
             lambda number: self._seeds.of(CHOOSING, number),
         )
-        return float(np.mean([episode.total for episode in episodes]))
+        greedy, learned = float(np.mean([episode.total for episode in episodes])), None
+        if self._reward is not None:
+            caution = config.preference.caution
+            learned = learned_mean(self._reward, caution, episodes, self._learner.scaling)
+        return greedy, learned
 
     def _kept_now(self) -> dict[str, Any]:
         scaling = self._learner.scaling

@@ -5,13 +5,14 @@ With ρ = π(a|s) / π_old(a|s) the loss of a row is
     -min(ρ A, clip(ρ, 1 - ε, 1 + ε) A) + c_v ½ (V - R)² - c_e H,    R = A + V_old,
 
 and the divergence that is watched is E[(ρ - 1) - log ρ] (Schulman 2020), which is never negative.
+Near a reference policy β KL(π‖π₀) is added.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from robot_learning.core.types import FloatArray
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic
 from robot_learning.learning.reinforcement.config import PpoConfig, ReinforcementConfig
 from robot_learning.learning.reinforcement.figures import explained_variance, refuse_bad_loss
+from robot_learning.learning.reinforcement.judgement import ENVIRONMENT, Judgement, Sources
 from robot_learning.learning.reinforcement.learner import Learner
 from robot_learning.learning.reinforcement.returns import generalized_advantages, standardized
 from robot_learning.learning.reinforcement.seed_streams import (
@@ -46,6 +48,7 @@ class Rows:
         values: (B,) values before the update.
         advantages: (B,) advantages.
         returns: (B,) what the values are regressed on.
+        reference: (B, K) outputs of the policy to stay near to; None without one.
     """
 
     inputs: Array
@@ -54,6 +57,7 @@ class Rows:
     values: Array
     advantages: Array
     returns: Array
+    reference: Array | None = None
 
     def __len__(self) -> int:
         """Number of rows B."""
@@ -68,6 +72,7 @@ class Rows:
             self.values[indices],
             self.advantages[indices],
             self.returns[indices],
+            None if self.reference is None else self.reference[indices],
         )
 
 
@@ -82,6 +87,7 @@ class Loss:
         entropy: mean entropy.
         kl: divergence from the policy that acted.
         clipped: share of the rows whose ratio was outside its bounds.
+        near: mean divergence from the policy to stay near to; 0 without one.
     """
 
     total: float
@@ -90,9 +96,12 @@ class Loss:
     entropy: float
     kl: float
     clipped: float
+    near: float = 0.0
 
 
-def surrogate_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig, clip: float) -> Loss:
+def surrogate_gradient(
+    networks: ActorCritic, rows: Rows, settings: PpoConfig, clip: float, near_weight: float = 0.0
+) -> Loss:
     """Write the gradient of PPO's loss; the advantages are taken as they are.
 
     Args:
@@ -100,6 +109,7 @@ def surrogate_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig, c
         rows: rows of a minibatch.
         settings: weights of the loss's parts.
         clip: ε.
+        near_weight: β of the divergence from the reference policy; 0 for none.
     """
     share, dtype = 1.0 / len(rows), networks.values.dtype
     outputs = networks.actor.forward(rows.inputs)
@@ -113,17 +123,26 @@ def surrogate_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig, c
     back, by_log_std = networks.distribution.backward(
         outputs, networks.log_std, rows.drawn, by_density, -share * settings.entropy_weight
     )
-    networks.actor.backward(back)
+    near = 0.0
+    if rows.reference is not None:
+        divergence, by_outputs, by_deviations = networks.distribution.divergence(
+            outputs, networks.log_std, rows.reference
+        )
+        near, factor = float(divergence.mean()), near_weight * share
+        back = back + factor * by_outputs
+        by_log_std = by_log_std + factor * by_deviations.sum(axis=0)
+    networks.actor.backward(np.asarray(back, dtype))
     networks.log_std_gradient[:] = by_log_std
     value = _value_gradient(networks, rows, settings)
     policy = -_mean(np.minimum(free, bounded))
     entropy = _mean(networks.distribution.entropy(outputs, networks.log_std))
     total = policy + settings.value_weight * value - settings.entropy_weight * entropy
+    total += near_weight * near
     # In double precision and without a difference of near ones: both nearly vanish here.
     precise = log_ratio.astype(np.float64)
     kl = _mean(np.expm1(precise) - precise)
     clipped = np.count_nonzero(np.abs(ratio - 1.0) > clip) / len(rows)
-    return Loss(total, policy, value, entropy, kl, clipped)
+    return Loss(total, policy, value, entropy, kl, clipped, near)
 
 
 def _value_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig) -> float:
@@ -149,9 +168,18 @@ def _mean(values: Array) -> float:
 class Ppo(Learner):
     """A run of PPO."""
 
-    def __init__(self, config: ReinforcementConfig, stepper: Stepper) -> None:
-        """Begin with new networks and an episode in every environment."""
+    def __init__(
+        self, config: ReinforcementConfig, stepper: Stepper, sources: Sources = ENVIRONMENT
+    ) -> None:
+        """Begin with new networks and an episode in every environment.
+
+        Args:
+            config: settings.
+            stepper: environments.
+            sources: what is learned from beside the environment.
+        """
         super().__init__(config, stepper, reward_streams=stepper.count)
+        self._judgement = Judgement(config.preference, sources, stepper.count)
         self._optimizer = AdamW(
             self.networks.values,
             epsilon=_ADAM_EPSILON,
@@ -174,7 +202,8 @@ class Ppo(Learner):
             self.networks, self.scaling, self._config.ppo.steps, draws
         )
         share_left = 1.0 - self.steps / self._config.steps
-        figures = self._update(self._rows(segment), iteration, share_left)
+        judged, learned = self._judgement.judged(segment, self.scaling)
+        figures = {**learned, **self._update(self._rows(judged), iteration, share_left)}
         if self._config.normalize_observations:
             self._moments.add(segment.observations[segment.is_transition])
         self.steps += int(np.count_nonzero(segment.is_transition))
@@ -187,6 +216,7 @@ class Ppo(Learner):
             **super().arrays(),
             **self._optimizer.arrays("both"),
             **self._collector.arrays(),
+            **self._judgement.arrays(),
         }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
@@ -194,6 +224,7 @@ class Ppo(Learner):
         super().restore(arrays)
         self._optimizer.restore("both", arrays)
         self._collector.restore(arrays)
+        self._judgement.restore(arrays)
 
     def _rows(self, segment: Segment) -> Rows:
         config = self._config
@@ -209,6 +240,7 @@ class Ppo(Learner):
             decay=config.ppo.decay,
         )
         kept, dtype = segment.is_transition, self.networks.values.dtype
+        reference = self._judgement.reference(segment)
         return Rows(
             segment.inputs[kept],
             segment.drawn[kept],
@@ -216,6 +248,7 @@ class Ppo(Learner):
             segment.values[kept].astype(dtype),
             advantages[kept].astype(dtype),
             (advantages + segment.values)[kept].astype(dtype),
+            None if reference is None else reference[kept].astype(dtype),
         )
 
     def _update(self, rows: Rows, iteration: int, share_left: float) -> dict[str, Any]:
@@ -227,7 +260,7 @@ class Ppo(Learner):
             rows = _with_advantages(rows, standardized(rows.advantages))
         losses, norms = [], []
         for part in self._minibatches(rows, draws):
-            loss = surrogate_gradient(networks, part, settings, clip)
+            loss = surrogate_gradient(networks, part, settings, clip, self._judgement.weight)
             refuse_bad_loss({"the loss": loss.total})
             losses.append(loss)
             if settings.target_kl and loss.kl > _KL_TOLERANCE * settings.target_kl:
@@ -243,6 +276,7 @@ class Ppo(Learner):
             "gradient_norm": float(np.mean(norms or [0.0])),
             "learning_rate": rate,
         }
+        figures.update(self._judgement.adapt(float(np.mean([loss.near for loss in losses]))))
         refuse_bad_loss(figures)
         variance = explained_variance(rows.values, rows.returns)
         return figures if variance is None else {**figures, "explained_variance": variance}
@@ -259,7 +293,7 @@ class Ppo(Learner):
 
 
 def _with_advantages(rows: Rows, advantages: Array) -> Rows:
-    return Rows(rows.inputs, rows.drawn, rows.log_density, rows.values, advantages, rows.returns)
+    return replace(rows, advantages=advantages)
 
 
 def _scheduled(value: float, schedule: str, share_left: float) -> float:

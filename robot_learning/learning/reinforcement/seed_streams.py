@@ -7,3 +7,5 @@ runs, of which none is one of these: 11 means corrective labels there.
 WEIGHTS, EPISODES, ACTIONS, MINIBATCHES = 11, 12, 13, 14
 CHOOSING, FINAL = 15, 16
 """Seeds of the episodes that choose the policy which is kept, and of those that measure it."""
+ROLLOUTS, MIXING = 17, 18
+"""Seeds of the episodes that are cut into segments to be ranked, and of random actions in them."""

@@ -59,7 +59,8 @@ class RunState:
         identity: settings and environment that identify the run.
         results: figures of the iterations.
         best_step: number of steps after which the policy in `best/` was taken; 0 before the first.
-        best_return: mean return by which it was chosen; None before the first.
+        best_return: mean return by which it was chosen, the learned one where there is a learned
+            reward; None before the first.
         final: figures of the policy that was kept, once the run is over; None before.
         arrays: all numbers that the next iterations depend on, by name.
     """

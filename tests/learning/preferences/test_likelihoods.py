@@ -100,9 +100,9 @@ def test_forty_ten_and_fifty_ties() -> None:
     found = {name: of_two(one, (40, 10, 50))[0] for name, one in LIKELIHOODS.items()}
     assert found == {
         "davidson": pytest.approx(1.386, abs=1e-3),
-        "rao_kupper": pytest.approx(0.896, abs=1e-3),
-        "half_win": pytest.approx(0.619, abs=1e-3),
-        "ties_dropped": pytest.approx(1.386, abs=1e-3),
+        "rao-kupper": pytest.approx(0.896, abs=1e-3),
+        "half-win": pytest.approx(0.619, abs=1e-3),
+        "drop": pytest.approx(1.386, abs=1e-3),
     }
 
 

@@ -1,5 +1,6 @@
 """Small environments with rewards."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -7,7 +8,12 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from robot_learning.learning.preferences.learned_reward import LearnedReward
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
+from robot_learning.learning.reinforcement.judgement import Judgement, Sources
+from robot_learning.learning.reinforcement.proximal import Ppo
+from robot_learning.learning.reinforcement.segments import Segment, SegmentCollector
+from robot_learning.learning.reinforcement.stepping import make_stepper
 
 
 class Corridor(gymnasium.Env[Any, Any]):
@@ -127,7 +133,7 @@ def endless() -> type[Endless]:
     return Endless
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def corridor() -> type[Corridor]:
     return Corridor
 
@@ -138,6 +144,23 @@ def bad_corridors() -> dict[str, type[Corridor]]:
         **{"nan": NaNCorridor, "none": PoorCorridor, "equal": EqualCorridor},
         **{"blind": BlindCorridor, "lost": LostCorridor},
     }
+
+
+@pytest.fixture
+def make_judged() -> Callable[..., tuple[Segment, Segment, dict[str, Any]]]:
+    """A segment of random actions, before and after a learned reward has judged it."""
+
+    def make(env: Any, config: ReinforcementConfig, reward: LearnedReward) -> Any:
+        stepper = make_stepper(env, {}, config.envs)
+        sources = Sources(reward, None, {})
+        learner = Ppo(config, stepper, sources)
+        collector = SegmentCollector(stepper, lambda number: number)
+        draws = np.random.default_rng(0)
+        segment = collector.collect(learner.networks, learner.scaling, 40, draws)
+        judgement = Judgement(config.preference, sources, stepper.count)
+        return (segment, *judgement.judged(segment, learner.scaling))
+
+    return make
 
 
 @pytest.fixture

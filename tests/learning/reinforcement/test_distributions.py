@@ -59,3 +59,21 @@ def test_extreme_logits_stay_finite():
     assert np.isfinite(distribution.log_density(outputs, np.zeros(0), np.array([[1.0]]))).all()
     back, _ = distribution.backward(outputs, np.zeros(0), np.array([[1.0]]), np.ones(1), 1.0)
     assert np.isfinite(back).all()
+
+
+@pytest.mark.parametrize("kind", ["choices", "normal"])
+def test_the_divergence_from_another_policy_and_its_gradient_are_those_of_pytorch(kind):
+    ours, outputs, log_std, _ = case(kind)
+    draw = np.random.default_rng(2)
+    reference = draw.normal(size=(ROWS, SIZE if kind == "choices" else 2 * SIZE))
+    inputs = torch.tensor(outputs, requires_grad=True)
+    deviations = torch.tensor(log_std, requires_grad=True)
+    given = torch.tensor(reference)
+    other = theirs(kind, given[:, :SIZE], given[:, SIZE:])
+    expected = torch.distributions.kl_divergence(theirs(kind, inputs, deviations), other)
+    expected.sum().backward()
+    found, back, by_deviations = ours.divergence(outputs, log_std, reference)
+    np.testing.assert_allclose(found, expected.detach(), atol=1e-12)
+    np.testing.assert_allclose(back, inputs.grad, atol=1e-12)
+    if kind == "normal":
+        np.testing.assert_allclose(by_deviations.sum(axis=0), deviations.grad, atol=1e-12)

@@ -1,5 +1,6 @@
 """PPO's loss and gradient against PyTorch's autograd, and against Stable-Baselines3's own step."""
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -16,7 +17,7 @@ from robot_learning.learning.reinforcement.distributions import Choices, Diagona
 from robot_learning.learning.reinforcement.proximal import Ppo, Rows, surrogate_gradient
 from robot_learning.learning.reinforcement.stepping import make_stepper
 
-COUNT, INPUTS, CLIP = 64, 4, 0.2
+COUNT, INPUTS, CLIP, NEAR_WEIGHT = 64, 4, 0.2, 0.3
 
 
 def networks(kind: str, dtype: Any = np.float64, hidden: tuple[int, ...] = (9, 7)) -> ActorCritic:
@@ -100,16 +101,34 @@ def loss_in_torch(twin: Twin, rows: Rows, settings: PpoConfig) -> torch.Tensor:
         squares = torch.max(squares, (near - returns).square())
     entropy = distribution.entropy().mean()
     value = settings.value_weight * 0.5 * squares.mean()
-    return policy + value - settings.entropy_weight * entropy
+    found = policy + value - settings.entropy_weight * entropy
+    if rows.reference is not None:
+        found = found + NEAR_WEIGHT * divergence_in_torch(distribution, rows)
+    return found
+
+
+def divergence_in_torch(distribution: Any, rows: Rows) -> torch.Tensor:
+    given = torch.tensor(rows.reference)
+    if isinstance(distribution, torch.distributions.Categorical):
+        other: Any = torch.distributions.Categorical(logits=given)
+    else:
+        normal = torch.distributions.Normal(given[:, :3], given[:, 3:].exp())
+        other = torch.distributions.Independent(normal, 1)
+    return torch.distributions.kl_divergence(distribution, other).mean()
 
 
 @pytest.mark.parametrize("kind", ["choices", "normal"])
-@pytest.mark.parametrize("value_clip", [0.0, 0.2])
-def test_loss_and_gradient_are_those_of_autograd(kind: str, value_clip: float) -> None:
+@pytest.mark.parametrize(("value_clip", "is_near"), [(0.0, False), (0.2, False), (0.2, True)])
+def test_loss_and_gradient_are_those_of_autograd(
+    kind: str, value_clip: float, is_near: bool
+) -> None:
     policy = networks(kind)
     rows = rows_of(policy)
+    if is_near:
+        size = 3 if kind == "choices" else 6
+        rows = replace(rows, reference=np.random.default_rng(3).normal(size=(COUNT, size)))
     settings = PpoConfig(entropy_weight=0.05, value_weight=0.7, value_clip=value_clip)
-    ours = surrogate_gradient(policy, rows, settings, CLIP)
+    ours = surrogate_gradient(policy, rows, settings, CLIP, NEAR_WEIGHT)
     twin = Twin(policy)
     theirs = loss_in_torch(twin, rows, settings)
     theirs.backward()
@@ -181,7 +200,8 @@ def test_single_precision_agrees_to_a_hundred_thousandth() -> None:
     rows = rows_of(double)
     settings = PpoConfig(entropy_weight=0.01)
     surrogate_gradient(double, rows, settings, CLIP)
-    narrow = Rows(*(getattr(rows, name).astype(np.float32) for name in Rows.__dataclass_fields__))
+    columns = (getattr(rows, name) for name in Rows.__dataclass_fields__)
+    narrow = Rows(*(None if each is None else each.astype(np.float32) for each in columns))
     surrogate_gradient(single, narrow, settings, CLIP)
     np.testing.assert_allclose(single.gradient, double.gradient, atol=1e-5)
 

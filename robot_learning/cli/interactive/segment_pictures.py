@@ -1,0 +1,108 @@
+"""Pictures of segments side by side, each with its number.
+
+A rollout is repeated from its seed, with the actions that were taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import replacing
+from robot_learning.core.types import UInt8Array
+from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.exports.video import VideoWriter
+from robot_learning.episodes.format.optional import require
+from robot_learning.episodes.viewing.banner import Banner
+from robot_learning.episodes.viewing.picture import visible_pixels
+from robot_learning.episodes.viewing.video import check_cameras
+from robot_learning.learning.evaluation.outcomes import replayed
+from robot_learning.learning.imitation.gym_evaluation import PICTURES, GymConfig
+from robot_learning.learning.imitation.spaces import ActionLayout
+from robot_learning.learning.preferences.segments import Segments
+
+_HEIGHT_PX = 240
+_COLOUR = "#0072b2"
+Frames = list[UInt8Array]
+
+
+class SegmentPictures:
+    """Makes the pictures of the segments of a folder."""
+
+    def __init__(self, segments: Segments) -> None:
+        """Prepare.
+
+        Raises:
+            RobotLearningError: the segments can be shown in no way.
+        """
+        self._segments = segments
+        self._image = require("PIL.Image", "showing segments")
+        self.rate_hz = max(1, round(segments.scene.rate_hz))
+        self._frames_of: Callable[[int], Frames] = self._replayed
+        if segments.scene.dataset:
+            self._dataset, self._frames_of = Dataset(segments.scene.dataset), self._recorded
+        elif not segments.scene.env:
+            raise ConfigurationError(
+                "the segments are of an environment that a function made; it cannot be made again"
+            )
+
+    def side_by_side(self, numbers: Sequence[int]) -> Frames:
+        """Frames (height, width, 3) of segments beside each other, numbered from 1.
+
+        Args:
+            numbers: numbers of the segments.
+
+        Raises:
+            RobotLearningError: the environment gives no pictures here, or the dataset has none.
+        """
+        columns = [list(self._labelled(place, n)) for place, n in enumerate(numbers, start=1)]
+        return [np.concatenate(frames, axis=1) for frames in zip(*columns, strict=False)]
+
+    def _labelled(self, place: int, number: int) -> Iterator[UInt8Array]:
+        for pixels in self._frames_of(number):
+            # Colour at half resolution needs even sizes.
+            width = round(pixels.shape[1] * _HEIGHT_PX / pixels.shape[0] / 2) * 2
+            scaled = self._image.fromarray(pixels).resize((width, _HEIGHT_PX))
+            bar = Banner(width).draw(str(place), _COLOUR, "")
+            yield np.concatenate([bar, np.asarray(scaled)])
+
+    def _replayed(self, number: int) -> Frames:
+        segments, origins = self._segments, self._segments.origins
+        episode, first = int(origins.episode[number]), int(origins.first[number])
+        scene = segments.scene
+        env = GymConfig(scene.env, scene.arguments).make(PICTURES)
+        with closing(env):
+            rows = origins.actions[episode][: first + segments.length]
+            actions = ActionLayout(env.action_space).to_env(rows)
+            pictures = replayed(env, int(origins.seeds[episode]), actions)
+            return [pixels for step, pixels, _ in pictures if step >= first]
+
+    def _recorded(self, number: int) -> Frames:
+        origins, first = self._segments.origins, int(self._segments.origins.first[number])
+        episode = self._dataset.episode(origins.names[int(origins.episode[number])])
+        check_cameras(episode)
+        camera = next(column.path for column in episode.info.columns if column.is_image)
+        rows = range(first, first + self._segments.length)
+        return [visible_pixels(episode.frame(camera, row)) for row in rows]
+
+
+def write_film(frames: Frames, path: Path, rate_hz: float) -> None:
+    """Write frames into an MP4 file, which replaces an older one once it is whole.
+
+    Raises:
+        DependencyError: PyAV is not installed.
+        ConfigurationError: the file cannot be written.
+    """
+    try:
+        with (
+            replacing(path, durable=False) as beside,
+            VideoWriter(beside, rate_hz, frames[0].shape, "h264") as video,
+        ):
+            for pixels in frames:
+                video.add(pixels)
+    except OSError as problem:
+        raise ConfigurationError(f"{path}: cannot be written: {problem}") from problem

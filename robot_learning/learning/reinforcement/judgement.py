@@ -1,0 +1,166 @@
+"""What PPO learns from in place of the environment's rewards alone.
+
+A learned reward replaces the environment's, which is only reported beside it. A reference policy
+adds β KL(π‖π₀) to the loss, exactly; β doubles where the divergence is above 1.5 times its target
+and halves where it is below the target by as much (Schulman et al. 2017, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robot_learning.core.types import FloatArray
+from robot_learning.learning.preferences.learned_reward import LearnedReward, load_reward
+from robot_learning.learning.reinforcement.actor_critic import Scaling
+from robot_learning.learning.reinforcement.config import PreferenceConfig
+from robot_learning.learning.reinforcement.episodes import Episode
+from robot_learning.learning.reinforcement.reference import ReferencePolicy
+from robot_learning.learning.reinforcement.returns import discounted_sums
+from robot_learning.learning.reinforcement.segment_rollouts import columns_of
+from robot_learning.learning.reinforcement.segments import Segment
+from robot_learning.learning.reinforcement.stepper import Stepper
+from robot_learning.learning.training.perceptron import Array
+
+_TOLERANCE, _FACTOR = 1.5, 2.0
+_WEIGHTS = (1e-4, 1e4)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run learns from beside the environment.
+
+    Attributes:
+        reward: learned reward; None for the environment's.
+        reference: policy to stay near to; None for none.
+        digests: digests of both, which identify the run.
+    """
+
+    reward: LearnedReward | None
+    reference: ReferencePolicy | None
+    digests: Mapping[str, str]
+
+
+ENVIRONMENT = Sources(None, None, {})
+"""Nothing beside the environment."""
+
+
+def load_sources(config: PreferenceConfig, stepper: Stepper) -> Sources:
+    """Load what the settings name.
+
+    Args:
+        config: settings.
+        stepper: environments, whose spaces must be those of both.
+
+    Raises:
+        RobotLearningError: something is missing, damaged, or of other spaces.
+    """
+    reward, reference, digests = None, None, dict[str, str]()
+    if config.reward:
+        reward, digests["reward_digest"] = load_reward(Path(config.reward))
+        columns = columns_of(stepper.observations, stepper.actions)
+        reward.columns.refuse_other(columns, f"--reward {config.reward}")
+    if config.near:
+        reference = ReferencePolicy(
+            config.near, stepper.observations, stepper.actions, config.smallest_std
+        )
+        digests["near_digest"] = reference.digest
+    return Sources(reward, reference, digests)
+
+
+class Judgement:
+    """A run's reward and its leash.
+
+    Attributes:
+        weight: β of the divergence from the reference policy; 0 without one.
+    """
+
+    def __init__(self, config: PreferenceConfig, sources: Sources, count: int) -> None:
+        """Begin.
+
+        Args:
+            config: settings.
+            sources: what they name.
+            count: number of environments N.
+        """
+        self._config, self._reward, self._reference = config, sources.reward, sources.reference
+        self._returns: FloatArray = np.zeros(count)
+        self.weight = config.near_weight if sources.reference else 0.0
+
+    def judged(self, segment: Segment, scaling: Scaling) -> tuple[Segment, dict[str, Any]]:
+        """A segment with the rewards that are learned from, and the figures of these.
+
+        Rankings are of stretches of equal length, and say nothing about ends: where the settings
+        have it so, an episode that ends goes on in the value of the state that it reached.
+
+        Args:
+            segment: segment with the environment's rewards.
+            scaling: scaling that the policy acted with.
+        """
+        if self._reward is None:
+            return segment, {}
+        actions = scaling.actions(segment.drawn)
+        flat = segment.observations.reshape(-1, segment.observations.shape[-1])
+        rewards = self._reward.rewards(
+            flat, actions.reshape(len(flat), -1), self._config.caution
+        ).reshape(segment.rewards.shape)
+        rewards = np.where(segment.is_transition, rewards, 0.0)
+        ended = segment.terminated | segment.truncated
+        sums, self._returns = discounted_sums(rewards, ended, self._returns, 1.0)
+        figures = {"learned_return": float(sums[ended].mean())} if ended.any() else {}
+        judged = replace(segment, rewards=rewards)
+        if self._config.ends == "go_on":
+            nowhere = np.zeros_like(ended)
+            judged = replace(judged, terminated=nowhere, truncated=ended)
+        return judged, figures
+
+    def reference(self, segment: Segment) -> Array | None:
+        """(T, N, K) what the reference policy would do; None without one."""
+        if self._reference is None:
+            return None
+        flat = segment.observations.reshape(-1, segment.observations.shape[-1])
+        return self._reference.outputs(flat).reshape(*segment.observations.shape[:2], -1)
+
+    def adapt(self, divergence: float) -> dict[str, Any]:
+        """Set β by the mean divergence of an update; returns the figures of that update."""
+        if self._reference is None:
+            return {}
+        figures = {"near_kl": divergence, "near_weight": self.weight}
+        target, factor = self._config.near_kl, 1.0
+        if divergence > _TOLERANCE * target:
+            factor = _FACTOR
+        elif divergence < target / _TOLERANCE:
+            factor = 1.0 / _FACTOR
+        self.weight = float(np.clip(self.weight * factor, *_WEIGHTS))
+        return figures
+
+    def arrays(self) -> dict[str, FloatArray]:
+        """Everything that the next iterations depend on."""
+        return {"learned_returns": self._returns, "near_weight": np.array(self.weight)}
+
+    def restore(self, arrays: Mapping[str, FloatArray]) -> None:
+        """Continue from what `arrays` gave."""
+        self._returns = arrays["learned_returns"].copy()
+        self.weight = float(arrays["near_weight"])
+
+
+def learned_mean(
+    reward: LearnedReward, caution: float, episodes: Sequence[Episode], scaling: Scaling
+) -> float:
+    """The mean learned return of episodes.
+
+    Args:
+        reward: learned reward.
+        caution: how much the disagreement of its networks counts.
+        episodes: episodes, as the policy played them.
+        scaling: scaling that the policy acted with.
+    """
+    totals = [
+        reward.rewards(episode.observations, scaling.actions(episode.drawn), caution).sum()
+        for episode in episodes
+    ]
+    return float(np.mean(totals))
