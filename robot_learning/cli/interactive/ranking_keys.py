@@ -36,7 +36,7 @@ def parse_keys(text: str, names: Sequence[str]) -> Ranking:
         elif key not in valid:
             raise ConfigurationError(f"'{text}': '{key}' is no number of 1 to {len(names)}")
         elif any(key in tier for tier in tiers):
-            raise ConfigurationError(f"'{text}': {key} stands twice, which contradicts itself")
+            raise ConfigurationError(f"'{text}': {key} is ranked twice, which contradicts itself")
         elif before == TIE and tiers:
             tiers[-1].append(key)
         else:

@@ -1,4 +1,4 @@
-"""Rankings by a person: pictures in a window, or a film and a line in the terminal."""
+"""Rankings by a person: pictures in a window, or a video and a line in the terminal."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Asking(Protocol):
 
 
 class Terminal:
-    """A film in a file, and lines in the terminal."""
+    """A video in a file, and lines in the terminal."""
 
     def __init__(self, pictures: SegmentPictures, path: Path) -> None:
-        """Ask with films in the file `path`."""
+        """Ask with videos in the file `path`."""
         self._pictures, self._path = pictures, path
 
     def ask(self, numbers: Sequence[int], told: str) -> str:

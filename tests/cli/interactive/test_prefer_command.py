@@ -120,7 +120,7 @@ def test_the_same_segments_are_shown_again_after_an_answer_is_taken_back(tmp_pat
     ("text", "wrong"),
     [
         ("12", "3 is missing"),
-        ("1231", "1 stands twice, which contradicts itself"),
+        ("1231", "1 is ranked twice, which contradicts itself"),
         ("1=", "'=' stands between two numbers"),
         ("=123", "'=' stands between two numbers"),
         ("124", "'4' is no number of 1 to 3"),

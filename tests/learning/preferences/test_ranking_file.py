@@ -39,7 +39,7 @@ def test_each_answer_is_on_disk_at_once_and_can_be_taken_back(tmp_path: Path) ->
     ("ranking", "said"),
     [
         ("1", "line 2: a ranking has two segments or more, found 1"),
-        ("1 > 2 = 1", "line 2: '1' stands twice in the ranking"),
+        ("1 > 2 = 1", "line 2: duplicate name '1' in the ranking"),
         ("1 > 9", "line 2: there is no segment '9'; they are called 0 to 7"),
         ("1 > ", "line 2: '1 > ': a name is missing"),
         (7, "line 2: a ranking has two"),
