@@ -267,7 +267,8 @@ class IterationResult:
         greedy_return: mean return of the evaluation after this iteration; None without one.
         learned_return: mean learned return of the episodes that ended in this iteration; None
             without any, or without a learned reward.
-        greedy_learned: mean learned return of that evaluation; None without a learned reward.
+        greedy_learned: mean learned return of that evaluation, by which the kept policy is chosen;
+            None without a learned reward.
         near_kl: mean divergence from the policy that is stayed near to; None without one.
         near_weight: weight β of that divergence; None without one.
     """

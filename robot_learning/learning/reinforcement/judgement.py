@@ -149,18 +149,27 @@ class Judgement:
 
 
 def learned_mean(
-    reward: LearnedReward, caution: float, episodes: Sequence[Episode], scaling: Scaling
+    reward: LearnedReward,
+    config: PreferenceConfig,
+    episodes: Sequence[Episode],
+    scaling: Scaling,
 ) -> float:
     """The mean learned return of episodes.
 
+    Where an end means nothing, all count as long as the longest, their last reward repeated: else
+    the longer of two would be taken for the better one.
+
     Args:
         reward: learned reward.
-        caution: how much the disagreement of its networks counts.
+        config: settings.
         episodes: episodes, as the policy played them.
         scaling: scaling that the policy acted with.
     """
-    totals = [
-        reward.rewards(episode.observations, scaling.actions(episode.drawn), caution).sum()
-        for episode in episodes
-    ]
+    longest = max(len(episode) for episode in episodes)
+    totals = []
+    for episode in episodes:
+        actions = scaling.actions(episode.drawn)
+        rewards = reward.rewards(episode.observations, actions, config.caution)
+        missing = longest - len(episode) if config.ends == "go_on" else 0
+        totals.append(rewards.sum() + missing * rewards[-1])
     return float(np.mean(totals))

@@ -196,8 +196,8 @@ class _Run:
         )
         greedy, learned = float(np.mean([episode.total for episode in episodes])), None
         if self._reward is not None:
-            caution = config.preference.caution
-            learned = learned_mean(self._reward, caution, episodes, self._learner.scaling)
+            scaling = self._learner.scaling
+            learned = learned_mean(self._reward, config.preference, episodes, scaling)
         return greedy, learned
 
     def _kept_now(self) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.learning.imitation.spaces import ActionLayout
 from robot_learning.learning.preferences.columns import Columns
 from robot_learning.learning.preferences.config import FitConfig
 from robot_learning.learning.preferences.fitting import fit_reward
@@ -16,7 +17,14 @@ from robot_learning.learning.preferences.judging import ranked_by_return
 from robot_learning.learning.preferences.learned_reward import LearnedReward, save_reward
 from robot_learning.learning.preferences.ranking_file import offered
 from robot_learning.learning.preferences.segments import Segments
-from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
+from robot_learning.learning.reinforcement.actor_critic import Scaling
+from robot_learning.learning.reinforcement.config import (
+    IterationResult,
+    PreferenceConfig,
+    ReinforcementConfig,
+)
+from robot_learning.learning.reinforcement.episodes import Episode
+from robot_learning.learning.reinforcement.judgement import learned_mean
 from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.remarks import remarks
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
@@ -190,6 +198,24 @@ def test_a_policy_that_cannot_be_stayed_near_to_is_refused(
     config = quick.with_values({"preference.near": str(tmp_path / "other")})
     with pytest.raises(ConfigurationError, match=r"--near .* observes obs/observation"):
         run_reinforcement(config, tmp_path / "run", env=corridor)
+
+
+@pytest.mark.parametrize("ends", ["go_on", "end"])
+def test_of_two_episodes_the_longer_one_is_not_the_better_one_for_that(
+    ends: Any, corridor: Any, reward: LearnedReward
+) -> None:
+    columns = ActionLayout(corridor.action_space)
+    scaling = Scaling(columns, np.zeros(3), np.ones(3))
+    near = np.tile(np.array([0.05, 0.0, 1.0], np.float32), (20, 1))
+    short, long = (
+        Episode(n, near[:n], np.zeros((n, 1), np.float32), np.zeros(n), n < 20, near[0], 1.0)
+        for n in (5, 20)
+    )
+    config = PreferenceConfig(ends=ends)
+    together = learned_mean(reward, config, [short, long], scaling)
+    alone = learned_mean(reward, config, [long], scaling)
+    expected = alone if ends == "go_on" else alone * (5 + 20) / 40
+    assert together == pytest.approx(expected) and alone != 0.0
 
 
 def test_the_reward_that_is_learned_from_is_that_of_the_rows(
