@@ -117,7 +117,9 @@ class SlowLoops:
             return ""
         name, pace = min(slow.items(), key=lambda item: item[1].share)
         more = f" +{len(slow) - 1}" if len(slow) > 1 else ""
-        rates = f"{pace.rate_hz:.3g}/{pace.nominal_hz:.3g} Hz"
+        # Short, as the line is to fit in 80 columns.
+        rate = f"{pace.rate_hz:.0f}" if pace.rate_hz >= 10 else f"{pace.rate_hz:.2g}"
+        rates = f"{rate}/{pace.nominal_hz:.3g} Hz"
         return f"slow: {name.removesuffix('_node')} {rates}{more}"
 
     def _heard(self, now_ns: int) -> dict[str, Pace]:

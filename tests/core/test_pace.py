@@ -77,7 +77,9 @@ def test_in_brief_the_slowest_one_is_named_with_its_rates():
     assert loops.brief(0) == ""
     loops.note("arbiter_node", Pace(60.0, 100.0, True), 0)
     loops.note("teleop_node", Pace(21.5, 50.0, True), 0)
-    assert loops.brief(0) == "slow: teleop 21.5/50 Hz +1"
+    assert loops.brief(0) == "slow: teleop 22/50 Hz +1"
+    loops.note("teleop_node", Pace(0.96, 50.0, True), 0)
+    assert loops.brief(0) == "slow: teleop 0.96/50 Hz +1"
     loops.note("teleop_node", Pace(50.0, 50.0, False), 0)
     assert loops.brief(0) == "slow: arbiter 60/100 Hz"
 

@@ -121,7 +121,7 @@ class RecordingSession:
             self.discarded += 1
             return self._tell(f"discarded {name}")
         if self.last is None:
-            raise EpisodeError("discard: there is no episode of this session that could be")
+            raise EpisodeError("discard: no episode of this session is left to discard")
         name = self.last.summary.name
         move_to_trash(self.recorder.folder, name)
         self.saved, self.discarded = self.saved - 1, self.discarded + 1
