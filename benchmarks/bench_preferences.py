@@ -212,11 +212,15 @@ def sign_flips(differences: npt.NDArray[np.float64]) -> float:
     return float((1 + np.count_nonzero(means >= differences.mean())) / (1 + RESAMPLES))
 
 
+def share_of(found: Json) -> float:
+    """Share of the way that the learned reward brings; NaN where the true one brings nothing."""
+    way = found["true"] - found["random"]
+    return float((found["learned"] - found["random"]) / way) if way > 0 else float("nan")
+
+
 def policy_rows(name: str, found: Sequence[Json]) -> list[Row]:
     """The lines of the policies of an environment."""
-    shares = [
-        (each["learned"] - each["random"]) / (each["true"] - each["random"]) for each in found
-    ]
+    shares = [share_of(each) for each in found]
     rows = [Row(f"{name}: share of the true reward's return", interval(shares), "", ">= 0.9")]
     for kind in ("random", "true", "learned", "near"):
         if kind not in found[0]:
