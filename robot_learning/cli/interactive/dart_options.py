@@ -42,7 +42,7 @@ OWN: dict[str, dict[str, Any]] = {
     "--robot": {"help": "robot profile (default: desk_arm, or the robot of the checkpoint)"},
     "--device": {
         "help": f"who demonstrates: {EXPERT}, the scripted one, without ROS; or over ROS nodes one "
-        f"of {', '.join(OPERATOR_DEVICES)}, or module:Class of your own (default: {EXPERT})"
+        f"of {', '.join(OPERATOR_DEVICES)}, or a module:Class of your own (default: {EXPERT})"
     },
     "--dataset": {"type": Path, "help": "dataset folder to record into (default: OUT/dataset)"},
     "--episodes": {

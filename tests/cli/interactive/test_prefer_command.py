@@ -83,7 +83,7 @@ def test_segments_are_collected_ranked_by_a_script_and_a_reward_is_fitted(
     assert not (place / "run").exists()
 
 
-def test_a_person_ranks_by_a_film_and_a_line(
+def test_a_person_ranks_by_a_video_and_a_line(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     main(["prefer", "collect", "p", "--env", ENV, *FEW])
