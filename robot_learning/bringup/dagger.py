@@ -217,6 +217,8 @@ def _resumed(out: str | None) -> tuple[str, str | None]:
     folder = Path(out or "").expanduser()
     if not out or not (folder / NAME).is_file():
         text = f"name the folder of the run: no {NAME} in '{out or ''}'"
+        if out and folder.is_dir():
+            text += "; a run that ended before it began is begun again without resume"
         raise ConfigurationError(f"resume: {text}")
     header = read_rounds_header(folder)
     return header.dataset, header.gate

@@ -210,7 +210,7 @@ class Motor:
 
 
 class BusInterface(Struct, frozen=True, tag_field="kind", tag="bus"):
-    """A real arm of bus servos, driven directly."""
+    """A real arm of bus servos; checked, but nothing here drives it yet."""
 
     bus: Literal["dynamixel", "feetech"]
     port: Text

@@ -47,7 +47,9 @@ class XKeyboard:
             read_in_small_pieces(self._display)
             self._home = self._find_home() if watch_focus else None
         except (error.DisplayError, *self._errors) as problem:
-            raise DependencyError(f"no X display: {problem}") from problem
+            raise DependencyError(
+                f"no X display: {problem}; see that DISPLAY names an X server that runs"
+            ) from problem
 
     def close(self) -> None:
         """Drop the connection; a dead one is fine."""

@@ -134,6 +134,7 @@ def test_a_run_that_is_there_is_resumed_or_left_alone(tmp_path, monkeypatch):
         ({"dataset": "/nowhere"}, r"/nowhere: no dataset here: dataset\.json is missing"),
         ({"resume": "true"}, r"resume: name the folder of the run"),
         ({"resume": "true", "out": "/nowhere"}, r"no rounds\.json in '/nowhere'"),
+        ({"resume": "true", "out": "."}, "ended before it began is begun again without resume"),
         ({"relabel": "me"}, "valid: auto, expert, none"),
         ({"ask_above": "often"}, "ask_above: expected a number"),
         ({"ask_above": "auto", "gate": "thrifty"}, "ask_above: the gate thrifty finds out itself"),

@@ -11,6 +11,7 @@ from robot_learning.bringup.dagger import DAGGER
 from robot_learning.bringup.plan import LaunchPlan
 from robot_learning.cli.interactive.rounds_view import rounds_view
 from robot_learning.cli.nodes.supervisor import Supervisor
+from robot_learning.headers.rounds_header import NAME
 from robot_learning.learning.training.config import (
     check_values,
     parse_overrides,
@@ -32,8 +33,12 @@ def run_rounds(shared: Mapping[str, Any], given: Mapping[str, str]) -> int:
     plan = DAGGER.resolve(arguments)
     # A person's status line has the terminal for itself.
     drawn = any(node.owns_terminal for node in plan.nodes)
+    supervisor = Supervisor(plan)
     with rounds_view(_run_folder(plan), live=not drawn):
-        return Supervisor(plan).run()
+        code = supervisor.run()
+    if supervisor.interrupted and (_run_folder(plan) / NAME).is_file():
+        print(f"stopped. To go on: {_parameter(plan, 'resume_command')}")
+    return code
 
 
 def _launch_arguments(shared: Mapping[str, Any]) -> dict[str, str]:
@@ -48,6 +53,10 @@ def _launch_arguments(shared: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _run_folder(plan: LaunchPlan) -> Path:
+    return Path(_parameter(plan, "run")).expanduser()
+
+
+def _parameter(plan: LaunchPlan, name: str) -> str:
     node = plan.specs["dagger_node"]
-    values = [entry["run"] for entry in node.parameters if not isinstance(entry, Path)]
-    return Path(str(values[0])).expanduser()
+    values = [entry[name] for entry in node.parameters if not isinstance(entry, Path)]
+    return str(values[0])

@@ -33,7 +33,10 @@ def add_launch_options(
             help=argument_help(argument),
             default=argparse.SUPPRESS,
         )
-    parser.add_argument("assignments", nargs="*", metavar="name:=value", help=argparse.SUPPRESS)
+    # Without a default it would be called required where another argument is missing.
+    parser.add_argument(
+        "assignments", nargs="*", default=[], metavar="name:=value", help=argparse.SUPPRESS
+    )
 
 
 def argument_help(argument: LaunchArgument) -> str:

@@ -43,7 +43,7 @@ def check_references(env: str, expert: str) -> None:
     # The expert's module may register it.
     if not module or _is_unknown_beside(env, module):
         raise ConfigurationError(
-            f"--env {env}: {problem}. Where a module registers it, name that: MODULE:{env}"
+            f"--env {env}: {problem} Where a module registers it, name that: MODULE:{env}"
         )
 
 
@@ -57,7 +57,8 @@ def _unknown(env: str) -> str:
     try:
         gymnasium.spec(env)
     except Exception as problem:
-        return str(problem).rstrip(".")
+        text = str(problem)
+        return text if text.endswith((".", "?", "!")) else f"{text}."
     return ""
 
 

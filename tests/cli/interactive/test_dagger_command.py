@@ -39,3 +39,29 @@ def test_settings_that_no_training_takes_are_one_line(
     assert error.count("\n") == 1
     assert said in error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_was_interrupted_says_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+
+    def interrupted(supervisor: Supervisor) -> int:
+        supervisor._interrupted = True
+        return 0
+
+    def begun(supervisor: Supervisor) -> int:
+        run.mkdir()
+        (run / "rounds.json").write_text("{}")
+        return interrupted(supervisor)
+
+    monkeypatch.setattr(Supervisor, "run", interrupted)
+    order = ["dagger", "--dataset", SAMPLE, "--device", "scripted", "--out", str(run)]
+    assert main(order) == 0
+    assert "To go on" not in capsys.readouterr().out, "nothing was begun"
+    monkeypatch.setattr(Supervisor, "run", begun)
+    assert main(order) == 0
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("stopped. To go on: robot-learning dagger --resume ")
+    assert f"out:={run}" in said
+    assert "device:=scripted" in said
