@@ -78,10 +78,12 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert whole == cut
 
 
-# It ends itself as soon as something is saved, so that no busy machine is too slow to kill it.
+# It saves after each iteration, and ends itself as soon as something is saved: so no busy machine is
+# too slow to kill it.
 KILLED = """
 import os, signal, sys, threading, time
 from pathlib import Path
+from robot_learning.learning.reinforcement import state as run_state
 from robot_learning.learning.reinforcement.worker import run
 from robot_learning.learning.training.seed_processes import carry_out
 
@@ -90,6 +92,7 @@ def kill(state):
         time.sleep(0.001)
     os.kill(os.getpid(), signal.SIGKILL)
 
+run_state._SAVE_EVERY_S = 0.0
 threading.Thread(target=kill, args=(Path(sys.argv[1]),), daemon=True).start()
 carry_out(sys.argv[2], run)
 """
