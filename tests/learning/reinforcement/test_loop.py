@@ -78,7 +78,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     assert whole == cut
 
 
-# It saves after each iteration, and ends itself as soon as something is saved: so no busy machine is
+# It saves after each iteration and ends itself as soon as something is saved: no busy machine is
 # too slow to kill it.
 KILLED = """
 import os, signal, sys, threading, time
