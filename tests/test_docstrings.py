@@ -1,9 +1,13 @@
 """What public docstrings promise: arguments that are described, lines that stand by themselves."""
 
 import ast
+import doctest
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "robot_learning"
 MANY_ARGUMENTS = 3
@@ -76,3 +80,13 @@ def test_lines_of_attributes_and_arguments_stand_by_themselves() -> None:
 def test_a_fragment_is_seen() -> None:
     text = "What.\n\nAttributes:\n    name: of the node.\n    seed: seed of the first scene.\n"
     assert [entry for entry in entries(text) if FRAGMENT.match(entry)] == ["of the node."]
+
+
+EXAMPLES = sorted(path for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_print_what_they_say(path: Path) -> None:
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    found = doctest.testmod(importlib.import_module(".".join(parts)))
+    assert found.attempted and not found.failed

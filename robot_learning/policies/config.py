@@ -18,6 +18,7 @@ Config = TypeVar("Config")
 # PyTorch's convolutions of fewer channels, channels last, have crashed the process on the CPU.
 _LEAST_IMAGE_WIDTH = 4
 Layers = Annotated[int, Meta(ge=1, le=1000)]
+Activation = Literal["relu", "tanh"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ class Family:
 
     Attributes:
         config: configuration of the small preset; the other presets are overrides of it.
-        network: `module:class` of its policy, the module in this package.
+        network: `module:class` of its policy.
         horizons: step counts of the small preset.
         reference: overrides of `config` that give the paper's size.
         reference_horizons: step counts of the paper.
@@ -67,7 +67,7 @@ class Family:
             PolicyError: statistics are missing, or the family cannot serve this spec.
         """
         module, _, name = self.network.partition(":")
-        network = getattr(import_module(f"robot_learning.policies.{module}"), name)
+        network = getattr(import_module(module), name)
         return cast("Policy", network(spec, statistics, config))
 
 
@@ -86,35 +86,35 @@ _DIFFUSION_REFERENCE = {
 FAMILIES: dict[str, Family] = {
     "deterministic": Family(
         config=DeterministicConfig(),
-        network="deterministic:DeterministicPolicy",
+        network="robot_learning.policies.deterministic:DeterministicPolicy",
         horizons=Horizons(),
         reference={**_RESNET18, **_PERCEPTRON, "error": "l2"},
         reference_horizons=Horizons(),
     ),
     "gaussian": Family(
         config=GaussianConfig(),
-        network="gaussian:GaussianPolicy",
+        network="robot_learning.policies.gaussian:GaussianPolicy",
         horizons=Horizons(),
         reference={**_RESNET18, **_PERCEPTRON},
         reference_horizons=Horizons(),
     ),
     "gmm": Family(
         config=GmmConfig(),
-        network="gmm:GmmPolicy",
+        network="robot_learning.policies.gmm:GmmPolicy",
         horizons=Horizons(),
         reference={**_RESNET18, **_PERCEPTRON, **_ROBOMIMIC_GMM},
         reference_horizons=Horizons(),
     ),
     "rnn_gmm": Family(
         config=RnnGmmConfig(),
-        network="rnn_gmm:RnnGmmPolicy",
+        network="robot_learning.policies.rnn_gmm:RnnGmmPolicy",
         horizons=Horizons(10, 10, 1, 9),
         reference={**_RESNET18, **_ROBOMIMIC_GMM, "hidden": 400, "layers": 2},
         reference_horizons=Horizons(10, 10, 1, 9),
     ),
     "act": Family(
         config=ActConfig(),
-        network="act:ActPolicy",
+        network="robot_learning.policies.act:ActPolicy",
         horizons=Horizons(1, 32, 16, 0),
         reference={
             **_RESNET18,
@@ -129,21 +129,21 @@ FAMILIES: dict[str, Family] = {
     ),
     "autoregressive": Family(
         config=AutoregressiveConfig(),
-        network="autoregressive:AutoregressivePolicy",
+        network="robot_learning.policies.autoregressive:AutoregressivePolicy",
         horizons=Horizons(),
         reference={**_RESNET18, "width": 512, "layers": 8, "heads": 8, "dropout": 0.1},
         reference_horizons=Horizons(6, 1, 1, 0),
     ),
     "diffusion": Family(
         config=DiffusionConfig(),
-        network="diffusion:DiffusionPolicy",
+        network="robot_learning.policies.diffusion:DiffusionPolicy",
         horizons=_DIFFUSION_HORIZONS,
         reference=_DIFFUSION_REFERENCE,
         reference_horizons=_DIFFUSION_HORIZONS,
     ),
     "flow": Family(
         config=FlowConfig(),
-        network="flow:FlowPolicy",
+        network="robot_learning.policies.flow:FlowPolicy",
         horizons=_DIFFUSION_HORIZONS,
         reference=_DIFFUSION_REFERENCE,
         reference_horizons=_DIFFUSION_HORIZONS,

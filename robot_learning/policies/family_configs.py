@@ -8,11 +8,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from robot_learning.core.options.numbers import AtLeast1, NotNegative, Positive, ShareBelow1
-from robot_learning.policies.config import Layers, PolicyConfig, check_heads
+from robot_learning.policies.config import Activation, Layers, PolicyConfig, check_heads
 from robot_learning.policies.errors import PolicyError
 from robot_learning.policies.statistics import NormalizationMode
-
-Activation = Literal["relu", "tanh"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,8 +62,8 @@ class Thresholds:
 
     def is_below_handback_threshold(self, disagreement: float | None, risk: float | None) -> bool:
         """Whether the policy may go on alone, as far as it can tell without the human."""
-        calm = risk is None or self.handback_risk == inf or risk <= self.handback_risk
-        return calm and not self.reason(disagreement, risk)
+        is_safe = risk is None or self.handback_risk == inf or risk <= self.handback_risk
+        return is_safe and not self.reason(disagreement, risk)
 
 
 NEVER = Thresholds()

@@ -92,7 +92,7 @@ class SessionNode(Node):  # type: ignore[misc]
 
     @property
     def _resume(self) -> str:
-        """The command that goes on with this session."""
+        """The command that resumes this session."""
         dataset = shlex.quote(self._coordinator.recorder["dataset"])
         command = self._settings.resume_command or f"{_RESUME} dataset:={dataset}"
         return f"{command} episodes:={self._settings.episodes - self._saved}"

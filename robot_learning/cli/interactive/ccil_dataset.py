@@ -16,7 +16,7 @@ from robot_learning.learning.training.config import parse_overrides
 from robot_learning.policies.config import with_overrides
 
 _GROUP = "corrective"
-_DOUBT = (
+_UNRELIABLE = (
     "the dynamics are hardly learnt: their typical error is more than a fifth of a typical step, "
     "and labels may do harm. More demonstrations help, and so does naming only what matters with "
     "--state"
@@ -70,5 +70,5 @@ def _lines(made: CorrectedDataset, config: CorrectiveConfig) -> list[str]:
         f"{made.folder}: {amount(made.episodes, 'episode')} with {amount(made.rows, 'row')}, and "
         f"{amount(made.corrective_episodes, 'corrective episode')} with "
         f"{amount(len(found.labels), 'row')}",
-        *[_DOUBT] * found.is_unreliable,
+        *[_UNRELIABLE] * found.is_unreliable,
     ]

@@ -54,7 +54,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _write_json(arguments.json, named, comparison)
     if arguments.video:
-        _film(arguments, trial, evaluations[0], first.policy.spec.rate_hz)
+        _write_video(arguments, trial, evaluations[0], first.policy.spec.rate_hz)
     if arguments.render:
         _show(arguments, trial, evaluations[0], first.policy.spec.rate_hz)
     return _exit_code(arguments, evaluations[0])
@@ -85,7 +85,7 @@ def _evaluated(trial: Trial, checkpoint: Checkpoint, episodes: int, title: str) 
             raise KeyboardInterrupt(f"{text}; nothing was written") from None
 
 
-def _film(
+def _write_video(
     arguments: argparse.Namespace, trial: Trial, evaluation: Evaluated, rate_hz: float
 ) -> None:
     shown = chosen(evaluation.takes, arguments.video_episodes)

@@ -20,7 +20,7 @@ from robot_learning.learning.corrective.rejection import (
 from robot_learning.learning.corrective.transitions import Transitions
 
 # Share of a typical step.
-_DOUBTFUL = 0.2
+_UNRELIABLE_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Correction:
     @property
     def is_unreliable(self) -> bool:
         """Whether the dynamics typically miss what they have not seen by much of a step."""
-        return self.trust.typical > _DOUBTFUL * self.typical_step
+        return self.trust.typical > _UNRELIABLE_SHARE * self.typical_step
 
     @property
     def rejected(self) -> str:

@@ -74,7 +74,8 @@ def round_text(run: DaggerRun) -> str:
     return (
         f"round {round_.number}: {episodes} {'episode' if episodes == '1' else 'episodes'}, "
         f"{round_.successes} succeeded; interventions {round_.intervention_rate:.0%} of the rows, "
-        f"{seconds:.1f} s; {amount(round_.labels, 'label')}{_asked_text(round_)}{_doubt_text(run)}"
+        f"{seconds:.1f} s; {amount(round_.labels, 'label')}{_asked_text(round_)}"
+        f"{_disagreement_text(run)}"
     )
 
 
@@ -83,7 +84,7 @@ def _asked_text(round_: Round) -> str:
     return f"; help was asked for: {asked}" if asked else ""
 
 
-def _doubt_text(run: DaggerRun) -> str:
+def _disagreement_text(run: DaggerRun) -> str:
     threshold = run.disagreement_threshold
     return "" if threshold is None else f"; disagreement at takeovers {threshold:.3g}"
 

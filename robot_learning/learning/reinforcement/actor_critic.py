@@ -17,12 +17,12 @@ from robot_learning.learning.reinforcement.distributions import (
     Distribution,
 )
 from robot_learning.learning.training.perceptron import (
-    Activation,
     Array,
     Perceptron,
     layer_views,
     parameter_count,
 )
+from robot_learning.policies.config import Activation
 
 OBSERVATION_BOUND = 10.0
 """Deviations from the mean to which normalised observations are cut."""

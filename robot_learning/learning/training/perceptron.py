@@ -9,14 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.policies.config import Activation
+
 Array = npt.NDArray[np.floating[Any]]
 Layers = list[tuple[Array, Array]]
-Activation = Literal["relu", "tanh"]
 
 
 def parameter_count(sizes: Sequence[int]) -> int:

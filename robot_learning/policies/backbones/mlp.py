@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from robot_learning.policies.family_configs import Activation
+from robot_learning.policies.config import Activation
 
 
 def mlp(

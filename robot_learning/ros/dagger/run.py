@@ -43,7 +43,7 @@ def opened_run(folder: Path, dataset: str, settings: DaggerNodeSettings) -> Dagg
 
 
 def resume_command(settings: DaggerNodeSettings) -> str:
-    """The command that goes on with the run.
+    """The command that resumes the run.
 
     Args:
         settings: settings of the node.

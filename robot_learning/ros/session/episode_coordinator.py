@@ -177,7 +177,7 @@ class EpisodeCoordinator:
 
         Args:
             timeout_s: longest time to wait for silent streams.
-            resume: the command that goes on with what an error ends; empty where nothing ends.
+            resume: command that resumes what an error ended; empty where nothing ends.
 
         Raises:
             RobotLearningError: one was silent for `timeout_s`, or the recorder refuses.

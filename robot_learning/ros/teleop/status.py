@@ -233,7 +233,7 @@ def ready_text(disagreement: Mapping[str, Any]) -> str:
     """Few words of `policy/doubt` while a person drives and may hand back; empty otherwise.
 
     >>> ready_text({"asks": False, "ready": True})
-    'the policy would go on'
+    'the policy would continue'
     """
     return "the policy would continue" if disagreement.get("ready") else ""
 

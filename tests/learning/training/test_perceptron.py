@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from robot_learning.learning.training.perceptron import (
-    Activation,
     AdamW,
     Perceptron,
     parameter_count,
 )
+from robot_learning.policies.config import Activation
 
 SIZES = (4, 7, 5, 3)
 
