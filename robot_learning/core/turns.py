@@ -229,7 +229,8 @@ class TurnCounter:
         else:
             position, problem = self.rules.following(reading, self.position), self.problem
         if np.isfinite(position).all():
-            self.position, self.problem = position, problem
+            # A copy, since who reads the robot may reuse the array.
+            self.position, self.problem = position.copy(), problem
         return position
 
 

@@ -37,7 +37,9 @@ class PolicyClient(ABC):
 
         None where it is not known. Called right after `infer`, in the same thread.
         """
-        return None
+        # Its former name, by which a class may still define it for one release.
+        former = getattr(self, "doubt", None)
+        return former(windows, actions) if callable(former) else None
 
     def risk(self, windows: Sequence[Window], actions: FloatArray) -> FloatArray | None:
         """(len(windows),) probability that what the chunks begin does not end well, about 0 to 1.

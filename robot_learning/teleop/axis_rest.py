@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # A trigger may rest a little before the end of its range, and the little that is left there is
-# noise: scaled to full deflection it would move an arm.
-_ONE_WAY = 0.5
+# noise: scaled to full deflection it would move an arm. A stick never rests that far aside.
+_ONE_WAY = 0.9
 
 
 def deflection(value: float, rest: float) -> float:
@@ -24,7 +24,7 @@ def deflection(value: float, rest: float) -> float:
     (1.0, 0.5, -1.0, 0.4)
     """
     way = value - rest
-    if abs(rest) > _ONE_WAY:
+    if abs(rest) >= _ONE_WAY:
         pressed = -way if rest > 0.0 else way
         return max(0.0, pressed) / (1.0 + abs(rest))
     return way / (1.0 - rest) if way > 0.0 else way / (1.0 + rest)

@@ -65,22 +65,18 @@ class SpaceMouseReports:
         self.told: set[str] = set()
         self.buttons = dict.fromkeys(BUTTON_NAMES, False)
 
-    def take(self, report: bytes) -> bool:
-        """Decode one report; False when it is of no interest (battery, calibration, cut short)."""
+    def take(self, report: bytes) -> None:
+        """Decode one report; others (battery, calibration, cut short) are of no interest."""
         if len(report) >= 7 and report[0] == _TRANSLATION:
             self._translate(report[1:7])
             # Newer devices put all six axes into one report.
             if len(report) >= 13:
                 self._rotate(report[7:13])
-            return True
-        if len(report) >= 7 and report[0] == _ROTATION:
+        elif len(report) >= 7 and report[0] == _ROTATION:
             self._rotate(report[1:7])
-            return True
-        if len(report) >= 2 and report[0] == _BUTTONS:
+        elif len(report) >= 2 and report[0] == _BUTTONS:
             for bit, name in enumerate(BUTTON_NAMES):
                 self.buttons[name] = bool(report[1] >> bit & 1)
-            return True
-        return False
 
     def _translate(self, raw: bytes) -> None:
         # The device's x is right, y towards the user, z down.

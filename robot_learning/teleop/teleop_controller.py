@@ -227,7 +227,10 @@ class TeleopController:
         # A device may report within (-pi, pi]: an endless joint goes on in the turn of before.
         before = work.position if work.target is None else work.target
         before = np.where(np.isfinite(before), before, work.position)
-        position = work.next_target = self._turns.beside(target.position, before)
+        position = self._turns.beside(target.position, before)
+        # A copy, since a device may reuse its array; other targets of this step are other arms'.
+        others = np.nan if work.next_target is None else work.next_target
+        work.next_target = np.where(np.isfinite(position), position, others)
         way = np.where(np.isfinite(position), position - work.position, 0.0)
         work.position = work.position + np.clip(way, -furthest, furthest)
 

@@ -107,6 +107,13 @@ def test_a_reading_that_is_not_finite_is_not_remembered(rules: TurnRules) -> Non
     assert fresh.take(at(NARROW, 0.3 + TURN_RAD))[NARROW] == pytest.approx(0.3)
 
 
+def test_a_reader_may_reuse_its_array(rules: TurnRules) -> None:
+    counter, reading = TurnCounter(rules), at(ENDLESS, 3.0)
+    counter.take(reading)
+    reading[ENDLESS] = -3.0
+    assert counter.take(reading)[ENDLESS] == pytest.approx(TURN_RAD - 3.0)
+
+
 def test_recounting_brings_endless_joints_home_and_no_others(rules: TurnRules) -> None:
     counter = TurnCounter(rules)
     for angle in np.linspace(0.0, 14.0, 40):

@@ -78,6 +78,16 @@ def test_a_request_is_answered_with_its_times(inbox):
     assert 0.0 <= result.inference_s < TIMEOUT_S
 
 
+def test_a_client_may_tell_its_disagreement_by_the_former_name(inbox):
+    class Former(Counting):
+        def doubt(self, windows, actions):
+            return np.full(len(windows), 0.25)
+
+    box = inbox(Former())
+    box.worker.submit(request())
+    assert box.next()[0].disagreement == 0.25
+
+
 def test_of_each_arm_only_the_newest_request_waits_and_all_arms_go_into_one_batch(inbox):
     client = Counting()
     box = inbox(client, arms=3)

@@ -193,11 +193,12 @@ def test_a_stick_that_does_not_rest_at_zero_is_ignored_and_named(pad: Pad, stand
     assert pad.tick("dead_man", right_y=stands).motions
 
 
-def test_a_worn_stick_whose_rest_is_stated_goes_both_ways(profile, change_map) -> None:
-    stated = change_map("cartesian_axes:\n", "rest_values: {right_y: 0.3}\ncartesian_axes:\n")
-    pad = Pad(profile, stated)
-    pad.tick(right_y=0.3)
-    assert pad.tick("dead_man", right_y=0.31).motions == ()
+@pytest.mark.parametrize("rest", [0.3, 0.6, -0.6])
+def test_a_worn_stick_whose_rest_is_stated_goes_both_ways(profile, change_map, rest) -> None:
+    section = f"rest_values: {{right_y: {rest}}}\ncartesian_axes:\n"
+    pad = Pad(profile, change_map("cartesian_axes:\n", section))
+    pad.tick(right_y=rest)
+    assert pad.tick("dead_man", right_y=rest + 0.01).motions == ()
     up, down = (pad.tick("dead_man", right_y=value).motions[0].linear[2] for value in (1, -1))
     assert (up, down) == (1.0, -1.0)
 

@@ -188,14 +188,26 @@ def test_home_unwinds_no_turns_of_an_endless_joint(turned: Session) -> None:
 
 
 @pytest.mark.parametrize("way", [2.0, -2.0, 7.0])
+@pytest.mark.parametrize("turns", [0, 3])
 def test_a_target_that_forgets_turns_moves_an_endless_joint_as_far(
-    turned: Session, way: float
+    turned: Session, way: float, turns: int
 ) -> None:
-    target, start = PROFILE.home.copy(), turned.measured[ROLL]
+    target = PROFILE.home.copy()
+    start = turned.measured[ROLL] = turns * TURN_RAD + 0.1
     for moved in [*np.linspace(0.0, way, 100), *[way] * 100]:
+        # The device reuses its array.
         target[ROLL] = (0.1 + moved + np.pi) % TURN_RAD - np.pi
         turned.step(wanted(JointTarget(target)))
     assert turned.measured[ROLL] - start == pytest.approx(way)
+
+
+def test_targets_of_one_step_keep_each_others_turns(turned: Session) -> None:
+    first, second = (np.full(len(PROFILE.joints), np.nan) for _ in range(2))
+    turned.measured[ROLL], second[0] = 0.1, PROFILE.home[0]
+    for moved in [*np.linspace(0.0, 30.0, 100), *[30.0] * 400]:
+        first[ROLL] = (0.1 + moved + np.pi) % TURN_RAD - np.pi
+        turned.step(wanted(JointTarget(first), JointTarget(second)))
+    assert turned.measured[ROLL] == pytest.approx(30.1)
 
 
 def test_the_gripper_closes_past_an_object_and_stops_at_its_ends() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from robot_learning.cli.common.console import progress_bar
@@ -45,16 +46,17 @@ def run_split(arguments: argparse.Namespace) -> int:
             )
             + ", ".join(sorted(copies)[:5])
         )
-    dataset.save_splits(parts)
-    _copy_parts(parts, folders)
+    with _copied(parts, folders):
+        dataset.save_splits(parts)
     for name, part in parts.items():
         note = f", copied to {folders[name]}" if name in folders else ""
         print(f"{name}: {amount(len(part), 'episode')}, {amount(part.rows, 'row')}{note}")
     return 0
 
 
-def _copy_parts(parts: Mapping[str, Dataset], folders: Mapping[str, Path]) -> None:
-    """All of them or none: a command that was interrupted can be given again."""
+@contextmanager
+def _copied(parts: Mapping[str, Dataset], folders: Mapping[str, Path]) -> Iterator[None]:
+    """Copy the parts; none stays if that or the block fails, so that one can try again."""
     made: list[Path] = []
     try:
         for name, path in folders.items():
@@ -63,6 +65,7 @@ def _copy_parts(parts: Mapping[str, Dataset], folders: Mapping[str, Path]) -> No
                 source = DatasetFolder(parts[name].path)
                 copy_episodes([(source, parts[name].episodes)], path, progress=progress)
             made.append(path)
+        yield
     except BaseException:
         for path in made:
             shutil.rmtree(path)

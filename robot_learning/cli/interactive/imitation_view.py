@@ -45,7 +45,7 @@ def show_study(study: Study, *, resume: bool) -> int:
             with Live(console=console, refresh_per_second=4, transient=True) as live:
                 run_study(study, resume=resume, tell=lambda now: live.update(_now(study, now)))
         else:
-            with ProgressLines("rounds", ask=lambda: _standing(study)):
+            with ProgressLines("rounds", ask=lambda: _progress_line(study)):
                 run_study(study, resume=resume)
     except RunError:
         raise
@@ -63,21 +63,21 @@ def show_study(study: Study, *, resume: bool) -> int:
 
 def _now(study: Study, results: Mapping[int, Sequence[RoundResult]]) -> Group:
     """The table so far, and where the runs are."""
-    return Group(study_table(results), *_standings(study))
+    return Group(study_table(results), *_progress(study))
 
 
-def _standing(study: Study) -> str:
+def _progress_line(study: Study) -> str:
     """How many rounds each run has made, and where it is."""
     try:
         made = ", ".join(f"{len(run)} of seed {seed}" for seed, run in study.results().items())
     except RobotLearningError:
         made = ""
     of = f", of {study.config.rounds} each" if study.config.rounds else ""
-    return "; ".join([f"{made or 'none'} done{of}", *_standings(study)])
+    return "; ".join([f"{made or 'none'} done{of}", *_progress(study)])
 
 
-def _standings(study: Study) -> list[str]:
-    return [f"seed {seed}: {text}" for seed, text in study.standings().items()]
+def _progress(study: Study) -> list[str]:
+    return [f"seed {seed}: {text}" for seed, text in study.progress().items()]
 
 
 def _show(console: Console, study: Study) -> None:

@@ -26,6 +26,8 @@ def reset_env(env: gymnasium.Env[Any, Any], seed: int) -> tuple[Any, Mapping[str
     """
     try:
         observation, info = env.reset(seed=seed)
+    except RobotLearningError:
+        raise
     except Exception as problem:
         raise _told(env, "reset", problem) from problem
     return observation, _checked(env, "reset", info)
@@ -42,6 +44,8 @@ def step_env(
     try:
         observation, reward, terminated, truncated, info = env.step(action)
         result = observation, float(reward), bool(terminated), bool(truncated)
+    except RobotLearningError:
+        raise
     except Exception as problem:
         raise _told(env, "step", problem) from problem
     return *result, _checked(env, "step", info)
@@ -54,9 +58,7 @@ def _checked(env: gymnasium.Env[Any, Any], call: str, info: Any) -> Mapping[str,
     raise ConfigurationError(f"{text}; {_API}")
 
 
-def _told(env: gymnasium.Env[Any, Any], call: str, problem: Exception) -> RobotLearningError:
-    if isinstance(problem, RobotLearningError):
-        return problem
+def _told(env: gymnasium.Env[Any, Any], call: str, problem: Exception) -> ConfigurationError:
     hint = f"; {_API}" if any(form in str(problem) for form in _OTHER_FORMS) else ""
     text = f"the environment {_name(env)} raised {problem!r} in {call}{hint}"
     return ConfigurationError(text)

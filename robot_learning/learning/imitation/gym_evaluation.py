@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.decoding import check
-from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1
 from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.learning.evaluation.evaluation import Comparison, compare_takes
 from robot_learning.learning.evaluation.intervals import Z_95, Share, wilson
 from robot_learning.learning.evaluation.outcomes import Outcome, Take
-from robot_learning.learning.imitation.env_calls import reset_env
+from robot_learning.learning.imitation.env_calls import reset_env, step_env
 from robot_learning.learning.imitation.rollout import Env, env_maker
 from robot_learning.policies.trained_policy import TrainedPolicy
 
@@ -204,15 +204,8 @@ def _episode(policy: TrainedPolicy, env: Env, config: GymConfig, number: int) ->
     outcome, actions, over = Outcome(config.success_return), list[Any](), False
     while not over:
         action = policy.act(observation)
-        try:
-            observation, reward, terminated, truncated, info = env.step(action)
-        except RobotLearningError:
-            raise
-        except Exception as problem:
-            raise ConfigurationError(
-                f"{config.env} refuses the action {action} of the policy: {problem!r}"
-            ) from problem
+        observation, reward, terminated, truncated, info = step_env(env, action)
         actions.append(action)
-        outcome.add(float(reward), info)
+        outcome.add(reward, info)
         over = terminated or truncated or len(actions) == config.max_steps
     return GymEpisode(Take(number, seed, outcome.success, actions), outcome.total_reward)

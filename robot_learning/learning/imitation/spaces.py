@@ -68,10 +68,16 @@ class ObservationLayout:
             observations: (k) observations of the environment.
             rows: (N, D) rows to write into.
             slots: (k) numbers of the rows, one for each observation.
+
+        Raises:
+            ConfigurationError: an entry is missing or has another shape than its space; the text
+                names it.
         """
         try:
             if self._is_vector:
-                rows[slots] = observations
+                values = np.asarray(observations)
+                _refuse_unlike(values.shape, (len(slots), self.size))
+                rows[slots] = values.reshape(len(slots), self.size)
                 return
             for slot, observation in zip(slots, observations, strict=True):
                 self._write(observation, rows[slot])
@@ -79,15 +85,21 @@ class ObservationLayout:
             raise self._misfit(observations, problem) from problem
 
     def write_batch(self, observations: Any, rows: Float32Array) -> None:
-        """Write the observations of a vector environment, (N, ...) an entry, into rows (N, D)."""
-        if self._is_vector:
-            rows[:] = observations
-            return
+        """Write the observations of a vector environment, (N, ...) an entry, into rows (N, D).
+
+        Raises:
+            ConfigurationError: an entry has another shape than its space; the text names it.
+        """
         for leaf in self.leaves:
             values = observations
             for key in leaf.path:
                 values = values[key]
             part = rows[:, leaf.begin : leaf.end]
+            shape = leaf.spec.shape if leaf.one_hot_start is None else ()
+            try:
+                _refuse_unlike(np.shape(values), (len(rows), *shape))
+            except ValueError as problem:
+                raise ConfigurationError(f"{leaf.spec.key}: {problem}") from problem
             if leaf.one_hot_start is None:
                 part[:] = np.reshape(values, part.shape)
             else:
@@ -108,7 +120,7 @@ class ObservationLayout:
                     return ConfigurationError(
                         f"{leaf.spec.key}: an observation of the environment lacks it: {problem!r}"
                     )
-                if leaf.one_hot_start is None and prod(shape) != leaf.size:
+                if leaf.one_hot_start is None and not _are_alike(shape, leaf.spec.shape):
                     return ConfigurationError(
                         f"{leaf.spec.key}: an observation of the shape {shape}, and its space says "
                         f"{leaf.spec.shape}"
@@ -122,6 +134,7 @@ class ObservationLayout:
                 value = value[key]
             part = row[leaf.begin : leaf.end]
             if leaf.one_hot_start is None:
+                _refuse_unlike(np.shape(value), leaf.spec.shape)
                 part[:] = np.ravel(value)
             else:
                 part[:] = 0.0
@@ -139,6 +152,17 @@ class ObservationLayout:
         self.leaves.append(
             Leaf(path, ObservationSpec(name, shape), begin, begin + prod(shape), start)
         )
+
+
+def _refuse_unlike(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """Refuse, by a ValueError, what numpy would broadcast or put into another order."""
+    if not _are_alike(shape, expected):
+        raise ValueError(f"observations of the shape {shape}, where {expected} is expected")
+
+
+def _are_alike(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether shapes are equal but for axes of length 1, as a number is given as () and as (1,)."""
+    return shape == expected or [n for n in shape if n != 1] == [n for n in expected if n != 1]
 
 
 def _shape(space: spaces.Space[Any], name: str) -> tuple[int, ...]:

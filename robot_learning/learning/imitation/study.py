@@ -11,12 +11,12 @@ from pathlib import Path
 
 from robot_learning.core.files import write_atomically
 from robot_learning.learning.imitation.config import ImitationConfig, RoundResult
-from robot_learning.learning.imitation.standing import standing
+from robot_learning.learning.imitation.progress_file import read_progress, remove_progress
 from robot_learning.learning.imitation.state import holds_run, load
 from robot_learning.learning.imitation.summary import summarize
 from robot_learning.learning.runs.seed_study import SeedStudy
 from robot_learning.learning.training.errors import RunError, TrainingError
-from robot_learning.learning.training.seed_processes import run_in_processes, was_killed
+from robot_learning.learning.training.seed_processes import run_in_processes
 
 _WORKER = "robot_learning.learning.imitation.worker"
 
@@ -45,10 +45,15 @@ class Study(SeedStudy[ImitationConfig]):
                 found[seed] = []
         return found
 
-    def standings(self) -> dict[int, str]:
+    def progress(self) -> dict[int, str]:
         """Where the runs under way are, by seed."""
-        found = {seed: standing(self.run_folder(seed)) for seed in self.seeds}
+        found = {seed: read_progress(self.run_folder(seed)) for seed in self.seeds}
         return {seed: text for seed, text in found.items() if text}
+
+    def remove_progress(self, *seeds: int) -> None:
+        """Remove what the runs of these seeds told of their progress; they are not under way."""
+        for seed in seeds:
+            remove_progress(self.run_folder(seed))
 
 
 Tell = Callable[[dict[int, list[RoundResult]]], None]
@@ -72,20 +77,21 @@ def run_study(
         TrainingError: a run failed; the text says which and why. The others are finished first.
     """
     orders = {seed: {**o, "expert": study.expert} for seed, o in study.orders(resume).items()}
+    # A killed process leaves its file, which a run that waits would be shown by.
+    study.remove_progress(*study.seeds)
     failures = run_in_processes(
-        _WORKER, orders, study.jobs, None if tell is None else lambda: tell(study.results())
+        _WORKER,
+        orders,
+        study.jobs,
+        None if tell is None else lambda: tell(study.results()),
+        study.remove_progress,
     )
     results = study.results()
     # Runs that failed before their first round, as without an expert, leave no folder.
     if any(results.values()):
         _write(study, results)
     if failures:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        seed, text = min(failures.items())
-        # An error of the run would only come again.
-        can_go_on = was_killed(text) and holds_run(study.run_folder(seed))
-        hint = "; what was collected is saved; continue with --resume" if can_go_on else ""
-        raise TrainingError(f"seed {seed}: {text}{more}{hint}")
+        raise study.error_of(failures, "what was collected")
     return results
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.loop import run_imitation
-from robot_learning.learning.imitation.standing import Standing
+from robot_learning.learning.imitation.progress_file import ProgressFile
 from robot_learning.learning.training.seed_processes import carry_out
 
 
@@ -18,16 +17,15 @@ def run(order: dict[str, Any]) -> None:
 
     Started with `-m`, so that experts in the current folder are found.
     """
-    with closing(Standing(Path(order["folder"]))) as standing:
-        run_imitation(
-            ImitationConfig.from_plain(order["config"]),
-            order["folder"],
-            env=order["env"],
-            expert=order["expert"],
-            env_kwargs=order["env_kwargs"],
-            resume=order["resume"],
-            tell=standing.tell,
-        )
+    run_imitation(
+        ImitationConfig.from_plain(order["config"]),
+        order["folder"],
+        env=order["env"],
+        expert=order["expert"],
+        env_kwargs=order["env_kwargs"],
+        resume=order["resume"],
+        tell=ProgressFile(Path(order["folder"])).write,
+    )
 
 
 if __name__ == "__main__":

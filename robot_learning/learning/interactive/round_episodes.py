@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import EpisodeSummary
 from robot_learning.learning.interactive.rounds import (
@@ -33,19 +35,24 @@ class RoundEpisodes:
             RobotLearningError: the dataset or an episode cannot be read.
         """
         dataset = Dataset(run.dataset)
+        folder = DatasetFolder(dataset.path).episodes_path
         known = {episode.name: episode for episode in run.current.episodes}
         ended = {*ended, *(name for name, episode in known.items() if not episode.cut_off)}
         keeps_bad_timing = run.training.keeps_bad_timing
         found = []
         for summary in dataset.select(rounds=[run.current.number]).episodes:
-            figures = self._figures(dataset, summary)
+            figures = self._figures(dataset, summary, folder)
             cut_off = summary.outcome == "unknown" and summary.name not in ended
             bad_timing = () if keeps_bad_timing else figures.bad_timing
             found.append(replace(figures, cut_off=cut_off, bad_timing=bad_timing))
         return run.changed(episodes=tuple(found))
 
-    def _figures(self, dataset: Dataset, summary: EpisodeSummary) -> EpisodeFigures:
-        status = (DatasetFolder(dataset.path).episodes_path / summary.name).stat()
+    def _figures(self, dataset: Dataset, summary: EpisodeSummary, folder: Path) -> EpisodeFigures:
+        try:
+            status = (folder / summary.name).stat()
+        except OSError as problem:
+            # As where somebody removes it just now.
+            raise DatasetError(f"{folder / summary.name}: cannot be read: {problem}") from problem
         version = status.st_mtime_ns, status.st_size
         if summary.name not in self._read or self._read[summary.name][0] != version:
             left_out = dataset.select(names=[summary.name]).badly_timed()

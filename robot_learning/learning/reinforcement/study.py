@@ -16,7 +16,7 @@ from robot_learning.learning.reinforcement.state import RunState, holds_run, loa
 from robot_learning.learning.runs.seed_study import SeedStudy
 from robot_learning.learning.training.errors import TrainingError
 from robot_learning.learning.training.run_folder import METRICS_NAME
-from robot_learning.learning.training.seed_processes import run_in_processes, was_killed
+from robot_learning.learning.training.seed_processes import run_in_processes
 
 _WORKER = "robot_learning.learning.reinforcement.worker"
 _LINE_BYTES = 2000
@@ -70,12 +70,7 @@ def run_reinforcement_study(
     if states:
         _write(study, states)
     if failures:
-        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
-        seed, text = min(failures.items())
-        # An error of the run would only come again.
-        can_go_on = seed in states and was_killed(text)
-        hint = "; what was learned is saved; continue with --resume" if can_go_on else ""
-        raise TrainingError(f"seed {seed}: {text}{more}{hint}")
+        raise study.error_of(failures, "what was learned")
     return states
 
 

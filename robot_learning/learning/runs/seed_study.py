@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from robot_learning.core.errors import ConfigurationError, used_folder
-from robot_learning.learning.training.errors import RunError
+from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.training.seed_processes import Failure
 
 
 class RunConfig(Protocol):
@@ -65,6 +66,23 @@ class SeedStudy(ABC, Generic[ConfigT]):
         if not resume:
             self._refuse_used()
         return {seed: self._order(seed, resume) for seed in self.seeds}
+
+    def error_of(self, failures: Mapping[int, Failure], saved: str) -> TrainingError:
+        """The error that says which run failed and why, what is saved, and how to go on.
+
+        Args:
+            failures: why runs failed, by seed; at least one.
+            saved: what a run has saved, such as `what was collected`.
+        """
+        seed, failure = min(failures.items(), key=lambda item: item[0])
+        text = f"seed {seed}: {failure.text}"
+        if len(failures) > 1:
+            text += f" (and {len(failures) - 1} more)"
+        if self.holds_run(self.run_folder(seed)):
+            text += f"; {saved} is saved"
+            if not failure.comes_again:
+                text += "; once the cause is gone, continue with --resume"
+        return TrainingError(text)
 
     def _order(self, seed: int, resume: bool) -> dict[str, Any]:
         return {

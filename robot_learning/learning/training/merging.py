@@ -8,9 +8,20 @@ from typing import Any
 from msgspec import inspect
 
 from robot_learning.core.decoding import plain_type
+from robot_learning.core.dotted_names import flattened
 
 # Settings that earlier releases named otherwise, whose names are still taken.
 _FORMER_NAMES = {"rollout_worlds": "rollout_envs"}
+
+
+def by_present_names(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings by their present names, some of which earlier releases named otherwise."""
+    return {
+        _FORMER_NAMES.get(name, name): by_present_names(value)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in values.items()
+    }
 
 
 def merged(
@@ -24,13 +35,12 @@ def merged(
         info: class of the settings.
     """
     found, kinds = dict(present), {field.name: field.type for field in info.fields}
-    for given, value in values.items():
-        name = _FORMER_NAMES.get(given, given)
+    for name, value in by_present_names(values).items():
         kind = plain_type(kinds[name]) if name in kinds else None
         if isinstance(kind, inspect.DataclassType) and isinstance(value, Mapping):
             found[name] = merged(present[name], value, kind)
         elif isinstance(kind, inspect.DictType) and isinstance(value, Mapping):
-            found[name] = {**present[name], **_dotted(value)}
+            found[name] = {**present[name], **flattened(value)}
         else:
             found[name] = _loosened(value, kind)
     return found
@@ -43,14 +53,3 @@ def _loosened(value: Any, kind: inspect.Type | None) -> Any:
         return [value]
     is_whole = isinstance(value, float) and value.is_integer()
     return int(value) if isinstance(kind, inspect.IntType) and is_whole else value
-
-
-def _dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested mapping as one level of dotted names, as policies take their options."""
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _dotted(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = value
-    return found

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from robot_learning.core.bound_command import bound_to_parent
@@ -16,8 +17,20 @@ from robot_learning.core.errors import ConfigurationError, RobotLearningError
 
 _POLL_S = 0.1
 _END_S = 5.0
-_WRONG = 2
-_KILLED = "the process was ended by signal"
+_FAILED, _WRONG = 1, 2
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run failed.
+
+    Attributes:
+        text: last line that its process wrote, or how that was ended.
+        comes_again: whether its settings are wrong, so that it would fail again.
+    """
+
+    text: str
+    comes_again: bool = False
 
 
 def run_in_processes(
@@ -25,7 +38,8 @@ def run_in_processes(
     orders: Mapping[int, Mapping[str, Any]],
     jobs: int = 0,
     tell: Callable[[], None] | None = None,
-) -> dict[int, str]:
+    ended: Callable[[int], None] | None = None,
+) -> dict[int, Failure]:
     """Run a module with each order, and wait for all; the others go on where one fails.
 
     Args:
@@ -33,9 +47,10 @@ def run_in_processes(
         orders: what to do for each seed, as JSON can hold it.
         jobs: number of processes at a time; 0 for one per core.
         tell: callback, ten times a second; None for none.
+        ended: callback with the seed of each process that has ended, however; None for none.
 
     Returns:
-        The last line of output of the runs that failed, by seed.
+        Why the runs that failed did so, by seed.
 
     Raises:
         ConfigurationError: `jobs` is negative.
@@ -44,7 +59,7 @@ def run_in_processes(
         raise ConfigurationError(f"jobs: expected at least 0, found {jobs}; 0 is one per core")
     waiting, running = list(orders), list[_Worker]()
     jobs = jobs or len(os.sched_getaffinity(0))
-    failures: dict[int, str] = {}
+    failures: dict[int, Failure] = {}
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
@@ -53,9 +68,11 @@ def run_in_processes(
             time.sleep(_POLL_S)
             for worker in [worker for worker in running if worker.process.poll() is not None]:
                 running.remove(worker)
-                text = worker.last_words()
-                if text:
-                    failures[worker.seed] = text
+                if ended is not None:
+                    ended(worker.seed)
+                failure = worker.failure()
+                if failure is not None:
+                    failures[worker.seed] = failure
             if tell is not None:
                 tell()
     finally:
@@ -66,26 +83,27 @@ def run_in_processes(
                 worker.process.wait(_END_S)
             except subprocess.TimeoutExpired:
                 worker.process.kill()
+                worker.process.wait()
+            if ended is not None:
+                ended(worker.seed)
     return failures
 
 
-def was_killed(failure: str) -> bool:
-    """Whether a failure that `run_in_processes` returned is a signal, not an error of the run."""
-    return failure.startswith(_KILLED)
-
-
 def carry_out(text: str, run: Callable[[dict[str, Any]], object]) -> int:
-    """Carry out an order in such a process; a failure prints one line and returns 2.
+    """Carry out an order in such a process; a failure prints one line.
 
     Args:
         text: the order, in JSON.
         run: function that does what the order says.
+
+    Returns:
+        The exit status: 0, 2 where the settings are wrong, 1 for any other failure.
     """
     try:
         run(json.loads(text))
     except (RobotLearningError, OSError) as problem:
         print(" ".join(str(problem).split()), file=sys.stderr)
-        return _WRONG
+        return _WRONG if isinstance(problem, ConfigurationError) else _FAILED
     return 0
 
 
@@ -95,7 +113,7 @@ class _Worker:
     def __init__(self, module: str, seed: int, order: Mapping[str, Any]) -> None:
         self.seed = seed
         # A file, since a pipe that nobody reads would block a process with much output.
-        self._said = tempfile.TemporaryFile(  # noqa: SIM115 (closed in last_words)
+        self._said = tempfile.TemporaryFile(  # noqa: SIM115 (closed in failure)
             "w+", encoding="utf-8", errors="replace"
         )
         # One thread per run, as the processes share the cores.
@@ -107,14 +125,15 @@ class _Worker:
             stderr=self._said,
         )
 
-    def last_words(self) -> str:
-        """Why the process failed; empty if it did not."""
+    def failure(self) -> Failure | None:
+        """Why the process failed; None if it did not."""
         code = self.process.returncode
         self._said.seek(0)
         lines = self._said.read().split("\n")
         self._said.close()
         if code == 0:
-            return ""
+            return None
         if code < 0:
-            return f"{_KILLED} {-code}"
-        return next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+            return Failure(f"the process was ended by signal {-code}")
+        last = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
+        return Failure(last, comes_again=code == _WRONG)

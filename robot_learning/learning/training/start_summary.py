@@ -55,7 +55,7 @@ def start_summary(training: Training, dataset: Dataset, held_out: int) -> list[s
         f"observations: {', '.join(_column_text(dataset, o.key) for o in spec.observations)}",
         *_true_poses(training, dataset),
         *_cameras_left_out(training, dataset),
-        *_narrow(training, dataset),
+        *narrow_lines(training, dataset),
         f"actions: {spec.action_dim}{names}{chunk if spec.action_steps > 1 else ''}",
         f"policy: {config.family}, {_count_text(parameters)} parameters; "
         f"{amount(config.steps, 'step')} of {amount(config.batch_size, 'sample')}",
@@ -99,30 +99,40 @@ def _cameras_left_out(training: Training, dataset: Dataset) -> list[str]:
     return [f"  not seen: {', '.join(keys)} (data.observation_keys, data.use_cameras)"] * bool(keys)
 
 
-def _narrow(training: Training, dataset: Dataset) -> list[str]:
-    """The observed numbers that hardly varied, and how they are treated."""
-    limit = training.policy.config.narrow_range
-    if training.policy.config.observation_margin is not None:
+def narrow_lines(training: Training, dataset: Dataset) -> list[str]:
+    """The observed numbers that hardly varied or stood nearly still, and how they are treated."""
+    config, keys = training.policy.config, training.batches.keys
+    if config.observation_margin is not None or not keys:
         return []
-    found: list[str] = []
-    keys = training.batches.keys
-    wanted = limit or NARROW_RANGE
-    for key, known in dataset.statistics(keys).items() if keys else ():
+    hardly: list[str] = []
+    still: list[str] = []
+    wanted = config.narrow_range or NARROW_RANGE
+    for key, known in dataset.statistics(keys).items():
         names = dataset.column(key).names
         width = (known.maximum - known.minimum).ravel()
         for number in narrow_numbers(known, wanted).ravel().nonzero()[0].tolist():
             if width[number] > _LEAST:
                 name = names[number] if number < len(names) else str(number)
+                found = hardly if width[number] < wanted else still
                 found.append(f"{key} {name} ({width[number]:.2g})")
+    is_cut = config.narrow_range > 0.0
+    return [
+        *_narrow_line("hardly varied", hardly, is_cut, ", or leave them out"),
+        # The few rows may be what the task is about: nobody is told to leave these out.
+        *_narrow_line("stands still but in a few rows", still, is_cut),
+    ]
+
+
+def _narrow_line(what: str, found: list[str], is_cut: bool, more: str = "") -> list[str]:
     if not found:
         return []
-    more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
-    listed = f"{', '.join(found[:_SHOWN])}{more}"
-    if limit:
-        return [f"  hardly varied, so cut to the dataset's range (policy.narrow_range): {listed}"]
+    hidden = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    listed = f"{', '.join(found[:_SHOWN])}{hidden}"
+    if is_cut:
+        return [f"  {what}, so cut to the dataset's range (policy.narrow_range): {listed}"]
     return [
-        f"  hardly varied: {listed}; where they stand elsewhere later the policy may do anything: "
-        f"set policy.narrow_range={NARROW_RANGE:g}, or leave them out"
+        f"  {what}: {listed}; where they stand elsewhere later the policy may do anything: "
+        f"set policy.narrow_range={NARROW_RANGE:g}{more}"
     ]
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from robot_learning.core.dotted_names import flattened
 from robot_learning.core.files import replacing
 from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.training.merging import by_present_names
 from robot_learning.learning.training.optimization import MovingAverage
 from robot_learning.policies.policy import Policy
 
@@ -185,7 +186,7 @@ def _check_identity(folder: Path, stored: Mapping[str, Any], wanted: Mapping[str
     """Refuse to resume with other data or settings, naming what differs."""
     # What was stored went through JSON, which turns tuples into lists.
     present = flattened(json.loads(json.dumps(dict(wanted))))
-    before = flattened(dict(stored))
+    before = flattened(by_present_names(dict(stored)))
     for name in sorted(before.keys() | present.keys() - (_LATER - before.keys())):
         if before.get(name) != present.get(name):
             raise RunError(

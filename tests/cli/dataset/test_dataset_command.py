@@ -19,6 +19,7 @@ from robot_learning.cli.dataset.browse import local_time
 from robot_learning.cli.main import main
 from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.vocabulary import Source
+from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.recording.writer import WriterSettings
@@ -338,6 +339,10 @@ def test_a_split_that_was_interrupted_can_be_given_again(
     with monkeypatch.context() as patch:
         patch.setattr(combine, "copy_episodes", interrupted)
         assert run(*command)[0] == 130
+    assert list((tmp_path / "parts").iterdir()) == []
+    assert Dataset(dataset).stored_splits() == {}
+    with DatasetFolder(dataset).lock():
+        assert run(*command)[0] == 2
     assert list((tmp_path / "parts").iterdir()) == []
     assert run(*command)[0] == 0
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.errors import CommandError, ConfigurationError
 from robot_learning.learning.imitation.config import ImitationConfig
+from robot_learning.learning.imitation.env_calls import step_env
 from robot_learning.learning.imitation.loop import run_imitation
 
 SEEN = np.zeros(2, np.float32)
@@ -55,6 +56,17 @@ class OtherShape(Env):
 class Broken(Env):
     def step(self, action: Any) -> Any:
         raise KeyError("cube")
+
+
+class Refusing(Env):
+    def step(self, action: Any) -> Any:
+        raise CommandError("too far")
+
+
+def test_our_own_errors_stay_as_they_are() -> None:
+    with pytest.raises(CommandError, match=r"^too far$") as raised:
+        step_env(Refusing(), np.zeros(1))
+    assert raised.value.__cause__ is None
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,25 @@ def test_what_a_space_samples_is_written_whole(space: Any, size: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shape", "given"), [((2,), ()), ((2,), (1,)), ((2, 3), (3, 2)), ((2, 3), ())]
+)
+def test_no_observation_of_another_shape_is_spread_over_a_row(shape: Any, given: Any) -> None:
+    space = spaces.Box(-1, 1, shape)
+    for whole, wrap in (
+        (space, np.zeros),
+        (spaces.Dict({"x": space}), lambda s: {"x": np.zeros(s)}),
+    ):
+        layout = ObservationLayout(whole)
+        rows = np.zeros((2, layout.size), np.float32)
+        for slots in ([0], [0, 1]):
+            with pytest.raises(ConfigurationError, match=r"^obs/(x|observation): .*shape \("):
+                layout.write_all([wrap(given)] * len(slots), rows, slots)
+        with pytest.raises(ConfigurationError, match=r"^obs/(x|observation): .*shape \("):
+            layout.write_batch(wrap((2, *given)), rows)
+        layout.write_batch(wrap((2, *shape)), rows)
+
+
+@pytest.mark.parametrize(
     ("space", "text"),
     [
         (spaces.Box(0, 255, (16, 16, 3), np.uint8), r"obs/observation: images \(16, 16, 3\)"),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ import pytest
 from robot_learning.learning.imitation import study as studies
 from robot_learning.learning.imitation.config import ImitationConfig
 from robot_learning.learning.imitation.data import EpisodeFiles
+from robot_learning.learning.imitation.loop import Progress
+from robot_learning.learning.imitation.progress_file import ProgressFile
 from robot_learning.learning.imitation.state import load
 from robot_learning.learning.imitation.study import Study, run_study
 from robot_learning.learning.imitation.summary import mean_and_half_width, summarize
+from robot_learning.learning.runs.run import Phase
 from robot_learning.learning.training.errors import RunError, TrainingError
+from robot_learning.learning.training.seed_processes import Failure
 from robot_learning.policies.checkpoint import load_checkpoint
 
 EXPERT = """
@@ -81,10 +86,14 @@ def test_a_run_that_fails_says_which_and_why(place: Path, quick: ImitationConfig
 
 @pytest.mark.parametrize(
     ("failure", "is_advised"),
-    [("the process was ended by signal 9", True), ("the expert raised KeyError('x')", False)],
+    [
+        (Failure("the process was ended by signal 9"), True),
+        (Failure("the expert raised KeyError('x')"), True),
+        (Failure("was started with seed 0", comes_again=True), False),
+    ],
 )
 def test_to_resume_is_advised_only_where_that_can_end_otherwise(
-    failure: str,
+    failure: Failure,
     is_advised: bool,
     place: Path,
     quick: ImitationConfig,
@@ -92,9 +101,34 @@ def test_to_resume_is_advised_only_where_that_can_end_otherwise(
 ) -> None:
     monkeypatch.setattr(studies, "run_in_processes", lambda *_: {0: failure})
     monkeypatch.setattr(studies, "holds_run", lambda _: True)
-    with pytest.raises(TrainingError, match=re.escape(f"seed 0: {failure}")) as raised:
+    with pytest.raises(TrainingError, match=re.escape(f"seed 0: {failure.text}")) as raised:
         run_study(study_of(place, quick), resume=True)
+    assert "what was collected is saved" in str(raised.value)
     assert ("--resume" in str(raised.value)) is is_advised
+
+
+def test_what_a_run_told_of_its_progress_does_not_outlive_it(
+    place: Path, quick: ImitationConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_of(place, quick, seeds=(0, 1))
+
+    def tell(seed: int) -> None:
+        study.run_folder(seed).mkdir(parents=True, exist_ok=True)
+        ProgressFile(study.run_folder(seed)).write(Progress(2, Phase.TRAINING, ()))
+
+    def killed(module: str, orders: Any, jobs: int, told: Any, ended: Callable[[int], None]) -> Any:
+        assert study.progress() == {}
+        tell(0)
+        assert study.progress() == {0: "round 2, training"}
+        ended(0)
+        assert study.progress() == {}
+        return {}
+
+    # An earlier process was killed, and left this.
+    tell(0)
+    tell(1)
+    monkeypatch.setattr(studies, "run_in_processes", killed)
+    run_study(study, resume=True)
 
 
 @pytest.mark.timeout(120)

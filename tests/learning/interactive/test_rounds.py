@@ -16,6 +16,7 @@ from robot_learning.core.clocks import seconds_to_ns
 from robot_learning.core.ensemble_folders import CHECKPOINT_NAME, ensemble_members
 from robot_learning.core.vocabulary import Source
 from robot_learning.episodes.dataset.dataset import Dataset
+from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.intervention import InterventionWatch
 from robot_learning.episodes.format.schema import Column, DatasetInfo, EpisodeMetadata, Stream
 from robot_learning.episodes.recording.recorder import Recorder
@@ -133,6 +134,19 @@ def test_an_episode_is_read_again_only_after_it_has_changed(run, folder, monkeyp
         add_label_layer(folder, second, np.zeros((4, 1)), mask, **given)
     assert [e.labels for e in episodes.counted(run, [first, second]).current.episodes] == [2, 3]
     assert set(read) == {second}
+
+
+def test_an_episode_that_is_removed_meanwhile_is_named(run, folder, monkeypatch):
+    name, select = record(folder, "PPHH", "success", 1), Dataset.select
+
+    def selected(self, **wanted):
+        chosen = select(self, **wanted)
+        (folder.episodes_path / name).unlink()
+        return chosen
+
+    monkeypatch.setattr(Dataset, "select", selected)
+    with pytest.raises(DatasetError, match=f"{name}: cannot be read"):
+        with_recorded(run)
 
 
 def test_a_new_run_trains_first_or_begins_with_the_checkpoint_that_is_given(run, folder):

@@ -10,14 +10,18 @@ from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.study import ReinforcementStudy, run_reinforcement_study
 from robot_learning.learning.training.errors import TrainingError
+from robot_learning.learning.training.seed_processes import Failure
 
 
 @pytest.mark.parametrize(
     ("failure", "is_advised"),
-    [("the process was ended by signal 9", True), ("the loss is nan; try something else", False)],
+    [
+        (Failure("the process was ended by signal 9"), True),
+        (Failure("the settings do not fit", comes_again=True), False),
+    ],
 )
 def test_to_resume_is_advised_only_where_that_can_end_otherwise(
-    failure: str,
+    failure: Failure,
     is_advised: bool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -27,6 +31,7 @@ def test_to_resume_is_advised_only_where_that_can_end_otherwise(
     study = ReinforcementStudy(config=quick, env="Corridor", folder=tmp_path)
     run_reinforcement(quick.with_values({"steps": 90}), study.run_folder(0), env=corridor)
     monkeypatch.setattr(studies, "run_in_processes", lambda *_: {0: failure})
-    with pytest.raises(TrainingError, match=f"seed 0: {failure}") as raised:
+    with pytest.raises(TrainingError, match=f"seed 0: {failure.text}") as raised:
         run_reinforcement_study(study, resume=True)
+    assert "what was learned is saved" in str(raised.value)
     assert ("--resume" in str(raised.value)) is is_advised

@@ -8,17 +8,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from robot_learning.core.progress import ProgressLines, duration_text
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.learning.training.config import TrainConfig
 from robot_learning.learning.training.logs import ProgressBar
+from robot_learning.learning.training.start_summary import narrow_lines
 from robot_learning.learning.training.threads import FastestThreads
 from robot_learning.learning.training.trainer import train
 from robot_learning.learning.training.training_loop import Training
 from robot_learning.learning.training.training_state import saved_step
+from robot_learning.policies.statistics import MeasuredStatistics
 
 Make = Callable[..., TrainConfig]
 Start = Callable[[Path, Path], "subprocess.Popen[str]"]
@@ -50,6 +55,25 @@ def test_the_start_says_what_goes_in_and_comes_out(
     config = make_config(policy={"narrow_range": 0.0})
     train(demonstrations, config, tmp_path / "other", show_progress=True)
     assert "set policy.narrow_range=0.1, or leave them out" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("narrow_range", [0.1, 0.0])
+def test_a_number_that_moves_in_a_few_rows_is_not_to_be_left_out(narrow_range: float) -> None:
+    rows = np.random.default_rng(0).uniform(-1, 1, (3000, 3)) * [1.0, 0.001, 0.001]
+    rows[777, 2] = 1.2
+    config = SimpleNamespace(narrow_range=narrow_range, observation_margin=None)
+    training: Any = SimpleNamespace(
+        policy=SimpleNamespace(config=config), batches=SimpleNamespace(keys=("obs/x",))
+    )
+    dataset: Any = SimpleNamespace(
+        statistics=lambda _: {"obs/x": MeasuredStatistics.of(rows)},
+        column=lambda _: SimpleNamespace(names=("a", "b", "c")),
+    )
+    hardly, still = narrow_lines(training, dataset)
+    assert hardly.startswith("  hardly varied") and "obs/x b (0.002)" in hardly
+    assert still.startswith("  stands still but in a few rows") and "obs/x c (1.2)" in still
+    assert "leave them out" not in still
+    assert ("leave them out" in hardly) is (narrow_range == 0.0)
 
 
 def test_nothing_is_told_unless_it_is_asked_for(

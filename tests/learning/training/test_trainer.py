@@ -29,7 +29,7 @@ from robot_learning.policies.checkpoint import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 Make = Callable[..., TrainConfig]
-Stored = dict[str, object]
+Stored = dict[str, Any]
 
 
 class KilledError(Exception):
@@ -258,7 +258,7 @@ def test_a_state_without_a_record_is_resumed(
     assert train(demonstrations, config, tmp_path / "run", resume=True).steps == 18
 
 
-def test_a_training_of_before_bad_timing_was_left_out_is_resumed(
+def test_a_training_of_an_earlier_release_is_resumed(
     demonstrations: Dataset, make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     to_plain = TrainConfig.to_plain
@@ -268,9 +268,15 @@ def test_a_training_of_before_bad_timing_was_left_out_is_resumed(
         del plain["data"]["keep_bad_timing"]
         return plain
 
+    def by_former_names(stored: Stored) -> Stored:
+        validation = stored["identity"]["config"]["validation"]
+        validation["rollout_worlds"] = validation.pop("rollout_envs")
+        return stored
+
     with monkeypatch.context() as patch:
         patch.setattr(TrainConfig, "to_plain", as_before)
         train(demonstrations, make_config(), tmp_path / "run")
+    rewrite_state(tmp_path / "run", by_former_names)
     assert train(demonstrations, make_config(), tmp_path / "run", resume=True).steps == 12
     with pytest.raises(ConfigurationError, match=r"started with config\.seed"):
         train(demonstrations, make_config(seed=3), tmp_path / "run", resume=True)
