@@ -61,5 +61,6 @@ def _checks(folder: Path) -> dict[str, Callable[[], Iterable[Finding]]]:
         "keyboard": machine_checks.check_keyboard,
         "input": machine_checks.check_input_devices,
         "serial": machine_checks.check_serial,
+        "memory": machine_checks.check_shared_memory,
         "disk": lambda: machine_checks.check_disk(folder),
     }

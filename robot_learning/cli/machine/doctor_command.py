@@ -9,7 +9,7 @@ from robot_learning.cli.common.late import late
 
 CHECKS = (
     *("python", "packages", "mujoco", "rendering", "ros", "profiles"),
-    *("display", "keyboard", "input", "serial", "disk"),
+    *("display", "keyboard", "input", "serial", "memory", "disk"),
 )
 OPTIONAL_CHECKS = ("rendering", "ros", "display", "keyboard", "input", "serial")
 

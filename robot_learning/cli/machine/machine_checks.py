@@ -1,7 +1,8 @@
-"""The doctor's checks of the machine: display, keyboard, input devices, serial ports, disk."""
+"""The doctor's checks of the machine: display, keyboard, devices, serial ports, memory, disk."""
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import os
 import shutil
@@ -14,6 +15,9 @@ from pathlib import Path
 from robot_learning.cli.machine.finding import Finding, run_probe
 
 DEVICES = Path("/dev")
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (nothing is written there)
+# Nodes have been seen to hang at their start once two thirds of it were left over.
+MOST_LEFT_OVER = 0.1
 SERIAL_PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial/by-id/*")
 WRITE_BYTES = 64 * 1024 * 1024
 # Three JPEG cameras at 30 Hz need some 5 MB/s; raw 640x480 ones need 83 MB/s.
@@ -88,6 +92,39 @@ def check_serial() -> Iterator[Finding]:
         names = ", ".join(str(path) for path in barred)
         remedy = _join_group(_group(barred[0]))
         yield Finding("serial ports", False, f"no permission for {names}", remedy)
+
+
+def check_shared_memory() -> Iterator[Finding]:
+    """How much shared memory did nodes leave behind that were killed?
+
+    Fast DDS keeps 35 MB for each process, and a lock on a file beside it while the process lives.
+    """
+    if not SHARED_MEMORY.is_dir():
+        return
+    left = [lock for lock in SHARED_MEMORY.glob("fastrtps_*_el") if not _is_locked(lock)]
+    parts = [part for lock in left for part in (lock, lock.with_name(lock.name[:-3]))]
+    left_gb = sum(part.stat().st_size for part in parts if part.exists()) / 1e9
+    total_gb = shutil.disk_usage(SHARED_MEMORY).total / 1e9
+    measured = {"left_gb": left_gb, "total_gb": total_gb}
+    detail = f"{left_gb:.1f} of {total_gb:.1f} GB are left over from killed nodes"
+    if left_gb <= MOST_LEFT_OVER * total_gb:
+        yield Finding("shared memory", True, detail, measured=measured)
+        return
+    remedy = (
+        "nodes may hang at their start; while no ROS node runs: "
+        f"rm {SHARED_MEMORY}/fastrtps_* {SHARED_MEMORY}/sem.fastrtps_*"
+    )
+    yield Finding("shared memory", False, detail, remedy, measured=measured)
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process holds the file's lock, or nobody may ask."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    return False
 
 
 def check_disk(folder: Path) -> Iterator[Finding]:

@@ -1,5 +1,7 @@
+import fcntl
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -208,6 +210,23 @@ class TestMachine:
         finding = only(machine_checks.check_serial())
         assert not finding.works
         assert f"sudo usermod -aG {port.group()} " in finding.remedy
+
+    @pytest.mark.parametrize(("total", "works"), [(400, True), (300, False)])
+    def test_shared_memory_of_killed_nodes_is_found(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: int, works: bool
+    ) -> None:
+        monkeypatch.setattr(machine_checks, "SHARED_MEMORY", tmp_path)
+        for name in ("lives", "died"):
+            (tmp_path / f"fastrtps_{name}").write_bytes(bytes(40))
+            (tmp_path / f"fastrtps_{name}_el").touch()
+        usage = shutil.disk_usage(tmp_path)._replace(total=total)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        with (tmp_path / "fastrtps_lives_el").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            finding = only(machine_checks.check_shared_memory())
+        assert finding.works == works
+        assert finding.measured["left_gb"] == pytest.approx(40e-9)
+        assert (f"rm {tmp_path}/fastrtps_* " in finding.remedy) == (not works)
 
     def test_the_disk_is_measured(self, tmp_path: Path) -> None:
         finding = only(machine_checks.check_disk(tmp_path))
