@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +42,20 @@ def collect(arguments: argparse.Namespace) -> int:
             save_segments(folder, segments)
     except LockHeldError:
         raise ConfigurationError(f"{folder}: another process works in it; end it first") from None
+    rank = ["robot-learning", "prefer", "rank", str(folder), *_given_source(arguments)]
     print(
         f"{amount(len(segments), 'segment')} of {amount(segments.length, 'step')} in {folder}; "
-        f"next: robot-learning prefer rank {folder}"
+        f"next: {shlex.join(rank)}"
     )
     return 0
+
+
+def _given_source(arguments: argparse.Namespace) -> list[str]:
+    """The options that say where the segments are from, which the file alone cannot."""
+    if arguments.dataset:
+        return ["--dataset", str(arguments.dataset)]
+    sets = [text for each in arguments.env_set for text in ("--env-set", each)]
+    return ["--env", arguments.env, *sets]
 
 
 def _from_environment(arguments: argparse.Namespace) -> Segments:

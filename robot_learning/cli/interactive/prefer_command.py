@@ -144,6 +144,24 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
         "share of the range of all (default: 0.05)",
     )
     parser.add_argument(
+        "--env",
+        metavar="ID",
+        help="id of the environment that shows the segments; needed where its module is to be "
+        "imported (default: the one that they were collected in)",
+    )
+    parser.add_argument(
+        "--env-set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of that environment; may be repeated; needed where it names a file",
+    )
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        help="folder of the dataset that the segments are from; needed to show these",
+    )
+    parser.add_argument(
         "--no-window",
         action="store_true",
         help="write the segments to ranking.mp4 in the folder, and read the line in the terminal "

@@ -23,7 +23,7 @@ from robot_learning.episodes.viewing.video import check_cameras
 from robot_learning.learning.evaluation.outcomes import replayed
 from robot_learning.learning.imitation.gym_evaluation import PICTURES, GymConfig
 from robot_learning.learning.imitation.spaces import ActionLayout
-from robot_learning.learning.preferences.segments import Segments
+from robot_learning.learning.preferences.segments import Scene, Segments
 
 _HEIGHT_PX = 240
 _COLOUR = "#0072b2"
@@ -33,22 +33,23 @@ Frames = list[UInt8Array]
 class SegmentPictures:
     """Makes the pictures of the segments of a folder."""
 
-    def __init__(self, segments: Segments) -> None:
+    def __init__(self, segments: Segments, scene: Scene) -> None:
         """Prepare.
+
+        Args:
+            segments: segments.
+            scene: environment or dataset that is opened to show them. The segments' own may be
+                from anywhere: see `trusted_scene`.
 
         Raises:
             RobotLearningError: the segments can be shown in no way.
         """
-        self._segments = segments
+        self._segments, self._scene = segments, scene
         self._image = require("PIL.Image", "showing segments")
-        self.rate_hz = max(1, round(segments.scene.rate_hz))
+        self.rate_hz = max(1, round(scene.rate_hz))
         self._frames_of: Callable[[int], Frames] = self._replayed
-        if segments.scene.dataset:
-            self._dataset, self._frames_of = Dataset(segments.scene.dataset), self._recorded
-        elif not segments.scene.env:
-            raise ConfigurationError(
-                "the segments are of an environment that a function made; it cannot be made again"
-            )
+        if scene.dataset:
+            self._dataset, self._frames_of = Dataset(scene.dataset), self._recorded
 
     def side_by_side(self, numbers: Sequence[int]) -> Frames:
         """Frames (height, width, 3) of segments beside each other, numbered from 1.
@@ -73,8 +74,7 @@ class SegmentPictures:
     def _replayed(self, number: int) -> Frames:
         segments, origins = self._segments, self._segments.origins
         episode, first = int(origins.episode[number]), int(origins.first[number])
-        scene = segments.scene
-        env = GymConfig(scene.env, scene.arguments).make(PICTURES)
+        env = GymConfig(self._scene.env, self._scene.arguments).make(PICTURES)
         with closing(env):
             rows = origins.actions[episode][: first + segments.length]
             actions = ActionLayout(env.action_space).to_env(rows)
@@ -83,7 +83,14 @@ class SegmentPictures:
 
     def _recorded(self, number: int) -> Frames:
         origins, first = self._segments.origins, int(self._segments.origins.first[number])
-        episode = self._dataset.episode(origins.names[int(origins.episode[number])])
+        name = origins.names[int(origins.episode[number])]
+        # A name may also be a path that leads out of the dataset.
+        if name not in {summary.name for summary in self._dataset.episodes}:
+            raise ConfigurationError(
+                f"segment {number} is from the episode '{name}', which {self._dataset.path} does "
+                "not have"
+            )
+        episode = self._dataset.episode(name)
         check_cameras(episode)
         camera = next(column.path for column in episode.info.columns if column.is_image)
         rows = range(first, first + self._segments.length)

@@ -1,6 +1,7 @@
 """`robot-learning prefer`, from nothing to a reward, in this process."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from robot_learning.cli.interactive.ranking_keys import parse_keys
 from robot_learning.cli.interactive.ranking_person import rank_by_hand
 from robot_learning.cli.main import main
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.learning.preferences.columns import Columns
 from robot_learning.learning.preferences.ranking_file import RankingFile
+from robot_learning.learning.preferences.segments import (
+    Played,
+    Scene,
+    cut_segments,
+    save_segments,
+)
 
 ENVIRONMENT = """
 import gymnasium
@@ -41,6 +49,7 @@ class Line(gymnasium.Env):
 
 gymnasium.register("PreferLine-v0", Line, max_episode_steps=12)
 """
+SAMPLE = Path(__file__).parents[3] / "data" / "sample"
 ENV = "prefer_envs:PreferLine-v0"
 FEW = ("--episodes", "15", "--length", "5")
 
@@ -63,7 +72,8 @@ def test_segments_are_collected_ranked_by_a_script_and_a_reward_is_fitted(
 ) -> None:
     collect = ["prefer", "collect", "p", "--env", ENV, *FEW]
     assert main(collect) == 0
-    assert "30 segments of 5 steps in p; next: robot-learning prefer rank p" in said(capsys)
+    next_one = f"next: robot-learning prefer rank p --env {ENV}"
+    assert f"30 segments of 5 steps in p; {next_one}" in said(capsys)
     assert main(collect) == 2 and "p: holds segments.npz already" in said(capsys)
     assert main(["prefer", "fit", "p"]) == 2
     assert "0 rankings: a share of 0.2 is held out, which takes 5 or more" in said(capsys)
@@ -89,7 +99,7 @@ def test_a_person_ranks_by_a_video_and_a_line(
     main(["prefer", "collect", "p", "--env", ENV, *FEW])
     typed = iter(["431=2", "4321", "u", "s", "31", "1=2=3=4", "q"])
     monkeypatch.setattr("builtins.input", lambda _: next(typed))
-    assert main(["prefer", "rank", "p", "--no-window", "--author", "ada"]) == 1
+    assert main(["prefer", "rank", "p", "--env", ENV, "--no-window", "--author", "ada"]) == 1
     assert (place / "p" / "ranking.mp4").stat().st_size > 500
     text = said(capsys)
     assert "'31': 2, 4 is missing; type all of them; 3 of 150: p/ranking.mp4" in text
@@ -97,6 +107,37 @@ def test_a_person_ranks_by_a_video_and_a_line(
     lines = [json.loads(line) for line in (place / "p" / "rankings.jsonl").open()]
     assert [line["judge"] for line in lines] == ["ada"] * 3
     assert [line["ranking"] is None for line in lines] == [False, True, False]
+
+
+OUTSIDE = "../../../x.hdf5"
+
+
+@pytest.mark.parametrize(
+    ("scene", "options", "wrong"),
+    [
+        (Scene(env="evil_rank:Foo-v0"), [], "'evil_rank:Foo-v0', whose module is not imported"),
+        (Scene(env="A-v0", arguments={"model": "/x"}), [], "model='/x', which may name a module"),
+        (Scene(), [], "segments.npz names no environment: give --env ID"),
+        (Scene(dataset="d"), [], "the dataset d, which is not read unless you ask for it: give --"),
+        (Scene(dataset="d"), ["--dataset", str(SAMPLE)], f"from the episode '{OUTSIDE}', which"),
+        (Scene(dataset="d"), ["--env", "A-v0"], "--env, --env-set: these segments are from a data"),
+        (Scene(env="A-v0"), ["--dataset", "d"], "--dataset: these segments are from an environ"),
+    ],
+)
+def test_what_a_file_of_segments_names_is_neither_imported_nor_read(
+    scene: Scene,
+    options: list[str],
+    wrong: str,
+    place: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (place / "evil_rank.py").write_text("")
+    rows = np.zeros((4, 1), np.float32)
+    episode = Played(rows, rows, np.zeros(4), name=OUTSIDE)
+    save_segments(place / "p", cut_segments([episode], 2, 2, Columns({"obs/x": 1}, 1), scene))
+    given = ["prefer", "rank", "p", "--segments", "2", "--no-window", *options]
+    assert main(given) == 2
+    assert wrong in said(capsys) and "evil_rank" not in sys.modules
 
 
 class Typed:
@@ -141,6 +182,7 @@ def test_a_line_is_a_ranking() -> None:
         (["rank", "p"], "p: there are no segments here: segments.npz is missing; collect some"),
         (["rank", "p", "--tie-band", "0.1"], "--tie-band: only with --judge return"),
         (["rank", "p", "--segments", "10"], "--segments: expected at most 9"),
+        (["rank", "p", "--judge", "return", "--env", "A"], "--env: not with --judge return"),
         (["rank", "p", "--rankings", "0"], "--rankings: expected at least 1"),
         (["fit", "p", "--set", "membrs=2"], "unknown key 'membrs'; did you mean 'members'?"),
         (["collect", "p", "--env", "Nothing-v9"], "--env Nothing-v9: cannot be made"),
