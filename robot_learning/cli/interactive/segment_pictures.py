@@ -1,6 +1,7 @@
 """Pictures of segments side by side, each with its number.
 
-A rollout is repeated from its seed, with the actions that were taken.
+A rollout is repeated from its seed, with the actions that were taken. What it observes again is
+compared with what was collected: people rank what they see.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import numpy as np
 
 from robot_learning.core.errors import ConfigurationError
@@ -22,11 +25,15 @@ from robot_learning.episodes.viewing.picture import visible_pixels
 from robot_learning.episodes.viewing.video import check_cameras
 from robot_learning.learning.evaluation.outcomes import replayed
 from robot_learning.learning.imitation.gym_evaluation import PICTURES, GymConfig
-from robot_learning.learning.imitation.spaces import ActionLayout
+from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, ObservationLayout
 from robot_learning.learning.preferences.segments import Scene, Segments
+from robot_learning.learning.reinforcement.segment_rollouts import columns_of
 
 _HEIGHT_PX = 240
 _COLOUR = "#0072b2"
+# Another processor may round otherwise.
+_RTOL, _ATOL = 1e-4, 1e-5
+_AGAIN = "rollouts can be ranked by hand where the same environment repeats itself from a seed"
 Frames = list[UInt8Array]
 
 
@@ -61,7 +68,7 @@ class SegmentPictures:
             RobotLearningError: the environment gives no pictures here, or the dataset has none.
         """
         columns = [list(self._labelled(place, n)) for place, n in enumerate(numbers, start=1)]
-        return [np.concatenate(frames, axis=1) for frames in zip(*columns, strict=False)]
+        return [np.concatenate(frames, axis=1) for frames in zip(*columns, strict=True)]
 
     def _labelled(self, place: int, number: int) -> Iterator[UInt8Array]:
         for pixels in self._frames_of(number):
@@ -74,12 +81,26 @@ class SegmentPictures:
     def _replayed(self, number: int) -> Frames:
         segments, origins = self._segments, self._segments.origins
         episode, first = int(origins.episode[number]), int(origins.first[number])
-        env = GymConfig(self._scene.env, self._scene.arguments).make(PICTURES)
+        env = _Watched(GymConfig(self._scene.env, self._scene.arguments).make(PICTURES))
+        frames = Frames()
         with closing(env):
-            rows = origins.actions[episode][: first + segments.length]
-            actions = ActionLayout(env.action_space).to_env(rows)
-            pictures = replayed(env, int(origins.seeds[episode]), actions)
-            return [pixels for step, pixels, _ in pictures if step >= first]
+            layout = ObservationLayout(env.observation_space)
+            acting = ActionLayout(env.action_space)
+            segments.columns.refuse_other(columns_of(layout, acting), f"segment {number}")
+            actions = acting.to_env(origins.actions[episode][: first + segments.length])
+            for step, pixels, _ in replayed(env, int(origins.seeds[episode]), actions):
+                if first <= step < first + segments.length:
+                    row = np.zeros((1, layout.size), np.float32)
+                    layout.write_all([env.observed], row, [0])
+                    self._refuse_other(number, step, row[0])
+                if step >= first:
+                    frames.append(pixels)
+        if len(frames) <= segments.length:
+            raise ConfigurationError(
+                f"segment {number} cannot be shown: repeated in {self._scene.env}, its episode "
+                f"ends before it does; {_AGAIN}"
+            )
+        return frames
 
     def _recorded(self, number: int) -> Frames:
         origins, first = self._segments.origins, int(self._segments.origins.first[number])
@@ -95,6 +116,34 @@ class SegmentPictures:
         camera = next(column.path for column in episode.info.columns if column.is_image)
         rows = range(first, first + self._segments.length)
         return [visible_pixels(episode.frame(camera, row)) for row in rows]
+
+    def _refuse_other(self, number: int, step: int, observed: Float32Array) -> None:
+        """Refuse what another environment, or one that does not repeat itself, shows."""
+        first = int(self._segments.origins.first[number])
+        collected = self._segments.observations[number, step - first]
+        if not np.allclose(observed, collected, rtol=_RTOL, atol=_ATOL):
+            column = int(np.argmax(np.abs(observed - collected)))
+            raise ConfigurationError(
+                f"segment {number} cannot be shown: repeated in {self._scene.env}, step {step} of "
+                f"its episode observes {observed[column]:g} in column {column}, where "
+                f"{collected[column]:g} was collected; {_AGAIN}"
+            )
+
+
+class _Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment that keeps the last observation."""
+
+    observed: Any = None
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        found = super().reset(**options)
+        self.observed = found[0]
+        return found
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        found = super().step(action)
+        self.observed = found[0]
+        return found
 
 
 def write_film(frames: Frames, path: Path, rate_hz: float) -> None:

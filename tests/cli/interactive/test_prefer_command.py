@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from robot_learning.cli.interactive.ranking_keys import parse_keys
 from robot_learning.cli.interactive.ranking_person import rank_by_hand
+from robot_learning.cli.interactive.segment_pictures import SegmentPictures
 from robot_learning.cli.main import main
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.preferences.columns import Columns
@@ -18,6 +20,7 @@ from robot_learning.learning.preferences.segments import (
     Played,
     Scene,
     cut_segments,
+    load_segments,
     save_segments,
 )
 
@@ -138,6 +141,24 @@ def test_what_a_file_of_segments_names_is_neither_imported_nor_read(
     given = ["prefer", "rank", "p", "--segments", "2", "--no-window", *options]
     assert main(given) == 2
     assert wrong in said(capsys) and "evil_rank" not in sys.modules
+
+
+def test_a_replay_that_differs_from_what_was_collected_is_not_shown(place: Path) -> None:
+    main(["prefer", "collect", "p", "--env", ENV, *FEW])
+    segments = load_segments(place / "p")
+    number, scene = len(segments) - 1, segments.scene
+    assert len(SegmentPictures(segments, scene).side_by_side([0, number])) == 6
+    other = segments.observations.copy()
+    other[number, -1] += 0.01
+    shorter = replace(scene, arguments={"max_episode_steps": 11})
+    for changed, shown_in, wrong in (
+        (replace(segments, observations=other), scene, "step 11 of its episode observes"),
+        (segments, shorter, f"segment {number} cannot be shown: .* its episode ends before it"),
+        (segments, replace(scene, env="CartPole-v1"), f"segment {number} has .* of 1 number, the"),
+    ):
+        pictures = SegmentPictures(changed, shown_in)
+        with pytest.raises(ConfigurationError, match=wrong):
+            pictures.side_by_side([number])
 
 
 class Typed:
