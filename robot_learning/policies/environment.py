@@ -80,10 +80,10 @@ class EnvironmentDetails:
             PolicyError: there is none, or it names a module; the text says what to do.
         """
         if not self.id:
-            raise PolicyError(f"{source} names no environment: give --env ID")
+            raise PolicyError(f"{source} has no environment: give --env ID")
         if MODULE_MARK in self.id:
             raise PolicyError(
-                f"{source} names the environment '{self.id}', whose module is not imported unless "
+                f"{source} is of the environment '{self.id}', whose module is not imported unless "
                 f"you ask for it: give --env {self.id} if you trust it"
             )
         return self.id

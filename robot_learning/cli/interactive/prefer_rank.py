@@ -11,7 +11,7 @@ from pathlib import Path
 from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.interactive.ranking_keys import HELP
 from robot_learning.cli.interactive.ranking_person import (
-    FILM_NAME,
+    VIDEO_NAME,
     Asking,
     Terminal,
     Window,
@@ -108,7 +108,7 @@ def _ask(
         window = None if arguments.no_window else _window()
         if window is None:
             print(HELP)
-            asking = Terminal(pictures, arguments.folder / FILM_NAME)
+            asking = Terminal(pictures, arguments.folder / VIDEO_NAME)
         else:
             stack.callback(window.close)
             asking = Window(pictures, window)

@@ -146,7 +146,7 @@ class _Watched(gymnasium.Wrapper[Any, Any, Any, Any]):
         return found
 
 
-def write_film(frames: Frames, path: Path, rate_hz: float) -> None:
+def write_video(frames: Frames, path: Path, rate_hz: float) -> None:
     """Write frames into an MP4 file, which replaces an older one once it is whole.
 
     Raises:

@@ -32,7 +32,7 @@ def trusted_scene(arguments: argparse.Namespace, scene: Scene) -> Scene:
             raise ConfigurationError("--env, --env-set: these segments are from a dataset")
         if arguments.dataset is None:
             raise ConfigurationError(
-                f"{SEGMENTS_NAME} names the dataset {scene.dataset}, which is not read unless you "
+                f"{SEGMENTS_NAME} is of the dataset {scene.dataset}, which is not read unless you "
                 f"ask for it: give --dataset {scene.dataset} if you trust it"
             )
         return replace(scene, dataset=str(arguments.dataset))

@@ -40,7 +40,7 @@ class Fit:
 
     Attributes:
         reward: reward.
-        held_out: how well it foretells the held-out rankings.
+        held_out: how well it predicts the held-out rankings, which chose the step it is of.
         trained: number of rankings that it was fitted to.
         steps: number of gradient steps that were taken.
     """

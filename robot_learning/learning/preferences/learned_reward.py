@@ -23,6 +23,7 @@ from robot_learning.learning.preferences.archive import (
 )
 from robot_learning.learning.preferences.columns import Columns, Float32Array
 from robot_learning.learning.preferences.likelihoods import LIKELIHOODS
+from robot_learning.learning.preferences.ties import Ties
 
 REWARD_NAME = "reward.npz"
 _VERSION = 1
@@ -54,7 +55,7 @@ class LearnedReward:
     biases: tuple[Float32Array, ...]
     offset: FloatArray
     scale: FloatArray
-    ties: str
+    ties: Ties
     tie: FloatArray
 
     def of_members(self, observations: Float32Array, actions: Float32Array) -> FloatArray:

@@ -12,6 +12,7 @@ import pytest
 from robot_learning.cli.interactive.ranking_keys import parse_keys
 from robot_learning.cli.interactive.ranking_person import rank_by_hand
 from robot_learning.cli.interactive.segment_pictures import SegmentPictures
+from robot_learning.cli.interactive.segment_scene import environment_options
 from robot_learning.cli.main import main
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.preferences.columns import Columns
@@ -23,6 +24,7 @@ from robot_learning.learning.preferences.segments import (
     load_segments,
     save_segments,
 )
+from robot_learning.learning.training.config import parse_overrides
 
 ENVIRONMENT = """
 import gymnasium
@@ -73,9 +75,10 @@ def said(capsys: pytest.CaptureFixture[str]) -> str:
 def test_segments_are_collected_ranked_by_a_script_and_a_reward_is_fitted(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    collect = ["prefer", "collect", "p", "--env", ENV, *FEW]
+    argument = ["--env-set", "max_episode_steps=12"]
+    collect = ["prefer", "collect", "p", "--env", ENV, *argument, *FEW]
     assert main(collect) == 0
-    next_one = f"next: robot-learning prefer rank p --env {ENV}"
+    next_one = f"next: robot-learning prefer rank p --env {ENV} --env-set max_episode_steps=12"
     assert f"30 segments of 5 steps in p; {next_one}" in said(capsys)
     assert main(collect) == 2 and "p: holds segments.npz already" in said(capsys)
     assert main(["prefer", "fit", "p"]) == 2
@@ -89,7 +92,8 @@ def test_segments_are_collected_ranked_by_a_script_and_a_reward_is_fitted(
     quick = ["--set", "members=2", "--set", "hidden=[8]", "--set", "steps=60"]
     assert main(["prefer", "fit", "p", "--ties", "rao-kupper", *quick]) == 0
     text = said(capsys)
-    assert "5 of 25" in text and "--reward p" in text
+    assert "5 of 25" in text
+    assert f"next: robot-learning rl ppo --env {ENV} --env-set max_episode_steps=12 --rew" in text
     assert (place / "p" / "reward.npz").exists()
     assert main(["rl", "ppo", "--env", ENV, "--reward", "other", "--out", "run"]) == 2
     assert "other: there are no rewards here: reward.npz is missing" in said(capsys)
@@ -120,7 +124,7 @@ OUTSIDE = "../../../x.hdf5"
     [
         (Scene(env="evil_rank:Foo-v0"), [], "'evil_rank:Foo-v0', whose module is not imported"),
         (Scene(env="A-v0", arguments={"model": "/x"}), [], "model='/x', which may name a module"),
-        (Scene(), [], "segments.npz names no environment: give --env ID"),
+        (Scene(), [], "segments.npz has no environment: give --env ID"),
         (Scene(dataset="d"), [], "the dataset d, which is not read unless you ask for it: give --"),
         (Scene(dataset="d"), ["--dataset", str(SAMPLE)], f"from the episode '{OUTSIDE}', which"),
         (Scene(dataset="d"), ["--env", "A-v0"], "--env, --env-set: these segments are from a data"),
@@ -159,6 +163,13 @@ def test_a_replay_that_differs_from_what_was_collected_is_not_shown(place: Path)
         pictures = SegmentPictures(changed, shown_in)
         with pytest.raises(ConfigurationError, match=wrong):
             pictures.side_by_side([number])
+
+
+def test_the_options_of_an_environment_are_read_back_as_its_arguments() -> None:
+    arguments = {"reward": "shaped", "scale": 0.3, "text": "a: b", "inner": {"on": [True, None]}}
+    first, env, *rest = environment_options(Scene(env="A-v0", arguments=arguments))
+    assert (first, env) == ("--env", "A-v0") and rest[::2] == ["--env-set"] * 4
+    assert parse_overrides(rest[1::2]) == arguments
 
 
 class Typed:
@@ -207,7 +218,14 @@ def test_a_line_is_a_ranking() -> None:
         (["rank", "p", "--rankings", "0"], "--rankings: expected at least 1"),
         (["fit", "p", "--set", "membrs=2"], "unknown key 'membrs'; did you mean 'members'?"),
         (["collect", "p", "--env", "Nothing-v9"], "--env Nothing-v9: cannot be made"),
-        (["collect", "p", "--dataset", "d", "--policy", "x"], "--policy, --env-set: only with"),
+        (["collect", "p", "--dataset", "d", "--policy", "x"], "--policy: only with --env; a"),
+        (
+            ["collect", "p", "--dataset", "d", "--mix", "0", "--episodes", "3", "--seed", "0"],
+            "--mix, --episodes, --seed: only with --env",
+        ),
+        (["collect", "p", "--env", ENV, "--mix", "0.5"], "--mix: only with --policy"),
+        (["fit", "p", "--set", "ties=drop"], "--set ties: give --ties"),
+        (["fit", "p", "--set", "seed=1"], "--set seed: give --seed"),
         (["collect", "p", "--env", ENV, "--policy", "x"], "x: "),
         (["collect", "p", "--env", ENV, "--length", "40"], "the longest has 12 steps"),
     ],

@@ -1,4 +1,4 @@
-"""Rewards that are fitted to rankings foretell others, and what cannot be fitted is refused."""
+"""Rewards that are fitted to rankings predict others, and what cannot be fitted is refused."""
 
 from collections.abc import Callable
 from dataclasses import replace
