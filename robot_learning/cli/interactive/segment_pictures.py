@@ -26,6 +26,7 @@ from robot_learning.episodes.viewing.video import check_cameras
 from robot_learning.learning.evaluation.outcomes import replayed
 from robot_learning.learning.imitation.gym_evaluation import PICTURES, GymConfig
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, ObservationLayout
+from robot_learning.learning.preferences.dataset_segments import dataset_columns, observed_rows
 from robot_learning.learning.preferences.segments import Scene, Segments
 from robot_learning.learning.reinforcement.segment_rollouts import columns_of
 
@@ -34,6 +35,7 @@ _COLOUR = "#0072b2"
 # Another processor may round otherwise.
 _RTOL, _ATOL = 1e-4, 1e-5
 _AGAIN = "rollouts can be ranked by hand where the same environment repeats itself from a seed"
+_SAME_DATASET = "give the dataset that was collected from, or collect again"
 Frames = list[UInt8Array]
 
 
@@ -82,24 +84,22 @@ class SegmentPictures:
         segments, origins = self._segments, self._segments.origins
         episode, first = int(origins.episode[number]), int(origins.first[number])
         env = _Watched(GymConfig(self._scene.env, self._scene.arguments).make(PICTURES))
-        frames = Frames()
+        frames, rows = Frames(), list[Float32Array]()
         with closing(env):
             layout = ObservationLayout(env.observation_space)
             acting = ActionLayout(env.action_space)
             segments.columns.refuse_other(columns_of(layout, acting), f"segment {number}")
             actions = acting.to_env(origins.actions[episode][: first + segments.length])
             for step, pixels, _ in replayed(env, int(origins.seeds[episode]), actions):
-                if first <= step < first + segments.length:
+                if step >= first:
                     row = np.zeros((1, layout.size), np.float32)
                     layout.write_all([env.observed], row, [0])
-                    self._refuse_other(number, step, row[0])
-                if step >= first:
+                    rows.append(row[0])
                     frames.append(pixels)
+        place = f"repeated in {self._scene.env}"
         if len(frames) <= segments.length:
-            raise ConfigurationError(
-                f"segment {number} cannot be shown: repeated in {self._scene.env}, its episode "
-                f"ends before it does; {_AGAIN}"
-            )
+            raise _cannot_be_shown(number, f"{place}, its episode ends before it does", _AGAIN)
+        self._refuse_other(number, np.array(rows[:-1]), place, _AGAIN)
         return frames
 
     def _recorded(self, number: int) -> Frames:
@@ -114,20 +114,32 @@ class SegmentPictures:
         episode = self._dataset.episode(name)
         check_cameras(episode)
         camera = next(column.path for column in episode.info.columns if column.is_image)
+        columns = self._segments.columns
+        columns.refuse_other(dataset_columns(self._dataset), f"segment {number}", "the dataset")
         rows = range(first, first + self._segments.length)
+        observed = observed_rows(episode, columns, slice(rows.start, rows.stop))
+        self._refuse_other(number, observed, f"in {self._dataset.path}", _SAME_DATASET)
         return [visible_pixels(episode.frame(camera, row)) for row in rows]
 
-    def _refuse_other(self, number: int, step: int, observed: Float32Array) -> None:
-        """Refuse what another environment, or one that does not repeat itself, shows."""
-        first = int(self._segments.origins.first[number])
-        collected = self._segments.observations[number, step - first]
-        if not np.allclose(observed, collected, rtol=_RTOL, atol=_ATOL):
-            column = int(np.argmax(np.abs(observed - collected)))
-            raise ConfigurationError(
-                f"segment {number} cannot be shown: repeated in {self._scene.env}, step {step} of "
-                f"its episode observes {observed[column]:g} in column {column}, where "
-                f"{collected[column]:g} was collected; {_AGAIN}"
+    def _refuse_other(self, number: int, observed: Float32Array, place: str, remedy: str) -> None:
+        """Refuse to show what is not what was collected."""
+        collected = self._segments.observations[number]
+        if observed.shape != collected.shape:
+            raise _cannot_be_shown(number, f"{place}, its episode has other rows", remedy)
+        differs = ~np.isclose(observed, collected, rtol=_RTOL, atol=_ATOL)
+        if differs.any():
+            row, column = np.argwhere(differs)[0]
+            step = int(self._segments.origins.first[number]) + int(row)
+            raise _cannot_be_shown(
+                number,
+                f"{place}, step {step} of its episode observes {observed[row, column]:g} in column "
+                f"{column}, where {collected[row, column]:g} was collected",
+                remedy,
             )
+
+
+def _cannot_be_shown(number: int, problem: str, remedy: str) -> ConfigurationError:
+    return ConfigurationError(f"segment {number} cannot be shown: {problem}; {remedy}")
 
 
 class _Watched(gymnasium.Wrapper[Any, Any, Any, Any]):

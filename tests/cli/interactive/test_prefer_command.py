@@ -165,6 +165,26 @@ def test_a_replay_that_differs_from_what_was_collected_is_not_shown(place: Path)
             pictures.side_by_side([number])
 
 
+def test_a_recording_that_differs_from_what_was_collected_is_not_shown(place: Path) -> None:
+    main(["prefer", "collect", "p", "--dataset", str(SAMPLE), "--length", "5"])
+    segments = load_segments(place / "p")
+    assert len(SegmentPictures(segments, segments.scene).side_by_side([1, 2])) == 5
+    other = segments.observations.copy()
+    other[1, 2, 0] += 0.01
+    late = replace(segments.origins, first=segments.origins.first + 40)
+    for changed, wrong in (
+        (replace(segments, observations=other), "segment 1 cannot be shown: in .*, step "),
+        (replace(segments, origins=late), "segment 1 cannot be shown: .* has other rows; give the"),
+        (
+            replace(segments, columns=Columns({"control/mode": 1}, 6)),
+            "segment 1 has control/mode of 1 number, the dataset has nothing",
+        ),
+    ):
+        pictures = SegmentPictures(changed, segments.scene)
+        with pytest.raises(ConfigurationError, match=wrong):
+            pictures.side_by_side([1])
+
+
 def test_the_options_of_an_environment_are_read_back_as_its_arguments() -> None:
     arguments = {"reward": "shaped", "scale": 0.3, "text": "a: b", "inner": {"on": [True, None]}}
     first, env, *rest = environment_options(Scene(env="A-v0", arguments=arguments))
