@@ -70,23 +70,32 @@ class EnvironmentDetails:
                 f"{self.action_low} and {self.action_high}"
             )
 
-    def trusted_id(self) -> str:
+    def trusted_id(self, source: str = "the checkpoint") -> str:
         """The id, if making that environment imports nothing that the id names.
+
+        Args:
+            source: what these details are from, for errors.
 
         Raises:
             PolicyError: there is none, or it names a module; the text says what to do.
         """
         if not self.id:
-            raise PolicyError("the checkpoint names no environment: give --env ID")
+            raise PolicyError(f"{source} has no environment: give --env ID")
         if MODULE_MARK in self.id:
             raise PolicyError(
-                f"the checkpoint was trained in '{self.id}'; a module that a checkpoint names is "
-                f"not imported unless you ask for it: give --env {self.id} if you trust it"
+                f"{source} is of the environment '{self.id}', whose module is not imported unless "
+                f"you ask for it: give --env {self.id} if you trust it"
             )
         return self.id
 
-    def trusted_arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def trusted_arguments(
+        self, given: Mapping[str, Any], source: str = "the checkpoint"
+    ) -> dict[str, Any]:
         """The environment's arguments, those `given` on the command line instead of their own.
+
+        Args:
+            given: arguments on the command line.
+            source: what these details are from, for errors.
 
         Raises:
             PolicyError: one that was not given might name a module or a file.
@@ -95,7 +104,7 @@ class EnvironmentDetails:
             for text in _texts(value):
                 if name not in given and any(mark in text for mark in _MARKS):
                     raise PolicyError(
-                        f"the checkpoint asks for an environment with {name}={text!r}, which may "
+                        f"{source} asks for an environment with {name}={text!r}, which may "
                         f"name a module or a file: give --env-set {name}={text} if you trust it"
                     )
         return {**self.arguments, **given}

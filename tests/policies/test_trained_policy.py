@@ -199,7 +199,7 @@ def test_what_a_checkpoint_names_is_neither_imported_nor_read() -> None:
     with pytest.raises(PolicyError, match=r"not imported unless .* --env evil:Thing-v0"):
         EnvironmentDetails("evil:Thing-v0").trusted_id()
     assert ENVIRONMENT.trusted_id() == "Pendulum-v1"
-    with pytest.raises(RobotLearningError, match="names no environment: give --env"):
+    with pytest.raises(RobotLearningError, match="has no environment: give --env"):
         EnvironmentDetails().trusted_id()
     hidden = EnvironmentDetails("A-v0", {"n": 1, "inner": [{"xml_file": "/tmp/evil.xml"}]})
     with pytest.raises(PolicyError, match=r"inner='/tmp/evil.xml'.*--env-set"):

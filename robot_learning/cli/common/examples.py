@@ -93,6 +93,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "prefer rank": (
         "prefer rank runs/prefer --rankings 150",
         "prefer rank runs/prefer --judge return --tie-band 0.05",
+        "prefer rank runs/prefer --dataset data/lift",
     ),
     "prefer fit": (
         "prefer fit runs/prefer",

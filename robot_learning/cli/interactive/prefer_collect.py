@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.learning.training.config import parse_overrides
 from robot_learning.policies.trained_policy import load_policy
+
+_MIX = (0.0, 0.3, 0.6, 1.0)
+_EPISODES = 25
 
 
 def collect(arguments: argparse.Namespace) -> int:
@@ -41,32 +45,51 @@ def collect(arguments: argparse.Namespace) -> int:
             save_segments(folder, segments)
     except LockHeldError:
         raise ConfigurationError(f"{folder}: another process works in it; end it first") from None
+    rank = ["robot-learning", "prefer", "rank", str(folder), *_given_source(arguments)]
     print(
         f"{amount(len(segments), 'segment')} of {amount(segments.length, 'step')} in {folder}; "
-        f"next: robot-learning prefer rank {folder}"
+        f"next: {shlex.join(rank)}"
     )
     return 0
 
 
+def _given_source(arguments: argparse.Namespace) -> list[str]:
+    """The options that say where the segments are from, which the file alone cannot."""
+    if arguments.dataset:
+        return ["--dataset", str(arguments.dataset)]
+    sets = [text for each in arguments.env_set for text in ("--env-set", each)]
+    return ["--env", arguments.env, *sets]
+
+
 def _from_environment(arguments: argparse.Namespace) -> Segments:
+    if arguments.mix and not arguments.policy:
+        raise ConfigurationError("--mix: only with --policy; without one all actions are random")
     policies = [load_policy(folder) for folder in arguments.policy]
-    drivers = [Driver(policy, share) for policy in policies for share in arguments.mix]
+    drivers = [Driver(policy, share) for policy in policies for share in arguments.mix or _MIX]
     given: dict[str, Any] = parse_overrides(arguments.env_set)
     with progress_bar("collecting", "episode") as show:
         return collect_segments(
             arguments.env,
             environment_arguments(arguments.env, given, ReinforcementConfig().discount),
             drivers or [Driver(None)],
-            episodes=arguments.episodes,
+            episodes=_EPISODES if arguments.episodes is None else arguments.episodes,
             length=arguments.length,
             per_episode=arguments.per_episode,
-            seed=arguments.seed,
+            seed=arguments.seed or 0,
             progress=show,
         )
 
 
 def _from_dataset(arguments: argparse.Namespace) -> Segments:
-    if arguments.policy or arguments.env_set:
-        raise ConfigurationError("--policy, --env-set: only with --env; a dataset is only read")
+    plays = {
+        "--policy": arguments.policy or None,
+        "--env-set": arguments.env_set or None,
+        "--mix": arguments.mix,
+        "--episodes": arguments.episodes,
+        "--seed": arguments.seed,
+    }
+    idle = [option for option, value in plays.items() if value is not None]
+    if idle:
+        raise ConfigurationError(f"{', '.join(idle)}: only with --env; a dataset is only read")
     dataset = Dataset(arguments.dataset)
     return dataset_segments(dataset, arguments.length, arguments.per_episode)

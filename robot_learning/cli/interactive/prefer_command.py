@@ -7,9 +7,9 @@ from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.common.late import late
+from robot_learning.learning.preferences.ties import TIES
 
 JUDGES = ("me", "return")
-TIES = ("davidson", "rao-kupper", "half-win", "drop")
 
 _EPILOG = """\
 collect, rank, fit, and learn from what was fitted:
@@ -51,8 +51,8 @@ def add_parser(subparsers: Subparsers) -> None:
             "fit",
             help="fit a reward to the rankings",
             description="Fit an ensemble of small networks, whose sum over a segment explains the "
-            "rankings. Whole rankings are held out, to stop in time and to say how well others are "
-            "foretold.",
+            "rankings. Whole rankings are held out for validation: to stop in time and to say how "
+            "well they are predicted.",
         )
     )
 
@@ -91,16 +91,14 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
         "--mix",
         nargs="+",
         type=float,
-        default=[0.0, 0.3, 0.6, 1.0],
         metavar="SHARE",
-        help="shares of the time in which random actions replace a policy's, each for as many "
-        "episodes (default: 0 0.3 0.6 1)",
+        help="with --policy: shares of the time in which random actions replace a policy's, each "
+        "for as many episodes (default: 0 0.3 0.6 1)",
     )
     parser.add_argument(
         "--episodes",
         type=int,
-        default=25,
-        help="episodes of each policy and share (default: %(default)s)",
+        help="with --env: episodes of each policy and share (default: 25)",
     )
     parser.add_argument(
         "--length", type=int, default=25, help="steps of a segment (default: %(default)s)"
@@ -111,7 +109,9 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
         default=4,
         help="largest number of segments of an episode (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of episodes and random actions")
+    parser.add_argument(
+        "--seed", type=int, help="with --env: seed of episodes and random actions (default: 0)"
+    )
     parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_collect", "collect"))
 
 
@@ -142,6 +142,24 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
         metavar="SHARE",
         help="with --judge return: segments are tied when their returns differ by at most this "
         "share of the range of all (default: 0.05)",
+    )
+    parser.add_argument(
+        "--env",
+        metavar="ID",
+        help="id of the environment that shows the segments; needed where its module is to be "
+        "imported (default: the one that they were collected in)",
+    )
+    parser.add_argument(
+        "--env-set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an argument of that environment; may be repeated; needed where it names a file",
+    )
+    parser.add_argument(
+        "--dataset",
+        type=Path,
+        help="folder of the dataset that the segments are from; needed to show these",
     )
     parser.add_argument(
         "--no-window",

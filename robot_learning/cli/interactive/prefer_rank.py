@@ -11,7 +11,7 @@ from pathlib import Path
 from robot_learning.cli.common.console import progress_bar
 from robot_learning.cli.interactive.ranking_keys import HELP
 from robot_learning.cli.interactive.ranking_person import (
-    FILM_NAME,
+    VIDEO_NAME,
     Asking,
     Terminal,
     Window,
@@ -19,6 +19,7 @@ from robot_learning.cli.interactive.ranking_person import (
 )
 from robot_learning.cli.interactive.ranking_window import RankingWindow
 from robot_learning.cli.interactive.segment_pictures import SegmentPictures
+from robot_learning.cli.interactive.segment_scene import trusted_scene
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, DependencyError
 from robot_learning.core.files import LockHeldError, locked
@@ -63,6 +64,18 @@ def rank(arguments: argparse.Namespace) -> int:
 def _refuse_idle(arguments: argparse.Namespace) -> None:
     if arguments.tie_band is not None and arguments.judge != "return":
         raise ConfigurationError("--tie-band: only with --judge return; you say yourself what ties")
+    shows = {
+        "--env": arguments.env,
+        "--env-set": arguments.env_set,
+        "--dataset": arguments.dataset,
+        "--no-window": arguments.no_window,
+        "--author": arguments.author,
+    }
+    idle = [option for option, value in shows.items() if value]
+    if idle and arguments.judge == "return":
+        raise ConfigurationError(
+            f"{', '.join(idle)}: not with --judge return, which shows nothing and asks nobody"
+        )
     if arguments.rankings < 1:
         raise ConfigurationError(f"--rankings: expected at least 1, found {arguments.rankings}")
     if arguments.segments > _MOST_SEGMENTS:
@@ -88,14 +101,14 @@ def _rank_by_return(
 def _ask(
     arguments: argparse.Namespace, file: RankingFile, segments: Segments, offer: Offer
 ) -> None:
-    pictures = SegmentPictures(segments)
+    pictures = SegmentPictures(segments, trusted_scene(arguments, segments.scene))
     judge = arguments.author or getpass.getuser()
     with ExitStack() as stack:
         asking: Asking
         window = None if arguments.no_window else _window()
         if window is None:
             print(HELP)
-            asking = Terminal(pictures, arguments.folder / FILM_NAME)
+            asking = Terminal(pictures, arguments.folder / VIDEO_NAME)
         else:
             stack.callback(window.close)
             asking = Window(pictures, window)

@@ -16,11 +16,11 @@ from robot_learning.cli.interactive.ranking_keys import (
     parse_keys,
 )
 from robot_learning.cli.interactive.ranking_window import RankingWindow
-from robot_learning.cli.interactive.segment_pictures import SegmentPictures, write_film
+from robot_learning.cli.interactive.segment_pictures import SegmentPictures, write_video
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.preferences.ranking_file import Answer, RankingFile
 
-FILM_NAME = "ranking.mp4"
+VIDEO_NAME = "ranking.mp4"
 
 
 class Asking(Protocol):
@@ -45,7 +45,7 @@ class Terminal:
     def ask(self, numbers: Sequence[int], told: str) -> str:
         """See `Asking`; the end of the input is a `q`."""
         frames = self._pictures.side_by_side(numbers)
-        write_film(frames, self._path, self._pictures.rate_hz)
+        write_video(frames, self._path, self._pictures.rate_hz)
         print(f"{told}: {self._path}")
         try:
             return input("> ").strip()

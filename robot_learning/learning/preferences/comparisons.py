@@ -79,6 +79,8 @@ class Comparisons:
 def held_out_rankings(count: int, share: float, seed: int) -> BoolArray:
     """(R,) which rankings are held out; whole ones, as the comparisons of one are not independent.
 
+    At least one is not.
+
     Args:
         count: number of rankings R.
         share: share of them that is held out.
@@ -95,5 +97,5 @@ def held_out_rankings(count: int, share: float, seed: int) -> BoolArray:
         )
     chosen = np.random.default_rng(Seeds(seed).of(SPLITS, 0)).permutation(count)
     found = np.zeros(count, np.bool_)
-    found[chosen[: round(share * count)]] = True
+    found[chosen[: min(round(share * count), count - 1)]] = True
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from robot_learning.core.decoding import check
 from robot_learning.core.options.numbers import (
@@ -13,6 +13,7 @@ from robot_learning.core.options.numbers import (
     Positive,
     TrueShare,
 )
+from robot_learning.learning.preferences.ties import Ties
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,11 +30,12 @@ class FitConfig:
             done; its best weights are kept.
         learning_rate: learning rate of AdamW.
         weight_decay: decay of the weights per step, as a share of the learning rate.
-        held_out: share of the rankings that is held out, to stop early and to report.
+        held_out: share of the rankings that is held out for validation: to stop early and to
+            report.
         seed: seed of networks, draws and of which rankings are held out.
     """
 
-    ties: Literal["davidson", "rao-kupper", "half-win", "drop"] = "davidson"
+    ties: Ties = "davidson"
     members: AtLeast1 = 5
     hidden: tuple[AtLeast1, ...] = (32, 32)
     steps: AtLeast1 = 300

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.preferences.comparisons import Comparisons, held_out_rankings
 from robot_learning.learning.preferences.config import FitConfig
@@ -39,7 +40,7 @@ class Fit:
 
     Attributes:
         reward: reward.
-        held_out: how well it foretells the held-out rankings.
+        held_out: how well it predicts the held-out rankings, which chose the step it is of.
         trained: number of rankings that it was fitted to.
         steps: number of gradient steps that were taken.
     """
@@ -73,11 +74,9 @@ def fit_reward(
     everything = Comparisons.of(rankings)
     held_out = everything.where(is_held_out[everything.ranking])
     training = everything.where(~is_held_out[everything.ranking])
-    if not training.decided.any():
-        raise ConfigurationError(
-            f"all {np.count_nonzero(~is_held_out)} rankings to learn from are nothing but ties: "
-            "rank more segments, or choose others to be held out with --seed"
-        )
+    _refuse_ties(training, "to learn from")
+    # The best weights are chosen by these.
+    _refuse_ties(held_out, "held out")
     with one_thread():
         fitting = _Fitting(segments, training, held_out, len(rankings), config)
         steps = fitting.run(progress or _ignore)
@@ -85,6 +84,15 @@ def fit_reward(
     return Fit(
         reward, judged(reward, segments, held_out), int(np.count_nonzero(~is_held_out)), steps
     )
+
+
+def _refuse_ties(part: Comparisons, purpose: str) -> None:
+    if not part.decided.any():
+        rankings = len(np.unique(part.ranking))
+        raise ConfigurationError(
+            f"{amount(rankings, 'ranking')} {purpose} and nothing but ties: rank more segments, or "
+            "choose others to be held out with --seed"
+        )
 
 
 class _Compared:

@@ -1,4 +1,7 @@
-"""How well a reward foretells rankings that it was not fitted to."""
+"""How well a reward predicts the rankings that are held out for validation.
+
+They chose the step at which the fit stops, so that the figures are better than on other rankings.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ def judged(reward: LearnedReward, segments: Segments, held_out: Comparisons) -> 
     Args:
         reward: reward.
         segments: segments of the rankings.
-        held_out: comparisons of rankings that it was not fitted to.
+        held_out: comparisons of rankings that no gradient came from.
     """
     probability, decided = probabilities(reward, segments, held_out), held_out.decided
     knows_ties = reward.ties in ("davidson", "rao-kupper")

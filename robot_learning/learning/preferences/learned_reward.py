@@ -10,14 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from robot_learning.core.decoding import decode
+from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.preferences.archive import (
-    damaged,
+    Arrays,
+    damage_told,
     digest_of,
     load_archive,
+    refuse_other_shapes,
     save_archive,
 )
 from robot_learning.learning.preferences.columns import Columns, Float32Array
+from robot_learning.learning.preferences.likelihoods import LIKELIHOODS
+from robot_learning.learning.preferences.ties import Ties
 
 REWARD_NAME = "reward.npz"
 _VERSION = 1
@@ -49,7 +55,7 @@ class LearnedReward:
     biases: tuple[Float32Array, ...]
     offset: FloatArray
     scale: FloatArray
-    ties: str
+    ties: Ties
     tie: FloatArray
 
     def of_members(self, observations: Float32Array, actions: Float32Array) -> FloatArray:
@@ -119,25 +125,44 @@ def load_reward(folder: Path) -> tuple[LearnedReward, str]:
     path = folder / REWARD_NAME
     remedy = f"fit one: robot-learning prefer fit {folder}"
     facts, arrays = load_archive(path, "rewards", _VERSION, remedy)
-    bad = [name for name, values in arrays.items() if not np.isfinite(values).all()]
-    if bad:
-        raise damaged(path, f"{bad[0]} is not finite")
-    try:
-        numbers = range(int(facts["layers"]))
+    with damage_told(path):
+        columns = Columns.from_plain(facts["columns"])
+        numbers = range(decode(facts["layers"], int, key="layers"))
+        if not numbers:
+            raise ConfigurationError("its networks have no layers")
+        ties = facts["ties"]
+        if ties not in LIKELIHOODS:
+            raise ConfigurationError(f"ties: {unknown_choice('value', ties, LIKELIHOODS)}")
+        _refuse_bad_arrays(arrays, columns.inputs, len(numbers))
         reward = LearnedReward(
-            Columns.from_plain(facts["columns"]),
+            columns,
             arrays["mean"],
             arrays["std"],
             tuple(arrays[f"weight_{number}"] for number in numbers),
             tuple(arrays[f"bias_{number}"] for number in numbers),
             arrays["offset"],
             arrays["scale"],
-            str(facts["ties"]),
+            ties,
             arrays["tie"],
         )
-        inputs = reward.columns.inputs
-        if reward.mean.shape != (inputs,) or reward.weights[0].shape[2] != inputs:
-            raise ValueError(f"its networks do not take the {inputs} columns that it states")
-    except (LookupError, TypeError, ValueError) as problem:
-        raise damaged(path, problem) from problem
     return reward, digest_of(path)
+
+
+def _refuse_bad_arrays(arrays: Arrays, inputs: int, layers: int) -> None:
+    """Refuse networks that do not turn the inputs into one finite number each."""
+    members = arrays["scale"].size
+    expected: dict[str, tuple[int, ...]] = dict.fromkeys(("mean", "std"), (inputs,))
+    expected |= dict.fromkeys(("offset", "scale", "tie"), (members,))
+    width = inputs
+    for number in range(layers):
+        outputs = 1 if number == layers - 1 else arrays[f"bias_{number}"].shape[-1]
+        expected[f"weight_{number}"] = (members, outputs, width)
+        expected[f"bias_{number}"] = (members, outputs)
+        width = outputs
+    refuse_other_shapes(arrays, "f", expected, "its networks take the columns that the file states")
+    for name in expected:
+        if not np.isfinite(arrays[name]).all():
+            raise ConfigurationError(f"{name} is not finite")
+    for name in ("std", "scale"):
+        if not arrays[name].all():
+            raise ConfigurationError(f"{name} is 0, which nothing can be divided by")

@@ -21,6 +21,8 @@ from typing import Protocol
 import torch
 from torch.nn.functional import logsigmoid, softplus
 
+from robot_learning.learning.preferences.ties import Ties
+
 
 class Outcome(IntEnum):
     """What somebody said of two segments; the numbers are columns of log-probabilities."""
@@ -74,7 +76,7 @@ def half_win(difference: torch.Tensor, outcome: torch.Tensor, tie: torch.Tensor)
     return _bradley_terry(difference, outcome, 0.5)
 
 
-LIKELIHOODS: Mapping[str, Likelihood] = {
+LIKELIHOODS: Mapping[Ties, Likelihood] = {
     "davidson": davidson,
     "rao-kupper": rao_kupper,
     "half-win": half_win,

@@ -14,9 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.decoding import decode
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.options.numbers import Positive
 from robot_learning.core.types import FloatArray, IntArray
-from robot_learning.learning.preferences.archive import damaged, load_archive, save_archive
+from robot_learning.learning.preferences.archive import (
+    Arrays,
+    damage_told,
+    load_archive,
+    refuse_other_shapes,
+    save_archive,
+)
 from robot_learning.learning.preferences.columns import Columns, Float32Array
 
 SEGMENTS_NAME = "segments.npz"
@@ -52,7 +60,7 @@ class Origins:
         first: (N,) step of the episode in which the segment begins.
         seeds: (E,) seed of each episode's reset.
         names: (E) name of each recording; empty for rollouts.
-        actions: (E) actions (L, n) of each episode, up to the end of its last segment.
+        actions: (E) actions (L, n) of each episode, from its beginning to its end.
     """
 
     episode: IntArray
@@ -76,7 +84,7 @@ class Scene:
     env: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     dataset: str = ""
-    rate_hz: float = 1.0
+    rate_hz: Positive = 1.0
 
     def to_plain(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -228,44 +236,46 @@ def load_segments(folder: Path) -> Segments:
     path = folder / SEGMENTS_NAME
     remedy = f"collect some: robot-learning prefer collect {folder} --env ID"
     facts, arrays = load_archive(path, "segments", _VERSION, remedy)
-    try:
-        lengths: IntArray = arrays["lengths"]
-        played = np.split(arrays["played"], np.cumsum(lengths)[:-1])
+    with damage_told(path):
+        columns = Columns.from_plain(facts["columns"])
+        names = decode(facts["names"], tuple[str, ...], key="names")
+        scene = decode(facts["scene"], Scene, key="scene")
+        _refuse_bad_arrays(arrays, columns, len(names))
+        played = np.split(arrays["played"], np.cumsum(arrays["lengths"])[:-1])
         found = Segments(
             arrays["observations"],
             arrays["actions"],
             arrays["rewards"],
-            Columns.from_plain(facts["columns"]),
-            Scene(**facts["scene"]),
-            Origins(
-                arrays["episode"],
-                arrays["first"],
-                arrays["seeds"],
-                tuple(facts["names"]),
-                tuple(played),
-            ),
+            columns,
+            scene,
+            Origins(arrays["episode"], arrays["first"], arrays["seeds"], names, tuple(played)),
         )
-    except (LookupError, TypeError, ValueError) as problem:
-        raise damaged(path, f"{problem!r}") from problem
-    _refuse_bad_shapes(path, found)
     _refuse_bad_numbers(found)
     return found
 
 
-def _refuse_bad_shapes(path: Path, found: Segments) -> None:
-    count, length = found.rewards.shape if found.rewards.ndim == 2 else (-1, -1)
-    columns = found.columns
-    expected = {
-        "observations": (found.observations.shape, (count, length, sum(columns.observed.values()))),
-        "actions": (found.actions.shape, (count, length, columns.action)),
+def _refuse_bad_arrays(arrays: Arrays, columns: Columns, episodes: int) -> None:
+    rewards, played = arrays["rewards"], arrays["played"]
+    count, length = rewards.shape if rewards.ndim == 2 else (-1, -1)
+    floats = {
+        "rewards": (count, length),
+        "observations": (count, length, sum(columns.observed.values())),
+        "actions": (count, length, columns.action),
+        "played": (len(played), columns.action),
     }
-    for name, (shape, wanted) in expected.items():
-        if shape != wanted:
-            raise damaged(
-                path,
-                f"{name} have the shape {shape}, expected {wanted}: segments are equally long, "
-                "with the columns that the file states",
-            )
+    whole = {"episode": (count,), "first": (count,), "seeds": (episodes,), "lengths": (episodes,)}
+    reason = "segments are equally long, with the columns and episodes that the file states"
+    refuse_other_shapes(arrays, "f", floats, reason)
+    refuse_other_shapes(arrays, "iu", whole, reason)
+    lengths, episode, first = arrays["lengths"], arrays["episode"], arrays["first"]
+    if (lengths < 1).any() or lengths.sum() != len(played) or not np.isfinite(played).all():
+        raise ConfigurationError("played are not finite actions of episodes of these lengths")
+    if (episode < 0).any() or (episode >= episodes).any():
+        raise ConfigurationError(f"episode has numbers beyond the {amount(episodes, 'episode')}")
+    if (first < 0).any() or (first + length > lengths[episode]).any():
+        raise ConfigurationError("first has steps at which no whole segment is left in its episode")
+    if (arrays["seeds"] < 0).any():
+        raise ConfigurationError("seeds has numbers below 0")
 
 
 def _refuse_bad_numbers(found: Segments) -> None:

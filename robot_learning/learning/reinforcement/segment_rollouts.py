@@ -20,6 +20,7 @@ from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array,
 from robot_learning.learning.preferences.columns import Columns
 from robot_learning.learning.preferences.segments import Played, Scene, Segments, cut_segments
 from robot_learning.learning.reinforcement.seed_streams import MIXING, ROLLOUTS
+from robot_learning.learning.reinforcement.stepper import stated_rate_hz
 from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.policies.trained_policy import TrainedPolicy
 
@@ -93,11 +94,10 @@ def collect_segments(
             played.append(player.play(driver, seeds.of(ROLLOUTS, number), draws))
             if progress:
                 progress(number + 1, total)
-        rate = (made.metadata or {}).get("render_fps")
         scene = Scene(
             env=env if isinstance(env, str) else "",
             arguments=dict(arguments),
-            rate_hz=float(rate) if isinstance(rate, int | float) and rate > 0 else 1.0,
+            rate_hz=stated_rate_hz(made.metadata),
         )
         columns = columns_of(player.observations, player.actions)
     return cut_segments(played, length, per_episode, columns, scene)

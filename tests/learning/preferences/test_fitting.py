@@ -1,7 +1,9 @@
-"""Rewards that are fitted to rankings foretell others, and what cannot be fitted is refused."""
+"""Rewards that are fitted to rankings predict others, and what cannot be fitted is refused."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,16 +73,20 @@ def test_rewards_have_mean_0_and_deviation_1_on_the_segments_and_a_seed_decides_
     np.testing.assert_array_equal(again.of_members(*flat), members)
 
 
+def constant_reward(segments: Segments) -> LearnedReward:
+    return LearnedReward(
+        *(segments.columns, np.zeros(3, np.float32), np.ones(3, np.float32)),
+        *((np.zeros((2, 1, 3), np.float32),), (np.ones((2, 1), np.float32),)),
+        *(np.zeros(2), np.ones(2), "davidson", np.zeros(2)),
+    )
+
+
 def test_under_a_reward_that_is_constant_the_better_one_is_a_guess_at_any_length(
     make_segments: Callable[..., Segments],
 ) -> None:
     for length in (3, 30):
         segments = make_segments(count=4, length=length)
-        nothing = LearnedReward(
-            *(segments.columns, np.zeros(3, np.float32), np.ones(3, np.float32)),
-            *((np.zeros((2, 1, 3), np.float32),), (np.ones((2, 1), np.float32),)),
-            *(np.zeros(2), np.ones(2), "davidson", np.zeros(2)),
-        )
+        nothing = constant_reward(segments)
         comparisons = Comparisons.of([Ranking.parse("0 > 1 > 2 = 3")])
         found = probabilities(nothing, segments, comparisons)
         np.testing.assert_allclose(found, 1 / 3)
@@ -99,6 +105,7 @@ def test_rankings_of_several_folders_are_joined(make_segments: Callable[..., Seg
 
 def test_whole_rankings_are_held_out() -> None:
     found = held_out_rankings(50, 0.2, 0)
+    assert held_out_rankings(2, 0.8, 0).sum() == 1
     assert found.sum() == 10 and not np.array_equal(found, held_out_rankings(50, 0.2, 1))
 
 
@@ -108,6 +115,14 @@ def test_whole_rankings_are_held_out() -> None:
         (["0 > 1"] * 4, "4 rankings: a share of 0.2 is held out, which takes 5 or more"),
         (["0 = 1", "2 = 3"] * 4, "8 rankings and nothing but ties: none says which"),
         ([], "0 rankings: a share"),
+        (
+            ["0 = 1" if held_out else "0 > 1" for held_out in held_out_rankings(10, 0.2, 0)],
+            "2 rankings held out and nothing but ties: rank more segments, or choose others",
+        ),
+        (
+            ["0 > 1" if held_out else "0 = 1" for held_out in held_out_rankings(10, 0.2, 0)],
+            "8 rankings to learn from and nothing but ties",
+        ),
     ],
 )
 def test_rankings_that_say_nothing_are_refused(
@@ -127,4 +142,26 @@ def test_a_reward_that_is_missing_or_no_number_is_refused(
     reward.biases[0][0, 0] = np.nan
     save_reward(tmp_path, reward, {})
     with pytest.raises(ConfigurationError, match=f"{REWARD_NAME}: damaged: bias_0 is not finite"):
+        load_reward(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"mean": np.array(["x"] * 3)}, "mean are of the type <U1"),
+        ({"mean": np.zeros(2, "f")}, r"mean have the shape \(2,\), expected \(3,\): its networks"),
+        ({"tie": np.zeros(3)}, r"tie have the shape \(3,\), expected \(2,\)"),
+        ({"biases": (np.ones((1, 1), "f"),)}, r"bias_0 have the shape \(1, 1\), expected \(2, 1\)"),
+        ({"weights": (np.zeros((2, 2, 3), "f"),)}, r"weight_0 have the shape \(2, 2, 3\), expect"),
+        ({"std": np.zeros(3, "f")}, "std is 0, which nothing can be div"),
+        ({"ties": "davidsn"}, "ties: unknown value 'davidsn'; did you mean 'davidson'"),
+        ({"weights": (), "biases": ()}, "its networks have no layers"),
+    ],
+)
+def test_a_reward_that_contradicts_itself_is_refused(
+    wrong: dict[str, Any], said: str, tmp_path: Path, make_segments: Callable[..., Segments]
+) -> None:
+    reward = constant_reward(make_segments(count=2))
+    save_reward(tmp_path, replace(reward, **wrong), {})
+    with pytest.raises(ConfigurationError, match=f"{REWARD_NAME}: damaged: {said}"):
         load_reward(tmp_path)

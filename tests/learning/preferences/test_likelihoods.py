@@ -16,6 +16,7 @@ from robot_learning.learning.preferences.likelihoods import (
     rao_kupper,
     ties_dropped,
 )
+from robot_learning.learning.preferences.ties import TIES
 
 COUNTS = [(40, 10, 50), (30, 5, 65), (7, 7, 6)]
 
@@ -155,3 +156,7 @@ def test_gradients_are_those_of_finite_differences(likelihood: Likelihood) -> No
     tie = torch.tensor(0.2, dtype=torch.float64, requires_grad=True)
     outcome = torch.tensor([Outcome.FIRST, Outcome.TIE, Outcome.SECOND])
     assert torch.autograd.gradcheck(lambda d, t: likelihood(d, outcome, t), (difference, tie))
+
+
+def test_every_name_has_its_likelihood() -> None:
+    assert tuple(LIKELIHOODS) == TIES

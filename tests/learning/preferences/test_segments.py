@@ -1,8 +1,10 @@
 """Segments are equally long, come back as they were saved, and know where they were cut."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,6 +67,48 @@ def test_a_missing_and_a_damaged_file_are_named(
     path = tmp_path / SEGMENTS_NAME
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ConfigurationError, match=r"segments.npz: damaged"):
+        load_segments(tmp_path)
+
+
+def changed(path: Path, facts: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Replace facts and arrays in a file."""
+    with np.load(path) as file:
+        whole = dict(file)
+    said = {**json.loads(whole["facts"].tobytes()), **facts}
+    whole["facts"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
+    np.savez(path, **{**whole, **arrays})
+
+
+@pytest.mark.parametrize(
+    ("facts", "arrays", "said"),
+    [
+        ({"version": "new"}, {}, "version: expected a whole number, found 'new'"),
+        ({}, {"facts": np.frombuffer(b"3", np.uint8)}, "expected a mapping of keys to values"),
+        ({"scene": {"env": 3}}, {}, "scene.env: expected text, found 3"),
+        ({"scene": {"rate_hz": 0}}, {}, "scene.rate_hz: expected above 0, found 0"),
+        ({"names": 3}, {}, "names: expected a list, found 3"),
+        ({"names": [""]}, {}, r"seeds have the shape \(3,\), expected \(1,\)"),
+        ({}, {"rewards": np.array([["x"]])}, "rewards are of the type <U1"),
+        ({}, {"first": np.zeros(3)}, "first are of the type float64"),
+        ({}, {"first": np.array([0, 1, 0])}, "first has steps at which no whole segment is left"),
+        ({}, {"first": np.array([0, -1, 0])}, "first has steps at which no whole segment is left"),
+        ({}, {"episode": np.array([0, 1, 3])}, "episode has numbers beyond the 3 episodes"),
+        ({}, {"episode": np.array([0, -1, 2])}, "episode has numbers beyond the 3 episodes"),
+        ({}, {"lengths": np.array([8, 8, 9])}, "played are not finite actions of episodes of"),
+        ({}, {"played": np.full((24, 1), np.nan, "f")}, "played are not finite actions of epis"),
+        ({}, {"seeds": np.array([0, -1, 2])}, "seeds has numbers below 0"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(
+    facts: dict[str, Any],
+    arrays: dict[str, Any],
+    said: str,
+    tmp_path: Path,
+    make_segments: Callable[..., Segments],
+) -> None:
+    save_segments(tmp_path, make_segments(count=3))
+    changed(tmp_path / SEGMENTS_NAME, facts, arrays)
+    with pytest.raises(ConfigurationError, match=f"segments.npz: damaged: {said}"):
         load_segments(tmp_path)
 
 
