@@ -114,9 +114,9 @@ class PreferenceConfig:
             by the learned return, and the true one is only reported.
         caution: how much less a step is worth where the networks of the reward disagree, in their
             standard deviations.
-        ends: what the end of an episode means under a learned reward: it may `go_on` in the value
-            of the state that was reached, as rankings of equally long segments say nothing about
-            ends, or be the `end`, after which nothing is worth anything.
+        ends: what a termination means under a learned reward: it may `go_on` with the last reward
+            for ever, as rankings of equally long segments say nothing about ends, or be the `end`,
+            after which nothing is worth anything.
         window: number of iterations in each half of the watch on the learned reward, which ends a
             run (see `reward_watch`); 0 for no watch.
         near: folder of the checkpoint of a policy to stay near to; empty for none.
@@ -201,6 +201,11 @@ class ReinforcementConfig:
             raise ConfigurationError(
                 "preference.reward and preference.near: PPO alone learns from a fitted reward or "
                 "near a policy; give algorithm=ppo"
+            )
+        if self.preference.reward and self.preference.ends == "go_on" and self.discount == 1:
+            raise ConfigurationError(
+                "discount: a reward that goes on for ever has no finite sum at 1; give less than 1, "
+                "or preference.ends=end"
             )
         is_learned = self.reinforce.baseline == "learned"
         if self.reinforce.truncation == "bootstrap" and not is_learned:

@@ -179,7 +179,7 @@ class Ppo(Learner):
             sources: what is learned from beside the environment.
         """
         super().__init__(config, stepper, reward_streams=stepper.count)
-        self._judgement = Judgement(config.preference, sources, stepper.count)
+        self._judgement = Judgement(config, sources, stepper.count)
         self._optimizer = AdamW(
             self.networks.values,
             epsilon=_ADAM_EPSILON,
@@ -230,6 +230,7 @@ class Ppo(Learner):
         config = self._config
         ended = segment.terminated | segment.truncated
         rewards = self._rewards.scaled(segment.rewards, ended)
+        segment = self._judgement.continued(segment, rewards)
         advantages = generalized_advantages(
             rewards,
             segment.values,

@@ -24,11 +24,17 @@ from robot_learning.learning.reinforcement.config import (
     ReinforcementConfig,
 )
 from robot_learning.learning.reinforcement.episodes import Episode
-from robot_learning.learning.reinforcement.judgement import learned_mean
+from robot_learning.learning.reinforcement.judgement import Judgement, Sources, learned_mean
 from robot_learning.learning.reinforcement.loop import run_reinforcement
+from robot_learning.learning.reinforcement.proximal import Ppo
 from robot_learning.learning.reinforcement.remarks import remarks
-from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
+from robot_learning.learning.reinforcement.segment_rollouts import (
+    Driver,
+    collect_segments,
+    columns_of,
+)
 from robot_learning.learning.reinforcement.state import load
+from robot_learning.learning.reinforcement.stepping import make_stepper
 from robot_learning.policies.trained_policy import load_policy
 
 
@@ -227,8 +233,56 @@ def test_the_reward_that_is_learned_from_is_that_of_the_rows(
     segment, judged, figures = make_judged(corridor, quick, reward)
     actions = np.clip(segment.drawn * 0.5, -0.5, 0.5)
     expected = reward.rewards(segment.observations[2], actions[2].astype(np.float32), 0.5)
-    np.testing.assert_allclose(judged.rewards[2], expected, rtol=1e-4)
-    assert not judged.terminated.any()
-    np.testing.assert_array_equal(judged.truncated, segment.terminated | segment.truncated)
+    taken = expected - judged.rewards[2]
+    np.testing.assert_allclose(taken, taken[0], rtol=1e-4)
+    assert np.isclose(judged.rewards.mean(), 0.0)
     assert np.isfinite(figures["learned_return"]) and segment.ended
     assert replace(judged, rewards=segment.rewards).outcomes == segment.outcomes
+
+
+def simple(env: Any, worth: float, of_first_choice: float = 0.0) -> LearnedReward:
+    """A reward that gives each step the same, and action 0 something more."""
+    stepper = make_stepper(env, {}, 1)
+    columns = columns_of(stepper.observations, stepper.actions)
+    size, layer = columns.inputs, np.zeros((1, 1, columns.inputs), np.float32)
+    layer[..., -2] = of_first_choice
+    bias, one = np.zeros((1, 1), np.float32), np.ones(1)
+    mean, std = np.zeros(size, np.float32), np.ones(size, np.float32)
+    return LearnedReward(columns, mean, std, (layer,), (bias,), -worth * one, one, "drop", one)
+
+
+@pytest.mark.parametrize(
+    ("worth", "of_ending", "shortest", "longest"),
+    [(-1.0, 0.0, 1.6, 2.5), (1.0, 0.0, 1.6, 2.5), (1.0, -0.5, 4.0, 8.0), (-1.0, 0.5, 1.0, 1.2)],
+)
+def test_episodes_are_as_long_as_what_is_done_in_them_is_good(
+    worth: float,
+    of_ending: float,
+    shortest: float,
+    longest: float,
+    balance: Any,
+    quick: ReinforcementConfig,
+) -> None:
+    config = quick.with_values(
+        {"ppo.learning_rate": 3e-3, "steps": 10**6, "preference.reward": "x"}
+    )
+    reward = simple(balance, worth, of_ending)
+    learner = Ppo(config, make_stepper(balance, {}, 8), Sources(reward, None, {}))
+    lengths = [learner.iterate(number)["length_mean"] for number in range(1, 31)]
+    assert shortest <= np.mean(lengths[-5:]) <= longest
+
+
+def test_a_terminated_episode_stays_where_it_ended_and_one_that_is_cut_off_goes_on(
+    balance: Any, quick: ReinforcementConfig, make_judged: Callable[..., Any]
+) -> None:
+    config = quick.with_values({"preference.reward": "x", "discount": 0.75})
+    sources = Sources(simple(balance, 1.0), None, {})
+    segment, _, _ = make_judged(balance, config, sources.reward)
+    segment = replace(segment, truncated=~segment.terminated)
+    went_on = Judgement(config, sources, 3).continued(segment, 2.0 * segment.rewards)
+    assert segment.terminated.any() and not went_on.terminated.any() and went_on.truncated.all()
+    np.testing.assert_array_equal(went_on.next_values[segment.terminated], 8.0)
+    rest = ~segment.terminated
+    np.testing.assert_array_equal(went_on.next_values[rest], segment.next_values[rest])
+    with pytest.raises(ConfigurationError, match=r"discount: .* no finite sum at 1"):
+        config.with_values({"discount": 1.0})
