@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,7 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
 
 def _return(state: RunState) -> str:
     final = state.final
-    if final is None:
+    if final is None or math.isnan(final.return_mean):
         return ""
     return f"{final.return_mean:.1f} [{final.return_low:.1f}, {final.return_high:.1f}]"
 

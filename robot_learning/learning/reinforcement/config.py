@@ -117,8 +117,8 @@ class PreferenceConfig:
         ends: what a termination means under a learned reward: it may `go_on` with the last reward
             for ever, as rankings of equally long segments say nothing about ends, or be the `end`,
             after which nothing is worth anything.
-        window: number of iterations in each half of the watch on the learned reward, which ends a
-            run (see `reward_watch`); 0 for no watch.
+        window: number of iterations in each window of the watch on the learned reward, which ends
+            a run (see `reward_watch`); at least 2, 0 for no watch.
         near: folder of the checkpoint of a policy to stay near to; empty for none.
         near_kl: KL divergence from that policy that is aimed at, in nats per step.
         near_weight: first weight β of the divergence in the loss, which is adapted to the target.
@@ -202,10 +202,15 @@ class ReinforcementConfig:
                 "preference.reward and preference.near: PPO alone learns from a fitted reward or "
                 "near a policy; give algorithm=ppo"
             )
+        if self.preference.window == 1:
+            raise ConfigurationError(
+                "preference.window: 1 iteration has no standard error; give at least 2, or 0 for "
+                "no watch"
+            )
         if self.preference.reward and self.preference.ends == "go_on" and self.discount == 1:
             raise ConfigurationError(
-                "discount: a reward that goes on for ever has no finite sum at 1; give less than 1, "
-                "or preference.ends=end"
+                "discount: a reward that goes on for ever has no finite sum at 1; give less than "
+                "1, or preference.ends=end"
             )
         is_learned = self.reinforce.baseline == "learned"
         if self.reinforce.truncation == "bootstrap" and not is_learned:
@@ -233,10 +238,10 @@ class ReinforcementConfig:
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
         """
-        return decode(_merged(self.to_plain(), values), type(self))
+        return decode(merged(self.to_plain(), values), type(self))
 
 
-def _merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings with other values, given as nested mappings or by dotted names."""
     found = dict(plain)
     for name, value in values.items():
@@ -244,7 +249,7 @@ def _merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
         given = {rest: value} if rest else value
         inner = found.get(head)
         if isinstance(inner, Mapping) and isinstance(given, Mapping):
-            given = _merged(inner, given)
+            given = merged(inner, given)
         found[head] = given
     return found
 
@@ -272,8 +277,9 @@ class IterationResult:
         greedy_return: mean return of the evaluation after this iteration; None without one.
         learned_return: mean learned return of the episodes that ended in this iteration; None
             without any, or without a learned reward.
-        greedy_learned: mean learned return of that evaluation, by which the kept policy is chosen;
-            None without a learned reward.
+        learned_reward: mean learned reward of a step of this iteration; None without one.
+        greedy_learned: mean learned reward of a step of that evaluation, or with `ends=end` its mean
+            learned return, by which the kept policy is chosen; None without a learned reward.
         near_kl: mean divergence from the policy that is stayed near to; None without one.
         near_weight: weight β of that divergence; None without one.
     """
@@ -294,6 +300,7 @@ class IterationResult:
     steps_per_s: float = 0.0
     greedy_return: float | None = None
     learned_return: float | None = None
+    learned_reward: float | None = None
     greedy_learned: float | None = None
     near_kl: float | None = None
     near_weight: float | None = None

@@ -116,7 +116,9 @@ class Judgement:
         rewards = np.where(segment.is_transition, rewards, 0.0)
         ended = segment.terminated | segment.truncated
         sums, self._returns = discounted_sums(rewards, ended, self._returns, 1.0)
-        figures = {"learned_return": float(sums[ended].mean())} if ended.any() else {}
+        figures = {"learned_reward": float(rewards[segment.is_transition].mean())}
+        if ended.any():
+            figures["learned_return"] = float(sums[ended].mean())
         if self._goes_on:
             if math.isnan(self._middle):
                 self._middle = float(rewards[segment.is_transition].mean())
@@ -174,9 +176,10 @@ class Judgement:
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """Continue from what `arrays` gave."""
-        self._returns = arrays["learned_returns"].copy()
-        self._middle = float(arrays["learned_middle"])
-        self.weight = float(arrays["near_weight"])
+        # Runs of earlier releases learned from the environment alone.
+        self._returns = np.array(arrays.get("learned_returns", self._returns))
+        self._middle = float(arrays.get("learned_middle", self._middle))
+        self.weight = float(arrays.get("near_weight", self.weight))
 
 
 def learned_mean(
@@ -185,10 +188,9 @@ def learned_mean(
     episodes: Sequence[Episode],
     scaling: Scaling,
 ) -> float:
-    """The mean learned return of episodes.
+    """The mean learned return of episodes; where an end means nothing, the mean reward of a step.
 
-    Where an end means nothing, all count as long as the longest, their last reward repeated: else
-    the longer of two would be taken for the better one.
+    Else the longer of two episodes would be taken for the better one, or the shorter.
 
     Args:
         reward: learned reward.
@@ -196,11 +198,9 @@ def learned_mean(
         episodes: episodes, as the policy played them.
         scaling: scaling that the policy acted with.
     """
-    longest = max(len(episode) for episode in episodes)
-    totals = []
+    found = []
     for episode in episodes:
         actions = scaling.actions(episode.drawn)
         rewards = reward.rewards(episode.observations, actions, config.caution)
-        missing = longest - len(episode) if config.ends == "go_on" else 0
-        totals.append(rewards.sum() + missing * rewards[-1])
-    return float(np.mean(totals))
+        found.append(rewards.mean() if config.ends == "go_on" else rewards.sum())
+    return float(np.mean(found))

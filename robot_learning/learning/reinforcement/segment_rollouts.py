@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.learning.imitation.env_calls import reset_env, step_env
 from robot_learning.learning.imitation.rollout import Env, env_maker
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, ObservationLayout
 from robot_learning.learning.preferences.columns import Columns
 from robot_learning.learning.preferences.segments import Played, Scene, Segments, cut_segments
 from robot_learning.learning.reinforcement.seed_streams import MIXING, ROLLOUTS
+from robot_learning.learning.reinforcement.stepper import stated_rate_hz
 from robot_learning.learning.runs.seeds import Seeds
 from robot_learning.policies.trained_policy import TrainedPolicy
 
@@ -93,11 +95,10 @@ def collect_segments(
             played.append(player.play(driver, seeds.of(ROLLOUTS, number), draws))
             if progress:
                 progress(number + 1, total)
-        rate = (made.metadata or {}).get("render_fps")
         scene = Scene(
             env=env if isinstance(env, str) else "",
             arguments=dict(arguments),
-            rate_hz=float(rate) if isinstance(rate, int | float) and rate > 0 else 1.0,
+            rate_hz=stated_rate_hz(made.metadata),
         )
         columns = columns_of(player.observations, player.actions)
     return cut_segments(played, length, per_episode, columns, scene)
@@ -111,7 +112,7 @@ class _Player:
 
     def play(self, driver: Driver, seed: int, draws: np.random.Generator) -> Played:
         """One episode; what is random in it follows from the seed and the draws."""
-        observation, _ = self._env.reset(seed=seed)
+        observation, _ = reset_env(self._env, seed)
         policy = driver.policy
         if policy is not None:
             policy.reset(seed)
@@ -125,11 +126,11 @@ class _Player:
             if policy is not None and not replaces:
                 action = self._answer(policy, observation)
             given = self.actions.to_env(action[None])[0]
-            observation, reward, terminated, truncated, _ = self._env.step(given)
+            observation, reward, terminated, truncated, _ = step_env(self._env, given)
             rows.append(row[0])
             acted.append(action)
-            rewards.append(np.nan if reward is None else float(reward))
-            over = bool(terminated or truncated)
+            rewards.append(reward)
+            over = terminated or truncated
         return Played(np.array(rows), np.array(acted), np.array(rewards), seed)
 
     def _answer(self, policy: TrainedPolicy, observation: Any) -> Float32Array:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from robot_learning.learning.reinforcement.segment_rollouts import (
 )
 from robot_learning.learning.reinforcement.state import load
 from robot_learning.learning.reinforcement.stepping import make_stepper
+from robot_learning.learning.reinforcement.study import summary
+from robot_learning.policies.checkpoint import load_checkpoint
 from robot_learning.policies.trained_policy import load_policy
 
 
@@ -118,6 +121,19 @@ def test_an_environment_without_rewards_can_be_ranked_by_hand_alone(
         segments.returns()
 
 
+def test_what_was_ranked_by_hand_is_learned_in_an_environment_without_rewards(
+    tmp_path: Path, bad_corridors: dict[str, Any], quick: ReinforcementConfig, fitted: Path
+) -> None:
+    config = learning(quick, fitted)
+    state = run_reinforcement(config, tmp_path / "run", env=bad_corridors["none"])
+    results = state.results
+    assert {result.return_mean for result in results} == {None} and results[-1].length_mean
+    evaluated = [result for result in results if result.greedy_learned is not None]
+    assert len(evaluated) == 3 and {result.greedy_return for result in evaluated} == {None}
+    assert state.final is not None and np.isnan(state.final.return_mean)
+    assert summary({0: state})["return_mean"] is None
+
+
 def learning(quick: ReinforcementConfig, folder: Path, **values: Any) -> ReinforcementConfig:
     settings = {f"preference.{name}": value for name, value in values.items()}
     return quick.with_values({"preference.reward": str(folder), **settings})
@@ -136,6 +152,10 @@ def test_a_run_learns_from_the_fitted_reward_and_reports_the_true_one(
     judged = [result for result in told if result.greedy_learned is not None]
     assert state.best_return == max(result.greedy_learned for result in judged)
     assert "reward_digest" in state.identity and state.final is not None
+    training = load_checkpoint(tmp_path / "run" / "best").details.training
+    kept = next(result for result in told if result.step == training["step"])
+    assert training["greedy_return"] == kept.greedy_return
+    assert training["greedy_learned"] == kept.greedy_learned == state.best_return
 
 
 def test_a_run_whose_learned_reward_parts_from_the_true_one_stops_and_says_so(
@@ -149,9 +169,20 @@ def test_a_run_whose_learned_reward_parts_from_the_true_one_stops_and_says_so(
     state = run_reinforcement(config, tmp_path / "run", env=corridor)
     assert state.step < 30_000 and state.final is not None
     (said,) = [line for line in remarks(state) if line.startswith("stopped: ")]
-    assert "the learned return rose by" in said and "--set preference.window=0" in said
-    step = state.step
-    assert run_reinforcement(config, tmp_path / "run", env=corridor, resume=True).step == step
+    assert "the learned reward of a step was higher by" in said
+    resumed = partial(run_reinforcement, folder=tmp_path / "run", env=corridor, resume=True)
+    again = resumed(config)
+    assert (again.step, again.stopped) == (state.step, said)
+    longer = replace(config.preference, window=0)
+    step = state.step + 200
+
+    def stop(result: IterationResult) -> None:
+        if result.step > step:
+            raise StopNowError
+
+    with pytest.raises(StopNowError):
+        resumed(replace(config, preference=longer), tell=stop)
+    assert not remarks(load(tmp_path / "run"))
 
 
 def test_a_stopped_run_goes_on_as_if_nothing_had_been(
@@ -218,10 +249,9 @@ def test_of_two_episodes_the_longer_one_is_not_the_better_one_for_that(
         for n in (5, 20)
     )
     config = PreferenceConfig(ends=ends)
-    together = learned_mean(reward, config, [short, long], scaling)
-    alone = learned_mean(reward, config, [long], scaling)
-    expected = alone if ends == "go_on" else alone * (5 + 20) / 40
-    assert together == pytest.approx(expected) and alone != 0.0
+    one, other = (learned_mean(reward, config, [each], scaling) for each in (short, long))
+    assert one != 0.0 and one == pytest.approx(other if ends == "go_on" else other * 5 / 20)
+    assert learned_mean(reward, config, [short, long], scaling) == pytest.approx((one + other) / 2)
 
 
 def test_the_reward_that_is_learned_from_is_that_of_the_rows(
