@@ -38,6 +38,7 @@ from robot_learning.learning.preferences.rankings import Ranking
 from robot_learning.learning.preferences.segments import Segments
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
+from robot_learning.learning.reinforcement.own_tasks import task_arguments
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.policies.trained_policy import load_policy
 
@@ -86,8 +87,8 @@ CASES = {
     # Who looks on says which one is nearer to the goal, which is the dense reward.
     "Reach": Case(
         "robot_learning/Reach-v0",
-        {"reward": "shaped", "actions": "increments", "control_rate_hz": 20.0, "discount": 0.99},
-        {"reward": "dense", "actions": "increments", "control_rate_hz": 20.0},
+        task_arguments("robot_learning/Reach-v0", 0.99),
+        {**task_arguments("robot_learning/Reach-v0", 0.99), "reward": "dense"},
         100_000,
         {"ppo.learning_rate": 1e-3},
         10,
@@ -153,8 +154,9 @@ def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
     learned = config.with_values({"preference.reward": str(folder / "fitted")})
     run("learned", learned)
     if case.mixed:
-        leash = {"preference.near": str(folder / "true"), "preference.near_kl": NEAR_KL}
-        run("near", learned.with_values(leash))
+        # A policy of demonstrations is what such a reference usually is; this one is as good.
+        reference = {"preference.near": str(folder / "true"), "preference.near_kl": NEAR_KL}
+        run("near", learned.with_values(reference))
     whole = collect_segments(
         case.env,
         case.arguments,

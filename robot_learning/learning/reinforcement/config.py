@@ -278,8 +278,8 @@ class IterationResult:
         learned_return: mean learned return of the episodes that ended in this iteration; None
             without any, or without a learned reward.
         learned_reward: mean learned reward of a step of this iteration; None without one.
-        greedy_learned: mean learned reward of a step of that evaluation, or with `ends=end` its mean
-            learned return, by which the kept policy is chosen; None without a learned reward.
+        greedy_learned: mean learned reward of a step of that evaluation, or with `ends=end` its
+            mean learned return, by which the kept policy is chosen; None without a learned reward.
         near_kl: mean divergence from the policy that is stayed near to; None without one.
         near_weight: weight β of that divergence; None without one.
     """
