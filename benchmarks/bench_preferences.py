@@ -42,7 +42,7 @@ from robot_learning.learning.reinforcement.own_tasks import task_arguments
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.policies.trained_policy import load_policy
 
-RANKINGS, OTHERS, RANKED, TIES, NEAR_KL = 150, 300, 4, 0.4, 0.2
+RANKINGS, OTHERS, RANKED, TIES, TARGET_KL = 150, 300, 4, 0.4, 0.2
 WAYS = ("davidson", "half-win", "drop")
 RESAMPLES = 20_000
 Json = dict[str, Any]
@@ -155,7 +155,10 @@ def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
     run("learned", learned)
     if case.mixed:
         # A policy of demonstrations is what such a reference usually is; this one is as good.
-        reference = {"preference.near": str(folder / "true"), "preference.near_kl": NEAR_KL}
+        reference = {
+            "preference.reference": str(folder / "true"),
+            "preference.target_kl": TARGET_KL,
+        }
         run("near", learned.with_values(reference))
     whole = collect_segments(
         case.env,

@@ -112,27 +112,27 @@ class PreferenceConfig:
         reward: folder in which `prefer fit` left a reward, which takes the place of the
             environment's; empty for the environment's own. The policy that is kept is then chosen
             by the learned return, and the true one is only reported.
-        caution: how much less a step is worth where the networks of the reward disagree, in their
-            standard deviations.
-        ends: what a termination means under a learned reward: it may `go_on` with the last reward
-            for ever, as rankings of equally long segments say nothing about ends, or be the `end`,
-            after which nothing is worth anything.
+        uncertainty_penalty: how much less a step is worth where the networks of the reward
+            disagree, in their standard deviations.
+        ends: what a termination means under a learned reward: `bootstrap` gives it the value of
+            the last reward for ever, as rankings of equally long segments say nothing about ends;
+            after an `end` nothing is worth anything.
         window: number of iterations in each window of the watch on the learned reward, which ends
             a run (see `reward_watch`); at least 2, 0 for no watch.
-        near: folder of the checkpoint of a policy to stay near to; empty for none.
-        near_kl: KL divergence from that policy that is aimed at, in nats per step.
-        near_weight: first weight β of the divergence in the loss, which is adapted to the target.
+        reference: folder of the checkpoint of a policy to stay near to; empty for none.
+        target_kl: KL divergence from that policy that is aimed at, in nats per step.
+        kl_weight: first weight β of the divergence in the loss, which is adapted to the target.
         smallest_std: smallest standard deviation of that policy's normalised actions; smaller ones
             are raised to it.
     """
 
     reward: str = ""
-    caution: NotNegative = 0.5
-    ends: Literal["go_on", "end"] = "go_on"
+    uncertainty_penalty: NotNegative = 0.5
+    ends: Literal["bootstrap", "end"] = "bootstrap"
     window: AtLeast0 = 10
-    near: str = ""
-    near_kl: Positive = 0.5
-    near_weight: Positive = 1.0
+    reference: str = ""
+    target_kl: Positive = 0.5
+    kl_weight: Positive = 1.0
     smallest_std: Positive = 0.1
 
 
@@ -197,17 +197,17 @@ class ReinforcementConfig:
             raise ConfigurationError(
                 f"log_std: expected at least {low:g} and at most {high:g}, found {self.log_std:g}"
             )
-        if self.algorithm != "ppo" and (self.preference.reward or self.preference.near):
+        if self.algorithm != "ppo" and (self.preference.reward or self.preference.reference):
             raise ConfigurationError(
-                "preference.reward and preference.near: PPO alone learns from a fitted reward or "
-                "near a policy; give algorithm=ppo"
+                "preference.reward and preference.reference: PPO alone learns from a fitted reward "
+                "or near a policy; give algorithm=ppo"
             )
         if self.preference.window == 1:
             raise ConfigurationError(
                 "preference.window: 1 iteration has no standard error; give at least 2, or 0 for "
                 "no watch"
             )
-        if self.preference.reward and self.preference.ends == "go_on" and self.discount == 1:
+        if self.preference.reward and self.preference.ends == "bootstrap" and self.discount == 1:
             raise ConfigurationError(
                 "discount: a reward that goes on for ever has no finite sum at 1; give less than "
                 "1, or preference.ends=end"
@@ -280,8 +280,8 @@ class IterationResult:
         learned_reward: mean learned reward of a step of this iteration; None without one.
         greedy_learned: mean learned reward of a step of that evaluation, or with `ends=end` its
             mean learned return, by which the kept policy is chosen; None without a learned reward.
-        near_kl: mean divergence from the policy that is stayed near to; None without one.
-        near_weight: weight β of that divergence; None without one.
+        reference_kl: mean divergence from the policy that is stayed near to; None without one.
+        kl_weight: weight β of that divergence; None without one.
     """
 
     iteration: int
@@ -302,5 +302,5 @@ class IterationResult:
     learned_return: float | None = None
     learned_reward: float | None = None
     greedy_learned: float | None = None
-    near_kl: float | None = None
-    near_weight: float | None = None
+    reference_kl: float | None = None
+    kl_weight: float | None = None

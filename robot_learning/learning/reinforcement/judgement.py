@@ -65,16 +65,16 @@ def load_sources(config: PreferenceConfig, stepper: Stepper) -> Sources:
         reward, digests["reward_digest"] = load_reward(Path(config.reward))
         columns = columns_of(stepper.observations, stepper.actions)
         reward.columns.refuse_other(columns, f"--reward {config.reward}")
-    if config.near:
+    if config.reference:
         reference = ReferencePolicy(
-            config.near, stepper.observations, stepper.actions, config.smallest_std
+            config.reference, stepper.observations, stepper.actions, config.smallest_std
         )
-        digests["near_digest"] = reference.digest
+        digests["reference_digest"] = reference.digest
     return Sources(reward, reference, digests)
 
 
 class Judgement:
-    """A run's reward and its leash.
+    """A run's reward, and its divergence from a reference policy.
 
     Attributes:
         weight: β of the divergence from the reference policy; 0 without one.
@@ -90,10 +90,10 @@ class Judgement:
         """
         self._config, self._discount = config.preference, config.discount
         self._reward, self._reference = sources.reward, sources.reference
-        self._goes_on = self._reward is not None and self._config.ends == "go_on"
+        self._goes_on = self._reward is not None and self._config.ends == "bootstrap"
         self._returns: FloatArray = np.zeros(count)
         self._middle = math.nan
-        self.weight = self._config.near_weight if sources.reference else 0.0
+        self.weight = self._config.kl_weight if sources.reference else 0.0
 
     def judged(self, segment: Segment, scaling: Scaling) -> tuple[Segment, dict[str, Any]]:
         """A segment with the rewards that are learned from, and the figures of these.
@@ -111,7 +111,7 @@ class Judgement:
         actions = scaling.actions(segment.drawn)
         flat = segment.observations.reshape(-1, segment.observations.shape[-1])
         rewards = self._reward.rewards(
-            flat, actions.reshape(len(flat), -1), self._config.caution
+            flat, actions.reshape(len(flat), -1), self._config.uncertainty_penalty
         ).reshape(segment.rewards.shape)
         rewards = np.where(segment.is_transition, rewards, 0.0)
         ended = segment.terminated | segment.truncated
@@ -157,8 +157,8 @@ class Judgement:
         """Set β by the mean divergence of an update; returns the figures of that update."""
         if self._reference is None:
             return {}
-        figures = {"near_kl": divergence, "near_weight": self.weight}
-        target, factor = self._config.near_kl, 1.0
+        figures = {"reference_kl": divergence, "kl_weight": self.weight}
+        target, factor = self._config.target_kl, 1.0
         if divergence > _TOLERANCE * target:
             factor = _FACTOR
         elif divergence < target / _TOLERANCE:
@@ -171,7 +171,7 @@ class Judgement:
         return {
             "learned_returns": self._returns,
             "learned_middle": np.array(self._middle),
-            "near_weight": np.array(self.weight),
+            "kl_weight": np.array(self.weight),
         }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
@@ -179,7 +179,7 @@ class Judgement:
         # Runs of earlier releases learned from the environment alone.
         self._returns = np.array(arrays.get("learned_returns", self._returns))
         self._middle = float(arrays.get("learned_middle", self._middle))
-        self.weight = float(arrays.get("near_weight", self.weight))
+        self.weight = float(arrays.get("kl_weight", self.weight))
 
 
 def learned_mean(
@@ -201,6 +201,6 @@ def learned_mean(
     found = []
     for episode in episodes:
         actions = scaling.actions(episode.drawn)
-        rewards = reward.rewards(episode.observations, actions, config.caution)
-        found.append(rewards.mean() if config.ends == "go_on" else rewards.sum())
+        rewards = reward.rewards(episode.observations, actions, config.uncertainty_penalty)
+        found.append(rewards.mean() if config.ends == "bootstrap" else rewards.sum())
     return float(np.mean(found))

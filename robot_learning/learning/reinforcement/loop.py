@@ -34,7 +34,7 @@ from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.environment import EnvironmentDetails
 
-_MOST_WORLDS = 20
+_MOST_ENVS = 20
 # The policy that is kept: all parameters, and the statistics of the observations that it takes.
 _KEPT = ("best_values", "best_mean", "best_std")
 COLUMNS = tuple(item.name for item in fields(IterationResult))
@@ -81,10 +81,8 @@ def run_reinforcement(
         stack.enter_context(locked(place))
         stack.enter_context(one_thread())
         stepper = stack.enter_context(closing(make_stepper(env, arguments, config.envs)))
-        worlds = min(
-            _MOST_WORLDS, max(config.evaluation.episodes, config.evaluation.final_episodes)
-        )
-        judge = stack.enter_context(closing(make_stepper(env, arguments, worlds)))
+        count = min(_MOST_ENVS, max(config.evaluation.episodes, config.evaluation.final_episodes))
+        judge = stack.enter_context(closing(make_stepper(env, arguments, count)))
         stepper.needs_rewards = judge.needs_rewards = not config.preference.reward
         sources = load_sources(config.preference, stepper)
         state = begun(place, {**identity, **sources.digests}, resume)

@@ -31,7 +31,7 @@ def parting(results: Sequence[IterationResult], config: PreferenceConfig) -> str
             the learned reward is that of a step, so that longer episodes are not better for that;
             where they do not it is that of an episode.
     """
-    window, per_step = config.window, config.ends == "go_on"
+    window, per_step = config.window, config.ends == "bootstrap"
     pairs = [
         (result.learned_reward if per_step else result.learned_return, result.return_mean)
         for result in results

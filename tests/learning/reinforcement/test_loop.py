@@ -173,7 +173,7 @@ def test_a_run_of_an_earlier_release_goes_on(
 ) -> None:
     for name in ("whole", "run"):
         state = run_reinforcement(quick.with_values({"steps": 180}), tmp_path / name, env=corridor)
-    new = ("learned_returns", "learned_middle", "near_weight")
+    new = ("learned_returns", "learned_middle", "kl_weight")
     identity = {k: v for k, v in state.identity.items() if k != "preference"}
     arrays = {name: array for name, array in state.arrays.items() if name not in new}
     # One that was stopped half way.

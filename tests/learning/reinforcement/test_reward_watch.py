@@ -30,7 +30,7 @@ def results(
     ]
 
 
-def watch(window: int, ends: Any = "go_on") -> PreferenceConfig:
+def watch(window: int, ends: Any = "bootstrap") -> PreferenceConfig:
     return PreferenceConfig(window=window, ends=ends)
 
 
@@ -45,7 +45,7 @@ def test_a_learned_reward_that_rises_while_the_true_return_falls_is_told() -> No
     ("learned", "true", "window"),
     [(RISE, RISE, 10), (FALL, FALL, 10), (RISE, FLAT, 10), (RISE, FALL, 0), (RISE, FALL, 11)],
 )
-def test_other_runs_go_on(learned: Any, true: Any, window: int) -> None:
+def test_other_runs_bootstrap(learned: Any, true: Any, window: int) -> None:
     assert not parting(results(learned, true), watch(window))
 
 

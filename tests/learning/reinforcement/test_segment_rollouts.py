@@ -189,7 +189,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     tmp_path: Path, corridor: Any, quick: ReinforcementConfig, fitted: Path
 ) -> None:
     run_reinforcement(quick.with_values({"seed": 5}), tmp_path / "near", env=corridor)
-    config = learning(quick, fitted, near=str(tmp_path / "near"))
+    config = learning(quick, fitted, reference=str(tmp_path / "near"))
     run_reinforcement(config, tmp_path / "whole", env=corridor)
 
     def stop(result: IterationResult) -> None:
@@ -202,7 +202,7 @@ def test_a_stopped_run_goes_on_as_if_nothing_had_been(
     whole, cut = load(tmp_path / "whole"), load(tmp_path / "cut")
     assert whole.arrays.keys() == cut.arrays.keys() and whole.final == cut.final
     assert all(np.array_equal(whole.arrays[name], cut.arrays[name]) for name in whole.arrays)
-    weights = {result.near_weight for result in whole.results}
+    weights = {result.kl_weight for result in whole.results}
     assert None not in weights and len(weights) > 1
 
 
@@ -211,10 +211,10 @@ def test_a_policy_is_pulled_to_the_one_that_it_is_to_be_near_to(
 ) -> None:
     fast = quick.with_values({"ppo.learning_rate": 1e-2, "steps": 1500})
     run_reinforcement(fast.with_values({"seed": 5}), tmp_path / "near", env=corridor)
-    values = {"preference.near": str(tmp_path / "near"), "preference.near_kl": 1e-2}
+    values = {"preference.reference": str(tmp_path / "near"), "preference.target_kl": 1e-2}
     config = fast.with_values(values)
     state = run_reinforcement(config, tmp_path / "run", env=corridor)
-    found = [result.near_kl for result in state.results if result.near_kl is not None]
+    found = [result.reference_kl for result in state.results if result.reference_kl is not None]
     assert len(found) == len(state.results) and found[-1] < 0.5 * found[0]
 
 
@@ -232,12 +232,12 @@ def test_a_policy_that_cannot_be_stayed_near_to_is_refused(
     tmp_path: Path, corridor: Any, balance: Any, quick: ReinforcementConfig
 ) -> None:
     run_reinforcement(quick, tmp_path / "other", env=balance)
-    config = quick.with_values({"preference.near": str(tmp_path / "other")})
-    with pytest.raises(ConfigurationError, match=r"--near .* observes obs/observation"):
+    config = quick.with_values({"preference.reference": str(tmp_path / "other")})
+    with pytest.raises(ConfigurationError, match=r"--reference .* observes obs/observation"):
         run_reinforcement(config, tmp_path / "run", env=corridor)
 
 
-@pytest.mark.parametrize("ends", ["go_on", "end"])
+@pytest.mark.parametrize("ends", ["bootstrap", "end"])
 def test_of_two_episodes_the_longer_one_is_not_the_better_one_for_that(
     ends: Any, corridor: Any, reward: LearnedReward
 ) -> None:
@@ -250,7 +250,7 @@ def test_of_two_episodes_the_longer_one_is_not_the_better_one_for_that(
     )
     config = PreferenceConfig(ends=ends)
     one, other = (learned_mean(reward, config, [each], scaling) for each in (short, long))
-    assert one != 0.0 and one == pytest.approx(other if ends == "go_on" else other * 5 / 20)
+    assert one != 0.0 and one == pytest.approx(other if ends == "bootstrap" else other * 5 / 20)
     assert learned_mean(reward, config, [short, long], scaling) == pytest.approx((one + other) / 2)
 
 
