@@ -181,7 +181,7 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
     if episodes:
         found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
     if study.config.preference.reward:
-        found.append("policies were chosen by the learned return; returns are the environment's")
+        found.append("policies were chosen by the learned reward; returns are the environment's")
     folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
     found.append(f"policies: {folders}/best; figures: {folders}/metrics.csv, tensorboard/")
     return found
