@@ -3,9 +3,9 @@
 The rule, on the iterations in which episodes ended, in disjoint windows of w: against the earlier
 window in which the true return was best, it has fallen in each of the last two by more than three
 standard errors and by more than a tenth of its range in the run so far, and the learned reward has
-risen by more than three. With a true return of nothing but noise, w = 10, and a learned reward that
-rises all the time, a run is stopped in one of a hundred cases within 50 iterations, and in eight of
-a hundred within 150. Where the environment gives no rewards nothing is watched.
+risen by more than three. With w = 10, a true return of nothing but noise and a learned reward that
+rises all the time, one in a hundred runs is stopped within 50 iterations and one in ten within 150;
+if the true return rises by 0.02 of its deviations an iteration, one in two hundred. Where the environment gives no rewards nothing is watched.
 """
 
 from __future__ import annotations

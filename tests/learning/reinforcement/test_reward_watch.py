@@ -65,7 +65,7 @@ def test_noise_rarely_stops_a_run(drift: float, most: int) -> None:
     stopped = 0
     for seed in range(40):
         noisy = results(0.2 * steps, drift * steps, seed=seed, scale=1.0)
-        stopped += any(parting(noisy[:count], watch(10)) for count in range(30, 151, 2))
+        stopped += any(parting(noisy[:count], watch(10)) for count in range(30, 151, 4))
     assert stopped <= most
 
 
