@@ -5,7 +5,8 @@ window in which the true return was best, it has fallen in each of the last two 
 standard errors and by more than a tenth of its range in the run so far, and the learned reward has
 risen by more than three. With w = 10, a true return of nothing but noise and a learned reward that
 rises all the time, one in a hundred runs is stopped within 50 iterations and one in ten within 150;
-if the true return rises by 0.02 of its deviations an iteration, one in two hundred. Where the environment gives no rewards nothing is watched.
+if the true return rises by 0.02 of its deviations an iteration, one in two hundred. Where the
+environment gives no rewards nothing is watched.
 """
 
 from __future__ import annotations
