@@ -79,7 +79,7 @@ interfaces: $(VENV)/.stamp-tests ## set up, then write launch/NODES.md: topics, 
 	@$(BIN)/python tests/ros/support/node_interfaces.py
 
 bench: $(VENV)/.stamp-tests ## set up, then every benchmark but the next two: tables here, JSON in benchmarks/results
-	@for script in $(filter-out benchmarks/bench_imitation.py benchmarks/bench_rl.py,$(wildcard benchmarks/bench_*.py)); do \
+	@for script in $(filter-out benchmarks/bench_imitation.py benchmarks/bench_rl.py benchmarks/bench_preferences.py,$(wildcard benchmarks/bench_*.py)); do \
 		echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # Goes on where a stopped one ended. Options: make bench-imitation BENCH="--quick"

@@ -38,10 +38,11 @@ from robot_learning.learning.preferences.rankings import Ranking
 from robot_learning.learning.preferences.segments import Segments
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
+from robot_learning.learning.reinforcement.own_tasks import task_arguments
 from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.policies.trained_policy import load_policy
 
-RANKINGS, OTHERS, RANKED, TIES, NEAR_KL = 150, 300, 4, 0.4, 0.2
+RANKINGS, OTHERS, RANKED, TIES, TARGET_KL = 150, 300, 4, 0.4, 0.2
 WAYS = ("davidson", "half-win", "drop")
 RESAMPLES = 20_000
 Json = dict[str, Any]
@@ -86,8 +87,8 @@ CASES = {
     # Who looks on says which one is nearer to the goal, which is the dense reward.
     "Reach": Case(
         "robot_learning/Reach-v0",
-        {"reward": "shaped", "actions": "increments", "control_rate_hz": 20.0, "discount": 0.99},
-        {"reward": "dense", "actions": "increments", "control_rate_hz": 20.0},
+        task_arguments("robot_learning/Reach-v0", 0.99),
+        {**task_arguments("robot_learning/Reach-v0", 0.99), "reward": "dense"},
         100_000,
         {"ppo.learning_rate": 1e-3},
         10,
@@ -153,8 +154,12 @@ def policies(case: Case, seed: int, folder: Path, quick: bool) -> Json:
     learned = config.with_values({"preference.reward": str(folder / "fitted")})
     run("learned", learned)
     if case.mixed:
-        leash = {"preference.near": str(folder / "true"), "preference.near_kl": NEAR_KL}
-        run("near", learned.with_values(leash))
+        # A policy of demonstrations is what such a reference usually is; this one is as good.
+        reference = {
+            "preference.reference": str(folder / "true"),
+            "preference.target_kl": TARGET_KL,
+        }
+        run("near", learned.with_values(reference))
     whole = collect_segments(
         case.env,
         case.arguments,

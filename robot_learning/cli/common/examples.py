@@ -83,7 +83,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "rl ppo": (
         "rl ppo --env Hopper-v5 --steps 1000000 --seeds 3 --plot hopper.png",
         "rl ppo --env Pendulum-v1 --set discount=0.9 --out runs/pendulum",
-        "rl ppo --env Pendulum-v1 --reward runs/prefer --near runs/demonstrations",
+        "rl ppo --env Pendulum-v1 --reward runs/prefer --reference runs/demonstrations",
     ),
     "prefer": ("prefer rank runs/prefer",),
     "prefer collect": (

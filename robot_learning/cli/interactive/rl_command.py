@@ -49,13 +49,13 @@ def add_parser(subparsers: Subparsers) -> None:
         "is only reported (default: the environment's)",
     )
     ppo.add_argument(
-        "--near",
+        "--reference",
         type=Path,
         metavar="FOLDER",
         help="stay near to the policy of this run or checkpoint, trained on demonstrations "
-        "(default: near to none)",
+        "(default: none)",
     )
-    reinforce.set_defaults(reward=None, near=None)
+    reinforce.set_defaults(reward=None, reference=None)
     ppo.set_defaults(signal=None, baseline=None)
     for algorithm in (reinforce, ppo):
         _add_options(algorithm)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from robot_learning.cli.interactive.rl_plot import drawing, save_plot
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.preferences.learned_reward import load_reward
-from robot_learning.learning.reinforcement.config import ReinforcementConfig
+from robot_learning.learning.reinforcement.config import PreferenceConfig, ReinforcementConfig
 from robot_learning.learning.reinforcement.own_tasks import task_arguments
 from robot_learning.learning.reinforcement.remarks import remarks
 from robot_learning.learning.reinforcement.state import RunState
@@ -25,6 +26,9 @@ from robot_learning.learning.reinforcement.study import (
     summary,
 )
 from robot_learning.learning.training.config import parse_overrides
+
+_OF_REWARD = ("uncertainty_penalty", "ends", "window")
+_OF_REFERENCE = ("target_kl", "kl_weight", "smallest_std")
 
 
 def run_study(arguments: argparse.Namespace) -> int:
@@ -97,15 +101,41 @@ def config_of(arguments: argparse.Namespace) -> ReinforcementConfig:
         "reinforce.signal": arguments.signal,
         "reinforce.baseline": arguments.baseline,
         "preference.reward": str(arguments.reward) if arguments.reward else None,
-        "preference.near": str(arguments.near) if arguments.near else None,
+        "preference.reference": str(arguments.reference) if arguments.reference else None,
     }
-    if arguments.reward:
-        # Before a process for each seed finds the same.
-        load_reward(arguments.reward)
     values = {name: value for name, value in given.items() if value is not None}
     settings = parse_overrides(arguments.set)
     _refuse_idle(arguments, settings)
-    return ReinforcementConfig().with_values(values).with_values(settings)
+    config = ReinforcementConfig().with_values(values).with_values(settings)
+    _refuse_idle_preference(config, settings)
+    _load(config.preference)
+    return config
+
+
+def _load(config: PreferenceConfig) -> None:
+    """Load what the settings name, before a process for each seed finds what is wrong with it."""
+    if config.reward:
+        load_reward(Path(config.reward))
+    if config.reference:
+        # It loads PyTorch, which takes seconds.
+        from robot_learning.policies.checkpoint import load_checkpoint
+
+        load_checkpoint(config.reference)
+
+
+def _refuse_idle_preference(config: ReinforcementConfig, settings: Mapping[str, Any]) -> None:
+    """Refuse settings of a reward or of a reference policy that there is not."""
+    given, preference = settings.get("preference", {}), config.preference
+    if config.algorithm != "ppo" and given:
+        raise ConfigurationError(
+            "--set preference: has no effect on `rl reinforce`; give `rl ppo` with --reward or "
+            "--reference"
+        )
+    for name in given:
+        if name in _OF_REWARD and not preference.reward:
+            raise ConfigurationError(f"--set preference.{name}: has no effect without --reward")
+        if name in _OF_REFERENCE and not preference.reference:
+            raise ConfigurationError(f"--set preference.{name}: has no effect without --reference")
 
 
 def _refuse_idle(arguments: argparse.Namespace, settings: Mapping[str, Any]) -> None:
@@ -151,7 +181,7 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
     if episodes:
         found.append(f"returns are of {amount(episodes, 'greedy episode')}, on seeds of their own")
     if study.config.preference.reward:
-        found.append("policies were chosen by the learned return; returns are the environment's")
+        found.append("policies were chosen by the learned reward; returns are the environment's")
     folders = study.run_folder(study.seeds[0]) if len(study.seeds) == 1 else study.folder / "seed_*"
     found.append(f"policies: {folders}/best; figures: {folders}/metrics.csv, tensorboard/")
     return found
@@ -159,7 +189,7 @@ def _lines(study: ReinforcementStudy, states: Mapping[int, RunState]) -> list[st
 
 def _return(state: RunState) -> str:
     final = state.final
-    if final is None:
+    if final is None or math.isnan(final.return_mean):
         return ""
     return f"{final.return_mean:.1f} [{final.return_low:.1f}, {final.return_high:.1f}]"
 

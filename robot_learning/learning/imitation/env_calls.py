@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,14 +37,16 @@ def reset_env(env: gymnasium.Env[Any, Any], seed: int) -> tuple[Any, Mapping[str
 def step_env(
     env: gymnasium.Env[Any, Any], action: Any
 ) -> tuple[Any, float, bool, bool, Mapping[str, Any]]:
-    """Make a step.
+    """Make a step; a reward of None is NaN.
 
     Raises:
         ConfigurationError: as of `reset_env`.
     """
     try:
         observation, reward, terminated, truncated, info = env.step(action)
-        result = observation, float(reward), bool(terminated), bool(truncated)
+        # An environment that is learned from without its rewards need not have any.
+        number = math.nan if reward is None else float(reward)
+        result = observation, number, bool(terminated), bool(truncated)
     except RobotLearningError:
         raise
     except Exception as problem:

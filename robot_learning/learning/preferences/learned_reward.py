@@ -76,18 +76,20 @@ class LearnedReward:
         return np.asarray((raw - self.offset[:, None]) / self.scale[:, None])
 
     def rewards(
-        self, observations: Float32Array, actions: Float32Array, caution: float = 0.0
+        self, observations: Float32Array, actions: Float32Array, uncertainty_penalty: float = 0.0
     ) -> FloatArray:
         """(B,) mean of the networks less a multiple of their deviation.
 
         Args:
             observations: (B, D) observations.
             actions: (B, n) actions.
-            caution: the multiple: how much a step is worth less where the networks disagree.
+            uncertainty_penalty: the multiple: how much a step is worth less where the networks
+                disagree.
         """
         members = self.of_members(observations, actions)
         found: FloatArray = members.mean(axis=0)
-        return found - caution * members.std(axis=0) if caution else found
+        found -= uncertainty_penalty * members.std(axis=0)
+        return found
 
 
 def save_reward(folder: Path, reward: LearnedReward, facts: Mapping[str, Any]) -> Path:

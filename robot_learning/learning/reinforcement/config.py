@@ -112,27 +112,27 @@ class PreferenceConfig:
         reward: folder in which `prefer fit` left a reward, which takes the place of the
             environment's; empty for the environment's own. The policy that is kept is then chosen
             by the learned return, and the true one is only reported.
-        caution: how much less a step is worth where the networks of the reward disagree, in their
-            standard deviations.
-        ends: what the end of an episode means under a learned reward: it may `go_on` in the value
-            of the state that was reached, as rankings of equally long segments say nothing about
-            ends, or be the `end`, after which nothing is worth anything.
-        window: number of iterations in each half of the watch on the learned reward, which ends a
-            run (see `reward_watch`); 0 for no watch.
-        near: folder of the checkpoint of a policy to stay near to; empty for none.
-        near_kl: KL divergence from that policy that is aimed at, in nats per step.
-        near_weight: first weight β of the divergence in the loss, which is adapted to the target.
+        uncertainty_penalty: how much less a step is worth where the networks of the reward
+            disagree, in their standard deviations.
+        ends: what a termination means under a learned reward: `bootstrap` gives it the value of
+            the last reward for ever, as rankings of equally long segments say nothing about ends;
+            after an `end` nothing is worth anything.
+        window: number of iterations in each window of the watch on the learned reward, which ends
+            a run (see `reward_watch`); at least 2, 0 for no watch.
+        reference: folder of the checkpoint of a policy to stay near to; empty for none.
+        target_kl: KL divergence from that policy that is aimed at, in nats per step.
+        kl_weight: first weight β of the divergence in the loss, which is adapted to the target.
         smallest_std: smallest standard deviation of that policy's normalised actions; smaller ones
             are raised to it.
     """
 
     reward: str = ""
-    caution: NotNegative = 0.5
-    ends: Literal["go_on", "end"] = "go_on"
+    uncertainty_penalty: NotNegative = 0.5
+    ends: Literal["bootstrap", "end"] = "bootstrap"
     window: AtLeast0 = 10
-    near: str = ""
-    near_kl: Positive = 0.5
-    near_weight: Positive = 1.0
+    reference: str = ""
+    target_kl: Positive = 0.5
+    kl_weight: Positive = 1.0
     smallest_std: Positive = 0.1
 
 
@@ -197,10 +197,20 @@ class ReinforcementConfig:
             raise ConfigurationError(
                 f"log_std: expected at least {low:g} and at most {high:g}, found {self.log_std:g}"
             )
-        if self.algorithm != "ppo" and (self.preference.reward or self.preference.near):
+        if self.algorithm != "ppo" and (self.preference.reward or self.preference.reference):
             raise ConfigurationError(
-                "preference.reward and preference.near: PPO alone learns from a fitted reward or "
-                "near a policy; give algorithm=ppo"
+                "preference.reward and preference.reference: PPO alone learns from a fitted reward "
+                "or near a policy; give algorithm=ppo"
+            )
+        if self.preference.window == 1:
+            raise ConfigurationError(
+                "preference.window: 1 iteration has no standard error; give at least 2, or 0 for "
+                "no watch"
+            )
+        if self.preference.reward and self.preference.ends == "bootstrap" and self.discount == 1:
+            raise ConfigurationError(
+                "discount: a reward that goes on for ever has no finite sum at 1; give less than "
+                "1, or preference.ends=end"
             )
         is_learned = self.reinforce.baseline == "learned"
         if self.reinforce.truncation == "bootstrap" and not is_learned:
@@ -228,10 +238,10 @@ class ReinforcementConfig:
         Raises:
             RobotLearningError: an unknown name or a value of the wrong type.
         """
-        return decode(_merged(self.to_plain(), values), type(self))
+        return decode(merged(self.to_plain(), values), type(self))
 
 
-def _merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Nested mappings with other values, given as nested mappings or by dotted names."""
     found = dict(plain)
     for name, value in values.items():
@@ -239,7 +249,7 @@ def _merged(plain: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
         given = {rest: value} if rest else value
         inner = found.get(head)
         if isinstance(inner, Mapping) and isinstance(given, Mapping):
-            given = _merged(inner, given)
+            given = merged(inner, given)
         found[head] = given
     return found
 
@@ -267,10 +277,11 @@ class IterationResult:
         greedy_return: mean return of the evaluation after this iteration; None without one.
         learned_return: mean learned return of the episodes that ended in this iteration; None
             without any, or without a learned reward.
-        greedy_learned: mean learned return of that evaluation, by which the kept policy is chosen;
-            None without a learned reward.
-        near_kl: mean divergence from the policy that is stayed near to; None without one.
-        near_weight: weight β of that divergence; None without one.
+        learned_reward: mean learned reward of a step of this iteration; None without one.
+        greedy_learned: mean learned reward of a step of that evaluation, or with `ends=end` its
+            mean learned return, by which the kept policy is chosen; None without a learned reward.
+        reference_kl: mean divergence from the policy that is stayed near to; None without one.
+        kl_weight: weight β of that divergence; None without one.
     """
 
     iteration: int
@@ -289,6 +300,7 @@ class IterationResult:
     steps_per_s: float = 0.0
     greedy_return: float | None = None
     learned_return: float | None = None
+    learned_reward: float | None = None
     greedy_learned: float | None = None
-    near_kl: float | None = None
-    near_weight: float | None = None
+    reference_kl: float | None = None
+    kl_weight: float | None = None

@@ -28,15 +28,15 @@ def outcome_figures(
     """The same of episodes of which only that is known; empty without any.
 
     Args:
-        returns: return of each episode.
+        returns: return of each episode, NaN where the environment gives no rewards.
         lengths: number of steps of each.
         success: 1 for a success, 0 for none, NaN where the environment does not say.
     """
     if not returns:
         return {}
-    figures = {"return_mean": float(np.mean(returns)), "length_mean": float(np.mean(lengths))}
-    share = float(np.mean(success))
-    return figures if math.isnan(share) else {**figures, "success": share}
+    figures = {"return_mean": returns, "length_mean": lengths, "success": success}
+    means = {name: float(np.mean(values)) for name, values in figures.items()}
+    return {name: value for name, value in means.items() if not math.isnan(value)}
 
 
 def explained_variance(values: Array, returns: Array) -> float | None:

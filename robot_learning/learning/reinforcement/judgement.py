@@ -7,6 +7,7 @@ and halves where it is below the target by as much (Schulman et al. 2017, sectio
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.preferences.learned_reward import LearnedReward, load_reward
 from robot_learning.learning.reinforcement.actor_critic import Scaling
-from robot_learning.learning.reinforcement.config import PreferenceConfig
+from robot_learning.learning.reinforcement.config import PreferenceConfig, ReinforcementConfig
 from robot_learning.learning.reinforcement.episodes import Episode
 from robot_learning.learning.reinforcement.reference import ReferencePolicy
 from robot_learning.learning.reinforcement.returns import discounted_sums
@@ -64,22 +65,22 @@ def load_sources(config: PreferenceConfig, stepper: Stepper) -> Sources:
         reward, digests["reward_digest"] = load_reward(Path(config.reward))
         columns = columns_of(stepper.observations, stepper.actions)
         reward.columns.refuse_other(columns, f"--reward {config.reward}")
-    if config.near:
+    if config.reference:
         reference = ReferencePolicy(
-            config.near, stepper.observations, stepper.actions, config.smallest_std
+            config.reference, stepper.observations, stepper.actions, config.smallest_std
         )
-        digests["near_digest"] = reference.digest
+        digests["reference_digest"] = reference.digest
     return Sources(reward, reference, digests)
 
 
 class Judgement:
-    """A run's reward and its leash.
+    """A run's reward, and its divergence from a reference policy.
 
     Attributes:
         weight: β of the divergence from the reference policy; 0 without one.
     """
 
-    def __init__(self, config: PreferenceConfig, sources: Sources, count: int) -> None:
+    def __init__(self, config: ReinforcementConfig, sources: Sources, count: int) -> None:
         """Begin.
 
         Args:
@@ -87,15 +88,19 @@ class Judgement:
             sources: what they name.
             count: number of environments N.
         """
-        self._config, self._reward, self._reference = config, sources.reward, sources.reference
+        self._config, self._discount = config.preference, config.discount
+        self._reward, self._reference = sources.reward, sources.reference
+        self._goes_on = self._reward is not None and self._config.ends == "bootstrap"
         self._returns: FloatArray = np.zeros(count)
-        self.weight = config.near_weight if sources.reference else 0.0
+        self._middle = math.nan
+        self.weight = self._config.kl_weight if sources.reference else 0.0
 
     def judged(self, segment: Segment, scaling: Scaling) -> tuple[Segment, dict[str, Any]]:
         """A segment with the rewards that are learned from, and the figures of these.
 
-        Rankings are of stretches of equal length, and say nothing about ends: where the settings
-        have it so, an episode that ends goes on in the value of the state that it reached.
+        Where episodes go on for ever, a constant in the rewards changes no policy. What the first
+        segment gets on average is then taken off, or the critic, which begins at 0, would take long
+        to know it, and an end would be sought or shunned until then.
 
         Args:
             segment: segment with the environment's rewards.
@@ -106,17 +111,40 @@ class Judgement:
         actions = scaling.actions(segment.drawn)
         flat = segment.observations.reshape(-1, segment.observations.shape[-1])
         rewards = self._reward.rewards(
-            flat, actions.reshape(len(flat), -1), self._config.caution
+            flat, actions.reshape(len(flat), -1), self._config.uncertainty_penalty
         ).reshape(segment.rewards.shape)
         rewards = np.where(segment.is_transition, rewards, 0.0)
         ended = segment.terminated | segment.truncated
         sums, self._returns = discounted_sums(rewards, ended, self._returns, 1.0)
-        figures = {"learned_return": float(sums[ended].mean())} if ended.any() else {}
-        judged = replace(segment, rewards=rewards)
-        if self._config.ends == "go_on":
-            nowhere = np.zeros_like(ended)
-            judged = replace(judged, terminated=nowhere, truncated=ended)
-        return judged, figures
+        figures = {"learned_reward": float(rewards[segment.is_transition].mean())}
+        if ended.any():
+            figures["learned_return"] = float(sums[ended].mean())
+        if self._goes_on:
+            if math.isnan(self._middle):
+                self._middle = float(rewards[segment.is_transition].mean())
+            rewards = np.where(segment.is_transition, rewards - self._middle, 0.0)
+        return replace(segment, rewards=rewards), figures
+
+    def continued(self, segment: Segment, rewards: FloatArray) -> Segment:
+        """A segment whose terminated episodes stay where they ended, where the settings say so.
+
+        Rankings are of stretches of equal length, and say nothing about ends. The last reward then
+        comes for ever, and is worth r / (1 - γ): nobody acts from there, so that the critic never
+        learns the value of such a state.
+
+        Args:
+            segment: segment.
+            rewards: (T, N) its scaled rewards, in whose units values are.
+        """
+        if not self._goes_on:
+            return segment
+        worth = rewards / (1.0 - self._discount)
+        return replace(
+            segment,
+            next_values=np.where(segment.terminated, worth, segment.next_values),
+            terminated=np.zeros_like(segment.terminated),
+            truncated=segment.terminated | segment.truncated,
+        )
 
     def reference(self, segment: Segment) -> Array | None:
         """(T, N, K) what the reference policy would do; None without one."""
@@ -129,8 +157,8 @@ class Judgement:
         """Set β by the mean divergence of an update; returns the figures of that update."""
         if self._reference is None:
             return {}
-        figures = {"near_kl": divergence, "near_weight": self.weight}
-        target, factor = self._config.near_kl, 1.0
+        figures = {"reference_kl": divergence, "kl_weight": self.weight}
+        target, factor = self._config.target_kl, 1.0
         if divergence > _TOLERANCE * target:
             factor = _FACTOR
         elif divergence < target / _TOLERANCE:
@@ -140,12 +168,18 @@ class Judgement:
 
     def arrays(self) -> dict[str, FloatArray]:
         """Everything that the next iterations depend on."""
-        return {"learned_returns": self._returns, "near_weight": np.array(self.weight)}
+        return {
+            "learned_returns": self._returns,
+            "learned_middle": np.array(self._middle),
+            "kl_weight": np.array(self.weight),
+        }
 
     def restore(self, arrays: Mapping[str, FloatArray]) -> None:
         """Continue from what `arrays` gave."""
-        self._returns = arrays["learned_returns"].copy()
-        self.weight = float(arrays["near_weight"])
+        # Runs of earlier releases learned from the environment alone.
+        self._returns = np.array(arrays.get("learned_returns", self._returns))
+        self._middle = float(arrays.get("learned_middle", self._middle))
+        self.weight = float(arrays.get("kl_weight", self.weight))
 
 
 def learned_mean(
@@ -154,10 +188,9 @@ def learned_mean(
     episodes: Sequence[Episode],
     scaling: Scaling,
 ) -> float:
-    """The mean learned return of episodes.
+    """The mean learned return of episodes; where an end means nothing, the mean reward of a step.
 
-    Where an end means nothing, all count as long as the longest, their last reward repeated: else
-    the longer of two would be taken for the better one.
+    Else the longer of two episodes would be taken for the better one, or the shorter.
 
     Args:
         reward: learned reward.
@@ -165,11 +198,9 @@ def learned_mean(
         episodes: episodes, as the policy played them.
         scaling: scaling that the policy acted with.
     """
-    longest = max(len(episode) for episode in episodes)
-    totals = []
+    found = []
     for episode in episodes:
         actions = scaling.actions(episode.drawn)
-        rewards = reward.rewards(episode.observations, actions, config.caution)
-        missing = longest - len(episode) if config.ends == "go_on" else 0
-        totals.append(rewards.sum() + missing * rewards[-1])
-    return float(np.mean(totals))
+        rewards = reward.rewards(episode.observations, actions, config.uncertainty_penalty)
+        found.append(rewards.mean() if config.ends == "bootstrap" else rewards.sum())
+    return float(np.mean(found))

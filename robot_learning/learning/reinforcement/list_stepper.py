@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from robot_learning.learning.imitation.env_calls import reset_env, step_env
 from robot_learning.learning.imitation.rollout import Env
 from robot_learning.learning.imitation.spaces import Float32Array
 from robot_learning.learning.reinforcement.stepper import (
@@ -54,7 +55,7 @@ class ListStepper(Stepper):
         if not len(slots):
             return
         first = [
-            self._envs[slot].reset(seed=int(seed))[0]
+            reset_env(self._envs[slot], int(seed))[0]
             for slot, seed in zip(slots, seeds, strict=True)
         ]
         self.observations.write_all(first, self.rows, slots)
@@ -64,11 +65,10 @@ class ListStepper(Stepper):
     def step(self, actions: Float32Array) -> Step:
         """See `Stepper`."""
         given = self.actions.to_env(actions)
-        results = [env.step(action) for env, action in zip(self._envs, given, strict=True)]
+        results = [step_env(env, action) for env, action in zip(self._envs, given, strict=True)]
         found, rewards, terminated, truncated, infos = zip(*results, strict=True)
         self._lengths += 1
-        rewarded = np.array(rewards, np.float64)
-        self._refuse_bad_rewards(rewarded)
+        rewarded = self._checked_rewards(rewards)
         self.observations.write_all(found, self.rows, self._slots)
         self._refuse_bad_rows(self.rows)
         over = np.array(terminated, np.bool_)

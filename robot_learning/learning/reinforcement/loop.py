@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -33,7 +34,7 @@ from robot_learning.learning.training.threads import one_thread
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.environment import EnvironmentDetails
 
-_MOST_WORLDS = 20
+_MOST_ENVS = 20
 # The policy that is kept: all parameters, and the statistics of the observations that it takes.
 _KEPT = ("best_values", "best_mean", "best_std")
 COLUMNS = tuple(item.name for item in fields(IterationResult))
@@ -80,10 +81,9 @@ def run_reinforcement(
         stack.enter_context(locked(place))
         stack.enter_context(one_thread())
         stepper = stack.enter_context(closing(make_stepper(env, arguments, config.envs)))
-        worlds = min(
-            _MOST_WORLDS, max(config.evaluation.episodes, config.evaluation.final_episodes)
-        )
-        judge = stack.enter_context(closing(make_stepper(env, arguments, worlds)))
+        count = min(_MOST_ENVS, max(config.evaluation.episodes, config.evaluation.final_episodes))
+        judge = stack.enter_context(closing(make_stepper(env, arguments, count)))
+        stepper.needs_rewards = judge.needs_rewards = not config.preference.reward
         sources = load_sources(config.preference, stepper)
         state = begun(place, {**identity, **sources.digests}, resume)
         details = environment_details(env, arguments, stepper.observations, stepper.actions)
@@ -131,7 +131,11 @@ class _Run:
 
     def run(self) -> RunState:
         try:
-            while self._state.step < self._config.steps and not self._parted():
+            self._state = replace(self._state, stopped="")
+            while self._state.step < self._config.steps:
+                self._state = replace(self._state, stopped=self._parted())
+                if self._state.stopped:
+                    break
                 self._iterate()
                 self._file.save_now_and_then(self._state)
         finally:
@@ -164,26 +168,28 @@ class _Run:
         reached = greedy if learned is None else learned
         if reached is not None and (state.best_return is None or reached >= state.best_return):
             kept, best = self._kept_now(), (learner.steps, reached)
-            self._save_best(learner.steps, reached)
+            self._save_best(learner.steps, greedy, learned)
         # In one step, so that the state is always that of a whole iteration.
         self._state = replace(
             state,
             results=[*state.results, result],
             best_step=best[0],
             best_return=best[1],
+            final=None,
             arrays={**arrays, **kept},
         )
         self._write(result)
 
-    def _parted(self) -> bool:
-        """Whether the learned reward has parted from the true one; not before a policy is kept."""
-        is_kept = self._state.best_return is not None
-        return is_kept and bool(parting(self._state.results, self._config.preference.window))
+    def _parted(self) -> str:
+        """How the learned reward has parted from the true one; not before a policy is kept."""
+        if self._state.best_return is None:
+            return ""
+        return parting(self._state.results, self._config.preference)
 
     def _judged(self, steps: int) -> tuple[float | None, float | None]:
-        """The mean greedy return and the learned one, where an evaluation is due."""
+        """The mean greedy return, if there is any, and the learned one, where they are due."""
         config, results = self._config, self._state.results
-        done = sum(result.greedy_return is not None for result in results)
+        done = sum((r.greedy_return, r.greedy_learned) != (None, None) for r in results)
         due = config.steps * (done + 1) / config.evaluation.times
         if steps < min(due, config.steps):
             return None, None
@@ -194,7 +200,8 @@ class _Run:
             config.evaluation.episodes,
             lambda number: self._seeds.of(CHOOSING, number),
         )
-        greedy, learned = float(np.mean([episode.total for episode in episodes])), None
+        learned, mean = None, float(np.mean([episode.total for episode in episodes]))
+        greedy = mean if math.isfinite(mean) else None
         if self._reward is not None:
             scaling = self._learner.scaling
             learned = learned_mean(self._reward, config.preference, episodes, scaling)
@@ -209,7 +216,7 @@ class _Run:
         arrays = self._state.arrays
         return {name: arrays[name] for name in _KEPT if name in arrays}
 
-    def _save_best(self, step: int, greedy_return: float) -> None:
+    def _save_best(self, step: int, greedy: float | None, learned: float | None) -> None:
         """Save the policy, before the state that says so: whoever resumes saves it again."""
         robot = self._stepper.target_robot
         policy = make_ordinary_policy(
@@ -223,7 +230,8 @@ class _Run:
         training = {
             "reinforcement": self._state.identity,
             "step": step,
-            "greedy_return": greedy_return,
+            "greedy_return": greedy,
+            **({} if learned is None else {"greedy_learned": learned}),
         }
         details = CheckpointDetails(
             robot=robot.name if robot else "",

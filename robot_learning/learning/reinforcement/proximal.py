@@ -87,7 +87,7 @@ class Loss:
         entropy: mean entropy.
         kl: divergence from the policy that acted.
         clipped: share of the rows whose ratio was outside its bounds.
-        near: mean divergence from the policy to stay near to; 0 without one.
+        reference_kl: mean divergence from the policy to stay near to; 0 without one.
     """
 
     total: float
@@ -96,11 +96,11 @@ class Loss:
     entropy: float
     kl: float
     clipped: float
-    near: float = 0.0
+    reference_kl: float = 0.0
 
 
 def surrogate_gradient(
-    networks: ActorCritic, rows: Rows, settings: PpoConfig, clip: float, near_weight: float = 0.0
+    networks: ActorCritic, rows: Rows, settings: PpoConfig, clip: float, kl_weight: float = 0.0
 ) -> Loss:
     """Write the gradient of PPO's loss; the advantages are taken as they are.
 
@@ -109,7 +109,7 @@ def surrogate_gradient(
         rows: rows of a minibatch.
         settings: weights of the loss's parts.
         clip: ε.
-        near_weight: β of the divergence from the reference policy; 0 for none.
+        kl_weight: β of the divergence from the reference policy; 0 for none.
     """
     share, dtype = 1.0 / len(rows), networks.values.dtype
     outputs = networks.actor.forward(rows.inputs)
@@ -123,12 +123,12 @@ def surrogate_gradient(
     back, by_log_std = networks.distribution.backward(
         outputs, networks.log_std, rows.drawn, by_density, -share * settings.entropy_weight
     )
-    near = 0.0
+    reference_kl = 0.0
     if rows.reference is not None:
         divergence, by_outputs, by_deviations = networks.distribution.divergence(
             outputs, networks.log_std, rows.reference
         )
-        near, factor = float(divergence.mean()), near_weight * share
+        reference_kl, factor = float(divergence.mean()), kl_weight * share
         back = back + factor * by_outputs
         by_log_std = by_log_std + factor * by_deviations.sum(axis=0)
     networks.actor.backward(np.asarray(back, dtype))
@@ -137,12 +137,12 @@ def surrogate_gradient(
     policy = -_mean(np.minimum(free, bounded))
     entropy = _mean(networks.distribution.entropy(outputs, networks.log_std))
     total = policy + settings.value_weight * value - settings.entropy_weight * entropy
-    total += near_weight * near
+    total += kl_weight * reference_kl
     # In double precision and without a difference of near ones: both nearly vanish here.
     precise = log_ratio.astype(np.float64)
     kl = _mean(np.expm1(precise) - precise)
     clipped = np.count_nonzero(np.abs(ratio - 1.0) > clip) / len(rows)
-    return Loss(total, policy, value, entropy, kl, clipped, near)
+    return Loss(total, policy, value, entropy, kl, clipped, reference_kl)
 
 
 def _value_gradient(networks: ActorCritic, rows: Rows, settings: PpoConfig) -> float:
@@ -179,7 +179,7 @@ class Ppo(Learner):
             sources: what is learned from beside the environment.
         """
         super().__init__(config, stepper, reward_streams=stepper.count)
-        self._judgement = Judgement(config.preference, sources, stepper.count)
+        self._judgement = Judgement(config, sources, stepper.count)
         self._optimizer = AdamW(
             self.networks.values,
             epsilon=_ADAM_EPSILON,
@@ -230,6 +230,7 @@ class Ppo(Learner):
         config = self._config
         ended = segment.terminated | segment.truncated
         rewards = self._rewards.scaled(segment.rewards, ended)
+        segment = self._judgement.continued(segment, rewards)
         advantages = generalized_advantages(
             rewards,
             segment.values,
@@ -276,7 +277,9 @@ class Ppo(Learner):
             "gradient_norm": float(np.mean(norms or [0.0])),
             "learning_rate": rate,
         }
-        figures.update(self._judgement.adapt(float(np.mean([loss.near for loss in losses]))))
+        figures.update(
+            self._judgement.adapt(float(np.mean([loss.reference_kl for loss in losses])))
+        )
         refuse_bad_loss(figures)
         variance = explained_variance(rows.values, rows.returns)
         return figures if variance is None else {**figures, "explained_variance": variance}

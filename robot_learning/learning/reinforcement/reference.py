@@ -83,25 +83,26 @@ def _load(
         is_choice or isinstance(policy, GaussianPolicy)
     ):
         raise ConfigurationError(
-            f"--near {folder}: a {policy.family} policy gives no probabilities in closed form; "
-            "valid are gaussian, and deterministic for choices"
+            f"--reference {folder}: a {policy.family} policy gives no probabilities in closed "
+            "form; valid are gaussian, and deterministic for choices"
         )
     if (spec.observation_steps, spec.action_steps) != (1, 1):
         raise ConfigurationError(
-            f"--near {folder}: looks at {amount(spec.observation_steps, 'observation')} and plans "
-            f"{amount(spec.action_steps, 'action')}; a policy is kept near one of one and one"
+            f"--reference {folder}: looks at {amount(spec.observation_steps, 'observation')} and "
+            f"plans {amount(spec.action_steps, 'action')}; a policy is kept near one of one and one"
         )
     given = {leaf.spec.key: leaf.spec.shape for leaf in observations.leaves}
     for column in spec.observations:
         if given.get(column.key) != column.shape:
             raise ConfigurationError(
-                f"--near {folder}: observes {column.key} {column.shape}; the environment gives "
-                + ", ".join(f"{key} {shape}" for key, shape in given.items())
+                f"--reference {folder}: observes {column.key} {column.shape}; the environment "
+                "gives " + ", ".join(f"{key} {shape}" for key, shape in given.items())
             )
     if (spec.action_dim, spec.discrete_actions) != (actions.size, actions.choices):
         raise ConfigurationError(
-            f"--near {folder}: its actions have {_text(spec.action_dim, spec.discrete_actions)}; "
-            f"those of the environment have {_text(actions.size, actions.choices)}"
+            f"--reference {folder}: its actions have "
+            f"{_text(spec.action_dim, spec.discrete_actions)}; those of the environment have "
+            f"{_text(actions.size, actions.choices)}"
         )
     return policy, checkpoint.digest
 

@@ -9,19 +9,13 @@ import numpy as np
 from robot_learning.core.amounts import amount
 from robot_learning.learning.reinforcement.config import IterationResult
 from robot_learning.learning.reinforcement.distributions import LOG_STD_BOUNDS
-from robot_learning.learning.reinforcement.reward_watch import parting
 from robot_learning.learning.reinforcement.state import RunState
 
 
 def remarks(state: RunState) -> list[str]:
     """What is odd about a run; nothing where all is well."""
-    found = (_equal_returns(state.results), _deviations(state), _parting(state))
+    found = (_equal_returns(state.results), _deviations(state), state.stopped)
     return [text for text in found if text]
-
-
-def _parting(state: RunState) -> str:
-    window = state.identity.get("preference", {}).get("window", 0)
-    return parting(state.results, window)
 
 
 def _equal_returns(results: Sequence[IterationResult]) -> str:

@@ -1,9 +1,12 @@
-"""A watch on reward hacking: the learned return rises while the true one falls.
+"""A watch on reward hacking: the learned reward rises while the true return falls.
 
-The rule, on the iterations in which episodes ended, w before and the last w: the mean learned
-return has risen by more than two standard errors, the mean true return has fallen by more than two,
-and by more than a tenth of its range in the run so far. Where the environment gives no rewards the
-true return never falls, and nothing is watched.
+The rule, on the iterations in which episodes ended, in disjoint windows of w: against the earlier
+window in which the true return was best, it has fallen in each of the last two by more than three
+standard errors and by more than a tenth of its range in the run so far, and the learned reward has
+risen by more than three. With w = 10, a true return of nothing but noise and a learned reward that
+rises all the time, one in a hundred runs is stopped within 50 iterations and one in ten within 150;
+if the true return rises by 0.02 of its deviations an iteration, one in two hundred. Where the
+environment gives no rewards nothing is watched.
 """
 
 from __future__ import annotations
@@ -14,44 +17,49 @@ from collections.abc import Sequence
 import numpy as np
 
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.reinforcement.config import IterationResult
+from robot_learning.learning.reinforcement.config import IterationResult, PreferenceConfig
 
-_ERRORS, _SHARE = 2.0, 0.1
+_ERRORS, _SHARE = 3.0, 0.1
+_FEWEST = 3
 
 
-def parting(results: Sequence[IterationResult], window: int) -> str:
+def parting(results: Sequence[IterationResult], config: PreferenceConfig) -> str:
     """What the watch says of a run so far; empty while all is well.
 
     Args:
         results: figures of the iterations.
-        window: number of iterations w; 0 for no watch.
+        config: settings, with the number of iterations w. Where episodes go on after their ends,
+            the learned reward is that of a step, so that longer episodes are not better for that;
+            where they do not it is that of an episode.
     """
-    both = [
-        (result.learned_return, result.return_mean)
+    window, per_step = config.window, config.ends == "bootstrap"
+    pairs = [
+        (result.learned_reward if per_step else result.learned_return, result.return_mean)
         for result in results
-        if result.learned_return is not None and result.return_mean is not None
     ]
-    if not window or len(both) < 2 * window:
+    both = [pair for pair in pairs if None not in pair]
+    count = len(both) // window if window else 0
+    if count < _FEWEST:
         return ""
-    learned, true = np.array(both).T
-    rise, fall = _change(learned, window), -_change(true, window)
-    if rise <= _ERRORS * _error(learned, window) or fall <= _ERRORS * _error(true, window):
+    learned, true = np.array(both[len(both) - count * window :], np.float64).T.reshape(2, count, -1)
+    best = int(np.argmax(true[:-2].mean(axis=1)))
+    range_of_all = float(np.ptp([pair[1] for pair in both]))
+    falls = [_rise(true[last], true[best]) for last in (-2, -1)]
+    rises = [_rise(learned[best], learned[last]) for last in (-2, -1)]
+    if not all(change > _ERRORS * error for change, error in (*falls, *rises)):
         return ""
-    if fall <= _SHARE * float(np.ptp(true)):
+    if min(change for change, _ in falls) <= _SHARE * range_of_all:
         return ""
+    what = "learned reward of a step" if per_step else "learned return"
     return (
-        f"stopped: in the last {window} iterations the learned return rose by {rise:.3g} while the "
-        f"true return fell by {fall:.3g}, so that the learned reward is no longer what was meant; "
-        "rank segments of this policy and fit again, or give --set preference.window=0"
+        f"stopped: in the last {2 * window} iterations the {what} was higher by {rises[-1][0]:.3g} "
+        f"than when the true return was best, and the true return lower by {falls[-1][0]:.3g}, so "
+        "that the learned reward is no longer what was meant; rank segments of this policy and fit "
+        "again, or go on with --resume --set preference.window=0"
     )
 
 
-def _change(values: FloatArray, window: int) -> float:
-    """Mean of the last values less that of as many before."""
-    return float(values[-window:].mean() - values[-2 * window : -window].mean())
-
-
-def _error(values: FloatArray, window: int) -> float:
-    """Standard error of that change."""
-    parts = values[-window:], values[-2 * window : -window]
-    return math.sqrt(sum(float(part.var()) / max(1, window - 1) for part in parts))
+def _rise(before: FloatArray, after: FloatArray) -> tuple[float, float]:
+    """By how much the mean of some values has risen, and the standard error of that."""
+    error = math.sqrt(float(before.var() + after.var()) / (len(before) - 1))
+    return float(after.mean() - before.mean()), error

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.learning.imitation.env_calls import reset_env, step_env
 from robot_learning.learning.imitation.rollout import Env, env_maker
 from robot_learning.learning.imitation.spaces import ActionLayout, Float32Array, ObservationLayout
 from robot_learning.learning.preferences.columns import Columns
@@ -111,7 +112,7 @@ class _Player:
 
     def play(self, driver: Driver, seed: int, draws: np.random.Generator) -> Played:
         """One episode; what is random in it follows from the seed and the draws."""
-        observation, _ = self._env.reset(seed=seed)
+        observation, _ = reset_env(self._env, seed)
         policy = driver.policy
         if policy is not None:
             policy.reset(seed)
@@ -125,11 +126,11 @@ class _Player:
             if policy is not None and not replaces:
                 action = self._answer(policy, observation)
             given = self.actions.to_env(action[None])[0]
-            observation, reward, terminated, truncated, _ = self._env.step(given)
+            observation, reward, terminated, truncated, _ = step_env(self._env, given)
             rows.append(row[0])
             acted.append(action)
-            rewards.append(np.nan if reward is None else float(reward))
-            over = bool(terminated or truncated)
+            rewards.append(reward)
+            over = terminated or truncated
         return Played(np.array(rows), np.array(acted), np.array(rewards), seed)
 
     def _answer(self, policy: TrainedPolicy, observation: Any) -> Float32Array:

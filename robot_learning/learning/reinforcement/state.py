@@ -12,7 +12,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -23,7 +23,11 @@ from robot_learning.core.errors import used_folder
 from robot_learning.core.files import write_atomically
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.imitation.state import refuse_others
-from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
+from robot_learning.learning.reinforcement.config import (
+    IterationResult,
+    ReinforcementConfig,
+    merged,
+)
 from robot_learning.learning.training.errors import RunError, TrainingError
 
 STATE_NAME = "state.npz"
@@ -38,8 +42,9 @@ class Final:
     """How the policy that was kept did at the end.
 
     Attributes:
-        return_mean: mean return of the final greedy episodes.
-        return_low, return_high: bounds of its 95 % interval.
+        return_mean: mean return of the final greedy episodes; NaN where the environment gives no
+            rewards.
+        return_low, return_high: bounds of its 95 % interval, or NaN.
         success: share of them that succeeded; None where the environment does not say.
         episodes: number of these episodes.
     """
@@ -59,9 +64,10 @@ class RunState:
         identity: settings and environment that identify the run.
         results: figures of the iterations.
         best_step: number of steps after which the policy in `best/` was taken; 0 before the first.
-        best_return: mean return by which it was chosen, the learned one where there is a learned
-            reward; None before the first.
+        best_return: mean return by which it was chosen, or where there is a learned reward the
+            `greedy_learned` of its iteration; None before the first.
         final: figures of the policy that was kept, once the run is over; None before.
+        stopped: why the run ended before its steps were spent; empty if it did not.
         arrays: all numbers that the next iterations depend on, by name.
     """
 
@@ -70,6 +76,7 @@ class RunState:
     best_step: int = 0
     best_return: float | None = None
     final: Final | None = None
+    stopped: str = ""
     arrays: dict[str, FloatArray] = field(default_factory=dict)
 
     @property
@@ -79,13 +86,25 @@ class RunState:
 
 
 def identity_of(config: ReinforcementConfig, env: str) -> dict[str, Any]:
-    """What must be equal for a run to be resumed.
+    """What must be equal for a run to be resumed; the watch may be another.
 
     Args:
         config: settings of the run.
         env: name and arguments of the environment.
     """
-    return json.loads(json.dumps({**config.to_plain(), "env": env}))  # type: ignore[no-any-return]
+    plain = json.loads(json.dumps({**config.to_plain(), "env": env}))
+    return _without_watch(plain)
+
+
+def _without_watch(identity: Mapping[str, Any]) -> dict[str, Any]:
+    preference = {k: v for k, v in identity["preference"].items() if k != "window"}
+    return {**identity, "preference": preference}
+
+
+def _completed(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """An identity with the defaults of settings that there were not when its run began."""
+    defaults = json.loads(json.dumps(ReinforcementConfig().to_plain()))
+    return _without_watch(merged(defaults, identity))
 
 
 def holds_run(folder: Path) -> bool:
@@ -134,8 +153,9 @@ def begun(folder: Path, identity: Mapping[str, Any], resume: bool) -> RunState:
         if not resume:
             raise RunError(used_folder(folder))
         state = load(folder)
-        refuse_others(folder, state.identity, identity)
-        return state
+        completed = _completed(state.identity)
+        refuse_others(folder, completed, identity)
+        return replace(state, identity=completed)
     # What a run writes before its first state is written again.
     ours = (".", "metrics.csv", "tensorboard", "best")
     if any(not path.name.startswith(ours) for path in folder.iterdir()):
@@ -169,6 +189,7 @@ class StateFile:
             "best_step": state.best_step,
             "best_return": state.best_return,
             "final": asdict(state.final) if state.final else None,
+            "stopped": state.stopped,
         }
         text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
         columns: dict[str, Any] = {_FACTS: text, **state.arrays}

@@ -68,6 +68,7 @@ class Stepper(ABC):
         observations, actions: layouts of their spaces.
         rows: (N, D) present observations; the first of the next episode where one ended, if the
             environment begins it by itself.
+        needs_rewards: whether rewards that are not finite are refused; otherwise they are NaN.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Stepper(ABC):
             ConfigurationError: the spaces cannot be used.
         """
         self.count, self._name = count, name
+        self.needs_rewards = True
         self.observations = ObservationLayout(observations)
         self.actions = ActionLayout(actions)
         self.rows: Float32Array = np.zeros((count, self.observations.size), np.float32)
@@ -138,14 +140,18 @@ class Stepper(ABC):
     def close(self) -> None:
         """Close the environments."""
 
-    def _refuse_bad_rewards(self, rewards: FloatArray) -> None:
-        finite = np.isfinite(rewards)
+    def _checked_rewards(self, rewards: Any) -> FloatArray:
+        found = np.array(rewards, np.float64)
+        finite = np.isfinite(found)
         if not finite.all():
+            if not self.needs_rewards:
+                return np.where(finite, found, np.nan)
             slot = int(np.argmin(finite))
             raise TrainingError(
-                f"{self._name} gave the reward {rewards[slot]} {self._when(slot)}; rewards are "
+                f"{self._name} gave the reward {found[slot]} {self._when(slot)}; rewards are "
                 "finite numbers, and nothing can be learned from an environment without them"
             )
+        return found
 
     def _refuse_bad_rows(self, rows: Float32Array) -> None:
         finite = np.isfinite(rows)

@@ -12,7 +12,7 @@ from typing import Any
 from robot_learning.core.files import write_atomically
 from robot_learning.learning.imitation.summary import mean_and_half_width
 from robot_learning.learning.reinforcement.config import ReinforcementConfig
-from robot_learning.learning.reinforcement.state import RunState, holds_run, load
+from robot_learning.learning.reinforcement.state import Final, RunState, holds_run, load
 from robot_learning.learning.runs.seed_study import SeedStudy
 from robot_learning.learning.training.errors import TrainingError
 from robot_learning.learning.training.run_folder import METRICS_NAME
@@ -77,6 +77,7 @@ def run_reinforcement_study(
 def summary(states: Mapping[int, RunState]) -> dict[str, Any]:
     """Mean of the seeds' final returns with half of its 95 % interval, None for a single seed."""
     finals = [state.final.return_mean for state in states.values() if state.final]
+    finals = [value for value in finals if not math.isnan(value)]
     if not finals:
         return {"seeds": 0, "return_mean": None, "half_width": None}
     mean, half = mean_and_half_width(finals)
@@ -97,7 +98,16 @@ def _last_step(path: Path) -> int:
     return int(text) if text.isdigit() else 0
 
 
+def _plain(final: Final | None) -> dict[str, Any] | None:
+    """Figures as JSON holds them, which has no NaN."""
+    if final is None:
+        return None
+    items = asdict(final).items()
+    return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in items}
+
+
 def _write(study: ReinforcementStudy, states: Mapping[int, RunState]) -> None:
+    chosen_by = "best_greedy_learned" if study.config.preference.reward else "best_return"
     plain = {
         "config": study.config.to_plain(),
         "env": study.env,
@@ -106,8 +116,8 @@ def _write(study: ReinforcementStudy, states: Mapping[int, RunState]) -> None:
             str(seed): {
                 "step": state.step,
                 "best_step": state.best_step,
-                "best_return": state.best_return,
-                "final": asdict(state.final) if state.final else None,
+                chosen_by: state.best_return,
+                "final": _plain(state.final),
             }
             for seed, state in states.items()
         },

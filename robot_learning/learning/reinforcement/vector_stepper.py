@@ -101,8 +101,7 @@ class VectorStepper(Stepper):
             np.asarray(self.actions.to_env(actions))
         )
         self._lengths = np.where(begins, 0, self._lengths + 1)
-        rewards = np.array(rewards, np.float64)
-        self._refuse_bad_rewards(rewards)
+        rewards = self._checked_rewards(rewards)
         terminated, truncated = np.array(terminated), np.array(truncated) & ~np.array(terminated)
         ended = terminated | truncated
         self.observations.write_batch(found, self.rows)

@@ -109,6 +109,15 @@ def test_an_environment_without_rewards_is_told_in_one_line(
             ["--env", "CartPole-v1", "--set", "reinforce.episodes=3"],
             "--set reinforce: has no effect on `rl ppo`, whose own settings are ppo.*",
         ),
+        (
+            ["--env", "CartPole-v1", "--set", "preference.uncertainty_penalty=3"],
+            "--set preference.uncertainty_penalty: has no effect without --reward",
+        ),
+        (
+            ["--env", "CartPole-v1", "--set", "preference.target_kl=3"],
+            "--set preference.target_kl: has no effect without --reference",
+        ),
+        (["--env", "CartPole-v1", "--reference", "missing"], "missing: "),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(
@@ -118,3 +127,11 @@ def test_what_is_wrong_is_said_in_one_line(
     said = capsys.readouterr().err
     assert text in said and said.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_settings_of_preferences_are_refused_by_reinforce(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = ["--env", "CartPole-v1", "--set", "preference.window=4", "--out", str(tmp_path / "run")]
+    assert main(["rl", "reinforce", *given]) == 2
+    assert "--set preference: has no effect on `rl reinforce`" in capsys.readouterr().err

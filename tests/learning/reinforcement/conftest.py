@@ -157,7 +157,7 @@ def make_judged() -> Callable[..., tuple[Segment, Segment, dict[str, Any]]]:
         collector = SegmentCollector(stepper, lambda number: number)
         draws = np.random.default_rng(0)
         segment = collector.collect(learner.networks, learner.scaling, 40, draws)
-        judgement = Judgement(config.preference, sources, stepper.count)
+        judgement = Judgement(config, sources, stepper.count)
         return (segment, *judgement.judged(segment, learner.scaling))
 
     return make

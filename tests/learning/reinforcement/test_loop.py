@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
 from robot_learning.learning.reinforcement.loop import run_reinforcement
 from robot_learning.learning.reinforcement.remarks import remarks
-from robot_learning.learning.reinforcement.state import RunState, load
+from robot_learning.learning.reinforcement.state import RunState, StateFile, load
 from robot_learning.learning.training.errors import RunError, TrainingError
 from robot_learning.policies.checkpoint import load_checkpoint
 
@@ -166,6 +166,23 @@ def test_equal_returns_are_remarked_upon(
 def test_deviations_at_a_bound_are_remarked_upon() -> None:
     (line,) = remarks(RunState({}, arrays={"log_std": np.array([-5.0, 0.0])}))
     assert line.startswith("1 standard deviation is at a bound of 0.0067 to 7.4")
+
+
+def test_a_run_of_an_earlier_release_goes_on(
+    tmp_path: Path, corridor: Any, quick: ReinforcementConfig
+) -> None:
+    for name in ("whole", "run"):
+        state = run_reinforcement(quick.with_values({"steps": 180}), tmp_path / name, env=corridor)
+    new = ("learned_returns", "learned_middle", "kl_weight")
+    identity = {k: v for k, v in state.identity.items() if k != "preference"}
+    arrays = {name: array for name, array in state.arrays.items() if name not in new}
+    # One that was stopped half way.
+    cut = replace(state, identity=identity, arrays=arrays, results=state.results[:1])
+    StateFile(tmp_path / "run").save(cut)
+    again = run_reinforcement(
+        quick.with_values({"steps": 180}), tmp_path / "run", env=corridor, resume=True
+    )
+    assert again.identity == state.identity and len(again.results) == 2
 
 
 def test_another_run_in_the_folder_is_refused(

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from typing import Any
+from unittest.mock import MagicMock
 
 import gymnasium
 import numpy as np
@@ -11,6 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.reinforcement.list_stepper import ListStepper
+from robot_learning.learning.reinforcement.segment_rollouts import Driver, collect_segments
 from robot_learning.learning.reinforcement.stepper import Stepper
 from robot_learning.learning.reinforcement.stepping import make_stepper
 from robot_learning.learning.reinforcement.vector_stepper import VectorStepper
@@ -176,3 +178,26 @@ def test_an_observation_that_begins_a_later_episode_is_checked_too(bad_corridors
 def test_wrong_arguments_of_our_own_tasks_are_told_in_one_line() -> None:
     with pytest.raises(ConfigurationError, match=r"--env robot_learning/Reach-v0: cannot be made"):
         make_stepper("robot_learning/Reach-v0", {"rewrd": "shaped"}, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "result", "text"),
+    [
+        ("reset", np.zeros(1, np.float32), "in reset; gymnasium's"),
+        ("step", (0, 0.0, True, {}), "in step; gymnasium's"),
+        ("step", KeyError("cube"), r"KeyError\('cube'\) in step$"),
+    ],
+)
+def test_an_environment_that_fails_is_named_in_one_line(
+    call: str, result: Any, text: str, corridor: Any
+) -> None:
+    env, answer = corridor(), MagicMock(side_effect=[result])
+    setattr(env, call, answer)
+    with pytest.raises(ConfigurationError, match=f"the environment Corridor raised .*{text}"):
+        stepper = make_stepper(lambda: env, {}, 1)
+        stepper.begin([0])
+        stepper.step(np.zeros((1, 1), np.float32))
+    setattr(env, call, MagicMock(side_effect=[result]))
+    with pytest.raises(ConfigurationError, match=f"the environment Corridor raised .*{text}"):
+        arguments = {"episodes": 1, "length": 2, "per_episode": 1, "seed": 0}
+        collect_segments(lambda: env, {}, [Driver(None)], **arguments)
