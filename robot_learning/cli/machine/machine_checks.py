@@ -16,7 +16,7 @@ from robot_learning.cli.machine.finding import Finding, run_probe
 
 DEVICES = Path("/dev")
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 (nothing is written there)
-# Nodes have been seen to hang at their start once two thirds of it were left over.
+# Nodes were seen to hang at their start while two thirds of it were left over.
 MOST_LEFT_OVER = 0.1
 SERIAL_PATTERNS = ("ttyUSB*", "ttyACM*", "ttyAMA*", "serial/by-id/*")
 WRITE_BYTES = 64 * 1024 * 1024
