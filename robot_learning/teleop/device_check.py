@@ -8,12 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from robot_learning.core.child import Child
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.child_check import check_apart, exit_code_of
 from robot_learning.teleop.own_device import check_device, is_own
 
 _THIS = "robot_learning.teleop.device_check"
-_REFUSED = 2
 
 
 def check_device_apart(name: str, map_name: str | None = None, beside: Sequence[str] = ()) -> None:
@@ -30,19 +28,12 @@ def check_device_apart(name: str, map_name: str | None = None, beside: Sequence[
     if not is_own(name):
         check_device(name, map_name, beside)
         return
-    with Child([sys.executable, "-m", _THIS, name, map_name or ""]) as child:
-        if child.wait():
-            raise ConfigurationError(child.last_line)
+    check_apart(_THIS, name, map_name or "")
 
 
 def main(name: str, map_name: str = "") -> int:
     """Look for the device; 0 if it is one, else its last line says what is wrong."""
-    try:
-        check_device(name, map_name)
-    except ConfigurationError as problem:
-        print(" ".join(str(problem).split()), file=sys.stderr)
-        return _REFUSED
-    return 0
+    return exit_code_of(lambda: check_device(name, map_name))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import sys
 
-from robot_learning.core.child import Child
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.child_check import check_apart, exit_code_of
 
 _THIS = "robot_learning.learning.imitation.expert_check"
-_REFUSED = 2
 
 
 def check_expert(name: str) -> None:
@@ -24,21 +22,14 @@ def check_expert(name: str) -> None:
         ConfigurationError: its module cannot be imported or lacks it, or it cannot be called as
             an expert is, nor as what makes one.
     """
-    with Child([sys.executable, "-m", _THIS, name]) as child:
-        if child.wait():
-            raise ConfigurationError(child.last_line)
+    check_apart(_THIS, name)
 
 
 def main(name: str) -> int:
     """Look for the expert; 0 if it is one, else its last line says what is wrong."""
     from robot_learning.learning.imitation.expert import ExpertSource
 
-    try:
-        ExpertSource(name)
-    except ConfigurationError as problem:
-        print(" ".join(str(problem).split()), file=sys.stderr)
-        return _REFUSED
-    return 0
+    return exit_code_of(lambda: ExpertSource(name))
 
 
 if __name__ == "__main__":

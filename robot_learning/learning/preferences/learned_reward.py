@@ -13,7 +13,10 @@ import numpy.typing as npt
 from robot_learning.core.decoding import decode
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.types import FloatArray
-from robot_learning.learning.preferences.archive import (
+from robot_learning.learning.preferences.columns import Columns, Float32Array
+from robot_learning.learning.preferences.likelihoods import LIKELIHOODS
+from robot_learning.learning.preferences.ties import Ties
+from robot_learning.learning.runs.archive import (
     Arrays,
     damage_told,
     digest_of,
@@ -21,9 +24,6 @@ from robot_learning.learning.preferences.archive import (
     refuse_other_shapes,
     save_archive,
 )
-from robot_learning.learning.preferences.columns import Columns, Float32Array
-from robot_learning.learning.preferences.likelihoods import LIKELIHOODS
-from robot_learning.learning.preferences.ties import Ties
 
 REWARD_NAME = "reward.npz"
 _VERSION = 1

@@ -18,14 +18,14 @@ from robot_learning.core.decoding import decode
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.numbers import Positive
 from robot_learning.core.types import FloatArray, IntArray
-from robot_learning.learning.preferences.archive import (
+from robot_learning.learning.preferences.columns import Columns, Float32Array
+from robot_learning.learning.runs.archive import (
     Arrays,
     damage_told,
     load_archive,
     refuse_other_shapes,
     save_archive,
 )
-from robot_learning.learning.preferences.columns import Columns, Float32Array
 
 SEGMENTS_NAME = "segments.npz"
 _VERSION = 1

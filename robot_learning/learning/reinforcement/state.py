@@ -8,19 +8,14 @@ was lost with a kill is reproduced exactly.
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-import numpy as np
-
-from robot_learning.core.errors import used_folder
-from robot_learning.core.files import write_atomically
+from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.types import FloatArray
 from robot_learning.learning.imitation.state import refuse_others
 from robot_learning.learning.reinforcement.config import (
@@ -28,11 +23,11 @@ from robot_learning.learning.reinforcement.config import (
     ReinforcementConfig,
     merged,
 )
+from robot_learning.learning.runs.archive import damage_told, load_archive, save_archive
 from robot_learning.learning.training.errors import RunError, TrainingError
 
 STATE_NAME = "state.npz"
 _VERSION = 1
-_FACTS = "facts"
 # The time that a kill may cost.
 _SAVE_EVERY_S = 1.0
 
@@ -119,22 +114,18 @@ def load(folder: Path) -> RunState:
         RunError: the state is missing or damaged, or a newer version wrote it.
     """
     path = folder / STATE_NAME
+    if not holds_run(folder):
+        raise RunError(f"{folder}: there is no run here: {STATE_NAME} is missing")
     try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-        facts: dict[str, Any] = json.loads(arrays.pop(_FACTS).tobytes())
-        version = facts.pop("version")
-        if version > _VERSION:
-            raise RunError(f"{path}: a newer version of this software wrote it")
-        results = [IterationResult(**item) for item in facts.pop("results")]
-        final = facts.pop("final")
-        return RunState(
-            **facts, results=results, final=Final(**final) if final else None, arrays=arrays
-        )
-    except FileNotFoundError:
-        raise RunError(f"{folder}: there is no run here: {STATE_NAME} is missing") from None
-    except (OSError, EOFError, ValueError, LookupError, TypeError, BadZipFile) as problem:
-        raise RunError(f"{path}: damaged: {problem}") from problem
+        facts, arrays = load_archive(path, "states of a run", _VERSION, "name the folder of a run")
+        with damage_told(path):
+            results = [IterationResult(**item) for item in facts.pop("results")]
+            final = facts.pop("final")
+            return RunState(
+                **facts, results=results, final=Final(**final) if final else None, arrays=arrays
+            )
+    except ConfigurationError as problem:
+        raise RunError(str(problem)) from problem
 
 
 def begun(folder: Path, identity: Mapping[str, Any], resume: bool) -> RunState:
@@ -183,7 +174,6 @@ class StateFile:
             TrainingError: it cannot be written; the state before stays.
         """
         facts = {
-            "version": _VERSION,
             "identity": state.identity,
             "results": [asdict(result) for result in state.results],
             "best_step": state.best_step,
@@ -191,12 +181,8 @@ class StateFile:
             "final": asdict(state.final) if state.final else None,
             "stopped": state.stopped,
         }
-        text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-        columns: dict[str, Any] = {_FACTS: text, **state.arrays}
-        data = io.BytesIO()
-        np.savez(data, **columns)
         try:
-            write_atomically(self._path, data.getvalue())
+            save_archive(self._path, facts, state.arrays, _VERSION)
         except OSError as problem:
             raise TrainingError(f"{self._path}: cannot be written: {problem}") from problem
         self._saved_at = time.perf_counter()
