@@ -14,18 +14,16 @@ results/preferences/, and a stopped run goes on.
 from __future__ import annotations
 
 import argparse
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from harness import RESULTS, Row, Spread, report
+from harness import RESULTS, Row, Spread, measured_once, report
 
-from robot_learning.core.files import write_atomically
 from robot_learning.learning.imitation.summary import mean_and_half_width
 from robot_learning.learning.preferences.comparisons import Comparisons
 from robot_learning.learning.preferences.config import FitConfig
@@ -193,17 +191,6 @@ def likelihoods(case: Case, seed: int, quick: bool) -> Json:
     return found
 
 
-def kept(path: Path, measure: Callable[[], Json]) -> Json:
-    """What was measured before, or now."""
-    if path.exists():
-        return dict(json.loads(path.read_text()))
-    found = measure()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, (json.dumps(found, indent=2) + "\n").encode())
-    print(path.name, json.dumps(found), flush=True)
-    return found
-
-
 def interval(values: Sequence[float]) -> Spread:
     """Mean with its 95 % interval."""
     mean, half = mean_and_half_width(list(values))
@@ -271,7 +258,7 @@ def main() -> None:
             continue
         if arguments.part != "policies":
             found = [
-                kept(
+                measured_once(
                     place / f"{name}_likelihoods_{seed}.json",
                     lambda case=case, seed=seed: likelihoods(case, seed, arguments.quick),  # type: ignore[misc]
                 )
@@ -280,7 +267,7 @@ def main() -> None:
             rows += likelihood_rows(name, found)
         if arguments.part != "likelihoods":
             found = [
-                kept(
+                measured_once(
                     place / f"{name}_policies_{seed}.json",
                     lambda case=case, seed=seed, name=name: policies(  # type: ignore[misc]
                         case, seed, place / f"{name}_{seed}", arguments.quick

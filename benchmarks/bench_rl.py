@@ -29,7 +29,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 from endless_pole import share_of_truth
-from harness import RESULTS, Row, Spread, report
+from harness import RESULTS, Row, Spread, measured_once, report
 from imitation_figures import mean
 from rl_cases import CASES, Case, Effort, study_of
 from sb3_ppo import learned_return
@@ -62,13 +62,7 @@ class Bench:
 
     def once(self, name: str, measure: Callable[[], Any]) -> Any:
         """What a file holds, measured where it is not there yet."""
-        path = self.folder / f"{name}.json"
-        if not path.exists():
-            document = json.dumps(measure(), indent=2)
-            beside = path.with_suffix(".new")
-            beside.write_text(document + "\n", encoding="utf-8")
-            beside.replace(path)
-        return json.loads(path.read_text(encoding="utf-8"))
+        return measured_once(self.folder / f"{name}.json", measure)
 
     def rows(self, part: str) -> list[Row]:
         """The figures of a part."""

@@ -19,6 +19,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from robot_learning.core.files import write_atomically
+
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -127,3 +129,13 @@ def report(
     }
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     return path
+
+
+def measured_once(path: Path, measure: Callable[[], Any]) -> Any:
+    """What a file holds; measured, printed and kept there where it does not exist yet."""
+    if not path.exists():
+        found = measure()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, (json.dumps(found, indent=2) + "\n").encode())
+        print(path.name, json.dumps(found), flush=True)
+    return json.loads(path.read_text(encoding="utf-8"))
