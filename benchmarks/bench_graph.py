@@ -1,6 +1,7 @@
 """What does the whole graph of a DAgger session cost, in real time and in lockstep?
 
-python benchmarks/bench_graph.py [--seconds 8] [--repetitions 1] [--only real_time|cameras|lockstep]
+python benchmarks/bench_graph.py [--seconds 8] [--repetitions 1]
+    [--only real_time|cameras|training|lockstep]
 
 In real time the six nodes are processes, as `robot-learning dagger lockstep:=false` starts them:
 robot, arbiter, scripted operator, policy (50 Hz), recorder and the rounds, at 100 Hz. CPU is that
@@ -10,6 +11,9 @@ messages from its queues and publishes the same ones at the same rates, and does
 What they are is learned from the running graph; both graphs run at the same time, so that
 whatever else the machine does weighs on both. Cameras are JPEG frames that were encoded
 beforehand, from a process of its own, as drivers of real cameras would publish them.
+
+While a round trains, the graph only holds the arm: what it costs then, beside what it costs while
+an episode is recorded, and what the training gets.
 
 In lockstep all nodes are one process: how fast simulated time passes, with what memory, and how
 soon after the command. On a machine that is not idle the simulated seconds a CPU second say more
@@ -71,6 +75,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 NODE_MARK, ARBITER_MARK = 2.0, 1.6
+TRAINING_MARK = 0.1
+ENDLESS_TRAINING = {"steps": 10_000_000, "data": {"validation_share": 0}}
 GRAPH_MARK, CAMERAS_MARK = 0.8, 1.2
 REFERENCE_FLOOR = 0.10
 """Of the arbiter, in cores: where it is, the marks of whole graphs hold as they stand."""
@@ -192,11 +198,12 @@ class Process:
         own = psutil.Process(self._process.pid)
         return [own, *own.children(recursive=True)]
 
-    def cpu_s(self) -> float:
-        """Processor time of the family so far, exact to the microsecond."""
+    def cpu_s(self, alone: bool = False) -> float:
+        """Processor time so far of the family or the process, exact to the microsecond."""
         self.check()
+        pids = [self._process.pid] if alone else [one.pid for one in self.family()]
         # The clock of a process's processor time, as clock_getcpuclockid(3) names it.
-        return sum(time.clock_gettime((~one.pid << 3) | 2) for one in self.family())
+        return sum(time.clock_gettime((~pid << 3) | 2) for pid in pids)
 
     def memory_mib(self) -> tuple[float, float]:
         """Resident and proportional size of the family."""
@@ -226,16 +233,16 @@ def running(processes: Sequence[Process]) -> Iterator[Sequence[Process]]:
             process.end()
 
 
-def costs(processes: Sequence[Process], seconds: float) -> Costs:
-    """Cores that each process took, window by window."""
+def costs(processes: Sequence[Process], seconds: float, alone: bool = False) -> Costs:
+    """Cores that each process took, with or without its children, window by window."""
     taken: Costs = {process.name: [] for process in processes}
     for _ in range(max(1, round(seconds / WINDOW_S))):
         begin_s = time.monotonic()
-        before = {process.name: process.cpu_s() for process in processes}
+        before = {process.name: process.cpu_s(alone) for process in processes}
         time.sleep(WINDOW_S)
         for process in processes:
             passed_s = time.monotonic() - begin_s
-            taken[process.name].append((process.cpu_s() - before[process.name]) / passed_s)
+            taken[process.name].append((process.cpu_s(alone) - before[process.name]) / passed_s)
     return taken
 
 
@@ -446,6 +453,49 @@ def with_cameras(folder: Path, seconds: float, arbiter_floor: float) -> list[Row
     ]
 
 
+def while_training(folder: Path, seconds: float) -> list[Row]:
+    """The six nodes while an episode is recorded, and while the round trains."""
+    place = folder / "training"
+    place.mkdir()
+    given = session(place, lockstep=False)
+    given |= {"episodes_per_round": "1", "settings": json.dumps(ENDLESS_TRAINING)}
+    ear = Ear()
+    status: dict[str, Any] = {}
+    ear.node.create_subscription(
+        String,
+        "dagger/status",
+        lambda message: status.update(json.loads(message.data)),
+        qos.LATCHED,
+    )
+    with running(nodes_of(DAGGER.resolve(given), place)) as nodes:
+        await_recording(ear, nodes)
+        ear.listen(WARM_UP_S)
+        recording = costs(nodes, WINDOW_S)
+        ear.until(lambda: status.get("phase") == "training", "the round trains", nodes)
+        # Until the process that trains has loaded what it needs.
+        ear.listen(2 * WARM_UP_S)
+        holding = costs(nodes, seconds, alone=True)
+        family = costs(nodes, seconds)
+    ear.close()
+    dagger, whole = "dagger_node", Spread.of(_sums(recording)).median
+    trained = [one - Spread.of(holding[dagger]).median for one in family[dagger]]
+    return [
+        *(
+            Row(f"training, {name}: CPU", _percent(cores), "% of a core")
+            for name, cores in holding.items()
+        ),
+        Row("recording, six nodes: CPU", Spread.of(_sums(recording)), "cores"),
+        Row("training, six nodes: CPU", Spread.of(_sums(holding)), "cores"),
+        Row(
+            "training: CPU of the graph / recording",
+            Spread.of([one / whole for one in _sums(holding)]),
+            "",
+            f"<= {TRAINING_MARK:g}",
+        ),
+        Row("training: what it gets itself", Spread.of(trained), "cores"),
+    ]
+
+
 def in_lockstep(folder: Path, seconds: float, cores: int) -> list[Row]:
     """The session as one process, on so many cores."""
     place = folder / f"lockstep_{cores}"
@@ -517,7 +567,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--repetitions", type=int, default=1)
-    parser.add_argument("--only", choices=("real_time", "cameras", "lockstep"))
+    parser.add_argument("--only", choices=("real_time", "cameras", "training", "lockstep"))
     given = parser.parse_args()
     rows: list[Row] = []
     arbiter_floor = REFERENCE_FLOOR
@@ -527,8 +577,10 @@ def main() -> None:
             rows, arbiter_floor = real_time(folder, given.seconds, given.repetitions)
         if given.only in (None, "cameras"):
             rows += with_cameras(folder, given.seconds, arbiter_floor)
+        if given.only in (None, "training"):
+            rows += while_training(folder, given.seconds)
         if given.only in (None, "lockstep"):
-            for cores in (len(os.sched_getaffinity(0)), 1):
+            for cores in sorted({len(os.sched_getaffinity(0)), 1}, reverse=True):
                 rows += in_lockstep(folder, given.seconds, cores)
     report("graph", rows, {"seconds": given.seconds, "repetitions": given.repetitions})
 
