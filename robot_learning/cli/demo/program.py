@@ -20,6 +20,7 @@ from robot_learning.bringup.groups import GROUPS
 from robot_learning.bringup.plan import LaunchPlan, shipped_parameters
 from robot_learning.cli.common.console import make_console, print_table
 from robot_learning.cli.demo.drawing import save_plot, save_rounds_video
+from robot_learning.cli.demo.evaluations import BackgroundEvaluations
 from robot_learning.cli.demo.result import (
     PolicyResult,
     compared,
@@ -38,7 +39,7 @@ from robot_learning.core.progress import ProgressLines
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
-from robot_learning.learning.evaluation.evaluation import EvaluationConfig, evaluate
+from robot_learning.learning.evaluation.evaluation import EvaluationConfig
 from robot_learning.learning.interactive.round_folders import trained_checkpoint
 from robot_learning.learning.interactive.round_jobs import TrainJob, worker_command
 from robot_learning.learning.interactive.round_settings import RoundSettings
@@ -46,8 +47,6 @@ from robot_learning.learning.interactive.round_table import rounds_table, run_st
 from robot_learning.learning.interactive.round_worker import train_round
 from robot_learning.learning.interactive.rounds import episode_figures, load_run
 from robot_learning.learning.training.config import parse_overrides
-from robot_learning.learning.training.threads import one_thread
-from robot_learning.policies.checkpoint import load_checkpoint
 
 BC, DART = "BC", "DART"
 OPERATOR = "demo_operator"
@@ -113,19 +112,26 @@ def run_loop(settings: DemoSettings, screen: Screen) -> int:
     with screen.phase(title, draws=False):
         checkpoints = train(settings)
     rounds, episodes = settings.rounds, settings.episodes_per_round
-    with (
-        screen.phase(
-            f"serve {BC} over ROS: {amount(rounds, 'round')} of {amount(episodes, 'episode')}, the "
-            "scripted operator takes over, and it is retrained after each"
-        ),
-        # Also while one trains and the nodes have nothing to say.
-        ProgressLines("rounds", ask=lambda: run_standing(settings.dagger_run), write=screen.live),
-    ):
-        run_nodes(rounds_plan(settings, checkpoints[BC]), logs / "dagger.log", screen)
-    with screen.phase(
-        f"evaluate: {amount(settings.evaluations, 'episode')}, the same for every policy"
-    ):
-        results = evaluate_all(settings, checkpoints, screen)
+    with BackgroundEvaluations(evaluation_config(settings)) as evaluations:
+        if not settings.real_time:
+            # The nodes are one process in lockstep, and their speed changes no result.
+            for checkpoint in checkpoints.values():
+                evaluations.begin(checkpoint)
+        with (
+            screen.phase(
+                f"serve {BC} over ROS: {amount(rounds, 'round')} of {amount(episodes, 'episode')}, "
+                "the scripted operator takes over, and it is retrained after each"
+            ),
+            # Also while one trains and the nodes have nothing to say.
+            ProgressLines(
+                "rounds", ask=lambda: run_standing(settings.dagger_run), write=screen.live
+            ),
+        ):
+            run_nodes(rounds_plan(settings, checkpoints[BC]), logs / "dagger.log", screen)
+        with screen.phase(
+            f"evaluate: {amount(settings.evaluations, 'episode')}, the same for every policy"
+        ):
+            results = evaluate_all(settings, checkpoints, evaluations, screen)
     return conclude(settings, results, screen)
 
 
@@ -220,14 +226,33 @@ def train(settings: DemoSettings) -> dict[str, Path]:
     return {name: best_checkpoint(folder) for name, folder in folders.items()}
 
 
+def evaluation_config(settings: DemoSettings) -> EvaluationConfig:
+    """How every policy of the demonstration is evaluated."""
+    return EvaluationConfig(
+        task=settings.task,
+        robot=settings.robot,
+        episodes=settings.evaluations,
+        seed=settings.evaluation_seed,
+        envs=_ENVS,
+        expert_every=_EXPERT_EVERY,
+        # On its own states only: where experts choose freely, as at the post, one that drives
+        # may choose otherwise than the demonstrator did, and that is no error.
+        shadow_episodes=0,
+    )
+
+
 def evaluate_all(
-    settings: DemoSettings, checkpoints: dict[str, Path], screen: Screen
+    settings: DemoSettings,
+    checkpoints: dict[str, Path],
+    evaluations: BackgroundEvaluations,
+    screen: Screen,
 ) -> list[PolicyResult]:
     """Evaluate the policies of the demonstrations and of the rounds on the same scenes.
 
     Args:
         settings: sizes and folders of the demonstration.
         checkpoints: folders of the first policies, by their names.
+        evaluations: does it, and has done some already.
         screen: shows the progress.
 
     Raises:
@@ -240,24 +265,12 @@ def evaluate_all(
         name = f"HG-DAgger {round_.number}"
         checkpoints = checkpoints | {name: trained_checkpoint(settings.dagger_run, round_.number)}
         datasets[name] = every.select(rounds=range(round_.number + 1))
-    config = EvaluationConfig(
-        task=settings.task,
-        robot=settings.robot,
-        episodes=settings.evaluations,
-        seed=settings.evaluation_seed,
-        envs=_ENVS,
-        expert_every=_EXPERT_EVERY,
-        # On its own states only: where experts choose freely, as at the post, one that drives
-        # may choose otherwise than the demonstrator did, and that is no error.
-        shadow_episodes=0,
-    )
     results = []
     for name, dataset in datasets.items():
         screen.live(f"{name}: evaluating")
         figures = [episode_figures(dataset.episode(each.name)) for each in dataset.episodes]
         labels = sum(each.labels for each in figures)
-        with one_thread():
-            evaluation = evaluate(load_checkpoint(checkpoints[name]).policy, config)
+        evaluation = evaluations.result(checkpoints[name])
         screen.say(
             f"{name}: {amount(len(dataset), 'episode')}, {amount(labels, 'labelled row')}, success "
             f"{evaluation.success}"

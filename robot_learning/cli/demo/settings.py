@@ -13,7 +13,7 @@ from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 
 @dataclass(frozen=True)
 class DemoSettings:
-    """Sizes that fit four minutes on two slow cores.
+    """Sizes that fit three minutes on two slow cores.
 
     Attributes:
         folder: output folder of everything that is made.

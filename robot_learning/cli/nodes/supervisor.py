@@ -27,6 +27,8 @@ from robot_learning.core.errors import DependencyError
 POLL_PERIOD_S = 0.05
 ESCALATION_S = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 0.3))
 PR_SET_PDEATHSIG = 1
+# Opened here: between fork and exec a lock of the loader would stay taken for good.
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass
@@ -109,7 +111,7 @@ class Supervisor:
             stdout=stdout,
             stderr=stderr,
             start_new_session=True,
-            preexec_fn=lambda: _prepare_child(parent),  # noqa: PLW1509 (no threads here)
+            preexec_fn=lambda: _prepare_child(parent),  # noqa: PLW1509 (takes no lock that a thread may hold)
         )
         running = _Running(node, process)
         self._running.append(running)
@@ -206,7 +208,7 @@ def _prepare_child(parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Linux only; elsewhere the supervisor's own handlers have to do.
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
 
