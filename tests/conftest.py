@@ -1,7 +1,12 @@
-"""What holds for every test: property tests repeat themselves, and Ctrl-C is heard."""
+"""What holds for every test: property tests repeat themselves, and Ctrl-C is heard.
 
+Also demonstrations for all of them, which are recorded once.
+"""
+
+import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -24,3 +29,25 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def demonstrated(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, int, Path], Path]:
+    """Noisy demonstrations of a task at a path of one's own: `demonstrated("lift", 2, path)`."""
+    recorded: dict[tuple[str, int], Path] = {}
+
+    def copied(task: str, episodes: int, path: Path) -> Path:
+        # Most tests need neither.
+        from robot_learning.learning.evaluation.demonstrations import (
+            DemonstrationConfig,
+            record_demonstrations,
+        )
+
+        key = task, episodes
+        if key not in recorded:
+            recorded[key] = tmp_path_factory.mktemp("demonstrated") / task
+            config = DemonstrationConfig(task, episodes=episodes, noise=0.01)
+            record_demonstrations(config, recorded[key])
+        return Path(shutil.copytree(recorded[key], path))
+
+    return copied
