@@ -12,9 +12,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-# Several tests run at a time. With as many threads in each as there are cores, operations of a small
-# network would wait for whichever thread has no core just now: ten times as long as with one.
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+# Several tests run at a time. With as many threads in each as there are cores, operations on small
+# arrays and pictures would wait for whichever thread has no core just now: ten times as long.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
 # The same examples every time, and no bound on their duration: a loaded machine is not a bug.
