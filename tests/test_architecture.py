@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -90,33 +91,42 @@ CONFINED: dict[str, tuple[str, ...]] = {
 CORE_MAY_USE = frozenset({"numpy", "yaml", "msgspec"}) | sys.stdlib_module_names
 
 
+@cache
+def syntax_nodes(source: str) -> list[ast.AST]:
+    """The nodes of a source by which a module can be named: imports, calls and constants."""
+    kinds = ast.Import | ast.ImportFrom | ast.Call | ast.Constant
+    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds)]
+
+
+def imports_by_name(function: ast.expr) -> bool:
+    """Whether a function that is called imports the module that its first argument names."""
+    if isinstance(function, ast.Attribute):
+        return ast.unparse(function) == "importlib.import_module"
+    return isinstance(function, ast.Name) and function.id in ("__import__", "import_module", "late")
+
+
 def imported_modules(source: str, module: str, is_package: bool = False) -> Iterator[str]:
     """The dotted names that `source`, the text of `module`, imports anywhere in it.
 
     `from a import b` yields `a.b`, as b may be a module; relative imports are made absolute.
     """
     package = module.split(".") if is_package else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(source)):
+    for node in syntax_nodes(source):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             prefix = ".".join([*base, *([node.module] if node.module else [])])
             yield from (f"{prefix}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
-            "__import__",
-            "import_module",
-            "importlib.import_module",
-            "late",
-        ):
-            argument = node.args[0] if node.args else None
+        elif isinstance(node, ast.Call) and node.args and imports_by_name(node.func):
+            argument = node.args[0]
             if isinstance(argument, ast.Constant) and isinstance(argument.value, str):
                 yield argument.value
 
 
 def started_modules(source: str) -> Iterator[str]:
     """The modules of the package that `source` names as text: those that it runs with `-m`."""
-    for node in ast.walk(ast.parse(source)):
+    for node in syntax_nodes(source):
         value = node.value if isinstance(node, ast.Constant) else None
         if isinstance(value, str) and re.fullmatch(rf"{PACKAGE}(\.\w+)+", value):
             yield value

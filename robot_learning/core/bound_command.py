@@ -1,6 +1,6 @@
 """Runs a command at lower priority that does not outlive the process that started it.
 
-    python -m robot_learning.core.bound_command NICENESS PARENT_PID COMMAND ARGUMENT...
+    python -I -S bound_command.py NICENESS PARENT_PID COMMAND ARGUMENT...
 
 The kernel ends the command when the parent dies, however that was (Linux only). Done here,
 between two programs, because a process with threads must not run Python between fork and exec.
@@ -19,7 +19,8 @@ _PR_SET_PDEATHSIG = 1
 
 def bound_to_parent(command: Sequence[str], niceness: int = 0) -> list[str]:
     """The command line that runs `command` bound to this process."""
-    start = [sys.executable, "-m", "robot_learning.core.bound_command"]
+    # The standard library is all it takes: without installed packages it starts five times faster.
+    start = [sys.executable, "-I", "-S", __file__]
     return [*start, str(niceness), str(os.getpid()), *command]
 
 

@@ -33,6 +33,7 @@ from robot_learning.nodes.recorder import RecorderNodeSettings
 from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.lifecycle_base import BuiltNode
 from robot_learning.ros.common.node_base import run_node
+from robot_learning.ros.common.noise import noise_covariance
 from robot_learning.ros.common.pace_diagnostics import PaceInput
 from robot_learning.ros.common.parameters import current_setting, current_settings
 from robot_learning.ros.recorder import setup
@@ -108,7 +109,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
         settings = self._settings
         profile = self._profile
         # The noise is described in every episode: a mistake in it must show now.
-        setup.noise_covariance(profile, settings.noise)
+        noise_covariance(profile, settings.noise)
         poses = setup.pose_names(profile, settings.task, settings.simulated)
         info = setup.dataset_info(profile, settings, poses)
         folder = setup.open_dataset(settings, info)
@@ -213,7 +214,7 @@ class RecorderNode(BuiltNode[RecorderNodeSettings]):
     def _metadata(self) -> EpisodeMetadata:
         """Of the episode that begins now; these parameters may change between episodes."""
         given = current_settings(self, RecorderNodeSettings)
-        noise = setup.noise_covariance(self._profile, given.noise)
+        noise = noise_covariance(self._profile, given.noise)
         return EpisodeMetadata(
             instruction=given.instruction,
             operator=given.operator,

@@ -3,6 +3,7 @@
 import os
 
 from robot_learning.core.errors import ConfigurationError, DependencyError, unknown_choice
+from robot_learning.sim.glfw_library import name_glfw_library
 
 # MuJoCo reads the variable when it is imported, and a wrong value is a RuntimeError there.
 _BACKENDS = ("egl", "osmesa", "glfw", "glx", "wgl", "cgl")
@@ -11,6 +12,7 @@ _wanted = os.environ.get("MUJOCO_GL", "").lower().strip()
 if _wanted and _wanted not in _BACKENDS + _SWITCHES:
     raise ConfigurationError(unknown_choice("value of MUJOCO_GL", _wanted, [*_BACKENDS, "off"]))
 
+name_glfw_library(os.environ)
 try:
     import mujoco  # noqa: F401
 # It loads the OpenGL library that the variable names, which fails in as many ways as there are.

@@ -1,6 +1,7 @@
 """`relabel` as it is typed."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,8 @@ from robot_learning.episodes.format.images import decode_jpeg
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.labels import add_label_layer
 from robot_learning.episodes.store.recovery import verify_dataset
-from robot_learning.learning.evaluation.demonstrations import (
-    DemonstrationConfig,
-    record_demonstrations,
-)
 
+Demonstrated = Callable[[str, int, Path], Path]
 ALWAYS_ONE = """
 import numpy as np
 
@@ -28,10 +26,8 @@ def act(observation, info):
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> Path:
-    path = tmp_path / "reach"
-    record_demonstrations(DemonstrationConfig("reach", episodes=2, noise=0.01), path)
-    return path
+def dataset(demonstrated: Demonstrated, tmp_path: Path) -> Path:
+    return demonstrated("reach", 2, tmp_path / "reach")
 
 
 def test_by_the_scripted_expert(dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -156,10 +152,8 @@ def test_an_expert_leaves_what_a_person_labelled_unless_it_is_told(
 
 
 @pytest.fixture
-def rollout(tmp_path: Path) -> Path:
-    path = tmp_path / "lift"
-    record_demonstrations(DemonstrationConfig("lift", episodes=1, noise=0.01), path)
-    return path
+def rollout(demonstrated: Demonstrated, tmp_path: Path) -> Path:
+    return demonstrated("lift", 1, tmp_path / "lift")
 
 
 @pytest.mark.parametrize("method", ["step", "segment"])

@@ -2,6 +2,7 @@
 
 import struct
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -12,22 +13,17 @@ import pytest
 from robot_learning.cli.main import main
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.episode import LabelLayer
-from robot_learning.learning.evaluation.demonstrations import (
-    DemonstrationConfig,
-    record_demonstrations,
-)
 
+Demonstrated = Callable[[str, int, Path], Path]
 KEY, AXIS = 1, 3
 LEFT_Y, LEFT_BUMPER, VIEW, GUIDE = 1, 0x136, 0x13A, 0x13C
 
 
 @pytest.fixture
-def rollout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def rollout(demonstrated: Demonstrated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("DISPLAY", "PYNPUT_BACKEND_KEYBOARD"):
         monkeypatch.delenv(name, raising=False)
-    path = tmp_path / "lift"
-    record_demonstrations(DemonstrationConfig("lift", episodes=1, noise=0.01), path)
-    return path
+    return demonstrated("lift", 1, tmp_path / "lift")
 
 
 def layers(rollout: Path) -> list[LabelLayer]:

@@ -1,14 +1,14 @@
 """A labelling session of `relabel --device` that is interrupted in any way, and continued."""
 
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from warm_process import WarmProcess
 
 from robot_learning.cli.main import main
 from robot_learning.core.errors import RobotConnectionError
@@ -16,20 +16,16 @@ from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import FileAccessError
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
-from robot_learning.learning.evaluation.demonstrations import (
-    DemonstrationConfig,
-    record_demonstrations,
-)
 from robot_learning.relabeling.journal import RelabelJournal, journal_path, read_journal
 from robot_learning.teleop.device import TeleopInput
 from robot_learning.teleop.scripted_operator import ScriptedOperator
 
+Demonstrated = Callable[[str, int, Path], Path]
+
 
 @pytest.fixture
-def rollout(tmp_path: Path) -> Path:
-    path = tmp_path / "lift"
-    record_demonstrations(DemonstrationConfig("lift", episodes=2, noise=0.01), path)
-    return path
+def rollout(demonstrated: Demonstrated, tmp_path: Path) -> Path:
+    return demonstrated("lift", 2, tmp_path / "lift")
 
 
 def cut_off_by(monkeypatch: pytest.MonkeyPatch, problem: BaseException, polls: int = 5) -> None:
@@ -62,6 +58,7 @@ SLOW_HAND = """
 import sys, time
 from robot_learning.cli.main import main
 from robot_learning.teleop.scripted_operator import ScriptedOperator
+
 poll = ScriptedOperator.poll
 
 def slowly(*arguments):
@@ -80,12 +77,11 @@ def test_a_labelling_session_that_was_killed_continues(
     command = ["relabel", str(rollout), "0", "--author", "ana", "--device", "scripted"]
     command += ["--method", method, "--rows", "20:60"]
     journal = journal_path(rollout, "episode_000000.hdf5")
-    process = subprocess.Popen([sys.executable, "-c", SLOW_HAND, *command])
+    process = WarmProcess(SLOW_HAND, command)
     while not journal.exists() or len(read_journal(journal).entries) < 12:
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.kill() == -signal.SIGKILL
     before = read_journal(journal).entries
     assert len(before) < 40
 

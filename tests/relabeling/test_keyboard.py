@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,9 @@ from keyboard_pilot import Typist
 from x_server import XServer, start_x_server
 
 from robot_learning.episodes.dataset.dataset import Dataset
-from robot_learning.learning.evaluation.demonstrations import (
-    DemonstrationConfig,
-    record_demonstrations,
-)
 from robot_learning.relabeling.journal import Kind, journal_path, read_journal
 
+Demonstrated = Callable[[str, int, Path], Path]
 EPISODE = "episode_000000.hdf5"
 
 
@@ -38,10 +35,9 @@ def typist(x_server: XServer) -> Iterator[Typist]:
 
 
 def test_labels_of_real_keys_outlive_a_kill(
-    tmp_path: Path, x_server: XServer, typist: Typist
+    demonstrated: Demonstrated, tmp_path: Path, x_server: XServer, typist: Typist
 ) -> None:
-    path = tmp_path / "lift"
-    record_demonstrations(DemonstrationConfig("lift", episodes=1, noise=0.01), path)
+    path = demonstrated("lift", 1, tmp_path / "lift")
     journal = journal_path(path, EPISODE)
     environment = {**os.environ, "DISPLAY": x_server.display}
     environment.pop("WINDOWID", None)

@@ -1,14 +1,10 @@
 """`relabel --window` on an X server: the window shows the newest, and the command ends."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from x_server import run_on_display
-
-from robot_learning.learning.evaluation.demonstrations import (
-    DemonstrationConfig,
-    record_demonstrations,
-)
 
 COMMAND = """
 import sys
@@ -41,10 +37,9 @@ sys.exit(code)
 
 
 def test_the_window_says_row_and_controller_and_shows_where_the_ghost_has_left(
-    tmp_path: Path,
+    demonstrated: Callable[[str, int, Path], Path], tmp_path: Path
 ) -> None:
-    path = tmp_path / "lift"
-    record_demonstrations(DemonstrationConfig("lift", episodes=1, noise=0.01), path)
+    path = demonstrated("lift", 1, tmp_path / "lift")
     command = ["relabel", str(path), "0", "--device", "scripted", "--method", "segment"]
     done = run_on_display([sys.executable, "-c", COMMAND, *command, "--rows", "20:30", "--window"])
     assert done.returncode == 0, done.stderr

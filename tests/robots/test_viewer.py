@@ -92,9 +92,9 @@ def look():
 
 
 told = [shown()]
-subprocess.run(["xdotool", "mousemove", "300", "200"], check=True)
-for key in sys.argv[2:]:
-    subprocess.run(["xdotool", "key", key], check=True)
+if keys := sys.argv[2:]:
+    subprocess.run(["xdotool", "mousemove", "300", "200"], check=True)
+    subprocess.run(["xdotool", "key", *keys], check=True)
     told.append(shown())
 viewer.close()
 print(json.dumps(told))
@@ -166,7 +166,7 @@ def screenshot(connection):
 
 
 def driven_window(server, robot, *keys):
-    """What a driver's window shows at first, and after each of these keys went to the window."""
+    """What a driver's window shows at first, and after all of these keys went to the window."""
     environment = {**os.environ, "DISPLAY": server.display}
     environment.pop("MUJOCO_GL", None)
     command = [sys.executable, "-c", DRIVEN, robot, *keys]
@@ -178,8 +178,9 @@ def driven_window(server, robot, *keys):
 
 def test_keys_that_reach_a_drivers_window_change_neither_the_picture_nor_the_world(server):
     keys = ["w", "s", "a", "d", "r", "i", "bracketright", "F6", "F7", "1", "shift+1"]
-    before, *after = driven_window(server, "desk_arm", *keys, "BackSpace")
-    assert after == [before] * len(after)
+    # None undoes what another one does.
+    before, after = driven_window(server, "desk_arm", *keys, "BackSpace")
+    assert after == before
 
 
 class Screen:

@@ -1,6 +1,7 @@
 """Does one job of a round; the process that `round_jobs.worker_command` starts.
 
-The last line that it prints is the result.
+The last line that it prints is the result. What a job needs is imported by the job: PyTorch takes
+seconds, and relabelling does without.
 """
 
 from __future__ import annotations
@@ -14,9 +15,6 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.dataset.row_choice import RowChoice
-from robot_learning.learning.evaluation.simulation import rollout_for
-from robot_learning.learning.interactive.recorded_gate import GateSettings, write_recorded_gate
-from robot_learning.learning.interactive.relabel import relabel_dataset
 from robot_learning.learning.interactive.round_jobs import (
     GateJob,
     Job,
@@ -24,9 +22,6 @@ from robot_learning.learning.interactive.round_jobs import (
     TrainJob,
     read_job,
 )
-from robot_learning.learning.training.run_folder import read_config
-from robot_learning.learning.training.trainer import train
-from robot_learning.learning.training.training_state import STATE_NAME
 
 EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 
@@ -34,6 +29,11 @@ EXIT_FAILED, EXIT_INTERRUPTED = 2, 130
 def train_round(job: TrainJob) -> str:
     """Train a policy, or resume a training that was killed; returns the result in one line."""
     folder, dataset = Path(job.folder), Dataset(job.dataset)
+    from robot_learning.learning.evaluation.simulation import rollout_for
+    from robot_learning.learning.training.run_folder import read_config
+    from robot_learning.learning.training.trainer import train
+    from robot_learning.learning.training.training_state import STATE_NAME
+
     resume = (folder / STATE_NAME).is_file()
     config = job.config(read_config(folder) if resume else None)
     result = train(
@@ -49,6 +49,8 @@ def train_round(job: TrainJob) -> str:
 
 def find_gate(job: GateJob) -> str:
     """Find the thresholds of an ensemble and write them; returns the result in one line."""
+    from robot_learning.learning.interactive.recorded_gate import GateSettings, write_recorded_gate
+
     kind = cast("Literal['ensemble', 'thrifty']", job.kind)
     settings = GateSettings(kind=kind, target_rate=job.target_rate)
     return write_recorded_gate(job.dataset, job.checkpoint, settings, folder=job.folder)
@@ -56,6 +58,8 @@ def find_gate(job: GateJob) -> str:
 
 def relabel_round(job: RelabelJob) -> str:
     """Label the rows in which the policy was in control; returns the result in one line."""
+    from robot_learning.learning.interactive.relabel import relabel_dataset
+
     rows = 0
     for done in relabel_dataset(
         Dataset(job.dataset), job.episodes, choice=RowChoice(only="policy")

@@ -9,7 +9,7 @@ from robot_learning.control.state import Demonstration
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.nodes.noise import NoiseSettings
-from robot_learning.ros.recorder.setup import noise_covariance
+from robot_learning.ros.common.noise import noise_covariance
 
 
 class Demonstrations:

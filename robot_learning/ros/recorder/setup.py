@@ -6,15 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from robot_learning.control.noise import (
-    isotropic_covariance,
-    load_covariance,
-    scaled_to_trace,
-)
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.options.quality import QualityOptions
 from robot_learning.core.profile import Camera, RobotProfile
-from robot_learning.core.types import FloatArray
 from robot_learning.episodes.format.quality import QualityThresholds
 from robot_learning.episodes.format.schema import DatasetInfo, Stream
 from robot_learning.episodes.recording import standard
@@ -24,7 +18,6 @@ from robot_learning.episodes.store.folder import (
     DatasetFolder,
     refuse_other_things,
 )
-from robot_learning.nodes.noise import NoiseDescription
 from robot_learning.nodes.recorder import RecorderNodeSettings
 
 ALL, NONE = "all", "none"
@@ -156,18 +149,3 @@ def writer_settings(settings: RecorderNodeSettings) -> WriterSettings:
 def quality_thresholds(settings: QualityOptions) -> QualityThresholds:
     """When an episode is called bad."""
     return QualityThresholds(**asdict(settings))
-
-
-def noise_covariance(profile: RobotProfile, noise: NoiseDescription) -> FloatArray:
-    """(n, n) covariance of the noise that is described; may be zero.
-
-    Raises:
-        ConfigurationError: both a file and a sigma are given, or the file is wrong.
-    """
-    if noise.covariance and noise.sigma:
-        raise ConfigurationError("noise.covariance and noise.sigma: give only one of them")
-    if noise.covariance:
-        covariance = load_covariance(Path(noise.covariance), profile.joint_names)
-    else:
-        covariance = isotropic_covariance(profile, noise.sigma)
-    return covariance if noise.trace is None else scaled_to_trace(covariance, noise.trace)

@@ -6,6 +6,7 @@ import pytest
 
 from robot_learning.cli.main import main
 from robot_learning.core.resources import HARDWARE_PATH_VARIABLE, find_robot
+from robot_learning.sim import servo_trial
 
 
 @pytest.fixture
@@ -64,8 +65,10 @@ def test_a_profile_that_names_a_joint_the_model_lacks_is_refused(
 
 
 def test_bodies_that_touch_at_home_are_warned_of(
-    own_arm: Path, capsys: pytest.CaptureFixture[str]
+    own_arm: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # No gains move a joint that is jammed, which is known after seconds.
+    monkeypatch.setattr(servo_trial, "find_gains", lambda *_: None)
     model = own_arm.parent / "desk_arm.xml"
     text = model.read_text()
     # A ball round the wrist that reaches the upper arm.

@@ -1,15 +1,12 @@
 import errno
-import os
 import random
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from warm_process import WarmProcess
 
 from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -24,17 +21,18 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import recover_partial, repair_dataset, verify_dataset
 
 CHILD = Path(__file__).parents[1] / "recording_child.py"
-ROOT = Path(__file__).parents[3]
+RECORD = f"import runpy; runpy.run_path({str(CHILD)!r}, run_name='__main__')"
 KILLS = 15
 
 
-def start_child(path: Path) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, str(CHILD), str(path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+def start_child(path: Path, said: Path) -> WarmProcess:
+    """One that records into `path`, and has said something by now."""
+    said.unlink(missing_ok=True)
+    child = WarmProcess(RECORD, [path], said)
+    while not said.exists() or "\n" not in said.read_text():
+        assert child.poll() is None, "it ended at once"
+        time.sleep(0.002)
+    return child
 
 
 def check_rows(episode: Episode) -> None:
@@ -56,14 +54,10 @@ def test_killed_at_random_instants_nothing_flushed_is_lost(tmp_path: Path) -> No
     recovered = 0
     for run in range(KILLS):
         path = tmp_path / f"dataset_{run % 5}"
-        child = start_child(path)
-        assert child.stdout is not None
-        child.stdout.readline()
+        child = start_child(path, tmp_path / "said.txt")
         time.sleep(draw.uniform(0, 0.25))
-        child.send_signal(signal.SIGKILL)
-        said = [line.split() for line in child.stdout.read().splitlines()]
-        child.wait()
-        child.stdout.close()
+        child.kill()
+        said = [line.split() for line in (tmp_path / "said.txt").read_text().splitlines()]
         flushed = {words[0]: int(words[1]) for words in said if len(words) == 2}
         saved = {words[1]: int(words[2]) for words in said if words[0] == "saved"}
 
@@ -179,17 +173,13 @@ def test_what_verify_says_of_missing_and_unfinished_episodes(
 
 
 def test_a_dataset_that_is_being_recorded_into_is_not_repaired(tmp_path: Path) -> None:
-    child = start_child(tmp_path / "dataset")
-    assert child.stdout is not None
+    child = start_child(tmp_path / "dataset", tmp_path / "said.txt")
     try:
-        child.stdout.readline()
         folder = DatasetFolder(tmp_path / "dataset")
         with pytest.raises(DatasetLockedError, match=f"process {child.pid} is writing"):
             repair_dataset(folder)
     finally:
         child.kill()
-        child.wait()
-        child.stdout.close()
 
 
 def test_a_recording_that_the_disk_cannot_take_stays_and_can_be_repaired_later(

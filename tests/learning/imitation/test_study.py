@@ -1,11 +1,7 @@
 """Runs in processes of their own; one of them is killed."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_process import WarmProcess
 
 from robot_learning.learning.imitation import study as studies
 from robot_learning.learning.imitation.config import ImitationConfig
@@ -42,6 +39,13 @@ def slow(observation, info):
 def picky(observation, info):
     assert observation[0] < 0.99, "too upright"
     return swing(observation, info)
+"""
+
+WORKER = """
+import sys
+from robot_learning.learning.imitation.worker import run
+from robot_learning.learning.training.seed_processes import carry_out
+sys.exit(carry_out(sys.argv[1], run))
 """
 
 
@@ -150,17 +154,12 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
         }
     )
 
-    def order(folder: Path) -> list[str]:
-        text = json.dumps(
-            {
-                **{"config": config.to_plain(), "folder": str(folder), "resume": True},
-                **{"env": "Pendulum-v1", "env_kwargs": {}, "expert": "my_expert:slow"},
-            }
-        )
-        return [sys.executable, "-m", "robot_learning.learning.imitation.worker", text]
+    def begin(folder: Path) -> WarmProcess:
+        order = {"config": config.to_plain(), "folder": str(folder), "resume": True}
+        environment = {"env": "Pendulum-v1", "env_kwargs": {}, "expert": "my_expert:slow"}
+        return WarmProcess(WORKER, [json.dumps({**order, **environment})])
 
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run(order(place / "whole"), env=environment, check=True)
+    assert begin(place / "whole").wait() == 0
     killed = place / "killed"
 
     def episodes() -> int:
@@ -168,17 +167,16 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
 
     kills = 0
     while True:
-        process = subprocess.Popen(order(killed), env=environment)
+        process = begin(killed)
         before = episodes()
         # As soon as something more was saved, which is at no particular point.
         while process.poll() is None and (episodes() == before or kills == 2):
             time.sleep(0.005)
         if process.poll() is not None:
             break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.kill()
         kills += 1
-    assert process.returncode == 0 and kills == 2
+    assert process.wait() == 0 and kills == 2
     for name in ("whole", "killed"):
         assert len(load(place / name).rounds) == 3
     assert figures(killed) == figures(place / "whole")

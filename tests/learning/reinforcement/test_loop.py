@@ -1,10 +1,7 @@
 """Whole runs: what they leave, how they resume, and what they refuse."""
 
 import csv
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from json import dumps
 from pathlib import Path
@@ -12,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from warm_process import WarmProcess
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.learning.reinforcement.config import IterationResult, ReinforcementConfig
@@ -105,12 +103,11 @@ def test_a_killed_process_goes_on_as_if_nothing_had_been(
 ) -> None:
     # Episodes of 200 steps are under way whenever a segment of 30 steps ends.
     config = quick.with_values({"algorithm": algorithm, "steps": 4_000, "ppo.epochs": 8})
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     order = {"config": config.to_plain(), "folder": str(killed), "resume": True}
     given = dumps({**order, "env": "Pendulum-v1", "env_kwargs": {}})
-    command = [sys.executable, "-c", KILLED, str(killed / "state.npz"), given]
-    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    process = WarmProcess(KILLED, (killed / "state.npz", given))
+    assert process.wait() == -signal.SIGKILL
     assert load(killed).step < 4_000
     run_reinforcement(config, killed, env="Pendulum-v1", resume=True)
     run_reinforcement(config, whole, env="Pendulum-v1")

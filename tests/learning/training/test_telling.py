@@ -3,8 +3,6 @@
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from warm_process import WarmProcess
 
 from robot_learning.core.progress import ProgressLines, duration_text
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -26,9 +25,12 @@ from robot_learning.learning.training.training_state import saved_step
 from robot_learning.policies.statistics import MeasuredStatistics
 
 Make = Callable[..., TrainConfig]
-Start = Callable[[Path, Path], "subprocess.Popen[str]"]
-ROOT = Path(__file__).parents[3]
-TRAIN = (sys.executable, "-m", "robot_learning.cli.main", "train")
+Start = Callable[[Path, Path], WarmProcess]
+TRAIN = """
+import sys
+from robot_learning.cli.main import main
+sys.exit(main(["train", *sys.argv[1:]]))
+"""
 SMALL = (
     *("--policy", "deterministic", "--steps", "100000", "--set", "policy.hidden=[16]"),
     *("--set", "validation.every_steps=0", "--set", "compute.threads=1"),
@@ -146,26 +148,18 @@ def test_durations_are_as_people_say_them() -> None:
 
 
 @pytest.fixture
-def start() -> Iterator[Start]:
+def start(tmp_path: Path) -> Iterator[Start]:
     """Begin a training as a process, which is ended after the test."""
-    processes: list[subprocess.Popen[str]] = []
+    processes: list[WarmProcess] = []
 
-    def one(dataset: Path, folder: Path) -> subprocess.Popen[str]:
-        processes.append(
-            subprocess.Popen(
-                [*TRAIN, str(dataset), "--out", str(folder), *SMALL],
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                stderr=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
+    def one(dataset: Path, folder: Path) -> WarmProcess:
+        arguments = (dataset, "--out", folder, *SMALL)
+        processes.append(WarmProcess(TRAIN, arguments, tmp_path / "said.txt"))
         return processes[-1]
 
     yield one
     for process in processes:
         process.kill()
-        process.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -180,9 +174,9 @@ def test_ctrl_c_and_sigterm_say_where_it_stopped_and_how_to_go_on(
         assert time.monotonic() < deadline_s
         time.sleep(0.02)
     time.sleep(0.3)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    process.send(number)
+    assert process.wait() == 130
+    said = (tmp_path / "said.txt").read_text()
     step = saved_step(folder)
     assert step
     command = f"robot-learning train {demonstrations_path} --out '{folder}' --resume"

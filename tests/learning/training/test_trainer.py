@@ -1,9 +1,6 @@
 import csv
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +12,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from warm_process import WarmProcess
 
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
@@ -27,7 +25,6 @@ from robot_learning.learning.training.training_loop import Training
 from robot_learning.learning.training.validation import Validator
 from robot_learning.policies.checkpoint import load_checkpoint
 
-ROOT = Path(__file__).resolve().parents[3]
 Make = Callable[..., TrainConfig]
 Stored = dict[str, Any]
 
@@ -133,15 +130,11 @@ def test_killed_and_resumed_is_as_never_killed(
         "trainer.train(Dataset(sys.argv[1]), config, Path(sys.argv[2]))\n"
     )
     arguments = (demonstrations.path, killed, json.dumps(config.to_plain()), every_s)
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
+    process = WarmProcess(program, arguments)
     while not (killed / "state.safetensors").exists():
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    assert process.kill() == -signal.SIGKILL
     result = train(demonstrations, config, killed, resume=True)
     assert result.steps == 120
     assert_equal_weights(tmp_path / "whole", killed)

@@ -8,6 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import simplejpeg
+from failed_start import failed_start
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rosgraph_msgs.msg import Clock
@@ -141,27 +142,39 @@ def test_the_death_of_its_render_process_ends_it_with_one_clear_line(start_node)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "environment", "code", "text"),
+    ("parameters", "environment", "text"),
     [
-        ({"robot": "desk_arn"}, {}, 2, "unknown robot 'desk_arn'; did you mean 'desk_arm'?"),
-        ({"task": "lft"}, {}, 2, "unknown task 'lft'; did you mean 'lift'?"),
-        ({"cameras": "frnt"}, {}, 2, "unknown camera 'frnt'; did you mean 'front'?"),
-        ({"sim_speed": 0}, {}, 2, "publish_clock"),
-        ({"sim_speed": "fast"}, {}, 2, "parameter 'sim_speed': expected a number"),
-        ({}, {"ROS_DOMAIN_ID": "233"}, 2, "ROS_DOMAIN_ID is '233'"),
-        ({"cameras": "front"}, {"MUJOCO_GL": "nonsense"}, 2, "MUJOCO_GL"),
-        ({"cameras": "front"}, {"MUJOCO_GL": "disable"}, 1, "turns rendering off"),
+        ({"robot": "desk_arn"}, {}, "unknown robot 'desk_arn'; did you mean 'desk_arm'?"),
+        ({"task": "lft"}, {}, "unknown task 'lft'; did you mean 'lift'?"),
+        ({"cameras": "frnt"}, {}, "unknown camera 'frnt'; did you mean 'front'?"),
+        ({"sim_speed": 0}, {}, "publish_clock"),
+        ({"sim_speed": "fast"}, {}, "parameter 'sim_speed': expected a number"),
+        ({}, {"ROS_DOMAIN_ID": "233"}, "ROS_DOMAIN_ID is '233'"),
+    ],
+)
+def test_what_is_wrong_is_one_clear_line(capfd, monkeypatch, parameters, environment, text):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    code, (line,) = failed_start("robot_node", capfd, **{"cameras": "none", **parameters})
+    assert code == 2
+    assert line.startswith("error: ")
+    assert text in line
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "text"),
+    [
+        ({"MUJOCO_GL": "nonsense"}, 2, "MUJOCO_GL"),
+        ({"MUJOCO_GL": "disable"}, 1, "turns rendering off"),
         (
-            {"cameras": "front"},
             {"MUJOCO_GL": "egl", "__EGL_VENDOR_LIBRARY_DIRS": "/nowhere"},
             1,
             "apt-get install libegl1",
         ),
     ],
 )
-def test_what_is_wrong_is_one_clear_line(start_node, parameters, environment, code, text):
-    parameters = {"cameras": "none", **parameters}
-    node = start_node("robot_node", environment, **parameters)
+def test_that_nothing_can_be_rendered_is_one_clear_line(start_node, environment, code, text):
+    node = start_node("robot_node", environment, cameras="front")
     assert node.wait() == code
     (line,) = node.output.strip().splitlines()
     assert line.startswith("error: ")
