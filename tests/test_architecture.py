@@ -18,7 +18,7 @@ PACKAGE = "robot_learning"
 # nobody imports them, not even each other.
 PARTS = (
     *("core", "messages", "headers", "nodes", "bringup", "control", "teleop", "episodes"),
-    *("policies", "sim"),
+    *("policies", "sim", "servos"),
     *("robots", "serving", "runtime", "relabeling", "learning", "ros", "cli"),
 )
 EVERYTHING = frozenset(PARTS) - {"ros", "cli"}
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "episodes": frozenset({"core", "messages"}),
     "policies": frozenset({"core", "headers"}),
     "sim": frozenset({"core"}),
+    "servos": frozenset({"core"}),
     "robots": frozenset({"core", "sim"}),
     "serving": frozenset({"core", "policies"}),
     "runtime": frozenset({"core", "control", "robots", "teleop", "episodes", "serving"}),
@@ -51,6 +52,7 @@ INNER: dict[str, tuple[str, ...]] = {
     "episodes": (
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
+    "servos": ("wire", "models", "emulator"),
     "learning": (
         *("algorithms", "training", "runs", "evaluation", "corrective", "preferences"),
         *("imitation", "reinforcement", "interactive"),

@@ -1,0 +1,183 @@
+"""Feetech's bus servos: the STS3215, by its memory table V 3.6."""
+
+from __future__ import annotations
+
+import math
+from struct import Struct
+
+from robot_learning.servos.models.register import Access, Register, by_name, from_sign_bit
+from robot_learning.servos.models.servo_model import Alarm, Feedback, ServoModel, bounded_count
+from robot_learning.servos.wire.feetech import FEETECH
+
+STEPS_PER_TURN = 4096
+STEP_RAD = 2.0 * math.pi / STEPS_PER_TURN
+BAUD_RATES = (1_000_000, 500_000, 250_000, 128_000, 115_200, 76_800, 57_600, 38_400)
+"""By the count of the register `baud_rate`."""
+STATUS_BITS = (
+    *(Alarm.VOLTAGE, Alarm.ENCODER, Alarm.TEMPERATURE),
+    *(Alarm.CURRENT, Alarm.ANGLE, Alarm.OVERLOAD),
+)
+_ACCELERATION_RAD_S2 = 100 * STEP_RAD
+_CURRENT_A = 0.0065
+_SIGN_BIT, _LOAD_SIGN_BIT = 15, 10
+# Position, speed, load, voltage, temperature; three bytes of flags and two unused; current.
+_FEEDBACK = Struct("<HHHBB5xH")
+# Acceleration, position, time, speed.
+_GOAL = Struct("<BHHH")
+
+
+def _register(
+    address: int,
+    name: str,
+    factory: int = 0,
+    unit: str = "",
+    scale: float = 1.0,
+    *,
+    size: int = 1,
+    access: Access = "saved",
+    sign_bit: int | None = None,
+) -> Register:
+    return Register(
+        name=name,
+        address=address,
+        size=size,
+        access=access,
+        factory=factory,
+        unit=unit,
+        scale=scale,
+        sign_bit=sign_bit,
+    )
+
+
+_STS_REGISTERS = by_name(
+    [
+        _register(0, "firmware_major", 3, access="read"),
+        _register(1, "firmware_minor", 10, access="read"),
+        _register(3, "model_number", 777, size=2, access="read"),
+        _register(5, "id", 1),
+        _register(6, "baud_rate"),
+        _register(7, "return_delay", 0, "s", 2e-6),
+        _register(8, "response_level", 1),
+        _register(9, "angle_min", 0, "rad", STEP_RAD, size=2),
+        _register(11, "angle_max", 4095, "rad", STEP_RAD, size=2),
+        _register(13, "temperature_max", 70, "°C"),
+        _register(14, "voltage_max", 80, "V", 0.1),
+        _register(15, "voltage_min", 40, "V", 0.1),
+        _register(16, "torque_max", 1000, "", 0.001, size=2),
+        _register(18, "phase", 12),
+        _register(19, "unloading_condition", 44),
+        _register(20, "led_alarm", 47),
+        _register(21, "position_p", 32),
+        _register(22, "position_d", 32),
+        _register(23, "position_i", 0),
+        _register(24, "starting_torque", 16, "", 0.001, size=2),
+        _register(26, "dead_zone_clockwise", 1, "rad", STEP_RAD),
+        _register(27, "dead_zone_counterclockwise", 1, "rad", STEP_RAD),
+        _register(28, "protection_current", 500, "A", _CURRENT_A, size=2),
+        _register(30, "angular_resolution", 1),
+        _register(31, "offset", 0, "rad", STEP_RAD, size=2, sign_bit=11),
+        _register(33, "mode", 0),
+        _register(34, "overload_torque", 20, "", 0.01),
+        _register(35, "overload_time", 200, "s", 0.01),
+        _register(36, "overload_threshold", 80, "", 0.01),
+        _register(37, "speed_p", 10),
+        _register(38, "overcurrent_time", 200, "s", 0.01),
+        _register(39, "speed_i", 10),
+        _register(40, "torque_enable", access="live"),
+        _register(41, "acceleration", 0, "rad/s²", _ACCELERATION_RAD_S2, access="live"),
+        _register(
+            42, "goal_position", 0, "rad", STEP_RAD, size=2, access="live", sign_bit=_SIGN_BIT
+        ),
+        _register(44, "goal_time", 0, "s", 0.001, size=2, access="live"),
+        _register(
+            46, "goal_speed", 0, "rad/s", STEP_RAD, size=2, access="live", sign_bit=_SIGN_BIT
+        ),
+        _register(48, "torque_limit", 1000, "", 0.001, size=2, access="live"),
+        _register(55, "lock", 1, access="live"),
+        _register(
+            56, "present_position", 0, "rad", STEP_RAD, size=2, access="read", sign_bit=_SIGN_BIT
+        ),
+        _register(
+            58, "present_speed", 0, "rad/s", STEP_RAD, size=2, access="read", sign_bit=_SIGN_BIT
+        ),
+        _register(60, "present_load", 0, "", 0.001, size=2, access="read", sign_bit=_LOAD_SIGN_BIT),
+        _register(62, "present_voltage", 74, "V", 0.1, access="read"),
+        _register(63, "present_temperature", 30, "°C", access="read"),
+        _register(64, "registered_write", access="read"),
+        _register(65, "status", access="read"),
+        _register(66, "moving", access="read"),
+        _register(
+            69, "present_current", 0, "A", _CURRENT_A, size=2, access="read", sign_bit=_SIGN_BIT
+        ),
+    ]
+)
+
+
+class FeetechModel(ServoModel):
+    """A servo of the STS series in position mode.
+
+    Both the load and the current are measured. EEPROM takes writes for good while `lock` is 0.
+    """
+
+    protocol = FEETECH
+    feedback_address = 56
+    feedback_size = _FEEDBACK.size
+    goal_address = 41
+    lead_bytes = 16
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.registers = _STS_REGISTERS
+
+    def feedback(self, data: bytes) -> Feedback:
+        """What the 15 bytes from the present position to the present current say."""
+        position, speed, load, voltage, temperature, current = _FEEDBACK.unpack(data)
+        return Feedback(
+            from_sign_bit(position, _SIGN_BIT) * STEP_RAD,
+            from_sign_bit(speed, _SIGN_BIT) * STEP_RAD,
+            from_sign_bit(current, _SIGN_BIT) * _CURRENT_A,
+            from_sign_bit(load, _LOAD_SIGN_BIT) * 0.001,
+            voltage * 0.1,
+            float(temperature),
+        )
+
+    def goal(self, position_rad: float, speed_rad_s: float, acceleration_rad_s2: float) -> bytes:
+        """The 7 bytes from the acceleration to the speed.
+
+        Args:
+            position_rad: where the shaft is to go, 0 to one turn on the servo's own scale.
+            speed_rad_s: largest speed on the way, above 0.
+            acceleration_rad_s2: largest acceleration, above 0.
+
+        Raises:
+            ValueError: The position is out of the turn.
+        """
+        steps = round(position_rad / STEP_RAD)
+        if not 0 <= steps < STEPS_PER_TURN:
+            most = (STEPS_PER_TURN - 1) * STEP_RAD
+            raise ValueError(f"{position_rad:.4f} rad is outside 0 to {most:.4f} rad")
+        # The register would take 255 as well, but the manual ends at 254.
+        acceleration = min(bounded_count(self.registers["acceleration"], acceleration_rad_s2), 254)
+        speed = bounded_count(self.registers["goal_speed"], speed_rad_s)
+        return _GOAL.pack(acceleration, steps, 0, speed)
+
+    def alarms(self, status: int) -> Alarm:
+        """What the status byte of a reply says to be wrong."""
+        return alarms_of_bits(status, STATUS_BITS)
+
+
+def alarms_of_bits(status: int, meanings: tuple[Alarm, ...]) -> Alarm:
+    """The alarms whose bits are set, the lowest bit first; a bit without meaning is `UNKNOWN`.
+
+    >>> alarms_of_bits(0, STATUS_BITS), alarms_of_bits(0b100000, STATUS_BITS)
+    (<Alarm.NONE: 0>, <Alarm.OVERLOAD: 32>)
+    """
+    alarms = Alarm.NONE
+    for bit in range(8 if status else 0):
+        if status >> bit & 1:
+            alarms |= meanings[bit] if bit < len(meanings) else Alarm.UNKNOWN
+    return alarms
+
+
+STS3215 = FeetechModel("sts3215", 777)
