@@ -97,13 +97,15 @@ class BusLine:
         """When the answers can be whole at the earliest, on the monotonic clock."""
         return self._idle_at_ns + self._whole_bytes * self._byte_ns
 
-    def sampled_at_ns(self, position: int) -> int:
-        """When the servo in that position of those asked measured what it answers.
+    def sampled_at_ns(self) -> dict[int, int]:
+        """When each servo that was asked measured what it answers, by its id.
 
         It is when the request had reached all of them and those before it had answered, without
         any delay of the adapter: never later than it really was.
         """
-        return self._idle_at_ns + position * self.reply_bytes(self._size) * self._byte_ns
+        each_ns = self.reply_bytes(self._size) * self._byte_ns
+        first_ns = self._idle_at_ns
+        return {key: first_ns + place * each_ns for place, key in enumerate(self._asked)}
 
     def receive(self) -> bool:
         """Take what has come; whether all who were asked have answered.

@@ -1,7 +1,10 @@
 """Servos on one bus, read and moved together in every cycle.
 
 A servo that stays silent costs its own sample and no other's, and no reply counts for a request
-that it does not answer. No library that was found does both: see `docs/guides/servo_buses.md`.
+that it does not answer. Hence no library stands below: with rustypot 1.13.1, on six emulated
+servos, a dead servo failed 20 of 20 sync reads of all (asked one by one after each, a cycle took
+89 ms at a timeout of 60 ms), replies that came late as a whole were taken for the next ones (6 of
+6 samples old), and 54 of 120 samples were an adapter's echo.
 """
 
 from __future__ import annotations
@@ -104,7 +107,6 @@ class ServoBus:
         self.line = BusLine(port, self._model.protocol)
         self._states = {motor.name: MotorState() for motor in motors}
         self._cycle = 0
-        self._asked: dict[int, int] = {}
         self._lead = 0
 
     @property
@@ -147,7 +149,6 @@ class ServoBus:
     def start_cycle(self) -> bool:
         """Ask the servos for all that they measure; false where the port is gone."""
         self._cycle += 1
-        self._asked = {}
         if self.lost_port is not None:
             return False
         asked = [motor.id for motor in self.motors.values() if self._is_due(motor.name)]
@@ -159,7 +160,6 @@ class ServoBus:
         except RobotConnectionError as error:
             self.lost_port = error
             return False
-        self._asked = {servo_id: position for position, servo_id in enumerate(asked)}
         return True
 
     def _is_due(self, name: str) -> bool:
@@ -171,20 +171,24 @@ class ServoBus:
         if isinstance(answers, RobotConnectionError):
             self.lost_port = answers
             answers = {}
+        # A port that is gone asks nobody, so that nobody fails to answer.
+        stamps_ns = self.line.sampled_at_ns() if self.lost_port is None else {}
         self._states = {
-            name: self._next_state(motor, answers.get(motor.id))
+            name: self._next_state(motor, answers.get(motor.id), stamps_ns)
             for name, motor in self.motors.items()
         }
 
-    def _next_state(self, motor: BusMotor, answer: Packet | None) -> MotorState:
+    def _next_state(
+        self, motor: BusMotor, answer: Packet | None, stamps_ns: Mapping[int, int]
+    ) -> MotorState:
         old = self._states[motor.name]
         late = self.line.late_count.get(motor.id, 0)
         if answer is None:
-            lost = old.lost + (motor.id in self._asked)
+            lost = old.lost + (motor.id in stamps_ns)
             return old._replace(missed=old.missed + 1, lost=lost, late=late)
         return MotorState(
             motor.model.feedback(answer.data[self._lead :]),
-            self.line.sampled_at_ns(self._asked[motor.id]),
+            stamps_ns[motor.id],
             motor.model.alarms(answer.code),
             0,
             old.lost,

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from struct import Struct
 
-from robot_learning.servos.models.register import Access, Register, by_name, from_sign_bit
-from robot_learning.servos.models.servo_model import Alarm, Feedback, ServoModel, bounded_count
+from robot_learning.servos.models.register import Access, Register, by_name
+from robot_learning.servos.models.servo_model import (
+    NO_ALARM,
+    Alarm,
+    Feedback,
+    ServoModel,
+    bounded_count,
+)
 from robot_learning.servos.wire.feetech import FEETECH
 
 STEPS_PER_TURN = 4096
@@ -20,6 +27,7 @@ STATUS_BITS = (
 _ACCELERATION_RAD_S2 = 100 * STEP_RAD
 _CURRENT_A = 0.0065
 _SIGN_BIT, _LOAD_SIGN_BIT = 15, 10
+_SIGN, _LOAD_SIGN = 1 << _SIGN_BIT, 1 << _LOAD_SIGN_BIT
 # Position, speed, load, voltage, temperature; three bytes of flags and two unused; current.
 _FEEDBACK = Struct("<HHHBB5xH")
 # Acceleration, position, time, speed.
@@ -133,11 +141,12 @@ class FeetechModel(ServoModel):
     def feedback(self, data: bytes) -> Feedback:
         """What the 15 bytes from the present position to the present current say."""
         position, speed, load, voltage, temperature, current = _FEEDBACK.unpack(data)
+        # A magnitude with a sign bit, written out: this runs for every servo in every cycle.
         return Feedback(
-            from_sign_bit(position, _SIGN_BIT) * STEP_RAD,
-            from_sign_bit(speed, _SIGN_BIT) * STEP_RAD,
-            from_sign_bit(current, _SIGN_BIT) * _CURRENT_A,
-            from_sign_bit(load, _LOAD_SIGN_BIT) * 0.001,
+            (position if position < _SIGN else _SIGN - position) * STEP_RAD,
+            (speed if speed < _SIGN else _SIGN - speed) * STEP_RAD,
+            (current if current < _SIGN else _SIGN - current) * _CURRENT_A,
+            (load if load < _LOAD_SIGN else _LOAD_SIGN - load) * 0.001,
             voltage * 0.1,
             float(temperature),
         )
@@ -157,14 +166,20 @@ class FeetechModel(ServoModel):
         if not 0 <= steps < STEPS_PER_TURN:
             most = (STEPS_PER_TURN - 1) * STEP_RAD
             raise ValueError(f"{position_rad:.4f} rad is outside 0 to {most:.4f} rad")
-        # The register would take 255 as well, but the manual ends at 254.
-        acceleration = min(bounded_count(self.registers["acceleration"], acceleration_rad_s2), 254)
-        speed = bounded_count(self.registers["goal_speed"], speed_rad_s)
+        acceleration, speed = _bounds(acceleration_rad_s2, speed_rad_s)
         return _GOAL.pack(acceleration, steps, 0, speed)
 
     def alarms(self, status: int) -> Alarm:
         """What the status byte of a reply says to be wrong."""
-        return alarms_of_bits(status, STATUS_BITS)
+        return alarms_of_bits(status, STATUS_BITS) if status else NO_ALARM
+
+
+@lru_cache
+def _bounds(acceleration_rad_s2: float, speed_rad_s: float) -> tuple[int, int]:
+    """The counts of both bounds; a motor has the same ones in every cycle."""
+    # The register would take 255 as well, but the manual ends at 254.
+    acceleration = min(bounded_count(_STS_REGISTERS["acceleration"], acceleration_rad_s2), 254)
+    return acceleration, bounded_count(_STS_REGISTERS["goal_speed"], speed_rad_s)
 
 
 def alarms_of_bits(status: int, meanings: tuple[Alarm, ...]) -> Alarm:
@@ -174,7 +189,7 @@ def alarms_of_bits(status: int, meanings: tuple[Alarm, ...]) -> Alarm:
     (<Alarm.NONE: 0>, <Alarm.OVERLOAD: 32>)
     """
     alarms = Alarm.NONE
-    for bit in range(8 if status else 0):
+    for bit in range(8):
         if status >> bit & 1:
             alarms |= meanings[bit] if bit < len(meanings) else Alarm.UNKNOWN
     return alarms

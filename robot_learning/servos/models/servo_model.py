@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Flag, auto
+from typing import NamedTuple
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.servos.models.register import Register
@@ -26,8 +26,11 @@ class Alarm(Flag):
     UNKNOWN = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
+NO_ALARM = Alarm.NONE
+"""The same, at hand: looking it up in the class takes longer than the rest of a healthy reply."""
+
+
+class Feedback(NamedTuple):
     """What a servo measures.
 
     Attributes:

@@ -89,10 +89,11 @@ class SerialPort:
         fcntl.ioctl(fd, termios.TIOCEXCL)
 
     def close(self) -> None:
-        """Give the port back; twice is allowed."""
+        """Give the port back when all has been sent; twice is allowed."""
         if self._fd >= 0:
             # The port may be gone, and with it what is to be undone.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, termios.error):
+                termios.tcdrain(self._fd)
                 fcntl.ioctl(self._fd, termios.TIOCNXCL)
             os.close(self._fd)
             self._fd = -1
@@ -193,7 +194,7 @@ def _make_raw(fd: int, speed: int) -> None:
     settings[:6] = [0, 0, control, 0, speed, speed]
     settings[6][termios.VMIN], settings[6][termios.VTIME] = 1, 0
     termios.tcsetattr(fd, termios.TCSANOW, settings)
-    termios.tcflush(fd, termios.TCIOFLUSH)
+    termios.tcflush(fd, termios.TCIFLUSH)
 
 
 def _make_fast(fd: int) -> None:
