@@ -69,8 +69,8 @@ ONNX = ["onnxruntime>=1.18", "onnxscript>=0.3"]
 # Policies, their training and serving.
 LEARNING = ["torch>=2.5", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
 # colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
-# imageio: gymnasium's own MuJoCo environments import it. rustypot and the vendor's SDK
-# (feetech-servo-sdk) are independent witnesses of the emulated servos.
+# imageio: gymnasium's own MuJoCo environments import it. rustypot and the vendors' SDKs
+# are independent witnesses of the emulated servos.
 TEST = [
     "pytest>=7",
     "pytest-timeout>=2",
@@ -81,6 +81,7 @@ TEST = [
     "choix>=0.4.1",
     "rustypot>=1.13.1",
     "feetech-servo-sdk>=1.0.0",
+    "dynamixel-sdk>=4.1.0",
 ]
 # What builds the pages in docs/.
 DOCS = ["sphinx>=8.1", "myst-parser>=4", "furo>=2025.7.19"]

@@ -179,8 +179,8 @@ class BusLine:
             found.update({key: packet.data for key, packet in self.answers(timeout_s).items()})
         return found
 
-    def write_one(self, servo_id: int, address: int, data: bytes, timeout_s: float) -> bool:
-        """Write bytes into a servo's memory; whether it has said that it took them.
+    def write_one(self, servo_id: int, address: int, data: bytes, timeout_s: float) -> int | None:
+        """Write bytes into a servo's memory; the error field of its answer, None without one.
 
         Args:
             servo_id: servo to write to.
@@ -194,9 +194,9 @@ class BusLine:
         for _ in range(ATTEMPTS):
             self._wait_for_late(0)
             self.ask([servo_id], 0, self.protocol.write(servo_id, address, data))
-            if self.answers(timeout_s):
-                return True
-        return False
+            if answer := self.answers(timeout_s).get(servo_id):
+                return answer.code
+        return None
 
     def _wait_for_late(self, size: int) -> None:
         """Wait until no outstanding reply can be taken for an answer of that size."""

@@ -186,14 +186,48 @@ class ServoBus:
         if answer is None:
             lost = old.lost + (motor.id in stamps_ns)
             return old._replace(missed=old.missed + 1, lost=lost, late=late)
+        alarms = motor.model.alarms(answer.code)
+        if alarms and motor.model.alarm_register is not None:
+            # What it has told already, until it tells otherwise.
+            alarms = old.alarms or alarms
         return MotorState(
             motor.model.feedback(answer.data[self._lead :]),
             stamps_ns[motor.id],
-            motor.model.alarms(answer.code),
+            alarms,
             0,
             old.lost,
             late,
         )
+
+    def ask_what_is_wrong(self, timeout_s: float = TIMEOUT_S) -> None:
+        """Have the servos say what is wrong that have said only that something is.
+
+        Args:
+            timeout_s: seconds for the one attempt; who does not answer is asked in the next cycle.
+        """
+        register, now_ns = self._model.alarm_register, time.monotonic_ns()
+        again = self._cycle % RETRY_CYCLES == 0
+        unclear = {
+            self.motors[name].id: name
+            for name, state in self._states.items()
+            if state.alarms and (again or Alarm.UNKNOWN in state.alarms)
+        }
+        if register is None or not unclear or self.lost_port is not None:
+            return
+        place = self._model.register(register)
+        # A cycle does not wait for late replies; the next one asks.
+        if self.line.late.free_at_ns(place.size, now_ns) > now_ns:
+            return
+        try:
+            self.line.ask_each(list(unclear), place.address, place.size)
+            answers = self.line.answers(timeout_s)
+        except RobotConnectionError as error:
+            self.lost_port = error
+            return
+        for servo_id, answer in answers.items():
+            told = self._model.alarms_told(place.decode(answer.data))
+            name = unclear[servo_id]
+            self._states[name] = self._states[name]._replace(alarms=told or Alarm.UNKNOWN)
 
     def write_goals(self, positions_rad: Mapping[str, float]) -> None:
         """Send goals, each with its motor's bounds of speed and acceleration, in one packet.
@@ -310,7 +344,7 @@ class ServoBus:
             timeout_s: seconds for each of three attempts.
 
         Raises:
-            CommandError: The count does not fit the register; nothing was sent.
+            CommandError: The count does not fit the register, or the servo refuses it.
             ConfigurationError: The model has no such register.
             RobotConnectionError: The servo does not say that it took it, or the port is gone.
         """
@@ -319,8 +353,11 @@ class ServoBus:
             data = place.encode(count)
         except ValueError as error:
             raise CommandError(f"{name}: {error}") from error
-        if not self.line.write_one(motor.id, place.address, data, timeout_s):
+        answer = self.line.write_one(motor.id, place.address, data, timeout_s)
+        if answer is None:
             raise self._silence([name])
+        if refusal := self._model.refusal(answer):
+            raise CommandError(f"{name}: {register} does not become {count}: {refusal}")
 
     def _motor(self, name: str) -> BusMotor:
         try:
@@ -353,6 +390,7 @@ def read_buses(
     by_bus = dict(zip(asked, answers, strict=True))
     for bus in buses:
         bus.end_cycle(by_bus.get(bus, {}))
+        bus.ask_what_is_wrong(timeout_s)
     return [bus.states for bus in buses]
 
 

@@ -13,7 +13,7 @@ from robot_learning.servos.models.servo_model import Alarm
 from robot_learning.servos.servo_bus import BusMotor, ServoBus
 from robot_learning.servos.settings import change_setting
 
-TIMEOUT_S = 0.15
+TIMEOUT_S = 0.5
 
 
 def test_a_cycle_reads_all_that_is_measured_in_si_units(

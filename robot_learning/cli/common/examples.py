@@ -16,6 +16,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "profile urdf": ("profile urdf desk_arm",),
     "emulate": (
         "emulate --servos sts3215:6",
+        "emulate --servos xl430-w250:2 xl330-m288:4",
         "emulate --servos sts3215:6 --port /tmp/arm --fault late:3@2x4 --fault unplug@5",
     ),
     "up": ("up sim --robot bench_arm --task push",),

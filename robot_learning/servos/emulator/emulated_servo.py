@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from robot_learning.servos.emulator.shafts import Drive, Shaft
 from robot_learning.servos.models.servo_model import ServoModel
@@ -77,29 +78,29 @@ class EmulatedServo(ABC):
         Returns:
             The error that the reply tells of; 0 where there is none.
         """
-        touched = [
-            each
-            for each in self.model.registers.values()
-            if each.access != "read" and address < each.end and each.address < address + len(data)
-        ]
-        names = [each.name for each in touched]
-        if error := self.refusal(names):
+        counts = self._counts_after(address, data)
+        if error := self.refusal(counts):
             return error
         kept = self.keeps_writes()
-        for register in touched:
-            part = self.memory[register.address : register.end]
-            for offset in range(register.size):
-                place = register.address + offset - address
-                if 0 <= place < len(data):
-                    part[offset] = data[place]
-            self.memory[register.address : register.end] = part
-            if register.access == "saved" and kept:
-                self._saved[register.name] = self.count(register.name)
+        for name, count in counts.items():
+            self.set_count(name, count)
+            if kept and self.model.registers[name].access == "saved":
+                self._saved[name] = count
                 self.eeprom_writes += 1
-        if "torque_enable" in names:
-            self.torque_writes.append(self.count("torque_enable"))
-        self.after_write(names)
+        if "torque_enable" in counts:
+            self.torque_writes.append(counts["torque_enable"])
+        self.after_write(counts)
         return 0
+
+    def _counts_after(self, address: int, data: bytes) -> dict[str, int]:
+        """What the registers that can be written would hold after a write."""
+        memory = bytearray(self.memory)
+        memory[address : address + len(data)] = data
+        return {
+            each.name: each.decode(bytes(memory[each.address : each.end]))
+            for each in self.model.registers.values()
+            if each.access != "read" and address < each.end and each.address < address + len(data)
+        }
 
     def register_write(self, address: int, data: bytes) -> None:
         """Keep a write until `act`."""
@@ -112,16 +113,24 @@ class EmulatedServo(ABC):
             self._registered = None
 
     @abstractmethod
-    def refusal(self, names: list[str]) -> int:
-        """The error with which a write to these registers is refused; 0 where it is obeyed."""
+    def refusal(self, counts: Mapping[str, int]) -> int:
+        """The error with which a write is refused; 0 where it is obeyed.
+
+        Args:
+            counts: what it would make of the registers, by their names.
+        """
 
     @abstractmethod
     def keeps_writes(self) -> bool:
         """Whether what is written to EEPROM now is kept without power."""
 
     @abstractmethod
-    def after_write(self, names: list[str]) -> None:
-        """Do what writing these registers brings about."""
+    def after_write(self, counts: Mapping[str, int]) -> None:
+        """Do what writing these counts into the registers brings about."""
+
+    @abstractmethod
+    def pass_time(self, step_s: float) -> None:
+        """Let time pass in which no packet came."""
 
     @abstractmethod
     def status(self) -> int:

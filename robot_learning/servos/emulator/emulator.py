@@ -1,7 +1,7 @@
 """Servos on a pseudo-terminal: any program that drives real ones can be pointed at it.
 
 The speed of a pseudo-terminal is void, so that replies are held back for the time that their bytes
-and those of the request would take on the wire, and for that of the adapter.
+and those of the request would take on the wire, for the servos' return delay, and for the adapter.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class ServoEmulator:
         servos: servos by the id that they had at the start.
         shafts: what they turn.
         request_count: number of packets that were understood.
+        heard_bytes: number of bytes that were taken in.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class ServoEmulator:
         self.servos = {key: self._family.servo(model, key) for key, model in models.items()}
         self.shafts: Shafts = shafts or FreeShafts(models)
         self.request_count = 0
+        self.heard_bytes = 0
         self._baud_rate = baud_rate
         self._adapter_s = adapter_s
         self._check(faults)
@@ -135,6 +137,11 @@ class ServoEmulator:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether replies are still to be sent."""
+        return bool(self._due)
+
     def inject(self, *faults: Fault) -> None:
         """Have faults, each from its time after the emulator's start on, or at once.
 
@@ -192,14 +199,17 @@ class ServoEmulator:
         for request in found.packets:
             self.request_count += 1
             self._answer(request)
+        self.heard_bytes += len(data)
 
     def _answer(self, request: Packet) -> None:
         held, self._held = self._held, []
         listening = {servo.id: servo for key, servo in self.servos.items() if key not in self._dead}
-        replies = [self._spoilt(each) for each in self._family.replies(request, listening)]
-        frames = b"".join(reply.frame for reply in [*held, *replies] if reply is not None)
+        replies = self._family.replies(request, listening)
+        spoilt = [self._spoilt(each) for each in replies]
+        frames = b"".join(reply.frame for reply in [*held, *spoilt] if reply is not None)
         if frames:
-            self._line_free_ns += self._wire_ns(len(frames))
+            delay_s = sum(listening[each.servo_id].value("return_delay") for each in replies)
+            self._line_free_ns += self._wire_ns(len(frames)) + seconds_to_ns(delay_s)
             self._due.append((self._line_free_ns + seconds_to_ns(self._adapter_s), frames))
 
     def _spoilt(self, reply: Reply) -> Reply | None:
@@ -267,17 +277,19 @@ class ServoEmulator:
             key: Drive(None) if key in self._dead else servo.drive()
             for key, servo in self.servos.items()
         }
-        shafts = self.shafts.advance(drives, (now_ns - self._moved_ns) / NS_PER_S)
+        step_s = (now_ns - self._moved_ns) / NS_PER_S
+        shafts = self.shafts.advance(drives, step_s)
         self._moved_ns = now_ns
         for key, servo in self.servos.items():
             servo.sense(shafts[key])
+            servo.pass_time(step_s)
 
     def _send_due(self) -> None:
         now_ns = time.monotonic_ns()
         while self._due and self._due[0][0] <= now_ns:
-            _, data = self._due.pop(0)
             with contextlib.suppress(OSError):
-                os.write(self._master, data)
+                os.write(self._master, self._due[0][1])
+            del self._due[0]
 
     def _plug_in(self) -> None:
         if self._master >= 0:

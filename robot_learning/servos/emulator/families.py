@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from robot_learning.servos.emulator.dynamixel_servo import DynamixelFamily
 from robot_learning.servos.emulator.emulated_servo import EmulatedServo
 from robot_learning.servos.emulator.feetech_servo import FeetechFamily
 from robot_learning.servos.emulator.reply import Reply
@@ -28,4 +29,7 @@ class ServoFamily(Protocol):
         ...
 
 
-FAMILIES: Mapping[str, ServoFamily] = {"feetech": FeetechFamily()}
+FAMILIES: Mapping[str, ServoFamily] = {
+    "feetech": FeetechFamily(),
+    "dynamixel": DynamixelFamily(),
+}

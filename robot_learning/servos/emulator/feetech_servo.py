@@ -45,7 +45,7 @@ class FeetechServo(EmulatedServo):
         self._overloaded = False
         self.set_count("torque_limit", self.count("torque_max"))
 
-    def refusal(self, names: list[str]) -> int:
+    def refusal(self, counts: Mapping[str, int]) -> int:
         """No write is refused: a locked memory takes it, and loses it with the power."""
         return 0
 
@@ -53,10 +53,10 @@ class FeetechServo(EmulatedServo):
         """Whether the memory is unlocked."""
         return self.count("lock") == 0
 
-    def after_write(self, names: list[str]) -> None:
+    def after_write(self, counts: Mapping[str, int]) -> None:
         """Set the middle where it was asked for, and forget an overload with the torque."""
-        if "torque_enable" in names:
-            if self.count("torque_enable") == _SET_MIDDLE:
+        if "torque_enable" in counts:
+            if counts["torque_enable"] == _SET_MIDDLE:
                 self.set_count("torque_enable", 0)
                 ahead = (round(self._actual_rad / STEP_RAD) - _MIDDLE) % STEPS_PER_TURN
                 offset = ahead if ahead < _MIDDLE else ahead - STEPS_PER_TURN
@@ -65,6 +65,9 @@ class FeetechServo(EmulatedServo):
             if self.count("torque_enable") == 0:
                 self._overloaded = False
         self.set_count("status", self.status())
+
+    def pass_time(self, step_s: float) -> None:
+        """Nothing: such a servo has no watchdog."""
 
     def status(self) -> int:
         """The alarms of this moment: supply, temperature, overload."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
@@ -55,10 +56,13 @@ class FreeShafts:
 
     def __init__(self, servo_ids: Iterable[int], start_rad: float = math.pi) -> None:
         self._shafts = {servo_id: Shaft(start_rad) for servo_id in servo_ids}
+        # They are placed by another thread than that which lets time pass.
+        self._guard = threading.Lock()
 
     def place(self, servo_id: int, position_rad: float) -> None:
         """Put a shaft somewhere, as a hand does."""
-        self._shafts[servo_id] = Shaft(position_rad)
+        with self._guard:
+            self._shafts[servo_id] = Shaft(position_rad)
 
     def advance(self, drives: Mapping[int, Drive], step_s: float) -> Mapping[int, Shaft]:
         """Let that much time pass.
@@ -67,9 +71,10 @@ class FreeShafts:
             drives: what each servo does, by its id.
             step_s: seconds since the last call, 0 or more.
         """
-        for servo_id, drive in drives.items():
-            self._shafts[servo_id] = _moved(self._shafts[servo_id], drive, step_s)
-        return self._shafts
+        with self._guard:
+            for servo_id, drive in drives.items():
+                self._shafts[servo_id] = _moved(self._shafts[servo_id], drive, step_s)
+            return dict(self._shafts)
 
 
 def _moved(shaft: Shaft, drive: Drive, step_s: float) -> Shaft:

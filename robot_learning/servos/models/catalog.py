@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
+from robot_learning.servos.models.dynamixel import X_SERIES
 from robot_learning.servos.models.feetech import STS3215
 from robot_learning.servos.models.servo_model import ServoModel
 
-MODELS: Mapping[str, ServoModel] = {model.name: model for model in (STS3215,)}
+MODELS: Mapping[str, ServoModel] = {model.name: model for model in (STS3215, *X_SERIES)}
 
 
 def servo_model(name: str) -> ServoModel:

@@ -6,12 +6,13 @@ import math
 from functools import lru_cache
 from struct import Struct
 
-from robot_learning.servos.models.register import Access, Register, by_name
+from robot_learning.servos.models.register import Register, by_name
 from robot_learning.servos.models.servo_model import (
     NO_ALARM,
     Alarm,
     Feedback,
     ServoModel,
+    alarms_of_bits,
     bounded_count,
 )
 from robot_learning.servos.wire.feetech import FEETECH
@@ -34,87 +35,62 @@ _FEEDBACK = Struct("<HHHBB5xH")
 _GOAL = Struct("<BHHH")
 
 
-def _register(
-    address: int,
-    name: str,
-    factory: int = 0,
-    unit: str = "",
-    scale: float = 1.0,
-    *,
-    size: int = 1,
-    access: Access = "saved",
-    sign_bit: int | None = None,
-) -> Register:
-    return Register(
-        name=name,
-        address=address,
-        size=size,
-        access=access,
-        factory=factory,
-        unit=unit,
-        scale=scale,
-        sign_bit=sign_bit,
-    )
-
-
 _STS_REGISTERS = by_name(
     [
-        _register(0, "firmware_major", 3, access="read"),
-        _register(1, "firmware_minor", 10, access="read"),
-        _register(3, "model_number", 777, size=2, access="read"),
-        _register(5, "id", 1),
-        _register(6, "baud_rate"),
-        _register(7, "return_delay", 0, "s", 2e-6),
-        _register(8, "response_level", 1),
-        _register(9, "angle_min", 0, "rad", STEP_RAD, size=2),
-        _register(11, "angle_max", 4095, "rad", STEP_RAD, size=2),
-        _register(13, "temperature_max", 70, "°C"),
-        _register(14, "voltage_max", 80, "V", 0.1),
-        _register(15, "voltage_min", 40, "V", 0.1),
-        _register(16, "torque_max", 1000, "", 0.001, size=2),
-        _register(18, "phase", 12),
-        _register(19, "unloading_condition", 44),
-        _register(20, "led_alarm", 47),
-        _register(21, "position_p", 32),
-        _register(22, "position_d", 32),
-        _register(23, "position_i", 0),
-        _register(24, "starting_torque", 16, "", 0.001, size=2),
-        _register(26, "dead_zone_clockwise", 1, "rad", STEP_RAD),
-        _register(27, "dead_zone_counterclockwise", 1, "rad", STEP_RAD),
-        _register(28, "protection_current", 500, "A", _CURRENT_A, size=2),
-        _register(30, "angular_resolution", 1),
-        _register(31, "offset", 0, "rad", STEP_RAD, size=2, sign_bit=11),
-        _register(33, "mode", 0),
-        _register(34, "overload_torque", 20, "", 0.01),
-        _register(35, "overload_time", 200, "s", 0.01),
-        _register(36, "overload_threshold", 80, "", 0.01),
-        _register(37, "speed_p", 10),
-        _register(38, "overcurrent_time", 200, "s", 0.01),
-        _register(39, "speed_i", 10),
-        _register(40, "torque_enable", access="live"),
-        _register(41, "acceleration", 0, "rad/s²", _ACCELERATION_RAD_S2, access="live"),
-        _register(
+        Register(0, "firmware_major", 3, access="read"),
+        Register(1, "firmware_minor", 10, access="read"),
+        Register(3, "model_number", 777, size=2, access="read"),
+        Register(5, "id", 1),
+        Register(6, "baud_rate"),
+        Register(7, "return_delay", 0, "s", 2e-6),
+        Register(8, "response_level", 1),
+        Register(9, "angle_min", 0, "rad", STEP_RAD, size=2),
+        Register(11, "angle_max", 4095, "rad", STEP_RAD, size=2),
+        Register(13, "temperature_max", 70, "°C"),
+        Register(14, "voltage_max", 80, "V", 0.1),
+        Register(15, "voltage_min", 40, "V", 0.1),
+        Register(16, "torque_max", 1000, "", 0.001, size=2),
+        Register(18, "phase", 12),
+        Register(19, "unloading_condition", 44),
+        Register(20, "led_alarm", 47),
+        Register(21, "position_p", 32),
+        Register(22, "position_d", 32),
+        Register(23, "position_i", 0),
+        Register(24, "starting_torque", 16, "", 0.001, size=2),
+        Register(26, "dead_zone_clockwise", 1, "rad", STEP_RAD),
+        Register(27, "dead_zone_counterclockwise", 1, "rad", STEP_RAD),
+        Register(28, "protection_current", 500, "A", _CURRENT_A, size=2),
+        Register(30, "angular_resolution", 1),
+        Register(31, "offset", 0, "rad", STEP_RAD, size=2, sign_bit=11),
+        Register(33, "mode", 0),
+        Register(34, "overload_torque", 20, "", 0.01),
+        Register(35, "overload_time", 200, "s", 0.01),
+        Register(36, "overload_threshold", 80, "", 0.01),
+        Register(37, "speed_p", 10),
+        Register(38, "overcurrent_time", 200, "s", 0.01),
+        Register(39, "speed_i", 10),
+        Register(40, "torque_enable", access="live"),
+        Register(41, "acceleration", 0, "rad/s²", _ACCELERATION_RAD_S2, access="live"),
+        Register(
             42, "goal_position", 0, "rad", STEP_RAD, size=2, access="live", sign_bit=_SIGN_BIT
         ),
-        _register(44, "goal_time", 0, "s", 0.001, size=2, access="live"),
-        _register(
-            46, "goal_speed", 0, "rad/s", STEP_RAD, size=2, access="live", sign_bit=_SIGN_BIT
-        ),
-        _register(48, "torque_limit", 1000, "", 0.001, size=2, access="live"),
-        _register(55, "lock", 1, access="live"),
-        _register(
+        Register(44, "goal_time", 0, "s", 0.001, size=2, access="live"),
+        Register(46, "goal_speed", 0, "rad/s", STEP_RAD, size=2, access="live", sign_bit=_SIGN_BIT),
+        Register(48, "torque_limit", 1000, "", 0.001, size=2, access="live"),
+        Register(55, "lock", 1, access="live"),
+        Register(
             56, "present_position", 0, "rad", STEP_RAD, size=2, access="read", sign_bit=_SIGN_BIT
         ),
-        _register(
+        Register(
             58, "present_speed", 0, "rad/s", STEP_RAD, size=2, access="read", sign_bit=_SIGN_BIT
         ),
-        _register(60, "present_load", 0, "", 0.001, size=2, access="read", sign_bit=_LOAD_SIGN_BIT),
-        _register(62, "present_voltage", 74, "V", 0.1, access="read"),
-        _register(63, "present_temperature", 30, "°C", access="read"),
-        _register(64, "registered_write", access="read"),
-        _register(65, "status", access="read"),
-        _register(66, "moving", access="read"),
-        _register(
+        Register(60, "present_load", 0, "", 0.001, size=2, access="read", sign_bit=_LOAD_SIGN_BIT),
+        Register(62, "present_voltage", 74, "V", 0.1, access="read"),
+        Register(63, "present_temperature", 30, "°C", access="read"),
+        Register(64, "registered_write", access="read"),
+        Register(65, "status", access="read"),
+        Register(66, "moving", access="read"),
+        Register(
             69, "present_current", 0, "A", _CURRENT_A, size=2, access="read", sign_bit=_SIGN_BIT
         ),
     ]
@@ -173,6 +149,14 @@ class FeetechModel(ServoModel):
         """What the status byte of a reply says to be wrong."""
         return alarms_of_bits(status, STATUS_BITS) if status else NO_ALARM
 
+    def alarms_told(self, count: int) -> Alarm:
+        """The same of the register `status`."""
+        return self.alarms(count)
+
+    def refusal(self, status: int) -> str:
+        """Nothing: such a servo obeys, or is silent."""
+        return ""
+
 
 @lru_cache
 def _bounds(acceleration_rad_s2: float, speed_rad_s: float) -> tuple[int, int]:
@@ -180,19 +164,6 @@ def _bounds(acceleration_rad_s2: float, speed_rad_s: float) -> tuple[int, int]:
     # The register would take 255 as well, but the manual ends at 254.
     acceleration = min(bounded_count(_STS_REGISTERS["acceleration"], acceleration_rad_s2), 254)
     return acceleration, bounded_count(_STS_REGISTERS["goal_speed"], speed_rad_s)
-
-
-def alarms_of_bits(status: int, meanings: tuple[Alarm, ...]) -> Alarm:
-    """The alarms whose bits are set, the lowest bit first; a bit without meaning is `UNKNOWN`.
-
-    >>> alarms_of_bits(0, STATUS_BITS), alarms_of_bits(0b100000, STATUS_BITS)
-    (<Alarm.NONE: 0>, <Alarm.OVERLOAD: 32>)
-    """
-    alarms = Alarm.NONE
-    for bit in range(8):
-        if status >> bit & 1:
-            alarms |= meanings[bit] if bit < len(meanings) else Alarm.UNKNOWN
-    return alarms
 
 
 STS3215 = FeetechModel("sts3215", 777)

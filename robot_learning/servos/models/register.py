@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 Access = Literal["saved", "live", "read"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Register:
     """One value in a servo's memory.
 
     Attributes:
-        name: name of the value, the same in all models that have it.
         address: address of its first byte.
-        size: number of bytes, 1, 2 or 4, the lowest first.
-        access: `saved` in EEPROM, `live` in RAM, or only to `read`.
+        name: name of the value, the same in all models that have it.
         factory: count that a new servo has.
         unit: SI unit of the value; empty for choices, flags and plain numbers.
         scale: value of one count, in that unit.
+        size: number of bytes, 1, 2 or 4, the lowest first.
+        access: `saved` in EEPROM, `live` in RAM, or only to `read`.
         sign_bit: bit that makes a magnitude negative; None where negative counts are written
             as two's complement, or where there are none.
         signed: whether counts without a sign bit are two's complement.
     """
 
-    name: str
     address: int
-    size: int = 1
-    access: Access = "saved"
+    name: str
     factory: int = 0
     unit: str = ""
     scale: float = 1.0
+    _: KW_ONLY
+    size: int = 1
+    access: Access = "saved"
     sign_bit: int | None = None
     signed: bool = False
 

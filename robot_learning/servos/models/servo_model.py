@@ -62,6 +62,7 @@ class ServoModel(ABC):
         feedback_size: number of its bytes.
         goal_address: address of the block of a goal with its bounds.
         lead_bytes: number of bytes before the feedback that may be read with it.
+        alarm_register: register that tells what is wrong; None where every reply does.
     """
 
     name: str
@@ -72,6 +73,7 @@ class ServoModel(ABC):
     feedback_size: int
     goal_address: int
     lead_bytes: int
+    alarm_register: str | None = None
 
     @abstractmethod
     def feedback(self, data: bytes) -> Feedback:
@@ -92,7 +94,18 @@ class ServoModel(ABC):
 
     @abstractmethod
     def alarms(self, status: int) -> Alarm:
-        """What the error field of a reply says to be wrong."""
+        """What the error field of a reply says to be wrong with the servo.
+
+        `UNKNOWN` is something that only `alarm_register` tells, where there is one.
+        """
+
+    @abstractmethod
+    def alarms_told(self, count: int) -> Alarm:
+        """What the count of `alarm_register` says."""
+
+    @abstractmethod
+    def refusal(self, status: int) -> str:
+        """Why a write was not obeyed, by the error field of its reply; empty where it was."""
 
     def register(self, name: str) -> Register:
         """The register of that name.
@@ -110,3 +123,16 @@ class ServoModel(ABC):
 def bounded_count(register: Register, value: float) -> int:
     """The count of a bound: never 0, which servos take for no bound, and never too large."""
     return max(1, min(register.to_count(value), register.count_range[1]))
+
+
+def alarms_of_bits(status: int, meanings: tuple[Alarm, ...]) -> Alarm:
+    """The alarms whose bits are set, the lowest bit first; a bit without meaning is `UNKNOWN`.
+
+    >>> alarms_of_bits(0b01, (Alarm.VOLTAGE,)), alarms_of_bits(0b10, (Alarm.VOLTAGE,))
+    (<Alarm.VOLTAGE: 1>, <Alarm.UNKNOWN: 128>)
+    """
+    alarms = Alarm.NONE
+    for bit in range(8):
+        if status >> bit & 1:
+            alarms |= meanings[bit] if bit < len(meanings) else Alarm.UNKNOWN
+    return alarms
