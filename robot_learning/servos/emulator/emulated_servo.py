@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import lru_cache
 
 from robot_learning.servos.emulator.shafts import Drive, Shaft
+from robot_learning.servos.models.register import Register
 from robot_learning.servos.models.servo_model import ServoModel
 
 MEMORY_BYTES = 256
@@ -26,6 +28,8 @@ class EmulatedServo(ABC):
         self.memory = bytearray(MEMORY_BYTES)
         self.eeprom_writes = 0
         self.torque_writes: list[int] = []
+        # What the memory holds, decoded once for the many that ask.
+        self._counts: dict[str, int] = {}
         for register in model.registers.values():
             self.set_count(register.name, register.factory)
         self.set_count("id", servo_id)
@@ -38,21 +42,22 @@ class EmulatedServo(ABC):
     @property
     def id(self) -> int:
         """The id that it answers to."""
-        return self.count("id")
+        return self._counts["id"]
 
     def count(self, name: str) -> int:
         """The count in a register."""
-        register = self.model.registers[name]
-        return register.decode(bytes(self.memory[register.address : register.end]))
+        return self._counts[name]
 
     def value(self, name: str) -> float:
         """A register in its SI unit."""
-        return self.model.registers[name].to_value(self.count(name))
+        return self.model.registers[name].to_value(self._counts[name])
 
     def set_count(self, name: str, count: int) -> None:
         """Put a count into a register, whatever the servo itself would say to it."""
-        register = self.model.registers[name]
-        self.memory[register.address : register.end] = register.encode(count)
+        if self._counts.get(name) != count:
+            register = self.model.registers[name]
+            self.memory[register.address : register.end] = register.encode(count)
+            self._counts[name] = count
 
     def set_value(self, name: str, value: float) -> None:
         """Put a value in SI units into a register, as near as it can be written there."""
@@ -98,8 +103,7 @@ class EmulatedServo(ABC):
         memory[address : address + len(data)] = data
         return {
             each.name: each.decode(bytes(memory[each.address : each.end]))
-            for each in self.model.registers.values()
-            if each.access != "read" and address < each.end and each.address < address + len(data)
+            for each in _written(self.model, address, len(data))
         }
 
     def register_write(self, address: int, data: bytes) -> None:
@@ -147,3 +151,13 @@ class EmulatedServo(ABC):
     @abstractmethod
     def sense(self, shaft: Shaft) -> None:
         """Measure where its shaft is."""
+
+
+@lru_cache
+def _written(model: ServoModel, address: int, size: int) -> tuple[Register, ...]:
+    """The registers that a write of that many bytes there touches, of those that can be written."""
+    return tuple(
+        each
+        for each in model.registers.values()
+        if each.access != "read" and address < each.end and each.address < address + size
+    )

@@ -24,6 +24,9 @@ from robot_learning.servos.wire.feetech import (
 )
 from robot_learning.servos.wire.protocol import Packet, Scan
 
+_VOLTAGE, _TEMPERATURE, _OVERLOAD = (
+    1 << STATUS_BITS.index(alarm) for alarm in (Alarm.VOLTAGE, Alarm.TEMPERATURE, Alarm.OVERLOAD)
+)
 _MIDDLE = STEPS_PER_TURN // 2
 _SET_MIDDLE = 128
 """Written to `torque_enable`, it makes the present position the middle of the turn."""
@@ -72,14 +75,12 @@ class FeetechServo(EmulatedServo):
     def status(self) -> int:
         """The alarms of this moment: supply, temperature, overload."""
         volts = self.count("present_voltage")
-        alarms = Alarm.NONE
+        status = _OVERLOAD if self._overloaded else 0
         if not self.count("voltage_min") <= volts <= self.count("voltage_max"):
-            alarms |= Alarm.VOLTAGE
+            status |= _VOLTAGE
         if self.count("present_temperature") > self.count("temperature_max"):
-            alarms |= Alarm.TEMPERATURE
-        if self._overloaded:
-            alarms |= Alarm.OVERLOAD
-        return sum(1 << bit for bit, alarm in enumerate(STATUS_BITS) if alarm & alarms)
+            status |= _TEMPERATURE
+        return status
 
     def overload(self) -> None:
         """Meet a load that is too much for too long."""
@@ -87,8 +88,7 @@ class FeetechServo(EmulatedServo):
 
     def drive(self) -> Drive:
         """Go to the goal within the bounds of speed and acceleration, of which 0 is none."""
-        unloads = self.status() & self.count("unloading_condition")
-        hot = unloads >> STATUS_BITS.index(Alarm.TEMPERATURE) & 1
+        hot = self.status() & self.count("unloading_condition") & _TEMPERATURE
         if self.count("torque_enable") != 1 or hot:
             return Drive(None)
         low, high = self.value("angle_min"), self.value("angle_max")

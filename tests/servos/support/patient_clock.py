@@ -23,11 +23,11 @@ ROUNDS = 1000
 
 
 class PatientClock:
-    """Stands for `time` and `select` in the bus."""
+    """Stands for `time` and `select` in the bus: time passes only while nobody says anything."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._emulators: list[ServoEmulator] = []
-        self._ahead_ns = 0
+        self._now_ns = time.monotonic_ns()
         self._written = 0
         write = SerialPort.write
 
@@ -46,7 +46,7 @@ class PatientClock:
         self._emulators.append(emulator)
 
     def monotonic_ns(self) -> int:
-        return time.monotonic_ns() + self._ahead_ns
+        return self._now_ns
 
     def select(
         self, lines: Sequence[BusLine], _write: object, _errors: object, left_s: float
@@ -58,7 +58,7 @@ class PatientClock:
             if ready:
                 return ready, [], []
             if said_all:
-                self._ahead_ns += int(left_s * NS_PER_S) + 1
+                self._now_ns += int(left_s * NS_PER_S) + 1
                 return [], [], []
         raise TimeoutError("the emulator does not hear what is sent to it")
 
