@@ -69,7 +69,8 @@ ONNX = ["onnxruntime>=1.18", "onnxscript>=0.3"]
 # Policies, their training and serving.
 LEARNING = ["torch>=2.5", "safetensors>=0.4", "tensorboard>=2.14", *ONNX]
 # colcon looks for pytest in the extra of this name to decide how `colcon test` runs.
-# imageio: gymnasium's own MuJoCo environments import it.
+# imageio: gymnasium's own MuJoCo environments import it. rustypot and the vendors' SDKs
+# are independent witnesses of the emulated servos.
 TEST = [
     "pytest>=7",
     "pytest-timeout>=2",
@@ -78,6 +79,9 @@ TEST = [
     "stable-baselines3>=2.6",
     "imageio>=2.14.1",
     "choix>=0.4.1",
+    "rustypot>=1.13.1",
+    "feetech-servo-sdk>=1.0.0",
+    "dynamixel-sdk>=4.1.0",
 ]
 # What builds the pages in docs/.
 DOCS = ["sphinx>=8.1", "myst-parser>=4", "furo>=2025.7.19"]

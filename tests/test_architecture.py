@@ -19,7 +19,7 @@ PACKAGE = "robot_learning"
 # nobody imports them, not even each other.
 PARTS = (
     *("core", "messages", "headers", "nodes", "bringup", "control", "teleop", "episodes"),
-    *("policies", "sim"),
+    *("policies", "sim", "servos"),
     *("robots", "serving", "runtime", "relabeling", "learning", "ros", "cli"),
 )
 EVERYTHING = frozenset(PARTS) - {"ros", "cli"}
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "episodes": frozenset({"core", "messages"}),
     "policies": frozenset({"core", "headers"}),
     "sim": frozenset({"core"}),
+    "servos": frozenset({"core"}),
     "robots": frozenset({"core", "sim"}),
     "serving": frozenset({"core", "policies"}),
     "runtime": frozenset({"core", "control", "robots", "teleop", "episodes", "serving"}),
@@ -52,6 +53,7 @@ INNER: dict[str, tuple[str, ...]] = {
     "episodes": (
         *("format", "store", "recording", "dataset", "upkeep", "exports", "imports", "viewing"),
     ),
+    "servos": ("wire", "models", "emulator"),
     "learning": (
         *("algorithms", "training", "runs", "evaluation", "corrective", "preferences"),
         *("imitation", "reinforcement", "interactive"),

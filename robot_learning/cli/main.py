@@ -44,6 +44,10 @@ COMMANDS: Mapping[str, Command] = {
         "machine.profile_command",
         "check a robot profile, or print its URDF",
     ),
+    "emulate": Command(
+        "machine.emulate_command",
+        "emulate servos on a serial port, for programs that drive real ones",
+    ),
     "up": Command(
         "nodes.up_command",
         "start a group of ROS nodes, and stop them together",

@@ -14,6 +14,11 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "profile": ("profile check desk_arm",),
     "profile check": ("profile check desk_arm", "profile check my_arm/robot.yaml"),
     "profile urdf": ("profile urdf desk_arm",),
+    "emulate": (
+        "emulate --servos sts3215:6",
+        "emulate --servos xl430-w250:2 xl330-m288:4",
+        "emulate --servos sts3215:6 --port /tmp/arm --fault late:3@2x4 --fault unplug@5",
+    ),
     "up": ("up sim --robot bench_arm --task push",),
     "up sim": ("up sim --robot bench_arm --task push --headless false",),
     "up teleop": ("up teleop --device keyboard --task lift --headless false",),

@@ -1,0 +1,1 @@
+"""Models of servo: registers, units, and the blocks that a cycle reads and writes."""

@@ -1,0 +1,134 @@
+"""The bus: what it reads, what it sends, and in which order."""
+
+import math
+import time
+
+import pytest
+
+from robot_learning.core.errors import CommandError, ConfigurationError, RobotConnectionError
+from robot_learning.servos.emulator.emulator import ServoEmulator
+from robot_learning.servos.emulator.faults import Fault
+from robot_learning.servos.models.feetech import STEP_RAD
+from robot_learning.servos.models.servo_model import Alarm
+from robot_learning.servos.servo_bus import BusMotor, ServoBus
+from robot_learning.servos.settings import change_setting
+
+TIMEOUT_S = 0.5
+
+
+def test_a_cycle_reads_all_that_is_measured_in_si_units(
+    emulator: ServoEmulator, bus: ServoBus
+) -> None:
+    emulator.shafts.place(3, 1.25)
+    emulator.servos[3].set_count("present_voltage", 121)
+    before_ns = time.monotonic_ns()
+    states = bus.read(TIMEOUT_S)
+    assert list(states) == [f"joint{number}" for number in range(1, 7)]
+    state = states["joint3"]
+    assert state.feedback.position_rad == pytest.approx(1.25, abs=STEP_RAD)
+    assert state.feedback.voltage_v == pytest.approx(12.1)
+    assert state.feedback.temperature_c == 30.0
+    assert before_ns < state.stamp_ns < time.monotonic_ns()
+    assert state.alarms == Alarm.VOLTAGE and states["joint2"].alarms == Alarm.NONE
+    assert 0.0 < state.age_s(time.monotonic_ns()) < 1.0
+    stamps = [each.stamp_ns for each in states.values()]
+    assert stamps == sorted(stamps) and len(set(stamps)) == 6
+
+
+def test_reading_changes_nothing(emulator: ServoEmulator, bus: ServoBus) -> None:
+    before = {key: bytes(servo.memory) for key, servo in emulator.servos.items()}
+    for _ in range(3):
+        bus.read(TIMEOUT_S)
+    bus.read_counts("model_number")
+    assert {key: bytes(servo.memory) for key, servo in emulator.servos.items()} == before
+    assert [servo.torque_writes for servo in emulator.servos.values()] == [[]] * 6
+
+
+def test_goals_carry_their_bounds(emulator: ServoEmulator, bus: ServoBus) -> None:
+    bus.write_goals({"joint2": 2048 * STEP_RAD, "joint5": 1000 * STEP_RAD})
+    bus.read(TIMEOUT_S)
+    servo = emulator.servos[5]
+    assert servo.count("goal_position") == 1000
+    assert servo.value("goal_speed") == pytest.approx(2.0, abs=STEP_RAD)
+    assert servo.value("acceleration") == pytest.approx(10.0, rel=0.02)
+    assert emulator.servos[2].count("goal_position") == 2048
+    assert emulator.servos[1].count("goal_position") == 0
+
+
+@pytest.mark.parametrize(
+    ("goals", "text"),
+    [
+        ({"joint1": 1.0, "joint2": math.nan}, "joint2: the goal cannot be sent"),
+        ({"joint1": 1.0, "joint2": math.inf}, "joint2: the goal cannot be sent"),
+        ({"joint1": 1.0, "joint2": 6.3}, r"6.3000 rad is outside 0 to 6.2817 rad"),
+        ({"joint1": 1.0, "joint7": 1.0}, "unknown motor 'joint7'"),
+    ],
+)
+def test_a_wrong_goal_sends_none(
+    emulator: ServoEmulator, bus: ServoBus, goals: dict[str, float], text: str
+) -> None:
+    with pytest.raises(CommandError, match=text):
+        bus.write_goals(goals)
+    bus.read(TIMEOUT_S)
+    assert emulator.servos[1].count("goal_position") == 0
+
+
+def test_the_goal_is_written_before_the_torque(emulator: ServoEmulator, bus: ServoBus) -> None:
+    emulator.shafts.place(4, 2.0)
+    bus.hold(TIMEOUT_S)
+    bus.read(TIMEOUT_S)
+    assert [servo.count("torque_enable") for servo in emulator.servos.values()] == [1] * 6
+    assert bus.states["joint4"].feedback.position_rad == pytest.approx(2.0, abs=2 * STEP_RAD)
+    bus.release()
+    bus.read(TIMEOUT_S)
+    assert [servo.count("torque_enable") for servo in emulator.servos.values()] == [0] * 6
+
+
+def test_no_torque_while_one_servo_is_silent(emulator: ServoEmulator, bus: ServoBus) -> None:
+    emulator.inject(Fault("dead", 3))
+    with pytest.raises(RobotConnectionError, match=r"no answer from joint3 \(id 3\)"):
+        bus.hold(TIMEOUT_S)
+    assert [servo.torque_writes for servo in emulator.servos.values()] == [[]] * 6
+
+
+def test_settings_are_written_only_where_they_differ(
+    emulator: ServoEmulator, bus: ServoBus
+) -> None:
+    servo = emulator.servos[2]
+    assert not change_setting(bus, "joint2", "position_p", 32)
+    assert servo.eeprom_writes == 0
+    assert change_setting(bus, "joint2", "position_p", 16)
+    assert (servo.eeprom_writes, servo.count("lock")) == (1, 1)
+    servo.restart()
+    assert servo.count("position_p") == 16
+
+
+def test_the_memory_is_closed_again_where_writing_failed(
+    emulator: ServoEmulator, bus: ServoBus
+) -> None:
+    with pytest.raises(CommandError, match="position_p: 256 is outside 0 to 255"):
+        change_setting(bus, "joint2", "position_p", 256)
+    assert emulator.servos[2].count("lock") == 1
+
+
+def motor(**changes: object) -> BusMotor:
+    from robot_learning.servos.models.feetech import STS3215
+
+    settings = {"name": "a", "id": 1, "model": STS3215}
+    bounds = {"speed_max_rad_s": 1.0, "acceleration_max_rad_s2": 1.0}
+    return BusMotor(**{**settings, **bounds, **changes})
+
+
+@pytest.mark.parametrize(
+    ("motors", "text"),
+    [
+        ([], "needs a motor"),
+        ([motor(), motor(name="b")], "two motors on a bus have the id 1"),
+        ([motor(), motor(id=2)], "two motors on a bus have the name a"),
+    ],
+)
+def test_motors_that_cannot_be_told_apart_are_refused(
+    bus: ServoBus, motors: list[BusMotor], text: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        ServoBus(bus.port, motors)
