@@ -13,7 +13,7 @@ REPLAYED = ("applied", "actions", "requested", "human", "policy")
 EXPORTED = ("robomimic", "act", "lerobot")
 
 # The names in `episodes/imports/formats.py`, which is imported only when something is imported.
-IMPORTED = ("rosbag", "act", "robomimic")
+IMPORTED = ("rosbag", "act", "robomimic", "lerobot")
 
 
 def add_verbs(verbs: Subparsers) -> None:
@@ -114,13 +114,15 @@ def _add_export(verbs: Subparsers) -> None:
 def _add_imports(verbs: Subparsers) -> None:
     parser = verbs.add_parser(
         "import",
-        help="import a ROS bag, or files of ACT or robomimic",
-        description="Import a ROS 2 bag (MCAP or SQLite3), or HDF5 files of ACT or robomimic, into "
-        "a new or existing dataset. Every episode records where it came from.",
+        help="import a ROS bag, or files of ACT, robomimic or LeRobot",
+        description="Import a ROS 2 bag (MCAP or SQLite3), HDF5 files of ACT or robomimic, or a "
+        "folder of LeRobot (v2.0, v2.1, v3.0), into a new or existing dataset. Every episode "
+        "records where it came from.",
     )
     parser.add_argument(
         "source",
-        help="rosbag: folder or file; act: folder of episode_<i>.hdf5; robomimic: HDF5 file",
+        help="rosbag: folder or file; act: folder of episode_<i>.hdf5; robomimic: HDF5 file; "
+        "lerobot: folder with meta/info.json",
     )
     parser.add_argument("dataset", help="folder of the dataset")
     parser.add_argument("--format", required=True, choices=IMPORTED, help="format of the source")
@@ -135,8 +137,15 @@ def _add_imports(verbs: Subparsers) -> None:
         help="rows per second; required for act and robomimic, whose files do not state it "
         "(default for rosbag: 50)",
     )
-    files = parser.add_argument_group("act, robomimic")
+    files = parser.add_argument_group("act, robomimic, lerobot")
     files.add_argument("--jpeg", action="store_true", help="store uncompressed images as JPEG")
+    lerobot = parser.add_argument_group("lerobot")
+    lerobot.add_argument(
+        "--units",
+        choices=("stored", "degrees"),
+        help="units of the joints, which the format does not state; degrees are converted to "
+        "radians, except of grippers (default: stored, which leaves values as they are)",
+    )
     bag = parser.add_argument_group("rosbag")
     bag.add_argument(
         "--by",

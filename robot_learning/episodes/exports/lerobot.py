@@ -319,7 +319,20 @@ class _Export:
             {"episode": s.episode.name, "rows": [s.start, s.stop], "outcome": s.episode.outcome}
             for s in self._source.sections
         ]
-        return {"source_digest": self._source.dataset.digest, "episodes": sections}
+        splits = {
+            name: [
+                number
+                for number, section in enumerate(self._source.sections)
+                if section.episode.name in episodes
+            ]
+            for name, episodes in self._source.dataset.stored_splits().items()
+        }
+        return {
+            "source_digest": self._source.dataset.digest,
+            "episodes": sections,
+            "columns": self._columns,
+            "splits": {name: numbers for name, numbers in splits.items() if numbers},
+        }
 
 
 def _feature(rows: npt.NDArray[Any], names: list[str] | None) -> dict[str, Any]:
