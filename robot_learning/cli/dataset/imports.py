@@ -103,7 +103,7 @@ def _lerobot(arguments: argparse.Namespace) -> Importer:
         instruction=arguments.instruction,
         profile=profile,
         encode_images=arguments.jpeg,
-        degrees=arguments.units == "degrees",
+        units=arguments.units or "stored",
     )
 
 

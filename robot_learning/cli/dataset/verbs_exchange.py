@@ -142,9 +142,10 @@ def _add_imports(verbs: Subparsers) -> None:
     lerobot = parser.add_argument_group("lerobot")
     lerobot.add_argument(
         "--units",
-        choices=("stored", "degrees"),
-        help="units of the joints, which the format does not state; degrees are converted to "
-        "radians, except of grippers (default: stored, which leaves values as they are)",
+        choices=("stored", "radians", "degrees"),
+        help="units of the joints that turn, which the format does not state; degrees are "
+        "converted to radians, and both are brought into the turns of the robot's profile, except "
+        "of grippers (default: stored, which leaves values as they are)",
     )
     bag = parser.add_argument_group("rosbag")
     bag.add_argument(

@@ -30,7 +30,6 @@ from robot_learning.episodes.recording.recorder import Recorder
 
 OBSERVATIONS = "observations"
 JPEG_START = b"\xff\xd8"
-_PACE_ROWS = 64
 # Roots of the columns that trainings use.
 _LEARNT = ("actions", "obs")
 
@@ -183,8 +182,8 @@ def record_episode(
         if row == 0:
             recorder.start(metadata, tick_ns)
         recorder.advance(tick_ns)
-        if row % _PACE_ROWS == 0:
-            recorder.keep_pace()
+        # At every row: a few dozen of several large cameras would fill the queue.
+        recorder.keep_pace()
 
 
 def image_column(name: str, shape: tuple[int, ...], *, jpeg: bool) -> Column:

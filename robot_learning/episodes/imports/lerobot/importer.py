@@ -54,7 +54,7 @@ from robot_learning.episodes.imports.lerobot.runs import (
     times_of,
 )
 from robot_learning.episodes.imports.lerobot.tables import Table, is_numeric
-from robot_learning.episodes.imports.lerobot.units import JointUnits
+from robot_learning.episodes.imports.lerobot.units import JointUnits, Units
 from robot_learning.episodes.imports.nominal import NominalEpisode, NominalOptions
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.store.episode import Episode
@@ -76,7 +76,8 @@ class LeRobotImporter:
         instruction: task in words; empty for that of each episode.
         profile: profile of the robot, which names the joints; None where there is none.
         encode_images: whether pictures that were stored without loss are stored as JPEG.
-        degrees: whether joints that turn are in degrees; otherwise they stay as they are.
+        units: units of the joints that turn; angles are brought into the profile's turns only where
+            they are stated.
     """
 
     robot: str
@@ -84,7 +85,7 @@ class LeRobotImporter:
     instruction: str = ""
     profile: RobotProfile | None = None
     encode_images: bool = False
-    degrees: bool = False
+    units: Units = "stored"
 
     def __post_init__(self) -> None:
         """Refuse degrees of a robot without a profile.
@@ -92,7 +93,7 @@ class LeRobotImporter:
         Raises:
             ConfigurationError: nothing says which of its joints turn.
         """
-        if self.degrees and self.profile is None:
+        if self.units == "degrees" and self.profile is None:
             raise ConfigurationError(
                 f"--units degrees: robot '{self.robot}' has no profile, which says which joints "
                 "turn; name a profile (`robot-learning robots`), or import the values as stored"
@@ -252,8 +253,10 @@ class _Import:
         self._options, self._opened = options, opened
         self._recorder, self._report = recorder, report
         self._left_out, self._counts = Omissions(), _Counts()
-        self._gaps, self._turns = nominal.Gaps(), JointTurns(options.profile)
-        self._units = JointUnits(options.profile, degrees=options.degrees)
+        is_stated = options.units != "stored"
+        self._gaps = nominal.Gaps()
+        self._turns = JointTurns(options.profile if is_stated else None)
+        self._units = JointUnits(options.profile, options.units)
         self._sources = opened.sources()
         self._present = _imported_digests(recorder.folder)
         self._names: dict[int, str] = {}

@@ -1,14 +1,14 @@
 """The units of joints, which the format does not state: LeRobot's arms report degrees or percent.
 
-They are never guessed. The user may say that they are degrees; otherwise values stay as they are
-stored, and what leaves the robot's limits is told.
+They are never guessed. The user may say that they are degrees or radians; otherwise values stay as
+they are stored, and what leaves the robot's limits is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from robot_learning.core.profile import JointKind, RobotProfile
 from robot_learning.core.types import FloatArray
 from robot_learning.episodes.imports.nominal import NominalEpisode
 
+Units = Literal["stored", "radians", "degrees"]
+"""What the joints of a dataset are in; stored: nobody says it, and values stay as they are."""
 _POSITIONS = ("actions", "obs/joint_position")
 _TURNED = (*_POSITIONS, "obs/joint_velocity")
 # Share of a joint's range by which values may leave it before anybody is told.
@@ -26,16 +28,16 @@ _BEYOND_SHARE = 0.1
 class JointUnits:
     """Converts the joints of one robot's episodes, and looks whether they fit its limits."""
 
-    def __init__(self, profile: RobotProfile | None, *, degrees: bool) -> None:
-        """`degrees` converts the joints that turn to radians; grippers stay as they are."""
-        self._profile, self._degrees = profile, degrees
+    def __init__(self, profile: RobotProfile | None, units: Units) -> None:
+        """Degrees of the joints that turn become radians; grippers stay as they are."""
+        self._profile, self._units = profile, units
         self._low: dict[str, FloatArray] = {}
         self._high: dict[str, FloatArray] = {}
         self._turning = _turning(profile) if profile else np.zeros(0, bool)
 
     def applied(self, episode: NominalEpisode) -> NominalEpisode:
         """The episode with its joints in radians where they were degrees."""
-        if not self._degrees:
+        if self._units != "degrees":
             return episode
         found = {
             path: np.where(self._turning, np.deg2rad(rows), rows)
@@ -53,15 +55,17 @@ class JointUnits:
 
     def notes(self) -> list[str]:
         """What was converted, and which joints leave their limits."""
-        if self._profile is None:
-            return ["units are as stored, since the format does not state them"]
-        names = np.array(self._profile.joint_names)
-        told = "units are as stored, since the format does not state them"
-        if self._degrees:
-            left = ", ".join(names[~self._turning])
-            told = "joints were converted from degrees to radians"
-            told += f"; as stored: {left}" if left else ""
-        return [told, *(self._beyond(path) for path in self._low if self._outside(path).any())]
+        told = {
+            "stored": ["units are as stored, since the format does not state them"],
+            "radians": [],
+            "degrees": ["joints were converted from degrees to radians" + self._unconverted()],
+        }
+        return told[self._units] + [self._beyond(p) for p in self._low if self._outside(p).any()]
+
+    def _unconverted(self) -> str:
+        joints = () if self._profile is None else self._profile.joint_names
+        left = [name for name, turning in zip(joints, self._turning, strict=True) if not turning]
+        return f"; as stored: {', '.join(left)}" if left else ""
 
     def _joints(
         self, arrays: Mapping[str, npt.NDArray[Any]], paths: tuple[str, ...]
@@ -92,7 +96,8 @@ class JointUnits:
             f"{self._profile.position_max[index]:.3g})"
             for index in np.flatnonzero(self._outside(path))
         ]
-        hint = "" if self._degrees else "; if these are degrees, import with --units degrees"
+        is_open = self._units == "stored"
+        hint = "; if these are degrees, import with --units degrees" if is_open else ""
         return f"'{path}' leaves the limits of '{self._profile.name}': {', '.join(texts)}{hint}"
 
 
