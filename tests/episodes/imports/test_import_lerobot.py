@@ -20,6 +20,8 @@ from lerobot_folders import (
     change,
     change_info,
     check_frames,
+    data,
+    feature,
     level,
     noted,
     parquet,
@@ -35,6 +37,7 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.exporter import export_dataset
 from robot_learning.episodes.exports.lerobot import LeRobotExporter
+from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.format.schema import RowFault
 from robot_learning.episodes.imports.importer import import_dataset
 from robot_learning.episodes.imports.lerobot.importer import LeRobotImporter
@@ -123,26 +126,37 @@ def test_our_own_export_comes_back_equal(small_dataset: Path, tmp_path: Path) ->
         assert np.abs(back.episode(theirs.name).frame("images/front", 3) - left).mean() < 6
 
 
-def test_pictures_in_the_tables_are_kept_as_they_are(v3: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["png", "jpeg", "depth"])
+def test_pictures_in_the_tables_are_kept_as_they_are(kind: str, v3: Path, tmp_path: Path) -> None:
     root = tmp_path / "source"
     shutil.copytree(v3, root)
-    greys = iter(range(ROWS))
-    for path in sorted((root / "data").rglob("*.parquet")):
-        table = parquet.read_table(path)
-        pictures = [
-            {"bytes": png(4, 6, bytes([next(greys)] * 24)), "path": "x.png"}
-            for _ in range(len(table))
-        ]
-        parquet.write_table(table.append_column(TOP, arrow.array(pictures)), path)
-    change_info(root, lambda info: info["features"][TOP].update(dtype="image"))
+    pictures = [
+        encode_jpeg(np.full((4, 6, 3), grey, np.uint8), 95)
+        if kind == "jpeg"
+        else png(4, 6, bytes([grey] * 24 * (1 + (kind == "depth"))), 8 * (1 + (kind == "depth")))
+        for grey in range(ROWS)
+    ]
+    for number, section in ((0, slice(0, 9)), (1, slice(9, ROWS))):
+        stored = [{"bytes": picture, "path": "x.png"} for picture in pictures[section]]
+        table = parquet.read_table(root / data(number)).append_column(TOP, arrow.array(stored))
+        parquet.write_table(table, root / data(number))
+    feature(TOP, dtype="image", info={"is_depth_map": kind == "depth"})(root)
     # An episode that is left out in between does not shift the others' frames.
     change(root / EPISODES, "length", [4, 6, 3])
     report, notebook = noted(root)
     assert "it has 5 rows there, and 6" in report.left_out["episode 1"]
-    for rows, start in zip(notebook.episodes, (0, 9), strict=True):
-        frames = [row["obs/top"] for row in rows]
-        assert [frame.shape for frame in frames] == [(4, 6, 3)] * len(rows)
-        assert [int(frame.mean()) for frame in frames] == [start + row for row in range(len(rows))]
+    frames = [row[f"{'images' if kind == 'jpeg' else 'obs'}/top"] for row in notebook.rows]
+    greys = [0, 1, 2, 3, 9, 10, 11]
+    if kind == "jpeg":
+        assert frames == [pictures[grey] for grey in greys]
+    elif kind == "png":
+        assert [(each.shape, int(each.mean())) for each in frames] == [
+            ((4, 6, 3), g) for g in greys
+        ]
+    else:
+        assert [(each.shape, int(each.mean())) for each in frames] == [
+            ((4, 6, 1), 257 * grey) for grey in greys
+        ]
 
 
 def test_degrees_are_converted_only_when_asked(v3: Path, tmp_path: Path) -> None:

@@ -51,14 +51,17 @@ def write_video(path: Path, greys: list[int], codec: str = "libx264") -> None:
         container.mux(stream.encode())
 
 
-def png(height: int, width: int, pixels: bytes) -> bytes:
+def png(height: int, width: int, pixels: bytes, bits: int = 8) -> bytes:
+    """A grey picture; `pixels` are its rows."""
+
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         )
 
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    rows = b"".join(b"\0" + pixels[i * width : (i + 1) * width] for i in range(height))
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    size = width * bits // 8
+    rows = b"".join(b"\0" + pixels[i * size : (i + 1) * size] for i in range(height))
     parts = (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
@@ -252,9 +255,14 @@ class Notebook:
         summary = SimpleNamespace(name=name, rows=len(self._rows), invalid_rows=0)
         return SimpleNamespace(summary=summary, quality={"streams": {}})
 
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all episodes."""
+        return [row for rows in self.episodes for row in rows]
+
     def column(self, path: str) -> np.ndarray:
         """(rows, *shape) of all episodes."""
-        return np.stack([row[path] for rows in self.episodes for row in rows])
+        return np.stack([row[path] for row in self.rows])
 
 
 def noted(root: Path, importer: LeRobotImporter | None = None) -> tuple[ImportReport, Notebook]:

@@ -8,6 +8,7 @@ import that was killed say, none is imported again.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -32,19 +33,8 @@ from robot_learning.episodes.imports.importer import (
 )
 from robot_learning.episodes.imports.joint_turns import JointTurns
 from robot_learning.episodes.imports.layout import Omissions
-from robot_learning.episodes.imports.lerobot.description import Description, read_description
-from robot_learning.episodes.imports.lerobot.features import (
-    Features,
-    add_camera,
-    choose_features,
-)
-from robot_learning.episodes.imports.lerobot.frames import (
-    FrameSource,
-    PictureFrames,
-    VideoFrames,
-)
-from robot_learning.episodes.imports.lerobot.lines import Line, Lines, read_lines, read_tasks
-from robot_learning.episodes.imports.lerobot.places import inside
+from robot_learning.episodes.imports.lerobot.lines import Line
+from robot_learning.episodes.imports.lerobot.opened import Opened, data_files, open_source
 from robot_learning.episodes.imports.lerobot.runs import (
     TASK_INDEX,
     Run,
@@ -53,7 +43,6 @@ from robot_learning.episodes.imports.lerobot.runs import (
     runs_in,
     times_of,
 )
-from robot_learning.episodes.imports.lerobot.tables import Table, is_numeric
 from robot_learning.episodes.imports.lerobot.units import JointUnits, Units
 from robot_learning.episodes.imports.nominal import NominalEpisode, NominalOptions
 from robot_learning.episodes.recording.recorder import Recorder
@@ -62,8 +51,8 @@ from robot_learning.episodes.store.folder import DatasetFolder
 
 _DIGEST, _ROWS = "imported_digest", "imported_rows"
 _DIGEST_CHARACTERS = 32
-# Cameras are sought in the first episodes; a dataset without any frame there has none.
-_LOOKED_AT = 20
+# What the name of a split may not have: it becomes a name in the index.
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_\-]+")
 
 
 @dataclass(frozen=True)
@@ -101,7 +90,15 @@ class LeRobotImporter:
 
     def describe(self, source: Path) -> DatasetInfo:
         """From `meta/info.json`, the first table and the first frames; see `Importer`."""
-        return self._dataset_info(_open(self, source))
+        opened = self._opened(source)
+        options = NominalOptions(
+            robot=self.robot,
+            rate_hz=opened.description.rate_hz,
+            task=self.task,
+            profile=self.profile,
+        )
+        info = nominal.describe(options, opened.features.columns)
+        return replace(info, joint_names=info.joint_names or opened.features.joint_names)
 
     def record(
         self, source: Path, recorder: Recorder, report: ImportReport, progress: Progress
@@ -114,122 +111,10 @@ class LeRobotImporter:
             report: notes what was imported and what was left out.
             progress: called with the episodes that are done and the episodes in all.
         """
-        _Import(self, _open(self, source), recorder, report).run(progress)
+        _Import(self, self._opened(source), recorder, report).run(progress)
 
-    def nominal(self, description: Description) -> NominalOptions:
-        """The same options, at the dataset's rate."""
-        return NominalOptions(
-            robot=self.robot,
-            rate_hz=description.rate_hz,
-            task=self.task,
-            instruction=self.instruction,
-            profile=self.profile,
-            encode_images=self.encode_images,
-        )
-
-    def _dataset_info(self, opened: _Opened) -> DatasetInfo:
-        info = nominal.describe(self.nominal(opened.description), opened.features.columns)
-        return replace(info, joint_names=info.joint_names or opened.features.joint_names)
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """A dataset of LeRobot, and what is taken of it."""
-
-    description: Description
-    lines: Lines
-    tasks: Mapping[int, str]
-    features: Features
-
-    def sources(self) -> dict[str, FrameSource]:
-        """A source of frames for each camera that is taken."""
-        return {name: _frame_source(self.description, name) for name in self.features.cameras}
-
-
-def _open(options: LeRobotImporter, source: Path) -> _Opened:
-    description = read_description(source)
-    lines, tasks = read_lines(description), read_tasks(description)
-    several = any(len(line.tasks) > 1 for line in lines.found.values())
-    features = choose_features(
-        description,
-        _stored_columns(description, lines),
-        options.profile,
-        keep_task_index=several,
-    )
-    for name, feature in description.features.items():
-        if not feature.is_camera:
-            continue
-        if feature.dtype == "video" and feature.is_depth:
-            features.left_out[name] = "distances in a video, which are not stored exactly"
-            continue
-        frame, why = _first_frame(description, lines, name)
-        if frame is None:
-            features.left_out[name] = why
-        else:
-            add_camera(features, feature, frame, encode_images=options.encode_images)
-    return _Opened(description, lines, tasks, features)
-
-
-def _frame_source(description: Description, name: str) -> FrameSource:
-    feature = description.features[name]
-    if feature.dtype == "video":
-        return VideoFrames(name, description.rate_hz)
-    return PictureFrames(name, is_depth=feature.is_depth)
-
-
-def _stored_columns(description: Description, lines: Lines) -> dict[str, bool]:
-    """Each column of the first table that can be read, and whether it holds numbers."""
-    problem: EpisodeError | None = None
-    cameras = {name for name, each in description.features.items() if each.is_camera}
-    for path in _data_files(description, lines):
-        try:
-            with Table(path) as table:
-                return {
-                    name: is_numeric(table.kind(name))
-                    for name in table.names
-                    if name not in cameras
-                }
-        except EpisodeError as found:
-            problem = problem or found
-    raise problem or EpisodeError(f"{description.root}: no episode of it can be imported")
-
-
-def _data_files(description: Description, lines: Lines) -> list[Path]:
-    """The files of rows in the table's order, and those that it forgot: the next by number."""
-    paths = dict.fromkeys(line.data for line in lines.found.values())
-    for path in list(paths):
-        following = _following(path)
-        if following not in paths and following.is_file():
-            place = following.relative_to(description.root).as_posix()
-            paths[inside(description.root, place)] = None
-    return list(paths)
-
-
-def _following(path: Path) -> Path:
-    name, _, number = path.stem.rpartition("-")
-    if not number.isdecimal():
-        return path
-    return path.with_name(f"{name}-{int(number) + 1:0{len(number)}d}{path.suffix}")
-
-
-def _first_frame(description: Description, lines: Lines, camera: str) -> tuple[Any, str]:
-    """A frame of a camera, and otherwise why there is none."""
-    problem = "no frame of it can be read"
-    source = _frame_source(description, camera)
-    try:
-        for line in list(lines.found.values())[:_LOOKED_AT]:
-            first = Run(line.data, line.number, 0, (), line.rows)
-            try:
-                source.begin(line, first, np.zeros(1))
-                if (frame := source.frame(0)) is not None:
-                    return frame, ""
-            except FileAccessError:
-                raise
-            except EpisodeError as found:
-                problem = str(found)
-    finally:
-        source.close()
-    return None, problem
+    def _opened(self, source: Path) -> Opened:
+        return open_source(source, self.profile, encode_images=self.encode_images)
 
 
 @dataclass
@@ -248,7 +133,7 @@ class _Import:
     """One import, while it runs."""
 
     def __init__(
-        self, options: LeRobotImporter, opened: _Opened, recorder: Recorder, report: ImportReport
+        self, options: LeRobotImporter, opened: Opened, recorder: Recorder, report: ImportReport
     ) -> None:
         self._options, self._opened = options, opened
         self._recorder, self._report = recorder, report
@@ -275,7 +160,7 @@ class _Import:
         finally:
             for source in self._sources.values():
                 source.close()
-        for number in lines.found.keys() - self._handled:
+        for number in sorted(lines.found.keys() - self._handled):
             self._left_out.add(f"episode {number}", "", "no table that can be read has its rows")
         report.left_out.update(self._opened.features.left_out)
         report.left_out.update(self._left_out.lines())
@@ -286,7 +171,7 @@ class _Import:
     def _runs(self) -> Iterator[Run]:
         """The rows of each episode that the table knows, once."""
         description, lines = self._opened.description, self._opened.lines
-        for path in _data_files(description, lines):
+        for path in data_files(description, lines):
             place = path.relative_to(description.root).as_posix()
             try:
                 for run in runs_in(path, self._opened.features.tables, lines.found):
@@ -433,7 +318,7 @@ class _Import:
             for name, numbers in named.items()
             if name in own or not all(number in numbers for number in everything)
         }
-        return {name: episodes for name, episodes in found.items() if episodes}
+        return {_NOT_IN_A_NAME.sub("_", name): names for name, names in found.items() if names}
 
 
 def _digest(run: Run, arrays: Mapping[str, npt.NDArray[Any]]) -> str:

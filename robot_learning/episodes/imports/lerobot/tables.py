@@ -69,8 +69,9 @@ class Table:
             EpisodeError: a column is missing or there twice, or the file is damaged.
         """
         for name in names:
-            if self.names.count(name) != 1:
-                raise EpisodeError(f"{self.path}: has {self.names.count(name)} columns '{name}'")
+            if (there := self.names.count(name)) != 1:
+                found = amount(there, "column is", "columns are")
+                raise EpisodeError(f"{self.path}: {found} named '{name}', not one")
         with _decoding(self.path):
             batches = iter(self._file.iter_batches(rows, columns=list(names), use_threads=False))
         while True:
