@@ -205,8 +205,14 @@ def test_a_killed_import_goes_on(v3: Path, tmp_path: Path) -> None:
     change_info(root, lambda info: info.update(splits={"train": "0:2", "test": "2:3"}))
     with pytest.raises(KeyboardInterrupt):
         import_dataset(root, out, LeRobotImporter("someone"), progress=kill)
+    # What is left where it was killed within an episode.
+    shutil.copy(out / "episodes/episode_000001.hdf5", out / "episodes/episode_000007.hdf5.partial")
+    (out / "episodes/episode_000008.hdf5.partial").write_bytes(b"somebody's recording")
     for new, present in ((1, 2), (0, 3)):
         report, dataset = import_dataset(root, out, LeRobotImporter("someone")), Dataset(out)
         assert (len(report.episodes), report.present) == (new, present)
         np.testing.assert_array_equal(dataset.array("actions"), VECTORS[1])
+        assert [e.name for e in (out / "episodes").glob("*.partial")] == [
+            "episode_000008.hdf5.partial"
+        ]
         assert {k: len(v) for k, v in dataset.stored_splits().items()} == {"train": 2, "test": 1}

@@ -221,7 +221,9 @@ class Notebook:
     """
 
     def __init__(self, importer: LeRobotImporter, root: Path) -> None:
-        self.folder = SimpleNamespace(info=importer.describe(root), episode_names=list)
+        self.folder = SimpleNamespace(
+            info=importer.describe(root), episode_names=list, partial_paths=list
+        )
         self.recording, self.stop_reason = False, ""
         self.episodes: list[list[dict[str, Any]]] = []
         self.lost = 0

@@ -122,9 +122,10 @@ class VideoFrames:
             if form is None:
                 raise EpisodeError(f"{path}: no video of {', '.join(_FORMATS)}")
             self._container = av.open(f"file:{path}", mode="r", format=form)
-            if not self._container.streams.video:
-                raise EpisodeError(f"{path}: no video in it")
-            stream = self._container.streams.video[0]
+            streams = self._container.streams.video
+            if not streams or streams[0].codec_context is None:
+                raise EpisodeError(f"{path}: no video in it that can be decoded")
+            stream = streams[0]
             stream.thread_type = "AUTO"
             if stream.width * stream.height * 3 > MAX_ROW_BYTES:
                 raise EpisodeError(

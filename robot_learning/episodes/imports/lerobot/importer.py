@@ -7,10 +7,8 @@ import that was killed say, none is imported again.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -33,6 +31,11 @@ from robot_learning.episodes.imports.importer import (
 )
 from robot_learning.episodes.imports.joint_turns import JointTurns
 from robot_learning.episodes.imports.layout import Omissions
+from robot_learning.episodes.imports.lerobot.earlier import (
+    EarlierEpisodes,
+    digest_of,
+    notes_of,
+)
 from robot_learning.episodes.imports.lerobot.lines import Line
 from robot_learning.episodes.imports.lerobot.opened import Opened, data_files, open_source
 from robot_learning.episodes.imports.lerobot.runs import (
@@ -46,11 +49,7 @@ from robot_learning.episodes.imports.lerobot.runs import (
 from robot_learning.episodes.imports.lerobot.units import JointUnits, Units
 from robot_learning.episodes.imports.nominal import NominalEpisode, NominalOptions
 from robot_learning.episodes.recording.recorder import Recorder
-from robot_learning.episodes.store.episode import Episode
-from robot_learning.episodes.store.folder import DatasetFolder
 
-_DIGEST, _ROWS = "imported_digest", "imported_rows"
-_DIGEST_CHARACTERS = 32
 # What the name of a split may not have: it becomes a name in the index.
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_\-]+")
 
@@ -143,7 +142,7 @@ class _Import:
         self._turns = JointTurns(options.profile if is_stated else None)
         self._units = JointUnits(options.profile, options.units)
         self._sources = opened.sources()
-        self._present = _imported_digests(recorder.folder)
+        self._earlier = EarlierEpisodes(recorder.folder)
         self._names: dict[int, str] = {}
         self._handled: set[int] = set()
 
@@ -204,10 +203,11 @@ class _Import:
         opened, line = self._opened, self._opened.lines.found[run.number]
         check_run(run, line)
         arrays = {each.column.path: each.rows(run) for each in opened.features.taken}
-        digest = _digest(run, arrays)
-        if digest in self._present:
+        digest = digest_of(run.number, arrays)
+        if (name := self._earlier.name(digest)) is not None:
             self._counts.present += 1
-            self._names[run.number] = self._present[digest]
+            self._names[run.number] = name
+            self._earlier.remove_cut(digest)
             return
         times_s = times_of(run, opened.description.rate_hz)
         self._count(run, line, times_s)
@@ -229,6 +229,7 @@ class _Import:
             self._counts.marked_rows += int((~valid).sum())
         outcome = self._outcome(line, arrays)
         self._names[run.number] = finish_episode(self._recorder, self._report, outcome)
+        self._earlier.remove_cut(digest)
 
     def _frame(self, camera: str, row: int) -> Any:
         frame = self._sources[camera].frame(row)
@@ -250,8 +251,7 @@ class _Import:
             f"{description.rate_hz:g} Hz of meta/info.json",
             instruction=self._options.instruction or "".join(tasks[:1]),
             notes={
-                _DIGEST: digest,
-                _ROWS: str(run.rows),
+                **notes_of(digest, run.rows),
                 "source_version": description.version,
                 **({"source_tasks": "; ".join(tasks)} if len(tasks) > 1 else {}),
             },
@@ -319,24 +319,3 @@ class _Import:
             if name in own or not all(number in numbers for number in everything)
         }
         return {_NOT_IN_A_NAME.sub("_", name): names for name, names in found.items() if names}
-
-
-def _digest(run: Run, arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """What tells an episode from every other one: its number and its rows."""
-    digest = hashlib.sha256(f"{run.number} {run.rows}".encode())
-    for path, rows in arrays.items():
-        digest.update(path.encode())
-        digest.update(np.ascontiguousarray(rows).tobytes())
-    return digest.hexdigest()[:_DIGEST_CHARACTERS]
-
-
-def _imported_digests(folder: DatasetFolder) -> dict[str, str]:
-    """Digest of each whole episode that an earlier import brought -> its name."""
-    found = {}
-    for name in folder.episode_names():
-        # A damaged one is not there; `dataset verify` tells of it.
-        with suppress(EpisodeError), Episode(folder.episodes_path / name) as episode:
-            notes = episode.metadata.notes
-            if notes.get(_ROWS) == str(episode.rows):
-                found[notes.get(_DIGEST, "")] = name
-    return found

@@ -143,7 +143,9 @@ def _decoding(path: Path) -> Iterator[None]:
     with reading(path):
         try:
             yield
-        except arrow.ArrowException as problem:
+        except (arrow.ArrowException, OSError, ValueError) as problem:
+            if isinstance(problem, OSError) and problem.errno is not None:
+                raise  # the machine's, and nothing about the file
             said = " ".join(str(problem).split())[:_LINE_CHARACTERS]
             raise EpisodeError(
                 f"{path}: no whole Parquet file (was its writer never closed?): {said}"
