@@ -95,6 +95,11 @@ def _add_export(verbs: Subparsers) -> None:
         help="mark the episodes as real: ACT's loaders then shift the actions by one row",
     )
     lerobot = parser.add_argument_group("lerobot")
+    lerobot.add_argument(
+        "--version",
+        choices=("3.0", "2.1"),
+        help="version of the format; older readers need 2.1, a file an episode (default: 3.0)",
+    )
     lerobot.add_argument("--codec", choices=("h264", "av1"), help="video codec (default: h264)")
     lerobot.add_argument(
         "--crf",

@@ -98,9 +98,10 @@ def test_a_row_without_a_frame_is_invalid(v3: Path, tmp_path: Path) -> None:
     assert f"'{WRIST}' has no frame for 2 rows: invalid here" in report.notes
 
 
-def test_our_own_export_comes_back_equal(small_dataset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["3.0", "2.1"])
+def test_our_own_export_comes_back_equal(version: str, small_dataset: Path, tmp_path: Path) -> None:
     dataset = Dataset(small_dataset)
-    export_dataset(dataset, tmp_path / "lerobot", LeRobotExporter())
+    export_dataset(dataset, tmp_path / "lerobot", LeRobotExporter(version=version))
     importer = LeRobotImporter("desk_arm")
     report = import_dataset(tmp_path / "lerobot", tmp_path / "back", importer)
     back = Dataset(tmp_path / "back")
