@@ -140,7 +140,7 @@ def _add_imports(verbs: Subparsers) -> None:
         "--rate-hz",
         type=float,
         help="rows per second; required for act and robomimic, whose files do not state it "
-        "(default for rosbag: 50)",
+        "(default for rosbag: 50; lerobot states its own)",
     )
     files = parser.add_argument_group("act, robomimic, lerobot")
     files.add_argument("--jpeg", action="store_true", help="store uncompressed images as JPEG")

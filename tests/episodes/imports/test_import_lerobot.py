@@ -11,7 +11,6 @@ from lerobot_folders import (
     NAMES,
     RATE_HZ,
     ROWS,
-    STARTS,
     TASKS,
     TOP,
     VECTORS,
@@ -58,27 +57,21 @@ def test_both_layouts_give_the_same_rows(version: str, v3: Path, tmp_path: Path)
     if version == "v2.1":
         root = tmp_path / "v2"
         write_v2(root)
-    report = import_dataset(root, tmp_path / "out", LeRobotImporter("someone"))
-    assert verify_dataset(DatasetFolder(tmp_path / "out")) == []
-    dataset = Dataset(tmp_path / "out")
-    assert (report.rows, report.invalid_rows) == (ROWS, 0)
-    np.testing.assert_array_equal(dataset.array("obs/joint_position"), VECTORS[0])
-    np.testing.assert_array_equal(dataset.array("actions"), VECTORS[1])
-    assert dataset.info.joint_names == tuple(NAMES) == dataset.info.column("actions").names
-    assert dataset.info.rate_hz == RATE_HZ
-    assert [episode.instruction for episode in dataset.episodes] == list(TASKS)
-    assert [e.outcome for e in dataset.episodes] == ["success", "failure", "success"]
-    assert dataset.array("intervention").sum() == dataset.array("rewards").sum() == len(LENGTHS)
-    assert np.diff(dataset.array("tick_ns")[:4]).tolist() == [100_000_000] * 3
+    report, notebook = noted(root)
+    info, metadata = notebook.folder.info, notebook.metadata
+    np.testing.assert_array_equal(notebook.column("obs/joint_position"), VECTORS[0])
+    np.testing.assert_array_equal(notebook.column("actions"), VECTORS[1])
+    assert info.joint_names == tuple(NAMES) == info.column("actions").names
+    assert info.rate_hz == RATE_HZ
+    assert [each.instruction for each in metadata] == list(TASKS)
+    assert notebook.outcomes == ["success", "failure", "success"]
+    for path in ("intervention", "rewards"):
+        assert notebook.column(path).sum() == len(LENGTHS)
+    assert np.diff(notebook.ticks_ns[:4]).tolist() == [100_000_000] * 3
     assert report.left_out == {"language": "of the type string, not numbers in the tables"}
-    for summary, start in zip(dataset.episodes, STARTS, strict=True):
-        for camera in (TOP, WRIST):
-            path = f"images/{camera.rpartition('.')[2]}"
-            assert (
-                abs(dataset.episode(summary.name).frame(path, 2).mean() - level(camera, start + 2))
-                < 6
-            )
-    notes = dataset.episode(dataset.episodes[2].name).metadata.notes
+    check_frames(notebook.episodes)
+    assert notebook.lost == 0
+    notes = metadata[2].notes
     assert notes["imported_item"] == "episode 2" and notes["source_version"] == version
 
 
@@ -94,7 +87,10 @@ def test_a_row_without_a_frame_is_invalid(v3: Path, tmp_path: Path) -> None:
     report = import_dataset(tmp_path / "source", tmp_path / "out", LeRobotImporter("someone"))
     invalid = np.zeros(ROWS)
     invalid[2:4] = RowFault.FRAME_LOST
-    np.testing.assert_array_equal(Dataset(tmp_path / "out").array("invalid"), invalid)
+    assert verify_dataset(DatasetFolder(tmp_path / "out")) == []
+    dataset = Dataset(tmp_path / "out")
+    np.testing.assert_array_equal(dataset.array("invalid"), invalid)
+    assert abs(dataset.episode(dataset.episodes[1].name).frame("images/top", 2).mean() - 110) < 6
     assert f"'{WRIST}' has no frame for 2 rows: invalid here" in report.notes
 
 
@@ -102,29 +98,26 @@ def test_a_row_without_a_frame_is_invalid(v3: Path, tmp_path: Path) -> None:
 def test_our_own_export_comes_back_equal(version: str, small_dataset: Path, tmp_path: Path) -> None:
     dataset = Dataset(small_dataset)
     export_dataset(dataset, tmp_path / "lerobot", LeRobotExporter(version=version))
-    importer = LeRobotImporter("desk_arm")
-    report = import_dataset(tmp_path / "lerobot", tmp_path / "back", importer)
-    back = Dataset(tmp_path / "back")
-    assert (report.rows, report.invalid_rows, report.left_out) == (dataset.rows, 0, {})
+    report, back = noted(tmp_path / "lerobot", LeRobotImporter("desk_arm"))
+    assert (len(back.rows), back.lost, report.left_out) == (dataset.rows, 0, {})
     for path in ("actions", "obs/joint_position", "obs/joint_velocity"):
-        np.testing.assert_array_equal(back.array(path), dataset.array(path).astype(np.float32))
+        np.testing.assert_array_equal(back.column(path), dataset.array(path).astype(np.float32))
     for path in ("control/source", "intervention"):
-        np.testing.assert_array_equal(back.array(path), dataset.array(path))
-        assert back.info.column(path).dtype == dataset.info.column(path).dtype
-    for kind in ("outcome", "instruction", "rows"):
-        assert [getattr(e, kind) for e in back.episodes] == [
-            getattr(e, kind) for e in dataset.episodes
-        ]
-    assert back.info.joint_names == dataset.info.joint_names
-    numbers = {
-        name: [int(e[8:14]) for e in split] for name, split in dataset.stored_splits().items()
+        np.testing.assert_array_equal(back.column(path), dataset.array(path))
+        assert back.folder.info.column(path).dtype == dataset.info.column(path).dtype
+    assert back.folder.info.joint_names == dataset.info.joint_names
+    assert back.outcomes == [each.outcome for each in dataset.episodes]
+    assert [each.instruction for each in back.metadata] == [
+        each.instruction for each in dataset.episodes
+    ]
+    # The notebook counts from 1.
+    names = {each.name: f"episode_{n + 1:06d}.hdf5" for n, each in enumerate(dataset.episodes)}
+    assert {name: set(split) for name, split in report.splits.items()} == {
+        name: {names[each] for each in split} for name, split in dataset.stored_splits().items()
     }
-    assert numbers == {
-        name: [int(e[8:14]) for e in split] for name, split in back.stored_splits().items()
-    }
-    for ours, theirs in zip(dataset.episodes, back.episodes, strict=True):
-        left = dataset.episode(ours.name).frame("images/front", 3).astype(float)
-        assert np.abs(back.episode(theirs.name).frame("images/front", 3) - left).mean() < 6
+    for summary, rows in zip(dataset.episodes, back.episodes, strict=True):
+        expected = dataset.episode(summary.name).frame("images/front", 3).astype(float)
+        assert np.abs(rows[3]["images/front"] - expected).mean() < 6
 
 
 @pytest.mark.parametrize("kind", ["png", "jpeg", "depth"])

@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from robot_learning.episodes.format.schema import EpisodeMetadata
 from robot_learning.episodes.imports.importer import ImportReport
 from robot_learning.episodes.imports.lerobot.importer import LeRobotImporter
 from robot_learning.episodes.recording.recorder import Recorder
@@ -217,6 +218,9 @@ class Notebook:
 
     Attributes:
         episodes: rows of each saved episode, as values by column.
+        metadata: metadata of each saved episode.
+        outcomes: outcome of each saved episode.
+        ticks_ns: times of all rows.
         lost: number of frames that were lost.
     """
 
@@ -226,7 +230,11 @@ class Notebook:
         )
         self.recording, self.stop_reason = False, ""
         self.episodes: list[list[dict[str, Any]]] = []
+        self.metadata: list[EpisodeMetadata] = []
+        self.outcomes: list[str] = []
+        self.ticks_ns: list[int] = []
         self.lost = 0
+        self._metadata = EpisodeMetadata()
         self._rows: list[dict[str, Any]] = []
         self._row: dict[str, Any] = {}
 
@@ -237,10 +245,11 @@ class Notebook:
     def push_lost(self, _stream: str, _stamp_ns: int, _receive_ns: int) -> None:
         self.lost += 1
 
-    def start(self, _metadata: object, _now_ns: int) -> None:
-        self.recording, self._rows = True, []
+    def start(self, metadata: EpisodeMetadata, _now_ns: int) -> None:
+        self.recording, self._rows, self._metadata = True, [], metadata
 
-    def advance(self, _now_ns: int) -> None:
+    def advance(self, now_ns: int) -> None:
+        self.ticks_ns.append(now_ns)
         self._rows.append(self._row)
         self._row = {}
 
@@ -250,9 +259,11 @@ class Notebook:
     def discard(self) -> None:
         self.recording, self._row = False, {}
 
-    def stop(self, _outcome: str) -> Any:
+    def stop(self, outcome: str) -> Any:
         self.recording = False
         self.episodes.append(self._rows)
+        self.metadata.append(self._metadata)
+        self.outcomes.append(outcome)
         name = f"episode_{len(self.episodes):06d}.hdf5"
         summary = SimpleNamespace(name=name, rows=len(self._rows), invalid_rows=0)
         return SimpleNamespace(summary=summary, quality={"streams": {}})
