@@ -62,8 +62,9 @@ ROS_KILTED = [
 ]
 # pynput and evdev: keyboard and gamepad; evdev is compiled on the spot, hence an extra of its own.
 TELEOP = ["pynput>=1.8.1,<2", "evdev>=1.6; sys_platform == 'linux'", "hidapi>=0.14"]
-# Pictures of episodes, and the formats of other tools: LeRobot's tables, ROS bags.
-DATASETS = ["matplotlib>=3.6", "pyarrow>=14", "rosbags>=0.11.8"]
+# Pictures of episodes, and the formats of other tools: LeRobot's tables, ROS bags. Reading a
+# foreign table with pyarrow 14.0.0 can run code that lies in it.
+DATASETS = ["matplotlib>=3.6", "pyarrow>=14.0.1", "rosbags>=0.11.8"]
 # A second engine for policies on CPUs, often twice as fast as PyTorch.
 ONNX = ["onnxruntime>=1.18", "onnxscript>=0.3"]
 # Policies, their training and serving.

@@ -53,6 +53,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "dataset import": (
         "dataset import episodes/ data/aloha --format act --robot aloha --rate-hz 50",
         "dataset import session.mcap data/lift --format rosbag --robot desk_arm",
+        "dataset import svla_so101/ data/so101 --format lerobot --robot so101",
     ),
     "relabel": (
         "relabel data/run 7 --device keyboard --rows 40:90 --picture live.jpg",

@@ -13,7 +13,7 @@ from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.exports.exporter import export_dataset
 from robot_learning.episodes.exports.formats import EXPORTERS
 
-_OPTIONS = {"act": ("compress", "sim"), "lerobot": ("codec", "crf", "state")}
+_OPTIONS = {"act": ("compress", "sim"), "lerobot": ("codec", "crf", "state", "version")}
 
 
 def run_export(arguments: argparse.Namespace) -> int:

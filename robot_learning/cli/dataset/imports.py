@@ -8,20 +8,24 @@ from pathlib import Path
 from robot_learning.cli.common.console import make_console, progress_bar
 from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.profile import RobotProfile
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.resources import available_robots
 from robot_learning.episodes.imports.act import ActImporter
 from robot_learning.episodes.imports.importer import Importer, import_dataset
+from robot_learning.episodes.imports.lerobot.importer import LeRobotImporter
 from robot_learning.episodes.imports.nominal import NominalOptions
 from robot_learning.episodes.imports.robomimic import RobomimicImporter
 from robot_learning.episodes.imports.rosbag import RosbagImporter
 
 _MOST_NOTES = 20
+# Options that only some formats have a use for: the name of each, and its formats.
+_ONLY = {"units": ("lerobot",), "rate_hz": ("rosbag", "act", "robomimic")}
 
 
 def run_import(arguments: argparse.Namespace) -> int:
     """Import, and say what was left out."""
-    importer = _rosbag(arguments) if arguments.format == "rosbag" else _nominal(arguments)
+    importer = _importer(arguments)
     unit = "messages" if arguments.format == "rosbag" else "episodes"
     with progress_bar(f"importing {unit}") as progress:
         report = import_dataset(
@@ -41,6 +45,16 @@ def run_import(arguments: argparse.Namespace) -> int:
     for item, why in report.left_out.items():
         console.print(f"left out: {item}: {why}", soft_wrap=True)
     return 0
+
+
+def _importer(arguments: argparse.Namespace) -> Importer:
+    for name, formats in _ONLY.items():
+        if getattr(arguments, name) is not None and arguments.format not in formats:
+            option = name.replace("_", "-")
+            raise ConfigurationError(f"--format {arguments.format} has no use for --{option}")
+    if arguments.format == "rosbag":
+        return _rosbag(arguments)
+    return _lerobot(arguments) if arguments.format == "lerobot" else _nominal(arguments)
 
 
 def _rosbag(arguments: argparse.Namespace) -> Importer:
@@ -69,9 +83,7 @@ def _nominal(arguments: argparse.Namespace) -> Importer:
             f"--rate-hz is missing: files of {arguments.format} do not say how far their rows are "
             "apart (ALOHA's are recorded at 50 Hz, robosuite's at 20 Hz)"
         )
-    # Somebody else's robot need not have a profile here.
-    known = arguments.robot in available_robots() or Path(arguments.robot).exists()
-    profile = load_profile(arguments.robot) if known else None
+    profile = _known_profile(arguments.robot)
     options = NominalOptions(
         robot=profile.name if profile else arguments.robot,
         rate_hz=arguments.rate_hz,
@@ -81,3 +93,21 @@ def _nominal(arguments: argparse.Namespace) -> Importer:
         encode_images=arguments.jpeg,
     )
     return ActImporter(options) if arguments.format == "act" else RobomimicImporter(options)
+
+
+def _lerobot(arguments: argparse.Namespace) -> Importer:
+    profile = _known_profile(arguments.robot)
+    return LeRobotImporter(
+        robot=profile.name if profile else arguments.robot,
+        task=arguments.task,
+        instruction=arguments.instruction,
+        profile=profile,
+        encode_images=arguments.jpeg,
+        units=arguments.units or "stored",
+    )
+
+
+def _known_profile(robot: str) -> RobotProfile | None:
+    """The robot's profile; None where there is none, as somebody else's robot need not have one."""
+    known = robot in available_robots() or Path(robot).exists()
+    return load_profile(robot) if known else None

@@ -13,7 +13,7 @@ REPLAYED = ("applied", "actions", "requested", "human", "policy")
 EXPORTED = ("robomimic", "act", "lerobot")
 
 # The names in `episodes/imports/formats.py`, which is imported only when something is imported.
-IMPORTED = ("rosbag", "act", "robomimic")
+IMPORTED = ("rosbag", "act", "robomimic", "lerobot")
 
 
 def add_verbs(verbs: Subparsers) -> None:
@@ -95,6 +95,11 @@ def _add_export(verbs: Subparsers) -> None:
         help="mark the episodes as real: ACT's loaders then shift the actions by one row",
     )
     lerobot = parser.add_argument_group("lerobot")
+    lerobot.add_argument(
+        "--version",
+        choices=("3.0", "2.1"),
+        help="version of the format; older readers need 2.1, a file an episode (default: 3.0)",
+    )
     lerobot.add_argument("--codec", choices=("h264", "av1"), help="video codec (default: h264)")
     lerobot.add_argument(
         "--crf",
@@ -114,13 +119,15 @@ def _add_export(verbs: Subparsers) -> None:
 def _add_imports(verbs: Subparsers) -> None:
     parser = verbs.add_parser(
         "import",
-        help="import a ROS bag, or files of ACT or robomimic",
-        description="Import a ROS 2 bag (MCAP or SQLite3), or HDF5 files of ACT or robomimic, into "
-        "a new or existing dataset. Every episode records where it came from.",
+        help="import a ROS bag, or files of ACT, robomimic or LeRobot",
+        description="Import a ROS 2 bag (MCAP or SQLite3), HDF5 files of ACT or robomimic, or a "
+        "folder of LeRobot (v2.0, v2.1, v3.0), into a new or existing dataset. Every episode "
+        "records where it came from.",
     )
     parser.add_argument(
         "source",
-        help="rosbag: folder or file; act: folder of episode_<i>.hdf5; robomimic: HDF5 file",
+        help="rosbag: folder or file; act: folder of episode_<i>.hdf5; robomimic: HDF5 file; "
+        "lerobot: folder with meta/info.json",
     )
     parser.add_argument("dataset", help="folder of the dataset")
     parser.add_argument("--format", required=True, choices=IMPORTED, help="format of the source")
@@ -133,10 +140,18 @@ def _add_imports(verbs: Subparsers) -> None:
         "--rate-hz",
         type=float,
         help="rows per second; required for act and robomimic, whose files do not state it "
-        "(default for rosbag: 50)",
+        "(default for rosbag: 50; lerobot states its own)",
     )
-    files = parser.add_argument_group("act, robomimic")
+    files = parser.add_argument_group("act, robomimic, lerobot")
     files.add_argument("--jpeg", action="store_true", help="store uncompressed images as JPEG")
+    lerobot = parser.add_argument_group("lerobot")
+    lerobot.add_argument(
+        "--units",
+        choices=("stored", "radians", "degrees"),
+        help="units of the joints that turn, which the format does not state; degrees are "
+        "converted to radians, and both are brought into the turns of the robot's profile, except "
+        "of grippers (default: stored, which leaves values as they are)",
+    )
     bag = parser.add_argument_group("rosbag")
     bag.add_argument(
         "--by",

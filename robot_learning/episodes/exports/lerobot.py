@@ -1,4 +1,4 @@
-"""LeRobot's dataset format, version 3.0: Parquet tables, MP4 videos and JSON.
+"""LeRobot's dataset format, versions 3.0 and 2.1: Parquet tables, MP4 videos and JSON.
 
 ```
 meta/info.json                                    features, rate, totals, where files lie
@@ -8,6 +8,8 @@ meta/episodes/chunk-000/file-000.parquet          a line an episode
 data/chunk-000/file-000.parquet                   a line a row
 videos/<feature>/chunk-000/file-000.mp4           many episodes one after the other
 ```
+
+Version 2.1 has a table and videos an episode, and lines of JSON for tables; see `lerobot_layouts`.
 
 `observation.state` are the joint positions (or the columns that are asked for), `action` the
 labels, `observation.images.<camera>` the cameras; `next.reward`, `next.done`, `next.success`,
@@ -33,16 +35,17 @@ from robot_learning.episodes.exports.feature_statistics import (
     Statistics,
     vector_statistics,
 )
-from robot_learning.episodes.exports.lerobot_files import TableFiles, VideoFiles, write_tasks
+from robot_learning.episodes.exports.lerobot_files import TableFiles, VideoFiles
+from robot_learning.episodes.exports.lerobot_layouts import (
+    CHUNKS_SIZE,
+    LAYOUTS,
+    write_own_tables,
+    write_shared_tables,
+)
 from robot_learning.episodes.exports.source import ExportSource, Section
 from robot_learning.episodes.exports.video import CODECS, DEFAULT_CRF
 from robot_learning.episodes.format.errors import DatasetError
 
-VERSION = "v3.0"
-CHUNKS_SIZE = 1000
-DATA_PATH = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
-VIDEO_PATH = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
-EPISODES_PATH = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 _NAMED = {
     "obs/joint_position": "observation.state",
     "obs/joint_velocity": "observation.velocity",
@@ -82,6 +85,7 @@ class LeRobotExporter:
         crf: constant rate factor, lower is better; None: the codec's default here.
         state: observations that make up `observation.state`, one after the other, without their
             `obs/`; empty for `joint_position`, or for every one where there is none.
+        version: version of the format, `3.0` or `2.1`.
         data_file_mb: size from which a table is followed by another file, in megabytes.
         video_file_mb: size from which a video is followed by another file, in megabytes.
     """
@@ -89,6 +93,7 @@ class LeRobotExporter:
     codec: str = "h264"
     crf: int | None = None
     state: tuple[str, ...] = ()
+    version: str = "3.0"
     data_file_mb: int = 100
     video_file_mb: int = 200
 
@@ -102,6 +107,8 @@ class LeRobotExporter:
         """
         if self.codec not in CODECS:
             raise DatasetError(unknown_choice("codec", self.codec, CODECS))
+        if self.version not in LAYOUTS:
+            raise DatasetError(unknown_choice("version", self.version, LAYOUTS))
         path.mkdir()
         rate_hz, notes = stated_rate(source.info.rate_hz)
         _Export(self, source, path, rate_hz).run(progress)
@@ -150,6 +157,7 @@ class _Export:
         self._source, self._path, self._rate_hz = source, path, rate_hz
         self._columns = options.columns(source)
         self._options, self._codec = options, options.codec
+        self._layout = LAYOUTS[options.version]
         self._crf = options.crf if options.crf is not None else DEFAULT_CRF[options.codec]
         self._totals = _Totals()
         self._images = {_CAMERA + source.camera_name(c): c for c in source.images}
@@ -158,13 +166,17 @@ class _Export:
         self._features: dict[str, dict[str, Any]] = {}
 
     def run(self, progress: Progress) -> None:
-        data = TableFiles(self._path, DATA_PATH, CHUNKS_SIZE, self._options.data_file_mb)
+        layout, options = self._layout, self._options
+        # A bound of 0 gives each episode a file of its own.
+        data_mb = options.data_file_mb if layout.is_shared else 0
+        video_mb = options.video_file_mb if layout.is_shared else 0
+        data = TableFiles(self._path, layout.data, CHUNKS_SIZE, data_mb)
         videos = {
             key: VideoFiles(
                 self._path,
-                VIDEO_PATH.replace("{video_key}", key),
+                layout.video.replace("{video_key}", key),
                 CHUNKS_SIZE,
-                self._options.video_file_mb,
+                video_mb,
                 (self._rate_hz, column.shape, self._codec, self._crf),
             )
             for key, column in self._images.items()
@@ -278,39 +290,47 @@ class _Export:
 
     def _write_meta(self) -> None:
         totals, path = self._totals, self._path
-        episodes = TableFiles(path, EPISODES_PATH, CHUNKS_SIZE, self._options.data_file_mb)
-        try:
-            episodes.add_lines(totals.episodes, "meta/episodes/")
-        finally:
-            episodes.close()
-        write_tasks(path / "meta/tasks.parquet", totals.tasks)
+        if self._layout.is_shared:
+            write_shared_tables(path, totals.episodes, totals.tasks, self._options.data_file_mb)
+            _write_json(path / "meta/stats.json", self._statistics())
+        else:
+            write_own_tables(path, totals.episodes, totals.tasks)
+        _write_json(path / "meta/info.json", self._info())
+        _write_json(path / "meta/robot_learning.json", self._provenance())
+
+    def _statistics(self) -> dict[str, dict[str, Any]]:
+        """Of the whole dataset; version 2.1 has none, as readers put the episodes' together."""
         statistics: dict[str, Statistics] = {
             key: vector_statistics(np.concatenate(parts)) for key, parts in self._values.items()
         }
         statistics |= {key: found.statistics() for key, found in self._histograms.items()}
-        plain = {
+        return {
             key: {name: value.tolist() for name, value in described.items()}
             for key, described in statistics.items()
         }
-        _write_json(path / "meta/stats.json", plain)
-        _write_json(path / "meta/info.json", self._info())
-        _write_json(path / "meta/robot_learning.json", self._provenance())
 
     def _info(self) -> dict[str, Any]:
-        totals = self._totals
+        totals, layout, episodes = self._totals, self._layout, len(self._totals.episodes)
+        own: dict[str, int] = {
+            "total_videos": episodes * len(self._images),
+            "total_chunks": -(-episodes // CHUNKS_SIZE),
+        }
+        shared: dict[str, int] = {
+            "data_files_size_in_mb": max(self._options.data_file_mb, 1),
+            "video_files_size_in_mb": max(self._options.video_file_mb, 1),
+        }
         return {
-            "codebase_version": VERSION,
+            "codebase_version": layout.version,
             "robot_type": self._source.info.robot,
-            "total_episodes": len(totals.episodes),
+            "total_episodes": episodes,
             "total_frames": totals.rows,
             "total_tasks": len(totals.tasks),
             "chunks_size": CHUNKS_SIZE,
-            "data_files_size_in_mb": max(self._options.data_file_mb, 1),
-            "video_files_size_in_mb": max(self._options.video_file_mb, 1),
+            **(shared if layout.is_shared else own),
             "fps": self._rate_hz,
-            "splits": {"train": f"0:{len(totals.episodes)}"},
-            "data_path": DATA_PATH,
-            "video_path": VIDEO_PATH if self._images else None,
+            "splits": {"train": f"0:{episodes}"},
+            "data_path": layout.stated_data,
+            "video_path": layout.stated_video if self._images else None,
             "features": self._features,
         }
 
@@ -319,7 +339,20 @@ class _Export:
             {"episode": s.episode.name, "rows": [s.start, s.stop], "outcome": s.episode.outcome}
             for s in self._source.sections
         ]
-        return {"source_digest": self._source.dataset.digest, "episodes": sections}
+        splits = {
+            name: [
+                number
+                for number, section in enumerate(self._source.sections)
+                if section.episode.name in episodes
+            ]
+            for name, episodes in self._source.dataset.stored_splits().items()
+        }
+        return {
+            "source_digest": self._source.dataset.digest,
+            "episodes": sections,
+            "columns": self._columns,
+            "splits": {name: numbers for name, numbers in splits.items() if numbers},
+        }
 
 
 def _feature(rows: npt.NDArray[Any], names: list[str] | None) -> dict[str, Any]:

@@ -20,7 +20,10 @@ _LINES_A_GROUP = 100
 
 
 class _Files:
-    """Numbers files: `file_index` below `files_a_chunk`, then the next `chunk_index`."""
+    """Numbers files: `file_index` below `files_a_chunk`, then the next `chunk_index`.
+
+    A pattern may name both, or `number`, which goes on from chunk to chunk.
+    """
 
     def __init__(self, root: Path, pattern: str, files_a_chunk: int, size_mb: int) -> None:
         self._root, self._pattern = root, pattern
@@ -35,7 +38,8 @@ class _Files:
     def _next_path(self) -> Path:
         self._number += 1
         chunk, file = self.index
-        path = self._root / self._pattern.format(chunk_index=chunk, file_index=file)
+        place = {"chunk_index": chunk, "file_index": file, "number": self._number}
+        path = self._root / self._pattern.format(**place)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 

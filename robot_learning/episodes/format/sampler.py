@@ -22,6 +22,7 @@ from robot_learning.episodes.format.schema import RowFault, Stream
 
 NEVER_NS = -1
 _MAX_PENDING = 8192
+_NO_FAULT = RowFault(0)
 
 
 class Course(Protocol):
@@ -42,13 +43,14 @@ class Sample:
     """One message of a stream: its own stamp, when it was received, and its values.
 
     With a `course` its values are those of the row's time, and as long as the course goes on
-    they are as new as the row.
+    they are as new as the row. A row that has a sample with `faults` is invalid for them.
     """
 
     stamp_ns: int
     receive_ns: int
     values: Mapping[str, Any]
     course: Course | None = None
+    faults: RowFault = _NO_FAULT
 
     def at(self, tick_ns: int) -> Sample:
         """What this sample is at a time not before its own."""
@@ -153,7 +155,7 @@ class Sampler:
                 f"rows must move forward in time: {tick_ns} ns after {self._last_tick_ns} ns"
             )
         self._last_tick_ns = tick_ns
-        faults, late = RowFault(0), []
+        faults, late = _NO_FAULT, []
         samples: dict[str, Sample | None] = {}
         for name, max_age_ns in self._max_age_ns.items():
             newest = self._advance(name, tick_ns)
@@ -161,7 +163,10 @@ class Sampler:
             if newest is None:
                 faults |= RowFault.MISSING
                 late.append(name)
-            elif tick_ns - newest.stamp_ns > max_age_ns:
+                continue
+            if newest.faults:
+                faults |= newest.faults
+            if tick_ns - newest.stamp_ns > max_age_ns:
                 faults |= RowFault.STALE
                 late.append(name)
         return SampledRow(tick_ns, samples, faults, tuple(late))

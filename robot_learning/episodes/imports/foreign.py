@@ -151,7 +151,12 @@ def read_array(array: h5py.Dataset) -> npt.NDArray[Any]:
 
 def stored_dtype(array: h5py.Dataset) -> str:
     """The NumPy name of what `read_array` gives: float64, or the smallest that holds it."""
-    return _NUMBER_TYPES.get(array.dtype.newbyteorder("=").name, "float64")
+    return column_dtype(array.dtype)
+
+
+def column_dtype(dtype: np.dtype[Any]) -> str:
+    """The NumPy name of the type in which a column keeps numbers of another type."""
+    return _NUMBER_TYPES.get(dtype.newbyteorder("=").name, "float64")
 
 
 def is_text(dtype: np.dtype[Any]) -> bool:

@@ -39,7 +39,8 @@ class ImportReport:
         invalid_rows: number of invalid rows in all new episodes.
         left_out: reason for each item of the source that was left out.
         notes: what to know of the import, a sentence each.
-        splits: names of the new episodes in each split.
+        splits: names of the episodes in each split.
+        present: number of episodes of the source that an earlier import brought.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class ImportReport:
     left_out: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     splits: dict[str, list[str]] = field(default_factory=dict)
+    present: int = 0
 
 
 class Importer(Protocol):
@@ -113,7 +115,7 @@ def import_dataset(
     finally:
         if is_new and not folder.episode_names():
             shutil.rmtree(path)
-    if not report.episodes:
+    if not report.episodes and not report.present:
         raise DatasetError(f"{source}: holds nothing to import{_reasons(report.left_out)}")
     return report
 
@@ -182,7 +184,7 @@ def _store_splits(folder: DatasetFolder, splits: Mapping[str, list[str]]) -> Non
     if splits:
         stored = read_splits(folder)
         for name, episodes in splits.items():
-            stored[name] = [*stored.get(name, []), *episodes]
+            stored[name] = list(dict.fromkeys([*stored.get(name, []), *episodes]))
         write_index(folder, read_index(folder).values(), stored)
 
 

@@ -231,7 +231,7 @@ def make_layout(
             raise EpisodeError(f"'{array.name}': {why}")
         if isinstance(where, str) or why:
             continue
-        name = _free_name(where, used)
+        name = free_name(where, used)
         if jpeg and place in jpeg:
             shape, reader = jpeg[place]
             column = nominal.image_column(name, shape, jpeg=True)
@@ -257,7 +257,13 @@ def _frame_column(name: str, frames: Frames, encode_images: bool) -> Column:
     return nominal.image_column(name, frames.shape, jpeg=encode_images)
 
 
-def _free_name(where: tuple[str, str], used: set[str]) -> str:
+def free_name(where: tuple[str, str], used: set[str]) -> str:
+    """A name that a column can have and that no other one has yet; it is added to the used ones.
+
+    Args:
+        where: root of the column, and its name as the source has it.
+        used: paths of the columns so far.
+    """
     root, given = where
     name = _NOT_IN_A_NAME.sub("_", given.replace("/", "_"))
     if name and not name[0].isalpha():

@@ -1,4 +1,4 @@
-"""Recording episodes that carry no times: the rows of ACT's and robomimic's files.
+"""Recording episodes that carry no times: the rows of ACT's, robomimic's and LeRobot's files.
 
 Their rows are laid 1/rate apart, at a rate that the user states, and the episode says so: its
 stamps are nominal. Nothing is known of when anything was measured.
@@ -30,7 +30,6 @@ from robot_learning.episodes.recording.recorder import Recorder
 
 OBSERVATIONS = "observations"
 JPEG_START = b"\xff\xd8"
-_PACE_ROWS = 64
 # Roots of the columns that trainings use.
 _LEARNT = ("actions", "obs")
 
@@ -78,7 +77,8 @@ class NominalEpisode:
     """One episode of such a source.
 
     `arrays` maps columns to (rows, *shape); `frames` maps image columns to a function that
-    gives the frame of a row, as JPEG bytes or pixels.
+    gives the frame of a row, as JPEG bytes or pixels, or None where it is lost. It is called once
+    a row, in their order.
     """
 
     rows: int
@@ -173,14 +173,17 @@ def record_episode(
         tick_ns = row_tick_ns(0, info.rate_hz, row)
         for stream in info.streams:
             values = {column.path: _value(episode, column, row) for column in stream.columns}
+            if any(value is None for value in values.values()):
+                recorder.push_lost(stream.name, tick_ns, tick_ns)
+                continue
             if not recorder.push(stream.name, tick_ns, tick_ns, values):
                 problem = recorder.status(tick_ns).refused[stream.name]
                 raise EpisodeError(f"{item}, row {row}: {problem}")
         if row == 0:
             recorder.start(metadata, tick_ns)
         recorder.advance(tick_ns)
-        if row % _PACE_ROWS == 0:
-            recorder.keep_pace()
+        # At every row: a few dozen of several large cameras would fill the queue.
+        recorder.keep_pace()
 
 
 def image_column(name: str, shape: tuple[int, ...], *, jpeg: bool) -> Column:

@@ -25,12 +25,13 @@ from robot_learning.episodes.format.quality import (
     quality_report,
 )
 from robot_learning.episodes.format.sampler import Course, Sample, Sampler, row_tick_ns
-from robot_learning.episodes.format.schema import Column, Encoding, EpisodeMetadata
+from robot_learning.episodes.format.schema import Column, Encoding, EpisodeMetadata, RowFault
 from robot_learning.episodes.recording.silence import REFUSAL, silence_text
 from robot_learning.episodes.recording.writer import (
     EpisodeWriter,
     WriterEvent,
     WriterSettings,
+    blank_value,
     free_disk_bytes,
 )
 from robot_learning.episodes.store.folder import DatasetFolder
@@ -138,22 +139,24 @@ class Recorder:
         if problem:
             self.refuse(stream, problem)
             return False
-        sample = Sample(stamp_ns, receive_ns, values, course)
-        taken = (
-            self._sampler.push(stream, sample)
-            if self.recording
-            else not self._sampler.is_future(sample)
-        )
-        if not taken:
-            self._count(stream, f"stamped {(stamp_ns - receive_ns) / NS_PER_S:.3f} s ahead")
-            return False
-        self._lacking.pop(stream, None)
-        if self.recording:
-            self._monitors[stream].sample(stamp_ns, None if course is None else course.until_ns)
-        latest = self._latest.get(stream)
-        if latest is None or sample.order >= latest.order or not self.recording:
-            self._latest[stream] = sample
-        return True
+        return self._take(stream, Sample(stamp_ns, receive_ns, values, course))
+
+    def push_lost(self, stream: str, stamp_ns: int, receive_ns: int) -> bool:
+        """Take a camera's sample whose frame is lost: rows that it belongs to are invalid.
+
+        Args:
+            stream: name of the stream.
+            stamp_ns: time at which the frame was taken.
+            receive_ns: time at which it should have arrived.
+
+        Raises:
+            EpisodeError: there is no such stream.
+        """
+        if stream not in self._streams:
+            raise EpisodeError(unknown_choice("stream", stream, self._streams))
+        values = {column.path: blank_value(column) for column in self._streams[stream].columns}
+        sample = Sample(stamp_ns, receive_ns, values, faults=RowFault.FRAME_LOST)
+        return self._take(stream, sample)
 
     def refuse(self, stream: str, problem: str) -> None:
         """Count a sample that could not even be read; `problem` becomes part of the status."""
@@ -329,6 +332,25 @@ class Recorder:
         return ", ".join(
             silence_text(name, age_s, why=self.why_silent(name)) for name, age_s in silent.items()
         )
+
+    def _take(self, stream: str, sample: Sample) -> bool:
+        stamp_ns, course = sample.stamp_ns, sample.course
+        taken = (
+            self._sampler.push(stream, sample)
+            if self.recording
+            else not self._sampler.is_future(sample)
+        )
+        if not taken:
+            ahead_s = (stamp_ns - sample.receive_ns) / NS_PER_S
+            self._count(stream, f"stamped {ahead_s:.3f} s ahead")
+            return False
+        self._lacking.pop(stream, None)
+        if self.recording:
+            self._monitors[stream].sample(stamp_ns, None if course is None else course.until_ns)
+        latest = self._latest.get(stream)
+        if latest is None or sample.order >= latest.order or not self.recording:
+            self._latest[stream] = sample
+        return True
 
     def _count(self, stream: str, problem: str) -> None:
         self._refused[stream] = problem

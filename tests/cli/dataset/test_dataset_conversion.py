@@ -47,6 +47,11 @@ def test_there_and_into_another_format(
     info = json.loads((out / "meta/info.json").read_text())
     assert (info["robot_type"], info["fps"], info["video_path"]) == ("desk_arm", 50, None)
     assert info["features"]["action"]["names"] == names
+    wanted = ["--format", "lerobot", "--robot", "desk_arm"]
+    assert main(["dataset", "import", str(out), str(tmp_path / "back"), *wanted]) == 0
+    said = capsys.readouterr().out
+    assert f"2 episodes, {2 * ROWS} rows, 0 of them invalid" in said and "left out" not in said
+    assert json.loads((tmp_path / "back/dataset.json").read_text())["joint_names"] == names
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,11 @@ def test_options_of_another_format_are_refused(
     wanted = ["--format", "robomimic", "--codec", "h264"]
     assert main(["dataset", "export", path, str(tmp_path / "out"), *wanted]) == 2
     assert "--format robomimic has no use for the option of codec" in capsys.readouterr().err
+    for format_name, option in (("act", ["--units", "degrees"]), ("lerobot", ["--rate-hz", "50"])):
+        wanted = ["--format", format_name, "--robot", "desk_arm", *option]
+        assert main(["dataset", "import", str(act_folder), path, *wanted]) == 2
+        says = f"--format {format_name} has no use for {option[0]}"
+        assert says in capsys.readouterr().err
     wanted = ["--format", "rosbag", "--robot", "desk_arm", "--remap", "joint_states"]
     assert main(["dataset", "import", str(act_folder), path, *wanted]) == 2
     assert "--remap joint_states: expected OURS=THEIRS" in capsys.readouterr().err

@@ -310,6 +310,34 @@ def test_lerobot_files_are_followed_by_others_when_full(
         assert len(pixels) == summary.rows
 
 
+def test_lerobot_2_1_has_files_an_episode(small_dataset: Path, tmp_path: Path) -> None:
+    dataset, root = Dataset(small_dataset), tmp_path / "lerobot"
+    export_dataset(dataset, root, LeRobotExporter(version="2.1"))
+    info = json.loads((root / "meta/info.json").read_text())
+    assert (info["codebase_version"], info["total_videos"], info["total_chunks"]) == ("v2.1", 6, 1)
+    tables = {
+        name: [json.loads(line) for line in (root / f"meta/{name}.jsonl").read_text().splitlines()]
+        for name in ("episodes", "tasks", "episodes_stats")
+    }
+    assert [line["tasks"] for line in tables["episodes"]] == [["pick"], ["place"], ["pick"]]
+    assert [line["task"] for line in tables["tasks"]] == ["pick", "place"]
+    for number, summary in enumerate(dataset.episodes):
+        place = {"episode_chunk": 0, "episode_index": number}
+        table = parquet.read_table(root / info["data_path"].format(**place))
+        actions = np.stack(table["action"].to_numpy())
+        assert len(table) == tables["episodes"][number]["length"] == summary.rows
+        assert set(table["episode_index"].to_pylist()) == {number}
+        described = tables["episodes_stats"][number]["stats"]
+        np.testing.assert_allclose(described["action"]["mean"], actions.mean(0), rtol=1e-5)
+        assert set(described["action"]) == {"min", "max", "mean", "std", "count"}
+        for camera in ("front", "wrist"):
+            key = f"observation.images.{camera}"
+            pixels, _ = decode_video(root / info["video_path"].format(**place, video_key=key))
+            assert len(pixels) == summary.rows and np.shape(described[key]["mean"]) == (3, 1, 1)
+    with pytest.raises(DatasetError, match=r"unknown version '2'; valid: 2.1, 3.0"):
+        export_dataset(dataset, tmp_path / "no", LeRobotExporter(version="2"))
+
+
 def test_lerobot_state_can_be_several_observations(small_dataset: Path, tmp_path: Path) -> None:
     dataset = Dataset(small_dataset)
     state = ("joint_velocity", "joint_position")
