@@ -126,6 +126,15 @@ def test_a_setting_that_is_given_as_an_option_is_answered_with_set(
     )
 
 
+def test_with_an_environment_the_settings_are_those_of_its_algorithm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in ("bc", "dagger"):
+        with pytest.raises(SystemExit):
+            main([command, "--env", "Pendulum-v1", "--steps", "200"])
+        assert capsys.readouterr().err.endswith("are given by --set: --set fit.steps=200\n")
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
