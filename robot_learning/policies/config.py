@@ -114,7 +114,7 @@ def with_overrides(
         PolicyError: a name is unknown or a value has the wrong type.
     """
     within = names_within(dataclass_type(type(config)), group)
-    return _with(config, overrides, group, [*within, *near])
+    return _with(config, overrides, group, [*near, *within])
 
 
 def _with(config: Config, overrides: Mapping[str, Any], group: str, near: list[str]) -> Config:

@@ -157,4 +157,9 @@ class CommandParser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             is_command = isinstance(action, argparse._SubParsersAction)
             what = str(action.metavar) if is_command and action.metavar else "value"
+            # The verb of a command, without the command.
+            meant = [name for name in EXAMPLES if name.endswith(f" {value}")] if is_command else []
+            if meant and " " not in self.prog:
+                text = f"unknown {what} '{value}'; did you mean '{meant[0]}'?"
+                raise argparse.ArgumentError(action, text)
             raise argparse.ArgumentError(action, unknown_choice(what, value, action.choices))
