@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,14 +28,21 @@ from robot_learning.bringup.plan import (
     middleware_environment,
     resume_command,
 )
-from robot_learning.bringup.serve import CheckpointMetadata, checkpoint_metadata, policy_node
+from robot_learning.bringup.serve import (
+    CheckpointMetadata,
+    checkpoint_metadata,
+    policy_node,
+    resolved,
+)
 from robot_learning.bringup.teleop import SCRIPTED, teleop_node
 from robot_learning.bringup.teleop_record import InstructionOrTask, recorder_node
 from robot_learning.core.decoding import decode
 from robot_learning.core.ensemble_folders import best_checkpoint
 from robot_learning.core.errors import ConfigurationError, used_folder
 from robot_learning.core.options.operator import EngageAbove, ReleaseBelow
+from robot_learning.core.options.option import options_of
 from robot_learning.core.options.serving import Device
+from robot_learning.core.options.texts import text_of
 from robot_learning.headers.rounds_header import NAME, read_rounds_header
 from robot_learning.nodes.dagger import AskAbove, RoundOptions, TrainCommand
 from robot_learning.nodes.session import EpisodeTimeout
@@ -42,6 +51,8 @@ _STATUS_RATE_HZ = 20.0
 _NEVER, _AS_OPERATOR = "never", "auto"
 BUDGETED = ("ensemble", "thrifty")
 _CALLED_S = 0.5
+# What names the run itself, in which its dataset is stated.
+_OF_THE_START = ("resume", "dataset", "out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +187,25 @@ def dagger_plan(arguments: DaggerArguments) -> LaunchPlan:
     return arranged(plan, lockstep)
 
 
+def arguments_before(arguments: DaggerArguments) -> Mapping[str, str]:
+    """The launch arguments that the run to be resumed was last started with; none of a new run.
+
+    Raises:
+        ConfigurationError: the run is damaged, or what was given to find it by is wrong.
+    """
+    if not arguments.resume:
+        return {}
+    out = arguments.out
+    if not out and arguments.dataset:
+        out = _run_folder(arguments, _metadata(arguments.dataset, None).task)
+    folder = Path(out or "").expanduser()
+    return read_rounds_header(folder).arguments if out and (folder / NAME).is_file() else {}
+
+
+def _run_folder(arguments: DaggerArguments, task: str) -> str:
+    return arguments.out or f"runs/{arguments.task or task}-dagger"
+
+
 def _chosen(arguments: DaggerArguments) -> _Chosen:
     out, dataset, gate = arguments.out, arguments.dataset, None
     if arguments.resume and not dataset:
@@ -183,7 +213,7 @@ def _chosen(arguments: DaggerArguments) -> _Chosen:
     checkpoint = arguments.checkpoint and str(best_checkpoint(arguments.checkpoint))
     metadata = _metadata(dataset, checkpoint)
     robot, task = arguments.robot or metadata.robot, arguments.task or metadata.task
-    out = out or f"runs/{task}-dagger"
+    out = _run_folder(arguments, task)
     if not arguments.resume and (Path(out).expanduser() / NAME).exists():
         raise ConfigurationError(used_folder(out))
     if arguments.resume and arguments.dataset:
@@ -268,8 +298,19 @@ def _dagger_node(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
         "simulated": arguments.sim,
         "episode_timeout_s": arguments.episode_timeout_s,
         "resume_command": resume_command("dagger", replace(arguments, out=chosen.out)),
+        "launch_arguments": json.dumps(_kept(arguments)),
     }
     return node_spec("dagger_node", arguments, settings, on_exit=OnExit.FINISH)
+
+
+def _kept(arguments: DaggerArguments) -> dict[str, str]:
+    """What a run that is resumed keeps of its arguments, as texts."""
+    absolute = replace(arguments, checkpoint=resolved(arguments.checkpoint))
+    return {
+        option.name: text_of(option, getattr(absolute, option.name))
+        for option in options_of(DaggerArguments)
+        if option.name not in _OF_THE_START
+    }
 
 
 def _asking(arguments: DaggerArguments, chosen: _Chosen) -> dict[str, Any]:
@@ -297,4 +338,5 @@ DAGGER = LaunchGroup(
     "a policy, a person who corrects it, and its training, in rounds",
     DaggerArguments,
     dagger_plan,
+    arguments_before,
 )

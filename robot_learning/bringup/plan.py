@@ -107,12 +107,15 @@ class LaunchGroup(Generic[ArgumentsT]):
         description: what the group consists of.
         settings: class of the group's arguments.
         plan: makes the plan for given arguments.
+        earlier: finds the arguments, as texts, that the run to be resumed was last started with;
+            None where nothing is resumed.
     """
 
     name: str
     description: str
     settings: type[ArgumentsT]
     plan: Callable[[ArgumentsT], LaunchPlan]
+    earlier: Callable[[ArgumentsT], Mapping[str, str]] | None = None
 
     @property
     def arguments(self) -> tuple[LaunchArgument, ...]:
@@ -128,7 +131,9 @@ class LaunchGroup(Generic[ArgumentsT]):
         )
 
     def resolve(self, given: Mapping[str, str]) -> LaunchPlan:
-        """The plan for the arguments given; the others take their defaults.
+        """The plan for the arguments given.
+
+        The others are those of the run that is resumed, or take their defaults.
 
         Raises:
             ConfigurationError: an unknown argument, or a wrong value; lists what is valid.
@@ -140,7 +145,12 @@ class LaunchGroup(Generic[ArgumentsT]):
             choices = known[name].choices
             if choices and text and text not in choices:
                 raise ConfigurationError(f"{name}: {unknown_choice('value', text, choices)}")
-        return self.plan(from_texts(self.settings, given))
+        arguments = from_texts(self.settings, given)
+        if self.earlier is not None:
+            # An earlier version may have had arguments that are gone.
+            kept = {n: text for n, text in self.earlier(arguments).items() if n in known}
+            arguments = from_texts(self.settings, {**kept, **given})
+        return self.plan(arguments)
 
 
 def resume_command(command: str, arguments: object, without: Collection[str] = ()) -> str:

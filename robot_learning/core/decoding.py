@@ -122,6 +122,18 @@ def dataclass_type(kind: Any) -> inspect.DataclassType:
     return info
 
 
+def names_within(
+    info: inspect.DataclassType | inspect.StructType, prefix: str = ""
+) -> Iterator[str]:
+    """The names, with dots, of what lies in the parts of a dataclass that are dataclasses."""
+    for field in info.fields:
+        inner = plain_type(field.type)
+        if isinstance(inner, inspect.DataclassType):
+            name = f"{prefix}{field.encode_name}."
+            yield from (name + each.encode_name for each in inner.fields)
+            yield from names_within(inner, name)
+
+
 def plain_type(info: inspect.Type) -> inspect.Type:
     """A type without its metadata, and without None where it may also be None."""
     if isinstance(info, inspect.Metadata):
@@ -250,7 +262,8 @@ def _dataclass_mistakes(
         known.append(info.tag_field)
     for name in value:
         if name not in known:
-            yield Mistake(key, unknown_choice("key", name, known))
+            near = [joined(key, deeper) for deeper in names_within(info)]
+            yield Mistake(key, unknown_choice("key", name, known, near))
     for field in info.fields:
         name = field.encode_name
         if name in value:

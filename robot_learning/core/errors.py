@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_MOST_MEANT = 3
+
 
 class RobotLearningError(Exception):
     """Base of every error that this package raises on purpose.
@@ -57,25 +59,44 @@ def used_folder(folder: object, what: str = "run") -> str:
     )
 
 
-def unknown_choice(what: str, given: object, valid: Iterable[str]) -> str:
+def unknown_choice(what: str, given: object, valid: Iterable[str], near: Iterable[str] = ()) -> str:
     """Text for a name that is not among the valid ones, with the nearest one suggested.
 
     Args:
         what: kind of thing that is named, such as `task`.
         given: the name that is not valid.
         valid: all valid names.
+        near: names with dots, of what lies deeper, that may be meant as well; they are not listed.
 
     >>> unknown_choice("task", "lft", ["lift", "reach"])
     "unknown task 'lft'; did you mean 'lift'? Valid: lift, reach"
+    >>> unknown_choice("setting", "steps", ["fit", "seed"], near=["fit.steps"])
+    "unknown setting 'steps'; did you mean 'fit.steps'? Valid: fit, seed"
     """
     choices = sorted(valid)
     listed = ", ".join(choices) or "(none)"
-    # A dotted beginning that all share would make every one of them look near.
-    place = str(given)[: str(given).rfind(".") + 1]
-    shared = len(place) if all(name.startswith(place) for name in choices) else 0
-    close = difflib.get_close_matches(str(given)[shared:], [name[shared:] for name in choices], n=1)
     # A capital after the question, none after the semicolon.
     rest = f"valid: {listed}"
-    if close:
-        rest = f"did you mean '{str(given)[:shared]}{close[0]}'? Valid: {listed}"
+    if meant := _meant(str(given), choices, list(near)):
+        names = " or ".join(f"'{name}'" for name in meant[:_MOST_MEANT])
+        rest = f"did you mean {names}? Valid: {listed}"
     return f"unknown {what} '{given}'; {rest}"
+
+
+def _meant(given: str, choices: list[str], near: list[str]) -> list[str]:
+    """What may have been meant, most likely first; empty where nothing is near."""
+    last = _last_part(given)
+    if same := [name for name in near if _last_part(name) == last]:
+        return same
+    # A dotted beginning that all share would make every one of them look near.
+    place = given[: given.rfind(".") + 1]
+    shared = len(place) if all(name.startswith(place) for name in choices) else 0
+    ends = [name[shared:] for name in choices]
+    if close := difflib.get_close_matches(given[shared:], ends, n=1):
+        return [given[:shared] + close[0]]
+    by_last = {_last_part(name): name for name in reversed(near)}
+    return [by_last[name] for name in difflib.get_close_matches(last, by_last, n=1)]
+
+
+def _last_part(name: str) -> str:
+    return name.rpartition(".")[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -68,6 +69,36 @@ def write_atomically(path: Path, data: bytes) -> None:
     """
     with replacing(path) as beside:
         beside.write_bytes(data)
+
+
+def place_beside(path: Path) -> Path:
+    """Where a file or folder is made that then becomes `path`; nothing is there.
+
+    What killed processes left behind of earlier attempts is removed.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+        maker = left.name.split(".")[-2]
+        if maker.isdigit() and (int(maker) == os.getpid() or not _is_alive(int(maker))):
+            remove(left)
+    return path.with_name(f".{path.name}.{os.getpid()}.new")
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that is in it; nothing where it is not there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 @contextmanager

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,10 +23,13 @@ class RoundsHeader:
         dataset: folder of the dataset.
         gate: kind of gate that decides on takeovers; None in runs of versions that did not state
             it.
+        arguments: launch arguments that the run was last started with, as texts; empty in runs of
+            versions that did not state them.
     """
 
     dataset: str
     gate: str | None
+    arguments: Mapping[str, str]
 
 
 def read_rounds_header(folder: Path) -> RoundsHeader:
@@ -38,6 +42,7 @@ def read_rounds_header(folder: Path) -> RoundsHeader:
     plain = read_header(path, "run", VERSION)
     try:
         gate = plain.get("training", {}).get("gate")
-        return RoundsHeader(str(plain["dataset"]), None if gate is None else str(gate))
+        arguments = {str(name): str(text) for name, text in plain.get("arguments", {}).items()}
+        return RoundsHeader(str(plain["dataset"]), None if gate is None else str(gate), arguments)
     except (KeyError, AttributeError) as problem:
         raise HeaderError(f"{path}: damaged: {problem!r}") from problem

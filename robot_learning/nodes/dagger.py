@@ -126,3 +126,13 @@ class DaggerNodeSettings(RoundOptions, EpisodeSettings):
         ),
     ] = False
     policy_node: PolicyNode = "policy_node"
+    launch_arguments: (
+        Annotated[
+            str,
+            Meta(
+                description="Launch arguments of this start, a JSON mapping of texts, which a "
+                "resumed run keeps; not given: as before"
+            ),
+        ]
+        | None
+    ) = None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from msgspec import Meta
 
-from robot_learning.core.decoding import check, decode
+from robot_learning.core.decoding import check, dataclass_type, decode, names_within
 from robot_learning.core.errors import unknown_choice
 from robot_learning.core.options.numbers import AtLeast0, AtLeast1, NotNegative, ShareAbove0
 from robot_learning.policies.errors import PolicyError
@@ -99,16 +99,25 @@ def to_plain(config: Any) -> dict[str, Any]:
     return plain
 
 
-def with_overrides(config: Config, overrides: Mapping[str, Any]) -> Config:
+def with_overrides(
+    config: Config, overrides: Mapping[str, Any], near: Iterable[str] = (), group: str = ""
+) -> Config:
     """A copy with some values replaced: `{"hidden": [64, 64], "images.crop": 0.8}`.
+
+    Args:
+        config: a frozen dataclass.
+        overrides: values by the names of their options.
+        near: further names that may be meant by one that is unknown, for errors.
+        group: beginning of the options' names where they are set, such as `policy.`, for errors.
 
     Raises:
         PolicyError: a name is unknown or a value has the wrong type.
     """
-    return _with(config, overrides, "")
+    within = names_within(dataclass_type(type(config)), group)
+    return _with(config, overrides, group, [*near, *within])
 
 
-def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
+def _with(config: Config, overrides: Mapping[str, Any], group: str, near: list[str]) -> Config:
     """All at once: values that are right together may be wrong one by one."""
     hints = get_type_hints(type(config), include_extras=True)
     changes: dict[str, Any] = {}
@@ -116,7 +125,8 @@ def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
     for name, value in overrides.items():
         head, _, rest = name.partition(".")
         if head not in hints:
-            raise PolicyError(unknown_choice("option", group + name, (group + h for h in hints)))
+            valid = (group + hint for hint in hints)
+            raise PolicyError(unknown_choice("option", group + name, valid, near))
         is_group = is_dataclass(getattr(config, head))
         if is_group and not rest:
             raise PolicyError(f"'{group}{name}' is a group; set {group}{name}.<name>")
@@ -127,5 +137,5 @@ def _with(config: Config, overrides: Mapping[str, Any], group: str) -> Config:
         else:
             changes[head] = decode(value, hints[head], key=group + name, error=PolicyError)
     for head, inner in nested.items():
-        changes[head] = _with(getattr(config, head), inner, f"{group}{head}.")
+        changes[head] = _with(getattr(config, head), inner, f"{group}{head}.", near)
     return replace(config, **changes)  # type: ignore[type-var]

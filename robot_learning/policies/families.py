@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from robot_learning.core.decoding import dataclass_type, names_within
 from robot_learning.core.errors import unknown_choice
 from robot_learning.policies.config import PolicyConfig, with_overrides
 from robot_learning.policies.errors import PolicyError
@@ -160,6 +161,19 @@ def family_named(name: str) -> Family:
     if name not in FAMILIES:
         raise PolicyError(unknown_choice("policy family", name, FAMILIES))
     return FAMILIES[name]
+
+
+def setting_names(family: str) -> list[str]:
+    """The names of a family's options as settings of a training; empty where there is none such.
+
+    >>> "policy.images.crop" in setting_names("act")
+    True
+    """
+    if family not in FAMILIES:
+        return []
+    info = dataclass_type(type(FAMILIES[family].config))
+    own = [field.name for field in info.fields]
+    return [f"policy.{name}" for name in (*own, *names_within(info))]
 
 
 def make_policy(

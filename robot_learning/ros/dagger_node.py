@@ -102,7 +102,8 @@ class DaggerNode(Node):  # type: ignore[misc]
         self._coordinator.await_graph()
         self._coordinator.check_pace()
         self._calls.call_until_granted(f"{self._settings.teleop_node}/release")
-        run = opened_run(self._folder, self._coordinator.recorder["dataset"], self._settings)
+        dataset = self._coordinator.recorder["dataset"]
+        run = opened_run(self._folder, dataset, self._settings, self.get_logger().info)
         if run.training.settings:
             check_settings(run.training)
         self._keep(run)

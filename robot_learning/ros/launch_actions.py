@@ -39,10 +39,17 @@ def launch_description(group: LaunchGroup[Any]) -> LaunchDescription:
         for argument in group.arguments
     ]
 
+    named: set[str] = set()
+
+    def note(context: LaunchContext) -> None:
+        # Once they are declared, a default is like what was given: it would change a resumed run.
+        named.update(context.launch_configurations)
+
     def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         given = {
             argument.name: LaunchConfiguration(argument.name).perform(context)
             for argument in group.arguments
+            if argument.name in named
         }
         plan = group.resolve(given)
         environment = [
@@ -52,7 +59,8 @@ def launch_description(group: LaunchGroup[Any]) -> LaunchDescription:
         ]
         return [*environment, *(_action(node) for node in plan.nodes)]
 
-    return LaunchDescription([*declared, OpaqueFunction(function=start)])
+    first = OpaqueFunction(function=note)
+    return LaunchDescription([first, *declared, OpaqueFunction(function=start)])
 
 
 def _action(node: NodeSpec) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from robot_learning.core.amounts import amount
@@ -12,8 +13,11 @@ from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.spec import ObservationSpec, PolicySpec
 
 POSE_SHAPE = (7,)
+POSES = "poses/"
+"""Beginning of the topics of poses, below the namespace."""
 END_EFFECTOR = "_end_effector"
 _ROOTS = ("obs/", "images/")
+_RETRAIN = "name a checkpoint that was trained on a dataset of this robot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,10 @@ def check_policy(
         return ConfigurationError(f"{source} does not fit robot '{profile.name}': {text}")
 
     if details.robot and details.robot != profile.name:
-        raise refuse(f"it was trained for robot '{details.robot}'")
+        raise refuse(
+            f"it was trained for robot '{details.robot}'; start with robot:={details.robot}, or "
+            f"train a policy on a dataset of '{profile.name}'"
+        )
     if spec.discrete_actions:
         raise refuse(
             f"it chooses among {amount(spec.discrete_actions, 'action')}; the robot takes positions"
@@ -65,11 +72,14 @@ def check_policy(
         )
     names, wanted = spec.action_names or details.joint_names, action_feature(profile).names
     if names and tuple(names) != wanted:
-        raise refuse(f"its actions are {', '.join(names)}; the robot's joints {', '.join(wanted)}")
+        raise refuse(
+            f"its actions are {', '.join(names)}; the robot's joints {', '.join(wanted)}; "
+            f"{_RETRAIN}"
+        )
     if spec.action_dim != len(wanted):
         raise refuse(
             f"its actions have {amount(spec.action_dim, 'number')}, the robot "
-            f"{amount(len(wanted), 'joint')}"
+            f"{amount(len(wanted), 'joint')}; {_RETRAIN}"
         )
     if spec.rate_hz > profile.control_rate_hz * 1.001:
         text = f"its steps come at {spec.rate_hz:g} Hz, the robot's control rate is "
@@ -79,6 +89,22 @@ def check_policy(
         if problem := _assign(column, profile, sources):
             raise refuse(problem)
     return sources
+
+
+def silence_text(topics: Sequence[str], task: str) -> str:
+    """That a policy waits for topics, and what to do where these may be of another task's scene.
+
+    Args:
+        topics: topics of which nothing has arrived.
+        task: task that the policy was trained for; empty where nobody knows.
+    """
+    text = f"nothing received yet of {', '.join(topics)}"
+    if not (task and any(POSES in topic for topic in topics)):
+        return text
+    return (
+        f"{text}; the policy was trained for task '{task}': start with task:={task}, or serve a "
+        "checkpoint that was trained for the task that runs"
+    )
 
 
 def _assign(column: ObservationSpec, profile: RobotProfile, sources: Sources) -> str:
@@ -114,7 +140,8 @@ def _joints_problem(column: ObservationSpec, profile: RobotProfile) -> str:
     joints = len(profile.joints)
     if tuple(column.shape) != (joints,):
         seen = tuple(column.shape)
-        return f"it sees '{column.key}' of shape {seen}, the robot has {amount(joints, 'joint')}"
+        has = amount(joints, "joint")
+        return f"it sees '{column.key}' of shape {seen}, the robot has {has}; {_RETRAIN}"
     return ""
 
 

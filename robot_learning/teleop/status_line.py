@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
+
+from robot_learning.core.progress import EVERY_S
 
 MODE_STYLES: Mapping[str, str] = {
     "HUMAN": "bold white on dark_green",
@@ -23,6 +26,10 @@ RUNNING = "REC"
 SEPARATOR = " │ "
 _UNKNOWN_STYLE = "bold white on magenta"
 _STALE_S = 0.25
+# What a narrow terminal must show of the line, most important first; the rest comes in its order.
+_RANKS = ("mode", "next_key", "refused", "episode", "recording", "problem", "alarm")
+# Fewer columns than this say nothing of what is cut off in them.
+_FEWEST_COLUMNS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,52 +73,79 @@ class Status:
     alarm: str = ""
 
 
-def render(status: Status) -> Text:
-    """The line: what matters most comes first, as a narrow terminal cuts the end off.
+def render(status: Status, width: int | None = None) -> Text:
+    """The line: who is in control, what is recorded, what is wrong, and what to press.
 
-    Before the 80th column lie the mode, what is recorded or why nothing is, what is wrong, what to
-    press, and mostly which episode it is; how fresh everything is comes after them.
+    In few columns the mode, the next key and the number of the episode stay, or why nothing is
+    recorded; what is wrong is shortened, and how fresh everything is is left out.
+
+    Args:
+        status: what the line shows.
+        width: number of columns that there are; None for as many as it takes.
     """
-    mode = status.mode or NO_ARBITER
+    parts = _parts(status)
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f" {mode} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE))
-    _append(line, status.refused, "bold white on red")
-    if status.engaged and mode != "HUMAN":
-        _append(line, "engaged", "bold")
-    running = status.recording.startswith(RUNNING)
-    _append(line, status.recording, "bold red" if running else "dim")
-    _append(line, status.problem, "bold red")
-    _append(line, status.next_key, "bold")
-    _append(line, status.alarm, "bold white on red")
-    _append(line, status.episode, "")
-    _append(line, status.keys, "bold")
-    _append(line, status.reason, "italic")
-    for limit in status.limits:
-        _append(line, limit, "bold yellow")
-    for note in status.notes:
-        _append(line, note, "cyan")
-    if status.noise is not None:
-        word, style = ("ON", "bold magenta") if status.noise else ("set", "dim")
-        _append(line, f"noise {word}", style)
-    _append_ages(line, status.ages_s)
-    rates = f"device {_rate(status.rate_hz)}, arbiter {_rate(status.arbiter_rate_hz)} Hz"
-    _append(line, rates, "dim")
+    for part in parts.values() if width is None else _fitting(parts, width):
+        if line:
+            line.append(SEPARATOR, "dim")
+        line.append_text(part)
     return line
 
 
-def _append(line: Text, text: str, style: str) -> None:
-    if text:
-        line.append(SEPARATOR, "dim")
-        line.append(text, style)
+def _parts(status: Status) -> dict[str, Text]:
+    """What there is to show, in the order of the line."""
+    mode = status.mode or NO_ARBITER
+    engaged = "engaged" if status.engaged and mode != "HUMAN" else ""
+    running = status.recording.startswith(RUNNING)
+    noise, noise_style = ("ON", "bold magenta") if status.noise else ("set", "dim")
+    rates = f"device {_rate(status.rate_hz)}, arbiter {_rate(status.arbiter_rate_hz)} Hz"
+    parts = {
+        "mode": Text(f" {mode} ", MODE_STYLES.get(mode, _UNKNOWN_STYLE)),
+        "refused": Text(status.refused, "bold white on red"),
+        "engaged": Text(engaged, "bold"),
+        "recording": Text(status.recording, "bold red" if running else "dim"),
+        "problem": Text(status.problem, "bold red"),
+        "next_key": Text(status.next_key, "bold"),
+        "alarm": Text(status.alarm, "bold white on red"),
+        "episode": Text(status.episode),
+        "keys": Text(status.keys, "bold"),
+        "reason": Text(status.reason, "italic"),
+        **{f"limit {i}": Text(limit, "bold yellow") for i, limit in enumerate(status.limits)},
+        **{f"note {i}": Text(note, "cyan") for i, note in enumerate(status.notes)},
+        "noise": Text("" if status.noise is None else f"noise {noise}", noise_style),
+        "ages": _ages(status.ages_s),
+        "rates": Text(rates, "dim"),
+    }
+    return {name: part for name, part in parts.items() if part}
 
 
-def _append_ages(line: Text, ages_s: Mapping[str, float]) -> None:
+def _fitting(parts: Mapping[str, Text], width: int) -> list[Text]:
+    """What has room in so many columns, in the order of the line; the last of it may be cut."""
+    kept: dict[str, Text] = {}
+    left = width
+    for name in sorted(parts, key=lambda name: (*_RANKS, name).index(name)):
+        part = parts[name].copy()
+        room = left - len(SEPARATOR) * bool(kept)
+        is_whole = part.cell_len <= room
+        if not is_whole and room < _FEWEST_COLUMNS:
+            break
+        part.truncate(room, overflow="ellipsis")
+        kept[name] = part
+        if not is_whole:
+            break
+        left = room - part.cell_len
+    return [kept[name] for name in parts if name in kept]
+
+
+def _ages(ages_s: Mapping[str, float]) -> Text:
     """How long ago each was heard, red when that is too long."""
-    for number, (name, age_s) in enumerate(ages_s.items()):
-        line.append(", " if number else SEPARATOR, "dim")
-        line.append(f"{name} ", "dim")
+    text = Text()
+    for name, age_s in ages_s.items():
+        text.append(", " if text else "", "dim")
+        text.append(f"{name} ", "dim")
         never = math.isnan(age_s)
-        line.append(_age(age_s), "dim" if never else "red" if age_s > _STALE_S else "")
+        text.append(_age(age_s), "dim" if never else "red" if age_s > _STALE_S else "")
+    return text
 
 
 def _age(age_s: float) -> str:
@@ -128,11 +162,18 @@ class StatusTerminal:
     """Shows the line in place, in a terminal whose typed keys are kept off the screen.
 
     The keys that drive the robot are typed into this terminal too. They must not show up in it,
-    nor run as a command in the shell afterwards.
+    nor run as a command in the shell afterwards. What is no terminal gets a line every few seconds
+    of an episode.
+
+    Attributes:
+        console: console that the line is written to.
+        every_s: seconds between the lines of what is no terminal.
     """
 
     console: Console = field(default_factory=Console)
+    every_s: float = EVERY_S
     _saved: list[Any] | None = None
+    _told_s: float = field(default_factory=time.monotonic)
 
     def __enter__(self) -> StatusTerminal:
         if sys.stdin is not None and sys.stdin.isatty():
@@ -155,12 +196,19 @@ class StatusTerminal:
             self._saved = None
 
     def show(self, status: Status) -> None:
-        """Replace the line."""
+        """Replace the line; where this is no terminal, add one now and then while recording."""
         if self.console.is_terminal:
-            line = render(status)
-            line.truncate(self.console.width - 1, overflow="ellipsis")
+            line = render(status, self.console.width - 1)
             self.console.file.write("\r\x1b[2K")
             self.console.print(line, end="")
+        elif status.recording.startswith(RUNNING):
+            self._tell(status)
+
+    def _tell(self, status: Status) -> None:
+        now_s = time.monotonic()
+        if now_s - self._told_s >= self.every_s:
+            self._told_s = now_s
+            self.print(render(status).plain.strip())
 
     def clear(self) -> None:
         """Take the line away until it is shown again: something else is about to be written."""

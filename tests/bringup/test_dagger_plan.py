@@ -114,6 +114,27 @@ def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
     assert values(found["dagger_node"])["resume"] is True
 
 
+def test_a_run_that_is_resumed_keeps_what_it_was_started_with(dataset, tmp_path, monkeypatch):
+    begun = {"episodes_per_round": "3", "rounds": "4", "device": "scripted", "policy": "gmm"}
+    first = values(nodes(dataset=dataset, **begun)["dagger_node"])
+    arguments = {**json.loads(first["launch_arguments"]), "gone": "1"}
+    place = tmp_path / "runs" / "push-dagger"
+    place.mkdir(parents=True)
+    state = {"version": 3, "dataset": dataset, "arguments": arguments}
+    (place / "rounds.json").write_text(json.dumps(state))
+    monkeypatch.chdir(tmp_path)
+    for found_by in ({"out": str(place)}, {"dataset": dataset}):
+        again = values(nodes(resume="true", **found_by)["dagger_node"])
+        assert {name: str(again[name]) for name in begun if name != "device"} == {
+            name: text for name, text in begun.items() if name != "device"
+        }
+        assert again["unattended"] is True
+        assert again["launch_arguments"] == first["launch_arguments"]
+    # A default that is given is a change, too.
+    changed = values(nodes(resume="true", out=str(place), rounds="2")["dagger_node"])
+    assert (changed["rounds"], changed["episodes_per_round"]) == (2, 3)
+
+
 def test_a_run_that_is_there_is_resumed_or_left_alone(tmp_path, monkeypatch):
     (tmp_path / "rounds.json").write_text(json.dumps({"version": 1, "dataset": SAMPLE}))
     remedy = "there is a run already; continue it with --resume, or choose another --out"

@@ -95,7 +95,7 @@ def test_a_module_is_imported_only_if_the_command_line_names_it(
     ("options", "said"),
     [
         (["--env", "CartPole-v1", "--task", "lift"], "a task and a robot belong to no other"),
-        (["--env", "Nothing-v7"], "--env Nothing-v7: cannot be made"),
+        (["--env", "Nothing-v7"], "--env Nothing-v7: Environment `Nothing` doesn't exist"),
         (["--env-set", "banana=1"], "--env CartPole-v1: cannot be made"),
         (["--task", "lift", "--robot", "desk_arm", "--env-set", "a=1"], "--env-set goes with"),
         (["--episodes", "0"], "episodes: expected at least 1"),

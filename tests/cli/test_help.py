@@ -126,10 +126,20 @@ def test_a_setting_that_is_given_as_an_option_is_answered_with_set(
     )
 
 
+def test_with_an_environment_the_settings_are_those_of_its_algorithm(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in ("bc", "dagger"):
+        with pytest.raises(SystemExit):
+            main([command, "--env", "Pendulum-v1", "--steps", "200"])
+        assert capsys.readouterr().err.endswith("are given by --set: --set fit.steps=200\n")
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         (["evalute"], "unknown command 'evalute'; did you mean 'evaluate'?"),
+        (["replay", "data/lift"], "unknown command 'replay'; did you mean 'dataset replay'?"),
         (["dataset", "lst"], "unknown verb 'lst'; did you mean 'list'?"),
         (["up", "simm"], "unknown group 'simm'; did you mean 'sim'?"),
         (["train", "d", "--polcy", "act"], "unknown option '--polcy'; did you mean '--policy'?"),

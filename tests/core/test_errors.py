@@ -22,6 +22,21 @@ def test_a_beginning_that_all_share_makes_none_of_them_near() -> None:
     assert "did you mean 'optimizer.betas'? Valid: optimizer.betas, " in near
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("steps", "did you mean 'ppo.steps' or 'fit.steps'? Valid: fit, ppo, sed"),
+        ("fit.steps", "did you mean 'ppo.steps' or 'fit.steps'?"),
+        ("seed", "did you mean 'sed'?"),
+        ("learning_rte", "did you mean 'fit.learning_rate'?"),
+        ("zzz", "valid: fit, ppo, sed"),
+    ],
+)
+def test_what_lies_deeper_is_suggested_with_its_full_name(given: str, meant: str) -> None:
+    near = ["ppo.steps", "fit.steps", "fit.learning_rate"]
+    assert f"'{given}'; {meant}" in unknown_choice("setting", given, ["fit", "ppo", "sed"], near)
+
+
 def test_no_choice_at_all_is_said() -> None:
     assert unknown_choice("robot", "x", []).endswith("valid: (none)")
 

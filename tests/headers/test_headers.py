@@ -104,9 +104,9 @@ def test_how_a_damaged_gate_was_found_out_is_unknown(tmp_path: Path, text: str) 
 def test_the_header_of_a_run(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text('{"version": 1, "dataset": "data/set", "training": {"gate": "thrifty"}}')
-    assert read_rounds_header(tmp_path) == RoundsHeader("data/set", "thrifty")
-    path.write_text('{"version": 1, "dataset": "data/set"}')
-    assert read_rounds_header(tmp_path) == RoundsHeader("data/set", None)
+    assert read_rounds_header(tmp_path) == RoundsHeader("data/set", "thrifty", {})
+    path.write_text('{"version": 3, "dataset": "data/set", "arguments": {"rounds": "3"}}')
+    assert read_rounds_header(tmp_path) == RoundsHeader("data/set", None, {"rounds": "3"})
     path.write_text('{"version": 1, "training": []}')
     with pytest.raises(HeaderError, match=r"rounds\.json: damaged"):
         read_rounds_header(tmp_path)

@@ -1,6 +1,5 @@
 """`robot-learning up` and `demo`: real processes, ended in every way there is."""
 
-import os
 import signal
 
 import av
@@ -44,15 +43,6 @@ def test_when_a_required_node_is_killed_everything_ends_and_the_exit_code_tells(
     node.kill()
     assert up.wait() == 128 + signal.SIGKILL
     assert "robot_node was ended by SIGKILL" in up.output
-
-
-def test_what_does_not_end_by_itself_is_killed(start):
-    up = start(CLI, "up", "sim", "cameras:=none")
-    up.await_output("is active")
-    (node,) = nodes_of(up)
-    os.kill(node.pid, signal.SIGSTOP)
-    assert up.interrupt() == 0
-    assert "killing what did not end by itself: robot_node" in up.output
 
 
 def test_when_the_supervisor_itself_is_killed_its_nodes_end_too(start):

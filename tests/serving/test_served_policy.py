@@ -17,7 +17,7 @@ from robot_learning.nodes.policy import PolicyNodeSettings
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
 from robot_learning.policies.spec import ObservationSpec
 from robot_learning.serving import served_policy
-from robot_learning.serving.compatibility import check_policy
+from robot_learning.serving.compatibility import check_policy, silence_text
 from robot_learning.serving.observation_history import Window
 from robot_learning.serving.served_policy import ServingSettings, serve_checkpoint
 
@@ -166,3 +166,10 @@ def test_two_arms_of_one_robot_are_one_vector(tmp_path):
     position = duo.home.astype(np.float32)[None]
     chunks = served.client.infer([Window(0, {"obs/joint_position": position})] * 2, [None] * 2)
     assert chunks.shape == (2, 16, 14)
+
+
+def test_a_policy_of_another_task_names_it_where_it_waits_for_an_object():
+    assert silence_text(["joint_states"], "push") == "nothing received yet of joint_states"
+    said = silence_text(["left/poses/block", "joint_states"], "push")
+    assert "left/poses/block, joint_states; the policy was trained for task 'push'" in said
+    assert "start with task:=push" in said

@@ -91,23 +91,23 @@ def _as_setting(option: str, given: Sequence[str]) -> str:
         option: as it was given: `--steps` or `--steps=200`.
         given: the command line, in which its value may follow.
     """
+    from robot_learning.learning.imitation.config import ImitationConfig
     from robot_learning.learning.training.config import TrainConfig
     from robot_learning.learning.training.setting_list import settings_of
 
-    if "--env" in given:
-        return ""
+    in_environment = any(word.partition("=")[0] == "--env" for word in given)
     dashed, _, value = option.partition("=")
     name = dashed.removeprefix("--").replace("-", "_")
-    known = [setting.name for setting in settings_of(TrainConfig())]
+    config = ImitationConfig() if in_environment else TrainConfig()
+    known = [setting.name for setting in settings_of(config)]
     setting = next((each for each in known if each == name or each.endswith(f".{name}")), "")
     if not setting:
         return ""
     after = [word for before, word in pairwise(given) if before == option]
     value = value or next((word for word in after if not word.startswith("-")), "VALUE")
-    return (
-        f"settings of the training are given by --set: --set {setting}={value} "
-        "(`robot-learning train --list-settings` lists them)"
-    )
+    remedy = f"settings of the training are given by --set: --set {setting}={value}"
+    listed = " (`robot-learning train --list-settings` lists them)"
+    return remedy if in_environment else remedy + listed
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -157,4 +157,9 @@ class CommandParser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             is_command = isinstance(action, argparse._SubParsersAction)
             what = str(action.metavar) if is_command and action.metavar else "value"
+            # The verb of a command, without the command.
+            meant = [name for name in EXAMPLES if name.endswith(f" {value}")] if is_command else []
+            if meant and " " not in self.prog:
+                text = f"unknown {what} '{value}'; did you mean '{meant[0]}'?"
+                raise argparse.ArgumentError(action, text)
             raise argparse.ArgumentError(action, unknown_choice(what, value, action.choices))

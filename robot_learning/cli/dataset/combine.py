@@ -14,7 +14,7 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.store.folder import DatasetFolder
-from robot_learning.episodes.upkeep.merge import copy_episodes, merge_datasets
+from robot_learning.episodes.upkeep.merge import copy_episodes, is_copy, merge_datasets
 
 
 def run_merge(arguments: argparse.Namespace) -> int:
@@ -33,7 +33,11 @@ def run_split(arguments: argparse.Namespace) -> int:
     dataset = open_chosen(arguments)
     parts = dataset.split(parse_parts(arguments.parts), arguments.seed)
     folders = {name: Path(arguments.into) / name for name in parts} if arguments.into else {}
-    for path in folders.values():
+    # What a split that was killed has copied already is taken as it is.
+    missing = {
+        name: path for name, path in folders.items() if not is_copy(path, parts[name].episodes)
+    }
+    for path in missing.values():
         if path.exists():
             raise ConfigurationError(f"{path}: exists already; choose another --into")
     copies = dataset.copies()
@@ -46,7 +50,7 @@ def run_split(arguments: argparse.Namespace) -> int:
             )
             + ", ".join(sorted(copies)[:5])
         )
-    with _copied(parts, folders):
+    with _copied(parts, missing):
         dataset.save_splits(parts)
     for name, part in parts.items():
         note = f", copied to {folders[name]}" if name in folders else ""

@@ -12,6 +12,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Add `bc`."""
     parser = subparsers.add_parser(
         "bc",
+        trains=True,
         description="Let an expert demonstrate, with or without --noise, and fit a policy to its "
         "actions, round after round. To learn from a recorded dataset, use `robot-learning train`.",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import fields
 
 from robot_learning.cli.common.console import progress_bar
 from robot_learning.core.amounts import amount
@@ -46,13 +47,16 @@ def _config(arguments: argparse.Namespace) -> CorrectiveConfig:
     given = parse_overrides(arguments.set)
     for name in given:
         if name != _GROUP:
+            known = any(name == item.name for item in fields(CorrectiveConfig))
+            meant = f"; did you mean '{_GROUP}.{name}'?" if known else ""
             raise ConfigurationError(
-                f"--set {name}: for a dataset there are only the settings {_GROUP}.NAME"
+                f"--set {name}: for a dataset there are only the settings {_GROUP}.NAME{meant}"
             )
     values = given.get(_GROUP, {})
     if not isinstance(values, dict):
         raise ConfigurationError(f"--set {_GROUP}: a group; set {_GROUP}.NAME=VALUE")
-    return with_overrides(CorrectiveConfig(), flattened({"seed": arguments.seed, **values}))
+    values = flattened({"seed": arguments.seed, **values})
+    return with_overrides(CorrectiveConfig(), values, group=f"{_GROUP}.")
 
 
 def _lines(made: CorrectedDataset, config: CorrectiveConfig) -> list[str]:

@@ -38,8 +38,7 @@ _SHARED: dict[str, dict[str, Any]] = {
     },
     "--seed": {
         "type": int,
-        "default": 0,
-        "help": "seed of the first scene; with --env: of the first run",
+        "help": "seed of the first scene; with --env: of the first run (default: 0)",
     },
 }
 # The launch argument that `--set` becomes.
@@ -55,7 +54,8 @@ def add_parser(subparsers: Subparsers) -> None:
         description="Run rounds of DAgger in one of two ways. Over ROS nodes, a person or the "
         "scripted operator corrects a policy that drives a real or simulated robot. With --env, an "
         "expert corrects a policy in any gymnasium environment, without ROS. --resume continues a "
-        "run that was interrupted at any point.",
+        "run that was interrupted at any point; over ROS nodes it keeps its settings, except those "
+        "that are given again.",
         epilog="The options of rounds over ROS nodes may also be given as name:=value, as for ros2 "
         "launch.",
     )
@@ -73,6 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.env:
         if given:
             raise ConfigurationError(f"--env: '{min(given)}' belongs to rounds over ROS nodes")
+        arguments.seed = arguments.seed or 0
         return imitation_options.run(arguments, "dagger")
     for name in _ONLY_WITH_ENV:
         if getattr(arguments, name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,11 @@ def run_rounds(shared: Mapping[str, Any], given: Mapping[str, str]) -> int:
     check_values(parse_settings(arguments.get("settings", "")))
     plan = DAGGER.resolve(arguments)
     # A person's status line has the terminal for itself.
-    drawn = any(node.owns_terminal for node in plan.nodes)
+    drawn = sys.stdout.isatty() and any(node.owns_terminal for node in plan.nodes)
     supervisor = Supervisor(plan)
     with rounds_view(_run_folder(plan), live=not drawn):
         code = supervisor.run()
+    supervisor.warnings.show()
     if supervisor.interrupted and (_run_folder(plan) / NAME).is_file():
         print(f"stopped. To go on: {_parameter(plan, 'resume_command')}")
     return code

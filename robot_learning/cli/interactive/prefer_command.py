@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.common.late import late
+from robot_learning.learning.imitation.references import check_references
 from robot_learning.learning.preferences.ties import TIES
 
 JUDGES = ("me", "return")
@@ -55,6 +56,11 @@ def add_parser(subparsers: Subparsers) -> None:
             "well they are predicted.",
         )
     )
+
+
+def _check_env(arguments: argparse.Namespace) -> None:
+    if arguments.env:
+        check_references(arguments.env)
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +118,9 @@ def _add_collect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, help="with --env: seed of episodes and random actions (default: 0)"
     )
-    parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_collect", "collect"))
+    parser.set_defaults(
+        run=late("robot_learning.cli.interactive.prefer_collect", "collect", _check_env)
+    )
 
 
 def _add_rank(parser: argparse.ArgumentParser) -> None:
@@ -171,7 +179,7 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
         "--author", help="name stored with the rankings (default: who is logged in)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of which segments are offered")
-    parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_rank", "rank"))
+    parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_rank", "rank", _check_env))
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:

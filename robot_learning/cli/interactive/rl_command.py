@@ -109,7 +109,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the seeds and show what they learned; 0 when all of them ended well."""
     # Before what trains, which takes seconds to load.
-    check_references(arguments.env, "")
+    check_references(arguments.env)
     from robot_learning.cli.interactive.rl_run import run_study
 
     return run_study(arguments)

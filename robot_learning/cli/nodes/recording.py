@@ -29,7 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     supervisor = Supervisor(plan)
     code = supervisor.run()
     saved = [summary for summary in _summaries(folder) if summary.name not in before]
-    _show(folder, saved, supervisor.warnings.get("session_node", ""))
+    _show(folder, saved)
+    supervisor.warnings.show()
     return code
 
 
@@ -41,10 +42,10 @@ def _summaries(folder: Path) -> list[EpisodeSummary]:
         return []
 
 
-def _show(folder: Path, summaries: list[EpisodeSummary], warning: str) -> None:
-    """What was recorded; where nothing was, the session's last warning says why."""
+def _show(folder: Path, summaries: list[EpisodeSummary]) -> None:
+    """What was recorded."""
     if not summaries:
-        print(f"no episode was saved into {folder}" + (f": {warning}" if warning else ""))
+        print(f"no episode was saved into {folder}")
         return
     table = Table("episode", "outcome", "rows", "invalid", "quality", title=str(folder))
     for summary in summaries:

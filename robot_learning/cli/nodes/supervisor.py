@@ -22,10 +22,13 @@ from typing import IO
 
 from robot_learning.bringup.plan import LaunchPlan, NodeSpec, OnExit, node_arguments
 from robot_learning.cli.nodes.node_output import read_line
+from robot_learning.cli.nodes.warning_summary import WarningSummary
 from robot_learning.core.errors import DependencyError
 
 POLL_PERIOD_S = 0.05
-ESCALATION_S = ((signal.SIGINT, 1.0), (signal.SIGTERM, 0.5), (signal.SIGKILL, 0.3))
+# A node that is still starting takes the second alone. Longer than a recorder takes for what waits
+# for the disk (`ros.recorder_node`), so that nothing is killed that would end by itself.
+ESCALATION_S = ((signal.SIGINT, 1.0), (signal.SIGTERM, 9.5), (signal.SIGKILL, 0.3))
 PR_SET_PDEATHSIG = 1
 # Opened here: between fork and exec a lock of the loader would stay taken for good.
 _LIBC = ctypes.CDLL(None)
@@ -44,7 +47,7 @@ class Supervisor:
     What they log is written without times on a terminal, and as it is elsewhere.
 
     Attributes:
-        warnings: node, without its namespace -> the newest warning or error that it has logged.
+        warnings: warnings and errors that the nodes have logged so far.
     """
 
     def __init__(self, plan: LaunchPlan, output: IO[str] | None = None) -> None:
@@ -54,7 +57,7 @@ class Supervisor:
         self._on_terminal = _is_terminal(self._output)
         drawn = any(node.owns_terminal for node in plan.nodes) and self._on_terminal
         self._clear = "\r\x1b[2K" if drawn else ""
-        self.warnings: dict[str, str] = {}
+        self.warnings = WarningSummary()
         self._running: list[_Running] = []
         self._selector = selectors.DefaultSelector()
         self._interrupted = False
@@ -176,8 +179,8 @@ class Supervisor:
         if not text:
             return
         logged = read_line(text)
-        if logged and logged.severity != "INFO":
-            self.warnings[logged.node.rpartition(".")[2]] = logged.text
+        if logged:
+            self.warnings.add(logged)
         if logged and self._on_terminal:
             text = str(logged)
         elif not (logged and logged.node.rpartition(".")[2] == name):

@@ -9,6 +9,7 @@ from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.policies.given_folders import check_checkpoint
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
+from robot_learning.learning.imitation.references import check_references
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -111,3 +112,5 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ConfigurationError(f"--video-episodes {arguments.video_episodes}: at least 1")
     for folder in filter(None, (arguments.checkpoint, arguments.compare)):
         check_checkpoint(folder)
+    if arguments.env:
+        check_references(arguments.env)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from robot_learning.core.amounts import amount
+from robot_learning.core.files import place_beside, remove
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.source import ExportSource
 from robot_learning.episodes.format.errors import DatasetError
@@ -77,7 +76,7 @@ def export_dataset(
     corrective = [summary.name for summary in dataset.episodes if is_corrective(summary)]
     dataset = dataset.without(corrective)
     source = ExportSource(dataset, valid_only=valid_only, min_rows=min_rows)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    beside = place_beside(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         notes = exporter.write(source, beside, progress or _ignore)
@@ -85,9 +84,7 @@ def export_dataset(
     except OSError as problem:
         raise DatasetError(f"{path}: cannot be written: {problem}") from problem
     finally:
-        if beside.is_dir():
-            shutil.rmtree(beside)
-        beside.unlink(missing_ok=True)
+        remove(beside)
     if corrective:
         notes = (*notes, _corrective_note(len(corrective)))
     return ExportReport(path, len(source.sections), source.rows, dict(source.left_out), notes)

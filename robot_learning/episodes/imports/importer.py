@@ -7,14 +7,15 @@ stamps are.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
 from robot_learning import __version__
+from robot_learning.core.files import place_beside, remove
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata
 from robot_learning.episodes.recording.recorder import Recorder
@@ -24,6 +25,7 @@ from robot_learning.episodes.store.folder import (
     refuse_other_things,
 )
 from robot_learning.episodes.store.index import read_index, read_splits, write_index
+from robot_learning.episodes.store.trash import trash_episodes
 
 Progress = Callable[[int, int], None]
 
@@ -41,6 +43,7 @@ class ImportReport:
         notes: what to know of the import, a sentence each.
         splits: names of the episodes in each split.
         present: number of episodes of the source that an earlier import brought.
+        known: names of the episodes that were there before, by their digests.
     """
 
     path: Path
@@ -51,6 +54,7 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
     splits: dict[str, list[str]] = field(default_factory=dict)
     present: int = 0
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 class Importer(Protocol):
@@ -84,6 +88,9 @@ def import_dataset(
 ) -> ImportReport:
     """Record the contents of `source` into the dataset `path`, made where there is none.
 
+    A new dataset appears once everything is in it. In one that is there, episodes that are there
+    already are left out, so that an import that was killed may be begun again.
+
     Args:
         source: file or folder to import.
         path: folder of the dataset; made where there is none.
@@ -98,26 +105,51 @@ def import_dataset(
     """
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder")
-    is_new = not (path / INFO_NAME).exists()
     refuse_other_things(path)
     info = importer.describe(source)
-    folder = DatasetFolder.create_or_open(path, info)
     report = ImportReport(path)
-    try:
-        with folder.lock():
-            recorder = Recorder(folder)
-            try:
-                importer.record(source, recorder, report, progress or _ignore)
-            finally:
-                if recorder.recording:
-                    recorder.discard()
-            _store_splits(folder, report.splits)
-    finally:
-        if is_new and not folder.episode_names():
-            shutil.rmtree(path)
-    if not report.episodes and not report.present:
+    if (path / INFO_NAME).exists():
+        folder = DatasetFolder.create_or_open(path, info)
+        report.known = {each.digest: each.name for each in read_index(folder).values()}
+        _record(source, folder, importer, report, progress or _ignore)
+    else:
+        with _appearing(path) as beside:
+            folder = DatasetFolder.create_or_open(beside, info)
+            _record(source, folder, importer, report, progress or _ignore)
+    if not (report.episodes or report.known or report.present):
         raise DatasetError(f"{source}: holds nothing to import{_reasons(report.left_out)}")
     return report
+
+
+def _record(
+    source: Path,
+    folder: DatasetFolder,
+    importer: Importer,
+    report: ImportReport,
+    progress: Progress,
+) -> None:
+    with folder.lock():
+        recorder = Recorder(folder)
+        try:
+            importer.record(source, recorder, report, progress)
+        finally:
+            if recorder.recording:
+                recorder.discard()
+        _store_splits(folder, report.splits)
+
+
+@contextmanager
+def _appearing(path: Path) -> Iterator[Path]:
+    """A place for a dataset that becomes `path`, also after an error, if it has episodes."""
+    beside = place_beside(path)
+    try:
+        yield beside
+    finally:
+        if (beside / INFO_NAME).exists() and DatasetFolder(beside).episode_names():
+            # At most what making a dataset there had left half done.
+            remove(path)
+            beside.rename(path)
+        remove(beside)
 
 
 def imported_metadata(
@@ -162,6 +194,8 @@ def imported_metadata(
 def finish_episode(recorder: Recorder, report: ImportReport, outcome: str) -> str:
     """Save the running episode and note it; returns its name.
 
+    One that is in the dataset already is left out, and the name of that one is returned.
+
     Args:
         recorder: recorder whose episode runs.
         report: notes the saved episode.
@@ -174,6 +208,11 @@ def finish_episode(recorder: Recorder, report: ImportReport, outcome: str) -> st
         if refused:
             why = recorder.status(0).refused.get(stream, "")
             report.notes.append(f"{summary.name}: {refused} of {stream} were refused: {why}")
+    if there := report.known.get(summary.digest, ""):
+        for place in trash_episodes(recorder.folder, [summary.name]):
+            place.unlink()
+        report.left_out[f"an episode equal to {there}"] = "it is in the dataset already"
+        return there
     report.episodes.append(summary.name)
     report.rows += summary.rows
     report.invalid_rows += summary.invalid_rows

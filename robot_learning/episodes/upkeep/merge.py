@@ -11,8 +11,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from robot_learning.core.files import fsync
-from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.core.files import fsync, place_beside
+from robot_learning.episodes.format.errors import DatasetError, EpisodeError
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder, info_difference
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
@@ -77,7 +77,7 @@ def copy_episodes(
     """
     if target.exists():
         raise DatasetError(f"{target}: exists already; choose a new folder")
-    beside = target.with_name(f".{target.name}.{os.getpid()}.new")
+    beside = place_beside(target)
     try:
         made = DatasetFolder.create_or_open(beside, chosen[0][0].info)
         report = _fill(made, chosen, splits, progress)
@@ -89,6 +89,15 @@ def copy_episodes(
         with suppress(FileNotFoundError):
             shutil.rmtree(beside)
     return report
+
+
+def is_copy(target: Path, summaries: Sequence[EpisodeSummary]) -> bool:
+    """Whether a folder holds what `copy_episodes` makes of these episodes, and nothing else."""
+    try:
+        there = [summary.digest for summary in read_index(DatasetFolder(target)).values()]
+    except (DatasetError, EpisodeError):
+        return False
+    return there == list(dict.fromkeys(summary.digest for summary in summaries))
 
 
 def _fill(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.files import fsync
+from robot_learning.core.files import fsync, place_beside
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.store.folder import DatasetFolder
@@ -94,7 +93,7 @@ def correct_dataset(
             f"{found.rejected}. More demonstrations, or some with noise (DART), let the dynamics "
             "be learnt better"
         )
-    beside = target.with_name(f".{target.name}.{os.getpid()}.corrected")
+    beside = place_beside(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         source = DatasetFolder(dataset.path)

@@ -8,7 +8,7 @@ policies are in the action's own units, squared, as in the papers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,7 @@ from robot_learning.learning.corrective.config import CorrectiveConfig
 from robot_learning.learning.runs.budget import Budget
 from robot_learning.learning.training.config import OptimizerConfig
 from robot_learning.policies.config import to_plain, with_overrides
+from robot_learning.policies.families import family_named, setting_names
 
 Algorithm = Literal["bc", "ccil", "dagger", "dart"]
 GateKind = Literal["none", "human", "ensemble", "thrifty"]
@@ -251,7 +252,9 @@ class ImitationConfig:
         flat = flattened(values)
         policy = {k.removeprefix("policy."): v for k, v in flat.items() if k.startswith("policy.")}
         others = {k: v for k, v in flat.items() if not k.startswith("policy.")}
-        return with_overrides(replace(self, policy={**self.policy, **policy}), others)
+        near = setting_names(str(others.get("family", self.family)))
+        # At once: whether a policy's options are right depends on its family.
+        return with_overrides(self, {"policy": {**self.policy, **policy}, **others}, near)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,6 +334,8 @@ class RoundResult:
 
 def _check(config: ImitationConfig) -> None:
     check(config)
+    family = family_named(config.family).config
+    with_overrides(family, config.policy_overrides, group="policy.")
     for name in ("mixture", "gate", "noise", "fit", "evaluation"):
         check(getattr(config, name), name)
     gate = config.gate

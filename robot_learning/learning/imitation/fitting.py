@@ -24,7 +24,7 @@ from robot_learning.learning.imitation.spaces import (
     Float32Array,
     Leaf,
 )
-from robot_learning.learning.training.errors import TrainingError
+from robot_learning.learning.training.errors import DivergedError, TrainingError
 from robot_learning.learning.training.optimization import learning_rate_at, make_optimizer
 from robot_learning.learning.training.order import SampleOrder
 from robot_learning.policies.families import make_policy
@@ -158,7 +158,7 @@ def fit(
         The mean loss over the last tenth of the steps.
 
     Raises:
-        TrainingError: the loss is not finite.
+        DivergedError: the loss is not finite.
     """
     steps = gradient_steps(config, len(samples))
     order = SampleOrder(len(samples), min(config.batch_size, len(samples)), seed)
@@ -172,7 +172,10 @@ def fit(
         )
     policy.eval()
     if not math.isfinite(mean):
-        raise TrainingError(f"the loss is {mean}; try a smaller fit.optimizer.learning_rate")
+        raise DivergedError(
+            f"the loss is {mean}, and a resumed run would meet it again: start one in another "
+            "folder with a smaller --set fit.optimizer.learning_rate"
+        )
     return mean
 
 

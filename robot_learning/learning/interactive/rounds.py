@@ -158,6 +158,8 @@ class DaggerRun(InteractiveRun[Round]):
         demonstrations: number of episodes in the dataset at the start, without those of corrective
             labels.
         demonstration_rows: number of rows of these episodes.
+        arguments: launch arguments of the newest start, as texts, by name; empty where nobody
+            stated them.
         rounds: rounds so far, oldest first.
     """
 
@@ -166,6 +168,7 @@ class DaggerRun(InteractiveRun[Round]):
     training: RoundSettings = field(default_factory=RoundSettings)
     demonstrations: int = 0
     demonstration_rows: int = 0
+    arguments: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def collected(self) -> int:
@@ -226,6 +229,25 @@ def resumed_run(folder: Path, dataset: str, given: Mapping[str, Any]) -> DaggerR
     run = replace(run, training=replace(run.training, **given))
     collecting = run.current.phase is Phase.COLLECTING and "relabel" in given
     return run.changed(relabel=given["relabel"]) if collecting else run
+
+
+def restarted(run: DaggerRun, arguments: Mapping[str, str]) -> tuple[DaggerRun, str]:
+    """The run with the launch arguments of a new start, and in words what they change.
+
+    Args:
+        run: the run as it was saved, or a new one.
+        arguments: launch arguments as texts, by name; empty where nobody stated them.
+
+    Returns:
+        The run, and the text, such as `rounds 3 (was 2)`; empty where nothing changes.
+    """
+    before = run.arguments
+    changed = [
+        f"{name} {text or 'not given'} (was {before[name] or 'not given'})"
+        for name, text in arguments.items()
+        if before.get(name, text) != text
+    ]
+    return replace(run, arguments=arguments or before), ", ".join(changed)
 
 
 def next_round(run: DaggerRun, folder: Path) -> DaggerRun:

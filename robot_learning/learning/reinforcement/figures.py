@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from robot_learning.learning.reinforcement.episodes import Episode
-from robot_learning.learning.training.errors import TrainingError
+from robot_learning.learning.training.errors import DivergedError
 from robot_learning.learning.training.perceptron import Array
 
 
@@ -45,14 +45,19 @@ def explained_variance(values: Array, returns: Array) -> float | None:
     return None if variance < 1e-12 else 1.0 - float(np.var(returns - values)) / variance
 
 
-def refuse_bad_loss(figures: Mapping[str, float]) -> None:
+def refuse_bad_loss(figures: Mapping[str, float], setting: str) -> None:
     """Refuse figures that are not finite, before anything of them is saved.
 
+    Args:
+        figures: figures of an iteration, by name.
+        setting: name of the setting of the learning rate.
+
     Raises:
-        TrainingError: one is NaN or infinite; the text names it.
+        DivergedError: one is NaN or infinite; the text names it.
     """
     for name, value in figures.items():
         if not math.isfinite(value):
-            raise TrainingError(
-                f"{name} is {value}; try a smaller learning rate, in another folder"
+            raise DivergedError(
+                f"{name} is {value}, and a resumed run would meet it again: start one in another "
+                f"folder with a smaller learning rate (--set {setting})"
             )

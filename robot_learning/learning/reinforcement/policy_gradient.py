@@ -229,7 +229,7 @@ class Reinforce(Learner):
             variance = explained_variance(batch.values, batch.to_go)
             if variance is not None:
                 figures["explained_variance"] = variance
-        refuse_bad_loss(figures)
+        refuse_bad_loss(figures, "reinforce.learning_rate")
         return figures
 
     def _fit_baseline(self, batch: Batch) -> float:

@@ -35,6 +35,7 @@ from robot_learning.learning.training.perceptron import AdamW, Array
 
 _ADAM_EPSILON = 1e-5
 _KL_TOLERANCE = 1.5
+_LEARNING_RATE = "ppo.learning_rate"
 
 
 @dataclass(frozen=True)
@@ -262,7 +263,7 @@ class Ppo(Learner):
         losses, norms = [], []
         for part in self._minibatches(rows, draws):
             loss = surrogate_gradient(networks, part, settings, clip, self._judgement.weight)
-            refuse_bad_loss({"the loss": loss.total})
+            refuse_bad_loss({"the loss": loss.total}, _LEARNING_RATE)
             losses.append(loss)
             if settings.target_kl and loss.kl > _KL_TOLERANCE * settings.target_kl:
                 break
@@ -280,7 +281,7 @@ class Ppo(Learner):
         figures.update(
             self._judgement.adapt(float(np.mean([loss.reference_kl for loss in losses])))
         )
-        refuse_bad_loss(figures)
+        refuse_bad_loss(figures, _LEARNING_RATE)
         variance = explained_variance(rows.values, rows.returns)
         return figures if variance is None else {**figures, "explained_variance": variance}
 

@@ -15,10 +15,11 @@ import yaml
 from msgspec import Meta
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.decoding import check, dataclass_type, decode, mistakes
-from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.decoding import check, dataclass_type, decode, mistakes, names_within
+from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.vocabulary import ComputeDevice
 from robot_learning.learning.training.merging import merged
+from robot_learning.policies.families import setting_names
 
 Precision = Literal["float32", "bfloat16", "float16"]
 PRECISIONS = get_args(Precision)
@@ -315,7 +316,7 @@ def check_values(values: Mapping[str, Any]) -> None:
     Raises:
         ConfigurationError: an unknown name, or a value of the wrong type or out of range.
     """
-    plain = merged(TrainConfig().to_plain(), values, dataclass_type(TrainConfig))
+    plain = _merged(TrainConfig(), values)
     for mistake in mistakes(plain, TrainConfig):
         raise ConfigurationError(str(mistake))
 
@@ -337,8 +338,18 @@ def _value(given: str, text: str) -> Any:
 
 def _with(config: TrainConfig, values: Mapping[str, Any]) -> TrainConfig:
     """A copy with other values, as people write them."""
-    plain = merged(config.to_plain(), values, dataclass_type(TrainConfig))
-    return decode(plain, TrainConfig)
+    return decode(_merged(config, values), TrainConfig)
+
+
+def _merged(config: TrainConfig, values: Mapping[str, Any]) -> dict[str, Any]:
+    info = dataclass_type(TrainConfig)
+    plain = merged(config.to_plain(), values, info)
+    known = [item.name for item in info.fields]
+    near = [*names_within(info), *setting_names(str(plain["family"]))]
+    for name in plain:
+        if name not in known:
+            raise ConfigurationError(unknown_choice("key", name, known, near))
+    return plain
 
 
 def _check(config: TrainConfig) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 
 from robot_learning.core.bound_command import bound_to_parent
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.learning.training.errors import DivergedError
 
 _POLL_S = 0.1
 _END_S = 5.0
-_FAILED, _WRONG = 1, 2
+_FAILED, _COMES_AGAIN = 1, 2
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Failure:
 
     Attributes:
         text: last line that its process wrote, or how that was ended.
-        comes_again: whether its settings are wrong, so that it would fail again.
+        comes_again: whether a resumed run would fail again: its settings are wrong, or its numbers
+            were not finite.
     """
 
     text: str
@@ -97,13 +99,14 @@ def carry_out(text: str, run: Callable[[dict[str, Any]], object]) -> int:
         run: function that does what the order says.
 
     Returns:
-        The exit status: 0, 2 where the settings are wrong, 1 for any other failure.
+        The exit status: 0, 2 where a resumed run would fail again, 1 for any other failure.
     """
     try:
         run(json.loads(text))
     except (RobotLearningError, OSError) as problem:
         print(" ".join(str(problem).split()), file=sys.stderr)
-        return _WRONG if isinstance(problem, ConfigurationError) else _FAILED
+        again = isinstance(problem, ConfigurationError | DivergedError)
+        return _COMES_AGAIN if again else _FAILED
     return 0
 
 
@@ -136,4 +139,4 @@ class _Worker:
         if code < 0:
             return Failure(f"the process was ended by signal {-code}")
         last = next((line for line in reversed(lines) if line.strip()), f"exit code {code}")
-        return Failure(last, comes_again=code == _WRONG)
+        return Failure(last, comes_again=code == _COMES_AGAIN)

@@ -19,12 +19,15 @@ from robot_learning.ros.common.host import Host
 from robot_learning.ros.common.serialized import Trajectories
 from robot_learning.ros.policy.disagreement import DisagreementOutput
 from robot_learning.ros.policy.inputs import ArmInputs
+from robot_learning.serving.compatibility import silence_text
 from robot_learning.serving.inference_worker import InferenceRequest, InferenceResult
 from robot_learning.serving.observation_history import Gap, ObservationHistory
 from robot_learning.serving.policy_runner import PolicyRunner
 from robot_learning.serving.served_policy import ServedPolicy
 
 HAND_BACK_PERIOD_NS = NS_PER_S
+SILENCE_NS = 4 * NS_PER_S
+"""Every node has started by then; shorter than what leads episodes waits for a proposal."""
 
 
 class PolicyArm:
@@ -80,6 +83,8 @@ class PolicyArm:
         )
         self._wants_to_drive = self._hand_back is not None
         self.inputs = self._subscribe(served, self._observe, self._on_complete)
+        self._task = served.details.task
+        self._warns_ns: int | None = None
         self._next: tuple[ServedPolicy, ArmInputs, ObservationHistory] | None = None
         self._next_begun_ns: int | None = None
 
@@ -106,12 +111,28 @@ class PolicyArm:
         """Once in each step of the policy: count what starves, repeat the plan as a heartbeat."""
         now = self.now()
         self.take_images()
+        self._warn_of_silence(now)
         self.runner.notice(now)
         self.runner.tick(now)
         if now.steady_ns - self._published_ns >= self._heartbeat_ns:
             self._publish(now)
         if self._wants_to_drive and self.mode is Mode.HOLD and self.runner.output(now) is not None:
             self._ask_to_drive(now)
+
+    @property
+    def silence(self) -> str:
+        """Topics of which nothing usable has arrived yet, in words; empty where there are none."""
+        unheard = self.inputs.unheard
+        return silence_text(unheard, self._task) if unheard else ""
+
+    def _warn_of_silence(self, now: Instant) -> None:
+        """Once, a moment after the first tick."""
+        if self._warns_ns is None:
+            self._warns_ns = now.steady_ns + SILENCE_NS
+        if 0 < self._warns_ns <= now.steady_ns:
+            self._warns_ns = 0
+            if text := self.silence:
+                self._node.get_logger().warning(f"{self.prefix}the policy proposes nothing: {text}")
 
     def take_images(self) -> None:
         """Pass on images that were decoded in their thread."""
@@ -146,7 +167,7 @@ class PolicyArm:
         assert self._next is not None  # noqa: S101 (asked only between prepare and adopt)
         served, inputs, history = self._next
         if self._next_begun_ns is None:
-            return f"nothing received yet of {', '.join(inputs.unheard) or 'this moment'}"
+            return silence_text(inputs.unheard or ("this moment",), served.details.task)
         newest_ns = self.now().ros_ns
         span_s = (served.client.spec.observation_steps - 1) / served.client.spec.rate_hz
         if newest_ns - self._next_begun_ns < seconds_to_ns(span_s):
@@ -159,6 +180,7 @@ class PolicyArm:
         assert self._next is not None  # noqa: S101 (see not_ready)
         served, inputs, history = self._next
         self._next = None
+        self._task = served.details.task
         self.inputs.close()
         self.inputs = inputs
         inputs.redirect(self._observe, self._on_complete)

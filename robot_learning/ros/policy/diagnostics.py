@@ -112,8 +112,8 @@ class PolicyDiagnostics:
 
 def _lacks(arm: PolicyArm) -> list[str]:
     """Why nothing can be asked for."""
-    if unheard := arm.inputs.unheard:
-        return [f"nothing received yet of {', '.join(unheard)}"]
+    if silence := arm.silence:
+        return [silence]
     return [f"nothing is asked for: {arm.runner.gap}"] if arm.runner.gap else []
 
 

@@ -112,7 +112,7 @@ class Scene:
         """
         self._calls.wait(
             lambda: self._proposed_ns() >= since_ns,
-            "the policy proposes nothing; diagnostics of policy_node say why",
+            "the policy proposes nothing; the log and the diagnostics of policy_node say why",
             _PROPOSAL_TIMEOUT_S,
         )
 

@@ -1,6 +1,10 @@
 """`robot-learning dataset import` and `export`, as typed."""
 
 import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -9,6 +13,8 @@ import pytest
 
 from robot_learning.cli.main import main
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.episodes.store.folder import DatasetFolder
+from robot_learning.episodes.store.recovery import verify_dataset
 
 ROWS = 12
 
@@ -89,3 +95,65 @@ def test_options_of_another_format_are_refused(
     wanted = ["--format", "rosbag", "--robot", "desk_arm", "--remap", "joint_states"]
     assert main(["dataset", "import", str(act_folder), path, *wanted]) == 2
     assert "--remap joint_states: expected OURS=THEIRS" in capsys.readouterr().err
+
+
+def killed_at(instant: str, work: Callable[[], object]) -> None:
+    """Do it in a process that kills itself as soon as it gets there."""
+
+    def child() -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(instant, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+            work()
+
+    process = multiprocessing.get_context("fork").Process(target=child)
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("verb", "instant"),
+    [
+        ("import", "robot_learning.episodes.imports.importer._store_splits"),
+        ("merge", "robot_learning.episodes.upkeep.merge.write_index"),
+        ("merge", "pathlib.Path.rename"),
+        ("export", "pathlib.Path.rename"),
+        ("split", "robot_learning.episodes.dataset.dataset.Dataset.save_splits"),
+    ],
+)
+def test_a_command_that_was_killed_may_be_given_again(
+    verb: str, instant: str, act_folder: Path, tmp_path: Path
+) -> None:
+    path, out = tmp_path / "dataset", tmp_path / "out"
+    commands = {
+        "merge": ["merge", str(path), "--into", str(out)],
+        "export": ["export", str(path), str(out), "--format", "robomimic"],
+        "split": ["split", str(path), "train=0.5", "valid=0.5", "--into", str(out)],
+    }
+
+    def work() -> int:
+        if verb == "import":
+            return run_import(act_folder, path, "--rate-hz", "50")
+        return main(["dataset", *commands[verb]])
+
+    if verb != "import":
+        assert run_import(act_folder, path, "--rate-hz", "50") == 0
+    killed_at(instant, work)
+    made = path if verb == "import" else out
+    assert made.exists() == (verb == "split"), "half made, and looks whole"
+    assert work() == 0
+    assert verify_dataset(DatasetFolder(path)) == []
+    assert not list(tmp_path.glob(".*")), "what the killed process left behind"
+    assert len(DatasetFolder(path).episode_names()) == 2
+
+
+def test_an_import_that_is_given_again_adds_nothing_twice(
+    act_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "dataset"
+    for _ in range(2):
+        assert run_import(act_folder, path, "--rate-hz", "50") == 0
+    said = capsys.readouterr().out
+    assert "an episode equal to episode_000001.hdf5: it is in the dataset already" in said
+    assert len(DatasetFolder(path).episode_names()) == 2
+    assert verify_dataset(DatasetFolder(path)) == []

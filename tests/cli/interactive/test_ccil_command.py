@@ -73,7 +73,7 @@ def test_equal_commands_give_equal_labels(
         (["data/lift", "--into", "x", "--set", "steps=3"], "only the settings corrective.NAME"),
         (
             ["data/lift", "--into", "x", "--set", "corrective.stepz=3"],
-            "did you mean 'steps'",
+            "did you mean 'corrective.steps'",
         ),
         (
             ["data/lift", "--into", "x", "--set", "corrective.members=1"],

@@ -18,6 +18,8 @@ SAMPLE = str(Path(__file__).parents[3] / "data" / "sample")
         (["--set", "wrong.name=1"], "unknown key 'wrong'"),
         (["--set", "stps=5"], "unknown key 'stps'; did you mean 'steps'"),
         (["--set", "steps=0"], "steps: expected at least 1"),
+        (["--set", "learning_rate=1"], "did you mean 'optimizer.learning_rate'"),
+        (["--set", "hidden=[8]"], "did you mean 'policy.hidden'"),
         (["settings:=data.validation_share=2"], "data.validation_share: expected at least 0"),
         (["--policy", "gnm"], "policy: unknown value 'gnm'; did you mean 'gmm'"),
     ],

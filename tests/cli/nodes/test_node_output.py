@@ -6,7 +6,9 @@ import io
 import os
 import pty
 import select
+import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,7 @@ from rich.file_proxy import FileProxy
 from robot_learning.bringup.plan import LaunchPlan, NodeSpec
 from robot_learning.cli.nodes import recording
 from robot_learning.cli.nodes.supervisor import Supervisor
+from robot_learning.cli.nodes.warning_summary import WarningSummary
 
 TIME = "[1796039697.237946174]"
 LOGGED = (
@@ -27,6 +30,7 @@ LOGGED = (
     f"[ERROR] {TIME} [robot_node]: the simulation diverged",
     "simulated 12 s",
 )
+ROBOT = NodeSpec("robot_node", "robot_node")
 TELEOP = NodeSpec("teleop_node", "teleop_node", owns_terminal=True)
 
 
@@ -50,9 +54,9 @@ def test_what_was_recorded_is_counted_in_words(
 ) -> None:
     facts = {"name": "episode_000000", "rows": 120, "invalid_rows": 0, "verdict": "good"}
     saved = [SimpleNamespace(outcome=outcome, **facts) for outcome in ("success", "failure")]
-    recording._show(Path("data/kb"), saved[:1], "")  # type: ignore[arg-type]
+    recording._show(Path("data/kb"), saved[:1])  # type: ignore[arg-type]
     assert capsys.readouterr().out.endswith("\n1 episode saved, 1 successful, 120 rows\n")
-    recording._show(Path("data/kb"), saved, "")  # type: ignore[arg-type]
+    recording._show(Path("data/kb"), saved)  # type: ignore[arg-type]
     assert capsys.readouterr().out.endswith("\n2 episodes saved, 1 successful, 240 rows\n")
 
 
@@ -114,17 +118,40 @@ def test_a_node_is_named_once_in_a_file() -> None:
     ]
 
 
-def test_a_session_that_saved_nothing_ends_with_its_last_warning(
+def test_a_session_ends_with_every_warning_once_and_how_often_it_came(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    warnings = passed_on(io.StringIO()).warnings
-    assert warnings == {
-        "session_node": "recording could not start",
-        "robot_node": "the simulation diverged",
-    }
-    recording._show(Path("data/kb"), [], warnings["session_node"])
-    recording._show(Path("data/kb"), [], "")
+    supervisor = passed_on(io.StringIO())
+    for age_s in (0.4, 0.6):
+        line = f"[WARN] {TIME} [session_node]: a stream is silent: front (for {age_s} s)"
+        supervisor._say_line("session_node", line.encode())
+    recording._show(Path("data/kb"), [])
+    supervisor.warnings.show()
     assert capsys.readouterr().out.splitlines() == [
-        "no episode was saved into data/kb: recording could not start",
         "no episode was saved into data/kb",
+        "warnings of the nodes:",
+        "  session_node: recording could not start",
+        "  robot_node: the simulation diverged",
+        "  session_node: a stream is silent: front (for 0.6 s) (2 times)",
     ]
+    WarningSummary().show()
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("seconds", "is_killed"), [(0.6, False), (60, True)])
+def test_only_what_does_not_end_by_itself_is_killed(
+    seconds: float, is_killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, node = io.StringIO(), tmp_path / "node"
+    node.write_text(f"#!/bin/sh\ntrap '' INT TERM\nsleep {seconds}\n", encoding="utf-8")
+    node.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(node))
+    waits = ((signal.SIGINT, 0.2), (signal.SIGTERM, 1.0 - 0.8 * is_killed), (signal.SIGKILL, 0.3))
+    monkeypatch.setattr("robot_learning.cli.nodes.supervisor.ESCALATION_S", waits)
+    supervisor = Supervisor(LaunchPlan((ROBOT,), {}), output)
+    supervisor._start(ROBOT)
+    time.sleep(0.2)
+    supervisor._end_all()
+    said = "killing what did not end by itself: robot_node"
+    assert (said in output.getvalue()) == is_killed
+    assert supervisor._running[0].process.poll() is not None

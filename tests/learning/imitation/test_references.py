@@ -24,6 +24,7 @@ def expert(observation, info):
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder in which the command is given; it is not in `sys.path`."""
     (tmp_path / "registering_module.py").write_text(REGISTERING)
+    (tmp_path / "broken_module.py").write_text("{}['missing']")
     (tmp_path / "package_here").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -53,6 +54,10 @@ def test_what_may_work_passes(env: str, expert: str) -> None:
         ("nowhere:Grid-v0", "math:sin", "--env nowhere:Grid-v0: there is no module 'nowhere'"),
         ("Pendulumm-v1", "math:sin", "--env Pendulumm-v1: .*Did you mean: `Pendulum`"),
         ("Pendulum-v99", "registering_module:expert", "--env Pendulum-v99: .*Where a module"),
+        ("registering_module:Wrong", "math:sin", "registering_module:Wrong: .*Registered-v0"),
+        ("broken_module:Wrong-v0", "math:sin", "'broken_module' cannot be imported: KeyError"),
+        ("math:Grid-v0", "math:sin", "it registers nothing"),
+        ("robot_learning/Lft-v0", "scripted", "did you mean 'robot_learning/Lift-v0'"),
     ],
 )
 def test_what_is_not_there_is_refused(env: str, expert: str, text: str) -> None:

@@ -47,6 +47,7 @@ from robot_learning.learning.interactive.rounds import (
     new_run,
     next_round,
     refuse_used,
+    restarted,
     resumed_run,
     save_run,
 )
@@ -236,6 +237,18 @@ def test_a_run_is_kept_whole_and_gone_on_with(run, folder, tmp_path):
         refuse_used(tmp_path / "run")
     with pytest.raises(RunError, match="is a run with the dataset"):
         resumed_run(tmp_path / "run", str(tmp_path / "other"), {})
+
+
+def test_a_run_that_is_resumed_says_what_it_is_given_anew(run, tmp_path):
+    begun, said = restarted(run, {"rounds": "2", "map": ""})
+    assert said == "", "a new run changes nothing"
+    save_run(tmp_path / "run", begun)
+    again = load_run(tmp_path / "run")
+    assert restarted(again, {"rounds": "2", "map": "", "seed": "0"})[1] == ""
+    changed, said = restarted(again, {"rounds": "3", "map": "left.yaml"})
+    assert said == "rounds 3 (was 2), map left.yaml (was not given)"
+    assert changed.arguments == {"rounds": "3", "map": "left.yaml"}
+    assert restarted(again, {}) == (again, ""), "nobody stated any"
 
 
 def test_a_state_that_cannot_be_written_leaves_the_one_before(run, tmp_path, monkeypatch):

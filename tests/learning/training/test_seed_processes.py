@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
+from robot_learning.learning.training.errors import DivergedError
 from robot_learning.learning.training.seed_processes import carry_out, run_in_processes
 
 
@@ -22,7 +23,12 @@ def test_who_started_the_runs_is_told_of_each_that_ended() -> None:
 
 @pytest.mark.parametrize(
     ("error", "status"),
-    [(ConfigurationError("x"), 2), (RobotLearningError("x"), 1), (OSError("disk full"), 1)],
+    [
+        (ConfigurationError("x"), 2),
+        (DivergedError("x"), 2),
+        (RobotLearningError("x"), 1),
+        (OSError("disk full"), 1),
+    ],
 )
 def test_the_exit_status_tells_wrong_settings_from_what_may_pass(
     error: Exception, status: int, capsys: pytest.CaptureFixture[str]

@@ -14,6 +14,7 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
+from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.ros.common import conversions, qos
 from robot_learning.ros.common.real_time import RealTimeHost
 from robot_learning.ros.common.stop import Stop
@@ -30,6 +31,7 @@ SERVED = SimpleNamespace(
     client=SimpleNamespace(spec=SPEC),
     runner=RunnerSettings(planner_settings(SPEC), {KEY: 2.0}),
     sources=Sources({KEY: "joint_position"}, {}, {}),
+    details=CheckpointDetails(task="lift"),
 )
 
 

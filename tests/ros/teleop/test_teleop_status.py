@@ -55,6 +55,7 @@ READY = {"phase": "ready", "episode": 13, "wanted": 20, "refused": ""}
 IDLE = {"recording": False, "saved": 12}
 RUNNING = {"recording": True, "duration_s": 112.34, "invalid_rows": 0, "saved": 12}
 LOST = TeleopInput(0, False, health=Health(False, "click on the terminal: another window has it"))
+SLOW = "slow: policy_node 43/100 Hz +1"
 REFUSED = {**READY, "refused": "front, wrist silent"}
 
 
@@ -93,6 +94,26 @@ REFUSED = {**READY, "refused": "front, wrist silent"}
             "HUMAN",
             {"recorder": {**RUNNING, "warning": "the disk is nearly full"}},
             ["REC 112.3 s", "the disk is nearly full", "episode 13/20", "y/x/backspa"],
+        ),
+        (
+            "HUMAN",
+            {"recorder": {**RUNNING, "warning": "the disk is nearly full"}, "slow": SLOW},
+            ["REC 112.3 s", "the disk is nearly full, slow: p", "episode 13/20"],
+        ),
+        (
+            "HOLD",
+            {"recorder": IDLE, "slow": SLOW},
+            ["not recording", "enter: start", "slow: pol", "episode 13/20"],
+        ),
+        (
+            "DISABLED",
+            {"recorder": IDLE, "session": {**READY, "phase": "resetting"}, "slow": SLOW},
+            ["DISABLED", "wait: the scene is put back", "episode 13/20"],
+        ),
+        (
+            "HOLD",
+            {"recorder": IDLE, "session": {**REFUSED, "refused": "left_wrist_camera " * 9}},
+            ["NOTHING IS RECORDED: left_wrist", "enter: start again"],
         ),
     ],
 )
@@ -215,6 +236,19 @@ def test_the_line_is_replaced_in_place_and_never_wraps():
     shown = file.getvalue().split("\r\x1b[2K")[1:]
     assert len(shown) == 2
     assert all(len(text) <= 60 for text in shown)
+
+
+def test_a_file_gets_a_line_now_and_then_while_something_is_recorded():
+    file = io.StringIO()
+    terminal = StatusTerminal(Console(file=file, width=40), every_s=0.0)
+    for recorder in (IDLE, RUNNING):
+        given = {"recorder": recorder, "session": READY, "keys": KEYS}
+        terminal.show(operator_status(STATE, 0.0, ENGAGED, (), 50.0, **given))
+    (shown,) = file.getvalue().splitlines()
+    assert shown.startswith("HUMAN  │ REC 112.3 s │ episode 13/20 │ y success, x fail")
+    terminal.every_s = 60.0
+    terminal.show(operator_status(STATE, 0.0, ENGAGED, (), 50.0, recorder=RUNNING))
+    assert len(file.getvalue().splitlines()) == 1
 
 
 def test_the_recorder_is_shown_while_there_is_one():
