@@ -146,7 +146,8 @@ def _appearing(path: Path) -> Iterator[Path]:
         yield beside
     finally:
         if (beside / INFO_NAME).exists() and DatasetFolder(beside).episode_names():
-            # At most what making a dataset there had left half done.
+            # What came there meanwhile stays; what making a dataset had left half done goes.
+            refuse_other_things(path)
             remove(path)
             beside.rename(path)
         remove(beside)
