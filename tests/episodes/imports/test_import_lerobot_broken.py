@@ -1,5 +1,6 @@
 """Broken and hostile datasets of LeRobot: one clear line each, and nothing is half imported."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def pickle_type(root: Path) -> None:
         (changed("dataset_from_index", [9, 0, 4]), "rows of 3 episodes begin is wrong", 0),
         (changed(f"videos/{TOP}/from_timestamp", [0.0, 0.43, 0.94]), "", 0),
         (forget_names, "", 0),
+        (feature("action", names=json.loads("[" * 400 + "]" * 400)), "", 0),
         (reorder_columns, "", 0),
         (changed(f"videos/{WRIST}/to_timestamp", [0.2, 0.5, 0.8]), "no frame for 2 rows", 2),
         (pickle_type, "", 0),
@@ -153,6 +155,10 @@ def link_out(root: Path) -> None:
         (stated(fps=0), "fps is 0; it must be above 0"),
         (stated(features=[]), "'features' is no object"),
         (feature("action", shape=[0]), "'action': 'shape' is [0]"),
+        (
+            feature("action", names=json.loads("[" * 400 + "]" * 400), dtype=3),
+            "'action': no object",
+        ),
         (lambda root: (root / "meta/info.json").write_text("{"), "not valid JSON"),
         (lambda root: (root / "meta/info.json").unlink(), "so no dataset of LeRobot"),
         (lambda root: shutil.rmtree(root / "meta/episodes"), "no table of episodes"),

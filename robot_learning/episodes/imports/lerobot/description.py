@@ -27,6 +27,8 @@ _FIELDS = (("episode_chunk", "episode_index"), ("chunk_index", "file_index"))
 _CHUNKS_SIZE = 1000
 _FASTEST_HZ = 10_000
 _MOST_AXES = 4
+# Of names in lists and objects.
+_MOST_LEVELS = 8
 # Where tools say that the frames of a camera are distances.
 _DEPTH_FLAGS = ("is_depth_map", "video.is_depth_map")
 
@@ -177,18 +179,17 @@ def _names(feature: str, plain: Any, width: int) -> tuple[tuple[str, ...], str]:
     return (), f"'{feature}' has {width} elements and other names for them; none is kept"
 
 
-def _flat(plain: Any) -> list[str]:
+def _flat(plain: Any, levels: int = _MOST_LEVELS) -> list[str]:
     """The texts in nested lists and objects; of an object that numbers its keys, the keys."""
     if isinstance(plain, str):
         return [plain]
     if isinstance(plain, dict):
-        values = list(plain.values())
-        if values and all(isinstance(value, int) for value in values):
-            return [str(key) for key in sorted(plain, key=lambda key: plain[key])]
-        return [name for value in values for name in _flat(value)]
-    if isinstance(plain, list):
-        return [name for value in plain for name in _flat(value)]
-    return []
+        if plain and all(isinstance(value, int) for value in plain.values()):
+            return sorted(plain, key=lambda key: plain[key])
+        plain = list(plain.values())
+    if not isinstance(plain, list) or not levels:
+        return []
+    return [name for value in plain for name in _flat(value, levels - 1)]
 
 
 def _splits(plain: Any) -> dict[str, tuple[int, int]]:

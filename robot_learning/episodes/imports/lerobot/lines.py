@@ -19,7 +19,8 @@ from robot_learning.episodes.imports.lerobot.tables import Table
 
 _LINES_A_BATCH = 500
 _LONGEST_LINE = 2**20
-_MOST_ROWS = 10_000_000
+# Nine hours at 30 Hz. An episode's numbers are held in memory, and a small file can claim any.
+_MOST_ROWS = 1_000_000
 _SUCCESSES = ("success", "is_success", "task_success")
 # Columns that pandas gives the texts of its index.
 _TASK_TEXTS = ("task", "__index_level_0__")
@@ -175,7 +176,9 @@ def _json_lines(path: Path) -> Iterator[dict[str, Any]]:
 def _line(description: Description, cameras: list[str], plain: Mapping[str, Any]) -> Line:
     number, rows = plain["episode_index"], _index(plain, "length")
     if not 0 < rows <= _MOST_ROWS:
-        raise _LineError(f"the table says that it has {amount(rows, 'row')}")
+        raise _LineError(
+            f"the table says that it has {amount(rows, 'row')}; from 1 to {_MOST_ROWS} are taken"
+        )
     if description.is_shared:
         data = description.data.path(**_file(plain, "data"))
         stretches = {camera: _stretch(description, camera, plain) for camera in cameras}
