@@ -265,7 +265,7 @@ class Notebook:
         self.metadata.append(self._metadata)
         self.outcomes.append(outcome)
         name = f"episode_{len(self.episodes):06d}.hdf5"
-        summary = SimpleNamespace(name=name, rows=len(self._rows), invalid_rows=0)
+        summary = SimpleNamespace(name=name, rows=len(self._rows), invalid_rows=0, digest=name)
         return SimpleNamespace(summary=summary, quality={"streams": {}})
 
     @property
