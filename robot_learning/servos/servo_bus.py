@@ -97,8 +97,8 @@ class ServoBus:
             motors: servos on the bus.
 
         Raises:
-            ConfigurationError: There is no motor, two have one name or id, or their models
-                cannot be read together.
+            ConfigurationError: There is no motor, two have one name or id, their models cannot
+                be read together, or a bound is not above 0.
         """
         _check(motors)
         self.motors: Mapping[str, BusMotor] = {motor.name: motor for motor in motors}
@@ -151,7 +151,11 @@ class ServoBus:
         self._cycle += 1
         if self.lost_port is not None:
             return False
-        asked = [motor.id for motor in self.motors.values() if self._is_due(motor.name)]
+        motors = self.motors.values()
+        # Where all are silent, there is nothing else to wait for.
+        asked = [each.id for each in motors if self._is_due(each.name)] or [
+            each.id for each in motors
+        ]
         model, line = self._model, self.line
         self._lead = line.late.lead(model.feedback_size, model.lead_bytes, time.monotonic_ns())
         start, size = model.feedback_address - self._lead, model.feedback_size + self._lead
@@ -402,6 +406,13 @@ def _check(motors: Sequence[BusMotor]) -> None:
         twice = sorted({str(each) for each in values if values.count(each) > 1})
         if twice:
             raise ConfigurationError(f"two motors on a bus have the {what} {', '.join(twice)}")
+    for motor in motors:
+        for bound in (motor.speed_max_rad_s, motor.acceleration_max_rad_s2):
+            if not 0.0 < bound < math.inf:
+                raise ConfigurationError(
+                    f"{motor.name}: bounds of speed and acceleration are above 0 and finite, not "
+                    f"{bound}"
+                )
     blocks = {
         (motor.model.protocol.name, motor.model.feedback_address, motor.model.feedback_size)
         for motor in motors

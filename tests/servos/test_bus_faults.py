@@ -97,6 +97,13 @@ def test_a_servo_that_dies_is_named_and_asked_now_and_then(
     assert state.lost < 6
 
 
+def test_a_bus_of_silent_servos_is_asked_in_every_cycle(
+    emulator: ServoEmulator, bus: ServoBus
+) -> None:
+    emulator.inject(Fault("lost", count=36))
+    assert cycles(emulator, bus, 7) == [[1, 2, 3, 4, 5, 6]] * 6 + [[]]
+
+
 def test_echoed_requests_are_not_replies(
     emulator: ServoEmulator, bus: ServoBus, model: ServoModel
 ) -> None:

@@ -8,7 +8,8 @@ import pytest
 from robot_learning.core.errors import CommandError, ConfigurationError, RobotConnectionError
 from robot_learning.servos.emulator.emulator import ServoEmulator
 from robot_learning.servos.emulator.faults import Fault
-from robot_learning.servos.models.feetech import STEP_RAD
+from robot_learning.servos.models.dynamixel import XL330_M288
+from robot_learning.servos.models.feetech import STEP_RAD, STS3215
 from robot_learning.servos.models.servo_model import Alarm
 from robot_learning.servos.servo_bus import BusMotor, ServoBus
 from robot_learning.servos.settings import change_setting
@@ -112,8 +113,6 @@ def test_the_memory_is_closed_again_where_writing_failed(
 
 
 def motor(**changes: object) -> BusMotor:
-    from robot_learning.servos.models.feetech import STS3215
-
     settings = {"name": "a", "id": 1, "model": STS3215}
     bounds = {"speed_max_rad_s": 1.0, "acceleration_max_rad_s2": 1.0}
     return BusMotor(**{**settings, **bounds, **changes})
@@ -125,6 +124,9 @@ def motor(**changes: object) -> BusMotor:
         ([], "needs a motor"),
         ([motor(), motor(name="b")], "two motors on a bus have the id 1"),
         ([motor(), motor(id=2)], "two motors on a bus have the name a"),
+        ([motor(), motor(name="b", id=2, model=XL330_M288)], "cannot be read together"),
+        ([motor(speed_max_rad_s=0.0)], "a: bounds of speed .* are above 0 and finite, not 0.0"),
+        ([motor(acceleration_max_rad_s2=math.nan)], "above 0 and finite, not nan"),
     ],
 )
 def test_motors_that_cannot_be_told_apart_are_refused(

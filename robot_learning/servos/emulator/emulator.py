@@ -250,20 +250,21 @@ class ServoEmulator:
             self._happen(fault)
 
     def _happen(self, fault: Fault) -> None:
-        servos = [self.servos[fault.servo_id]] if fault.servo_id else list(self.servos.values())
+        hit = self.servos if fault.servo_id is None else [fault.servo_id]
         if fault.kind == "unplug":
             self._unplug()
         elif fault.kind == "replug":
             self._plug_in()
         elif fault.kind == "echo":
             self._echoes = True
-        elif fault.kind == "dead" and fault.servo_id:
-            self._dead.add(fault.servo_id)
-        for servo in servos:
-            if fault.kind == "overload":
-                servo.overload()
-            elif fault.kind == "brown-out":
-                servo.restart()
+        elif fault.kind == "dead":
+            self._dead.update(hit)
+        elif fault.kind == "overload":
+            for key in hit:
+                self.servos[key].overload()
+        elif fault.kind == "brown-out":
+            for key in hit:
+                self.servos[key].restart()
 
     def _now_s(self) -> float:
         return (time.monotonic_ns() - self._start_ns) / NS_PER_S
