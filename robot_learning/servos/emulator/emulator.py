@@ -90,7 +90,7 @@ class ServoEmulator:
         self._stream = b""
         self._line_free_ns = 0
         self._moved_ns = self._start_ns = time.monotonic_ns()
-        if path is not None and path.exists() and not path.is_symlink():
+        if path is not None and not _is_free(path):
             raise ConfigurationError(f"{path} is there already; choose another path for the port")
         self._folder = None if path else Path(tempfile.mkdtemp(prefix="servos-"))
         self.path = path or Path(f"{self._folder}/port")
@@ -309,3 +309,10 @@ class ServoEmulator:
             self._master = -1
             self.path.unlink()
             self._stream, self._due, self._held = b"", [], []
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a port may be made there: there is nothing, or what a killed emulator left."""
+    if path.is_symlink():
+        return not path.exists() and str(path.readlink()).startswith("/dev/pts/")
+    return not path.exists()
