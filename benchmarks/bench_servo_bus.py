@@ -24,8 +24,9 @@ import rustypot
 import scservo_sdk
 from harness import Row, Spread, ratio, report
 
+from robot_learning.servos.bus_motor import BusMotor
 from robot_learning.servos.models.feetech import STS3215
-from robot_learning.servos.servo_bus import BusMotor, ServoBus, read_buses
+from robot_learning.servos.servo_bus import ServoBus, read_buses
 from robot_learning.servos.wire.serial_port import SerialPort
 
 BAUD_RATE = 1_000_000

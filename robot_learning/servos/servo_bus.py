@@ -9,21 +9,17 @@ servos, a dead servo failed 20 of 20 sync reads of all (asked one by one after e
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
-from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import (
     CommandError,
-    ConfigurationError,
     RobotConnectionError,
     unknown_choice,
 )
 from robot_learning.servos.bus_line import ATTEMPTS, BusLine, gather
-from robot_learning.servos.models.servo_model import Alarm, Feedback, ServoModel
+from robot_learning.servos.bus_motor import BusMotor, MotorState, check_motors
+from robot_learning.servos.models.servo_model import Alarm
 from robot_learning.servos.wire.protocol import Packet
 from robot_learning.servos.wire.serial_port import SerialPort
 
@@ -32,49 +28,6 @@ TIMEOUT_S = 0.02
 SILENT_CYCLES = 3
 """Cycles without a reply, after which a servo is asked only now and then."""
 RETRY_CYCLES = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BusMotor:
-    """One servo on a bus.
-
-    Attributes:
-        name: name of the joint that it moves.
-        id: id on the bus.
-        model: model of servo.
-        speed_max_rad_s: largest speed that goals are sent with.
-        acceleration_max_rad_s2: largest acceleration that goals are sent with.
-    """
-
-    name: str
-    id: int
-    model: ServoModel
-    speed_max_rad_s: float
-    acceleration_max_rad_s2: float
-
-
-class MotorState(NamedTuple):
-    """What is known of a servo.
-
-    Attributes:
-        feedback: newest sample; None until the first one.
-        stamp_ns: when the servo took it, on the monotonic clock.
-        alarms: what the servo reported to be wrong, in its newest reply.
-        missed: number of cycles in a row without a reply; 0 where the sample is new.
-        lost: number of cycles in which it was asked and did not answer in time.
-        late: number of replies that came after their time, none of which was believed.
-    """
-
-    feedback: Feedback | None = None
-    stamp_ns: int = 0
-    alarms: Alarm = Alarm.NONE
-    missed: int = 0
-    lost: int = 0
-    late: int = 0
-
-    def age_s(self, now_ns: int) -> float:
-        """How old the sample is at that time of the monotonic clock; infinite without one."""
-        return math.inf if self.feedback is None else (now_ns - self.stamp_ns) / NS_PER_S
 
 
 class ServoBus:
@@ -97,10 +50,10 @@ class ServoBus:
             motors: servos on the bus.
 
         Raises:
-            ConfigurationError: There is no motor, two have one name or id, or their models
-                cannot be read together.
+            ConfigurationError: There is no motor, two have one name or id, their models cannot
+                be read together, or a bound is not above 0.
         """
-        _check(motors)
+        check_motors(motors)
         self.motors: Mapping[str, BusMotor] = {motor.name: motor for motor in motors}
         self.lost_port: RobotConnectionError | None = None
         self._model = motors[0].model
@@ -151,7 +104,11 @@ class ServoBus:
         self._cycle += 1
         if self.lost_port is not None:
             return False
-        asked = [motor.id for motor in self.motors.values() if self._is_due(motor.name)]
+        motors = self.motors.values()
+        # Where all are silent, there is nothing else to wait for.
+        asked = [each.id for each in motors if self._is_due(each.name)] or [
+            each.id for each in motors
+        ]
         model, line = self._model, self.line
         self._lead = line.late.lead(model.feedback_size, model.lead_bytes, time.monotonic_ns())
         start, size = model.feedback_address - self._lead, model.feedback_size + self._lead
@@ -392,20 +349,3 @@ def read_buses(
         bus.end_cycle(by_bus.get(bus, {}))
         bus.ask_what_is_wrong(timeout_s)
     return [bus.states for bus in buses]
-
-
-def _check(motors: Sequence[BusMotor]) -> None:
-    if not motors:
-        raise ConfigurationError("a servo bus needs a motor")
-    for what in ("name", "id"):
-        values = [getattr(motor, what) for motor in motors]
-        twice = sorted({str(each) for each in values if values.count(each) > 1})
-        if twice:
-            raise ConfigurationError(f"two motors on a bus have the {what} {', '.join(twice)}")
-    blocks = {
-        (motor.model.protocol.name, motor.model.feedback_address, motor.model.feedback_size)
-        for motor in motors
-    }
-    if len(blocks) > 1:
-        names = ", ".join(sorted({motor.model.name for motor in motors}))
-        raise ConfigurationError(f"{names} cannot be read together; give each kind its own bus")

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+from patient_clock import PatientClock
 from servo_arms import bus_of, emulated
 
 from robot_learning.servos.bus_line import BusLine
@@ -11,10 +13,12 @@ from robot_learning.servos.wire.feetech import FEETECH
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "guides" / "servo_buses.md"
 
 
-def test_the_programs_run() -> None:
+def test_the_programs_run(monkeypatch: pytest.MonkeyPatch) -> None:
     alone, driven = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)
     exec(alone, {})
+    clock = PatientClock(monkeypatch)
     with emulated() as emulator:
+        clock.watch(emulator)
         exec(driven.replace("/tmp/arm", str(emulator.path)), names := {})
         assert names["states"]["joint1"].missed == 0
         # Whatever was sent before this has been obeyed when it is answered.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from patient_clock import PatientClock
 from servo_arms import bus_of, emulated
 
 from robot_learning.servos.emulator.emulator import ServoEmulator
@@ -23,7 +24,14 @@ def emulator(model: ServoModel) -> Iterator[ServoEmulator]:
 
 
 @pytest.fixture
-def bus(emulator: ServoEmulator) -> Iterator[ServoBus]:
+def clock(emulator: ServoEmulator, monkeypatch: pytest.MonkeyPatch) -> PatientClock:
+    patient = PatientClock(monkeypatch)
+    patient.watch(emulator)
+    return patient
+
+
+@pytest.fixture
+def bus(emulator: ServoEmulator, clock: PatientClock) -> Iterator[ServoBus]:
     opened = bus_of(emulator)
     yield opened
     opened.close()

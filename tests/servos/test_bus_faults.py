@@ -17,19 +17,10 @@ from robot_learning.servos.models.servo_model import Alarm, ServoModel
 from robot_learning.servos.servo_bus import ServoBus, read_buses
 from robot_learning.servos.settings import change_setting
 
-TIMEOUT_S = 0.02
-
 
 @pytest.fixture(params=[STS3215, XL330_M288], ids=lambda model: model.protocol.name)
 def model(request: pytest.FixtureRequest) -> ServoModel:
     return request.param
-
-
-@pytest.fixture(autouse=True)
-def clock(emulator: ServoEmulator, monkeypatch: pytest.MonkeyPatch) -> PatientClock:
-    patient = PatientClock(monkeypatch)
-    patient.watch(emulator)
-    return patient
 
 
 def cycles(emulator: ServoEmulator, bus: ServoBus, count: int) -> list[list[int]]:
@@ -41,7 +32,7 @@ def cycles(emulator: ServoEmulator, bus: ServoBus, count: int) -> list[list[int]
     for cycle in range(count):
         for servo_id in emulator.servos:
             emulator.shafts.place(servo_id, (1000 + 100 * servo_id + cycle) * STEP_RAD)
-        states = bus.read(TIMEOUT_S)
+        states = bus.read()
         missing.append([])
         for servo_id, state in enumerate(states.values(), 1):
             if state.missed:
@@ -83,8 +74,8 @@ def test_a_setting_is_never_read_from_a_late_reply(
     emulator: ServoEmulator, bus: ServoBus, model: ServoModel
 ) -> None:
     emulator.inject(Fault("late", 2, count=2))
-    assert bus.read_counts("model_number", ["joint2"], TIMEOUT_S) == {"joint2": model.number}
-    assert bus.read_counts("angle_max", ["joint2"], TIMEOUT_S) == {"joint2": 4095}
+    assert bus.read_counts("model_number", ["joint2"]) == {"joint2": model.number}
+    assert bus.read_counts("angle_max", ["joint2"]) == {"joint2": 4095}
 
 
 def test_a_servo_that_dies_is_named_and_asked_now_and_then(
@@ -97,6 +88,13 @@ def test_a_servo_that_dies_is_named_and_asked_now_and_then(
     assert state.lost < 6
 
 
+def test_a_bus_of_silent_servos_is_asked_in_every_cycle(
+    emulator: ServoEmulator, bus: ServoBus
+) -> None:
+    emulator.inject(Fault("lost", count=36))
+    assert cycles(emulator, bus, 7) == [[1, 2, 3, 4, 5, 6]] * 6 + [[]]
+
+
 def test_echoed_requests_are_not_replies(
     emulator: ServoEmulator, bus: ServoBus, model: ServoModel
 ) -> None:
@@ -104,16 +102,16 @@ def test_echoed_requests_are_not_replies(
     assert cycles(emulator, bus, 3) == [[], [], []]
     assert change_setting(bus, "joint1", "return_delay", 16)
     factory = model.registers["return_delay"].factory
-    found = bus.read_counts("return_delay", timeout_s=TIMEOUT_S)
+    found = bus.read_counts("return_delay")
     assert found == {**dict.fromkeys(bus.motors, factory), "joint1": 16}
 
 
 def test_an_overload_is_an_alarm_in_the_same_cycle(
     emulator: ServoEmulator, bus: ServoBus, model: ServoModel
 ) -> None:
-    bus.hold(TIMEOUT_S)
+    bus.hold()
     emulator.inject(Fault("overload", 6))
-    states = bus.read(TIMEOUT_S)
+    states = bus.read()
     assert [state.alarms for state in states.values()] == [Alarm.NONE] * 5 + [Alarm.OVERLOAD]
     servo = emulator.servos[6]
     if model is STS3215:
@@ -124,29 +122,29 @@ def test_an_overload_is_an_alarm_in_the_same_cycle(
         # It has let go, and takes no torque until it is rebooted.
         assert servo.drive().goal_rad is None
         with pytest.raises(CommandError, match="torque_enable does not become 1"):
-            bus.write_count("joint6", "torque_enable", 1, TIMEOUT_S)
+            bus.write_count("joint6", "torque_enable", 1)
         servo.restart()
-    assert bus.read(TIMEOUT_S)["joint6"].alarms == Alarm.NONE
+    assert bus.read()["joint6"].alarms == Alarm.NONE
 
 
 def test_a_brown_out_shows_in_the_torque_that_is_read_back(
     emulator: ServoEmulator, bus: ServoBus
 ) -> None:
-    bus.hold(TIMEOUT_S)
+    bus.hold()
     assert bus.read_counts("torque_enable") == dict.fromkeys(bus.motors, 1)
     emulator.inject(Fault("brown-out"))
     assert bus.read_counts("torque_enable") == dict.fromkeys(bus.motors, 0)
     # Nobody but a person switches it on again.
-    bus.read(TIMEOUT_S)
+    bus.read()
     assert [servo.torque_writes for servo in emulator.servos.values()] == [[1]] * 6
 
 
 def test_an_unplugged_adapter_is_said_and_found_again(
     emulator: ServoEmulator, bus: ServoBus
 ) -> None:
-    bus.hold(TIMEOUT_S)
+    bus.hold()
     emulator.inject(Fault("unplug"))
-    states = bus.read(TIMEOUT_S)
+    states = bus.read()
     assert {state.missed for state in states.values()} == {1}
     assert {state.feedback is None for state in states.values()} == {False}
     assert "port is gone" in str(bus.lost_port)
@@ -156,7 +154,7 @@ def test_an_unplugged_adapter_is_said_and_found_again(
         bus.reopen()
     emulator.inject(Fault("replug"))
     bus.reopen()
-    assert {state.missed for state in bus.read(TIMEOUT_S).values()} == {0}
+    assert {state.missed for state in bus.read().values()} == {0}
     # The servos kept their torque: nothing has told them otherwise.
     assert [servo.torque_writes for servo in emulator.servos.values()] == [[1]] * 6
 
@@ -167,18 +165,18 @@ def test_one_bus_does_not_wait_for_what_another_lost(
     with emulated(2, model) as other:
         clock.watch(other)
         second = bus_of(other)
-        first_states, second_states = read_buses([bus, second], TIMEOUT_S)
+        first_states, second_states = read_buses([bus, second])
         assert (len(first_states), len(second_states)) == (6, 2)
         other.inject(Fault("unplug"))
-        first_states, second_states = read_buses([bus, second], TIMEOUT_S)
+        first_states, second_states = read_buses([bus, second])
         assert [state.missed for state in first_states.values()] == [0] * 6
         assert [state.missed for state in second_states.values()] == [1] * 2
         second.close()
 
 
 def test_torque_goes_off_whatever_does_not_answer(emulator: ServoEmulator, bus: ServoBus) -> None:
-    bus.hold(TIMEOUT_S)
+    bus.hold()
     emulator.inject(Fault("lost", count=100), Fault("overload", 2))
     bus.release()
-    bus.read(TIMEOUT_S)
+    bus.read()
     assert [servo.count("torque_enable") for servo in emulator.servos.values()] == [0] * 6

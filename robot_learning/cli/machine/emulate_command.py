@@ -6,19 +6,15 @@ from pathlib import Path
 
 from robot_learning.cli.common.command_parser import Subparsers
 from robot_learning.cli.common.late import late
+from robot_learning.servos.emulator.faults import FAULTS
 
-_FAULTS = """\
+_KINDS = "\n".join(f"  {kind:10}{what}" for kind, what in FAULTS.items())
+_FAULTS = f"""\
 faults:
-  lost, corrupt     a reply does not come, or a byte of it is wrong
-  late              a reply comes after the next request, before its answers
-  echo              the adapter sends back what it is sent
-  dead:ID           a servo does nothing and answers nothing any more
-  overload:ID       a servo meets a load that is too much for it
-  brown-out         all servos start again, with what they keep without power
-  unplug, replug    the adapter is gone, or there again
+{_KINDS}
 
-Each may name a servo by its id (`lost:3`) and a time after the start in seconds (`unplug@5`); `x4`
-after those that hit replies makes it four of them (`late:3@2x4`).
+Each may name a servo by its id (`lost:3`), as `dead` and `overload` must, and a time after the
+start in seconds (`unplug@5`); `x4` after those that hit replies makes it four of them.
 """
 
 

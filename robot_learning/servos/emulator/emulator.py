@@ -90,7 +90,7 @@ class ServoEmulator:
         self._stream = b""
         self._line_free_ns = 0
         self._moved_ns = self._start_ns = time.monotonic_ns()
-        if path is not None and path.exists() and not path.is_symlink():
+        if path is not None and not _is_free(path):
             raise ConfigurationError(f"{path} is there already; choose another path for the port")
         self._folder = None if path else Path(tempfile.mkdtemp(prefix="servos-"))
         self.path = path or Path(f"{self._folder}/port")
@@ -250,20 +250,21 @@ class ServoEmulator:
             self._happen(fault)
 
     def _happen(self, fault: Fault) -> None:
-        servos = [self.servos[fault.servo_id]] if fault.servo_id else list(self.servos.values())
+        hit = self.servos if fault.servo_id is None else [fault.servo_id]
         if fault.kind == "unplug":
             self._unplug()
         elif fault.kind == "replug":
             self._plug_in()
         elif fault.kind == "echo":
             self._echoes = True
-        elif fault.kind == "dead" and fault.servo_id:
-            self._dead.add(fault.servo_id)
-        for servo in servos:
-            if fault.kind == "overload":
-                servo.overload()
-            elif fault.kind == "brown-out":
-                servo.restart()
+        elif fault.kind == "dead":
+            self._dead.update(hit)
+        elif fault.kind == "overload":
+            for key in hit:
+                self.servos[key].overload()
+        elif fault.kind == "brown-out":
+            for key in hit:
+                self.servos[key].restart()
 
     def _now_s(self) -> float:
         return (time.monotonic_ns() - self._start_ns) / NS_PER_S
@@ -308,3 +309,10 @@ class ServoEmulator:
             self._master = -1
             self.path.unlink()
             self._stream, self._due, self._held = b"", [], []
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a port may be made there: there is nothing, or what a killed emulator left."""
+    if path.is_symlink():
+        return not path.exists() and str(path.readlink()).startswith("/dev/pts/")
+    return not path.exists()

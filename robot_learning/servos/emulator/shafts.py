@@ -78,13 +78,17 @@ class FreeShafts:
 
 
 def _moved(shaft: Shaft, drive: Drive, step_s: float) -> Shaft:
-    if drive.goal_rad is None or step_s <= 0.0:
-        return shaft if step_s <= 0.0 else Shaft(shaft.position_rad)
+    if step_s <= 0.0:
+        return shaft
+    if drive.goal_rad is None:
+        return Shaft(shaft.position_rad)
     left = drive.goal_rad - shaft.position_rad
+    fastest, most = drive.speed_max_rad_s, math.inf
+    if math.isfinite(drive.acceleration_max_rad_s2):
+        # No faster than what it can brake from on the way that is left.
+        fastest = min(fastest, math.sqrt(2.0 * drive.acceleration_max_rad_s2 * abs(left)))
+        most = drive.acceleration_max_rad_s2 * step_s
     # At most what leads to the goal within the step: the model is stable at any step.
-    wanted = left / max(TIME_CONSTANT_S, step_s)
-    wanted = max(-drive.speed_max_rad_s, min(wanted, drive.speed_max_rad_s))
-    most = drive.acceleration_max_rad_s2 * step_s
-    change = max(-most, min(wanted - shaft.velocity_rad_s, most))
-    velocity = shaft.velocity_rad_s + change
-    return Shaft(shaft.position_rad + velocity * step_s, velocity, 0.0)
+    wanted = max(-fastest, min(left / max(TIME_CONSTANT_S, step_s), fastest))
+    velocity = shaft.velocity_rad_s + max(-most, min(wanted - shaft.velocity_rad_s, most))
+    return Shaft(shaft.position_rad + velocity * step_s, velocity)

@@ -20,7 +20,7 @@ def test_the_servos_answer_until_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFi
         while not port.exists():
             time.sleep(0.01)
         with SerialPort(port, BAUD_RATE) as opened:
-            found.update(BusLine(opened, FEETECH).read_each([1, 2, 3], 3, 2, 0.1))
+            found.update(BusLine(opened, FEETECH).read_each([1, 2, 3], 3, 2, 0.3))
         os.kill(os.getpid(), signal.SIGINT)
 
     client = threading.Thread(target=ask_and_stop)

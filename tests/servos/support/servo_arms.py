@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from robot_learning.servos.bus_motor import BusMotor
 from robot_learning.servos.emulator.emulator import ServoEmulator
 from robot_learning.servos.models.feetech import STS3215
 from robot_learning.servos.models.servo_model import ServoModel
-from robot_learning.servos.servo_bus import BusMotor, ServoBus
+from robot_learning.servos.servo_bus import ServoBus
 from robot_learning.servos.wire.serial_port import SerialPort
 
 BAUD_RATE = 1_000_000
