@@ -71,16 +71,26 @@ def write_atomically(path: Path, data: bytes) -> None:
         beside.write_bytes(data)
 
 
-def place_beside(path: Path) -> Path:
-    """Where a file or folder is made that then becomes `path`; nothing is there.
+def place_beside(path: Path, *, take_over: bool = False) -> Path:
+    """Where a file or folder is made that then becomes `path`.
 
-    What killed processes left behind of earlier attempts is removed.
+    What killed processes left behind of earlier attempts is removed. With `take_over`, the newest
+    of it is what lies at that place, else nothing does.
     """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+    for left in sorted(_left_behind(path), key=lambda one: one.stat().st_mtime_ns, reverse=True):
+        if take_over and not beside.exists():
+            left.rename(beside)
+        elif left != beside or not take_over:
+            remove(left)
+    return beside
+
+
+def _left_behind(path: Path) -> Iterator[Path]:
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
         maker = left.name.split(".")[-2]
         if maker.isdigit() and (int(maker) == os.getpid() or not _is_alive(int(maker))):
-            remove(left)
-    return path.with_name(f".{path.name}.{os.getpid()}.new")
+            yield left
 
 
 def remove(path: Path) -> None:

@@ -25,9 +25,12 @@ from robot_learning.episodes.store.folder import (
     refuse_other_things,
 )
 from robot_learning.episodes.store.index import read_index, read_splits, write_index
+from robot_learning.episodes.store.recovery import repair_dataset
 from robot_learning.episodes.store.trash import trash_episodes
 
 Progress = Callable[[int, int], None]
+_SOURCE = ".imported_from"
+"""File in a dataset that is not whole yet, with the source that it is imported from."""
 
 
 @dataclass
@@ -88,8 +91,8 @@ def import_dataset(
 ) -> ImportReport:
     """Record the contents of `source` into the dataset `path`, made where there is none.
 
-    A new dataset appears once everything is in it. In one that is there, episodes that are there
-    already are left out, so that an import that was killed may be begun again.
+    A new dataset appears once everything is in it. Episodes that are there already, also those of
+    an import that was killed, are left out.
 
     Args:
         source: file or folder to import.
@@ -110,11 +113,9 @@ def import_dataset(
     report = ImportReport(path)
     if (path / INFO_NAME).exists():
         folder = DatasetFolder.create_or_open(path, info)
-        report.known = {each.digest: each.name for each in read_index(folder).values()}
         _record(source, folder, importer, report, progress or _ignore)
     else:
-        with _appearing(path) as beside:
-            folder = DatasetFolder.create_or_open(beside, info)
+        with _appearing(path, source, info) as folder:
             _record(source, folder, importer, report, progress or _ignore)
     if not (report.episodes or report.known or report.present):
         raise DatasetError(f"{source}: holds nothing to import{_reasons(report.left_out)}")
@@ -128,6 +129,8 @@ def _record(
     report: ImportReport,
     progress: Progress,
 ) -> None:
+    if folder.episode_names():
+        report.known = {each.digest: each.name for each in read_index(folder).values()}
     with folder.lock():
         recorder = Recorder(folder)
         try:
@@ -139,18 +142,43 @@ def _record(
 
 
 @contextmanager
-def _appearing(path: Path) -> Iterator[Path]:
-    """A place for a dataset that becomes `path`, also after an error, if it has episodes."""
-    beside = place_beside(path)
+def _appearing(path: Path, source: Path, info: DatasetInfo) -> Iterator[DatasetFolder]:
+    """A dataset that becomes `path`, also after an error, if it has episodes.
+
+    It begins with what an import of `source` that was killed has brought.
+    """
+    beside = place_beside(path, take_over=True)
     try:
-        yield beside
+        yield _begun(beside, source, info)
     finally:
         if (beside / INFO_NAME).exists() and DatasetFolder(beside).episode_names():
             # What came there meanwhile stays; what making a dataset had left half done goes.
             refuse_other_things(path)
             remove(path)
+            remove(beside / _SOURCE)
             beside.rename(path)
         remove(beside)
+
+
+def _begun(path: Path, source: Path, info: DatasetInfo) -> DatasetFolder:
+    origin = str(source.resolve())
+    if path.exists() and not _holds(path / _SOURCE, origin):
+        remove(path)
+    try:
+        folder = DatasetFolder.create_or_open(path, info)
+    except DatasetError:
+        # Damaged, or the import was told to read the source in another way.
+        remove(path)
+        folder = DatasetFolder.create_or_open(path, info)
+    (path / _SOURCE).write_text(origin, encoding="utf-8")
+    for cut_off in folder.partial_paths():
+        cut_off.unlink()
+    repair_dataset(folder)
+    return folder
+
+
+def _holds(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 def imported_metadata(

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,37 @@ def test_a_command_that_was_killed_may_be_given_again(
     assert verify_dataset(DatasetFolder(path)) == []
     assert not list(tmp_path.glob(".*")), "what the killed process left behind"
     assert len(DatasetFolder(path).episode_names()) == 2
+
+
+def test_an_import_that_was_killed_within_an_episode_records_it_anew(
+    act_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "dataset"
+    killed_at(
+        "robot_learning.episodes.imports.act.finish_episode",
+        lambda: run_import(act_folder, path, "--rate-hz", "50"),
+    )
+    assert list(tmp_path.glob(".*/episodes/*.partial"))
+    assert run_import(act_folder, path, "--rate-hz", "50") == 0
+    assert len(DatasetFolder(path).episode_names()) == 2
+    assert verify_dataset(DatasetFolder(path)) == []
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_an_import_goes_on_with_what_was_killed_of_the_same_source_alone(
+    same: bool, act_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other = tmp_path / "dataset", tmp_path / "other"
+    killed_at(
+        "robot_learning.episodes.imports.importer._store_splits",
+        lambda: run_import(act_folder, path, "--rate-hz", "50"),
+    )
+    shutil.copytree(act_folder, other)
+    assert run_import(act_folder if same else other, path, "--rate-hz", "50") == 0
+    assert ("it is in the dataset already" in capsys.readouterr().out) == same
+    assert len(DatasetFolder(path).episode_names()) == 2
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["dataset", "other"]
+    assert not list(path.glob(".imported*"))
 
 
 def test_an_import_that_is_given_again_adds_nothing_twice(
