@@ -30,6 +30,8 @@ unexport ROS_DISTRO ROS_VERSION ROS_PYTHON_VERSION RMW_IMPLEMENTATION
 ifneq ($(ROS_DISTRO),)
 unexport LD_LIBRARY_PATH
 endif
+# Containers often switch bytecode off, with which each of a graph's processes starts sooner.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests demo test test-quick test-ros test-kilted test-lowest check docs interfaces bench bench-imitation bench-rl clean

@@ -6,6 +6,7 @@ Also demonstrations for all of them, which are recorded once.
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,11 @@ import pytest
 # arrays and pictures would wait for whichever thread has no core just now: ten times as long.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "LP_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+# Containers often switch bytecode off. Tests start hundreds of processes, each of which would then
+# compile what it imports anew, and every worker its tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The same examples every time, and no bound on their duration: a loaded machine is not a bug.
 hypothesis.settings.register_profile(

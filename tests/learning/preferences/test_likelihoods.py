@@ -2,7 +2,6 @@
 
 import math
 
-import choix
 import numpy as np
 import pytest
 import torch
@@ -108,6 +107,9 @@ def test_forty_ten_and_fifty_ties() -> None:
 
 
 def test_bradley_terry_is_that_of_choix() -> None:
+    # It loads half of SciPy, which takes seconds.
+    import choix
+
     rng = np.random.default_rng(0)
     wins = [tuple(rng.permutation(5)[:2].tolist()) for _ in range(60)]
     expected = choix.opt_pairwise(5, wins)

@@ -30,8 +30,9 @@ KEYS = ("obs/joint_position", "obs/front")
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("images") / "reach"
+    # Few pictures: without a graphics card each takes its time.
     config = DemonstrationConfig(
-        "reach", episodes=2, cameras=("front",), image_size_px=(24, 32), noise=0.01
+        "reach", episodes=2, noise=0.01, cameras=("front",), image_size_px=(24, 32), rate_hz=10.0
     )
     record_demonstrations(config, path)
     return path
