@@ -127,6 +127,8 @@ def checkpoint_metadata(folder: str) -> CheckpointMetadata:
         ConfigurationError: there is no checkpoint, it is damaged, or it is not for a robot.
     """
     header = read_checkpoint_header(best_checkpoint(folder))
+    if header.increments is not None:
+        return CheckpointMetadata(*header.increments, header.cameras)
     metadata = CheckpointMetadata(header.robot, header.task, header.cameras)
     environment = None if metadata.robot else header.environment
     if environment is not None:

@@ -12,6 +12,7 @@ from robot_learning.headers.json_header import HeaderError, read_header
 
 SCHEMA_VERSION = 1
 DIGEST_KEY = "weights_sha256"
+_OWN_IDS = "robot_learning/"
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,22 @@ class CheckpointHeader:
     def task(self) -> str:
         """Name of the task."""
         return str(self._part("details", "task"))
+
+    @property
+    def increments(self) -> tuple[str, str] | None:
+        """Robot and task of a policy that changes what a robot of this package holds.
+
+        The robot is empty where the task chose it. None for all other policies.
+        """
+        details = self._part("details")
+        found = details.get("environment") if isinstance(details, Mapping) else None
+        if not isinstance(found, Mapping) or not isinstance(found.get("arguments"), Mapping):
+            return None
+        identifier, arguments = str(found.get("id")), found["arguments"]
+        if not identifier.startswith(_OWN_IDS) or arguments.get("actions") != "increments":
+            return None
+        task = identifier.removeprefix(_OWN_IDS).rpartition("-v")[0].lower()
+        return str(arguments.get("robot", "")), task
 
     @property
     def cameras(self) -> tuple[str, ...]:

@@ -74,6 +74,8 @@ class PlannerSettings:
         executed_steps: number of steps that are executed before the next chunk takes over.
         max_age_ns: age of a chunk's observation beyond which the arbiter does not follow it.
         ensembling_decay: decay m of the ensembling weights exp(-m i), per chunk.
+        is_paced: whether chunks are requested at the policy's own rate, no more often on average,
+            as increments must be, which add up; otherwise up to half a period early.
     """
 
     execution: Execution
@@ -83,6 +85,7 @@ class PlannerSettings:
     executed_steps: int
     max_age_ns: int
     ensembling_decay: float = 0.01
+    is_paced: bool = False
 
     def steps_until_next(self, delay_ns: int) -> int:
         """`executed_steps`, or fewer where the observation would get too old for the arbiter.
@@ -174,12 +177,13 @@ class ChunkPlanner:
         self.plan = self._borrowed = borrowed
         self._chunks: list[ActionChunk] = []
         self._asked_ns: int | None = None
+        self._next_ns: int | None = None
 
     def clear(self) -> None:
         """Forget every chunk."""
         self.plan = None
         self._chunks = []
-        self._asked_ns = None
+        self._asked_ns = self._next_ns = None
 
     def is_due(self, stamp_ns: int, delay_ns: int, driving: bool) -> bool:
         """Whether to request a chunk from the observation at `stamp_ns`.
@@ -194,6 +198,8 @@ class ChunkPlanner:
                 that what the policy would do responds to what the arm does.
         """
         settings, plan = self.settings, self.plan
+        if settings.is_paced and self._next_ns is not None:
+            return stamp_ns >= self._next_ns - settings.period_ns // 10
         # Half a period early, since observations may arrive at any phase of the policy's steps.
         early_ns = settings.period_ns // 2
         if self._asked_ns is not None and stamp_ns < self._asked_ns + settings.period_ns - early_ns:
@@ -212,6 +218,10 @@ class ChunkPlanner:
     def asked(self, stamp_ns: int) -> None:
         """Note that a chunk was requested from the observation at `stamp_ns`."""
         self._asked_ns = stamp_ns
+        between_ns = self.settings.executed_steps * self.settings.period_ns
+        if self._next_ns is None or stamp_ns > self._next_ns + between_ns:
+            self._next_ns = stamp_ns
+        self._next_ns += between_ns
 
     def prefix(self, stamp_ns: int, delay_ns: int) -> ActionPrefix | None:
         """What a chunk from `stamp_ns` is to continue; None when it is free.

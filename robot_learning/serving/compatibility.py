@@ -9,14 +9,18 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.core.features import HELD_COMMAND, action_feature, joint_features
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
 from robot_learning.policies.checkpoint import CheckpointDetails
 from robot_learning.policies.spec import ObservationSpec, PolicySpec
+from robot_learning.serving.increments import largest_increments
 
 POSE_SHAPE = (7,)
 POSES = "poses/"
 """Beginning of the topics of poses, below the namespace."""
 END_EFFECTOR = "_end_effector"
 _ROOTS = ("obs/", "images/")
+HELD_KEY = f"obs/{HELD_COMMAND}"
+"""Column of the joint targets that are being held."""
 _RETRAIN = "name a checkpoint that was trained on a dataset of this robot"
 
 
@@ -28,11 +32,14 @@ class Sources:
         joints: names of joint vectors: `joint_position`, `joint_velocity`, `joint_effort`.
         poses: names of poses in the world frame.
         cameras: names of the robot's cameras.
+        increments: (n,) largest change of a held joint target in a step, rad or m, for policies
+            that see what is held (`HELD_KEY`) and change it; None for the others.
     """
 
     joints: dict[str, str]
     poses: dict[str, str]
     cameras: dict[str, str]
+    increments: FloatArray | None = None
 
 
 def check_policy(
@@ -64,11 +71,13 @@ def check_policy(
         raise refuse(
             f"it chooses among {amount(spec.discrete_actions, 'action')}; the robot takes positions"
         )
-    if any(column.key == f"obs/{HELD_COMMAND}" for column in spec.observations):
+    sees_command = any(column.key == HELD_KEY for column in spec.observations)
+    increments = largest_increments(details.environment, spec, profile)
+    if sees_command and increments is None:
         raise refuse(
-            "its actions are changes of the held joint targets (actions=increments), and a robot "
-            "is sent targets: learn with --env-set actions=targets; `robot-learning evaluate` "
-            "simulates this one as it was trained"
+            "its actions are changes of the held joint targets (actions=increments), and the "
+            "checkpoint does not say how large: learn with --env-set actions=targets; "
+            "`robot-learning evaluate` simulates this one as it was trained"
         )
     names, wanted = spec.action_names or details.joint_names, action_feature(profile).names
     if names and tuple(names) != wanted:
@@ -84,7 +93,7 @@ def check_policy(
     if spec.rate_hz > profile.control_rate_hz * 1.001:
         text = f"its steps come at {spec.rate_hz:g} Hz, the robot's control rate is "
         raise refuse(f"{text}{profile.control_rate_hz:g} Hz")
-    sources = Sources({}, {}, {})
+    sources = Sources({}, {}, {}, increments if sees_command else None)
     for column in spec.observations:
         if problem := _assign(column, profile, sources):
             raise refuse(problem)
@@ -113,6 +122,8 @@ def _assign(column: ObservationSpec, profile: RobotProfile, sources: Sources) ->
     if root is None:
         return f"it sees '{column.key}'; a robot serves obs/<name> and images/<camera>"
     name = column.key.removeprefix(root)
+    if column.key == HELD_KEY:
+        return _joints_problem(column, profile)
     if column.is_image:
         sources.cameras[column.key] = name
         return _camera_problem(column, name, profile)

@@ -24,8 +24,9 @@ from robot_learning.serving.chunk_planner import (
     PlannerSettings,
     planner_settings,
 )
-from robot_learning.serving.compatibility import Sources, check_policy
+from robot_learning.serving.compatibility import HELD_KEY, Sources, check_policy
 from robot_learning.serving.ensemble import Ensemble
+from robot_learning.serving.increments import IncrementClient
 from robot_learning.serving.local_policy import LocalPolicy
 from robot_learning.serving.policy_client import PolicyClient
 from robot_learning.serving.policy_runner import RunnerSettings
@@ -140,6 +141,8 @@ def serve_checkpoint(
             ensembling_decay=settings.ensembling_decay,
             takes_prefix=takes_prefix,
         )
+        if sources.increments is not None:
+            planner = replace(planner, is_paced=True)
         backend, probe = choose_backend(
             policy,
             settings.backend,
@@ -147,7 +150,7 @@ def serve_checkpoint(
             threads=settings.threads,
             beside=folder if beside else None,
         )
-        client: PolicyClient = LocalPolicy(policy, backend, settings.seed)
+        client = _client(LocalPolicy(policy, backend, settings.seed), sources)
         gate = load_gate(settings.gate, device) if settings.gate else InterventionGate(NEVER)
         if settings.members:
             others = [_member(name, profile, settings, device) for name in settings.members]
@@ -155,7 +158,8 @@ def serve_checkpoint(
         elif settings.gate:
             text = "says when an ensemble asks for help; name its further members, too"
             raise ConfigurationError(f"gate: {settings.gate} {text}")
-    ages_s = dict.fromkeys([*sources.joints, *sources.poses], settings.max_age_s)
+    held = [HELD_KEY] if sources.increments is not None else []
+    ages_s = dict.fromkeys([*sources.joints, *sources.poses, *held], settings.max_age_s)
     ages_s |= dict.fromkeys(sources.cameras, settings.image_max_age_s)
     return ServedPolicy(
         client=client,
@@ -178,12 +182,19 @@ def _limits(thresholds: Thresholds, ask_above: float | None) -> Thresholds:
 
 def _member(
     folder: str, profile: RobotProfile, settings: ServingSettings, device: str
-) -> LocalPolicy:
+) -> PolicyClient:
     """A further checkpoint; its backend is not measured, as it answers only with the others."""
     checkpoint = load_checkpoint(folder, device)
     policy = checkpoint.policy.requires_grad_(False)
-    check_policy(policy.spec, checkpoint.details, profile, folder)
-    return LocalPolicy(policy, seed=settings.seed)
+    sources = check_policy(policy.spec, checkpoint.details, profile, folder)
+    return _client(LocalPolicy(policy, seed=settings.seed), sources)
+
+
+def _client(policy: LocalPolicy, sources: Sources) -> PolicyClient:
+    """What answers joint targets, whatever the policy's actions are."""
+    if sources.increments is None:
+        return policy
+    return IncrementClient(policy, sources.increments, HELD_KEY)
 
 
 def runner_settings(

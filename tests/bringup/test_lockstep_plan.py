@@ -22,10 +22,13 @@ def names(plan):
     return [node.executable for node in plan.nodes]
 
 
+_OF_A_RESUMED_RUN = ("resume_command", "launch_arguments")
+
+
 def unresumed(node):
-    """Without the command that would go on, which repeats the arguments that were given."""
+    """Without what a resumed run is given, which repeats the arguments, `lockstep` among them."""
     plain = [
-        {name: value for name, value in entry.items() if name != "resume_command"}
+        {name: value for name, value in entry.items() if name not in _OF_A_RESUMED_RUN}
         if isinstance(entry, dict)
         else entry
         for entry in node.parameters

@@ -137,6 +137,20 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
             SERVE.resolve({"checkpoint": str(tmp_path)})
 
 
+def test_a_policy_of_increments_names_its_robot_and_task_by_its_environment(checkpoint, tmp_path):
+    plain = json.loads((checkpoint / "checkpoint.json").read_text())
+    path = tmp_path / "checkpoint.json"
+    arguments = {"actions": "increments", "robot": "bench_arm"}
+    environment = {"id": "robot_learning/Reach-v0", "arguments": arguments}
+    plain["details"] |= {"robot": "", "task": "", "environment": environment}
+    path.write_text(json.dumps(plain))
+    robot = values(nodes(checkpoint=str(tmp_path))["robot_node"])
+    assert (robot["robot"], robot["task"]) == ("bench_arm", "reach")
+    del arguments["robot"]
+    path.write_text(json.dumps(plain))
+    assert values(nodes(checkpoint=str(tmp_path))["robot_node"])["robot"] == "desk_arm"
+
+
 def test_a_policy_for_no_robot_is_refused_before_anything_starts(checkpoint, tmp_path):
     plain = json.loads((checkpoint / "checkpoint.json").read_text())
     plain["details"] |= {"robot": "", "task": "", "environment": {"id": "CartPole-v1"}}

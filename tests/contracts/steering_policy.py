@@ -14,6 +14,7 @@ import torch
 
 from robot_learning.core.profile import RobotProfile
 from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
+from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.families import make_policy
 from robot_learning.policies.policy import Policy
 from robot_learning.policies.spec import ObservationSpec, PolicySpec
@@ -63,6 +64,28 @@ def steering_policy(spec: PolicySpec, target: np.ndarray, gain: float = 0.05) ->
         layer.weight.copy_(torch.from_numpy(weight))
         layer.bias.copy_(torch.from_numpy(np.kron(share, np.asarray(target))))
     return policy
+
+
+def save_increments(
+    folder: Path, profile: RobotProfile, target: np.ndarray, scale: float = 0.3
+) -> Path:
+    """A checkpoint whose actions change the held command, towards `target`, at 20 Hz.
+
+    Far from it they are larger than 1.
+    """
+    joints, rate_hz = len(profile.joint_names), 20.0
+    held = ObservationSpec("obs/held_command", (joints,))
+    spec = PolicySpec((held,), action_dim=joints, rate_hz=rate_hz)
+    policy = make_policy("deterministic", spec, None, LINEAR).eval()
+    gain = rate_hz / (scale * profile.velocity_max)
+    with torch.no_grad():
+        policy.network[-1].weight.copy_(torch.from_numpy(np.diag(-gain)))
+        policy.network[-1].bias.copy_(torch.from_numpy(gain * np.asarray(target)))
+    arguments = {"actions": "increments", "increment_scale": scale}
+    environment = EnvironmentDetails("robot_learning/Reach-v0", arguments)
+    details = CheckpointDetails(robot=profile.name, task="reach", environment=environment)
+    save_checkpoint(folder, policy, details)
+    return folder
 
 
 def save_steering(

@@ -1,5 +1,7 @@
 """Chunks in time: what is sent, when the next one is asked for, how overlapping ones meet."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -202,3 +204,22 @@ def test_auto_is_asynchronous_for_chunks_only():
     assert planner_settings(spec()).execution.value == "asynchronous"
     single = spec(action_steps=1, executed_steps=1)
     assert planner_settings(single).execution.value == "receding_horizon"
+
+
+def test_increments_are_asked_for_at_the_policy_s_own_rate_on_average():
+    settings = planner_settings(spec(action_steps=1, executed_steps=1))
+    one = ChunkPlanner(replace(settings, is_paced=True))
+    asked = []
+    # Observations come at 125 Hz, a step lasts 20 ms.
+    for stamp_ns in range(0, 100 * PERIOD, 8_000_000):
+        if one.is_due(stamp_ns, 0, bool(asked)):
+            one.asked(stamp_ns)
+            one.accept(stamp_ns, rows(0.0), now_ns=stamp_ns + 1)
+            asked.append(stamp_ns)
+    assert np.diff(asked).mean() == pytest.approx(PERIOD, rel=0.02)
+    # After a pause nothing is made up for.
+    assert one.is_due(200 * PERIOD, 0, True)
+    one.asked(200 * PERIOD)
+    assert not one.is_due(200 * PERIOD + PERIOD // 2, 0, True)
+    one.clear()
+    assert one.is_due(200 * PERIOD + PERIOD // 2, 0, True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from steering_policy import save_steering, steering_policy, steering_spec
+from steering_policy import save_increments, save_steering, steering_policy, steering_spec
 
 from robot_learning.control.settings import ArbiterTolerances
 from robot_learning.core.errors import ConfigurationError, RobotLearningError
@@ -14,7 +14,8 @@ from robot_learning.core.options.option import option
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.nodes.arbiter import ArbiterNodeSettings
 from robot_learning.nodes.policy import PolicyNodeSettings
-from robot_learning.policies.checkpoint import CheckpointDetails, save_checkpoint
+from robot_learning.policies.checkpoint import CheckpointDetails, load_checkpoint, save_checkpoint
+from robot_learning.policies.environment import EnvironmentDetails
 from robot_learning.policies.spec import ObservationSpec
 from robot_learning.serving import served_policy
 from robot_learning.serving.compatibility import check_policy, silence_text
@@ -173,3 +174,20 @@ def test_a_policy_of_another_task_names_it_where_it_waits_for_an_object():
     said = silence_text(["left/poses/block", "joint_states"], "push")
     assert "left/poses/block, joint_states; the policy was trained for task 'push'" in said
     assert "start with task:=push" in said
+
+
+def test_increments_become_targets_from_the_command_that_is_held(desk_arm, target, tmp_path):
+    folder = save_increments(tmp_path / "one", desk_arm, target, scale=0.3)
+    served = serve_checkpoint(folder, desk_arm, ServingSettings(backend="eager"))
+    largest = 0.3 * desk_arm.velocity_max / 20.0
+    np.testing.assert_allclose(served.sources.increments, largest)
+    for held in (desk_arm.home, target - 0.5 * largest):
+        window = Window(0, {"obs/held_command": held[None].astype(np.float32)})
+        (chunk,) = served.client.infer([window], [None])
+        expected = held + np.clip(target - held, -largest, largest)
+        np.testing.assert_allclose(chunk, expected[None], atol=1e-5)
+    served.client.close()
+    spec = load_checkpoint(folder).policy.spec
+    bad = EnvironmentDetails(arguments={"actions": "increments", "increment_scale": 3})
+    with pytest.raises(ConfigurationError, match="above 0 and at most 1, found 3"):
+        check_policy(spec, CheckpointDetails(environment=bad), desk_arm, "it")

@@ -235,7 +235,7 @@ class _Run:
         }
         details = CheckpointDetails(
             robot=robot.name if robot else "",
-            joint_names=robot.joint_names if robot else (),
+            joint_names=self._stepper.joint_names,
             task=robot.task if robot else "",
             training=training,
             environment=self._environment,

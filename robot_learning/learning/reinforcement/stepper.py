@@ -98,6 +98,11 @@ class Stepper(ABC):
         """Steps per second of the environment's own time; 1 where it is not known."""
 
     @property
+    def joint_names(self) -> tuple[str, ...]:
+        """Joint names of this package's robot, whatever its actions are; empty without one."""
+        return ()
+
+    @property
     def target_robot(self) -> TargetRobot | None:
         """The robot whose joint targets the actions are; None for other actions."""
         return None

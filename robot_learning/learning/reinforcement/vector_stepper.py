@@ -64,7 +64,12 @@ class VectorStepper(Stepper):
         profile = getattr(env, "profile", None)
         if profile is None or getattr(env, "action_kind", "") != "targets":
             return None
-        return TargetRobot(profile.name, env.task.name, tuple(profile.joint_names))
+        return TargetRobot(profile.name, env.task.name, self.joint_names)
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """See `Stepper`."""
+        return tuple(getattr(getattr(self._env, "profile", None), "joint_names", ()))
 
     def begin(self, seeds: Sequence[int]) -> None:
         """See `Stepper`."""

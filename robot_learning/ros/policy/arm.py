@@ -11,6 +11,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from robot_learning.core.clocks import NS_PER_S, Instant, is_future, seconds_to_ns
 from robot_learning.core.profile import RobotProfile
+from robot_learning.core.types import FloatArray
 from robot_learning.core.vocabulary import Mode, Source
 from robot_learning.messages.arbiter_state import ArbiterStateMessage
 from robot_learning.ros.common import qos
@@ -211,7 +212,13 @@ class PolicyArm:
             on_complete=on_complete,
             on_image=self._host.wake,
             inline=self._host.is_lockstep,
+            asked=self._asked,
         )
+
+    def _asked(self) -> FloatArray | None:
+        """(n,) joint targets that the policy's plan ends with; None unless it drives by one."""
+        plan = self.runner.planner.plan
+        return plan.actions[-1] if self.runner.driving and plan is not None else None
 
     def _observe(self, key: str, stamp_ns: int, value: Any) -> bool:
         return self.runner.observe(key, stamp_ns, value, self.now())

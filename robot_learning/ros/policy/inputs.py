@@ -21,13 +21,20 @@ from robot_learning.core.amounts import amount
 from robot_learning.core.errors import CommandError
 from robot_learning.core.profile import RobotProfile
 from robot_learning.core.turns import TurnCounter, TurnRules
-from robot_learning.core.types import Observation, UInt8Array
+from robot_learning.core.types import FloatArray, Observation, UInt8Array
+from robot_learning.messages.arbiter_state import COLUMNS, ArbiterStateMessage
+from robot_learning.messages.arbiter_state import TOPIC as ARBITER_TOPIC
+from robot_learning.messages.joint_order import JointOrder
 from robot_learning.messages.observations import ObservationJoin
 from robot_learning.messages.stamps import header_stamp_ns
 from robot_learning.ros.common import qos
-from robot_learning.serving.compatibility import Sources
+from robot_learning.ros.common.arbiter_input import listen_to_arbiter
+from robot_learning.serving.compatibility import HELD_KEY, Sources
+from robot_learning.serving.increments import held_command
 
 JOINTS = "joint_states"
+ARBITER_SILENCE_NS = 200_000_000
+"""Age beyond which what the arbiter has told of the held command is not used."""
 
 OnSample = Callable[[str, int, Any], object]
 """(key, stamp in nanoseconds, value)"""
@@ -51,11 +58,15 @@ class ArmInputs:
         on_complete: Callable[[int], None],
         on_image: Callable[[], None],
         inline: bool = False,
+        asked: Callable[[], FloatArray | None] = lambda: None,
     ) -> None:
-        """Subscribe; with `inline`, in lockstep, images are decoded as they come."""
+        """Subscribe; with `inline`, in lockstep, images are decoded as they come.
+
+        `asked` tells the joint targets that the policy asks for while it drives, else None.
+        """
         self.heard: set[str] = set()
         self._node, self._sources = node, sources
-        self._on_sample, self._on_complete = on_sample, on_complete
+        self._on_sample, self._on_complete, self._asked = on_sample, on_complete, asked
         self._turns = TurnCounter(TurnRules.of(profile))
         self._refused, self._refusal = 0, ""
         self._topics = [f"{prefix}{JOINTS}"]
@@ -75,6 +86,11 @@ class ArmInputs:
             self._subscriptions.append(
                 subscribe(PoseStamped, topic, callback=partial(self._on_pose, name))
             )
+        self._joint_order = JointOrder(profile.joint_names)
+        self._held: tuple[int, FloatArray, FloatArray] | None = None
+        if sources.increments is not None:
+            self._topics.append(f"{prefix}{ARBITER_TOPIC}")
+            self._subscriptions.append(listen_to_arbiter(node, self._on_arbiter, prefix))
         self._decoder = ImageDecoder(on_image, inline=inline) if sources.cameras else None
         cameras = {camera.name: camera for camera in profile.cameras}
         for key, name in sources.cameras.items():
@@ -117,6 +133,7 @@ class ArmInputs:
     def restart(self) -> None:
         """The policy forgets what was before: continuous joints count from their home again."""
         self._turns.recount()
+        self._held = None
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -152,12 +169,40 @@ class ArmInputs:
         self.heard.add(f"poses/{name}")
         self._join.take_pose(name, message, 0)
 
+    def _on_arbiter(self, state: ArbiterStateMessage) -> None:
+        if state.columns is None:
+            return
+        try:
+            order = self._joint_order.columns(state.joints)
+        except CommandError as error:
+            self._node.get_logger().error(str(error), throttle_duration_sec=1.0)
+            return
+        columns = state.columns if order is None else state.columns[:, order]
+        requested, applied = (columns[COLUMNS.index(name)] for name in ("requested", "applied"))
+        # Nothing is held before the arm is enabled.
+        if np.isfinite(applied).all():
+            self.heard.add(ARBITER_TOPIC)
+            self._held = state.stamp_ns, requested, applied
+
+    def _tell_held(self, stamp_ns: int) -> None:
+        """What is held, as of an observation; nothing where the arbiter has fallen silent."""
+        increments = self._sources.increments
+        if increments is None or self._held is None:
+            return
+        told_ns, requested, applied = self._held
+        if stamp_ns - told_ns <= ARBITER_SILENCE_NS:
+            # The policy knows what it asks for before the arbiter tells of it.
+            asked = self._asked()
+            asked = requested if asked is None else asked
+            self._on_sample(HELD_KEY, stamp_ns, held_command(asked, applied, increments))
+
     def _on_sensed(self, observation: Observation, _receive_ns: int) -> None:
         self._sensed = True
         for key, name in self._sources.joints.items():
             self._on_sample(key, observation.stamp_ns, getattr(observation, name))
         for key, name in self._sources.poses.items():
             self._on_sample(key, observation.stamp_ns, observation.poses[name])
+        self._tell_held(observation.stamp_ns)
         self._on_complete(observation.stamp_ns)
 
     def _on_jpeg(self, key: str, message: CompressedImage) -> None:

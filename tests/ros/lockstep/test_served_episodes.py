@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
+from steering_policy import save_increments
 from stepped_graph import hosted
 from trajectory_msgs.msg import JointTrajectory
 
@@ -20,7 +21,7 @@ def served(stepped, robot, checkpoint):
 
     def one(**given):
         fixed = {"robot": robot, "task": "reach", "checkpoint": checkpoint, "backend": "eager"}
-        return stepped(hosted("serve", drive="true", inference_ticks=1, **fixed, **given))
+        return stepped(hosted("serve", drive="true", inference_ticks=1, **(fixed | given)))
 
     return one
 
@@ -98,3 +99,28 @@ def test_what_a_person_helped_with_is_counted_apart(served, capfd):
     assert "failure with a person's help after 4.0" in first
     served_text = "served 1 episode on held-out scenes (seeds from 100000)"
     assert summary == f"{served_text}: 0 of 0 succeeded; 1 more with a person's help"
+
+
+def test_a_policy_of_increments_drives_as_it_was_trained(served, robot, tmp_path):
+    profile = load_profile(robot)
+    middle = (profile.position_min + profile.position_max) / 2
+    target = profile.home + 0.8 * np.sign(middle - profile.home) * (profile.velocity_max > 0.5)
+    graph = served(episodes=1, checkpoint=save_increments(tmp_path / "one", profile, target))
+    modes = graph.listen_json("arbiter/state")
+    joints = graph.listen(JointState, "joint_states")
+    graph.wait(lambda: modes and modes[-1]["mode"] == "POLICY")
+    sent = graph.listen(JointTrajectory, "policy/command")
+    positions = []
+    for _ in range(12):
+        graph.pass_s(0.1)
+        positions.append(np.array(joints[-1].position))
+    targets = {time_ns(each.header.stamp): each.points[0].positions[1] for each in sent}
+    stamps_ns = sorted(targets)
+    assert np.diff(stamps_ns[:11]).mean() == pytest.approx(50e6, rel=0.1), "the policy's own rate"
+    steps = np.diff([targets[stamp_ns] for stamp_ns in stamps_ns[8:16]])
+    np.testing.assert_allclose(steps, 0.3 * profile.velocity_max[1] / 20.0, rtol=0.05)
+    assert modes[-1]["mode"] == "POLICY"
+    np.testing.assert_allclose(positions[-1], target, atol=0.02)
+    speeds = np.abs(np.diff(positions, axis=0))[:, 1] / 0.1
+    # It catches up with what was asked for while it began to move, and is as fast as in training.
+    assert speeds[3:7].mean() == pytest.approx(0.3 * profile.velocity_max[1], rel=0.1)

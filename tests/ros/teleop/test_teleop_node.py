@@ -285,7 +285,7 @@ def test_who_takes_hold_before_a_silence_was_heard_asks_for_the_arm(
 def test_a_press_is_answered_between_two_ticks(peer: Peer, engaged_pad) -> None:
     # A busy machine may answer a press so late that the next tick is no sooner.
     presses, between = 0, 0
-    while between < 5 and presses < 100:
+    while between < 5 and presses < 500:
         peer.buttons = {DEAD_MAN, TAKE_OVER}
         peer.run(0.05)
         peer.buttons = {DEAD_MAN}
