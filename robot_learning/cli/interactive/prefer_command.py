@@ -179,7 +179,7 @@ def _add_rank(parser: argparse.ArgumentParser) -> None:
         "--author", help="name stored with the rankings (default: who is logged in)"
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of which segments are offered")
-    parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_rank", "rank", _check_env))
+    parser.set_defaults(run=late("robot_learning.cli.interactive.prefer_rank", "rank"))
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:

@@ -116,7 +116,6 @@ def killed_at(instant: str, work: Callable[[], object]) -> None:
     ("verb", "instant"),
     [
         ("import", "robot_learning.episodes.imports.importer._store_splits"),
-        ("merge", "robot_learning.episodes.upkeep.merge.write_index"),
         ("merge", "pathlib.Path.rename"),
         ("export", "pathlib.Path.rename"),
         ("split", "robot_learning.episodes.dataset.dataset.Dataset.save_splits"),

@@ -237,7 +237,7 @@ def test_a_line_is_a_ranking() -> None:
         (["rank", "p", "--judge", "return", "--env", "A"], "--env: not with --judge return"),
         (["rank", "p", "--rankings", "0"], "--rankings: expected at least 1"),
         (["fit", "p", "--set", "membrs=2"], "unknown key 'membrs'; did you mean 'members'?"),
-        (["collect", "p", "--env", "Nothing-v9"], "--env Nothing-v9: cannot be made"),
+        (["collect", "p", "--env", "Nothing-v9"], "--env Nothing-v9: Environment `Nothing` does"),
         (["collect", "p", "--dataset", "d", "--policy", "x"], "--policy: only with --env; a"),
         (
             ["collect", "p", "--dataset", "d", "--mix", "0", "--episodes", "3", "--seed", "0"],
