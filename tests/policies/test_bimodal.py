@@ -53,7 +53,7 @@ def shares(family: str) -> tuple[float, ...]:
     torch.manual_seed(0)
     policy = make_policy(family, spec, statistics, NETWORKS[family])
     generator = torch.Generator().manual_seed(0)
-    optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
+    optimizer = torch.optim.Adam(policy.parameters(), 3e-3, foreach=True)
     for _ in range(STEPS.get(family, 250)):
         rows = torch.randint(2000, (64,), generator=generator)
         loss = policy.loss({key: values[rows] for key, values in batch.items()}, generator)

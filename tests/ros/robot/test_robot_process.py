@@ -105,7 +105,7 @@ def test_a_signal_ends_it_cleanly(start_node, peer, number):
 
 
 def rendering(node):
-    """Its render processes; GLFW, too, starts a process for a moment while it is imported."""
+    """Its render processes."""
     with contextlib.suppress(psutil.NoSuchProcess):
         children = psutil.Process(node.process.pid).children()
         return [
