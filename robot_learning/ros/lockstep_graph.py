@@ -28,7 +28,7 @@ from rclpy.subscription import Subscription
 from rclpy.time import Time
 
 from robot_learning.bringup.plan import NodeSpec, OnExit, node_arguments
-from robot_learning.core.clocks import Clock, ManualClock
+from robot_learning.core.clocks import Clock, ManualClock, seconds_to_ns
 from robot_learning.core.errors import RobotLearningError
 from robot_learning.ros.common.host import (
     LeadingNode,
@@ -36,6 +36,7 @@ from robot_learning.ros.common.host import (
     StopRequestedError,
     take_turn,
 )
+from robot_learning.ros.common.other_graphs import REMEDY, foreign_publisher
 from robot_learning.ros.common.polling import (
     NodePoller,
     offered_services,
@@ -58,6 +59,10 @@ _ANSWER_S = 2.0
 _LATCHED_S = 0.2
 _MOMENT_S = 0.0005
 _STANDSTILL_S = 0.01
+# What is gone is still counted for a moment.
+_FOREIGN_S = 1.0
+_FOREIGN_EVERY_NS = seconds_to_ns(0.1)
+"""Simulated time between two looks for other graphs; discovery itself takes longer."""
 
 
 class LockstepHost:
@@ -182,6 +187,7 @@ class LockstepGraph:
         self._members: list[_Member] = []
         self._entities: dict[str, tuple[int, ...]] = {}
         self._offered: frozenset[str] = frozenset()
+        self._looked_ns = -_FOREIGN_EVERY_NS
 
     def host(self, spec: NodeSpec) -> LockstepHost:
         """The host for the node that `spec` describes."""
@@ -220,10 +226,13 @@ class LockstepGraph:
         """One control period of the robot, and everybody's turn in it.
 
         Raises:
-            RobotLearningError: a node failed.
+            RobotLearningError: a node failed, or another graph publishes into this one.
         """
         begin_s, before_ns = time.perf_counter(), self.clock.now_ns()
         self._notice_changes()
+        if before_ns - self._looked_ns >= _FOREIGN_EVERY_NS:
+            self._looked_ns = before_ns
+            self._refuse_foreign()
         for member in self._members:
             with self._named(member):
                 member.turn()
@@ -302,6 +311,15 @@ class LockstepGraph:
         for member, subscription in new:
             with self._named(member):
                 self._await_latched(subscription)
+
+    def _refuse_foreign(self) -> None:
+        """Messages from elsewhere would be recorded, and acted on, as this graph's own."""
+        nodes = [member.ros for member in self._members]
+        give_up_s = time.monotonic() + _FOREIGN_S
+        while foreign := foreign_publisher(nodes):
+            if time.monotonic() > give_up_s:
+                raise RobotLearningError(f"lockstep: {foreign}; {REMEDY}")
+            time.sleep(_STANDSTILL_S)
 
     def _await_latched(self, subscription: Subscription) -> None:
         """A late subscriber is sent the last value by a thread of the middleware's own."""

@@ -55,6 +55,15 @@ def test_a_node_that_raises_ends_the_run_by_its_name_and_what_is_saved_is_sound(
     assert outcomes == ["success", "unknown"]
 
 
+def test_what_another_graph_publishes_ends_the_run_instead_of_being_recorded(record, peer):
+    graph = record(episodes=3)
+    peer.node.create_publisher(JointState, "joint_states", qos.STREAM_OUT)
+    assert graph.run() == 1
+    says = "lockstep: /joint_states is published by another graph, too (peer); end that one, or"
+    assert graph.error.startswith(says), graph.error
+    assert "ROS_DOMAIN_ID=7" in graph.error
+
+
 def test_ctrl_c_ends_it_at_once_and_keeps_the_running_episode_while_others_listen_and_call(
     start, recording, peer, tmp_path
 ):
