@@ -7,8 +7,10 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from unittest import mock
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # None of them starts a thread as it is imported, so that a process with them can be forked.
@@ -21,6 +23,14 @@ _CONTEXT.set_forkserver_preload(
     ]
 )
 _TIMEOUT_S = 120.0
+# Of before any test, in which everything can be imported.
+_ENVIRONMENT = dict(os.environ)
+
+
+def is_of_warm_processes(pid: int) -> bool:
+    """Whether a child of this process is there for warm processes, and for no test of its own."""
+    tracker = resource_tracker._resource_tracker
+    return pid in (forkserver._forkserver._forkserver_pid, tracker._pid)
 
 
 class WarmProcess:
@@ -30,7 +40,6 @@ class WarmProcess:
         program: Python source.
         arguments: what `sys.argv` holds beside the name of the program.
         output: file that takes what it writes; None for where the tests write.
-        environment: variables that it sets before anything else.
     """
 
     def __init__(
@@ -38,11 +47,12 @@ class WarmProcess:
         program: str,
         arguments: Sequence[object] = (),
         output: Path | None = None,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
+        with mock.patch.dict(os.environ, _ENVIRONMENT, clear=True):
+            forkserver.ensure_running()
         words = [str(argument) for argument in arguments]
         self._process: BaseProcess = _CONTEXT.Process(
-            target=_execute, args=(program, words, output, dict(environment or {})), daemon=True
+            target=_execute, args=(program, words, output, dict(os.environ)), daemon=True
         )
         self._process.start()
 
@@ -80,6 +90,7 @@ def _execute(
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for stream in (1, 2):
             os.dup2(descriptor, stream)
+    os.environ.clear()
     os.environ.update(environment)
     sys.argv, sys.path = ["-c", *arguments], ["", *sys.path]
     exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})

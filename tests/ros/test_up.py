@@ -8,8 +8,9 @@ import pytest
 from sensor_msgs.msg import JointState
 
 from robot_learning.cli.main import main
-from robot_learning.cli.nodes.supervisor import Supervisor
+from robot_learning.cli.nodes.supervisor import ESCALATION_S, Supervisor
 from robot_learning.ros.common import qos
+from robot_learning.ros.recorder_node import SAVE_LIMIT_S
 
 CLI = "robot_learning.cli.main"
 
@@ -43,6 +44,11 @@ def test_when_a_required_node_is_killed_everything_ends_and_the_exit_code_tells(
     node.kill()
     assert up.wait() == 128 + signal.SIGKILL
     assert "robot_node was ended by SIGKILL" in up.output
+
+
+def test_a_node_is_not_killed_while_it_may_still_save():
+    patience_s = sum(wait_s for number, wait_s in ESCALATION_S if number is not signal.SIGKILL)
+    assert patience_s > SAVE_LIMIT_S
 
 
 def test_when_the_supervisor_itself_is_killed_its_nodes_end_too(start):

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO
 
+import psutil
 import pytest
 from rich.console import Console
 from rich.file_proxy import FileProxy
@@ -138,20 +139,32 @@ def test_a_session_ends_with_every_warning_once_and_how_often_it_came(
     assert not capsys.readouterr().out
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 @pytest.mark.parametrize(("seconds", "is_killed"), [(0.6, False), (60, True)])
 def test_only_what_does_not_end_by_itself_is_killed(
     seconds: float, is_killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output, node = io.StringIO(), tmp_path / "node"
-    node.write_text(f"#!/bin/sh\ntrap '' INT TERM\nsleep {seconds}\n", encoding="utf-8")
+    below = tmp_path / "below"
+    told = f"echo $! > {below}.new; mv {below}.new {below}"
+    script = f"#!/bin/sh\ntrap '' INT TERM\nsleep {seconds} &\n{told}\nwait\n"
+    node.write_text(script, encoding="utf-8")
     node.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(node))
     waits = ((signal.SIGINT, 0.2), (signal.SIGTERM, 1.0 - 0.8 * is_killed), (signal.SIGKILL, 0.3))
     monkeypatch.setattr("robot_learning.cli.nodes.supervisor.ESCALATION_S", waits)
     supervisor = Supervisor(LaunchPlan((ROBOT,), {}), output)
     supervisor._start(ROBOT)
-    time.sleep(0.2)
+    while not below.exists():
+        time.sleep(0.01)
     supervisor._end_all()
     said = "killing what did not end by itself: robot_node"
     assert (said in output.getvalue()) == is_killed
     assert supervisor._running[0].process.poll() is not None
+    assert not is_alive(int(below.read_text())), "what it had started ends with it"

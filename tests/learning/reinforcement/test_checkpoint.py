@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile_loader import load_profile
 from robot_learning.learning.imitation.spaces import ActionLayout, ObservationLayout
 from robot_learning.learning.reinforcement.actor_critic import ActorCritic, Scaling
@@ -99,14 +98,12 @@ def test_a_policy_of_joint_targets_names_the_robot_that_it_can_drive(
     arguments = {"actions": actions, "control_rate_hz": 10.0}
     state = run_reinforcement(config, tmp_path, env="robot_learning/Reach-v0", env_kwargs=arguments)
     policy, profile = load_policy(tmp_path), load_profile("desk_arm")
-    names = profile.joint_names if actions == "targets" else ()
-    assert policy.details.robot == ("desk_arm" if names else "")
+    names = profile.joint_names
+    assert actions != "targets" or policy.details.robot == "desk_arm"
     assert policy.spec.action_names == policy.details.joint_names == names
     assert policy.spec.rate_hz == 10.0
     if actions == "increments":
-        with pytest.raises(ConfigurationError, match="changes of the held joint targets"):
-            serve_checkpoint(tmp_path, profile, EAGER)
-        return
+        return  # what is served of them, tests/serving/test_served_policy.py says
     served = serve_checkpoint(tmp_path, profile, EAGER)
     env = RobotEnv("desk_arm", "reach", control_rate_hz=10.0)
     observation, _ = env.reset(seed=3)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from robot_learning.ros.common.node_base import run_node
+
+_TIMEOUT_S = 60.0
 
 
 def failed_start(executable: str, capture: Any, **parameters: object) -> tuple[int, list[str]]:
@@ -27,8 +31,12 @@ def failed_start(executable: str, capture: Any, **parameters: object) -> tuple[i
         arguments += ["-p", f"{name.replace('__', '.')}:={value}"]
     create = importlib.import_module(f"robot_learning.ros.{executable}").create
     capture.readouterr()
+    # A start that goes well, against expectation, ends with code 0.
+    end = threading.Timer(_TIMEOUT_S, os.kill, (os.getpid(), signal.SIGTERM))
     with _signals_restored():
+        end.start()
         code = run_node(create, arguments)
+        end.cancel()
     said = capture.readouterr()
     return code, (said.out + said.err).strip().splitlines()
 
