@@ -98,7 +98,7 @@ def test_a_policy_of_joint_targets_names_the_robot_that_it_can_drive(
     arguments = {"actions": actions, "control_rate_hz": 10.0}
     state = run_reinforcement(config, tmp_path, env="robot_learning/Reach-v0", env_kwargs=arguments)
     policy, profile = load_policy(tmp_path), load_profile("desk_arm")
-    names = profile.joint_names
+    names = profile.joint_names if actions == "targets" else ()
     assert actions != "targets" or policy.details.robot == "desk_arm"
     assert policy.spec.action_names == policy.details.joint_names == names
     assert policy.spec.rate_hz == 10.0

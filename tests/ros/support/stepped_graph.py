@@ -258,8 +258,11 @@ class SteppedGraph:
             code, self._raised = EXIT_ERROR, problem
         finally:
             rclpy.shutdown(context=self._context)
-            # A process that ends needs no collection; this one goes on.
+            # A process that ends needs no collection; this one goes on, and what an error left
+            # behind would still be in the domain.
             gc.unfreeze()
+            if code:
+                gc.collect()
             try:
                 # What was waited for may have come with the end.
                 self._result = self._raised is None and self._condition()
