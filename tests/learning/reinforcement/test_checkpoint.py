@@ -100,7 +100,8 @@ def test_a_policy_of_joint_targets_names_the_robot_that_it_can_drive(
     policy, profile = load_policy(tmp_path), load_profile("desk_arm")
     names = profile.joint_names if actions == "targets" else ()
     assert actions != "targets" or policy.details.robot == "desk_arm"
-    assert policy.spec.action_names == policy.details.joint_names == names
+    assert policy.spec.action_names == names
+    assert policy.details.joint_names == profile.joint_names
     assert policy.spec.rate_hz == 10.0
     if actions == "increments":
         return  # what is served of them, tests/serving/test_served_policy.py says
