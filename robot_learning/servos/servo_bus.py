@@ -352,17 +352,25 @@ class ServoBus:
             ConfigurationError: The model has no such register.
             RobotConnectionError: The servo does not say that it took it, or the port is gone.
         """
-        motor = self._motor(name)
-        place = motor.model.register(register)
-        try:
-            data = place.encode(count)
-        except ValueError as error:
-            raise CommandError(f"{name}: {error}") from error
-        answer = self.line.write_one(motor.id, place.address, data, timeout_s)
+        motor, data = self._motor(name), self.encode(name, register, count)
+        address = motor.model.register(register).address
+        answer = self.line.write_one(motor.id, address, data, timeout_s)
         if answer is None:
             raise self._silence([name])
         if refusal := motor.model.refusal(answer):
             raise CommandError(f"{name}: {register} does not become {count}: {refusal}")
+
+    def encode(self, name: str, register: str, count: int) -> bytes:
+        """The bytes of a count for one register of a servo; nothing is sent.
+
+        Raises:
+            CommandError: The motor is unknown, or the count does not fit the register.
+            ConfigurationError: The model has no such register.
+        """
+        try:
+            return self._motor(name).model.register(register).encode(count)
+        except ValueError as error:
+            raise CommandError(f"{name}: {error}") from error
 
     def _motor(self, name: str) -> BusMotor:
         try:

@@ -186,11 +186,38 @@ def test_settings_are_written_only_where_they_differ(
     assert servo.count("position_p") == 16
 
 
-def test_the_memory_is_closed_again_where_writing_failed(
-    emulator: ServoEmulator, bus: ServoBus
+@pytest.mark.parametrize(
+    ("register", "count", "text"),
+    [
+        ("position_p", 256, "joint2: position_p: 256 is outside 0 to 255"),
+        ("id", 9, "joint2: id is not changed through a bus"),
+        ("baud_rate", 1, "joint2: baud_rate is not changed through a bus"),
+        ("response_level", 0, "joint2: response_level is not changed through a bus"),
+    ],
+)
+def test_a_setting_that_cannot_be_sends_nothing(
+    emulator: ServoEmulator, bus: ServoBus, register: str, count: int, text: str
 ) -> None:
-    with pytest.raises(CommandError, match="position_p: 256 is outside 0 to 255"):
-        change_setting(bus, "joint2", "position_p", 256)
+    with pytest.raises(CommandError, match=text):
+        change_setting(bus, "joint2", register, count)
+    bus.read()
+    assert emulator.request_count == 1
+
+
+def test_the_memory_is_closed_again_where_writing_failed(
+    emulator: ServoEmulator, bus: ServoBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_count = bus.write_count
+
+    def failing(name: str, register: str, count: int) -> None:
+        if register == "position_p":
+            raise RobotConnectionError("no answer")
+        write_count(name, register, count)
+
+    monkeypatch.setattr(bus, "write_count", failing)
+    with pytest.raises(RobotConnectionError, match="no answer"):
+        change_setting(bus, "joint2", "position_p", 16)
+    assert emulator.servos[2].count("position_p") == 32
     assert emulator.servos[2].count("lock") == 1
 
 
