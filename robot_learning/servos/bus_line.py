@@ -63,7 +63,7 @@ class BusLine:
         Raises:
             RobotConnectionError: The port is gone.
         """
-        self._drop_input()
+        self.drop_input()
         self.send(request)
         self._asked, self._size = servo_ids, size
         self._received.clear()
@@ -145,8 +145,12 @@ class BusLine:
             del answers[servo_id]
         return answers
 
-    def _drop_input(self) -> None:
-        """Take what came since the last request: nothing in it can answer the next one."""
+    def drop_input(self) -> None:
+        """Take what came since the last request: nothing in it can answer the next one.
+
+        Raises:
+            RobotConnectionError: The port is gone.
+        """
         while stale := self.port.read():
             self._note_late(self.protocol.scan_replies(stale).packets)
 
@@ -174,7 +178,7 @@ class BusLine:
             missing = [each for each in servo_ids if each not in found]
             if not missing:
                 break
-            self._wait_for_late(size)
+            self.wait_for_late(size)
             self.ask_each(missing, address, size)
             found.update({key: packet.data for key, packet in self.answers(timeout_s).items()})
         return found
@@ -192,18 +196,22 @@ class BusLine:
             RobotConnectionError: The port is gone.
         """
         for _ in range(ATTEMPTS):
-            self._wait_for_late(0)
+            self.wait_for_late(0)
             self.ask([servo_id], 0, self.protocol.write(servo_id, address, data))
             if answer := self.answers(timeout_s).get(servo_id):
                 return answer.code
         return None
 
-    def _wait_for_late(self, size: int) -> None:
-        """Wait until no outstanding reply can be taken for an answer of that size."""
+    def wait_for_late(self, size: int) -> None:
+        """Wait until no outstanding reply can be taken for an answer of that size.
+
+        Raises:
+            RobotConnectionError: The port is gone.
+        """
         now_ns = time.monotonic_ns()
         while (left_ns := self.late.free_at_ns(size, now_ns) - now_ns) > 0:
             if select([self], [], [], left_ns * 1e-9)[0]:
-                self._drop_input()
+                self.drop_input()
             now_ns = time.monotonic_ns()
 
     def answers(self, timeout_s: float) -> Mapping[int, Packet]:
@@ -234,8 +242,12 @@ def gather(
     waiting = list(lines)
     deadline_ns = max(line.whole_at_ns for line in lines) + seconds_to_ns(timeout_s)
     wait_until(min(line.whole_at_ns for line in lines))
-    while waiting and (left_ns := deadline_ns - time.monotonic_ns()) > 0:
-        for line in select(waiting, [], [], left_ns * 1e-9)[0]:
+    is_over = False
+    while waiting and not is_over:
+        left_ns = deadline_ns - time.monotonic_ns()
+        # Whoever answered in time has answered, also where this process woke up too late for it.
+        is_over = left_ns <= 0
+        for line in select(waiting, [], [], max(0, left_ns) * 1e-9)[0]:
             try:
                 whole = line.receive()
             except RobotConnectionError as error:

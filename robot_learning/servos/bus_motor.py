@@ -11,6 +11,9 @@ from robot_learning.core.clocks import NS_PER_S
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.servos.models.servo_model import Alarm, Feedback, ServoModel
 
+HIGHEST_ID = 253
+"""The next ones are addresses of all servos and no id of any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BusMotor:
@@ -55,12 +58,29 @@ class MotorState(NamedTuple):
         return math.inf if self.feedback is None else (now_ns - self.stamp_ns) / NS_PER_S
 
 
+def common_place(register: str, motors: Sequence[BusMotor]) -> tuple[int, int]:
+    """Address and size of a register that several motors are asked for at once.
+
+    Raises:
+        ConfigurationError: A model has no such register, or has it elsewhere than the others.
+    """
+    places = {motor.model.register(register) for motor in motors}
+    found = {(place.address, place.size) for place in places}
+    if len(found) > 1:
+        listed = ", ".join(str(address) for address, _ in sorted(found))
+        raise ConfigurationError(
+            f"{register} is at different addresses of these motors ({listed}); read one model at a "
+            "time"
+        )
+    return found.pop()
+
+
 def check_motors(motors: Sequence[BusMotor]) -> None:
     """Refuse motors that cannot be on one bus.
 
     Raises:
-        ConfigurationError: There is none, two have one name or id, their models cannot be read
-            together, or a bound is not above 0.
+        ConfigurationError: There is none, two have one name or id, an id is none of a servo, their
+            models cannot be read together, or a bound is not above 0.
     """
     if not motors:
         raise ConfigurationError("a servo bus needs a motor")
@@ -70,6 +90,10 @@ def check_motors(motors: Sequence[BusMotor]) -> None:
         if twice:
             raise ConfigurationError(f"two motors on a bus have the {what} {', '.join(twice)}")
     for motor in motors:
+        if not 0 <= motor.id <= HIGHEST_ID:
+            raise ConfigurationError(
+                f"{motor.name}: ids of servos are 0 to {HIGHEST_ID}, not {motor.id}"
+            )
         for bound in (motor.speed_max_rad_s, motor.acceleration_max_rad_s2):
             if not 0.0 < bound < math.inf:
                 raise ConfigurationError(

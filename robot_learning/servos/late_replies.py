@@ -49,14 +49,15 @@ class LateReplies:
             owed.clear()
         return max(last_ns, now_ns)
 
-    def lead(self, size: int, most: int, now_ns: int) -> int:
+    def lead(self, size: int, most: int, now_ns: int) -> int | None:
         """How many bytes more than `size` to ask for: 0 to `most`.
+
+        None where every such length is outstanding: whatever came could be late.
 
         Args:
             size: number of data bytes that are wanted.
             most: number of bytes before them that may be asked for as well.
             now_ns: time on the monotonic clock.
         """
-        if not self._owed:
-            return 0
-        return min(range(most + 1), key=lambda more: self.free_at_ns(size + more, now_ns))
+        lengths = range(most + 1)
+        return next((m for m in lengths if self.free_at_ns(size + m, now_ns) <= now_ns), None)

@@ -10,7 +10,7 @@ servos, a dead servo failed 20 of 20 sync reads of all (asked one by one after e
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from robot_learning.core.errors import (
     CommandError,
@@ -18,7 +18,7 @@ from robot_learning.core.errors import (
     unknown_choice,
 )
 from robot_learning.servos.bus_line import ATTEMPTS, BusLine, gather
-from robot_learning.servos.bus_motor import BusMotor, MotorState, check_motors
+from robot_learning.servos.bus_motor import BusMotor, MotorState, check_motors, common_place
 from robot_learning.servos.models.servo_model import Alarm
 from robot_learning.servos.wire.protocol import Packet
 from robot_learning.servos.wire.serial_port import SerialPort
@@ -60,6 +60,7 @@ class ServoBus:
         self.line = BusLine(port, self._model.protocol)
         self._states = {motor.name: MotorState() for motor in motors}
         self._cycle = 0
+        self._is_asked = False
         self._lead = 0
 
     @property
@@ -99,24 +100,39 @@ class ServoBus:
         """
         return read_buses([self], timeout_s)[0]
 
-    def start_cycle(self) -> bool:
-        """Ask the servos for all that they measure; false where the port is gone."""
+    def start_cycle(self, alone: bool) -> bool:
+        """Ask the servos for all that they measure.
+
+        Args:
+            alone: whether no other bus is read in this cycle. Where all servos are silent, there is
+                nothing else to wait for then, and they are asked in every cycle.
+
+        Returns:
+            Whether any was asked: none is where the port is gone, where all were silent for long,
+            and where a late reply could be taken for an answer of any length.
+        """
         self._cycle += 1
-        if self.lost_port is not None:
-            return False
+        self._is_asked = False
         motors = self.motors.values()
-        # Where all are silent, there is nothing else to wait for.
-        asked = [each.id for each in motors if self._is_due(each.name)] or [
-            each.id for each in motors
-        ]
+        asked = [each.id for each in motors if self._is_due(each.name)]
+        if alone and not asked:
+            asked = [each.id for each in motors]
+        if self.lost_port is None and asked:
+            try:
+                self._is_asked = self._ask_for_feedback(asked)
+            except RobotConnectionError as error:
+                self.lost_port = error
+        return self._is_asked
+
+    def _ask_for_feedback(self, asked: Sequence[int]) -> bool:
+        """Ask by a length that no outstanding reply has; false where there is none."""
         model, line = self._model, self.line
-        self._lead = line.late.lead(model.feedback_size, model.lead_bytes, time.monotonic_ns())
-        start, size = model.feedback_address - self._lead, model.feedback_size + self._lead
-        try:
-            line.ask_each(asked, start, size)
-        except RobotConnectionError as error:
-            self.lost_port = error
+        line.drop_input()
+        lead = line.late.lead(model.feedback_size, model.lead_bytes, time.monotonic_ns())
+        if lead is None:
             return False
+        self._lead = lead
+        line.ask_each(asked, model.feedback_address - lead, model.feedback_size + lead)
         return True
 
     def _is_due(self, name: str) -> bool:
@@ -128,8 +144,9 @@ class ServoBus:
         if isinstance(answers, RobotConnectionError):
             self.lost_port = answers
             answers = {}
-        # A port that is gone asks nobody, so that nobody fails to answer.
-        stamps_ns = self.line.sampled_at_ns() if self.lost_port is None else {}
+        # Whoever was not asked does not fail to answer.
+        is_asked = self._is_asked and self.lost_port is None
+        stamps_ns = self.line.sampled_at_ns() if is_asked else {}
         self._states = {
             name: self._next_state(motor, answers.get(motor.id), stamps_ns)
             for name, motor in self.motors.items()
@@ -210,26 +227,54 @@ class ServoBus:
         if data:
             self.line.send(self._model.protocol.sync_write(self._model.goal_address, data))
 
-    def hold(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Make every servo hold where it stands: its goal first, and only then its torque.
+    def hold(self, names: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> None:
+        """Make servos hold where they stand: their goals first, and only then their torque.
 
         Args:
+            names: names of the motors; empty means all.
             timeout_s: seconds for each of three attempts to read.
 
         Raises:
-            RobotConnectionError: A servo does not answer, or has not the goal that it was sent;
-                no torque was switched on.
+            CommandError: A servo stands where no goal can be, such as below 0; nothing was sent.
+            RobotConnectionError: A servo of the bus does not answer; one of these has not the goal
+                that it was sent, and hence got no torque; one has no torque after three attempts;
+                or the port is gone.
         """
-        here = self._fresh_positions(timeout_s)
+        limp = [self._motor(name).name for name in names or self.motors]
+        for _ in range(ATTEMPTS):
+            self._hold_once(limp, timeout_s)
+            torque = self.read_counts("torque_enable", limp, timeout_s)
+            limp = [name for name, count in torque.items() if count != 1]
+            if not limp:
+                return
+        listed = ", ".join(f"{name}{self._alarms_text(name)}" for name in limp)
+        raise RobotConnectionError(
+            f"{self.port.path}: no torque on {listed} though it was switched on three times; "
+            "see to its load and its power, and start it again"
+        )
+
+    def _hold_once(self, names: Sequence[str], timeout_s: float) -> None:
+        """Make servos hold where they stand now, whether or not all of them hear it.
+
+        The goal is written anew each time: a servo that has just started again has another one.
+        """
+        found = self._fresh_positions(timeout_s)
+        here = {name: found[name] for name in names}
         self.write_goals(here)
         goal = self._model.register("goal_position")
-        for name, count in self.read_counts("goal_position", (), timeout_s).items():
+        for name, count in self.read_counts("goal_position", names, timeout_s).items():
             if count != goal.to_count(here[name]):
                 raise RobotConnectionError(
                     f"{name}: its goal is {count} where {goal.to_count(here[name])} was written; "
                     "no torque was switched on"
                 )
-        self._write_torque(1)
+        self._write_torque(1, [self.motors[name] for name in names])
+
+    def _alarms_text(self, name: str) -> str:
+        """What a servo reports, in brackets; empty where that is nothing."""
+        alarms = self._states[name].alarms
+        told = [each.name.lower() for each in Alarm if each in alarms and each.name]
+        return f" ({', '.join(told)})" if told else ""
 
     def _fresh_positions(self, timeout_s: float) -> dict[str, float]:
         """Where all servos stand, rad, each read just now.
@@ -239,6 +284,7 @@ class ServoBus:
         """
         here: dict[str, float] = {}
         for _ in range(ATTEMPTS):
+            self.line.wait_for_late(self._model.feedback_size)
             # Whoever was given up is asked again.
             self._states = {name: old._replace(missed=0) for name, old in self._states.items()}
             here = {
@@ -259,11 +305,11 @@ class ServoBus:
             RobotConnectionError: The port is gone.
         """
         # Nobody answers, so that one lost packet must not matter.
-        self._write_torque(0)
-        self._write_torque(0)
+        for _ in range(2):
+            self._write_torque(0, self.motors.values())
 
-    def _write_torque(self, value: int) -> None:
-        data = {motor.id: bytes([value]) for motor in self.motors.values()}
+    def _write_torque(self, value: int, motors: Iterable[BusMotor]) -> None:
+        data = {motor.id: bytes([value]) for motor in motors}
         address = self._model.register("torque_enable").address
         self.line.send(self._model.protocol.sync_write(address, data))
 
@@ -278,16 +324,17 @@ class ServoBus:
             timeout_s: seconds for each of three attempts.
 
         Raises:
-            ConfigurationError: The model has no such register.
+            ConfigurationError: A model has no such register, or has it elsewhere than the others.
             RobotConnectionError: A servo does not answer, or the port is gone.
         """
         motors = [self._motor(name) for name in names or self.motors]
-        place = self._model.register(register)
-        ids = [motor.id for motor in motors]
-        found = self.line.read_each(ids, place.address, place.size, timeout_s)
+        address, size = common_place(register, motors)
+        found = self.line.read_each([motor.id for motor in motors], address, size, timeout_s)
         if silent := [motor.name for motor in motors if motor.id not in found]:
             raise self._silence(silent)
-        return {motor.name: place.decode(found[motor.id]) for motor in motors}
+        return {
+            motor.name: motor.model.register(register).decode(found[motor.id]) for motor in motors
+        }
 
     def write_count(
         self, name: str, register: str, count: int, timeout_s: float = TIMEOUT_S
@@ -305,16 +352,25 @@ class ServoBus:
             ConfigurationError: The model has no such register.
             RobotConnectionError: The servo does not say that it took it, or the port is gone.
         """
-        motor, place = self._motor(name), self._model.register(register)
-        try:
-            data = place.encode(count)
-        except ValueError as error:
-            raise CommandError(f"{name}: {error}") from error
-        answer = self.line.write_one(motor.id, place.address, data, timeout_s)
+        motor, data = self._motor(name), self.encode(name, register, count)
+        address = motor.model.register(register).address
+        answer = self.line.write_one(motor.id, address, data, timeout_s)
         if answer is None:
             raise self._silence([name])
-        if refusal := self._model.refusal(answer):
+        if refusal := motor.model.refusal(answer):
             raise CommandError(f"{name}: {register} does not become {count}: {refusal}")
+
+    def encode(self, name: str, register: str, count: int) -> bytes:
+        """The bytes of a count for one register of a servo; nothing is sent.
+
+        Raises:
+            CommandError: The motor is unknown, or the count does not fit the register.
+            ConfigurationError: The model has no such register.
+        """
+        try:
+            return self._motor(name).model.register(register).encode(count)
+        except ValueError as error:
+            raise CommandError(f"{name}: {error}") from error
 
     def _motor(self, name: str) -> BusMotor:
         try:
@@ -342,7 +398,7 @@ def read_buses(
         buses: buses to read.
         timeout_s: seconds from when the slowest bus can have answered at the earliest.
     """
-    asked = [bus for bus in buses if bus.start_cycle()]
+    asked = [bus for bus in buses if bus.start_cycle(alone=len(buses) == 1)]
     answers = gather([bus.line for bus in asked], timeout_s) if asked else []
     by_bus = dict(zip(asked, answers, strict=True))
     for bus in buses:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from robot_learning.core.errors import RobotConnectionError
+from robot_learning.core.errors import CommandError, RobotConnectionError
 from robot_learning.servos.servo_bus import ServoBus
+
+UNHEARD = ("id", "baud_rate", "response_level")
+"""Registers after whose change a servo does not answer this bus as before."""
 
 
 def change_setting(bus: ServoBus, name: str, register: str, count: int) -> bool:
@@ -22,9 +25,17 @@ def change_setting(bus: ServoBus, name: str, register: str, count: int) -> bool:
         Whether it was written.
 
     Raises:
-        CommandError: The count does not fit the register; nothing was sent.
+        CommandError: The motor is unknown, the count does not fit the register, or it is one of
+            `UNHEARD`; nothing was sent.
+        ConfigurationError: The model has no such register.
         RobotConnectionError: The servo does not answer, or did not take it.
     """
+    if register in UNHEARD:
+        raise CommandError(
+            f"{name}: {register} is not changed through a bus, which could not speak to the servo "
+            "any more; change it with the vendor's program, with this servo alone on the cable"
+        )
+    bus.encode(name, register, count)
     if bus.read_counts(register, [name])[name] == count:
         return False
     model = bus.motors[name].model

@@ -127,6 +127,20 @@ def test_an_overload_is_an_alarm_in_the_same_cycle(
     assert bus.read()["joint6"].alarms == Alarm.NONE
 
 
+def test_a_servo_that_has_shut_down_does_not_pass_for_one_that_holds(
+    emulator: ServoEmulator, bus: ServoBus, model: ServoModel
+) -> None:
+    emulator.inject(Fault("overload", 3))
+    if model is STS3215:
+        # Its overload ends with the torque, which was off.
+        bus.hold()
+    else:
+        with pytest.raises(RobotConnectionError, match=r"no torque on joint3 \(overload\) though"):
+            bus.hold()
+    held = [servo.count("torque_enable") for servo in emulator.servos.values()]
+    assert held == [1, 1, int(model is STS3215), 1, 1, 1]
+
+
 def test_a_brown_out_shows_in_the_torque_that_is_read_back(
     emulator: ServoEmulator, bus: ServoBus
 ) -> None:

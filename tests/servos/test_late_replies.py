@@ -12,14 +12,15 @@ def test_the_next_request_has_a_length_that_nothing_outstanding_has() -> None:
     assert late.take(15, 3)
     assert not late.take(15, 3)
     assert late.lead(15, 3, now_ns=20) == 0
-    assert late.lead(16, 0, now_ns=20) == 0
+    assert late.lead(16, 0, now_ns=20) is None
 
 
-def test_where_all_lengths_are_outstanding_the_oldest_is_taken() -> None:
+def test_where_all_lengths_are_outstanding_there_is_none() -> None:
     late = LateReplies(lifetime_ns=100)
     for size, now_ns in ((16, 0), (15, 10), (17, 20)):
         late.owe(size, [1], now_ns)
-    assert late.lead(15, 2, now_ns=30) == 1
+    assert late.lead(15, 2, now_ns=30) is None
+    assert late.lead(15, 2, now_ns=100) == 1
 
 
 def test_a_length_is_free_again_after_a_while() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 from collections import Counter
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ def run_emulate(arguments: argparse.Namespace) -> int:
         ConfigurationError: An option is wrong; the text says which.
     """
     models = servos(arguments.servos)
-    if arguments.baud_rate <= 0 or arguments.adapter_ms < 0.0:
-        raise ConfigurationError("--baud-rate must be above 0, and --adapter-ms not below it")
+    if arguments.baud_rate <= 0 or not 0.0 <= arguments.adapter_ms < math.inf:
+        raise ConfigurationError("--baud-rate must be above 0, --adapter-ms 0 or more and finite")
     emulator = ServoEmulator(
         models,
         baud_rate=arguments.baud_rate,
@@ -43,7 +44,7 @@ def run_emulate(arguments: argparse.Namespace) -> int:
     try:
         emulator.run()
     except KeyboardInterrupt:
-        print(f"{amount(emulator.request_count, 'request')} answered")
+        print(f"{amount(emulator.request_count, 'request')} understood")
     finally:
         signal.signal(signal.SIGTERM, before)
         emulator.stop()

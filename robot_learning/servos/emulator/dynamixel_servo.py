@@ -35,6 +35,7 @@ from robot_learning.servos.wire.dynamixel import (
 from robot_learning.servos.wire.protocol import Packet, Scan
 
 _STEPS_PER_TURN = 4096
+_HALF_OF_ALL = 1 << 31
 _RANGE_ERROR, _LIMIT_ERROR, _ACCESS_ERROR = 4, 6, 7
 _TRIPPED = -1
 _GOALS = {"goal_pwm", "goal_current", "goal_speed", "goal_position"}
@@ -117,7 +118,7 @@ class DynamixelServo(EmulatedServo):
         steps = round(shaft.position_rad / STEP_RAD)
         if self.count("mode") == POSITION_MODE:
             steps %= _STEPS_PER_TURN
-        self.set_count("present_position", steps + self.count("offset"))
+        self.set_count("present_position", _wrapped(steps + self.count("offset")))
         self.set_value("present_speed", shaft.velocity_rad_s)
         force = "present_load" if "present_load" in self.model.registers else "present_current"
         self.set_value(force, shaft.load)
@@ -199,6 +200,11 @@ def _obey(request: Packet, servo: EmulatedServo) -> list[Reply]:
 
 def _reply(servo: EmulatedServo, error: int, data: bytes) -> Reply:
     return Reply(servo.id, status_frame(servo.id, error | servo.status(), data))
+
+
+def _wrapped(steps: int) -> int:
+    """Steps as four bytes hold them, which end where a program has asked for too many turns."""
+    return (steps + _HALF_OF_ALL) % (2 * _HALF_OF_ALL) - _HALF_OF_ALL
 
 
 def _number(data: bytes) -> int:

@@ -15,11 +15,13 @@ FAULTS: Mapping[str, str] = {
     "echo": "the adapter sends back what it is sent",
     "dead": "a servo does nothing and answers nothing any more",
     "overload": "a servo meets a load that is too much for it",
-    "brown-out": "all servos start again, with what they keep without power",
+    "brown-out": "servos start again, all or that one, with what they keep without power",
     "unplug": "the adapter is gone",
     "replug": "the adapter is there again",
 }
 """What each kind of fault is."""
+ADAPTER_FAULTS = frozenset({"echo", "unplug", "replug"})
+"""Those that are of no servo."""
 REPLY_FAULTS = frozenset({"lost", "corrupt", "late"})
 """Those that hit single replies: one, where no number of them is given."""
 _FORM = re.compile(
@@ -62,6 +64,10 @@ def parse_fault(text: str) -> Fault:
         raise ConfigurationError(unknown_choice("fault", match["kind"], FAULTS))
     if match["kind"] in ("dead", "overload") and match["servo"] is None:
         raise ConfigurationError(f"'{text}' names no servo; write {match['kind']}:ID")
+    if match["kind"] in ADAPTER_FAULTS and match["servo"] is not None:
+        raise ConfigurationError(f"'{text}' names a servo, but it is of the adapter: no :ID there")
+    if match["count"] is not None and int(match["count"]) < 1:
+        raise ConfigurationError(f"'{text}' hits no reply; its count is at least 1")
     if match["count"] and match["kind"] not in REPLY_FAULTS:
         listed = ", ".join(sorted(REPLY_FAULTS))
         raise ConfigurationError(f"'{text}' has a count, which only these have: {listed}")

@@ -136,9 +136,9 @@ class FeetechFamily:
                     servo.write(data[0], data[start + 1 : start + 1 + data[1]])
             return []
         if request.id == BROADCAST:
-            for servo in servos.values():
-                _obey(request, servo)
-            return []
+            answers = [reply for servo in servos.values() for reply in _obey(request, servo)]
+            # To all, only a ping is answered.
+            return answers if request.code == PING else []
         one = servos.get(request.id)
         return _obey(request, one) if one else []
 

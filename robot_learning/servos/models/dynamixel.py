@@ -78,6 +78,8 @@ class Kind:
 
 
 _SMALL = Kind(0.001, 70, 70, 35, 1750, 445)
+_SMALL_SLOW = Kind(0.001, 70, 140, 55, 910, 320)
+_SMALL_FAST = Kind(0.001, 70, 140, 55, 910, 510)
 _LOAD_ONLY = Kind(math.nan, 72, 140, 60, 0, 265)
 _METAL = Kind(0.00269)
 _STRONG = Kind(0.00269, 80, 160, 100, 2047, 128)
@@ -245,8 +247,8 @@ XL330_M288 = DynamixelModel("xl330-m288", 1200, _SMALL)
 X_SERIES = (
     DynamixelModel("xl330-m077", 1190, _SMALL),
     XL330_M288,
-    DynamixelModel("xc330-t181", 1210, _SMALL),
-    DynamixelModel("xc330-t288", 1220, _SMALL),
+    DynamixelModel("xc330-t181", 1210, _SMALL_FAST),
+    DynamixelModel("xc330-t288", 1220, _SMALL_SLOW),
     DynamixelModel("xl430-w250", 1060, _LOAD_ONLY),
     DynamixelModel("xc430-w150", 1070, _LOAD_ONLY),
     DynamixelModel("xm430-w350", 1020, _METAL),

@@ -29,6 +29,7 @@ _ACCELERATION_RAD_S2 = 100 * STEP_RAD
 _CURRENT_A = 0.0065
 _SIGN_BIT, _LOAD_SIGN_BIT = 15, 10
 _SIGN, _LOAD_SIGN = 1 << _SIGN_BIT, 1 << _LOAD_SIGN_BIT
+_LOAD = _LOAD_SIGN - 1
 # Position, speed, load, voltage, temperature; three bytes of flags and two unused; current.
 _FEEDBACK = Struct("<HHHBB5xH")
 # Acceleration, position, time, speed.
@@ -122,7 +123,7 @@ class FeetechModel(ServoModel):
             (position if position < _SIGN else _SIGN - position) * STEP_RAD,
             (speed if speed < _SIGN else _SIGN - speed) * STEP_RAD,
             (current if current < _SIGN else _SIGN - current) * _CURRENT_A,
-            (load if load < _LOAD_SIGN else _LOAD_SIGN - load) * 0.001,
+            (-(load & _LOAD) if load & _LOAD_SIGN else load & _LOAD) * 0.001,
             voltage * 0.1,
             float(temperature),
         )

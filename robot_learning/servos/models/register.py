@@ -82,10 +82,13 @@ class Register:
 def from_sign_bit(raw: int, bit: int) -> int:
     """The number that is written as a magnitude with a bit for its sign.
 
-    >>> from_sign_bit(5, 15), from_sign_bit(0x8005, 15)
-    (5, -5)
+    Bits above that one are no part of it, whatever another program has written there.
+
+    >>> from_sign_bit(5, 15), from_sign_bit(0x8005, 15), from_sign_bit(0xFFFB, 11)
+    (5, -5, -2043)
     """
-    return -(raw & ~(1 << bit)) if raw >> bit & 1 else raw
+    magnitude = raw & (1 << bit) - 1
+    return -magnitude if raw >> bit & 1 else magnitude
 
 
 def by_name(registers: Iterable[Register]) -> Mapping[str, Register]:

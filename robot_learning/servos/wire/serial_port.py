@@ -21,6 +21,8 @@ _ASYNC_LOW_LATENCY = 0x2000
 _SERIAL_STRUCT_BYTES = 72
 _FLAGS_OFFSET = 16
 _CHUNK = 4096
+_PATIENCE_S = 1.0
+_PSEUDO = "/dev/pts/"
 
 
 class SerialPort:
@@ -86,7 +88,10 @@ class SerialPort:
             whose = f"process {holder}" if holder else "another process"
             text = f"{self.path} is in use by {whose}; stop it first, or choose another port"
             raise RobotConnectionError(text) from error
-        fcntl.ioctl(fd, termios.TIOCEXCL)
+        # A pseudo-terminal would stay exclusive after a process that was killed: its other end,
+        # the emulator, keeps it alive.
+        if not os.ttyname(fd).startswith(_PSEUDO):
+            fcntl.ioctl(fd, termios.TIOCEXCL)
 
     def close(self) -> None:
         """Give the port back when all has been sent; twice is allowed."""
@@ -111,15 +116,23 @@ class SerialPort:
         """Send bytes; it returns when the system has taken them.
 
         Raises:
-            RobotConnectionError: The port is gone, or takes nothing for a second.
+            RobotConnectionError: The port is closed or gone, or takes nothing for a second.
         """
+        sent = self._write_some(data)
+        while sent < len(data):
+            if not select.select([], [self._fd], [], _PATIENCE_S)[1]:
+                raise RobotConnectionError(
+                    f"{self.path} takes no more bytes; plug the adapter out and in again, and see "
+                    "to what is at its other end"
+                )
+            sent += self._write_some(data[sent:])
+
+    def _write_some(self, data: bytes) -> int:
+        """Send what the system takes now; how many bytes that is."""
         try:
-            sent = os.write(self._fd, data)
-            while sent < len(data):
-                _, ready, _ = select.select([], [self._fd], [], 1.0)
-                if not ready:
-                    raise RobotConnectionError(f"{self.path} takes no more bytes")
-                sent += os.write(self._fd, data[sent:])
+            return os.write(self._fd, data)
+        except BlockingIOError:
+            return 0
         except OSError as error:
             raise self._gone(error) from error
 
@@ -127,7 +140,7 @@ class SerialPort:
         """The bytes that have come; empty where there are none.
 
         Raises:
-            RobotConnectionError: The port is gone.
+            RobotConnectionError: The port is closed or gone.
         """
         try:
             data = os.read(self._fd, _CHUNK)
@@ -140,6 +153,8 @@ class SerialPort:
         return data
 
     def _gone(self, error: OSError) -> RobotConnectionError:
+        if not self.is_open:
+            return RobotConnectionError(f"{self.path} is closed; open it first")
         return RobotConnectionError(
             f"{self.path} is gone ({error.strerror}); plug the adapter in again"
         )
@@ -155,19 +170,25 @@ def port_of_adapter(serial_number: str, devices: Path = DEVICES) -> Path:
     """The port of the USB adapter with that serial number, whatever its name is now.
 
     Args:
-        serial_number: serial number of the adapter, as in the names in /dev/serial/by-id.
+        serial_number: whole serial number of the adapter: what stands before `-if` in the names in
+            /dev/serial/by-id, behind the last underscore.
         devices: folder of the system's devices.
 
     Raises:
+        ConfigurationError: The serial number is empty.
         RobotConnectionError: None or several have it; the text lists those that are there.
     """
+    if not serial_number:
+        raise ConfigurationError("the serial number of an adapter is empty; write all of it")
     links = sorted((devices / "serial" / "by-id").glob("*"))
-    found = [link for link in links if serial_number in link.name]
+    found = [link for link in links if link.name.rsplit("-if", 1)[0].endswith(f"_{serial_number}")]
     if len(found) == 1:
         return found[0]
     listed = ", ".join(link.name for link in links) or "(none)"
     problem = f"{len(found)} adapters have" if found else "no adapter has"
-    raise RobotConnectionError(f"{problem} '{serial_number}' in its name; plugged in: {listed}")
+    raise RobotConnectionError(
+        f"{problem} the serial number '{serial_number}'; plugged in: {listed}"
+    )
 
 
 def wait_until(time_ns: int) -> None:

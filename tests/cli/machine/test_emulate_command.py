@@ -30,7 +30,7 @@ def test_the_servos_answer_until_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFi
     assert found == dict.fromkeys([1, 2], (777).to_bytes(2, "little"))
     output = capsys.readouterr().out
     assert f"port: {port}\n2 sts3215, ids 1 to 2, 1000000 baud" in output
-    assert "3 requests answered" in output
+    assert "3 requests understood" in output
     assert not port.is_symlink()
 
 
@@ -43,6 +43,7 @@ def test_the_servos_answer_until_ctrl_c(tmp_path: Path, capsys: pytest.CaptureFi
         (["--servos", "sts3215:2", "--fault", "dead:3"], "no servo has the id 3"),
         (["--servos", "sts3215:2", "--port", "/dev/null"], "/dev/null is there already"),
         (["--servos", "sts3215:2", "--baud-rate", "0"], "--baud-rate must be above 0"),
+        (["--servos", "sts3215:2", "--adapter-ms", "nan"], "--adapter-ms 0 or more and finite"),
     ],
 )
 def test_wrong_options_are_refused(

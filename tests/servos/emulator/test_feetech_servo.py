@@ -6,7 +6,7 @@ from robot_learning.servos.emulator.families import FAMILIES
 from robot_learning.servos.emulator.feetech_servo import FeetechServo
 from robot_learning.servos.emulator.shafts import Shaft
 from robot_learning.servos.models.feetech import STEP_RAD, STS3215
-from robot_learning.servos.wire.feetech import ACTION, PING, REG_WRITE, WRITE, frame
+from robot_learning.servos.wire.feetech import ACTION, BROADCAST, PING, REG_WRITE, WRITE, frame
 from robot_learning.servos.wire.protocol import Packet
 
 FAMILY = FAMILIES["feetech"]
@@ -78,6 +78,14 @@ def test_a_quiet_servo_answers_pings_and_reads_alone(servo: FeetechServo) -> Non
     assert answers(servo, WRITE, b"\x28\x01") == []
     assert answers(servo, PING) == [frame(1, 0)]
     assert servo.count("torque_enable") == 1
+
+
+def test_a_ping_to_all_is_answered_by_all(servo: FeetechServo) -> None:
+    servos = {1: servo, 2: FeetechServo(STS3215, 2)}
+    replies = FAMILY.replies(Packet(BROADCAST, PING), servos)
+    assert [reply.frame for reply in replies] == [frame(1, 0), frame(2, 0)]
+    assert FAMILY.replies(Packet(BROADCAST, WRITE, b"\x28\x01"), servos) == []
+    assert [each.count("torque_enable") for each in servos.values()] == [1, 1]
 
 
 def test_a_new_id_answers_by_the_old_one_once(servo: FeetechServo) -> None:

@@ -52,6 +52,8 @@ class PatientClock:
         self, lines: Sequence[BusLine], _write: object, _errors: object, left_s: float
     ) -> tuple[list[BusLine], list[object], list[object]]:
         """What is ready; nothing, and the time is over, when all has been said."""
+        if left_s <= 0.0:
+            return select.select(lines, [], [], 0.0)
         for _ in range(ROUNDS):
             said_all = self._said_all()
             ready = select.select(lines, [], [], GRACE_S)[0]
