@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.profile import Sign
 
@@ -150,15 +151,15 @@ def turns_away(reading_ticks: float, low_ticks: int, high_ticks: int) -> int:
     span = high_ticks - low_ticks
     if span + 2 * SLACK_TICKS >= TICKS_PER_TURN:
         raise ConfigurationError(
-            f"its range of {span} ticks is a turn or nearly, so that the turn it stands in cannot "
-            "be known"
+            f"its range of {amount(span, 'tick')} is a turn or nearly, so that the turn it stands "
+            "in cannot be known"
         )
     middle = (low_ticks + high_ticks) / 2
     turns = round((middle - reading_ticks) / TICKS_PER_TURN)
     found = reading_ticks + turns * TICKS_PER_TURN
     if not low_ticks - SLACK_TICKS <= found <= high_ticks + SLACK_TICKS:
         raise ConfigurationError(
-            f"it stands at {found:.0f} ticks, outside its calibrated range, {low_ticks} to "
+            f"it reads {reading_ticks:.0f} ticks, outside its calibrated range, {low_ticks} to "
             f"{high_ticks}; move it there by hand, or calibrate it again if its horn has slipped"
         )
     return turns

@@ -10,7 +10,7 @@ servos, a dead servo failed 20 of 20 sync reads of all (asked one by one after e
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from robot_learning.core.errors import (
     CommandError,
@@ -162,29 +162,51 @@ class ServoBus:
         Args:
             timeout_s: seconds for the one attempt; who does not answer is asked in the next cycle.
         """
-        register, now_ns = self._model.alarm_register, time.monotonic_ns()
+        register = self._model.alarm_register
         again = self._cycle % RETRY_CYCLES == 0
-        unclear = {
-            self.motors[name].id: name
+        unclear = [
+            name
             for name, state in self._states.items()
             if state.alarms and (again or Alarm.UNKNOWN in state.alarms)
-        }
-        if register is None or not unclear or self.lost_port is not None:
+        ]
+        if register is None or not unclear:
             return
-        place = self._model.register(register)
-        # A cycle does not wait for late replies; the next one asks.
-        if self.line.late.free_at_ns(place.size, now_ns) > now_ns:
-            return
+        for name, count in self.glance(register, unclear, timeout_s).items():
+            told = self._model.alarms_told(count)
+            self._states[name] = self._states[name]._replace(alarms=told or Alarm.UNKNOWN)
+
+    def glance(
+        self, register: str, names: Sequence[str] = (), timeout_s: float = TIMEOUT_S
+    ) -> Mapping[str, int]:
+        """The counts in one register as far as they come at once, for the use in a cycle.
+
+        A servo that does not answer is missing. Where a late reply could be taken for an answer,
+        nothing is asked and all are.
+
+        Args:
+            register: name of the register.
+            names: names of the motors; empty means all.
+            timeout_s: seconds for the one attempt.
+
+        Raises:
+            CommandError: A motor is unknown.
+            ConfigurationError: The model has no such register.
+        """
+        motors = [self._motor(name) for name in names or self.motors]
+        place, now_ns = self._model.register(register), time.monotonic_ns()
+        if self.lost_port is not None or self.line.late.free_at_ns(place.size, now_ns) > now_ns:
+            return {}
         try:
-            self.line.ask_each(list(unclear), place.address, place.size)
+            self.line.ask_each([motor.id for motor in motors], place.address, place.size)
             answers = self.line.answers(timeout_s)
         except RobotConnectionError as error:
             self.lost_port = error
-            return
-        for servo_id, answer in answers.items():
-            told = self._model.alarms_told(place.decode(answer.data))
-            name = unclear[servo_id]
-            self._states[name] = self._states[name]._replace(alarms=told or Alarm.UNKNOWN)
+            return {}
+        return {
+            motor.name: place.decode(answers[motor.id].data)
+            for motor in motors
+            if motor.id in answers
+        }
 
     def write_goals(self, positions_rad: Mapping[str, float]) -> None:
         """Send goals, each with its motor's bounds of speed and acceleration, in one packet.
@@ -210,26 +232,29 @@ class ServoBus:
         if data:
             self.line.send(self._model.protocol.sync_write(self._model.goal_address, data))
 
-    def hold(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Make every servo hold where it stands: its goal first, and only then its torque.
+    def hold(self, names: Sequence[str] = (), timeout_s: float = TIMEOUT_S) -> None:
+        """Make servos hold where they stand: their goals first, and only then their torque.
 
         Args:
+            names: names of the motors; empty means all.
             timeout_s: seconds for each of three attempts to read.
 
         Raises:
-            RobotConnectionError: A servo does not answer, or has not the goal that it was sent;
-                no torque was switched on.
+            RobotConnectionError: A servo of the bus does not answer, or one of these has not the
+                goal that it was sent; no torque was switched on.
         """
-        here = self._fresh_positions(timeout_s)
+        chosen = [self._motor(name) for name in names or self.motors]
+        found = self._fresh_positions(timeout_s)
+        here = {motor.name: found[motor.name] for motor in chosen}
         self.write_goals(here)
         goal = self._model.register("goal_position")
-        for name, count in self.read_counts("goal_position", (), timeout_s).items():
+        for name, count in self.read_counts("goal_position", list(here), timeout_s).items():
             if count != goal.to_count(here[name]):
                 raise RobotConnectionError(
                     f"{name}: its goal is {count} where {goal.to_count(here[name])} was written; "
                     "no torque was switched on"
                 )
-        self._write_torque(1)
+        self._write_torque(1, chosen)
 
     def _fresh_positions(self, timeout_s: float) -> dict[str, float]:
         """Where all servos stand, rad, each read just now.
@@ -259,11 +284,11 @@ class ServoBus:
             RobotConnectionError: The port is gone.
         """
         # Nobody answers, so that one lost packet must not matter.
-        self._write_torque(0)
-        self._write_torque(0)
+        for _ in range(2):
+            self._write_torque(0, self.motors.values())
 
-    def _write_torque(self, value: int) -> None:
-        data = {motor.id: bytes([value]) for motor in self.motors.values()}
+    def _write_torque(self, value: int, motors: Iterable[BusMotor]) -> None:
+        data = {motor.id: bytes([value]) for motor in motors}
         address = self._model.register("torque_enable").address
         self.line.send(self._model.protocol.sync_write(address, data))
 

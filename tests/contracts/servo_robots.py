@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from robot_learning.core.profile import BusInterface, Motor, RobotProfile, SerialBus
 from robot_learning.core.profile_loader import load_profile
+from robot_learning.servos.calibration import TICK_RAD
 from robot_learning.servos.calibration_file import CalibratedBus, CalibratedJoint, Calibration
 from robot_learning.servos.emulator.emulator import ServoEmulator
 from robot_learning.servos.emulator.shafts import FreeShafts
@@ -58,25 +59,41 @@ def calibration_of(profile: RobotProfile) -> Calibration:
 
 
 @contextlib.contextmanager
-def emulated(profile: RobotProfile, *, holding: bool = True) -> Iterator[dict[str, ServoEmulator]]:
-    """Emulators of the buses by name; the servos hold where they stand, or have no torque."""
+def emulated(
+    profile: RobotProfile, calibration: Calibration, *, holding: bool = True
+) -> Iterator[dict[str, ServoEmulator]]:
+    """Emulators of the buses by name; the arm is at home, and holds or has no torque."""
     real = profile.real
     assert isinstance(real, BusInterface)
+    home = {}
+    for joint in profile.joints:
+        ticks = round(calibration.joints[joint.name].scale().ticks(joint.home))
+        motor = real.motors[joint.name]
+        home |= dict.fromkeys(_ids(motor), ticks)
     with contextlib.ExitStack() as stack:
         emulators = {}
         for bus in real.buses:
             models = {
-                motor.id: servo_model(motor.model)
+                servo_id: servo_model(motor.model)
                 for motor in real.motors.values()
                 if motor.bus == bus.name
+                for servo_id in _ids(motor)
             }
-            emulator = ServoEmulator(models, shafts=FreeShafts(models))
-            for servo in emulator.servos.values():
+            shafts = FreeShafts(models)
+            for servo_id in models:
+                shafts.place(servo_id, home[servo_id] * TICK_RAD)
+            emulator = ServoEmulator(models, adapter_s=0.0, shafts=shafts)
+            for servo_id, servo in emulator.servos.items():
                 servo.set_count("return_delay", 0)
-                servo.set_count("goal_position", 2048)
+                servo.set_count("goal_position", home[servo_id])
                 servo.set_count("torque_enable", int(holding))
             emulators[bus.name] = stack.enter_context(emulator)
         yield emulators
+
+
+def _ids(motor: Motor) -> list[int]:
+    """The ids of a joint's servo, and of its shadow where there is one."""
+    return [motor.id] if motor.shadow is None else [motor.id, motor.shadow]
 
 
 def reached_by(profile: RobotProfile, emulators: dict[str, ServoEmulator]) -> RobotProfile:

@@ -84,7 +84,7 @@ def test_a_forgotten_turn_is_found(low: int, span: int, share: float, forgotten:
 @pytest.mark.parametrize(
     ("reading", "low", "high", "text"),
     [
-        (3000.0, 1000, 2000, "stands at 3000 ticks, outside its calibrated range, 1000 to 2000"),
+        (3000.0, 1000, 2000, "it reads 3000 ticks, outside its calibrated range, 1000 to 2000"),
         (0.0, 0, 4000, "its range of 4000 ticks is a turn or nearly"),
     ],
 )
