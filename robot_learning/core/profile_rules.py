@@ -236,6 +236,11 @@ def _bus_rules(draft: Draft[RobotFile], real: BusInterface, names: list[str]) ->
         found = ", ".join(real.motors) or "(none)"
         text = f"expected one motor for each of {', '.join(names)}; found {found}"
         yield Mistake(f"{key}.motors", text)
+    if draft.is_read(f"{key}.motors"):
+        used = {motor.bus for motor in real.motors.values()}
+        for index, bus in enumerate(real.buses):
+            if bus.name and bus.name not in used:
+                yield Mistake(f"{key}.buses[{index}]", f"no motor is on the bus '{bus.name}'")
     if draft.is_read(f"{key}.buses"):
         buses = {bus.name: bus for bus in real.buses}
         for name, motor in real.motors.items():

@@ -11,6 +11,8 @@ from robot_learning.servos.servo_bus import ServoBus
 
 TIMED_PROFILE = 0b100
 """Bit of a Dynamixel's drive mode with which bounds of speed are taken for times."""
+TORQUE_BY_GOAL = 0b1000
+"""Bit of a Dynamixel's drive mode with which a goal switches the torque on."""
 WARM_C = 10.0
 """How near to the temperature at which a servo gives up it is worth a remark, °C."""
 
@@ -58,6 +60,8 @@ def _mode_differences(
         for name, count in bus.read_counts("drive_mode").items():
             if count & TIMED_PROFILE:
                 yield f"the drive mode {count} of {name} takes bounds of speed for times"
+            if count & TORQUE_BY_GOAL:
+                yield f"the drive mode {count} of {name} switches its torque on with a goal"
     masters = {each.shadow_name: each.motor.id for each in joints if each.motor.shadow is not None}
     if masters:
         for name, master in bus.read_counts("secondary_id", list(masters)).items():

@@ -75,6 +75,7 @@ class ServoRobot(Robot):
         self._enabled = False
         # Why what is read cannot be believed; empty where it can.
         self._doubt = ""
+        self._was_silent = False
         self._cycle = 0
         self._cycle_ns = 0
 
@@ -183,7 +184,11 @@ class ServoRobot(Robot):
             if self._cycle % REOPEN_CYCLES == 0:
                 self._find_again()
             return
-        if self._cycle % TORQUE_CYCLES == 0 and not servos.limp:
+        # Whoever was silent may have been without power.
+        silent, was_silent = bool(servos.silence()), self._was_silent
+        self._was_silent = silent
+        is_due = self._cycle % TORQUE_CYCLES == 0 or (was_silent and not silent)
+        if is_due and not servos.limp:
             servos.look_at_torque()
         if servos.limp:
             self._enabled = False
@@ -277,7 +282,8 @@ def _servo_joints(profile: RobotProfile, calibration: Calibration) -> list[Servo
     """The joints in the profile's order.
 
     Raises:
-        ConfigurationError: A servo's model is unknown, or is not of its bus's protocol.
+        ConfigurationError: A servo's model is unknown or is not of its bus's protocol, or a joint
+            was calibrated where the profile does not let it go.
     """
     real, found = _bus_interface(profile), []
     protocols = {bus.name: bus.protocol for bus in real.buses}
@@ -288,6 +294,14 @@ def _servo_joints(profile: RobotProfile, calibration: Calibration) -> list[Servo
             raise ConfigurationError(
                 f"{profile.path}: interfaces.real.motors.{joint.name}: a {motor.model} speaks "
                 f"{servo.model.protocol.name}, the bus '{motor.bus}' {protocols[motor.bus]}"
+            )
+        low, high = servo.limits
+        if low >= high:
+            ends = sorted(servo.scale.position(ticks) for ticks in servo.range_ticks)
+            raise ConfigurationError(
+                f"{joint.name}: its calibrated range, {ends[0]:.3f} to {ends[1]:.3f}, lies outside "
+                f"the profile's limits, {joint.position_min:g} to {joint.position_max:g}; its zero "
+                "or its sign is wrong"
             )
         found.append(servo)
     return found

@@ -140,12 +140,12 @@ class ServoSet:
 
     def look_at_torque(self) -> None:
         """Note the servos that have lost their torque, as far as they answer at once."""
-        lost = {
-            name
-            for bus in self._buses.values()
-            for name, count in bus.glance("torque_enable").items()
-            if not count
-        }
+        lost = set()
+        for bus in self._buses.values():
+            # One that is silent would cost the cycle its deadline.
+            heard = [name for name, state in bus.states.items() if not state.missed]
+            counts = bus.glance("torque_enable", heard) if heard else {}
+            lost |= {name for name, count in counts.items() if not count}
         self.limp = tuple(dict.fromkeys([*self.limp, *sorted(lost)]))
 
     def send(self, position: FloatArray) -> None:

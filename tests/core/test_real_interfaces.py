@@ -104,6 +104,10 @@ MOTORS = "interfaces.real.motors"
             "interfaces.real.buses: duplicate name 'arm'",
         ),
         (
+            lambda real: real["motors"]["grip"].update(bus="arm", id=4),
+            "interfaces.real.buses[1]: no motor is on the bus 'hand'",
+        ),
+        (
             lambda real: real.update(buses=[]),
             "interfaces.real.buses: servos need at least one bus",
         ),

@@ -42,6 +42,14 @@ class Arm(ServoRobot):
     def torques(self) -> list[int]:
         return [servo.count("torque_enable") for servo in self.servos.values()]
 
+    def observe_silence(self) -> bool:
+        """Whether a servo is silent."""
+        try:
+            self.observe()
+        except RobotConnectionError:
+            return True
+        return False
+
     def cycles(self, count: int) -> None:
         for _ in range(count):
             self.advance()
@@ -184,6 +192,21 @@ def test_after_a_brown_out_nothing_gets_torque_by_itself(make: Make) -> None:
         assert robot.torques == [1] * 7
 
 
+def test_a_servo_that_is_back_without_torque_does_not_move_with_the_others(make: Make) -> None:
+    robot = make()
+    with robot:
+        robot.emulators["arm"].inject(Fault("lost", ELBOW, count=3))
+        robot.cycles(3)
+        assert not robot.is_enabled
+        robot.servos[ELBOW].restart()
+        for _ in range(TORQUE_CYCLES):
+            robot.advance()
+            if not robot.observe_silence():
+                break
+        assert "no torque on elbow_flex" in robot.remarks
+        assert not robot.is_enabled
+
+
 def test_an_arm_that_was_unplugged_is_found_again_and_waits_for_a_person(make: Make) -> None:
     robot = make()
     with robot:
@@ -300,6 +323,27 @@ def test_poses_are_those_of_the_model(make: Make) -> None:
     np.testing.assert_allclose(
         observation.poses["arm_end_effector"], world.pose("arm_end_effector"), atol=1e-9
     )
+
+
+def test_a_calibration_outside_the_limits_is_refused() -> None:
+    profile = servo_profile()
+    calibration = calibration_of(profile)
+    joints = dict(calibration.joints)
+    joints["elbow_flex"] = replace(joints["elbow_flex"], zero_ticks=6000)
+    with pytest.raises(
+        ConfigurationError, match=r"elbow_flex: its calibrated range, .* lies outsi"
+    ):
+        ServoRobot(profile, replace(calibration, joints=joints))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(4, "takes bounds of speed for times"), (8, "its torque on with a goal")]
+)
+def test_drive_modes_that_void_the_bounds_are_refused(make: Make, count: int, text: str) -> None:
+    robot = make(servo_profile("xl430-w250"))
+    robot.servos[ELBOW].set_count("drive_mode", count)
+    with pytest.raises(ConfigurationError, match=f"mode {count} of elbow_flex .*{text}"):
+        robot.connect()
 
 
 def test_a_servo_of_another_protocol_is_refused() -> None:
