@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from robot_learning.core.amounts import amount
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.robots.servo_joint import ServoJoint
 from robot_learning.servos.models.servo_model import Alarm
@@ -76,7 +77,7 @@ def remarks_on(bus: ServoBus) -> Iterator[str]:
             alarms = [each.name.lower() for each in Alarm if each in state.alarms and each.name]
             yield f"{name} reports: {', '.join(alarms)}"
         if state.missed:
-            yield f"{name} has not answered {state.missed} times in a row"
+            yield f"{name} has not answered for {amount(state.missed, 'cycle')}"
         limit = bus.motors[name].model.register("temperature_max").factory
         if state.feedback is not None and state.feedback.temperature_c >= limit - WARM_C:
             yield f"{name} has {state.feedback.temperature_c:.0f} °C of {limit} °C; let it rest"

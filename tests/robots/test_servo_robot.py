@@ -313,6 +313,32 @@ def test_a_gripper_that_has_closed_on_something_holds_it(make: Make) -> None:
         assert opened[-1] > taken[-1]
 
 
+def test_it_says_what_the_servos_report(make: Make) -> None:
+    robot = make()
+    with robot:
+        assert robot.remarks == ()
+        robot.servos[1].set_count("present_voltage", 121)
+        robot.servos[2].set_count("present_temperature", 62)
+        robot.emulators["arm"].inject(Fault("lost", ELBOW))
+        robot.advance()
+        assert robot.remarks == (
+            "shoulder_pan reports: voltage",
+            "shoulder_lift has 62 °C of 70 °C; let it rest",
+            "elbow_flex has not answered for 1 cycle",
+        )
+
+
+def test_both_buses_stop_where_one_is_gone(make: Make) -> None:
+    robot = make(servo_profile(hand="sts3215"))
+    with robot:
+        held = robot.commanded
+        robot.emulators["hand"].inject(Fault("unplug"))
+        robot.advance()
+        with pytest.raises(RobotConnectionError, match="is gone"):
+            robot.observe()
+        np.testing.assert_array_equal(robot.apply(Command(0, held + 0.01)).position, held)
+
+
 def test_poses_are_those_of_the_model(make: Make) -> None:
     robot = make()
     world = World(compile_robot(robot.profile))
