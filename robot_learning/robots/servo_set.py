@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from robot_learning.servos.bus_line import ATTEMPTS
 from robot_learning.servos.bus_motor import MotorState
 from robot_learning.servos.models.servo_model import Feedback
 from robot_learning.servos.servo_bus import SILENT_CYCLES, ServoBus, read_buses
-from robot_learning.servos.wire.serial_port import SerialPort, port_of_adapter
+from robot_learning.servos.wire.serial_port import SerialPort, port_of_bus
 
 
 class ServoSet:
@@ -219,9 +218,8 @@ class ServoSet:
             yield f"no torque on {', '.join(self.limp)}"
 
     def _opened(self, bus: SerialBus) -> ServoBus:
-        path = port_of_adapter(bus.adapter) if bus.adapter else Path(bus.port or "")
         motors = [motor for joint in self._on(bus.name) for motor in joint.bus_motors()]
-        port = SerialPort(path, bus.baud_rate)
+        port = SerialPort(port_of_bus(bus), bus.baud_rate)
         try:
             return ServoBus(port, motors)
         except BaseException:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import msgspec
+import yaml
 from msgspec import Meta
 
 from robot_learning.core.decoding import Text
 from robot_learning.core.errors import ConfigurationError
+from robot_learning.core.files import write_atomically
 from robot_learning.core.profile import (
     BusInterface,
     Joint,
@@ -123,8 +126,8 @@ def load_calibration(profile: RobotProfile, path: Path | None = None) -> Calibra
     path = path or calibration_path(profile.name)
     if not path.is_file():
         raise ConfigurationError(
-            f"{path}: there is no calibration of '{profile.name}'; write it as "
-            "docs/guides/servo_robot.md says"
+            f"{path}: there is no calibration of '{profile.name}'; make it: robot-learning "
+            f"calibrate {profile.path}"
         )
     calibration = decode_yaml(path, Calibration)
     if wrong := list(_mistakes(calibration, profile)):
@@ -135,6 +138,28 @@ def load_calibration(profile: RobotProfile, path: Path | None = None) -> Calibra
             "arm, or calibrate it"
         )
     return calibration
+
+
+def save_calibration(calibration: Calibration, path: Path) -> None:
+    """Write a calibration, for `load_calibration`.
+
+    Raises:
+        ConfigurationError: The file cannot be written.
+    """
+    values = msgspec.to_builtins(calibration)
+    joints = {name: _given(joint) for name, joint in values["joints"].items()}
+    buses = {name: _given(bus) for name, bus in values["buses"].items()}
+    text = yaml.safe_dump({**values, "buses": buses, "joints": joints}, sort_keys=False)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.encode())
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _given(values: Mapping[str, object]) -> Mapping[str, object]:
+    """The keys that have a value."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _mistakes(calibration: Calibration, profile: RobotProfile) -> Iterator[str]:

@@ -81,6 +81,12 @@ class ServoBus:
         """Give the port back. The servos keep their torque and their goals."""
         self.port.close()
 
+    def __enter__(self) -> ServoBus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def reopen(self) -> None:
         """Open the port again after it was gone; what is known of the servos is kept.
 
