@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "policies": frozenset({"core", "headers"}),
     "sim": frozenset({"core"}),
     "servos": frozenset({"core"}),
-    "robots": frozenset({"core", "sim"}),
+    "robots": frozenset({"core", "sim", "servos"}),
     "serving": frozenset({"core", "policies"}),
     "runtime": frozenset({"core", "control", "robots", "teleop", "episodes", "serving"}),
     "relabeling": frozenset({"core", "teleop", "episodes", "sim", "robots"}),

@@ -82,7 +82,7 @@ def _real_interface(profile: RobotProfile) -> Ros2ControlInterface:
     if not isinstance(profile.real, Ros2ControlInterface):
         raise ConfigurationError(
             f"sim:=false: robot '{profile.name}' has no ros2_control interface"
-            f"{', and servos on a bus have no driver here' if profile.real else ''}; name its "
+            f"{', and no node drives servos on a bus yet' if profile.real else ''}; name its "
             "controller under interfaces.real in its robot.yaml (see hardware/README.md)"
         )
     return profile.real

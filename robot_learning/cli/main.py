@@ -44,6 +44,10 @@ COMMANDS: Mapping[str, Command] = {
         "machine.profile_command",
         "check a robot profile, or print its URDF",
     ),
+    "calibrate": Command(
+        "machine.calibrate_command",
+        "find the joints' zeros of one arm on servo buses",
+    ),
     "emulate": Command(
         "machine.emulate_command",
         "emulate servos on a serial port, for programs that drive real ones",

@@ -19,10 +19,11 @@ from msgspec import Meta, Struct
 
 from robot_learning.core.decoding import Names, Text
 from robot_learning.core.errors import ConfigurationError, unknown_choice
-from robot_learning.core.options.numbers import AtLeast0, AtLeast1, Positive
+from robot_learning.core.options.numbers import AtLeast1, Positive, ShareAbove0
 from robot_learning.core.types import FloatArray
 
 Pixels = Annotated[int, Meta(ge=8)]
+ServoId = Annotated[int, Meta(ge=0, le=253)]
 Sign = Literal[-1, 1]
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
@@ -200,21 +201,51 @@ class Ros2ControlInterface(Struct, frozen=True, tag_field="kind", tag="ros2_cont
 
 
 @dataclass(frozen=True, slots=True)
-class Motor:
-    """One servo on a bus: its id, model, the raw value at joint zero and the direction."""
+class SerialBus:
+    """One serial bus of servos: exactly one of `adapter`, `port` is set.
 
-    id: AtLeast0
+    Attributes:
+        name: name of the bus in the profile.
+        protocol: protocol that its servos speak.
+        baud_rate: bits a second.
+        adapter: serial number of the USB adapter; None where the port is named.
+        port: path of the serial port; None where the adapter is named.
+    """
+
+    name: Text
+    protocol: Literal["dynamixel", "feetech"]
+    baud_rate: AtLeast1
+    adapter: Text | None = None
+    port: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Motor:
+    """The servo that moves a joint; where its zero is says the arm's calibration.
+
+    Attributes:
+        bus: name of its bus.
+        id: id on that bus.
+        model: model of servo.
+        shadow: id of a second servo on the same joint, which obeys what the first is sent; None
+            for none.
+        torque_limit: share of the largest torque that it may use; None leaves its own setting.
+        stall_hold_s: seconds of closing on something without moving, after which a gripper only
+            holds it; None means that it never stops pressing.
+    """
+
+    bus: Text
+    id: ServoId
     model: Text
-    zero_ticks: int
-    sign: Sign = 1
+    shadow: ServoId | None = None
+    torque_limit: ShareAbove0 | None = None
+    stall_hold_s: Positive | None = None
 
 
 class BusInterface(Struct, frozen=True, tag_field="kind", tag="bus"):
-    """A real arm of bus servos; checked, but nothing here drives it yet."""
+    """A real arm of servos on serial buses: one motor a joint, by the joint's name."""
 
-    bus: Literal["dynamixel", "feetech"]
-    port: Text
-    baud_rate: AtLeast1
+    buses: tuple[SerialBus, ...]
     motors: Mapping[str, Motor]
 
 

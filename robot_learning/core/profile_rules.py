@@ -21,7 +21,9 @@ from robot_learning.core.profile import (
     Joint,
     JointKind,
     Leader,
+    Motor,
     Quaternion,
+    SerialBus,
     SimInterface,
     Workspace,
 )
@@ -220,15 +222,68 @@ def _sim_rules(sim: SimInterface, folder: Path, names: list[str]) -> Iterator[Mi
     yield from _unknown_joints(followed, names, f"{key}.mimics")
 
 
-def _bus_rules(draft: Draft[RobotFile], bus: BusInterface, names: list[str]) -> Iterator[Mistake]:
-    key = "interfaces.real.motors"
-    if set(bus.motors) != set(names):
-        found = ", ".join(bus.motors) or "(none)"
-        yield Mistake(key, f"expected one motor for each of {', '.join(names)}; found {found}")
-    # What stands for an id that could not be read is not one.
-    ids = [m.id for name, m in bus.motors.items() if draft.is_read(f"{key}.{name}.id")]
+def _bus_rules(draft: Draft[RobotFile], real: BusInterface, names: list[str]) -> Iterator[Mistake]:
+    key = "interfaces.real"
+    if not real.buses:
+        yield Mistake(f"{key}.buses", "servos need at least one bus")
+    for index, bus in enumerate(real.buses):
+        if (bus.adapter is None) == (bus.port is None):
+            text = "give exactly one of 'adapter' (its serial number) and 'port'"
+            yield Mistake(f"{key}.buses[{index}]", text)
+    yield from _repeats([bus.name for bus in real.buses], f"{key}.buses")
+    yield from _repeats([bus.adapter or bus.port or "" for bus in real.buses], f"{key}.buses")
+    if set(real.motors) != set(names):
+        found = ", ".join(real.motors) or "(none)"
+        text = f"expected one motor for each of {', '.join(names)}; found {found}"
+        yield Mistake(f"{key}.motors", text)
+    if draft.is_read(f"{key}.motors"):
+        used = {motor.bus for motor in real.motors.values()}
+        for index, bus in enumerate(real.buses):
+            if bus.name and bus.name not in used:
+                yield Mistake(f"{key}.buses[{index}]", f"no motor is on the bus '{bus.name}'")
+    if draft.is_read(f"{key}.buses"):
+        buses = {bus.name: bus for bus in real.buses}
+        for name, motor in real.motors.items():
+            yield from _motor_rules(motor, buses, f"{key}.motors.{name}")
+    for bus in real.buses:
+        yield from _id_rules(draft, real, bus.name)
+    if draft.is_read("arms") and draft.is_read("joints"):
+        yield from _moved_rules(draft.value, real)
+
+
+def _motor_rules(motor: Motor, buses: Mapping[str, SerialBus], key: str) -> Iterator[Mistake]:
+    if motor.bus and motor.bus not in buses:
+        yield Mistake(f"{key}.bus", unknown_choice("bus", motor.bus, buses))
+    elif motor.shadow is not None and motor.bus and buses[motor.bus].protocol == "feetech":
+        text = "only a servo of the protocol dynamixel obeys the id of another"
+        yield Mistake(f"{key}.shadow", text)
+
+
+def _id_rules(draft: Draft[RobotFile], real: BusInterface, bus: str) -> Iterator[Mistake]:
+    """Each id is on a bus once."""
+    key, ids = "interfaces.real.motors", []
+    for name, motor in real.motors.items():
+        if motor.bus == bus and bus:
+            # What stands for an id that could not be read is not one.
+            ids += [motor.id] if draft.is_read(f"{key}.{name}.id") else []
+            ids += [] if motor.shadow is None else [motor.shadow]
     if len(set(ids)) != len(ids):
-        yield Mistake(key, f"two motors share an id: {ids}")
+        yield Mistake(key, f"two motors on the bus '{bus}' share an id: {ids}")
+
+
+def _moved_rules(file: RobotFile, real: BusInterface) -> Iterator[Mistake]:
+    """What a motor is asked for that its joint does not do."""
+    grippers = [arm.gripper.joint for arm in file.arms if arm.gripper]
+    endless = [entry.name for entry in file.joints if entry.continuous]
+    for name, motor in real.motors.items():
+        key = f"interfaces.real.motors.{name}"
+        if name in endless:
+            text = f"'{name}' is continuous; servos here go to positions within limits"
+            yield Mistake(key, text)
+        if motor.stall_hold_s is not None and name not in grippers:
+            valid = ", ".join(grippers) or "(none)"
+            text = f"only a gripper holds what it has closed on; grippers: {valid}"
+            yield Mistake(f"{key}.stall_hold_s", text)
 
 
 def _leader_rules(leaders: tuple[Leader, ...], arms: tuple[ArmEntry, ...]) -> Iterator[Mistake]:

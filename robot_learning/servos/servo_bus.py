@@ -82,6 +82,12 @@ class ServoBus:
         """Give the port back. The servos keep their torque and their goals."""
         self.port.close()
 
+    def __enter__(self) -> ServoBus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def reopen(self) -> None:
         """Open the port again after it was gone; what is known of the servos is kept.
 
@@ -179,29 +185,51 @@ class ServoBus:
         Args:
             timeout_s: seconds for the one attempt; who does not answer is asked in the next cycle.
         """
-        register, now_ns = self._model.alarm_register, time.monotonic_ns()
+        register = self._model.alarm_register
         again = self._cycle % RETRY_CYCLES == 0
-        unclear = {
-            self.motors[name].id: name
+        unclear = [
+            name
             for name, state in self._states.items()
             if state.alarms and (again or Alarm.UNKNOWN in state.alarms)
-        }
-        if register is None or not unclear or self.lost_port is not None:
+        ]
+        if register is None or not unclear:
             return
-        place = self._model.register(register)
-        # A cycle does not wait for late replies; the next one asks.
-        if self.line.late.free_at_ns(place.size, now_ns) > now_ns:
-            return
+        for name, count in self.glance(register, unclear, timeout_s).items():
+            told = self._model.alarms_told(count)
+            self._states[name] = self._states[name]._replace(alarms=told or Alarm.UNKNOWN)
+
+    def glance(
+        self, register: str, names: Sequence[str] = (), timeout_s: float = TIMEOUT_S
+    ) -> Mapping[str, int]:
+        """The counts in one register as far as they come at once, for the use in a cycle.
+
+        A servo that does not answer is missing. Where a late reply could be taken for an answer,
+        nothing is asked and all are.
+
+        Args:
+            register: name of the register.
+            names: names of the motors; empty means all.
+            timeout_s: seconds for the one attempt.
+
+        Raises:
+            CommandError: A motor is unknown.
+            ConfigurationError: The model has no such register.
+        """
+        motors = [self._motor(name) for name in names or self.motors]
+        place, now_ns = self._model.register(register), time.monotonic_ns()
+        if self.lost_port is not None or self.line.late.free_at_ns(place.size, now_ns) > now_ns:
+            return {}
         try:
-            self.line.ask_each(list(unclear), place.address, place.size)
+            self.line.ask_each([motor.id for motor in motors], place.address, place.size)
             answers = self.line.answers(timeout_s)
         except RobotConnectionError as error:
             self.lost_port = error
-            return
-        for servo_id, answer in answers.items():
-            told = self._model.alarms_told(place.decode(answer.data))
-            name = unclear[servo_id]
-            self._states[name] = self._states[name]._replace(alarms=told or Alarm.UNKNOWN)
+            return {}
+        return {
+            motor.name: place.decode(answers[motor.id].data)
+            for motor in motors
+            if motor.id in answers
+        }
 
     def write_goals(self, positions_rad: Mapping[str, float]) -> None:
         """Send goals, each with its motor's bounds of speed and acceleration, in one packet.

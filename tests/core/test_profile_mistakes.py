@@ -82,16 +82,16 @@ def test_mistakes_of_all_kinds_are_found_in_one_pass(
 
 def test_ids_that_cannot_be_read_are_not_shared(mistakes: Callable[[Change], list[str]]) -> None:
     ids: dict[str, object] = {"turn": "one", "slide": None, "grip": 3}
-    motors = {name: {"id": id_, "model": "xl330", "zero_ticks": 0} for name, id_ in ids.items()}
-    real = {"kind": "bus", "bus": "feetech", "port": "/dev/arm", "baud_rate": 9600}
-    real["motors"] = motors
+    motors = {name: {"bus": "arm", "id": id_, "model": "sts3215"} for name, id_ in ids.items()}
+    bus = {"name": "arm", "protocol": "feetech", "port": "/dev/arm", "baud_rate": 9600}
+    real = {"kind": "bus", "buses": [bus], "motors": motors}
     keys = [
         text.partition(": ")[0] for text in mistakes(lambda p: p["interfaces"].update(real=real))
     ]
     assert keys == [f"interfaces.real.motors.{name}.id" for name in ("turn", "slide")]
     motors["slide"]["id"] = 3
     found = mistakes(lambda p: p["interfaces"].update(real=real))
-    assert found[1:] == ["interfaces.real.motors: two motors share an id: [3, 3]"]
+    assert found[1:] == ["interfaces.real.motors: two motors on the bus 'arm' share an id: [3, 3]"]
 
 
 @pytest.mark.parametrize(

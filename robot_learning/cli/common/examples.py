@@ -14,6 +14,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "profile": ("profile check desk_arm",),
     "profile check": ("profile check desk_arm", "profile check my_arm/robot.yaml"),
     "profile urdf": ("profile urdf desk_arm",),
+    "calibrate": ("calibrate my_arm", "calibrate my_arm/robot.yaml --release --out left.yaml"),
     "emulate": (
         "emulate --servos sts3215:6",
         "emulate --servos xl430-w250:2 xl330-m288:4",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
+from typing import ClassVar
 
 from robot_learning.servos.models.register import Register, by_name
 from robot_learning.servos.models.servo_model import (
@@ -179,6 +180,13 @@ class DynamixelModel(ServoModel):
     goal_address = 108
     lead_bytes = 10
     alarm_register = "hardware_error_status"
+    position_modes: ClassVar[Mapping[int, bool]] = {
+        POSITION_MODE: False,
+        TURNS_MODE: True,
+        CURRENT_POSITION_MODE: True,
+    }
+    # The goal of the current would limit it in one of these modes alone.
+    torque_register = "goal_pwm"
 
     def __init__(self, name: str, number: int, kind: Kind) -> None:
         self.name = name

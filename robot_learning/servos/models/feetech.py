@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import lru_cache
 from struct import Struct
+from typing import ClassVar
 
 from robot_learning.servos.models.register import Register, by_name
 from robot_learning.servos.models.servo_model import (
@@ -109,6 +111,8 @@ class FeetechModel(ServoModel):
     feedback_size = _FEEDBACK.size
     goal_address = 41
     lead_bytes = 16
+    position_modes: ClassVar[Mapping[int, bool]] = {0: False}
+    torque_register = "torque_limit"
 
     def __init__(self, name: str, number: int) -> None:
         self.name = name

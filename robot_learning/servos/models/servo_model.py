@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from enum import Flag, auto
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from robot_learning.core.errors import ConfigurationError, unknown_choice
 from robot_learning.servos.models.register import Register
@@ -63,6 +64,9 @@ class ServoModel(ABC):
         goal_address: address of the block of a goal with its bounds.
         lead_bytes: number of bytes before the feedback that may be read with it.
         alarm_register: register that tells what is wrong; None where every reply does.
+        position_modes: counts of the register `mode` in which it goes to positions -> whether it
+            counts turns in that mode.
+        torque_register: register that limits the torque, whose factory count is all of it.
     """
 
     name: str
@@ -74,6 +78,8 @@ class ServoModel(ABC):
     goal_address: int
     lead_bytes: int
     alarm_register: str | None = None
+    position_modes: ClassVar[Mapping[int, bool]]
+    torque_register: str
 
     @abstractmethod
     def feedback(self, data: bytes) -> Feedback:
@@ -106,6 +112,13 @@ class ServoModel(ABC):
     @abstractmethod
     def refusal(self, status: int) -> str:
         """Why a write was not obeyed, by the error field of its reply; empty where it was."""
+
+    def torque_share(self, feedback: Feedback) -> float:
+        """The share of its largest torque that a servo uses, 0 to 1, by what it measures."""
+        if not math.isnan(feedback.load):
+            return abs(feedback.load)
+        limit = self.register("current_limit")
+        return abs(feedback.current_a) / limit.to_value(limit.factory)
 
     def register(self, name: str) -> Register:
         """The register of that name.

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from robot_learning.core.errors import ConfigurationError, RobotConnectionError
+from robot_learning.core.profile import SerialBus
 
 DEVICES = Path("/dev")
 LOCKS = Path("/proc/locks")
@@ -189,6 +190,15 @@ def port_of_adapter(serial_number: str, devices: Path = DEVICES) -> Path:
     raise RobotConnectionError(
         f"{problem} the serial number '{serial_number}'; plugged in: {listed}"
     )
+
+
+def port_of_bus(bus: SerialBus) -> Path:
+    """The port behind which a bus of a profile is.
+
+    Raises:
+        RobotConnectionError: It is named by its adapter, and none or several have that number.
+    """
+    return Path(bus.port) if bus.port else port_of_adapter(bus.adapter or "")
 
 
 def wait_until(time_ns: int) -> None:
