@@ -166,4 +166,5 @@ def turns_away(reading_ticks: float, low_ticks: int, high_ticks: int) -> int:
 
 
 def _climbs(values: Sequence[float]) -> bool:
-    return all(before < after for before, after in pairwise(values))
+    rises = all(before < after for before, after in pairwise(values))
+    return rises and all(map(math.isfinite, values))

@@ -97,7 +97,13 @@ def test_a_reading_that_fits_nowhere_is_refused(
 
 @pytest.mark.parametrize(
     "table",
-    [[(0, 0.0)], [(0, 0.0), (0, 1.0)], [(0, 0.0), (9, 0.1), (10, 0.05)], [(0, 0.1), (9, 0.1)]],
+    [
+        [(0, 0.0), (9, math.inf)],
+        [(0, 0.0)],
+        [(0, 0.0), (0, 1.0)],
+        [(0, 0.0), (9, 0.1), (10, 0.05)],
+        [(0, 0.1), (9, 0.1)],
+    ],
 )
 def test_a_table_that_turns_back_is_refused(table: list[tuple[float, float]]) -> None:
     with pytest.raises(ConfigurationError, match="table of ticks and metres"):

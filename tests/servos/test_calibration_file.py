@@ -56,6 +56,7 @@ def test_what_was_calibrated_is_read(path: Path, values: dict[str, Any]) -> None
         (PAN, {"range_ticks": [9, 9]}, r"shoulder_pan.range_ticks: \[9, 9\] is no range"),
         (PAN, {"range_ticks": [0, 4096]}, "is no range that rises within a turn"),
         (PAN, {"zero_ticks": None}, "it turns; give 'zero_ticks', and no 'table'"),
+        (PAN, {"sign": 2}, "joints.shoulder_pan.sign: unknown value '2'; valid: -1, 1"),
         (PAN, {"zero_tick": 7}, "unknown key 'zero_tick'; did you mean 'zero_ticks'"),
         (GRIPPER, {"zero_ticks": 7}, "it slides; give 'table'"),
         (GRIPPER, {"table": [[0, 0.0], [9, 0.0]]}, "gripper.table: .* rise all the way or fall"),

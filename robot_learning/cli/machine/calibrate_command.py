@@ -14,8 +14,8 @@ def add_parser(subparsers: Subparsers) -> None:
         "calibrate",
         description="Find out where the joints of one arm on servo buses are by their servos: each "
         "joint is moved by hand to its lower and to its upper limit. What is found is written "
-        "beside the user's settings, and belongs to this arm alone. Nothing is written to the "
-        "servos.",
+        "beside the user's settings, and belongs to this arm alone. No setting of a servo is "
+        "changed.",
     )
     parser.add_argument("robot", help="name of a robot, its folder, or a path to a robot.yaml")
     parser.add_argument(
