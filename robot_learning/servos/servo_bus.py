@@ -100,7 +100,7 @@ class ServoBus:
         """
         return read_buses([self], timeout_s)[0]
 
-    def start_cycle(self, alone: bool) -> bool:
+    def start_cycle(self, alone: bool = True) -> bool:
         """Ask the servos for all that they measure.
 
         Args:

@@ -22,6 +22,7 @@ from robot_learning.core.clocks import NS_PER_S, seconds_to_ns
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.servos.emulator.families import FAMILIES
 from robot_learning.servos.emulator.faults import REPLY_FAULTS, Fault
+from robot_learning.servos.emulator.port_link import PortLink
 from robot_learning.servos.emulator.reply import Reply
 from robot_learning.servos.emulator.shafts import Drive, FreeShafts, Shafts
 from robot_learning.servos.models.servo_model import ServoModel
@@ -66,8 +67,8 @@ class ServoEmulator:
             path: path of the port, at which nothing else is; None means one in a new folder.
 
         Raises:
-            ConfigurationError: There is no servo, not all speak one protocol, or something else
-                is at the path.
+            ConfigurationError: There is no servo, not all speak one protocol, or no port can be
+                made at the path.
         """
         protocols = {model.protocol.name for model in models.values()}
         if len(protocols) != 1:
@@ -90,18 +91,17 @@ class ServoEmulator:
         self._stream = b""
         self._line_free_ns = 0
         self._moved_ns = self._start_ns = time.monotonic_ns()
-        if path is not None and not _is_free(path):
-            raise ConfigurationError(f"{path} is there already; choose another path for the port")
         self._folder = None if path else Path(tempfile.mkdtemp(prefix="servos-"))
         self.path = path or Path(f"{self._folder}/port")
+        self._link = PortLink(self.path)
         self._master = -1
+        self._plug_in()
         self._stop = threading.Event()
         self._guard = threading.Lock()
         self._settled = threading.Event()
         self._woken, self._waker = os.pipe()
         self._thread: threading.Thread | None = None
         self._move_shafts(self._moved_ns)
-        self._plug_in()
 
     def start(self) -> None:
         """Answer from now on, in a thread of its own."""
@@ -128,7 +128,9 @@ class ServoEmulator:
         os.close(self._woken)
         os.close(self._waker)
         if self._folder is not None:
-            self._folder.rmdir()
+            # What a program has put there stays.
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
 
     def __enter__(self) -> ServoEmulator:
         self.start()
@@ -295,24 +297,21 @@ class ServoEmulator:
     def _plug_in(self) -> None:
         if self._master >= 0:
             return
-        self._master, port = os.openpty()
-        tty.setraw(port, termios.TCSANOW)
-        new = self.path.with_name(f"{self.path.name}.new")
-        new.symlink_to(os.ttyname(port))
-        new.replace(self.path)
-        os.close(port)
-        os.set_blocking(self._master, False)
+        master, port = os.openpty()
+        try:
+            tty.setraw(port, termios.TCSANOW)
+            self._link.make(os.ttyname(port))
+        except BaseException:
+            os.close(master)
+            raise
+        finally:
+            os.close(port)
+        os.set_blocking(master, False)
+        self._master = master
 
     def _unplug(self) -> None:
         if self._master >= 0:
             os.close(self._master)
             self._master = -1
-            self.path.unlink()
+            self._link.remove()
             self._stream, self._due, self._held = b"", [], []
-
-
-def _is_free(path: Path) -> bool:
-    """Whether a port may be made there: there is nothing, or what a killed emulator left."""
-    if path.is_symlink():
-        return not path.exists() and str(path.readlink()).startswith("/dev/pts/")
-    return not path.exists()
