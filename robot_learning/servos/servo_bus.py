@@ -106,7 +106,7 @@ class ServoBus:
         """
         return read_buses([self], timeout_s)[0]
 
-    def start_cycle(self, alone: bool) -> bool:
+    def start_cycle(self, alone: bool = True) -> bool:
         """Ask the servos for all that they measure.
 
         Args:
@@ -133,9 +133,10 @@ class ServoBus:
     def _ask_for_feedback(self, asked: Sequence[int]) -> bool:
         """Ask by a length that no outstanding reply has; false where there is none."""
         model, line = self._model, self.line
-        line.drop_input()
         lead = line.late.lead(model.feedback_size, model.lead_bytes, time.monotonic_ns())
         if lead is None:
+            # What has come meanwhile is not awaited any more.
+            line.drop_input()
             return False
         self._lead = lead
         line.ask_each(asked, model.feedback_address - lead, model.feedback_size + lead)
@@ -294,7 +295,7 @@ class ServoBus:
             if count != goal.to_count(here[name]):
                 raise RobotConnectionError(
                     f"{name}: its goal is {count} where {goal.to_count(here[name])} was written; "
-                    "no torque was switched on"
+                    "it gets no torque"
                 )
         self._write_torque(1, [self.motors[name] for name in names])
 

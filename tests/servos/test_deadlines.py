@@ -43,7 +43,7 @@ def arm(time: ScriptedTime) -> Arm:
 
 def test_what_came_while_this_process_slept_is_no_silence(time: ScriptedTime, arm: Arm) -> None:
     for _ in range(3):
-        arm.bus.start_cycle(alone=True)
+        arm.bus.start_cycle()
         time.now_ns += 60_000_000
         (answers,) = gather([arm.bus.line], 0.02)
         arm.bus.end_cycle(answers)

@@ -13,8 +13,8 @@ _FAULTS = f"""\
 faults:
 {_KINDS}
 
-Each may name a servo by its id (`lost:3`), as `dead` and `overload` must, and a time after the
-start in seconds (`unplug@5`); `x4` after those that hit replies makes it four of them.
+Those of servos may name one by its id (`lost:3`), as `dead` and `overload` must. Each may have a
+time after the start in seconds (`unplug@5`); `x4` after those that hit replies makes it four.
 """
 
 

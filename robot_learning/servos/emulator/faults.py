@@ -15,7 +15,7 @@ FAULTS: Mapping[str, str] = {
     "echo": "the adapter sends back what it is sent",
     "dead": "a servo does nothing and answers nothing any more",
     "overload": "a servo meets a load that is too much for it",
-    "brown-out": "servos start again, all or that one, with what they keep without power",
+    "brown-out": "all servos, or the one that is named, start again as after a power cut",
     "unplug": "the adapter is gone",
     "replug": "the adapter is there again",
 }
@@ -65,7 +65,9 @@ def parse_fault(text: str) -> Fault:
     if match["kind"] in ("dead", "overload") and match["servo"] is None:
         raise ConfigurationError(f"'{text}' names no servo; write {match['kind']}:ID")
     if match["kind"] in ADAPTER_FAULTS and match["servo"] is not None:
-        raise ConfigurationError(f"'{text}' names a servo, but it is of the adapter: no :ID there")
+        raise ConfigurationError(
+            f"'{text}' names a servo, but {match['kind']} is of the adapter; leave out the id"
+        )
     if match["count"] is not None and int(match["count"]) < 1:
         raise ConfigurationError(f"'{text}' hits no reply; its count is at least 1")
     if match["count"] and match["kind"] not in REPLY_FAULTS:

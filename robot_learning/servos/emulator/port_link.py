@@ -62,7 +62,7 @@ class PortLink:
         if not terminal.startswith(_TERMINALS):
             return f"{self._path} is there already; choose another path for the port"
         return (
-            f"{self._path} is there already and leads to {terminal}: choose another path where that "
-            "is another emulator's port; where an emulator was killed, and the terminal is somebody "
-            f"else's by now, remove the link (rm {self._path})"
+            f"{self._path} is there already and leads to {terminal}: choose another path if that "
+            "is another emulator's port; if an emulator was killed, and the terminal is "
+            f"somebody else's by now, remove the link (rm {self._path})"
         )

@@ -27,7 +27,7 @@ def test_a_fault_is_read(text: str, fault: Fault) -> None:
         ("lost:", "'lost:' is no fault; write KIND"),
         ("losst", "unknown fault 'losst'; did you mean 'lost'"),
         ("dead@3", "names no servo; write dead:ID"),
-        ("unplug:3", "'unplug:3' names a servo, but it is of the adapter"),
+        ("unplug:3", "'unplug:3' names a servo, but unplug is of the adapter"),
         ("lostx0", "'lostx0' hits no reply; its count is at least 1"),
         ("unplugx3", "has a count, which only these have: corrupt, late, lost"),
     ],
