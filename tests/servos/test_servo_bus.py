@@ -1,7 +1,7 @@
 """The bus: what it reads, what it sends, and in which order."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from patient_clock import PatientClock
@@ -91,7 +91,12 @@ def log_writes(servo: EmulatedServo, monkeypatch: pytest.MonkeyPatch) -> list[tu
     return log
 
 
-def lose_torque_packets(bus: ServoBus, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def lose_torque_packets(
+    bus: ServoBus,
+    count: int,
+    monkeypatch: pytest.MonkeyPatch,
+    instead: Callable[[], None] = lambda: None,
+) -> None:
     """Lose that many packets that write the torque, on their way to the servos."""
     write, left = bus.port.write, [None] * count
     address = STS3215.registers["torque_enable"].address
@@ -99,6 +104,7 @@ def lose_torque_packets(bus: ServoBus, count: int, monkeypatch: pytest.MonkeyPat
     def lossy(data: bytes) -> None:
         if left and data[4:6] == bytes([SYNC_WRITE, address]):
             left.pop()
+            instead()
         else:
             write(data)
 
@@ -137,6 +143,15 @@ def test_torque_that_did_not_arrive_is_written_again(
     emulator.inject(Fault("brown-out", 2))
     with pytest.raises(RobotConnectionError, match="no torque on joint2 though it was switched on"):
         bus.hold()
+
+
+def test_a_servo_that_starts_again_meanwhile_does_not_go_to_another_goal(
+    emulator: ServoEmulator, bus: ServoBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servo = emulator.servos[2]
+    lose_torque_packets(bus, 1, monkeypatch, instead=servo.restart)
+    bus.hold()
+    assert (servo.count("torque_enable"), servo.count("goal_position")) == (1, 2048)
 
 
 def test_one_lost_packet_does_not_keep_the_torque_on(
@@ -254,8 +269,8 @@ def test_each_motor_of_a_bus_has_the_registers_of_its_own_model() -> None:
         with pytest.raises(ConfigurationError, match="unknown register of a xl430-w250 'present_c"):
             bus.read_counts("present_current")
         assert bus.read_counts("present_load", ["joint2"], 1.0) == {"joint2": 0}
-        with pytest.raises(ConfigurationError, match="unknown register of a xl330-m288 'present_l"):
-            bus.write_count("joint1", "present_load", 0)
+        with pytest.raises(ConfigurationError, match="unknown register of a xl430-w250 'present_c"):
+            bus.write_count("joint2", "present_current", 0)
         bus.close()
     sts = motor(name="b", model=STS3215)
     with pytest.raises(ConfigurationError, match=r"at different addresses .* \(40, 64\); read one"):

@@ -74,6 +74,8 @@ def test_a_port_that_takes_nothing_or_is_closed_says_so(monkeypatch: pytest.Monk
         with pytest.raises(RobotConnectionError, match="takes no more bytes; plug the adapter out"):
             for _ in range(1000):
                 port.write(bytes(4096))
+        with pytest.raises(RobotConnectionError, match="takes no more bytes; plug the adapter out"):
+            port.write(b"x")
         termios.tcflush(port.fileno(), termios.TCIOFLUSH)
     for use in (port.read, lambda: port.write(b"x")):
         with pytest.raises(RobotConnectionError, match="is closed; open it first"):
