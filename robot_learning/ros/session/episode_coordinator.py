@@ -49,7 +49,7 @@ KEY_TIMEOUT_S = 2.0
 PACE_CHECK_S = 2.5
 """Every node reports its pace once a second."""
 _RETRY_S = 0.1
-_ENDING_S = 3.0
+_ENDING_S = 20.0
 _RECORDER_EVENTS = {
     event.value
     for event in (
@@ -114,11 +114,10 @@ class EpisodeCoordinator:
             *(self._settings.robot_node, self._settings.arbiter_node),
             *(self._settings.teleop_node, self._settings.recorder_node, self._node.get_name()),
         )
-        if doubled_node(self._node, names):
-            # One that is just ending may go on here.
-            self.calls.pause(_ENDING_S)
         if name := doubled_node(self._node, names):
-            raise RobotLearningError(f"there are two of {name}: another session runs; {REMEDY}")
+            # Those of a session that is just ending may take their time.
+            problem = f"there are two of {name}: another session runs; {REMEDY}"
+            self.calls.wait(lambda: not doubled_node(self._node, names), problem, _ENDING_S)
 
     def check_pace(self) -> None:
         """Say before a session starts whether this machine keeps up with it.
