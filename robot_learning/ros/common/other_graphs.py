@@ -6,7 +6,7 @@ Two sessions on one machine, or in one network, share all topics unless their do
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from rclpy.node import Node
 
@@ -36,13 +36,6 @@ def foreign_publisher(nodes: Sequence[Node]) -> str:
                 names = ", ".join(sorted(everybody - Counter(ours))) or "an unknown node"
                 return f"{topic} is published by another graph, too ({names})"
     return ""
-
-
-def doubled_node(node: Node, names: Collection[str]) -> str:
-    """The first of these names, in `node`'s namespace, that two nodes have; empty for none."""
-    space = node.get_namespace()
-    found = Counter(name for name, place in node.get_node_names_and_namespaces() if place == space)
-    return next((name for name in names if found[name] > 1), "")
 
 
 def _publishes(node: Node, topic: str) -> bool:

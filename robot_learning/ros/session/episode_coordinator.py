@@ -29,7 +29,6 @@ from robot_learning.nodes.recorder import RecorderNodeSettings
 from robot_learning.nodes.session import EpisodeSettings
 from robot_learning.ros.common import qos
 from robot_learning.ros.common.host import Host
-from robot_learning.ros.common.other_graphs import REMEDY, doubled_node
 from robot_learning.ros.common.pace_diagnostics import PaceInput
 from robot_learning.ros.common.service_calls import TIMEOUT_S, ServiceCalls
 from robot_learning.ros.session.scene import START_TIMEOUT_S, Scene
@@ -49,7 +48,6 @@ KEY_TIMEOUT_S = 2.0
 PACE_CHECK_S = 2.5
 """Every node reports its pace once a second."""
 _RETRY_S = 0.1
-_ENDING_S = 20.0
 _RECORDER_EVENTS = {
     event.value
     for event in (
@@ -103,21 +101,10 @@ class EpisodeCoordinator:
         """Until recorder and arbiter are heard.
 
         Raises:
-            RobotLearningError: one is not, or another session runs in the same ROS domain.
+            RobotLearningError: one is not.
         """
         self.calls.wait(lambda: self.recorder, "no recorder/status was heard", 2 * TIMEOUT_S)
         self.scene.await_arbiter()
-        self._refuse_another_session()
-
-    def _refuse_another_session(self) -> None:
-        names = (
-            *(self._settings.robot_node, self._settings.arbiter_node),
-            *(self._settings.teleop_node, self._settings.recorder_node, self._node.get_name()),
-        )
-        if name := doubled_node(self._node, names):
-            # Those of a session that is just ending may take their time.
-            problem = f"there are two of {name}: another session runs; {REMEDY}"
-            self.calls.wait(lambda: not doubled_node(self._node, names), problem, _ENDING_S)
 
     def check_pace(self) -> None:
         """Say before a session starts whether this machine keeps up with it.
