@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from robot_learning.core.files import fsync, place_beside
+from robot_learning.core.files import fsync
 from robot_learning.episodes.format.errors import DatasetError, EpisodeError
+from robot_learning.episodes.store.beside import made_beside
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder, info_difference
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
@@ -77,17 +77,14 @@ def copy_episodes(
     """
     if target.exists():
         raise DatasetError(f"{target}: exists already; choose a new folder")
-    beside = place_beside(target)
     try:
-        made = DatasetFolder.create_or_open(beside, chosen[0][0].info)
-        report = _fill(made, chosen, splits, progress)
-        beside.rename(target)
-        fsync(target.parent)
+        with made_beside(target) as beside:
+            made = DatasetFolder.create_or_open(beside, chosen[0][0].info)
+            report = _fill(made, chosen, splits, progress)
+            beside.rename(target)
+            fsync(target.parent)
     except OSError as problem:
         raise DatasetError(f"{target}: could not be written: {problem}") from problem
-    finally:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(beside)
     return report
 
 
