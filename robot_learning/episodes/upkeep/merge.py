@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -88,13 +89,31 @@ def copy_episodes(
     return report
 
 
-def is_copy(target: Path, summaries: Sequence[EpisodeSummary]) -> bool:
-    """Whether a folder holds what `copy_episodes` makes of these episodes, and nothing else."""
+def is_copy(source: DatasetFolder, summaries: Sequence[EpisodeSummary], target: Path) -> bool:
+    """Whether `target` holds what `copy_episodes` makes of these episodes now, and nothing else.
+
+    Args:
+        source: dataset of the episodes.
+        summaries: the episodes that would be copied.
+        target: folder that may hold copies of them.
+    """
+    chosen: dict[str, EpisodeSummary] = {}
+    for summary in summaries:
+        chosen.setdefault(summary.digest, summary)
     try:
-        there = [summary.digest for summary in read_index(DatasetFolder(target)).values()]
+        folder = DatasetFolder(target)
+        copies = list(read_index(folder).values())
     except (DatasetError, EpisodeError):
         return False
-    return there == list(dict.fromkeys(summary.digest for summary in summaries))
+    if len(copies) != len(chosen):
+        return False
+    return all(
+        replace(copy, name=summary.name) == summary
+        and filecmp.cmp(
+            folder.episodes_path / copy.name, source.episodes_path / summary.name, shallow=False
+        )
+        for copy, summary in zip(copies, chosen.values(), strict=True)
+    )
 
 
 def _fill(

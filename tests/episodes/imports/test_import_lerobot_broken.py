@@ -160,7 +160,10 @@ def link_out(root: Path) -> None:
             "'action': no object",
         ),
         (lambda root: (root / "meta/info.json").write_text("{"), "not valid JSON"),
-        (lambda root: (root / "meta/info.json").unlink(), "so no dataset of LeRobot"),
+        (
+            lambda root: (root / "meta/info.json").unlink(),
+            "so no dataset of LeRobot; name the folder",
+        ),
         (lambda root: shutil.rmtree(root / "meta/episodes"), "no table of episodes"),
         (cut(EPISODES), "no whole Parquet file"),
     ],
