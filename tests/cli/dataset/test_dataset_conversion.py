@@ -89,7 +89,14 @@ def test_options_of_another_format_are_refused(
     wanted = ["--format", "robomimic", "--codec", "h264"]
     assert main(["dataset", "export", path, str(tmp_path / "out"), *wanted]) == 2
     assert "--format robomimic has no use for the option of codec" in capsys.readouterr().err
-    for format_name, option in (("act", ["--units", "degrees"]), ("lerobot", ["--rate-hz", "50"])):
+    for format_name, option in (
+        ("act", ["--units", "degrees"]),
+        ("lerobot", ["--rate-hz", "50"]),
+        ("lerobot", ["--by", "whole"]),
+        ("act", ["--remap", "a=b"]),
+        ("act", ["--skip-broken"]),
+        ("rosbag", ["--jpeg"]),
+    ):
         wanted = ["--format", format_name, "--robot", "desk_arm", *option]
         assert main(["dataset", "import", str(act_folder), path, *wanted]) == 2
         says = f"--format {format_name} has no use for {option[0]}"
