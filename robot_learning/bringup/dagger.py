@@ -305,12 +305,24 @@ def _dagger_node(arguments: DaggerArguments, chosen: _Chosen) -> NodeSpec:
 
 def _kept(arguments: DaggerArguments) -> dict[str, str]:
     """What a run that is resumed keeps of its arguments, as texts."""
-    absolute = replace(arguments, checkpoint=resolved(arguments.checkpoint))
+    absolute = replace(
+        arguments,
+        checkpoint=resolved(arguments.checkpoint),
+        robot=_absolute(arguments.robot),
+        map=_absolute(arguments.map),
+        params_file=_absolute(arguments.params_file),
+    )
     return {
         option.name: text_of(option, getattr(absolute, option.name))
         for option in options_of(DaggerArguments)
         if option.name not in _OF_THE_START
     }
+
+
+def _absolute(given: str | None) -> str | None:
+    """A path that does not depend on where a run is resumed; a bare name stays as it is."""
+    is_path = given is not None and ("/" in given or given.endswith((".yaml", ".yml")))
+    return resolved(given) if is_path else given
 
 
 def _asking(arguments: DaggerArguments, chosen: _Chosen) -> dict[str, Any]:

@@ -34,12 +34,15 @@ from robot_learning.core.ensemble_folders import (
 )
 from robot_learning.core.errors import ConfigurationError
 from robot_learning.core.options.serving import Device
+from robot_learning.core.profile_loader import load_profile
 from robot_learning.core.seeds import FIRST_HELD_OUT_SEED
 from robot_learning.headers.checkpoint_header import read_checkpoint_header
 from robot_learning.nodes.policy import AskAbove
 from robot_learning.nodes.rollout import RolloutEpisodes
 
 AUTO, MEMBER_SEPARATOR = "auto", ";"
+# The robots that environments of the tasks have where none is named: for one arm, and for two.
+_TASK_ROBOTS = ("desk_arm", "desk_duo")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +131,8 @@ def checkpoint_metadata(folder: str) -> CheckpointMetadata:
     """
     header = read_checkpoint_header(best_checkpoint(folder))
     if header.increments is not None:
-        return CheckpointMetadata(*header.increments, header.cameras)
+        robot, task = header.increments
+        return CheckpointMetadata(robot or _of_the_task(header.action_dim), task, header.cameras)
     metadata = CheckpointMetadata(header.robot, header.task, header.cameras)
     environment = None if metadata.robot else header.environment
     if environment is not None:
@@ -138,6 +142,11 @@ def checkpoint_metadata(folder: str) -> CheckpointMetadata:
             "robot_learning.policies.load_policy (see examples/use_policy.py)"
         )
     return metadata
+
+
+def _of_the_task(action_dim: int) -> str:
+    """The robot that a task chose by itself, known by its joints; empty where none fits."""
+    return next((r for r in _TASK_ROBOTS if len(load_profile(r).joints) == action_dim), "")
 
 
 def serve_plan(arguments: ServeArguments) -> LaunchPlan:

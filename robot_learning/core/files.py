@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import glob
 import os
 import shutil
 from collections.abc import Iterator
@@ -71,26 +70,23 @@ def write_atomically(path: Path, data: bytes) -> None:
         beside.write_bytes(data)
 
 
-def place_beside(path: Path, *, take_over: bool = False) -> Path:
-    """Where a file or folder is made that then becomes `path`.
+@contextmanager
+def place_beside(path: Path) -> Iterator[Path]:
+    """Where a file or folder is made that then becomes `path`, by one process at a time.
 
-    What killed processes left behind of earlier attempts is removed. With `take_over`, the newest
-    of it is what lies at that place, else nothing does.
+    What lies there is what a killed process left behind of an earlier attempt.
+
+    Raises:
+        LockHeldError: another process is making it, on whichever machine or in whichever container.
+        OSError: this user may not write there.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    for left in sorted(_left_behind(path), key=lambda one: one.stat().st_mtime_ns, reverse=True):
-        if take_over and not beside.exists():
-            left.rename(beside)
-        elif left != beside or not take_over:
-            remove(left)
-    return beside
-
-
-def _left_behind(path: Path) -> Iterator[Path]:
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
-        maker = left.name.split(".")[-2]
-        if maker.isdigit() and (int(maker) == os.getpid() or not _is_alive(int(maker))):
-            yield left
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with _holding(lock):
+        try:
+            yield path.with_name(f".{path.name}.new")
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def remove(path: Path) -> None:
@@ -101,16 +97,6 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
-
-
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the right to write to a folder; the kernel frees it when a process dies.
@@ -119,13 +105,22 @@ def locked(folder: Path) -> Iterator[None]:
         LockHeldError: another process holds it.
         OSError: this user may not write there.
     """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with _holding(folder / ".lock"):
+        yield
+
+
+@contextmanager
+def _holding(lock: Path) -> Iterator[None]:
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
             raise LockHeldError(holder) from None
+        # Its last holder may have removed the file after this process opened it.
+        if not (lock.exists() and os.path.samestat(os.fstat(descriptor), lock.stat())):
+            raise LockHeldError("")
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield

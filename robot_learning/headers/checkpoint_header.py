@@ -61,6 +61,11 @@ class CheckpointHeader:
         return str(arguments.get("robot", "")), task
 
     @property
+    def action_dim(self) -> int:
+        """Number of numbers in an action."""
+        return int(self._part("spec", "action_dim"))
+
+    @property
     def cameras(self) -> tuple[str, ...]:
         """The cameras whose images the policy sees."""
         try:

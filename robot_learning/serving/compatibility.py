@@ -79,6 +79,16 @@ def check_policy(
             "checkpoint does not say how large: learn with --env-set actions=targets; "
             "`robot-learning evaluate` simulates this one as it was trained"
         )
+    if increments is not None and not sees_command:
+        raise refuse(
+            "its actions are changes of the held joint targets (actions=increments), and it does "
+            f"not see what is held ('{HELD_KEY}'); {_RETRAIN}"
+        )
+    if increments is not None and spec.action_steps > 1:
+        raise refuse(
+            "its actions are changes of the held joint targets (actions=increments) in chunks of "
+            f"{amount(spec.action_steps, 'step')}; only single steps are served as trained"
+        )
     names, wanted = spec.action_names or details.joint_names, action_feature(profile).names
     if names and tuple(names) != wanted:
         raise refuse(
@@ -93,7 +103,7 @@ def check_policy(
     if spec.rate_hz > profile.control_rate_hz * 1.001:
         text = f"its steps come at {spec.rate_hz:g} Hz, the robot's control rate is "
         raise refuse(f"{text}{profile.control_rate_hz:g} Hz")
-    sources = Sources({}, {}, {}, increments if sees_command else None)
+    sources = Sources({}, {}, {}, increments)
     for column in spec.observations:
         if problem := _assign(column, profile, sources):
             raise refuse(problem)

@@ -114,6 +114,18 @@ def test_a_run_that_is_resumed_knows_its_dataset(dataset, tmp_path):
     assert values(found["dagger_node"])["resume"] is True
 
 
+def test_a_run_that_is_resumed_keeps_absolute_paths_and_whole_numbers(
+    dataset, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "more.yaml").write_text("{}")
+    given = {"params_file": "more.yaml", "episode_timeout_s": "12.3456789"}
+    node = values(nodes(dataset=dataset, **given)["dagger_node"])
+    kept = json.loads(node["launch_arguments"])
+    assert kept["params_file"] == str(tmp_path / "more.yaml")
+    assert kept["episode_timeout_s"] == "12.3456789"
+
+
 def test_a_run_that_is_resumed_keeps_what_it_was_started_with(dataset, tmp_path, monkeypatch):
     begun = {"episodes_per_round": "3", "rounds": "4", "device": "scripted", "policy": "gmm"}
     first = values(nodes(dataset=dataset, **begun)["dagger_node"])

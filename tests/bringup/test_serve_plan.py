@@ -147,8 +147,14 @@ def test_a_policy_of_increments_names_its_robot_and_task_by_its_environment(chec
     robot = values(nodes(checkpoint=str(tmp_path))["robot_node"])
     assert (robot["robot"], robot["task"]) == ("bench_arm", "reach")
     del arguments["robot"]
+    plain["spec"]["action_dim"] = len(load_profile("desk_arm").joints)
     path.write_text(json.dumps(plain))
     assert values(nodes(checkpoint=str(tmp_path))["robot_node"])["robot"] == "desk_arm"
+    environment["id"] = "robot_learning/Handover-v0"
+    plain["spec"]["action_dim"] = len(load_profile("desk_duo").joints)
+    path.write_text(json.dumps(plain))
+    robot = values(nodes(checkpoint=str(tmp_path))["robot_node"])
+    assert (robot["robot"], robot["task"]) == ("desk_duo", "handover")
 
 
 def test_a_policy_for_no_robot_is_refused_before_anything_starts(checkpoint, tmp_path):

@@ -139,7 +139,10 @@ def test_with_an_environment_the_settings_are_those_of_its_algorithm(
     ("given", "text"),
     [
         (["evalute"], "unknown command 'evalute'; did you mean 'evaluate'?"),
-        (["replay", "data/lift"], "unknown command 'replay'; did you mean 'dataset replay'?"),
+        (
+            ["replay", "data/lift"],
+            "unknown command 'replay'; did you mean 'dataset replay'? Valid:",
+        ),
         (["dataset", "lst"], "unknown verb 'lst'; did you mean 'list'?"),
         (["up", "simm"], "unknown group 'simm'; did you mean 'sim'?"),
         (["train", "d", "--polcy", "act"], "unknown option '--polcy'; did you mean '--policy'?"),

@@ -12,6 +12,7 @@ import pytest
 from robot_learning.core.files import (
     LockHeldError,
     locked,
+    place_beside,
     replace_folder,
     replacing,
     write_atomically,
@@ -55,6 +56,19 @@ def test_a_folder_has_one_writer_and_the_kernel_frees_it(tmp_path: Path) -> None
         other.wait()
     with locked(tmp_path):
         assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n"
+
+
+def test_one_place_is_made_by_one_process_at_a_time(tmp_path: Path) -> None:
+    lift, other = tmp_path / "lift", tmp_path / "lift.v2"
+    with place_beside(lift) as beside, place_beside(other) as another:
+        another.mkdir()
+        # The lock counts and no process id, which says nothing in another container.
+        with pytest.raises(LockHeldError, match=str(os.getpid())), place_beside(lift):
+            pass
+        beside.write_text("half")
+    with place_beside(lift) as beside:
+        assert beside.read_text() == "half" and another.is_dir()
+    assert sorted(tmp_path.iterdir()) == sorted([beside, another])
 
 
 @pytest.mark.parametrize("exists", [True, False])

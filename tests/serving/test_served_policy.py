@@ -191,3 +191,12 @@ def test_increments_become_targets_from_the_command_that_is_held(desk_arm, targe
     bad = EnvironmentDetails(arguments={"actions": "increments", "increment_scale": 3})
     with pytest.raises(ConfigurationError, match="above 0 and at most 1, found 3"):
         check_policy(spec, CheckpointDetails(environment=bad), desk_arm, "it")
+    details = CheckpointDetails(environment=EnvironmentDetails(arguments={"actions": "increments"}))
+    blind = tuple(each for each in spec.observations if each.key != "obs/held_command")
+    seen = ObservationSpec("obs/joint_position", (len(desk_arm.joints),))
+    for wrong, says in (
+        (replace(spec, observations=(*blind, seen)), "does not see what is held"),
+        (replace(spec, action_steps=8), "in chunks of 8 steps; only single steps"),
+    ):
+        with pytest.raises(ConfigurationError, match=says):
+            check_policy(wrong, details, desk_arm, "it")

@@ -160,6 +160,7 @@ class CommandParser(argparse.ArgumentParser):
             # The verb of a command, without the command.
             meant = [name for name in EXAMPLES if name.endswith(f" {value}")] if is_command else []
             if meant and " " not in self.prog:
-                text = f"unknown {what} '{value}'; did you mean '{meant[0]}'?"
+                valid = ", ".join(sorted(action.choices))
+                text = f"unknown {what} '{value}'; did you mean '{meant[0]}'? Valid: {valid}"
                 raise argparse.ArgumentError(action, text)
             raise argparse.ArgumentError(action, unknown_choice(what, value, action.choices))

@@ -34,12 +34,18 @@ def run_split(arguments: argparse.Namespace) -> int:
     parts = dataset.split(parse_parts(arguments.parts), arguments.seed)
     folders = {name: Path(arguments.into) / name for name in parts} if arguments.into else {}
     # What a split that was killed has copied already is taken as it is.
+    source = DatasetFolder(dataset.path)
     missing = {
-        name: path for name, path in folders.items() if not is_copy(path, parts[name].episodes)
+        name: path
+        for name, path in folders.items()
+        if not is_copy(source, parts[name].episodes, path)
     }
     for path in missing.values():
         if path.exists():
-            raise ConfigurationError(f"{path}: exists already; choose another --into")
+            raise ConfigurationError(
+                f"{path}: exists already, and is not what would be copied there; choose another "
+                "--into"
+            )
     copies = dataset.copies()
     if copies:
         print(
@@ -53,7 +59,8 @@ def run_split(arguments: argparse.Namespace) -> int:
     with _copied(parts, missing):
         dataset.save_splits(parts)
     for name, part in parts.items():
-        note = f", copied to {folders[name]}" if name in folders else ""
+        done = "copied to" if name in missing else "was copied already to"
+        note = f", {done} {folders[name]}" if name in folders else ""
         print(f"{name}: {amount(len(part), 'episode')}, {amount(part.rows, 'row')}{note}")
     return 0
 

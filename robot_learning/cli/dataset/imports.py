@@ -20,7 +20,12 @@ from robot_learning.episodes.imports.rosbag import RosbagImporter
 
 _MOST_NOTES = 20
 # Options that only some formats have a use for: the name of each, and its formats.
-_ONLY = {"units": ("lerobot",), "rate_hz": ("rosbag", "act", "robomimic")}
+_ONLY = {
+    "units": ("lerobot",),
+    "rate_hz": ("rosbag", "act", "robomimic"),
+    "jpeg": ("act", "robomimic", "lerobot"),
+    **dict.fromkeys(("by", "namespace", "remap", "lossless", "skip_broken"), ("rosbag",)),
+}
 
 
 def run_import(arguments: argparse.Namespace) -> int:
@@ -59,7 +64,7 @@ def _importer(arguments: argparse.Namespace) -> Importer:
 
 def _rosbag(arguments: argparse.Namespace) -> Importer:
     remap = {}
-    for item in arguments.remap:
+    for item in arguments.remap or ():
         ours, sign, theirs = item.partition("=")
         if not (ours and sign and theirs):
             raise ConfigurationError(f"--remap {item}: expected OURS=THEIRS")
@@ -69,11 +74,11 @@ def _rosbag(arguments: argparse.Namespace) -> Importer:
         rate_hz=50.0 if arguments.rate_hz is None else arguments.rate_hz,
         task=arguments.task,
         instruction=arguments.instruction,
-        namespace=arguments.namespace,
+        namespace=arguments.namespace or "",
         remap=remap,
-        by=arguments.by,
-        lossless=arguments.lossless,
-        skip_broken=arguments.skip_broken,
+        by=arguments.by or "whole",
+        lossless=bool(arguments.lossless),
+        skip_broken=bool(arguments.skip_broken),
     )
 
 
@@ -90,7 +95,7 @@ def _nominal(arguments: argparse.Namespace) -> Importer:
         task=arguments.task,
         instruction=arguments.instruction,
         profile=profile,
-        encode_images=arguments.jpeg,
+        encode_images=bool(arguments.jpeg),
     )
     return ActImporter(options) if arguments.format == "act" else RobomimicImporter(options)
 
@@ -102,7 +107,7 @@ def _lerobot(arguments: argparse.Namespace) -> Importer:
         task=arguments.task,
         instruction=arguments.instruction,
         profile=profile,
-        encode_images=arguments.jpeg,
+        encode_images=bool(arguments.jpeg),
         units=arguments.units or "stored",
     )
 

@@ -143,7 +143,10 @@ def _add_imports(verbs: Subparsers) -> None:
         "(default for rosbag: 50; lerobot states its own)",
     )
     files = parser.add_argument_group("act, robomimic, lerobot")
-    files.add_argument("--jpeg", action="store_true", help="store uncompressed images as JPEG")
+    # None is what was not given: each format refuses options that only others have a use for.
+    files.add_argument(
+        "--jpeg", action="store_true", default=None, help="store uncompressed images as JPEG"
+    )
     lerobot = parser.add_argument_group("lerobot")
     lerobot.add_argument(
         "--units",
@@ -156,22 +159,23 @@ def _add_imports(verbs: Subparsers) -> None:
     bag.add_argument(
         "--by",
         choices=("whole", "demonstration", "control"),
-        default="whole",
         help="what becomes an episode: the whole bag, each demonstration that arbiter/state "
-        "numbers, or each period in which somebody is in control",
+        "numbers, or each period in which somebody is in control (default: whole)",
     )
-    bag.add_argument(
-        "--namespace", default="", help="namespace of the topics, such as /left (default: none)"
-    )
+    bag.add_argument("--namespace", help="namespace of the topics, such as /left (default: none)")
     bag.add_argument(
         "--remap",
         action="append",
-        default=[],
         metavar="OURS=THEIRS",
         help="read a topic under another name, such as joint_states=/robot/joints; may be repeated",
     )
-    bag.add_argument("--lossless", action="store_true", help="store raw images without compression")
     bag.add_argument(
-        "--skip-broken", action="store_true", help="leave out messages that cannot be read"
+        "--lossless", action="store_true", default=None, help="store raw images without compression"
+    )
+    bag.add_argument(
+        "--skip-broken",
+        action="store_true",
+        default=None,
+        help="leave out messages that cannot be read",
     )
     parser.set_defaults(run=late("robot_learning.cli.dataset.imports", "run_import"))

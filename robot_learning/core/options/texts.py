@@ -57,7 +57,10 @@ def text_of(option: Option, value: Any) -> str:
         return ",".join(value)
     if isinstance(value, Enum):
         return str(value.value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value)
 
 
 def text_choices(option: Option) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Protocol
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.files import place_beside, remove
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.source import ExportSource
 from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.store.beside import made_beside
 from robot_learning.episodes.store.index import is_corrective
 
 Progress = Callable[[int, int], None]
@@ -76,15 +76,12 @@ def export_dataset(
     corrective = [summary.name for summary in dataset.episodes if is_corrective(summary)]
     dataset = dataset.without(corrective)
     source = ExportSource(dataset, valid_only=valid_only, min_rows=min_rows)
-    beside = place_beside(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        notes = exporter.write(source, beside, progress or _ignore)
-        beside.rename(path)
+        with made_beside(path) as beside:
+            notes = exporter.write(source, beside, progress or _ignore)
+            beside.rename(path)
     except OSError as problem:
         raise DatasetError(f"{path}: cannot be written: {problem}") from problem
-    finally:
-        remove(beside)
     if corrective:
         notes = (*notes, _corrective_note(len(corrective)))
     return ExportReport(path, len(source.sections), source.rows, dict(source.left_out), notes)

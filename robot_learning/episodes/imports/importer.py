@@ -7,17 +7,17 @@ stamps are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
 from robot_learning import __version__
-from robot_learning.core.files import place_beside, remove
+from robot_learning.core.amounts import amount
 from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.schema import DatasetInfo, EpisodeMetadata
+from robot_learning.episodes.imports.unfinished import appearing, identity_of
 from robot_learning.episodes.recording.recorder import Recorder
 from robot_learning.episodes.store.folder import (
     INFO_NAME,
@@ -25,12 +25,9 @@ from robot_learning.episodes.store.folder import (
     refuse_other_things,
 )
 from robot_learning.episodes.store.index import read_index, read_splits, write_index
-from robot_learning.episodes.store.recovery import repair_dataset
 from robot_learning.episodes.store.trash import trash_episodes
 
 Progress = Callable[[int, int], None]
-_SOURCE = ".imported_from"
-"""File in a dataset that is not whole yet, with the source that it is imported from."""
 
 
 @dataclass
@@ -91,8 +88,9 @@ def import_dataset(
 ) -> ImportReport:
     """Record the contents of `source` into the dataset `path`, made where there is none.
 
-    A new dataset appears once everything is in it. Episodes that are there already, also those of
-    an import that was killed, are left out.
+    A new dataset appears when the import ends, also by an error. One that is killed or stopped with
+    Ctrl-C is gone on with by the same import of the unchanged source. Episodes that are there
+    already are left out.
 
     Args:
         source: file or folder to import.
@@ -102,22 +100,27 @@ def import_dataset(
             nothing.
 
     Raises:
-        DatasetError: `source` is missing, or `path` records something else.
+        DatasetError: `source` is missing or nothing of it can be imported, `path` records something
+            else, or something came there meanwhile; the text says where the import lies then.
+        DatasetLockedError: another process writes to `path`.
         EpisodeError: `source` is damaged or hostile. Episodes before that point are kept.
         DependencyError: a library that the format needs is missing.
+        KeyboardInterrupt: Ctrl-C was pressed; its text says what is kept, and where.
     """
     if not source.exists():
         raise DatasetError(f"{source}: no such file or folder")
+    report = ImportReport(path)
+    path = path.resolve()
     refuse_other_things(path)
     info = importer.describe(source)
-    report = ImportReport(path)
     if (path / INFO_NAME).exists():
         folder = DatasetFolder.create_or_open(path, info)
         _record(source, folder, importer, report, progress or _ignore)
     else:
-        with _appearing(path, source, info) as folder:
+        with appearing(path, identity_of(source, importer), info) as (folder, notes):
+            report.notes += notes
             _record(source, folder, importer, report, progress or _ignore)
-    if not (report.episodes or report.known or report.present):
+    if not (report.episodes or report.present):
         raise DatasetError(f"{source}: holds nothing to import{_reasons(report.left_out)}")
     return report
 
@@ -135,50 +138,19 @@ def _record(
         recorder = Recorder(folder)
         try:
             importer.record(source, recorder, report, progress)
+            _store_splits(folder, report.splits)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_stopped(folder)) from None
         finally:
             if recorder.recording:
                 recorder.discard()
-        _store_splits(folder, report.splits)
 
 
-@contextmanager
-def _appearing(path: Path, source: Path, info: DatasetInfo) -> Iterator[DatasetFolder]:
-    """A dataset that becomes `path`, also after an error, if it has episodes.
-
-    It begins with what an import of `source` that was killed has brought.
-    """
-    beside = place_beside(path, take_over=True)
-    try:
-        yield _begun(beside, source, info)
-    finally:
-        if (beside / INFO_NAME).exists() and DatasetFolder(beside).episode_names():
-            # What came there meanwhile stays; what making a dataset had left half done goes.
-            refuse_other_things(path)
-            remove(path)
-            remove(beside / _SOURCE)
-            beside.rename(path)
-        remove(beside)
-
-
-def _begun(path: Path, source: Path, info: DatasetInfo) -> DatasetFolder:
-    origin = str(source.resolve())
-    if path.exists() and not _holds(path / _SOURCE, origin):
-        remove(path)
-    try:
-        folder = DatasetFolder.create_or_open(path, info)
-    except DatasetError:
-        # Damaged, or the import was told to read the source in another way.
-        remove(path)
-        folder = DatasetFolder.create_or_open(path, info)
-    (path / _SOURCE).write_text(origin, encoding="utf-8")
-    for cut_off in folder.partial_paths():
-        cut_off.unlink()
-    repair_dataset(folder)
-    return folder
-
-
-def _holds(path: Path, text: str) -> bool:
-    return path.is_file() and path.read_text(encoding="utf-8") == text
+def _stopped(folder: DatasetFolder) -> str:
+    if not (count := len(folder.episode_names())):
+        return "stopped; nothing was imported"
+    kept = amount(count, "episode is", "episodes are")
+    return f"stopped; {kept} in {folder.path}, and the same command goes on with the rest"
 
 
 def imported_metadata(
@@ -240,6 +212,7 @@ def finish_episode(recorder: Recorder, report: ImportReport, outcome: str) -> st
     if there := report.known.get(summary.digest, ""):
         for place in trash_episodes(recorder.folder, [summary.name]):
             place.unlink()
+        report.present += 1
         report.left_out[f"an episode equal to {there}"] = "it is in the dataset already"
         return there
     report.episodes.append(summary.name)

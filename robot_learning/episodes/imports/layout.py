@@ -80,7 +80,9 @@ class Omissions:
         lines: dict[str, str] = {}
         for (place, why), episodes in self._found.items():
             more = len(episodes) - 1
-            also = f" (as in {amount(more, 'more episode')})" if more else ""
+            # Of episodes that are missing as a whole, all are named.
+            names = "" if place else f": {', '.join(episodes[1:])}"
+            also = f" (as in {amount(more, 'more episode')}{names})" if more else ""
             lines[f"{episodes[0]}{place}"] = f"{why}{also}"
         return lines
 

@@ -17,6 +17,7 @@ INFO_NAME = "dataset.json"
 INDEX_NAME = "dataset.hdf5"
 EPISODES_NAME = "episodes"
 TRASH_NAME = "trash"
+UNFINISHED_NAME = ".import.new"
 PARTIAL_SUFFIX = ".partial"
 _EPISODE_NAME = re.compile(r"episode_(\d{6,9})\.hdf5")
 
@@ -144,7 +145,7 @@ def is_free(path: Path) -> bool:
     if not path.is_dir():
         return False
     for entry in path.iterdir():
-        is_leftover = entry.name == ".lock" or re.fullmatch(
+        is_leftover = entry.name in (".lock", UNFINISHED_NAME) or re.fullmatch(
             rf"\.{re.escape(INFO_NAME)}\.\d+\.new", entry.name
         )
         is_empty = entry.name == EPISODES_NAME and entry.is_dir() and not any(entry.iterdir())

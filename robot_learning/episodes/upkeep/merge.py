@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from robot_learning.core.files import fsync, place_beside
+from robot_learning.core.files import fsync
 from robot_learning.episodes.format.errors import DatasetError, EpisodeError
+from robot_learning.episodes.store.beside import made_beside
 from robot_learning.episodes.store.episode import Episode
 from robot_learning.episodes.store.folder import DatasetFolder, info_difference
 from robot_learning.episodes.store.index import EpisodeSummary, read_index, read_splits, write_index
@@ -77,27 +78,42 @@ def copy_episodes(
     """
     if target.exists():
         raise DatasetError(f"{target}: exists already; choose a new folder")
-    beside = place_beside(target)
     try:
-        made = DatasetFolder.create_or_open(beside, chosen[0][0].info)
-        report = _fill(made, chosen, splits, progress)
-        beside.rename(target)
-        fsync(target.parent)
+        with made_beside(target) as beside:
+            made = DatasetFolder.create_or_open(beside, chosen[0][0].info)
+            report = _fill(made, chosen, splits, progress)
+            beside.rename(target)
+            fsync(target.parent)
     except OSError as problem:
         raise DatasetError(f"{target}: could not be written: {problem}") from problem
-    finally:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(beside)
     return report
 
 
-def is_copy(target: Path, summaries: Sequence[EpisodeSummary]) -> bool:
-    """Whether a folder holds what `copy_episodes` makes of these episodes, and nothing else."""
+def is_copy(source: DatasetFolder, summaries: Sequence[EpisodeSummary], target: Path) -> bool:
+    """Whether `target` holds what `copy_episodes` makes of these episodes now, and nothing else.
+
+    Args:
+        source: dataset of the episodes.
+        summaries: the episodes that would be copied.
+        target: folder that may hold copies of them.
+    """
+    chosen: dict[str, EpisodeSummary] = {}
+    for summary in summaries:
+        chosen.setdefault(summary.digest, summary)
     try:
-        there = [summary.digest for summary in read_index(DatasetFolder(target)).values()]
+        folder = DatasetFolder(target)
+        copies = list(read_index(folder).values())
     except (DatasetError, EpisodeError):
         return False
-    return there == list(dict.fromkeys(summary.digest for summary in summaries))
+    if len(copies) != len(chosen):
+        return False
+    return all(
+        replace(copy, name=summary.name) == summary
+        and filecmp.cmp(
+            folder.episodes_path / copy.name, source.episodes_path / summary.name, shallow=False
+        )
+        for copy, summary in zip(copies, chosen.values(), strict=True)
+    )
 
 
 def _fill(

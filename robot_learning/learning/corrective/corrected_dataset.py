@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from robot_learning.core.amounts import amount
-from robot_learning.core.files import fsync, place_beside
+from robot_learning.core.files import fsync
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.format.errors import DatasetError
+from robot_learning.episodes.store.beside import made_beside
 from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.index import is_corrective, read_index, read_splits, write_index
 from robot_learning.episodes.upkeep.corrective import write_corrective_episode
@@ -93,19 +92,16 @@ def correct_dataset(
             f"{found.rejected}. More demonstrations, or some with noise (DART), let the dynamics "
             "be learnt better"
         )
-    beside = place_beside(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    source = DatasetFolder(dataset.path)
+    chosen, splits = [(source, demonstrations.episodes)], [read_splits(source)]
     try:
-        source = DatasetFolder(dataset.path)
-        copied = copy_episodes([(source, demonstrations.episodes)], beside, [read_splits(source)])
-        count = _add_labels(DatasetFolder(beside), used, steps, found)
-        beside.rename(target)
-        fsync(target.parent)
+        with made_beside(target) as beside:
+            copied = copy_episodes(chosen, beside, splits)
+            count = _add_labels(DatasetFolder(beside), used, steps, found)
+            beside.rename(target)
+            fsync(target.parent)
     except OSError as problem:
         raise DatasetError(f"{target}: could not be written: {problem}") from problem
-    finally:
-        with suppress(FileNotFoundError):
-            shutil.rmtree(beside)
     return CorrectedDataset(
         folder=target,
         episodes=copied.episodes,

@@ -348,13 +348,19 @@ def test_a_split_that_was_interrupted_can_be_given_again(
 
 
 def test_merge_and_split(dataset: Path, tmp_path: Path, run: Callable) -> None:
-    code, output, _ = run("split", dataset, "train=0.5", "test=0.5", "--into", tmp_path / "parts")
-    assert code == 0
+    command = ("split", dataset, "train=0.5", "test=0.5", "--into", tmp_path / "parts")
+    code, output, _ = run(*command)
+    assert code == 0 and ", copied to " in output
+    code, output, _ = run(*command)
+    assert code == 0 and output.count(", was copied already to ") == 2
     assert run("list", dataset, "--split", "test")[1].count("ann") == 2
     parts = [tmp_path / "parts" / name for name in ("train", "test")]
     code, output, _ = run("merge", *parts, "--into", tmp_path / "merged")
     assert (code, output) == (0, f"{tmp_path / 'merged'}: 4 episodes, 86 rows\n")
     assert run("verify", tmp_path / "merged")[0] == 0
+    assert run("relabel-outcome", dataset, "unknown", "0-3")[0] == 0
+    code, _, errors = run(*command)
+    assert code == 2 and "exists already, and is not what would be copied there" in errors
 
 
 def test_verify_and_repair_name_every_problem(dataset: Path, run: Callable) -> None:

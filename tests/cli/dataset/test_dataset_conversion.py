@@ -18,6 +18,7 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 
 ROWS = 12
+STORE_SPLITS = "robot_learning.episodes.imports.importer._store_splits"
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,14 @@ def test_options_of_another_format_are_refused(
     wanted = ["--format", "robomimic", "--codec", "h264"]
     assert main(["dataset", "export", path, str(tmp_path / "out"), *wanted]) == 2
     assert "--format robomimic has no use for the option of codec" in capsys.readouterr().err
-    for format_name, option in (("act", ["--units", "degrees"]), ("lerobot", ["--rate-hz", "50"])):
+    for format_name, option in (
+        ("act", ["--units", "degrees"]),
+        ("lerobot", ["--rate-hz", "50"]),
+        ("lerobot", ["--by", "whole"]),
+        ("act", ["--remap", "a=b"]),
+        ("act", ["--skip-broken"]),
+        ("rosbag", ["--jpeg"]),
+    ):
         wanted = ["--format", format_name, "--robot", "desk_arm", *option]
         assert main(["dataset", "import", str(act_folder), path, *wanted]) == 2
         says = f"--format {format_name} has no use for {option[0]}"
@@ -115,7 +123,7 @@ def killed_at(instant: str, work: Callable[[], object]) -> None:
 @pytest.mark.parametrize(
     ("verb", "instant"),
     [
-        ("import", "robot_learning.episodes.imports.importer._store_splits"),
+        ("import", STORE_SPLITS),
         ("merge", "pathlib.Path.rename"),
         ("export", "pathlib.Path.rename"),
         ("split", "robot_learning.episodes.dataset.dataset.Dataset.save_splits"),
@@ -161,21 +169,96 @@ def test_an_import_that_was_killed_within_an_episode_records_it_anew(
     assert verify_dataset(DatasetFolder(path)) == []
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_an_import_goes_on_with_what_was_killed_of_the_same_source_alone(
-    same: bool, act_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("changed", ["nothing", "source", "content", "options"])
+def test_an_import_goes_on_only_with_what_the_same_import_had_brought(
+    changed: str, act_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, source = tmp_path / "dataset", tmp_path / "source"
+    shutil.copytree(act_folder, source)
+    killed_at(STORE_SPLITS, lambda: run_import(source, path, "--rate-hz", "50"))
+    if changed == "source":
+        source = source.rename(tmp_path / "other")
+    if changed == "content":
+        with h5py.File(source / "episode_0.hdf5", "a") as file:
+            file["action"][0] += 0.01
+    options = ["--instruction", "lift it"] if changed == "options" else []
+    assert run_import(source, path, "--rate-hz", "50", *options) == 0
+    said, is_same = capsys.readouterr().out, changed == "nothing"
+    assert ("goes on with 2 episodes of an import that was killed" in said) == is_same
+    assert ("of another source, or with other options, had brought is removed" in said) != is_same
+    assert len(DatasetFolder(path).episode_names()) == 2
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["dataset", source.name]
+    assert not list(path.glob(".imported*"))
+
+
+def at_the_end(patch: pytest.MonkeyPatch, event: Callable[[], object]) -> None:
+    """Let something happen when all episodes are imported."""
+    patch.setattr(STORE_SPLITS, lambda *_: event())
+
+
+def test_what_came_to_the_place_during_an_import_stays(
+    act_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path, other = tmp_path / "dataset", tmp_path / "other"
-    killed_at(
-        "robot_learning.episodes.imports.importer._store_splits",
-        lambda: run_import(act_folder, path, "--rate-hz", "50"),
-    )
-    shutil.copytree(act_folder, other)
-    assert run_import(act_folder if same else other, path, "--rate-hz", "50") == 0
-    assert ("it is in the dataset already" in capsys.readouterr().out) == same
-    assert len(DatasetFolder(path).episode_names()) == 2
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["dataset", "other"]
-    assert not list(path.glob(".imported*"))
+    assert run_import(act_folder, other, "--rate-hz", "20") == 0
+    at_the_end(monkeypatch, lambda: shutil.copytree(other, path))
+    assert run_import(act_folder, path, "--rate-hz", "50") == 2
+    assert f"what was imported lies in {tmp_path / '.dataset.new'}" in capsys.readouterr().err
+    assert DatasetFolder(path).info.rate_hz == 20
+    assert len(DatasetFolder(tmp_path / ".dataset.new").episode_names()) == 2
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_place_has_one_import(
+    exists: bool,
+    act_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path, codes = tmp_path / "dataset", list[int]()
+    if exists:
+        path.mkdir()
+    at_the_end(monkeypatch, lambda: codes.append(run_import(act_folder, path, "--rate-hz", "20")))
+    assert run_import(act_folder, path, "--rate-hz", "50") == 0
+    assert codes == [2] and f"process {os.getpid()} is " in capsys.readouterr().err
+    assert DatasetFolder(path).info.rate_hz == 50
+
+
+@pytest.mark.parametrize("named", [".", "link"])
+def test_an_empty_folder_is_used_in_its_place(
+    named: str, act_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+    (tmp_path / "link").symlink_to(place)
+    inode = place.stat().st_ino
+    monkeypatch.chdir(place if named == "." else tmp_path)
+    killed_at(STORE_SPLITS, lambda: run_import(act_folder, Path(named), "--rate-hz", "50"))
+    assert not (place / "dataset.json").exists()
+    assert run_import(act_folder, Path(named), "--rate-hz", "50") == 0
+    assert place.stat().st_ino == inode
+    assert verify_dataset(DatasetFolder(place)) == []
+    assert [each.name for each in place.glob(".*")] == [".lock"]
+
+
+def test_an_import_that_is_stopped_says_where_it_is_and_goes_on(
+    act_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "dataset"
+    with pytest.MonkeyPatch.context() as patch:
+        at_the_end(patch, stop)
+        assert run_import(act_folder, path, "--rate-hz", "50") == 130
+    says = f"stopped; 2 episodes are in {tmp_path / '.dataset.new'}, and the same command goes on"
+    assert says in capsys.readouterr().err and not path.exists()
+    assert run_import(act_folder, path, "--rate-hz", "50") == 0
+    assert "goes on with 2 episodes" in capsys.readouterr().out
 
 
 def test_an_import_that_is_given_again_adds_nothing_twice(

@@ -42,7 +42,7 @@ def test_what_is_not_given_is_an_empty_text_or_auto(text):
 
 def test_values_survive_as_texts():
     given = Settings(flag=True, share=0.25, kind="a", name="x", names=("a", "b"))
-    for settings in (given, Settings()):
+    for settings in (given, Settings(), Settings(share=0.123456789)):
         texts = {
             each.name: text_of(each, getattr(settings, each.name)) for each in options_of(Settings)
         }

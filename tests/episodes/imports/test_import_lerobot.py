@@ -1,6 +1,9 @@
 """Datasets of LeRobot: what is in them is taken."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +39,7 @@ from robot_learning.core.profile_loader import load_profile
 from robot_learning.episodes.dataset.dataset import Dataset
 from robot_learning.episodes.exports.exporter import export_dataset
 from robot_learning.episodes.exports.lerobot import LeRobotExporter
+from robot_learning.episodes.format.errors import DatasetError
 from robot_learning.episodes.format.images import encode_jpeg
 from robot_learning.episodes.format.schema import RowFault
 from robot_learning.episodes.imports.importer import import_dataset
@@ -187,26 +191,50 @@ def test_degrees_are_converted_only_when_asked(v3: Path, tmp_path: Path) -> None
     for path in ("actions", "obs/joint_position"):
         np.testing.assert_allclose(notebook.column(path), expected, rtol=1e-12)
     assert any(f"as stored: {gripper.joint}" in note for note in report.notes)
+    (root / "meta/robot_learning.json").write_text('{"episodes": []}')
+    with pytest.raises(ConfigurationError, match="an export of this package, in radians already"):
+        importer.describe(root)
 
 
 def test_a_killed_import_goes_on(v3: Path, tmp_path: Path) -> None:
-    def kill(done: int, _total: int) -> None:
-        if done == 2:
-            raise KeyboardInterrupt
-
-    root, out = tmp_path / "source", tmp_path / "out"
+    root, out, beside = tmp_path / "source", tmp_path / "out", tmp_path / ".out.new"
     shutil.copytree(v3, root)
     change_info(root, lambda info: info.update(splits={"train": "0:2", "test": "2:3"}))
-    with pytest.raises(KeyboardInterrupt):
+    importer = LeRobotImporter("someone")
+
+    # A process of its own: one that is forked from threads of PyArrow's may never end.
+    code = f"""if True:
+        import os, pathlib, signal
+        from robot_learning.episodes.imports.importer import import_dataset
+        from robot_learning.episodes.imports.lerobot.importer import LeRobotImporter
+        def kill(done, total):
+            if done == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+        root, out = pathlib.Path({str(root)!r}), pathlib.Path({str(out)!r})
         import_dataset(root, out, LeRobotImporter("someone"), progress=kill)
-    # What is left where it was killed within an episode.
-    shutil.copy(out / "episodes/episode_000001.hdf5", out / "episodes/episode_000007.hdf5.partial")
-    (out / "episodes/episode_000008.hdf5.partial").write_bytes(b"somebody's recording")
+    """
+    child = subprocess.run([sys.executable, "-c", code], check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert not out.exists() and len(DatasetFolder(beside).episode_names()) == 2
     for new, present in ((1, 2), (0, 3)):
-        report, dataset = import_dataset(root, out, LeRobotImporter("someone")), Dataset(out)
+        report, dataset = import_dataset(root, out, importer), Dataset(out)
         assert (len(report.episodes), report.present) == (new, present)
         np.testing.assert_array_equal(dataset.array("actions"), VECTORS[1])
-        assert [e.name for e in (out / "episodes").glob("*.partial")] == [
-            "episode_000008.hdf5.partial"
-        ]
         assert {k: len(v) for k, v in dataset.stored_splits().items()} == {"train": 2, "test": 1}
+    # What is left in a dataset that was there, where an import is killed within an episode.
+    episodes = out / "episodes"
+    shutil.copy(episodes / "episode_000001.hdf5", episodes / "episode_000007.hdf5.partial")
+    (episodes / "episode_000008.hdf5.partial").write_bytes(b"somebody's recording")
+    assert import_dataset(root, out, importer).episodes == []
+    assert [e.name for e in episodes.glob("*.partial")] == ["episode_000008.hdf5.partial"]
+
+
+def test_one_dataset_has_one_unit(v3: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    import_dataset(v3, out, LeRobotImporter("someone"))
+    names = DatasetFolder(out).episode_names()
+    with pytest.raises(DatasetError, match="in the dataset already, with units as 'stored'"):
+        import_dataset(v3, out, LeRobotImporter("someone", units="radians"))
+    assert DatasetFolder(out).episode_names() == names
+    report = import_dataset(v3, out, LeRobotImporter("someone"))
+    assert not any("units are as stored" in note for note in report.notes), "nothing was recorded"

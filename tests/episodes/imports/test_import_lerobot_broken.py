@@ -97,7 +97,8 @@ def test_what_can_be_repaired_is_imported_and_told(
         (
             changed(f"videos/{TOP}/from_timestamp", [0.0, 0.2, 0.9]),
             "episode 0",
-            f"other episodes have some of its frames in 'videos/{TOP}' (as in 1 more episode)",
+            f"other episodes have some of its frames in 'videos/{TOP}' (as in 1 more episode: "
+            "episode 1)",
             (2,),
         ),
         (cut(video(WRIST, 0)), "episode 0", "damaged video", (1, 2)),
@@ -160,7 +161,10 @@ def link_out(root: Path) -> None:
             "'action': no object",
         ),
         (lambda root: (root / "meta/info.json").write_text("{"), "not valid JSON"),
-        (lambda root: (root / "meta/info.json").unlink(), "so no dataset of LeRobot"),
+        (
+            lambda root: (root / "meta/info.json").unlink(),
+            "so no dataset of LeRobot; name the folder",
+        ),
         (lambda root: shutil.rmtree(root / "meta/episodes"), "no table of episodes"),
         (cut(EPISODES), "no whole Parquet file"),
     ],

@@ -111,7 +111,7 @@ def read_description(root: Path) -> Description:
     """
     path = inside(root, "meta/info.json")
     if not path.is_file():
-        raise EpisodeError(f"{root}: no meta/info.json, so no dataset of LeRobot")
+        raise EpisodeError(f"{root}: no meta/info.json, so no dataset of LeRobot; {_instead(root)}")
     info = foreign.parse_object(read_text(path), str(path))
     version = info.get("codebase_version")
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
@@ -143,6 +143,14 @@ def read_description(root: Path) -> Description:
         splits=_splits(info.get("splits")),
         own=_own_export(root),
     )
+
+
+def _instead(root: Path) -> str:
+    if root.is_file():
+        return "it is a file; name the folder that holds meta/info.json"
+    if (root / "dataset.json").exists():
+        return "it is a dataset of this package already, which needs no import"
+    return "name the folder that holds it"
 
 
 def _features(plain: Any, path: Path) -> dict[str, Feature]:

@@ -113,7 +113,13 @@ class LeRobotImporter:
         _Import(self, self._opened(source), recorder, report).run(progress)
 
     def _opened(self, source: Path) -> Opened:
-        return open_source(source, self.profile, encode_images=self.encode_images)
+        opened = open_source(source, self.profile, encode_images=self.encode_images)
+        if self.units == "degrees" and opened.description.own is not None:
+            raise ConfigurationError(
+                f"--units degrees: {source} is an export of this package, in radians already; "
+                "leave the option out"
+            )
+        return opened
 
 
 @dataclass
@@ -163,7 +169,7 @@ class _Import:
             self._left_out.add(f"episode {number}", "", "no table that can be read has its rows")
         report.left_out.update(self._opened.features.left_out)
         report.left_out.update(self._left_out.lines())
-        report.present = self._counts.present
+        report.present += self._counts.present
         report.notes += self._notes()
         report.splits.update(self._splits())
 
@@ -205,6 +211,7 @@ class _Import:
         arrays = {each.column.path: each.rows(run) for each in opened.features.taken}
         digest = digest_of(run.number, arrays)
         if (name := self._earlier.name(digest)) is not None:
+            self._earlier.refuse_other_units(name, self._options.units)
             self._counts.present += 1
             self._names[run.number] = name
             self._earlier.remove_cut(digest)
@@ -251,7 +258,7 @@ class _Import:
             f"{description.rate_hz:g} Hz of meta/info.json",
             instruction=self._options.instruction or "".join(tasks[:1]),
             notes={
-                **notes_of(digest, run.rows),
+                **notes_of(digest, run.rows, self._options.units),
                 "source_version": description.version,
                 **({"source_tasks": "; ".join(tasks)} if len(tasks) > 1 else {}),
             },
@@ -301,7 +308,8 @@ class _Import:
         for camera, rows_lost in counts.lost_frames.items():
             notes.append(f"'{camera}' has no frame for {amount(rows_lost, 'row')}: invalid here")
         # The units of this package's own export are its own.
-        units = self._units.notes() if self._opened.description.own is None else []
+        is_told = self._opened.description.own is None and bool(self._report.episodes)
+        units = self._units.notes() if is_told else []
         return notes + self._turns.notes() + units + self._gaps.notes()
 
     def _splits(self) -> dict[str, list[str]]:
