@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -80,6 +81,8 @@ def place_beside(path: Path) -> Iterator[Path]:
         LockHeldError: another process is making it, on whichever machine or in whichever container.
         OSError: this user may not write there.
     """
+    if path.parent.exists() and not path.parent.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path.parent))
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.with_name(f".{path.name}.lock")
     with _holding(lock):

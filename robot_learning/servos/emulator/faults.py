@@ -15,7 +15,7 @@ FAULTS: Mapping[str, str] = {
     "echo": "the adapter sends back what it is sent",
     "dead": "a servo does nothing and answers nothing any more",
     "overload": "a servo meets a load that is too much for it",
-    "brown-out": "all servos, or the one that is named, start again as after a power cut",
+    "brown-out": "all servos, or the one named, start again as after a power cut",
     "unplug": "the adapter is gone",
     "replug": "the adapter is there again",
 }
