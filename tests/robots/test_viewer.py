@@ -23,6 +23,9 @@ from robot_learning.teleop.inverse_kinematics import InverseKinematics
 from robot_learning.teleop.keyboard_map import load_keyboard_map
 from robot_learning.teleop.teleop_controller import DISENGAGED, TeleopController
 
+# Two windows drawn in software at a time have taken minutes.
+pytestmark = pytest.mark.xdist_group("viewer")
+
 X_PIXMAP = 2
 SHOW = """
 import time
