@@ -66,7 +66,8 @@ def unknown_choice(what: str, given: object, valid: Iterable[str], near: Iterabl
         what: kind of thing that is named, such as `task`.
         given: the name that is not valid.
         valid: all valid names.
-        near: names with dots, of what lies deeper, that may be meant as well; they are not listed.
+        near: names with dots or spaces, of what lies deeper, that may be meant as well; they are
+            not listed.
 
     >>> unknown_choice("task", "lft", ["lift", "reach"])
     "unknown task 'lft'; did you mean 'lift'? Valid: lift, reach"
@@ -99,4 +100,4 @@ def _meant(given: str, choices: list[str], near: list[str]) -> list[str]:
 
 
 def _last_part(name: str) -> str:
-    return name.rpartition(".")[2]
+    return name.replace(" ", ".").rpartition(".")[2]

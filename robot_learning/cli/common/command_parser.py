@@ -157,10 +157,7 @@ class CommandParser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices:
             is_command = isinstance(action, argparse._SubParsersAction)
             what = str(action.metavar) if is_command and action.metavar else "value"
-            # The verb of a command, without the command.
-            meant = [name for name in EXAMPLES if name.endswith(f" {value}")] if is_command else []
-            if meant and " " not in self.prog:
-                valid = ", ".join(sorted(action.choices))
-                text = f"unknown {what} '{value}'; did you mean '{meant[0]}'? Valid: {valid}"
-                raise argparse.ArgumentError(action, text)
-            raise argparse.ArgumentError(action, unknown_choice(what, value, action.choices))
+            # The verb of a command may be given without the command.
+            near = EXAMPLES if is_command and " " not in self.prog else ()
+            text = unknown_choice(what, value, action.choices, near)
+            raise argparse.ArgumentError(action, text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from types import TracebackType
 
 from robot_learning.learning.evaluation.evaluation import Evaluation, EvaluationConfig, evaluate
 from robot_learning.learning.training.threads import one_thread
@@ -29,12 +28,7 @@ class BackgroundEvaluations:
     def __enter__(self) -> BackgroundEvaluations:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._given_up.set()
         self._thread.shutdown(cancel_futures=True)
 

@@ -5,7 +5,7 @@ Two sessions on one machine, or in one network, share all topics unless their do
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from rclpy.node import Node
@@ -25,18 +25,16 @@ def foreign_publisher(nodes: Sequence[Node]) -> str:
     Args:
         nodes: all nodes of the graph.
     """
-    own = Counter(each.topic_name for node in nodes for each in node.publishers)
+    own: dict[str, Counter[str]] = defaultdict(Counter)
     for node in nodes:
-        for topic in {each.topic_name for each in node.subscriptions}.difference(_OF_EVERY_NODE):
-            if node.count_publishers(topic) > own[topic]:
-                everybody = Counter(
-                    each.node_name for each in node.get_publishers_info_by_topic(topic)
-                )
-                ours = (each.get_name() for each in nodes if _publishes(each, topic))
-                names = ", ".join(sorted(everybody - Counter(ours))) or "an unknown node"
-                return f"{topic} is published by another graph, too ({names})"
+        for publisher in node.publishers:
+            own[publisher.topic_name][node.get_name()] += 1
+    taken = {each.topic_name for node in nodes for each in node.subscriptions}
+    for topic in sorted(taken.difference(_OF_EVERY_NODE)):
+        # Any node sees all publishers; what it sees is asked for only where there are too many.
+        if nodes[0].count_publishers(topic) > own[topic].total():
+            found = nodes[0].get_publishers_info_by_topic(topic)
+            others = Counter(each.node_name for each in found) - own[topic]
+            names = ", ".join(sorted(others)) or "an unknown node"
+            return f"{topic} is published by another graph, too ({names})"
     return ""
-
-
-def _publishes(node: Node, topic: str) -> bool:
-    return any(each.topic_name == topic for each in node.publishers)

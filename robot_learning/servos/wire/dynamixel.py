@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from robot_learning.servos.wire.protocol import Packet, Scan
+from robot_learning.servos.wire.protocol import Packet, Scan, scan_frames
 
 HEADER = b"\xff\xff\xfd\x00"
 BROADCAST = 0xFE
@@ -56,41 +56,24 @@ def status_frame(servo_id: int, error: int, data: bytes = b"") -> bytes:
 
 
 def scan(stream: bytes, more_to_come: bool = False) -> Scan:
-    """The frames in a piece of the byte stream, replies among them; the rest is skipped.
-
-    Args:
-        stream: bytes as they came.
-        more_to_come: whether a frame that is cut short at the end may still become whole; it is
-            left after `Scan.end` then, and counts as corrupt otherwise.
-    """
-    found = Scan()
-    start, size = stream.find(HEADER), len(stream)
-    while start >= 0:
-        body = start + _BEFORE_BODY
-        length = int.from_bytes(stream[body - 2 : body], "little")
-        stop = body + length if body <= size else size + 1
-        if stop > size and more_to_come:
-            found.end = start
-            return found
-        if stop <= size and length >= _SHORTEST_BODY and _is_whole(stream, start, stop):
-            inside = stream[body : stop - 2].replace(_STUFFING, _STUFFED)
-            found.packets.append(Packet(stream[start + 4], inside[0], inside[1:]))
-        else:
-            found.corrupt += 1
-            # The length may be what is wrong: the next frame can begin anywhere behind it.
-            stop = start + len(HEADER)
-        start = stream.find(HEADER, stop)
-    found.end = size - _begun_header(stream)
-    return found
+    """The frames in a piece of the byte stream, replies among them; see `scan_frames`."""
+    return scan_frames(stream, HEADER, _bounds, _packet, more_to_come=more_to_come)
 
 
-def _is_whole(stream: bytes, start: int, stop: int) -> bool:
-    return crc16(stream[start : stop - 2]) == int.from_bytes(stream[stop - 2 : stop], "little")
+def _bounds(stream: bytes, start: int) -> tuple[int, int]:
+    body = start + _BEFORE_BODY
+    if body > len(stream):
+        return start, len(stream) + 1
+    return start, body + int.from_bytes(stream[body - 2 : body], "little")
 
 
-def _begun_header(stream: bytes) -> int:
-    """How many bytes of a header the stream ends with."""
-    return next((count for count in (3, 2, 1) if stream.endswith(HEADER[:count])), 0)
+def _packet(stream: bytes, start: int, stop: int) -> Packet | None:
+    body = start + _BEFORE_BODY
+    checksum = int.from_bytes(stream[stop - 2 : stop], "little")
+    if stop < body + _SHORTEST_BODY or crc16(stream[start : stop - 2]) != checksum:
+        return None
+    inside = stream[body : stop - 2].replace(_STUFFING, _STUFFED)
+    return Packet(stream[start + 4], inside[0], inside[1:])
 
 
 class Dynamixel:

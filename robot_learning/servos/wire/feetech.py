@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from robot_learning.servos.wire.protocol import Packet, Scan
+from robot_learning.servos.wire.protocol import Packet, Scan, scan_frames
 
 HEADER = b"\xff\xff"
 BROADCAST = 0xFE
@@ -30,38 +30,23 @@ def frame(servo_id: int, code: int, data: bytes = b"") -> bytes:
 
 
 def scan(stream: bytes, more_to_come: bool = False) -> Scan:
-    """The frames in a piece of the byte stream; what stands between them is skipped.
-
-    Args:
-        stream: bytes as they came.
-        more_to_come: whether a frame that is cut short at the end may still become whole; it is
-            left after `Scan.end` then, and counts as corrupt otherwise.
-    """
-    found = Scan()
-    start, size = stream.find(HEADER), len(stream)
-    while start >= 0:
-        # An id is never 0xFF: more of them than two belong to the header or are noise.
-        while start + 2 < size and stream[start + 2] == 0xFF:
-            start += 1
-        stop = start + 4 + stream[start + 3] if start + 3 < size else size + 1
-        if stop > size and more_to_come:
-            found.end = start
-            return found
-        if stop <= size and stop >= start + _AROUND_DATA and _is_whole(stream, start, stop):
-            data = stream[start + 5 : stop - 1]
-            found.packets.append(Packet(stream[start + 2], stream[start + 4], data))
-        else:
-            found.corrupt += 1
-            # The length may be what is wrong: the next frame can begin anywhere behind it.
-            stop = start + 2
-        start = stream.find(HEADER, stop)
-    # The first byte of a header may be the last that came.
-    found.end = size - 1 if stream.endswith(HEADER[:1]) else size
-    return found
+    """The frames in a piece of the byte stream; see `scan_frames`."""
+    return scan_frames(stream, HEADER, _bounds, _packet, more_to_come=more_to_come)
 
 
-def _is_whole(stream: bytes, start: int, stop: int) -> bool:
-    return (sum(stream[start + 2 : stop - 1]) + stream[stop - 1]) & 0xFF == 0xFF
+def _bounds(stream: bytes, start: int) -> tuple[int, int]:
+    size = len(stream)
+    # An id is never 0xFF: more of them than two belong to the header or are noise.
+    while start + 2 < size and stream[start + 2] == 0xFF:
+        start += 1
+    return start, start + 4 + stream[start + 3] if start + 3 < size else size + 1
+
+
+def _packet(stream: bytes, start: int, stop: int) -> Packet | None:
+    is_sum_right = (sum(stream[start + 2 : stop - 1]) + stream[stop - 1]) & 0xFF == 0xFF
+    if stop < start + _AROUND_DATA or not is_sum_right:
+        return None
+    return Packet(stream[start + 2], stream[start + 4], stream[start + 5 : stop - 1])
 
 
 class Feetech:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -38,6 +38,46 @@ class Scan:
     packets: list[Packet] = field(default_factory=list)
     corrupt: int = 0
     end: int = 0
+
+
+def scan_frames(
+    stream: bytes,
+    header: bytes,
+    bounds_of: Callable[[bytes, int], tuple[int, int]],
+    packet_of: Callable[[bytes, int, int], Packet | None],
+    *,
+    more_to_come: bool = False,
+) -> Scan:
+    """The packets in a piece of the byte stream; what stands between them is skipped.
+
+    Args:
+        stream: bytes as they came.
+        header: bytes that every frame begins with.
+        bounds_of: tells where the frame whose header was found at a place begins and, by its
+            length, ends; that is beyond the stream where the length has not come yet.
+        packet_of: reads the frame between two places; None where it is no frame.
+        more_to_come: whether a frame that is cut short at the end may still become whole; it is
+            left after `Scan.end` then, and counts as corrupt otherwise.
+    """
+    found = Scan()
+    start, size = stream.find(header), len(stream)
+    while start >= 0:
+        start, stop = bounds_of(stream, start)
+        if stop > size and more_to_come:
+            found.end = start
+            return found
+        packet = packet_of(stream, start, stop) if stop <= size else None
+        if packet is None:
+            found.corrupt += 1
+            # The length may be what is wrong: the next frame can begin anywhere behind it.
+            stop = start + len(header)
+        else:
+            found.packets.append(packet)
+        start = stream.find(header, stop)
+    # The last bytes may be those that a header begins with.
+    begun = (count for count in range(len(header) - 1, 0, -1) if stream.endswith(header[:count]))
+    found.end = size - next(begun, 0)
+    return found
 
 
 class WireProtocol(Protocol):

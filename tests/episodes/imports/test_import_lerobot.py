@@ -48,13 +48,6 @@ from robot_learning.episodes.store.folder import DatasetFolder
 from robot_learning.episodes.store.recovery import verify_dataset
 
 
-@pytest.fixture(scope="module")
-def v3(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("lerobot") / "v3"
-    write_v3(root)
-    return root
-
-
 @pytest.mark.parametrize("version", ["v3.0", "v2.1"])
 def test_both_layouts_give_the_same_rows(version: str, v3: Path, tmp_path: Path) -> None:
     root = v3

@@ -24,19 +24,11 @@ from lerobot_folders import (
     png,
     stated,
     video,
-    write_v3,
 )
 
 from robot_learning.episodes.format.errors import EpisodeError
 from robot_learning.episodes.imports.importer import import_dataset
 from robot_learning.episodes.imports.lerobot.importer import LeRobotImporter
-
-
-@pytest.fixture(scope="module")
-def v3(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("lerobot") / "v3"
-    write_v3(root)
-    return root
 
 
 def reorder_columns(root: Path) -> None:
